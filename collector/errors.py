@@ -1,0 +1,114 @@
+"""Every error that we raise, drawn before it is written.
+
+CollectorError                  a sentence for a person; `collector` prints it and exits with 1
+├── SettingsError               problems of a configuration file, all of them at once (exit 2)
+├── RulesError                  problems of rule files, all of them at once (exit 2)
+├── SalesforceError             an org did not give what was asked for
+│   ├── LoginRefused            the token endpoint said no; the sentence says what to change in Setup
+│   ├── SessionExpired          401 after one new login
+│   ├── NotAvailable            object, field or resource that this org or user does not have
+│   ├── LimitExceeded           REQUEST_LIMIT_EXCEEDED: pause, do not insist
+│   ├── QueryTooWide            QUERY_TIMEOUT: ask for less at a time
+│   └── Unreachable             time-out, reset, 5xx, HTML instead of an answer: try again later
+├── CorruptDownload             a body that is not the log that it claims to be; never parsed
+├── CorruptSegment              CSV that cannot be read even after repair; quarantined
+├── HuntError                   a query over the archive that was refused or went over its limits
+├── StateBusy                   another process works on this state directory
+└── Stopped                     we were asked to end; nothing is in doubt
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class CollectorError(Exception):
+    """A sentence that a person can act on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a file that a person wrote. Lines and columns count from 1."""
+
+    path: Path
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}: {self.message}"
+
+
+class _Problems(CollectorError):
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda p: (str(p.path), p.line, p.column))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class SettingsError(_Problems):
+    """Problems of a configuration file, all of them at once."""
+
+
+class RulesError(_Problems):
+    """Problems of rule files, all of them at once."""
+
+
+class SalesforceError(CollectorError):
+    """An org did not give what was asked for."""
+
+
+class LoginRefused(SalesforceError):
+    """The token endpoint said no. `permanent` when trying again cannot help."""
+
+    def __init__(self, message: str, *, permanent: bool) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class SessionExpired(SalesforceError):
+    """401 although we have just logged in."""
+
+
+class NotAvailable(SalesforceError):
+    """An object, field or resource that this org or this user does not have."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LimitExceeded(SalesforceError):
+    """REQUEST_LIMIT_EXCEEDED. `daily` tells the 24-hour limit from the concurrent one."""
+
+    def __init__(self, message: str, *, daily: bool) -> None:
+        super().__init__(message)
+        self.daily = daily
+
+
+class QueryTooWide(SalesforceError):
+    """QUERY_TIMEOUT: the same query over a shorter window may pass."""
+
+
+class Unreachable(SalesforceError):
+    """A time-out, a reset, 5xx or HTML where an answer should be: try again later."""
+
+
+class CorruptDownload(CollectorError):
+    """A downloaded body that is not the log that it claims to be. Nothing of it was parsed."""
+
+
+class CorruptSegment(CollectorError):
+    """CSV that cannot be read even after repair."""
+
+
+class HuntError(CollectorError):
+    """A query over the archive that was refused or went over its limits."""
+
+
+class StateBusy(CollectorError):
+    """Another process works on this state directory."""
+
+
+class Stopped(CollectorError):
+    """We were asked to end between two steps; nothing is in doubt."""

@@ -1,0 +1,302 @@
+"""The nouns of the collector: frozen, typed, no input or output.
+
+A Batch carries the records of one log file or of one query window through the one path; Rules turn
+some of its events into Matches, Matches of one dedup key into an Alert, Alerts into Messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+Event = Mapping[str, Any]
+"""One row of the event table, by column name (`design`: the event table)."""
+
+
+class Severity(IntEnum):
+    """Sigma's levels, in order."""
+
+    INFORMATIONAL = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, text: str) -> Severity:
+        """The level of that name. Raises ValueError for any other text."""
+        try:
+            return cls[text.upper()]
+        except KeyError:
+            raise ValueError(f"{text!r} is none of {', '.join(map(str, cls))}") from None
+
+
+# ---- collecting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What a cursor belongs to: one thing that is read forward in time.
+
+    `name` is the object that is polled ("ApiEvent"), or "*" where one listing covers all types.
+    """
+
+    org: str
+    source: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.org}/{self.source}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """All of a stream up to `time`, and at that very time up to the id `tie`, is committed."""
+
+    time: datetime
+    tie: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The unit of everything: one event log file, or one closed query window of an object.
+
+    Attributes:
+        key: computed from what the batch is, never random, never from the clock: a replay of it
+            overwrites itself.
+        stream: whose cursor moves when the batch is committed.
+        event_type: `Login`, `ApiEvent`, `SetupAuditTrail`, …
+        nominal: the time its records belong to when they carry none that can be read (the file's
+            LogDate, the window's end).
+        received: when the batch had been fetched.
+        segments: CSV files of at most about `SEGMENT_BYTES`, each with the header line, every
+            field quoted, cut at record boundaries.
+        columns: the header, in order.
+        record_prefix: what `event_uid` starts with for records that have no id of their own.
+        dedupe: records may have been served before, so those whose `event_uid` the archive holds
+            are dropped.
+        cursor: where the stream stands once this batch is committed; None leaves it where it is.
+        facts: what the ledger keeps beside (LogDate, Interval, Sequence, bytes, …), JSON values.
+    """
+
+    key: str
+    stream: Stream
+    event_type: str
+    nominal: datetime
+    received: datetime
+    segments: tuple[Path, ...]
+    columns: tuple[str, ...]
+    record_prefix: str
+    dedupe: bool
+    cursor: Cursor | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+# ---- detecting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityCase:
+    """One rung of a rule's severity ladder: an event that `predicate` (SQL) holds for has `level`."""
+
+    predicate: str
+    level: Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """An example inside a rule file: what the rule says to these records."""
+
+    name: str
+    events: tuple[Event, ...]
+    alerts: int
+    severity: Severity | None = None
+    title: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A detection, compiled.
+
+    Attributes:
+        name: the slug that users see; `id` is Sigma's UUID.
+        event_types: the types it looks at; empty means every type.
+        predicate: SQL over the columns of the event table; never NULL.
+        fields: the physical columns that the predicate, cases, key and title read.
+        cases: the first that holds gives the severity, else `level`.
+        title: a template such as `{user_name|user_id} read {record_count:,|an unknown number of}`.
+        dedup_key, dedup_window: what makes matches one episode.
+        alert: False for a building block that only correlations use.
+        attack: technique ids, `T1078.004`.
+    """
+
+    id: str
+    name: str
+    level: Severity
+    event_types: tuple[str, ...]
+    predicate: str
+    fields: frozenset[str]
+    cases: tuple[SeverityCase, ...]
+    title: str
+    dedup_key: tuple[str, ...]
+    dedup_window: timedelta
+    alert: bool
+    description: str
+    attack: tuple[str, ...]
+    references: tuple[str, ...]
+    triage: str
+    tests: tuple[RuleTest, ...]
+    path: Path
+
+
+ENTITY_FIELDS = (
+    "user_id",
+    "user_name",
+    "source_ip",
+    "country",
+    "session_key",
+    "login_key",
+    "user_agent",
+    "client_name",
+    "app_id",
+    "app_name",
+    "package_name",
+    "target_user",
+    "entity",
+    "job_id",
+)
+"""Columns of an event that say who, from where and on what; an alert shows those that have a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One event that one rule is about. `key` holds the values of the rule's dedup key, as text."""
+
+    org: str
+    rule: str
+    event_uid: str
+    time: datetime
+    received: datetime
+    severity: Severity
+    title: str
+    key: tuple[str, ...]
+    entities: Mapping[str, str]
+    event: Event
+
+
+# ---- alerting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An episode: matches of one rule and one dedup key, near to each other in event time.
+
+    `id` is a function of org, rule, key and the event that opened it. `revision` counts how often
+    there was something new to tell. `late_seconds` is how long after it happened the newest event
+    was received.
+    """
+
+    id: str
+    org: str
+    rule: str
+    key: tuple[str, ...]
+    title: str
+    severity: Severity
+    status: str
+    first_time: datetime
+    last_time: datetime
+    count: int
+    late_seconds: int
+    entities: Mapping[str, str]
+    evidence: tuple[Event, ...]
+    description: str
+    attack: tuple[str, ...]
+    triage: str
+    references: tuple[str, ...]
+    created: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which alerts go to which channels. Empty `rules` and `orgs` mean all; globs are allowed."""
+
+    channels: tuple[str, ...]
+    min_severity: Severity = Severity.INFORMATIONAL
+    rules: tuple[str, ...] = ()
+    orgs: tuple[str, ...] = ()
+    proceed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a channel is asked to tell.
+
+    `key` is the same on every attempt, so that a repeat can be recognised. `user_url` leads to the
+    user in the org and was built by us, not copied from an event.
+    """
+
+    key: str
+    alert: Alert
+    update: bool
+    attempt: int
+    user_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message owed to one channel, as the outbox knows it."""
+
+    key: str
+    alert_id: str
+    channel: str
+    revision: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The receiver has it. `reference` is the receiver's name for it, where it gives one."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """Not taken now; the same message may be taken later, not before `after` seconds if given."""
+
+    reason: str
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Not taken, and trying again cannot help until somebody changes something."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The connection broke after the message had left: it may or may not have arrived."""
+
+    reason: str
+
+
+Outcome = Sent | Again | Refused | Unknown
+
+
+class Channel(Protocol):
+    """A way to tell people. One method; when to try again is decided elsewhere."""
+
+    def send(self, message: Message) -> Outcome:
+        """Tell, once. Never raises for what the receiver or the network does."""
+        ...
