@@ -4,7 +4,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── SettingsError               problems of a configuration file, all of them at once (exit 2)
 ├── RulesError                  problems of rule files, all of them at once (exit 2)
 ├── SalesforceError             an org did not give what was asked for
-│   ├── LoginRefused            the token endpoint said no; the sentence says what to change in Setup
+│   ├── LoginRefused            the token endpoint said no; it says what to change in Setup
 │   ├── SessionExpired          401 after one new login
 │   ├── NotAvailable            object, field or resource that this org or user does not have
 │   ├── LimitExceeded           REQUEST_LIMIT_EXCEEDED: pause, do not insist

@@ -99,12 +99,24 @@ class Batch:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFile:
+    """A Parquet file of the archive; `path` is relative to its root, `date` is YYYY-MM-DD (UTC)."""
+
+    path: str
+    org: str
+    event_type: str
+    date: str
+    rows: int
+    bytes: int
+
+
 # ---- detecting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityCase:
-    """One rung of a rule's severity ladder: an event that `predicate` (SQL) holds for has `level`."""
+    """One rung of a severity ladder: an event that `predicate` (SQL) holds for has `level`."""
 
     predicate: str
     level: Severity
@@ -173,7 +185,7 @@ ENTITY_FIELDS = (
     "entity",
     "job_id",
 )
-"""Columns of an event that say who, from where and on what; an alert shows those that have a value."""
+"""Columns that say who, from where and on what; an alert shows those that have a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +213,8 @@ class Alert:
 
     `id` is a function of org, rule, key and the event that opened it. `revision` counts how often
     there was something new to tell. `late_seconds` is how long after it happened the newest event
-    was received.
+    was received. `told_severity` and `told_count` are what people were told last. Evidence holds
+    JSON values only.
     """
 
     id: str
@@ -223,6 +236,8 @@ class Alert:
     references: tuple[str, ...]
     created: datetime
     revision: int
+    told_severity: Severity = Severity.INFORMATIONAL
+    told_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

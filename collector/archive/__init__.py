@@ -1,0 +1,1 @@
+"""The event store: Hive-partitioned Parquet whose committed files a ledger names."""

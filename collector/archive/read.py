@@ -1,0 +1,22 @@
+"""Names committed Parquet files in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from collector.text import sql_literal
+
+
+def relation(paths: Iterable[Path]) -> str:
+    """A SQL FROM item over these files; a column that a file lacks is NULL there."""
+    names = ", ".join(sql_literal(str(path)) for path in paths)
+    return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
+
+
+def columns(connection: duckdb.DuckDBPyConnection, source: str) -> frozenset[str]:
+    """The columns of a SQL FROM item."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    return frozenset(row[0] for row in described)

@@ -1,0 +1,159 @@
+"""Writes events as Parquet files named after their batch: staged, made durable, renamed.
+
+A replay of a batch overwrites its own files; a file counts only once the ledger names it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from collector.archive.read import relation
+from collector.model import ArchiveFile, Batch
+from collector.text import sql_literal
+
+_FORMAT = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)"
+STAGING = ".staging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Events in a Parquet file that nobody reads yet; the dates are those of the events (UTC)."""
+
+    path: Path
+    rows: int
+    first: date
+    last: date
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """The first and the last day, as the archive names them."""
+        return self.first.isoformat(), self.last.isoformat()
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection, select: str, *, root: Path, name: str
+) -> Staged | None:
+    """Run a SELECT of event rows into a file below `root`. None when it gave no row.
+
+    Raises:
+        duckdb.Error: the SELECT could not be run; no file remains.
+    """
+    path = root / STAGING / f"{name}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        connection.execute(f"COPY ({select}) TO {sql_literal(str(path))} {_FORMAT}")
+        rows, first, last = _span(connection, path)
+    except duckdb.Error:
+        path.unlink(missing_ok=True)
+        raise
+    if not rows:
+        path.unlink()
+        return None
+    return Staged(path=path, rows=rows, first=first, last=last)
+
+
+def place(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, *, root: Path, batch: Batch
+) -> list[ArchiveFile]:
+    """Move staged events to where they belong, a file for each day, durably."""
+    if staged.first == staged.last:
+        return [
+            _publish(
+                staged.path,
+                staged.path.name,
+                root=root,
+                batch=batch,
+                day=staged.first,
+                rows=staged.rows,
+            )
+        ]
+    return list(_by_day(connection, staged, "TRUE", root=root, batch=batch))
+
+
+def place_new(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    *,
+    root: Path,
+    batch: Batch,
+    held: Sequence[Path],
+) -> list[ArchiveFile]:
+    """Like `place`, without the events whose `event_uid` one of the files `held` has already."""
+    condition = f"event_uid NOT IN (SELECT event_uid FROM {relation(held)})" if held else "TRUE"
+    return list(_by_day(connection, staged, condition, root=root, batch=batch))
+
+
+def _by_day(
+    connection: duckdb.DuckDBPyConnection,
+    staged: Staged,
+    condition: str,
+    *,
+    root: Path,
+    batch: Batch,
+) -> Iterator[ArchiveFile]:
+    for day in _days(staged.first, staged.last):
+        part = staged.path.with_name(f"{staged.path.stem}.{day}.parquet")
+        connection.execute(
+            f"COPY (SELECT * FROM {relation([staged.path])}"
+            f" WHERE time::DATE = DATE '{day}' AND {condition}"
+            f" QUALIFY row_number() OVER (PARTITION BY event_uid ORDER BY time) = 1)"
+            f" TO {sql_literal(str(part))} {_FORMAT}"
+        )
+        rows, _, _ = _span(connection, part)
+        if rows:
+            yield _publish(part, staged.path.name, root=root, batch=batch, day=day, rows=rows)
+        else:
+            part.unlink()
+    staged.path.unlink()
+
+
+def _publish(
+    path: Path, name: str, *, root: Path, batch: Batch, day: date, rows: int
+) -> ArchiveFile:
+    relative = (
+        Path(f"org={batch.stream.org}")
+        / f"event_type={batch.event_type}"
+        / f"date={day.isoformat()}"
+        / name
+    )
+    target = root / relative
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sync(path)
+    path.chmod(0o600)
+    path.replace(target)
+    _sync(target.parent)
+    return ArchiveFile(
+        path=relative.as_posix(),
+        org=batch.stream.org,
+        event_type=batch.event_type,
+        date=day.isoformat(),
+        rows=rows,
+        bytes=target.stat().st_size,
+    )
+
+
+def _span(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, date, date]:
+    row = connection.execute(
+        f"SELECT count(*), min(time)::DATE, max(time)::DATE FROM {relation([path])}"
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always answers
+    return row[0], row[1], row[2]
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for offset in range((last - first).days + 1):
+        yield first + timedelta(days=offset)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

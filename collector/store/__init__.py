@@ -1,0 +1,1 @@
+"""The state: cursors, ledger, alerts and outbox, moved together in one transaction."""

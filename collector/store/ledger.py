@@ -1,0 +1,217 @@
+"""Cursors, polls, the ledger of batches and the committed files of the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from collector.model import ArchiveFile, Batch, Cursor, Stream
+from collector.store import tables
+from collector.store.upsert import upsert
+
+STORED, QUARANTINED, LOST = "stored", "quarantined", "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """How a batch ended: rows stored, duplicates dropped, segments set aside, and why."""
+
+    state: str
+    reason: str = ""
+    rows: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """How the last poll of a stream went. `state` is ok, failed or unavailable."""
+
+    stream: Stream
+    state: str
+    reason: str
+    last_attempt: datetime
+    last_success: datetime | None
+
+
+def cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
+    """Where a stream stands, or None before its first poll."""
+    row = connection.execute(
+        sa.select(tables.cursors.c.time, tables.cursors.c.tie).where(*_is(tables.cursors, stream))
+    ).first()
+    return None if row is None else Cursor(time=row.time, tie=row.tie)
+
+
+def move_cursor(connection: sa.Connection, stream: Stream, to: Cursor) -> None:
+    """Set where a stream stands."""
+    values = {**_key(stream), "time": to.time, "tie": to.tie}
+    upsert(connection, tables.cursors, values)
+
+
+def record(
+    connection: sa.Connection, batch: Batch, entry: Entry, files: Iterable[ArchiveFile]
+) -> None:
+    """Write a batch and its files into the ledger. A replay replaces what stood there."""
+    upsert(
+        connection,
+        tables.batches,
+        {
+            "key": batch.key,
+            **_key(batch.stream),
+            "event_type": batch.event_type,
+            "state": entry.state,
+            "reason": entry.reason,
+            "rows": entry.rows,
+            "duplicates": entry.duplicates,
+            "quarantined": entry.quarantined,
+            "nominal": batch.nominal,
+            "received": batch.received,
+            "facts": dict(batch.facts),
+        },
+    )
+    connection.execute(sa.delete(tables.files).where(tables.files.c.batch == batch.key))
+    rows = [_file_row(batch.key, file) for file in files]
+    if rows:
+        connection.execute(sa.insert(tables.files), rows)
+
+
+def known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
+    """Those of the batch keys that the ledger holds."""
+    column = tables.batches.c.key
+    found: set[str] = set()
+    for start in range(0, len(keys), 500):
+        chunk = keys[start : start + 500]
+        found.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
+    return frozenset(found)
+
+
+def archive_files(
+    connection: sa.Connection,
+    *,
+    org: str | None = None,
+    event_types: Sequence[str] | None = None,
+    dates: tuple[str, str] | None = None,
+) -> list[ArchiveFile]:
+    """The committed files, in a stable order; `dates` is the first and the last day wanted."""
+    table = tables.files
+    query = sa.select(table).order_by(table.c.event_type, table.c.date, table.c.path)
+    if org is not None:
+        query = query.where(table.c.org == org)
+    if event_types is not None:
+        query = query.where(table.c.event_type.in_(event_types))
+    if dates is not None:
+        query = query.where(table.c.date.between(*dates))
+    return [
+        ArchiveFile(
+            path=row.path,
+            org=row.org,
+            event_type=row.event_type,
+            date=row.date,
+            rows=row.rows,
+            bytes=row.bytes,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def set_poll(connection: sa.Connection, poll: Poll) -> None:
+    """Remember how a poll went; a success keeps its time until the next one."""
+    values: dict[str, Any] = {
+        **_key(poll.stream),
+        "state": poll.state,
+        "reason": poll.reason,
+        "last_attempt": poll.last_attempt,
+    }
+    if poll.last_success is not None:
+        values["last_success"] = poll.last_success
+    upsert(connection, tables.polls, values)
+
+
+def polls(connection: sa.Connection, *, org: str | None = None) -> list[Poll]:
+    """How the last poll of every stream went, in the order of their names."""
+    table = tables.polls
+    query = sa.select(table).order_by(table.c.org, table.c.source, table.c.stream)
+    if org is not None:
+        query = query.where(table.c.org == org)
+    return [
+        Poll(
+            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            state=row.state,
+            reason=row.reason,
+            last_attempt=row.last_attempt,
+            last_success=row.last_success,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What the ledger holds of one event type of one org."""
+
+    org: str
+    source: str
+    event_type: str
+    batches: int
+    rows: int
+    duplicates: int
+    quarantined: int
+    lost: int
+    newest: datetime
+
+
+def totals(connection: sa.Connection) -> list[Total]:
+    """The ledger, added up per org, source and event type."""
+    table = tables.batches
+    group = (table.c.org, table.c.source, table.c.event_type)
+    query = (
+        sa.select(
+            *group,
+            sa.func.count().label("batches"),
+            sa.func.sum(table.c.rows).label("rows"),
+            sa.func.sum(table.c.duplicates).label("duplicates"),
+            sa.func.sum(table.c.quarantined).label("quarantined"),
+            sa.func.sum(sa.case((table.c.state == LOST, 1), else_=0)).label("lost"),
+            sa.func.max(table.c.nominal, type_=tables.Moment()).label("newest"),
+        )
+        .group_by(*group)
+        .order_by(*group)
+    )
+    return [
+        Total(
+            org=row.org,
+            source=row.source,
+            event_type=row.event_type,
+            batches=row.batches,
+            rows=int(row.rows),
+            duplicates=int(row.duplicates),
+            quarantined=int(row.quarantined),
+            lost=int(row.lost),
+            newest=row.newest,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _key(stream: Stream) -> Mapping[str, str]:
+    return {"org": stream.org, "source": stream.source, "stream": stream.name}
+
+
+def _is(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in _key(stream).items()]
+
+
+def _file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "batch": batch,
+        "org": file.org,
+        "event_type": file.event_type,
+        "date": file.date,
+        "rows": file.rows,
+        "bytes": file.bytes,
+    }

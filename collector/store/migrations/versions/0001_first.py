@@ -1,0 +1,108 @@
+"""The first schema: cursors, polls, ledger, archive files, alerts, outbox."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create every table."""
+    op.create_table(
+        "cursors",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("stream", sa.Text, primary_key=True),
+        sa.Column("time", sa.BigInteger, nullable=False),
+        sa.Column("tie", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "polls",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("stream", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("last_attempt", sa.BigInteger, nullable=False),
+        sa.Column("last_success", sa.BigInteger),
+    )
+    op.create_table(
+        "batches",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("org", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("event_type", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("rows", sa.BigInteger, nullable=False),
+        sa.Column("duplicates", sa.BigInteger, nullable=False),
+        sa.Column("quarantined", sa.Integer, nullable=False),
+        sa.Column("nominal", sa.BigInteger, nullable=False),
+        sa.Column("received", sa.BigInteger, nullable=False),
+        sa.Column("facts", sa.JSON, nullable=False),
+    )
+    op.create_index("batches_of_stream", "batches", ["org", "source", "stream", "nominal"])
+    op.create_table(
+        "files",
+        sa.Column("path", sa.Text, primary_key=True),
+        sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), nullable=False),
+        sa.Column("org", sa.Text, nullable=False),
+        sa.Column("event_type", sa.Text, nullable=False),
+        sa.Column("date", sa.Text, nullable=False),
+        sa.Column("rows", sa.BigInteger, nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+    )
+    op.create_index("files_of_type", "files", ["org", "event_type", "date"])
+    op.create_table(
+        "matches",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("rule", sa.Text, primary_key=True),
+        sa.Column("event_uid", sa.Text, primary_key=True),
+        sa.Column("alert_id", sa.Text, nullable=False),
+    )
+    op.create_index("matches_of_alert", "matches", ["alert_id"])
+    op.create_table(
+        "alerts",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("org", sa.Text, nullable=False),
+        sa.Column("rule", sa.Text, nullable=False),
+        sa.Column("key", sa.JSON, nullable=False),
+        sa.Column("key_digest", sa.Text, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("severity", sa.SmallInteger, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("first_time", sa.BigInteger, nullable=False),
+        sa.Column("last_time", sa.BigInteger, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("late_seconds", sa.BigInteger, nullable=False),
+        sa.Column("entities", sa.JSON, nullable=False),
+        sa.Column("evidence", sa.JSON, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("attack", sa.JSON, nullable=False),
+        sa.Column("triage", sa.Text, nullable=False),
+        sa.Column("references", sa.JSON, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("told_severity", sa.SmallInteger, nullable=False),
+        sa.Column("told_count", sa.BigInteger, nullable=False),
+    )
+    op.create_index("alerts_of_key", "alerts", ["org", "rule", "key_digest", "last_time"])
+    op.create_index("alerts_by_creation", "alerts", ["created"])
+    op.create_table(
+        "deliveries",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("alert_id", sa.Text, sa.ForeignKey("alerts.id"), nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due", sa.BigInteger, nullable=False),
+        sa.Column("leased_until", sa.BigInteger),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("reference", sa.Text, nullable=False, server_default=""),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("finished", sa.BigInteger),
+    )
+    op.create_index("deliveries_due", "deliveries", ["channel", "state", "due"])

@@ -1,0 +1,157 @@
+"""The tables of the state database, in one dialect-free form. Times are microseconds UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from collector.clock import from_micros, to_micros
+from collector.model import Severity
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970 so that both databases sort it alike."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002, D102
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002, D102
+        return None if value is None else from_micros(value)
+
+
+class Level(TypeDecorator[Severity]):
+    """A severity, kept as its rank so that comparisons in SQL are comparisons of severity."""
+
+    impl = sa.SmallInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Severity | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002, D102
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Severity | None:  # noqa: ARG002, D102
+        return None if value is None else Severity(value)
+
+
+metadata = sa.MetaData()
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("time", Moment, nullable=False),
+    sa.Column("tie", sa.Text, nullable=False),
+)
+
+polls = sa.Table(
+    "polls",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("last_attempt", Moment, nullable=False),
+    sa.Column("last_success", Moment),
+    comment="How the last poll of each stream went; what is due is computed from it.",
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("org", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("duplicates", sa.BigInteger, nullable=False),
+    sa.Column("quarantined", sa.Integer, nullable=False),
+    sa.Column("nominal", Moment, nullable=False),
+    sa.Column("received", Moment, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Index("batches_of_stream", "org", "source", "stream", "nominal"),
+    comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
+)
+
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), nullable=False),
+    sa.Column("org", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("date", sa.Text, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Index("files_of_type", "org", "event_type", "date"),
+    comment="The committed Parquet files of the archive; others do not exist for any reader.",
+)
+
+matches = sa.Table(
+    "matches",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("event_uid", sa.Text, primary_key=True),
+    sa.Column("alert_id", sa.Text, nullable=False),
+    sa.Index("matches_of_alert", "alert_id"),
+    comment="Which event belongs to which alert: an event counts once, however often it is seen.",
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("org", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("key", sa.JSON, nullable=False),
+    sa.Column("key_digest", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("severity", Level, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("first_time", Moment, nullable=False),
+    sa.Column("last_time", Moment, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("late_seconds", sa.BigInteger, nullable=False),
+    sa.Column("entities", sa.JSON, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("attack", sa.JSON, nullable=False),
+    sa.Column("triage", sa.Text, nullable=False),
+    sa.Column("references", sa.JSON, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("told_severity", Level, nullable=False),
+    sa.Column("told_count", sa.BigInteger, nullable=False),
+    sa.Index("alerts_of_key", "org", "rule", "key_digest", "last_time"),
+    sa.Index("alerts_by_creation", "created"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("alert_id", sa.Text, sa.ForeignKey("alerts.id"), nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due", Moment, nullable=False),
+    sa.Column("leased_until", Moment),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("reference", sa.Text, nullable=False, server_default=""),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("finished", Moment),
+    sa.Index("deliveries_due", "channel", "state", "due"),
+    comment="The outbox: ready, leased, sent, refused, superseded.",
+)
