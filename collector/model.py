@@ -124,11 +124,16 @@ class SeverityCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTest:
-    """An example inside a rule file: what the rule says to these records."""
+    """An example inside a rule file: what the rule says to these records.
+
+    `events` are records as Salesforce serves them. All are of `event_type`; None where each says
+    of itself what it is (`attributes.type`, `EVENT_TYPE`) or the rule has but one type.
+    """
 
     name: str
     events: tuple[Event, ...]
     alerts: int
+    event_type: str | None = None
     severity: Severity | None = None
     title: str | None = None
     line: int = 0
@@ -141,11 +146,13 @@ class Rule:
     Attributes:
         name: the slug that users see; `id` is Sigma's UUID.
         event_types: the types it looks at; empty means every type.
-        predicate: SQL over the columns of the event table; never NULL.
-        fields: the physical columns that the predicate, cases, key and title read.
+        predicate: SQL over the columns of the event table; never NULL. Where types keep a field
+            in different columns there is one Rule per type (`detect.RuleSet.for_type`).
+        fields: the physical columns that the predicate, cases, keys and title read.
         cases: the first that holds gives the severity, else `level`.
         title: a template such as `{user_name|user_id} read {record_count:,|an unknown number of}`.
-        dedup_key, dedup_window: what makes matches one episode.
+        dedup_key, dedup_window: what makes matches one episode. Events that have no value in any
+            column of `dedup_key` go by `dedup_fallback`, and without that by themselves.
         alert: False for a building block that only correlations use.
         attack: technique ids, `T1078.004`.
     """
@@ -159,6 +166,7 @@ class Rule:
     cases: tuple[SeverityCase, ...]
     title: str
     dedup_key: tuple[str, ...]
+    dedup_fallback: tuple[str, ...] = ()
     dedup_window: timedelta
     alert: bool
     description: str

@@ -118,15 +118,15 @@ def _extend(alert: Alert, match: Match) -> Alert:
 
 
 def _seen_again(alert: Alert, match: Match) -> Alert:
-    kept = [event for event in alert.evidence if event["event_uid"] != match.event_uid]
-    if len(kept) == len(alert.evidence):
-        return _worsen(alert, match)
-    position = next(
-        index for index, event in enumerate(alert.evidence) if event["event_uid"] == match.event_uid
+    """The same event once more. If it went on meanwhile, the alert shows its newest state."""
+    newest = evidence(match)
+    kept = tuple(
+        newest if event["event_uid"] == match.event_uid else event for event in alert.evidence
     )
-    kept.insert(position, evidence(match))
+    if kept == alert.evidence:
+        return _worsen(alert, match)
     title = match.title if match.severity >= alert.severity else alert.title
-    return replace(_worsen(alert, match), evidence=tuple(kept), title=title)
+    return replace(_worsen(alert, match), evidence=kept, title=title)
 
 
 def _worsen(alert: Alert, match: Match) -> Alert:

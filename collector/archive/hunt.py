@@ -7,24 +7,31 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 
 from collector import engine
-from collector.archive.read import columns, relation
+from collector.archive.read import relation, with_columns
 from collector.errors import HuntError
 from collector.model import ArchiveFile
 from collector.text import sql_identifier, sql_literal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Protocol):
     """A view that is computed from stored event types, such as one record per bulk job."""
 
-    sources: tuple[str, ...]
-    needs: tuple[str, ...]
-    select: Callable[[str], str]
+    @property
+    def sources(self) -> Sequence[str]:
+        """The event types that it reads."""
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """The columns that it reads; NULL where no file has them."""
+
+    @property
+    def select(self) -> Callable[[str], str]:
+        """Its SQL, given a FROM item with those columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +96,11 @@ def _create_views(
     for name, view in derived.items():
         paths = [path for source in view.sources for path in by_type.get(source, ())]
         if name.lower() in words and paths:
-            _view(connection, name, view.select(_with(connection, relation(paths), view.needs)))
+            _view(
+                connection, name, view.select(with_columns(connection, relation(paths), view.needs))
+            )
     if "events" in words and by_type:
         _view(connection, "events", f"SELECT * FROM {relation(root / f.path for f in files)}")
-
-
-def _with(connection: duckdb.DuckDBPyConnection, source: str, needs: Sequence[str]) -> str:
-    present = columns(connection, source)
-    missing = [f"NULL::VARCHAR AS {sql_identifier(name)}" for name in needs if name not in present]
-    return f"(SELECT {', '.join(['*', *missing])} FROM {source})"
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:

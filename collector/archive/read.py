@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
 
-from collector.text import sql_literal
+from collector.text import sql_identifier, sql_literal
 
 
 def relation(paths: Iterable[Path]) -> str:
@@ -20,3 +20,10 @@ def columns(connection: duckdb.DuckDBPyConnection, source: str) -> frozenset[str
     """The columns of a SQL FROM item."""
     described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     return frozenset(row[0] for row in described)
+
+
+def with_columns(connection: duckdb.DuckDBPyConnection, source: str, needs: Sequence[str]) -> str:
+    """A SQL FROM item over `source` that surely has these columns: NULL where it lacks them."""
+    present = columns(connection, source)
+    missing = [f"NULL::VARCHAR AS {sql_identifier(name)}" for name in needs if name not in present]
+    return f"(SELECT {', '.join(['*', *missing])} FROM {source})"

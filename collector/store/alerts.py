@@ -91,6 +91,7 @@ def listing(
     since: datetime | None = None,
     min_severity: Severity = Severity.INFORMATIONAL,
     rule: str | None = None,
+    org: str | None = None,
     limit: int | None = None,
 ) -> list[Alert]:
     """Alerts, the newest event first."""
@@ -105,6 +106,8 @@ def listing(
         query = query.where(table.c.last_time >= since)
     if rule is not None:
         query = query.where(table.c.rule == rule)
+    if org is not None:
+        query = query.where(table.c.org == org)
     return [_alert(row) for row in connection.execute(query)]
 
 

@@ -89,6 +89,15 @@ def known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def newest(connection: sa.Connection, stream: Stream) -> datetime | None:
+    """The greatest nominal time among a stream's batches."""
+    column = sa.func.max(tables.batches.c.nominal, type_=tables.Moment())
+    found: datetime | None = connection.scalar(
+        sa.select(column).where(*_is(tables.batches, stream))
+    )
+    return found
+
+
 def archive_files(
     connection: sa.Connection,
     *,

@@ -1,0 +1,132 @@
+"""The archive: what is staged is nothing, what is placed is whole, what is swept is a stray."""
+
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from collector import engine
+from collector.archive import read, sweep, write
+from fakes.nouns import batch
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def connection():
+    opened = engine.connect()
+    yield opened
+    opened.close()
+
+
+def events(*rows):
+    values = ", ".join(f"('{uid}', TIMESTAMPTZ '{time}')" for uid, time in rows)
+    return f"SELECT event_uid, time FROM (VALUES {values}) AS v (event_uid, time)"
+
+
+TWO_DAYS = events(
+    ("a", "2026-03-01 23:59:59.999Z"), ("b", "2026-03-02 00:00:00Z"), ("c", "2026-03-03 12:00Z")
+)
+ONE_DAY = events(("a", "2026-03-01 01:00Z"), ("b", "2026-03-01 02:00Z"))
+
+
+def uids(connection, root, files):
+    source = read.relation(root / file.path for file in files)
+    return sorted(
+        row[0] for row in connection.execute(f"SELECT event_uid FROM {source}").fetchall()
+    )
+
+
+def test_events_of_one_day_become_one_file_named_after_the_batch(connection, tmp_path):
+    staged = write.stage(connection, ONE_DAY, root=tmp_path, name="kkk-0000")
+    (file,) = write.place(connection, staged, root=tmp_path, batch=batch())
+
+    assert "org=acme/event_type=Login/date=2026-03-01/kkk-0000.parquet" == file.path
+    assert (2, "2026-03-01") == (file.rows, file.date)
+    assert (tmp_path / file.path).stat().st_size == file.bytes
+    assert 0o600 == (tmp_path / file.path).stat().st_mode & 0o777
+
+
+def test_events_of_several_days_lie_in_a_file_for_each(connection, tmp_path):
+    staged = write.stage(connection, TWO_DAYS, root=tmp_path, name="kkk-0000")
+    files = write.place(connection, staged, root=tmp_path, batch=batch())
+
+    assert ["2026-03-01", "2026-03-02", "2026-03-03"] == [file.date for file in files]
+    assert ["a", "b", "c"] == uids(connection, tmp_path, files)
+    assert [] == list((tmp_path / write.STAGING).iterdir())
+
+
+def test_a_replay_overwrites_itself(connection, tmp_path):
+    for _ in range(2):
+        staged = write.stage(connection, ONE_DAY, root=tmp_path, name="kkk-0000")
+        write.place(connection, staged, root=tmp_path, batch=batch())
+
+    assert 1 == len(list(tmp_path.rglob("*.parquet")))
+
+
+def test_events_that_are_held_already_are_not_written_again(connection, tmp_path):
+    staged = write.stage(connection, ONE_DAY, root=tmp_path, name="one-0000")
+    first = write.place(connection, staged, root=tmp_path, batch=batch())
+    more = events(
+        ("b", "2026-03-01 02:00Z"), ("c", "2026-03-01 03:00Z"), ("c", "2026-03-01 03:00Z")
+    )
+    staged = write.stage(connection, more, root=tmp_path, name="two-0000")
+    second = write.place_new(
+        connection,
+        staged,
+        root=tmp_path,
+        batch=batch(),
+        held=[tmp_path / file.path for file in first],
+    )
+
+    assert ["c"] == uids(connection, tmp_path, second)
+
+
+def test_when_nothing_is_new_nothing_is_written(connection, tmp_path):
+    staged = write.stage(connection, ONE_DAY, root=tmp_path, name="one-0000")
+    first = write.place(connection, staged, root=tmp_path, batch=batch())
+    staged = write.stage(connection, ONE_DAY, root=tmp_path, name="two-0000")
+    held = [tmp_path / file.path for file in first]
+
+    assert [] == write.place_new(connection, staged, root=tmp_path, batch=batch(), held=held)
+    assert held == list(tmp_path.rglob("*.parquet"))
+
+
+def test_no_rows_leave_no_file(connection, tmp_path):
+    nothing = f"{ONE_DAY} WHERE FALSE"
+
+    assert write.stage(connection, nothing, root=tmp_path, name="x") is None
+    assert [] == list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_select_that_fails_leaves_no_file(connection, tmp_path):
+    broken = f"SELECT error('no') AS event_uid, time FROM ({ONE_DAY})"
+
+    with pytest.raises(duckdb.Error):
+        write.stage(connection, broken, root=tmp_path, name="x")
+    assert [] == list(tmp_path.rglob("*.parquet"))
+
+
+def test_files_of_different_columns_read_as_one_table(connection, tmp_path):
+    wide = f"SELECT *, 'x' AS extra FROM ({ONE_DAY})"
+    files = []
+    for name, select in (("one-0000", ONE_DAY), ("two-0000", wide)):
+        staged = write.stage(connection, select, root=tmp_path, name=name)
+        files += write.place(connection, staged, root=tmp_path, batch=batch())
+    source = read.relation(tmp_path / file.path for file in files)
+
+    assert {"event_uid", "time", "extra"} == read.columns(connection, source)
+    needed = read.with_columns(connection, source, ["extra", "missing"])
+    assert {"event_uid", "time", "extra", "missing"} == read.columns(connection, needed)
+
+
+def test_sweeping_removes_strays_and_nothing_else(connection, tmp_path):
+    files = []
+    for name in ("kept-0000", "stray-0000"):
+        staged = write.stage(connection, ONE_DAY, root=tmp_path, name=name)
+        files += write.place(connection, staged, root=tmp_path, batch=batch())
+    (tmp_path / write.STAGING / "half.parquet").write_bytes(b"PAR1")
+
+    assert 1 == sweep.sweep(tmp_path, files[:1])
+    assert [tmp_path / files[0].path] == list(tmp_path.rglob("*.parquet"))
+    assert 0 == sweep.sweep(tmp_path, files[:1])

@@ -1,0 +1,114 @@
+"""Hunting: one SELECT over committed files, and nothing else whatsoever."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from collector import engine
+from collector.archive import write
+from collector.archive.hunt import hunt
+from collector.errors import HuntError
+from fakes.nouns import batch
+
+
+@pytest.fixture
+def archive(tmp_path):
+    connection = engine.connect()
+    files = []
+    for event_type in ("Login", "Logout"):
+        rows = (
+            f"SELECT '{event_type}' || i AS event_uid, '{event_type}' AS event_type,"
+            " TIMESTAMPTZ '2026-03-01 10:00Z' + INTERVAL (i) MINUTE AS time FROM range(5) r (i)"
+        )
+        staged = write.stage(connection, rows, root=tmp_path, name=f"{event_type}-0000")
+        files += write.place(connection, staged, root=tmp_path, batch=batch(event_type=event_type))
+    connection.close()
+    return tmp_path, files
+
+
+def ask(archive, sql, **options):
+    root, files = archive
+    return hunt(sql, root=root, files=files, derived={}, **options)
+
+
+def test_events_is_everything_and_each_type_is_a_view(archive):
+    assert ((10,),) == ask(archive, "SELECT count(*) FROM events").rows
+    assert ((5,),) == ask(archive, "SELECT count(*) FROM login").rows
+    assert ("event_uid", "time") == ask(archive, "SELECT event_uid, time FROM Logout").columns
+
+
+def test_times_are_utc(archive):
+    ((time,),) = ask(archive, "SELECT min(time) FROM events").rows
+
+    assert "2026-03-01T10:00:00+00:00" == time.isoformat()
+
+
+def test_a_derived_view_is_computed_from_its_sources(archive):
+    root, files = archive
+    view = SimpleNamespace(
+        sources=("Login", "Logout"),
+        needs=("absent",),
+        select=lambda relation: f"SELECT count(*) AS n, count(absent) AS a FROM {relation}",
+    )
+    answer = hunt("SELECT n, a FROM Sessions", root=root, files=files, derived={"Sessions": view})
+
+    assert ((10, 0),) == answer.rows
+
+
+def test_files_that_are_not_committed_do_not_exist(archive):
+    root, files = archive
+    answer = hunt("SELECT count(*) FROM events", root=root, files=files[:1], derived={})
+
+    assert ((5,),) == answer.rows
+    other = root / files[1].path
+    with pytest.raises(HuntError):
+        hunt(f"SELECT * FROM read_parquet('{other}')", root=root, files=files[:1], derived={})
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT * FROM '/etc/passwd'",
+        "SET memory_limit = '10GB'",
+        "ATTACH '/tmp/x.db'",
+        "COPY (SELECT 1) TO '/tmp/out.csv'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "CREATE TABLE t AS SELECT 1",
+        "DROP VIEW events",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; COPY (SELECT 1) TO '/tmp/out.csv'",
+        "PRAGMA database_list",
+        "CALL pragma_version()",
+        "EXPORT DATABASE '/tmp/x'",
+        "",
+        "SELECT FROM WHERE",
+        "SELECT * FROM nothing_there",
+        "SELECT * FROM read_parquet('https://127.0.0.1:1/x.parquet')",
+    ],
+)
+def test_nothing_but_a_select_over_the_archive_is_run(archive, sql):
+    with pytest.raises(HuntError):
+        ask(archive, sql)
+
+
+def test_no_setting_can_be_changed_back(archive):
+    with pytest.raises(HuntError):
+        ask(archive, "SELECT set_config('enable_external_access', 'true')")
+
+
+def test_a_query_that_takes_too_long_is_ended(archive):
+    endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b"
+    with pytest.raises(HuntError, match=r"more than 0.2 seconds"):
+        ask(archive, endless, seconds=0.2)
+
+
+def test_rows_beyond_the_limit_are_left_out_and_said_so(archive):
+    answer = ask(archive, "SELECT * FROM events", limit=3)
+
+    assert 3 == len(answer.rows)
+    assert answer.truncated
+    assert not ask(archive, "SELECT * FROM events", limit=10).truncated

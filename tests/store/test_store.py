@@ -1,0 +1,293 @@
+"""The state database: on SQLite always, on PostgreSQL where one is given."""
+
+import os
+import threading
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from collector.errors import CollectorError, StateBusy
+from collector.model import ArchiveFile, Cursor, Severity
+from collector.store import alerts, ledger, outbox, tables
+from collector.store.database import open_database
+from collector.store.lock import locked
+from fakes.nouns import NOON, STREAM, alert, batch
+
+POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
+FILE = ArchiveFile(
+    path="org=acme/x.parquet", org="acme", event_type="Login", date="2026-03-01", rows=3, bytes=9
+)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param(
+            "postgres",
+            marks=[
+                pytest.mark.postgres,
+                pytest.mark.skipif(
+                    not POSTGRES, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
+                ),
+            ],
+        ),
+    ]
+)
+def database(request, tmp_path):
+    opened = open_database(tmp_path, POSTGRES if request.param == "postgres" else None)
+    yield opened
+    if request.param == "postgres":
+        with opened.begin() as connection:
+            tables.metadata.drop_all(connection)
+            connection.execute(sa.text("DROP TABLE alembic_version"))
+    opened.close()
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(database):
+    with database.begin() as connection:
+        context = MigrationContext.configure(connection)
+        differences = compare_metadata(context, tables.metadata)
+
+    named = [d for d in differences if not str(d[0]).startswith("modify_comment")]
+    assert [] == [d for d in named if "comment" not in str(d[0])]
+
+
+def test_a_transaction_that_fails_leaves_nothing(database):
+    def work():
+        with database.begin() as connection:
+            ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE])
+            ledger.move_cursor(connection, STREAM, Cursor(time=NOON))
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        work()
+
+    with database.read() as connection:
+        assert frozenset() == ledger.known(connection, [batch().key])
+        assert ledger.cursor(connection, STREAM) is None
+
+
+def test_a_cursor_is_kept_to_the_microsecond(database):
+    cursor = Cursor(time=NOON + timedelta(microseconds=1), tie="0AT1")
+    with database.begin() as connection:
+        ledger.move_cursor(connection, STREAM, Cursor(time=NOON))
+        ledger.move_cursor(connection, STREAM, cursor)
+
+    with database.read() as connection:
+        assert cursor == ledger.cursor(connection, STREAM)
+
+
+def test_recording_a_batch_twice_is_recording_it_once(database):
+    entry = ledger.Entry(state=ledger.STORED, rows=3)
+    with database.begin() as connection:
+        ledger.record(connection, batch(), entry, [FILE])
+        ledger.record(connection, batch(), entry, [FILE])
+
+    with database.read() as connection:
+        assert [FILE] == ledger.archive_files(connection, org="acme")
+        (total,) = ledger.totals(connection)
+    assert (1, 3, NOON) == (total.batches, total.rows, total.newest)
+
+
+def test_files_are_found_by_type_and_day(database):
+    with database.begin() as connection:
+        ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE])
+
+    with database.read() as connection:
+        assert [FILE] == ledger.archive_files(
+            connection, event_types=["Login"], dates=("2026-02-28", "2026-03-01")
+        )
+        assert [] == ledger.archive_files(connection, dates=("2026-03-02", "2026-03-03"))
+        assert [] == ledger.archive_files(connection, event_types=["Logout"])
+
+
+def test_a_failed_poll_keeps_the_time_of_the_last_success(database):
+    def poll(state, minutes, success):
+        moment = NOON + timedelta(minutes=minutes)
+        return ledger.Poll(
+            stream=STREAM,
+            state=state,
+            reason="",
+            last_attempt=moment,
+            last_success=moment if success else None,
+        )
+
+    with database.begin() as connection:
+        ledger.set_poll(connection, poll("ok", 0, success=True))
+        ledger.set_poll(connection, poll("failed", 5, success=False))
+
+    with database.read() as connection:
+        (kept,) = ledger.polls(connection)
+    assert ("failed", NOON, NOON + timedelta(minutes=5)) == (
+        kept.state,
+        kept.last_success,
+        kept.last_attempt,
+    )
+
+
+def test_an_alert_comes_back_as_it_went(database):
+    with database.begin() as connection:
+        alerts.save(connection, [alert()], {alert().id: ["e1"]})
+
+    with database.read() as connection:
+        assert alert() == alerts.get(connection, alert().id)
+        assert [alert()] == alerts.starting_with(connection, alert().id[:6])
+        assert [] == alerts.starting_with(connection, "%")
+        assert {"e1": alert().id} == alerts.owners(
+            connection, org="acme", rule="odd-login", event_uids=["e1", "e2"]
+        )
+
+
+def test_an_event_cannot_belong_to_two_alerts_of_a_rule(database):
+    with database.begin() as connection:
+        alerts.save(connection, [alert()], {alert().id: ["e1"]})
+
+    other = alert(id="f" * 20)
+    with pytest.raises(sa.exc.IntegrityError), database.begin() as connection:
+        alerts.save(connection, [other], {other.id: ["e1"]})
+
+
+@pytest.mark.parametrize(("hours", "found"), [(-2, 0), (-1, 1), (1, 1), (2, 0)])
+def test_near_means_touching_the_span(database, hours, found):
+    span = (
+        NOON + timedelta(hours=hours) - timedelta(hours=1),
+        NOON + timedelta(hours=hours) + timedelta(hours=1),
+    )
+    with database.begin() as connection:
+        alerts.save(connection, [alert()], {})
+        near = alerts.near(connection, org="acme", rule="odd-login", key=alert().key, between=span)
+
+    assert found == len(near)
+
+
+def test_the_listing_filters_and_puts_the_newest_first(database):
+    newer = alert(id="b" * 20, last_time=NOON + SECOND, severity=Severity.HIGH)
+    with database.begin() as connection:
+        alerts.save(connection, [alert(), newer], {})
+
+    with database.read() as connection:
+        assert [newer, alert()] == alerts.listing(connection)
+        assert [newer] == alerts.listing(connection, min_severity=Severity.HIGH)
+        assert [newer] == alerts.listing(connection, since=NOON + SECOND)
+        assert [newer] == alerts.listing(connection, limit=1)
+        assert [] == alerts.listing(connection, rule="other")
+
+
+def owe(database, revision=1, now=NOON):
+    with database.begin() as connection:
+        alerts.save(connection, [alert()], {})
+        outbox.owe(connection, alert(revision=revision), ["chat"], now=now)
+
+
+def lease(database, now=NOON):
+    with database.begin() as connection:
+        return outbox.lease(connection, "chat", now=now, until=now + timedelta(minutes=2))
+
+
+def states(database):
+    with database.read() as connection:
+        return {pile.state: pile.count for pile in outbox.piles(connection)}
+
+
+def test_a_leased_message_is_nobody_elses_until_the_lease_ends(database):
+    owe(database)
+
+    first = lease(database)
+    assert ("0123456789abcdef0123.1.chat", 1) == (first.key, first.attempts)
+    assert lease(database, NOON + timedelta(seconds=119)) is None
+    again = lease(database, NOON + timedelta(seconds=120))
+    assert (first.key, 2) == (again.key, again.attempts)
+
+
+def test_a_sent_message_is_never_due_again(database):
+    owe(database)
+    taken = lease(database)
+    with database.begin() as connection:
+        outbox.sent(connection, taken.key, reference="", now=NOON)
+
+    assert lease(database, NOON + timedelta(days=30)) is None
+    assert {"sent": 1} == states(database)
+
+
+def test_a_postponed_message_waits_and_a_hold_makes_the_whole_channel_wait(database):
+    owe(database)
+    taken = lease(database)
+    with database.begin() as connection:
+        outbox.postpone(connection, taken.key, reason="busy", due=NOON + SECOND)
+        outbox.hold(connection, "chat", until=NOON + 5 * SECOND)
+
+    assert lease(database, NOON + 4 * SECOND) is None
+    assert 2 == lease(database, NOON + 5 * SECOND).attempts
+
+
+def test_a_newer_revision_takes_the_place_of_one_not_yet_tried(database):
+    owe(database, revision=1)
+    owe(database, revision=2)
+
+    assert {"ready": 1, "superseded": 1} == states(database)
+    assert 2 == lease(database).revision
+
+
+def test_a_revision_that_may_have_been_told_is_kept(database):
+    owe(database, revision=1)
+    lease(database)
+    owe(database, revision=2)
+
+    assert {"leased": 1, "ready": 1} == states(database)
+
+
+def test_owing_the_same_message_twice_is_refused(database):
+    owe(database)
+    with pytest.raises(sa.exc.IntegrityError):
+        owe(database)
+
+
+def test_two_threads_never_lease_the_same_message(database):
+    for number in range(20):
+        with database.begin() as connection:
+            one = alert(id=f"{number:020}")
+            alerts.save(connection, [one], {})
+            outbox.owe(connection, one, ["chat"], now=NOON)
+    taken = []
+
+    def work():
+        while (delivery := lease(database)) is not None:
+            taken.append(delivery.key)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 20 == len(taken) == len(set(taken))
+
+
+def test_one_process_at_a_time_works_on_a_directory(tmp_path):
+    second = locked(tmp_path)
+    with locked(tmp_path), pytest.raises(StateBusy, match="in use by another collector"):
+        second.__enter__()
+    with locked(tmp_path):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+
+
+def test_a_state_file_that_is_no_database_is_refused_in_words(tmp_path):
+    (tmp_path / "state.db").write_bytes(b"not a database, but long enough to look at" * 40)
+
+    with pytest.raises(CollectorError, match="cannot be opened: file is not a database"):
+        open_database(tmp_path)
+
+
+def test_a_database_url_never_shows_its_password(tmp_path):
+    with pytest.raises(CollectorError) as caught:
+        open_database(tmp_path, "postgresql+psycopg://u:canary-pw@127.0.0.1:1/none")
+    assert "canary-pw" not in str(caught.value)
+
+
+def test_the_state_is_for_its_owner_alone(tmp_path):
+    open_database(tmp_path).close()
+
+    assert 0o600 == (tmp_path / "state.db").stat().st_mode & 0o777
