@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from urllib.parse import urlsplit
+
+# ---- SQL and files
 
 
 def sql_literal(value: str) -> str:
@@ -21,3 +25,177 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 def is_file_name(name: str) -> bool:
     """Whether a name from outside may become a part of a path as it is."""
     return _FILE_NAME.fullmatch(name) is not None
+
+
+# ---- what every reader of text needs
+
+_MARKS_PER_LETTER = 4
+_BLANK_LETTERS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+)
+_LOOK_ALIKE_SCRIPTS = frozenset(
+    {"ARMENIAN", "CHEROKEE", "COPTIC", "CYRILLIC", "FULLWIDTH", "GREEK", "LISU", "MATHEMATICAL"}
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
+
+
+def visible(value: str) -> str:
+    r"""One line on which everything can be seen and nothing acts.
+
+    Controls, ESC, text direction, zero-width and unassigned characters and lone surrogates become
+    escapes such as `\x1b` and `\u202e`, a line break becomes `⏎`, any other white space a blank.
+    So do letters of other scripts inside a word of Latin ones (UTS 39 calls such words spoofs) and
+    the marks of a letter beyond its fourth.
+    """
+    if value.isascii() and value.isprintable():
+        return value
+    shown: list[str] = []
+    marks = 0
+    for character in _WORD.sub(_unmasked, value.replace("\r\n", "\n")):
+        marks = marks + 1 if _extends(character) else 0
+        shown.append(_escaped(character) if marks > _MARKS_PER_LETTER else _shown(character))
+    return "".join(shown)
+
+
+def one_line(value: str) -> str:
+    """Prose as one line: every run of white space, line breaks too, is one blank."""
+    return " ".join(value.split())
+
+
+def cut(value: str, limit: int) -> str:
+    """At most `limit` UTF-16 units (what Slack counts; never fewer than characters).
+
+    What is cut ends with `…`, and never inside a letter and its marks.
+    """
+    if _units(value) <= limit:
+        return value
+    kept = value.encode("utf-16-le", "surrogatepass")[: 2 * (limit - 1)]
+    end = len(kept.decode("utf-16-le", "ignore"))
+    while end and _extends(value[end]):
+        end -= 1
+    return value[:end].rstrip() + "…"
+
+
+def _shorten(value: str, limit: int) -> str:
+    # `\r\n` alone gets shorter by being shown, so twice the limit decides whether to cut.
+    return cut(visible(value[: 2 * limit + 2]), limit)
+
+
+def _units(value: str) -> int:
+    return len(value) + sum(character > "\uffff" for character in value)
+
+
+def _extends(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M" or "\U0001f3fb" <= character <= "\U0001f3ff"
+
+
+def _shown(character: str) -> str:
+    if character == "\n":
+        return "⏎"
+    if character == "\t" or unicodedata.category(character) == "Zs":
+        return " "
+    hidden = not character.isprintable() or character in _BLANK_LETTERS or _is_selector(character)
+    return _escaped(character) if hidden else character
+
+
+def _is_selector(character: str) -> bool:
+    # U+FE0F alone is common: it makes an emoji of a sign.
+    return "\ufe00" <= character <= "\ufe0e" or "\U000e0100" <= character <= "\U000e01ef"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _unmasked(word: re.Match[str]) -> str:
+    letters = word[0]
+    if letters.isascii() or not _ASCII_LETTER.search(letters):
+        return letters
+    return "".join(_escaped(c) if _is_look_alike(c) else c for c in letters)
+
+
+def _is_look_alike(letter: str) -> bool:
+    return unicodedata.name(letter, "").partition(" ")[0] in _LOOK_ALIKE_SCRIPTS
+
+
+# ---- one function per output
+
+
+def terminal(value: str, limit: int) -> str:
+    """For a terminal and for files that people `cat`: one line, no escape sequence."""
+    return _shorten(value, limit)
+
+
+def plain(value: str, limit: int) -> str:
+    """For text bodies of mails: one line, so that a value cannot pretend to be the next one."""
+    return _shorten(value, limit)
+
+
+def header(value: str, limit: int) -> str:
+    """For a mail header or a reason in a log: one line of printable text.
+
+    Nothing in it is an encoded word (RFC 2047): Python decodes those when a header is set, and
+    before 3.11.10 and 3.12.5 a line break out of one became a header of its own.
+    """
+    return _shorten(one_line(value[: 4 * limit]).replace("=?", "= ?"), limit)
+
+
+def slack_plain(value: str, limit: int) -> str:
+    """For Slack's `plain_text` and rich text `text` elements, which interpret nothing.
+
+    Never empty, because Slack refuses the whole message for an empty element.
+    """
+    shown = _shorten(value, limit)
+    return shown if shown.strip() else "-"
+
+
+_FORMATTING = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
+_AT_AN_EDGE = re.compile(r"(?<![^\W_])[*_~`]+|[*_~`]+(?![^\W_])")
+_EMOJI = re.compile(r":(?=[\w+'-]*[^\W\d][\w+'-]*:)")
+
+
+def slack(value: str, limit: int) -> str:
+    """For Slack's mrkdwn, where nothing else is possible: at most `limit` characters.
+
+    `& < >` are escaped (Slack, "Formatting message text"), so there are no mentions and no hidden
+    links; signs that would start or end a format, emoji codes and `://` become look-alikes.
+    """
+    shown = _AT_AN_EDGE.sub(lambda signs: signs[0].translate(_FORMATTING), _shorten(value, limit))
+    inert = _EMOJI.sub("∶", shown).replace("://", "[:]//").replace("@", "＠")
+    kept = limit
+    while _units(escaped := _ampersands(cut(inert, kept))) > limit:
+        kept -= max(1, (_units(escaped) - limit) // 5)
+    return escaped if escaped.strip() else "-"
+
+
+def _ampersands(value: str) -> str:
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# ---- links: built by us, never copied from an event
+
+_RECORD_ID = re.compile(r"[A-Za-z0-9]{15,18}")
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]{1,500}")
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def url_path_id(value: str) -> str | None:
+    """A Salesforce record id as the part of a link's path; None for anything else."""
+    return value if _RECORD_ID.fullmatch(value) else None
+
+
+def link(url: str) -> str | None:
+    """A URL as the target of a link: https (http on loopback), plain ASCII, no user name.
+
+    None for anything else, so that `javascript:` and the like have no way in.
+    """
+    if not _URL.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    trusted = parts.scheme == "https" or host in _LOOPBACK
+    return url if host and trusted and "@" not in parts.netloc else None

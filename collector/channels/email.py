@@ -1,0 +1,180 @@
+"""E-mail over SMTP: one connection, one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass
+from email.policy import SMTP, SMTPUTF8
+from typing import TYPE_CHECKING
+
+from collector import clock, http, text
+from collector.channels.email_message import compose
+from collector.errors import CollectorError
+from collector.model import Again, Message, Outcome, Refused, Sent, Unknown
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from collector.settings import EmailChannel
+
+TIMEOUT_SECONDS = 30.0
+
+_REPLY = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """Hands messages to a mail server.
+
+    What is not plain from the receiver's answer:
+
+    - A connection that breaks after the text began to leave is `Unknown`; before, it is `Again`.
+    - A certificate that does not verify, or a server without STARTTLS, is `Again`: nothing has
+      left, and it heals when the server is mended or whoever sits in between has gone.
+    - Recipients refused beside others that are not make it `Sent`, and the reference names them:
+      to wait for them would keep it from the others, to repeat it would tell those for ever.
+    """
+
+    settings: EmailChannel
+    timeout_seconds: float = TIMEOUT_SECONDS
+
+    def send(self, message: Message) -> Outcome:
+        """Hand it over once."""
+        settings = self.settings
+        if settings.username and settings.tls == "none" and not http.is_loopback(settings.host):
+            return Refused(reason="no login without TLS: set 'tls' to starttls or implicit")
+        mail = compose(message, sender=settings.sender, recipients=settings.to, date=clock.now())
+        try:
+            with contextlib.closing(self._connect()) as server:
+                self._encrypt(server)
+                return self._log_in(server) or self._hand_over(server, mail)
+        except CollectorError as problem:
+            return Again(reason=str(problem))
+        except UnicodeError:  # of a label of more than 63 characters, for one
+            return Refused(reason=f"{self._name} is not the name of a host")
+        except OSError as problem:  # every error of smtplib and of ssl is one
+            return self._failure(problem)
+
+    def _connect(self) -> smtplib.SMTP:
+        where = (self.settings.host, self.settings.port, _our_name())
+        if self.settings.tls != "implicit":
+            return smtplib.SMTP(*where, timeout=self.timeout_seconds)
+        trust = _trust(self.settings.ca_file)
+        return smtplib.SMTP_SSL(*where, timeout=self.timeout_seconds, context=trust)
+
+    def _encrypt(self, server: smtplib.SMTP) -> None:
+        if self.settings.tls == "starttls":
+            server.starttls(context=_trust(self.settings.ca_file))
+        server.ehlo_or_helo_if_needed()
+
+    def _log_in(self, server: smtplib.SMTP) -> Outcome | None:
+        """None once we are in. The server's words are left out: they may repeat ours."""
+        username, password = self.settings.username, self.settings.password
+        if username is None or password is None:
+            return None
+        try:
+            server.login(username, password.reveal())
+        except smtplib.SMTPServerDisconnected:
+            raise
+        except smtplib.SMTPAuthenticationError as problem:
+            return self._declined("the login (check username and password)", problem.smtp_code)
+        except UnicodeError:
+            return Refused(reason="SMTP logins take ASCII alone, in username and in password")
+        except (smtplib.SMTPException, ValueError):  # or a challenge that cannot be read
+            return Refused(reason=f"{self._name} offers no way to log in that we know")
+        return None
+
+    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage) -> Outcome:
+        settings = self.settings
+        international = not "".join((settings.sender, *settings.to)).isascii()
+        if international and not server.has_extn("smtputf8"):
+            return Refused(reason=f"{self._name} takes ASCII addresses alone (no SMTPUTF8)")
+        options = ("SMTPUTF8", "BODY=8BITMIME") if international else ()
+        code, reply = server.mail(settings.sender, options)
+        if code != 250:
+            return self._declined(f"the sender {settings.sender}", code, reply)
+        answers = {address: server.rcpt(address) for address in settings.to}
+        refused = {address: answer for address, answer in answers.items() if answer[0] // 10 != 25}
+        if len(refused) == len(answers):
+            # The mildest answer: if one of them may be had later, all are tried again.
+            address, (code, reply) = min(refused.items(), key=lambda item: item[1][0])
+            return self._declined(f"the recipient {address}", code, reply)
+        content = mail.as_bytes(policy=SMTPUTF8 if international else SMTP)
+        return self._transmit(server, content, refused=tuple(refused))
+
+    def _transmit(
+        self, server: smtplib.SMTP, content: bytes, *, refused: tuple[str, ...]
+    ) -> Outcome:
+        code, reply = server.docmd("DATA")
+        if code != 354:
+            return self._declined("the mail", code, reply)
+        try:
+            server.send(_dot_stuffed(content))
+            code, reply = server.getreply()
+        except OSError:
+            return Unknown(reason=f"{self._name} hung up after the mail had left")
+        if not 200 <= code < 600:
+            return Unknown(reason=f"{self._name} gave no clear answer after the mail had left")
+        if code >= 300:
+            return self._declined("the mail", code, reply)
+        with contextlib.suppress(OSError):
+            server.quit()
+        missing = f"; refused recipients: {', '.join(refused)}" if refused else ""
+        return Sent(reference=_words(reply) + missing)
+
+    def _declined(self, what: str, code: int, reply: bytes = b"") -> Outcome:
+        reason = f"{self._name} refused {what}: {code} {_words(reply)}".rstrip()
+        return Refused(reason=reason) if code >= 500 else Again(reason=reason)
+
+    def _failure(self, problem: OSError) -> Outcome:
+        match problem:
+            case ssl.SSLCertVerificationError():
+                words = f"its certificate does not verify: {problem.verify_message}"
+            case smtplib.SMTPResponseException():
+                reply = problem.smtp_error
+                reply = reply if isinstance(reply, bytes) else reply.encode()
+                return self._declined("us", problem.smtp_code, reply)
+            case smtplib.SMTPNotSupportedError():
+                words = "it does not offer STARTTLS"
+            case smtplib.SMTPServerDisconnected():
+                words = "it hung up before the mail had left"
+            case _:
+                words = f"it cannot be reached: {problem.strerror or type(problem).__name__}"
+        return Again(reason=text.header(f"{self._name}: {words}", _REPLY))
+
+    @property
+    def _name(self) -> str:
+        return f"{self.settings.host}:{self.settings.port}"
+
+
+def _our_name() -> str:
+    # Left alone, smtplib would ask the name server for it, which can take half a minute.
+    name = socket.gethostname()
+    return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "localhost"
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as problem:
+            raise CollectorError(f"{ca_file} cannot be read as certificates: {problem}") from None
+    return context
+
+
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+
+def _dot_stuffed(content: bytes) -> bytes:
+    """The text as DATA wants it (RFC 5321, 4.5.2), with the end mark. Lines end with CR LF."""
+    return _LEADING_DOT.sub(b"..", content) + b".\r\n"
+
+
+def _words(reply: bytes) -> str:
+    return text.header(reply.decode("utf-8", "replace"), _REPLY)

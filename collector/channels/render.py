@@ -1,0 +1,59 @@
+"""A message as files to look at: what Slack, a mail client and a browser would get."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collector import clock, text
+from collector.channels import email_message, slack_message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from collector.model import Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """Where the files are: Slack's JSON, the whole mail, and its HTML part alone."""
+
+    slack: Path
+    mail: Path
+    page: Path
+
+
+def write_files(
+    message: Message,
+    directory: Path,
+    *,
+    sender: str = "collector@example.com",
+    recipients: tuple[str, ...] = ("soc@example.com",),
+) -> Rendered:
+    """Write the message to files of the directory, which is made if need be.
+
+    Their names come from the alert's id and revision; files of the same names are replaced.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    name = f"{_name(message.alert.id)}-{message.alert.revision}"
+    files = Rendered(
+        slack=directory / f"{name}.slack.json",
+        mail=directory / f"{name}.eml",
+        page=directory / f"{name}.html",
+    )
+    mail = email_message.compose(message, sender=sender, recipients=recipients, date=clock.now())
+    files.slack.write_text(
+        json.dumps(slack_message.payload(message), ensure_ascii=False, indent=2) + "\n",
+        encoding="utf-8",
+    )
+    files.mail.write_bytes(mail.as_bytes())
+    files.page.write_text(email_message.html(message), encoding="utf-8")
+    return files
+
+
+def _name(alert_id: str) -> str:
+    if text.is_file_name(alert_id):
+        return alert_id
+    return hashlib.sha256(alert_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]

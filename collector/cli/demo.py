@@ -1,0 +1,228 @@
+"""`collector demo`: the whole path on an embedded org, with attacks to find."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.columns import Columns
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from collector import clock, daemon
+from collector.assembly import Collector, assembled
+from collector.channels.files import Files
+from collector.cli.common import cells, colored, quiet_logs
+from collector.demo import EmbeddedOrg, World, build
+from collector.model import Alert
+from collector.settings import Settings, load
+from collector.store import alerts, ledger
+
+ORG = "acme"
+
+
+@click.command("demo")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the state and the rendered messages go; a new temporary folder by default.",
+)
+@click.option("--serve", is_flag=True, help="Keep the org and the daemon running afterwards.")
+def command(*, output: Path | None, serve: bool) -> None:
+    """See it work, without a configuration and without a network.
+
+    An embedded Salesforce org serves a day of a company of some hundred users, with the attacks of
+    four published detections in it. All of it is collected, examined and told, as in earnest; the
+    rendered Slack messages and mails are left as files.
+    """
+    quiet_logs()
+    output = output or Path(mkdtemp(prefix="collector-demo-"))
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console(highlight=False)
+    started = time.perf_counter()
+    with _step(console, "Making up an ordinary day of a company, and four attacks"):
+        world = build(end=clock.now().replace(microsecond=0))
+    with EmbeddedOrg(world.store()) as org:
+        settings = _settings(org, output)
+        messages = output / "messages"
+        with assembled(settings, more_channels={"files": Files(directory=messages)}) as collector:
+            problems = _collect(console, collector, world)
+            found, stored = _found(collector)
+            seconds = time.perf_counter() - started
+            console.print(_screen(world, found, stored, seconds, output))
+            if serve:
+                _serve(console, org, collector, output)
+    _verdict(world, found, problems)
+
+
+def _collect(console: Console, collector: Collector, world: World) -> Sequence[str]:
+    """One pass, as `collector run --once` makes it, with its progress shown."""
+    (poller,) = collector.pollers
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} events"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    with progress:
+        task = progress.add_task("Collecting", total=sum(world.counts.values()))
+        problems: list[str] = []
+        for source in poller.sources:
+            progress.update(task, description=f"Collecting {source.kind}")
+            for polled in poller.poll(source):
+                progress.advance(task, polled.rows)
+                if polled.state == "failed":
+                    problems.append(f"{polled.stream}: {polled.reason}")
+        progress.update(task, description="Delivering alerts")
+        for channel in collector.deliverer.channels:
+            collector.deliverer.drain(channel)
+    return problems
+
+
+def _found(collector: Collector) -> tuple[list[Alert], Mapping[str, int]]:
+    with collector.database.read() as connection:
+        found = alerts.listing(connection)
+        stored: Counter[str] = Counter()
+        for total in ledger.totals(connection):
+            stored[total.event_type] += total.rows
+    return sorted(found, key=lambda alert: (-alert.severity, alert.first_time)), stored
+
+
+def _screen(
+    world: World,
+    found: Sequence[Alert],
+    stored: Mapping[str, int],
+    seconds: float,
+    output: Path,
+) -> Group:
+    events = sum(stored.values())
+    attacks = len(world.expected)
+    head = Text.assemble(
+        (f"{events:,} events", "bold"),
+        f" of {len(stored)} types collected, ",
+        (f"{len(found)} alerts", "bold"),
+        f" in {seconds:.1f} s",
+    )
+    return Group(
+        "",
+        Panel(head, title="A day at Acme", title_align="left", border_style="green", expand=False),
+        _collected(stored),
+        _alerts(found),
+        Text(f"The day holds {attacks} alerts' worth of attacks; {_score(world, found)}"),
+        "",
+        _where(output, found),
+    )
+
+
+def _collected(stored: Mapping[str, int]) -> Columns:
+    items = [
+        Text.assemble((f"{count:>7,}", "cyan"), f" {name}")
+        for name, count in sorted(stored.items(), key=lambda item: -item[1])
+    ]
+    return Columns(items, column_first=True, padding=(0, 3), title="What was collected")
+
+
+def _alerts(found: Sequence[Alert]) -> Table:
+    rows = Table(box=SIMPLE_HEAD, title="What was found", pad_edge=False)
+    for column in ("severity", "alert", "rule", "when"):
+        rows.add_column(column, overflow="fold", no_wrap=column != "alert")
+    for alert in found:
+        when = alert.first_time.strftime("%a %H:%M")
+        rows.add_row(*cells((colored(alert.severity), alert.title, alert.rule, when)))
+    return rows
+
+
+def _score(world: World, found: Sequence[Alert]) -> str:
+    missed, surplus = _difference(world, found)
+    if not missed and not surplus:
+        return "all of them were found, and nothing else."
+    return f"missed: {missed or 'none'}; not expected: {surplus or 'none'}."
+
+
+def _difference(
+    world: World, found: Sequence[Alert]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    expected = Counter((one.rule, str(one.severity)) for one in world.expected)
+    got = Counter((alert.rule, str(alert.severity)) for alert in found)
+    return list((expected - got).elements()), list((got - expected).elements())
+
+
+def _where(output: Path, found: Sequence[Alert]) -> Table:
+    config = output / "collector.yaml"
+    grid = Table.grid(padding=(0, 2))
+    first = found[0].id[:8] if found else "ID"
+    for label, value in (
+        ("Slack and e-mail, as sent", f"{output / 'messages'}"),
+        ("One alert in full", f"collector alerts show {first} -c {config}"),
+        (
+            "Ask the archive",
+            f'collector hunt -c {config} "SELECT user_name, count(*) FROM Login GROUP BY 1"',
+        ),
+        ("Your own org", "collector.example.yaml, then: collector check, collector run"),
+    ):
+        grid.add_row(Text(label, style="dim"), Text(value, overflow="fold"))
+    return grid
+
+
+def _serve(console: Console, org: EmbeddedOrg, collector: Collector, output: Path) -> None:
+    console.print(f"\nThe org serves at {org.base_url}; the daemon polls it. Ctrl-C ends both.")
+    console.print(f"In another terminal: collector status -c {output / 'collector.yaml'}")
+    daemon.run(collector)
+
+
+def _settings(org: EmbeddedOrg, output: Path) -> Settings:
+    """A configuration as a user would write it, so that other commands can be tried on the state."""
+    secret = output / "client_secret"
+    secret.touch(mode=0o600)
+    secret.write_text(org.application.client_secret)
+    sources = {
+        "event_log_file": {"settle": "0s", "lookback": "3d"},
+        "stored_events": {"lookback": "3d"},
+        "setup_audit_trail": {"lookback": "3d"},
+        "login_history": {"lookback": "3d"},
+    }
+    config = {
+        "state_dir": "state",
+        "orgs": [
+            {
+                "name": ORG,
+                "login_url": org.base_url,
+                "auth": {
+                    "flow": "client_credentials",
+                    "client_id": org.application.client_id,
+                    "client_secret": "${file:client_secret}",
+                },
+                "sources": sources,
+            }
+        ],
+    }
+    path = output / "collector.yaml"
+    path.write_text(json.dumps(config, indent=2) + "\n")
+    return load(path, {}).settings
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    with console.status(what):
+        yield
+
+
+def _verdict(world: World, found: Sequence[Alert], problems: Sequence[str]) -> None:
+    """Exit with 1 unless exactly the scripted attacks were found and nothing failed."""
+    for problem in problems:
+        click.echo(f"failed: {problem}", err=True)
+    if problems or any(_difference(world, found)):
+        raise click.exceptions.Exit(1)

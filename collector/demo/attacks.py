@@ -1,0 +1,191 @@
+"""The four attacks of the day, as scripts, and the alerts that they must cause."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from collector.demo.day import Day, Session
+from collector.demo.machines import CLIENTS, Client, api_event, bulk_row, call, program_login
+from collector.demo.office_hours import browser_login
+from collector.demo.people import People, Person
+from collector.demo.setup_changes import audit
+from collector.demo.store import BulkJob
+from collector.model import Severity
+
+FETCHER_IP = "203.0.113.214"
+CLI_IP = "203.0.113.77"
+THIEF_IP = "203.0.113.241"
+_STOLEN_QUERY = "SELECT Id, FirstName, LastName, Email, Phone, MailingAddress FROM Contact"
+STOLEN_RECORDS = 187_342
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """An alert that the day must cause, and what happened, in a sentence."""
+
+    rule: str
+    severity: Severity
+    story: str
+
+
+def stolen_token(day: Day, people: People, at: datetime) -> list[Expected]:
+    """Tokens taken from a vendor are tried out by two tools."""
+    widget = people.programs["chat.widget"]
+    fetcher = _tool("chat.widget", "Chat Widget", "Salesforce-Multi-Org-Fetcher/1.0")
+    session = day.login(widget, at, program_login(fetcher), ip=FETCHER_IP)
+    for number in range(12):
+        call(day, session, replace(fetcher, agent=""), at + timedelta(seconds=3 * number + 2))
+    cli = _tool("developer", "Deploy Tool", "Salesforce-CLI/1.0")
+    shell = _borrowed(day, replace(people.developer, ip=CLI_IP), cli, at + timedelta(minutes=15))
+    counting = replace(cli, query="SELECT COUNT() FROM Contact")
+    api_event(day, shell, counting, at + timedelta(minutes=17), 1)
+    return [
+        Expected(
+            rule="cli-activity",
+            severity=Severity.CRITICAL,
+            story="The chat widget's stolen token logs in as Salesforce-Multi-Org-Fetcher.",
+        ),
+        Expected(
+            rule="cli-activity",
+            severity=Severity.HIGH,
+            story="Salesforce-CLI/1.0 counts the contacts with a developer's token.",
+        ),
+    ]
+
+
+def rogue_package(day: Day, people: People, at: datetime) -> list[Expected]:
+    """A caller who says to be the help desk talks an administrator into two installations."""
+    admin = people.admins[0]
+    session = day.login(admin, at, browser_login(admin))
+    audit(
+        day,
+        at + timedelta(minutes=6),
+        admin,
+        action="insertConnectedApplication",
+        section="Connected Apps",
+        display="Installed Connected App My Ticket Portal to Salesforce",
+    )
+    _package(day, session, at + timedelta(minutes=9), name="Vendor Maps", succeeded="0")
+    _package(day, session, at + timedelta(minutes=14), name="Ticket Export Helper", succeeded="1")
+    return [
+        Expected(
+            rule="package-or-app-installed",
+            severity=Severity.LOW,
+            story="An administrator installs the connected app My Ticket Portal.",
+        ),
+        Expected(
+            rule="package-or-app-installed",
+            severity=Severity.HIGH,
+            story="The unmanaged package Ticket Export Helper is installed.",
+        ),
+    ]
+
+
+def bulk_theft(day: Day, people: People, at: datetime) -> tuple[list[Expected], BulkJob]:
+    """All contacts leave through a bulk query; the job is deleted as soon as it is read."""
+    thief = _tool("chat.widget", "Chat Widget", "python-requests/2.32.4")
+    stolen = replace(people.programs["chat.widget"], ip=THIEF_IP)
+    session = _borrowed(day, stolen, thief, at - timedelta(minutes=4))
+    job = BulkJob(
+        id=day.ids.record("750"),
+        kind="V2Query",
+        operation="query",
+        object="Contact",
+        created_by=stolen.id,
+        created=at.replace(microsecond=0),
+        finished=at.replace(microsecond=0) + timedelta(seconds=202),
+        records=STOLEN_RECORDS,
+        deleted=at.replace(microsecond=0) + timedelta(seconds=226),
+    )
+    for seconds, records in ((70, 41_000), (140, 118_500), (202, STOLEN_RECORDS)):
+        bulk_row(day, session, job, at + timedelta(seconds=seconds), records)
+    download = {"Query": _STOLEN_QUERY, "LoginHistoryId": session.history_id, "EvaluationTime": 0.0}
+    day.store(
+        "BulkApiResultEventStore",
+        at + timedelta(seconds=214),
+        {**session.stored, **download},
+    )
+    _anomaly(day, session, at + timedelta(minutes=9))
+    return [
+        Expected(
+            rule="bulk-api-job",
+            severity=Severity.CRITICAL,
+            story=f"A bulk query reads {STOLEN_RECORDS:,} contacts.",
+        ),
+        Expected(
+            rule="bulk-api-job",
+            severity=Severity.MEDIUM,
+            story="Its result is downloaded: an unknown number of records, and no job id.",
+        ),
+        Expected(
+            rule="api-anomaly",
+            severity=Severity.CRITICAL,
+            story="Salesforce's own detection finds it unusual: score 0.958.",
+        ),
+    ], job
+
+
+def _tool(user: str, app: str, agent: str) -> Client:
+    return replace(
+        CLIENTS[0],
+        user=user,
+        app=app,
+        app_id="0H4000000000C01",
+        agent=agent,
+        entity="Contact",
+        query="SELECT Id, Name FROM Account LIMIT 20",
+        version="58.0",
+    )
+
+
+def _borrowed(day: Day, person: Person, client: Client, at: datetime) -> Session:
+    """A session from a refreshed token, seen by its user agent nowhere in the login records."""
+    kind = replace(program_login(client), agent="Jakarta Commons-HttpClient/3.1")
+    return day.login(person, at, kind, ip=person.ip)
+
+
+def _package(day: Day, session: Session, at: datetime, *, name: str, succeeded: str) -> None:
+    install = {
+        "RUN_TIME": day.pick(20_000),
+        "CPU_TIME": day.pick(9000),
+        "URI": "/_ui/core/mfpackage/install",
+        "OPERATION_TYPE": "INSTALL",
+        "IS_SUCCESSFUL": succeeded,
+        "IS_PUSH": "0",
+        "IS_MANAGED": "0",
+        "IS_RELEASED": "1",
+        "PACKAGE_NAME": name,
+        "FAILURE_TYPE": "" if succeeded == "1" else "MISSING_DEPENDENCY",
+    }
+    day.log.add("PackageInstall", at, {**session.logged, **install})
+
+
+def _anomaly(day: Day, session: Session, at: datetime) -> None:
+    features = [
+        ("rowCount", str(STOLEN_RECORDS), "91.20 %"),
+        ("autonomousSystem", "Example Hosting", "5.31 %"),
+        ("userAgent", "python-requests/2.32.4", "2.04 %"),
+        ("periodOfDay", "Night", "1.45 %"),
+    ]
+    names = ("featureName", "featureValue", "featureContribution")
+    anomaly = {
+        "Id": day.ids.record("0eR"),
+        "ApiAnomalyEventNumber": "00000042",
+        "Score": 0.958,
+        "Summary": "API was called with unusually high value for number of rows"
+        f" ({STOLEN_RECORDS})",
+        "SecurityEventData": json.dumps(
+            [dict(zip(names, feature, strict=True)) for feature in features]
+        ),
+        "Operation": "Query",
+        "QueriedEntities": "Contact",
+        "RequestIdentifier": day.ids.request(),
+        "RowsProcessed": float(STOLEN_RECORDS),
+        "Uri": "/services/data/v58.0/jobs/query",
+        "UserAgent": "python-requests/2.32.4",
+        "EvaluationTime": 0.0,
+    }
+    own = {key: value for key, value in session.stored.items() if key != "SessionLevel"}
+    day.store("ApiAnomalyEventStore", at, {**own, **anomaly})

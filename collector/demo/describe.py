@@ -1,0 +1,72 @@
+"""Objects as /sobjects and describe tell of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from collector.demo.objects import OBJECTS, Field, Kind, SObject
+from collector.demo.query import View
+
+_SOAP_TYPES = {
+    "id": "tns:ID",
+    "reference": "tns:ID",
+    "datetime": "xsd:dateTime",
+    "double": "xsd:double",
+    "int": "xsd:int",
+    "boolean": "xsd:boolean",
+    "base64": "xsd:base64Binary",
+}
+_LENGTHS = {"id": 18, "reference": 18, "string": 255, "textarea": 32_000}
+
+
+def catalogue(view: View) -> dict[str, Any]:
+    """The answer of /sobjects: the objects that this user has."""
+    found = [one for one in OBJECTS.values() if one.name not in view.missing]
+    return {
+        "encoding": "UTF-8",
+        "maxBatchSize": 200,
+        "sobjects": [_summary(one, view.version) for one in found],
+    }
+
+
+def describe(sobject: SObject, version: str) -> dict[str, Any]:
+    """The answer of /sobjects/X/describe."""
+    big = sobject.kind is Kind.BIG
+    fields = [_field(field, aggregatable=not big) for field in sobject.fields.values()]
+    return {**_summary(sobject, version), "fields": fields}
+
+
+def _summary(sobject: SObject, version: str) -> dict[str, Any]:
+    base = f"/services/data/v{version}/sobjects/{sobject.name}"
+    return {
+        "name": sobject.name,
+        "label": sobject.name,
+        "keyPrefix": sobject.prefix or None,
+        "custom": False,
+        "createable": False,
+        "deletable": False,
+        "updateable": False,
+        "queryable": True,
+        "retrieveable": sobject.kind is Kind.STANDARD,
+        "urls": {
+            "sobject": base,
+            "describe": base + "/describe",
+            "rowTemplate": base + "/{ID}",
+        },
+    }
+
+
+def _field(field: Field, *, aggregatable: bool) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "label": field.name,
+        "type": field.type,
+        "soapType": _SOAP_TYPES.get(field.type, "xsd:string"),
+        "length": _LENGTHS.get(field.type, 0),
+        "filterable": field.filterable,
+        "sortable": field.sortable,
+        "groupable": aggregatable and field.filterable and field.type != "datetime",
+        "aggregatable": aggregatable and field.filterable,
+        "nillable": field.name not in ("Id", "CreatedDate"),
+        "custom": False,
+    }

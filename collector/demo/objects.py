@@ -1,0 +1,137 @@
+"""The objects that the org knows: fields, their types, and which may be filtered and sorted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from collector.demo.object_fields import BIG_FIELDS, STANDARD_FIELDS
+from collector.demo.refusal import ApiError
+
+CONSTANT_ID = "000000000000000AAA"
+"""The Id of every row of every big object."""
+
+RELATED = {
+    "CreatedById": "User",
+    "LastModifiedById": "User",
+    "UserId": "User",
+    "OwnerId": "User",
+    "ProfileId": "Profile",
+}
+
+
+class Kind(Enum):
+    """Standard objects take ordinary SOQL; big objects only what their index can answer."""
+
+    STANDARD = "standard"
+    BIG = "big"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A field; `type` is one of describe's: string, textarea, id, datetime, double and so on."""
+
+    name: str
+    type: str
+    filterable: bool
+    sortable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SObject:
+    """An object. `fields` is keyed by the name in lower case, in documented order."""
+
+    name: str
+    kind: Kind
+    prefix: str
+    fields: dict[str, Field]
+
+    def field(self, name: str) -> Field:
+        """The field of that name, in any case. Raises ApiError (INVALID_FIELD)."""
+        found = self.fields.get(name.lower())
+        if found is None:
+            raise ApiError(
+                "INVALID_FIELD",
+                f"No such column '{name}' on entity '{self.name}'. If you are attempting to use a"
+                " custom field, be sure to append the '__c' after the custom field name. Please"
+                " reference your WSDL or the describe call for the appropriate names.",
+            )
+        return found
+
+    def reference(self, relationship: str) -> tuple[Field, SObject]:
+        """The field and the object behind `CreatedBy`. Raises ApiError (INVALID_FIELD)."""
+        found = self.fields.get(relationship.lower() + "id")
+        if found is None or found.name not in RELATED:
+            raise ApiError(
+                "INVALID_FIELD",
+                f"Didn't understand relationship '{relationship}' in field path.",
+            )
+        return found, OBJECTS[RELATED[found.name].lower()]
+
+
+def sobject(name: str) -> SObject:
+    """The object of that name, in any case. Raises ApiError (INVALID_TYPE)."""
+    found = OBJECTS.get(name.lower())
+    if found is None:
+        raise unsupported(name)
+    return found
+
+
+def unsupported(name: str) -> ApiError:
+    """The answer for an object that does not exist here, or not for this user or licence."""
+    return ApiError(
+        "INVALID_TYPE",
+        f"sObject type '{name}' is not supported. If you are attempting to use a custom object,"
+        " be sure to append the '__c' after the entity name. Please reference your WSDL or the"
+        " describe call for the appropriate names.",
+    )
+
+
+def json_value(value: Any) -> Any:
+    """A stored value as it stands in JSON: datetimes as `2026-10-01T12:34:56.000+0000`."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")[:23] + "+0000"
+    return value
+
+
+def _field(spec: str, kind: Kind) -> Field:
+    """A field of `name`, `name:type` or `name:type!`; the mark means neither filter nor sort."""
+    name, _, declared = spec.rstrip("!").partition(":")
+    type_ = declared or _type_of(name)
+    free = not spec.endswith("!") and type_ not in ("textarea", "base64")
+    if kind is Kind.BIG:
+        return Field(
+            name=name,
+            type=type_,
+            filterable=name in ("EventDate", "EventIdentifier"),
+            sortable=name == "EventDate",
+        )
+    return Field(name=name, type=type_, filterable=free, sortable=free)
+
+
+def _type_of(name: str) -> str:
+    if name == "Id":
+        return "id"
+    if name.endswith("Date") or name == "SystemModstamp":
+        return "datetime"
+    return "reference" if name.endswith("Id") else "string"
+
+
+def _objects() -> dict[str, SObject]:
+    found = {}
+    for kind, table in ((Kind.STANDARD, STANDARD_FIELDS), (Kind.BIG, BIG_FIELDS)):
+        for heading, specs in table.items():
+            name, _, prefix = heading.partition(" ")
+            fields = [_field(spec, kind) for spec in ["Id", *specs.split()]]
+            found[name.lower()] = SObject(
+                name=name,
+                kind=kind,
+                prefix=prefix,
+                fields={field.name.lower(): field for field in fields},
+            )
+    return found
+
+
+OBJECTS = _objects()

@@ -1,0 +1,129 @@
+"""The org behind the protocol: its data, its clock, who may log in, and how it (mis)behaves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.demo.faults import Faults
+from collector.demo.oauth import Application, Sessions, TokenEndpoint
+from collector.demo.pages import Pages
+from collector.demo.query import View
+from collector.demo.refusal import ApiError, not_found
+from collector.demo.store import Store
+
+OLDEST_VERSION = 31
+NEWEST_VERSION = 67
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What kind of org it is.
+
+    Attributes:
+        hourly_files: whether it is entitled to hourly event log files; without, EventLogFile has
+            no field Interval.
+        big_object_locators: whether queries on big objects are paged; without, an answer just
+            ends at the batch size.
+        missing: objects that the licence or the user's permissions do not cover.
+        token_uses: how many requests an access token lasts; None for ever.
+        daily_calls: the API calls of a day; beyond them every call is refused.
+    """
+
+    hourly_files: bool = True
+    big_object_locators: bool = True
+    missing: frozenset[str] = frozenset()
+    token_uses: int | None = None
+    daily_calls: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One request as the org saw it, without anything secret. `query` is decoded."""
+
+    time: datetime
+    method: str
+    path: str
+    query: str
+    status: int
+
+
+class Org:
+    """Everything that the requests share. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        application: Application,
+        behaviour: Behaviour,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.store = store
+        self.behaviour = behaviour
+        self.clock = clock
+        self.sessions = Sessions(behaviour.token_uses)
+        self.tokens = TokenEndpoint(application, self.sessions)
+        self.application = application
+        self.pages = Pages()
+        self.faults = Faults()
+        self.base_url = ""
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._journal: list[Visit] = []
+
+    def view(self, version: str) -> View:
+        """The org as a request of that API version sees it now."""
+        return View(
+            store=self.store,
+            now=self.clock(),
+            version=version,
+            missing=self.behaviour.missing,
+            hourly_files=self.behaviour.hourly_files,
+        )
+
+    @property
+    def api_calls(self) -> int:
+        """The calls that count against the day's limit."""
+        with self._lock:
+            return self._calls
+
+    def count_call(self) -> None:
+        """Count an API call. Raises ApiError when the day's are used up."""
+        with self._lock:
+            self._calls += 1
+            used = self._calls
+        if used > self.behaviour.daily_calls:
+            raise ApiError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
+
+    def spend_calls(self, count: int) -> None:
+        """Other clients of the org make that many calls."""
+        with self._lock:
+            self._calls += count
+
+    def limit_info(self) -> str:
+        """The value of Sforce-Limit-Info."""
+        return f"api-usage={self.api_calls}/{self.behaviour.daily_calls}; api-bursts=1/750"
+
+    def record(self, visit: Visit) -> None:
+        """Keep a request in the journal."""
+        with self._lock:
+            self._journal.append(visit)
+
+    @property
+    def journal(self) -> tuple[Visit, ...]:
+        """Every request so far, in the order they were answered."""
+        with self._lock:
+            return tuple(self._journal)
+
+
+def check_version(text: str) -> str:
+    """The API version of a path, `67.0`. Raises ApiError for one that is retired or unknown."""
+    number, _, fraction = text.partition(".")
+    if fraction != "0" or not number.isdigit() or len(number) > 3 or int(number) > NEWEST_VERSION:
+        raise not_found()
+    if int(number) < OLDEST_VERSION:
+        raise ApiError("GONE", f"Invalid Api version specified on URL: v{text}", status=410)
+    return text

@@ -1,0 +1,214 @@
+"""The embedded org as a real HTTP server on loopback, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from collector.clock import now
+from collector.demo.answers import json_answer
+from collector.demo.faults import Fault
+from collector.demo.front import MAX_ADDRESS, ConnectionCutError, front
+from collector.demo.oauth import ORGANIZATION_ID, Application, OAuthError
+from collector.demo.org import Behaviour, Org, Visit
+from collector.demo.refusal import ApiError, not_found
+from collector.demo.resources import routes
+from collector.demo.store import Store
+
+
+class EmbeddedOrg:
+    """A Salesforce org on 127.0.0.1.
+
+    Use it as a context manager, or `start` and `stop` it. `store` may be added to while it runs;
+    rows become visible when `clock` reaches their time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        application: Application | None = None,
+        behaviour: Behaviour | None = None,
+        clock: Callable[[], datetime] = now,
+        port: int = 0,
+    ) -> None:
+        self.store = store
+        self.application = application or Application()
+        self._org = Org(
+            store,
+            application=self.application,
+            behaviour=behaviour or Behaviour(),
+            clock=clock,
+        )
+        self._port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> str:
+        """Serve, and return the base URL. Raises OSError where the port is taken."""
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=128)
+        self._org.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                _application(self._org),
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=1,
+                h11_max_incomplete_event_size=8 * MAX_ADDRESS,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="embedded-org", daemon=True
+        )
+        self._thread.start()
+        return self._org.base_url
+
+    def stop(self) -> None:
+        """Close every connection and end the thread. Stopping twice is harmless."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def base_url(self) -> str:
+        """Where it serves: `http://127.0.0.1:PORT`."""
+        return self._org.base_url
+
+    @property
+    def journal(self) -> tuple[Visit, ...]:
+        """Every request so far, in the order they were answered."""
+        return self._org.journal
+
+    @property
+    def api_calls(self) -> int:
+        """The calls that count against the day's limit."""
+        return self._org.api_calls
+
+    def spend_calls(self, count: int) -> None:
+        """Other clients of the org make that many calls."""
+        self._org.spend_calls(count)
+
+    def fail(self, *faults: Fault) -> None:
+        """Let faults strike, in this order where several fit a request."""
+        for fault in faults:
+            self._org.faults.add(fault)
+
+    def recover(self) -> None:
+        """Call all faults off."""
+        self._org.faults.clear()
+
+    def expire_tokens(self) -> None:
+        """End every session: the next call of each answers 401."""
+        self._org.sessions.end()
+
+    def expire_locators(self) -> None:
+        """End every query that is being read page by page."""
+        self._org.pages.expire()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether uvicorn's log line is about something that we did not do on purpose."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, ConnectionCutError | asyncio.CancelledError)
+
+
+# ---- the application
+
+
+def _application(org: Org) -> ASGIApp:
+    async def token(request: Request) -> Response:
+        return await _token(org, request)
+
+    async def identity(request: Request) -> Response:
+        return _identity(org, request)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        body, status = _refusal(error)
+        answer = json_answer(request, body, status=status)
+        if answer.status_code != 401:
+            answer.headers["Sforce-Limit-Info"] = org.limit_info()
+        return answer
+
+    application = Starlette(
+        routes=[
+            Route("/services/oauth2/token", token, methods=["GET", "POST"]),
+            Route("/services/oauth2/userinfo", identity),
+            Route("/id/{organization}/{user}", identity),
+            *routes(org),
+        ],
+        exception_handlers={ApiError: refused, OAuthError: refused, HTTPException: refused},
+    )
+    return front(org, application)
+
+
+async def _token(org: Org, request: Request) -> Response:
+    if request.method != "POST":
+        raise OAuthError("invalid_request", "must use HTTP POST")
+    if "application/x-www-form-urlencoded" not in request.headers.get("content-type", ""):
+        raise OAuthError("unsupported_grant_type", "grant type not supported")
+    form = dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))
+    authorization = request.headers.get("authorization", "")
+    return json_answer(request, org.tokens.answer(form, authorization, org.base_url, org.clock()))
+
+
+def _identity(org: Org, request: Request) -> Response:
+    _, _, token = request.headers.get("authorization", "").partition(" ")
+    if not org.sessions.spend(token):
+        return Response("Bad_OAuth_Token", status_code=403, media_type="text/html")
+    who = org.application
+    identity = {
+        "user_id": who.user_id,
+        "organization_id": ORGANIZATION_ID,
+        "username": who.username,
+        "preferred_username": who.username,
+    }
+    return json_answer(request, identity)
+
+
+def _refusal(error: Exception) -> tuple[Any, int]:
+    """The body and status of an error: an object from the token endpoint, an array elsewhere."""
+    if isinstance(error, OAuthError):
+        return error.body, error.status
+    if isinstance(error, ApiError):
+        return error.body(), error.status
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        refusal = ApiError("METHOD_NOT_ALLOWED", "HTTP Method not allowed.", status=405)
+        return refusal.body(), refusal.status
+    return not_found().body(), 404

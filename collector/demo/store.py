@@ -1,0 +1,156 @@
+"""What the org holds: records, log files and bulk jobs, each of which appears at its own time."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from collector.clock import EPOCH
+from collector.demo.evaluate import Row
+from collector.demo.objects import Kind, sobject
+
+JOB_LIFE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """An event log file: what EventLogFile lists, and the CSV itself.
+
+    `sequence` is 0 for a daily file; an hourly file has 1, its supplements count on.
+    """
+
+    id: str
+    event_type: str
+    log_date: datetime
+    created: datetime
+    sequence: int
+    content: bytes = field(repr=False)
+    api_version: float = 67.0
+
+    @property
+    def interval(self) -> str:
+        """`Daily` or `Hourly`."""
+        return "Hourly" if self.sequence else "Daily"
+
+    def row(self) -> Row:
+        """The record of EventLogFile, without the address of its content."""
+        header = self.content.partition(b"\n")[0].decode().replace('"', "").strip()
+        return {
+            "Id": self.id,
+            "IsDeleted": False,
+            "CreatedDate": self.created,
+            "LastModifiedDate": self.created,
+            "SystemModstamp": self.created,
+            "EventType": self.event_type,
+            "LogDate": self.log_date,
+            "LogFileLength": float(len(self.content)),
+            "LogFileContentType": "text/csv",
+            "ApiVersion": self.api_version,
+            "Sequence": self.sequence,
+            "Interval": self.interval,
+            "LogFileFieldNames": header[:1333],
+            "LogFileFieldTypes": ",".join("String" for _ in header.split(","))[:1333],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkJob:
+    """A Bulk API job. `kind` is V2Query, V2Ingest or Classic.
+
+    It runs from `created` to `finished` and vanishes when its owner deletes it, else after a week.
+    """
+
+    id: str
+    kind: str
+    operation: str
+    object: str
+    created_by: str
+    created: datetime
+    finished: datetime
+    records: int
+    deleted: datetime | None = None
+
+    def exists(self, now: datetime) -> bool:
+        """Whether the job resources show it at that time."""
+        return self.created <= now < (self.deleted or self.created + JOB_LIFE)
+
+
+class Store:
+    """The org's data. Safe to read and to extend from several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[str, list[tuple[datetime, Row]]] = {}
+        self._files: dict[str, LogFile] = {}
+        self._jobs: dict[str, BulkJob] = {}
+
+    def add(self, name: str, *rows: Row, visible: datetime | None = None) -> None:
+        """Add records of an object. Datetimes are `datetime`s.
+
+        They appear at `visible`, else at their CreatedDate or LoginTime, else have always been
+        there. Raises ApiError for an object or a field that the org does not know, ValueError for
+        a record of a standard object without its Id.
+        """
+        found = sobject(name)
+        if found.kind is Kind.STANDARD and not all(row.get("Id") for row in rows):
+            raise ValueError(f"a record of {found.name} has an Id")
+        for field_name in {key for row in rows for key in row}:
+            found.field(field_name)
+        known = found.name
+        arrivals = [(visible or _arrival(row), row) for row in rows]
+        with self._lock:
+            merged = [*self._rows.get(known, ()), *arrivals]
+            merged.sort(key=lambda pair: pair[0])
+            self._rows[known] = merged
+
+    def add_files(self, files: Iterable[LogFile]) -> None:
+        """Add event log files; each appears when it is `created`."""
+        files = list(files)
+        with self._lock:
+            self._files |= {file.id: file for file in files}
+        self.add("EventLogFile", *(file.row() for file in files))
+
+    def add_jobs(self, jobs: Iterable[BulkJob]) -> None:
+        """Add bulk jobs."""
+        with self._lock:
+            self._jobs |= {job.id: job for job in jobs}
+
+    def remove_file(self, file_id: str) -> None:
+        """End a file's life: it is neither listed nor found any more."""
+        with self._lock:
+            self._files.pop(file_id, None)
+            self._rows["EventLogFile"] = [
+                pair for pair in self._rows.get("EventLogFile", []) if pair[1]["Id"] != file_id
+            ]
+
+    def rows(self, name: str, now: datetime) -> list[Row]:
+        """The records of an object that have appeared by `now`, in the order they did."""
+        with self._lock:
+            pairs = self._rows.get(name, [])
+        return [row for _, row in pairs[: bisect_right(pairs, now, key=lambda pair: pair[0])]]
+
+    def row(self, name: str, record_id: str, now: datetime) -> Row | None:
+        """One record by its id of 15 or 18 characters."""
+        wanted = record_id[:15]
+        found = (row for row in self.rows(name, now) if row.get("Id", "")[:15] == wanted)
+        return next(found, None)
+
+    def file(self, file_id: str, now: datetime) -> LogFile | None:
+        """One log file by its id, once it has been created."""
+        with self._lock:
+            found = next((f for f in self._files.values() if f.id[:15] == file_id[:15]), None)
+        return found if found is not None and found.created <= now else None
+
+    def jobs(self, now: datetime) -> list[BulkJob]:
+        """The bulk jobs that exist at that time, in no useful order."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        return sorted((job for job in jobs if job.exists(now)), key=lambda job: job.id[::-1])
+
+
+def _arrival(row: Row) -> datetime:
+    moment = row.get("CreatedDate") or row.get("LoginTime") or EPOCH
+    return moment if isinstance(moment, datetime) else EPOCH

@@ -1,0 +1,38 @@
+"""What makes matches of a rule one episode: the values of its dedup key, as text."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collector.model import Event, Rule
+
+LONGEST = 200
+"""Longer values (queries, agents) count by their beginning and a hash of the whole."""
+
+
+def key(rule: Rule, event: Event) -> tuple[str, ...]:
+    """The values of the rule's dedup key, empty text for those that the event does not have.
+
+    Where it has none of them those of the fallback key, and where it has none of these either its
+    own uid, so that events that have nothing in common never become one.
+    """
+    for fields in (rule.dedup_key, rule.dedup_fallback):
+        values = tuple(_text(event.get(field)) for field in fields)
+        if any(values):
+            return values
+    return (_text(event["event_uid"]),)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    text = str(value)
+    if len(text) <= LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[: LONGEST - 33]}~{digest[:32]}"

@@ -1,0 +1,161 @@
+"""Rule files to YAML documents that know where each of their keys stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import yaml
+from yaml.constructor import SafeConstructor
+
+from collector.errors import Problem, RulesError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+
+Place: TypeAlias = tuple[str | int, ...]
+"""The keys and positions that lead to a value: `("tags", 0)`."""
+
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_TEXT = "tag:yaml.org,2002:str"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One YAML document of a rule file: plain `data`, in which dates are text as written."""
+
+    path: Path
+    node: yaml.Node
+    data: dict[str, Any]
+
+    def line(self, place: Place) -> int:
+        """The line, counted from 1, on which the key or item at `place` stands."""
+        return _mark(self.node, place).line + 1
+
+    def problem(self, place: Place, message: str) -> Problem:
+        """Something wrong at `place`, or at the nearest key on the way that does exist."""
+        return _problem(self.path, _mark(self.node, place), message)
+
+
+def read(path: Path) -> list[Document]:
+    """The documents of a rule file, without empty ones.
+
+    Raises RulesError for what cannot be read, is no YAML or does not hold mappings, and for
+    aliases and duplicate keys, which read differently from what they do.
+    """
+    text = _text(path)
+    try:
+        _refuse_bombs(path, text)
+        nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+    except yaml.MarkedYAMLError as error:
+        message = f"not YAML: {error.problem or error.context}"
+        raise RulesError([_problem(path, error.problem_mark, message)]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise RulesError([_problem(path, None, f"not YAML: {type(error).__name__}")]) from None
+    documents = [node for node in nodes if node.tag != "tag:yaml.org,2002:null"]
+    if problems := [problem for node in documents for problem in _defects(path, node)]:
+        raise RulesError(problems)
+    return [_document(path, node) for node in documents]
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RulesError([_problem(path, None, f"cannot be read: {error.strerror}")]) from None
+    if len(content) > MAX_BYTES:
+        raise RulesError([_problem(path, None, f"larger than {MAX_BYTES:,} bytes")])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = Problem(path=path, line=line, column=1, message="not UTF-8 text")
+        raise RulesError([problem]) from None
+
+
+def _refuse_bombs(path: Path, text: str) -> None:
+    """Aliases and deep nesting, seen in the parser's events before anything is built of them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            message = "aliases (*name) are not served; repeat the value"
+        elif isinstance(event, yaml.CollectionStartEvent) and depth == MAX_DEPTH:
+            message = f"nested more than {MAX_DEPTH} levels deep"
+        else:
+            starts = isinstance(event, yaml.CollectionStartEvent)
+            depth += starts - isinstance(event, yaml.CollectionEndEvent)
+            continue
+        raise RulesError([_problem(path, event.start_mark, message)])
+
+
+def _defects(path: Path, root: yaml.Node) -> Iterator[Problem]:
+    if not isinstance(root, yaml.MappingNode):
+        yield _problem(path, root.start_mark, "a rule is a mapping of keys such as `title:`")
+        return
+    for node in _nodes(root):
+        if isinstance(node, yaml.MappingNode):
+            yield from _bad_keys(path, node)
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            yield _problem(path, node.start_mark, f"unknown tag {node.tag}")
+
+
+def _bad_keys(path: Path, mapping: yaml.MappingNode) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
+            yield _problem(path, key.start_mark, "a key must be text; put it into quotes")
+        elif key.value in seen:
+            yield _problem(path, key.start_mark, f"{key.value!r} stands here twice")
+        else:
+            seen.add(key.value)
+
+
+def _nodes(node: yaml.Node) -> Iterator[yaml.Node]:
+    yield node
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _nodes(item)
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _nodes(value)
+
+
+def _document(path: Path, root: yaml.Node) -> Document:
+    for node in _nodes(root):
+        if node.tag == _TIMESTAMP:  # Sigma and the records of tests have dates as text
+            node.tag = _TEXT
+    try:
+        data = SafeConstructor().construct_document(root)
+    except (yaml.MarkedYAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None) or root.start_mark
+        raise RulesError([_problem(path, mark, "a value that YAML cannot build")]) from None
+    return Document(path=path, node=root, data=data)
+
+
+def _mark(node: yaml.Node, place: Sequence[str | int]) -> yaml.Mark:
+    mark = node.start_mark
+    for step in place:
+        found = _child(node, step)
+        if found is None:
+            break
+        mark, node = found
+    return mark
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Mark, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(key.start_mark, value) for key, value in node.value if key.value == step]
+        return pairs[0] if pairs else None
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step].start_mark, node.value[step]
+    return None
+
+
+def _problem(path: Path, mark: Any, message: str) -> Problem:
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Problem(path=path, line=line, column=column, message=message)

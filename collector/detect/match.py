@@ -1,0 +1,202 @@
+"""Events of one type to matches: one query over all of them, then one a rule over the few left."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from collector.detect import dedup, title
+from collector.model import ENTITY_FIELDS, Event, Match, Rule, Severity
+from collector.text import cut, one_line, sql_identifier
+
+if TYPE_CHECKING:
+    from collector.detect.load import RuleSet
+    from collector.detect.title import Template
+
+ENTITY_LIMIT = 500
+PAGE = 500
+
+_POSITION = sql_identifier("#")  # no column of Salesforce's can have this name
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_FAILURES = (duckdb.Error, ValueError, OverflowError)
+_serial = itertools.count()
+
+
+class Matcher:
+    """Runs rules over events.
+
+    Attributes:
+        failures: the rules that failed while they ran, each with the reason, which quotes nothing
+            of the events. The other rules went on. Whoever has told of them may clear it.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.failures: dict[str, str] = {}
+        self._rules = rules
+
+    def matches(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        relation: str,
+        columns: frozenset[str],
+        event_type: str,
+        org: str,
+    ) -> Iterator[Match]:
+        """What the rules find, rule by rule, each in the order of (time, event_uid).
+
+        Args:
+            connection: of `engine`; may be used for other things between two matches.
+            relation: an item of a FROM clause, with events of that type of that org alone.
+            columns: its columns; those that rules need beyond them are NULL.
+            event_type: the type of the events.
+            org: the org whose events they are.
+
+        Raises duckdb.Error when the relation itself cannot be read.
+        """
+        rules: Sequence[Rule] = self._rules.for_type(event_type)
+        if not rules:
+            return
+        events = _events(relation, rules, columns)
+        rules = self._with_candidates(connection, events, rules)
+        if not rules:
+            return
+        table = sql_identifier(f"candidates_{next(_serial)}")
+        connection.execute(_copy(events, rules, table))
+        try:
+            for rule in rules:
+                yield from self._of_rule(connection, rule, table, org)
+        finally:
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def _with_candidates(
+        self, connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]
+    ) -> Sequence[Rule]:
+        """The rules that can be run, or none where no event fits any of them."""
+        try:
+            return rules if _has_any(connection, events, rules) else ()
+        except duckdb.Error:
+            _read(connection, events, rules)
+        return [rule for rule in rules if self._can_run(connection, events, rule)]
+
+    def _can_run(self, connection: duckdb.DuckDBPyConnection, events: str, rule: Rule) -> bool:
+        try:
+            connection.execute(f"SELECT count(*) FROM {events} WHERE {rule.predicate}").fetchall()
+        except duckdb.Error as error:
+            self.failures[rule.name] = _reason(error)
+            return False
+        return True
+
+    def _of_rule(
+        self, connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, org: str
+    ) -> Iterator[Match]:
+        template = title.parse(rule.title, rule.fields.__contains__)
+        position = 0
+        while True:
+            try:
+                names, rows = _page(connection, rule, table, position)
+                found = [_match(rule, template, org, names, row) for row in rows]
+            except _FAILURES as error:
+                self.failures[rule.name] = _reason(error)
+                return
+            yield from found
+            if len(rows) < PAGE:
+                return
+            position = rows[-1][1]
+
+
+# ---- SQL
+
+
+def _events(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> str:
+    """The relation, with the columns that rules need and it does not have."""
+    present = {name.lower() for name in columns}
+    missing = {
+        name.lower(): name for rule in rules for name in rule.fields if name.lower() not in present
+    }
+    if not missing:
+        return f"{relation} AS events"
+    nulls = "".join(
+        f", CAST(NULL AS VARCHAR) AS {sql_identifier(name)}" for name in sorted(missing.values())
+    )
+    return f"(SELECT *{nulls} FROM {relation}) AS events"
+
+
+def _any_of(rules: Sequence[Rule]) -> str:
+    return " OR ".join(rule.predicate for rule in rules)
+
+
+def _has_any(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]) -> bool:
+    # Asked first because it reads only the columns of the rules, and the answer is mostly no.
+    query = f"SELECT 1 FROM {events} WHERE {_any_of(rules)} LIMIT 1"
+    return connection.execute(query).fetchone() is not None
+
+
+def _read(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]) -> None:
+    """Raises duckdb.Error when it is not a rule that fails, but reading the columns of one."""
+    names = sorted({name.lower() for rule in rules for name in rule.fields})
+    counts = ", ".join(f"count({sql_identifier(name)})" for name in names)
+    connection.execute(f"SELECT {counts or 'count(*)'} FROM {events}").fetchall()
+
+
+def _copy(events: str, rules: Sequence[Rule], table: str) -> str:
+    return (
+        f'CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY "time", "event_uid") '
+        f"AS {_POSITION}, * FROM {events} WHERE {_any_of(rules)}"
+    )
+
+
+def _page(
+    connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, position: int
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    result = connection.execute(
+        f"SELECT {_severity(rule)}, * FROM {table} "
+        f"WHERE {_POSITION} > {position} AND {rule.predicate} ORDER BY {_POSITION} LIMIT {PAGE}"
+    )
+    names = [column[0] for column in result.description[2:]]
+    return names, result.fetchall()
+
+
+def _severity(rule: Rule) -> str:
+    cases = "".join(f" WHEN {case.predicate} THEN {int(case.level)}" for case in rule.cases)
+    return f"CASE{cases} ELSE {int(rule.level)} END" if cases else str(int(rule.level))
+
+
+# ---- rows
+
+
+def _match(
+    rule: Rule, template: Template, org: str, names: Sequence[str], row: tuple[Any, ...]
+) -> Match:
+    severity, _, *values = row
+    event: dict[str, Any] = {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value
+        for name, value in zip(names, values, strict=True)
+        if value is not None
+    }
+    return Match(
+        org=org,
+        rule=rule.name,
+        event_uid=event["event_uid"],
+        time=event["time"],
+        received=event["received"],
+        severity=Severity(severity),
+        title=template.render(event),
+        key=dedup.key(rule, event),
+        entities=_entities(event),
+        event=event,
+    )
+
+
+def _entities(event: Event) -> dict[str, str]:
+    return {name: cut(str(event[name]), ENTITY_LIMIT) for name in ENTITY_FIELDS if name in event}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the text of events that engines like to quote."""
+    return cut(one_line(_QUOTED.sub("…", f"{type(error).__name__}: {error}".split("\n")[0])), 200)

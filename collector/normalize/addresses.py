@@ -1,0 +1,66 @@
+"""SQL that turns the text of an IP address into 32 hex digits, which CIDR rules compare.
+
+In three steps, each over the result of the one before: each needs it several times.
+"""
+
+from __future__ import annotations
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_MAPPED = 0xFFFF_0000_0000
+"""`::ffff:0.0.0.0`, the first of the IPv6 addresses that stand for IPv4 ones."""
+
+_GROUPS = "[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*"
+_V6 = f"(?:{_GROUPS})?::(?:{_GROUPS})?|{_GROUPS}"
+
+
+def address_text(text: str) -> str:
+    """The IPv6 address in the SQL expression `text`, lower case, its IPv4 tail as two groups.
+
+    NULL for what has no colon; nothing is checked yet.
+    """
+    tail = f"regexp_extract({text}, ':({_V4})$', 1)"
+    digits = _hex_of_v4(tail)
+    head = f"regexp_replace({text}, '[0-9.]+$', '')"
+    return (
+        f"CASE WHEN contains({text}, ':') THEN lower(CASE WHEN contains({text}, '.') AND"
+        f" {tail} <> '' THEN {head} || {digits}[5:8] || ':' || {digits}[9:12] ELSE {text} END) END"
+    )
+
+
+def address_groups(text: str) -> str:
+    """The eight groups of the IPv6 address in `text`, as `address_text` gave it; NULL if it is none.
+
+    They stand between colons, `::` written out, a group of zeros perhaps as nothing. A zone
+    (`%eth0`) is no part of an address.
+    """
+    colons = f"(strlen({text}) - strlen(replace({text}, ':', '')))"
+    edges = f"(starts_with({text}, '::')::INTEGER + ends_with({text}, '::')::INTEGER)"
+    return (
+        f"CASE WHEN NOT regexp_full_match({text}, '{_V6}') THEN NULL"
+        f" WHEN NOT contains({text}, '::') AND {colons} = 7 THEN {text}"
+        f" WHEN contains({text}, '::') AND {colons} - {edges} <= 7"
+        f" THEN replace({text}, '::', repeat(':0', 8 - {colons}) || ':') END"
+    )
+
+
+def address_key(text: str, groups: str) -> str:
+    """The 32 lower-case hex digits of the address in the SQL expression `text`; NULL if it is none.
+
+    `groups` is what `address_groups` gave. IPv4 has the key of `::ffff:a.b.c.d`.
+    """
+    digits = " || ".join(f"lpad(split_part({groups}, ':', {part}), 4, '0')" for part in range(1, 9))
+    return (
+        f"CASE WHEN regexp_full_match({text}, '{_V4}') THEN"
+        f" repeat('0', 20) || {_hex_of_v4(text)}"
+        f" WHEN {groups} IS NOT NULL THEN {digits} END"
+    )
+
+
+def _hex_of_v4(text: str) -> str:
+    """Twelve hex digits, the first four `ffff`."""
+    number = " + ".join(
+        f"try_cast(split_part({text}, '.', {part}) AS INTEGER) * {1 << 8 * (4 - part)}::BIGINT"
+        for part in (1, 2, 3, 4)
+    )
+    return f"lower(to_hex({_MAPPED} + {number}))"

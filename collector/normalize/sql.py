@@ -1,0 +1,164 @@
+"""Builds the one SELECT that turns a segment's rows into rows of the event table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from collector.model import Batch
+from collector.normalize import schema
+from collector.normalize.addresses import address_groups, address_key, address_text
+from collector.normalize.mappings import Candidate, mapped
+from collector.normalize.readings import long_id
+from collector.normalize.soql import main_object
+from collector.text import sql_identifier, sql_literal
+
+LONGEST_RECORD = 32 << 20
+"""Bytes; a single field may have 10 MB."""
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+TOLERANCE = timedelta(days=2)
+"""An event is no older than EARLIEST, and no younger than its batch by more than TOLERANCE."""
+
+PLACEHOLDER_ID = "000000000000000AAA"
+"""The `Id` of every row of every Big Object."""
+
+_GIVEN = ("time", "source_ip", "query", "entity")
+_IDS = ("user_id", "app_id", "job_id")
+
+Places = Mapping[str, str]
+"""The name that a native column has in the relation, by its own."""
+
+
+def segment_relation(path: Path, columns: Sequence[str]) -> str:
+    """A SQL FROM item over a segment: every column VARCHAR, empty text NULL.
+
+    Nothing is guessed and nothing is skipped: text that a user has typed cannot move the boundary
+    of a record, and a segment that is not what it should be is refused as a whole.
+    """
+    types = ", ".join(f"{place}: 'VARCHAR'" for place in _places(columns))
+    return (
+        f"read_csv({sql_literal(str(path))}, columns = {{{types}}}, auto_detect = false,"
+        " header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '',"
+        f" parallel = false, strict_mode = true, max_line_size = {LONGEST_RECORD})"
+    )
+
+
+def select(*, batch: Batch, segment: int, relation: str) -> str:
+    """SQL that gives the events of one segment: the canonical columns, then the native ones.
+
+    Args:
+        batch: what the segment belongs to; its `columns` name the relation's, by position.
+        segment: the segment's number, a part of `event_uid` for records without an id of their own.
+        relation: a SQL FROM item with one VARCHAR column for each of the batch's.
+
+    Rows that repeat the header line are left out. The engine's time zone is taken to be UTC.
+    """
+    names = [name.strip() for name in batch.columns]
+    placed = _places(names)
+    places = dict(zip(reversed(names), reversed(placed), strict=True))
+    stored = schema.natives(names, batch.event_type)
+    readings = _readings(places, batch.event_type)
+    verbatim = {
+        name.lower(): place
+        for name, place, column in zip(names, placed, stored, strict=True)
+        if column is None
+    }
+    readings |= verbatim
+    values = readings | _computed(readings, batch) | verbatim | _constants(batch)
+    values["event_uid"] = _event_uid(places, batch, segment)
+    columns = [
+        f"{values.get(name, 'NULL')}::{kind} AS {name}" for name, kind in schema.CANONICAL.items()
+    ]
+    columns += [
+        f"{place} AS {sql_identifier(column)}"
+        for place, column in zip(placed, stored, strict=True)
+        if column is not None
+    ]
+    return f"SELECT {', '.join(columns)} FROM {_prepared(readings, places, placed, relation)}"
+
+
+def _places(columns: Sequence[str]) -> list[str]:
+    """Names that no column of a stranger has, so that nothing it is called can matter."""
+    return [f"c{index}" for index in range(len(columns))]
+
+
+def _readings(places: Places, event_type: str) -> dict[str, str]:
+    """SQL for the canonical columns that this file's columns can fill; ids as they came."""
+    readings = {}
+    for column, candidates in mapped(event_type).items():
+        found = [candidate for candidate in candidates if candidate.native in places]
+        values = [_read(candidate, places[candidate.native]) for candidate in found]
+        if values:
+            readings[column] = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+    return readings
+
+
+def _read(candidate: Candidate, place: str) -> str:
+    return place if candidate.read is long_id else candidate.read(place)
+
+
+def _prepared(
+    readings: Mapping[str, str], places: Places, placed: Sequence[str], relation: str
+) -> str:
+    """A FROM item with the natives and with what is needed several times, computed once."""
+    given = ", ".join(
+        f"{readings.get(column, 'NULL')} AS given_{column}" for column in (*_GIVEN, *_IDS)
+    )
+    header = places.get("EVENT_TYPE")
+    condition = f" WHERE {header} IS DISTINCT FROM 'EVENT_TYPE'" if header else ""
+    rows = f"SELECT *, {given} FROM {relation} AS native({', '.join(placed)}){condition}"
+    if "source_ip" not in readings:
+        return f"(SELECT *, NULL AS given_key FROM ({rows}))"
+    rows = f"SELECT *, {address_text('given_source_ip')} AS given_address FROM ({rows})"
+    rows = f"SELECT *, {address_groups('given_address')} AS given_groups FROM ({rows})"
+    return f"(SELECT *, {address_key('given_source_ip', 'given_groups')} AS given_key FROM ({rows}))"
+
+
+def _computed(readings: Mapping[str, str], batch: Batch) -> dict[str, str]:
+    """The columns that are made of what `_prepared` gives."""
+    earliest, latest = _literal(EARLIEST), _literal(batch.received + TOLERANCE)
+    computed = {
+        "time": (
+            f"CASE WHEN given_time BETWEEN {earliest} AND {latest}"
+            f" THEN given_time ELSE {_literal(batch.nominal)} END"
+        ),
+        "source_ip": "CASE WHEN given_key IS NOT NULL THEN given_source_ip END",
+        "source_ip_key": "given_key",
+        "query": "given_query",
+    }
+    computed |= {column: long_id(f"given_{column}") for column in _IDS if column in readings}
+    if "query" in readings:
+        computed["entity"] = f"coalesce(given_entity, {main_object('given_query')})"
+    return computed
+
+
+def _constants(batch: Batch) -> dict[str, str]:
+    return {
+        "org": sql_literal(batch.stream.org),
+        "source": sql_literal(batch.stream.source),
+        "event_type": sql_literal(batch.event_type),
+        "received": _literal(batch.received),
+        "batch": sql_literal(batch.key),
+    }
+
+
+def _event_uid(places: Places, batch: Batch, segment: int) -> str:
+    """The record's own id, else a hash of what it says; for lines of a file, where they stand."""
+    kind = schema.family(batch.event_type)
+    own = [_own_id(places[name]) for name in ("EventIdentifier", "Id") if name in places]
+    if "EVENT_TYPE" in places or kind == "elf" or not (own or kind):
+        prefix = sql_literal(f"{batch.record_prefix}:{segment}:")
+        return f"{prefix} || row_number() OVER ()"
+    said = ", ".join(f"{sql_literal(name + '=')} || {places[name]}" for name in sorted(places))
+    hashed = f"{sql_literal(batch.event_type + ':')} || md5(concat_ws(chr(31), {said}))"
+    return f"coalesce({', '.join([*own, hashed])})"
+
+
+def _own_id(place: str) -> str:
+    return f"nullif(nullif(trim({place}), ''), '{PLACEHOLDER_ID}')"
+
+
+def _literal(moment: datetime) -> str:
+    return f"TIMESTAMPTZ {sql_literal(moment.astimezone(UTC).isoformat(sep=' '))}"

@@ -1,0 +1,1 @@
+"""Talking to Salesforce: tokens, queries and downloads, and what each refusal means."""

@@ -1,0 +1,100 @@
+"""What an org's refusals mean: HTTP statuses and error codes as exceptions of ours."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import httpx
+
+from collector.errors import (
+    LimitExceeded,
+    NotAvailable,
+    QueryTooWide,
+    SalesforceError,
+    SessionExpired,
+    Unreachable,
+)
+
+SAID_CHARACTERS = 200
+_LONGEST_WORD = 60
+
+_NOT_AVAILABLE = frozenset(
+    {
+        "API_CURRENTLY_DISABLED",
+        "API_DISABLED_FOR_ORG",
+        "FUNCTIONALITY_NOT_ENABLED",
+        "INVALID_FIELD",
+        "INVALID_TYPE",
+        "NOT_FOUND",
+    }
+)
+
+
+def refusal(where: str, status: int, content: object) -> SalesforceError:
+    """The error that an answer other than 200 stands for.
+
+    `where` names the org and what was asked; `content` is the body, parsed if it is JSON.
+    """
+    if status == 401:
+        return SessionExpired(f"{where}: the org refused a new token as well (401)")
+    code, message = _words(content)
+    spoken = f"{where}: {code or status}" + (f": {message}" if message else "")
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        return LimitExceeded(spoken, daily="concurrent" not in message.lower())
+    if code == "INVALID_QUERY_LOCATOR":
+        return SalesforceError(f"{where}: the query's pages have expired")
+    if code == "QUERY_TIMEOUT":
+        return QueryTooWide(spoken)
+    if code in _NOT_AVAILABLE or code.startswith("INSUFFICIENT_ACCESS"):
+        return NotAvailable(spoken, code=code)
+    return _by_status(status, content, spoken)
+
+
+def unreachable(where: str, problem: Exception) -> Unreachable:
+    """The error that a broken or missing answer stands for."""
+    return Unreachable(f"{where}: {_trouble(problem)}")
+
+
+def said(text: object, *secrets: str) -> str:
+    """What a server said as one short line: no control characters, no secrets, no long words.
+
+    An answer may repeat the request, and every token and key is a long word.
+    """
+    if not isinstance(text, str):
+        return ""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[:10_000])
+    words = (word if len(word) <= _LONGEST_WORD else "***" for word in plain.split())
+    return " ".join(words)[:SAID_CHARACTERS]
+
+
+def _by_status(status: int, content: object, spoken: str) -> SalesforceError:
+    if status in {420, 429} or not 400 <= status < 500:
+        return Unreachable(spoken)
+    if isinstance(content, str) and content.strip():
+        return Unreachable(f"{spoken} with a page where JSON should be: not the org's own word")
+    if status == 404:
+        return NotAvailable(spoken, code="NOT_FOUND")
+    if status == 410:
+        return NotAvailable(spoken, code="GONE")
+    return SalesforceError(spoken)
+
+
+def _words(content: object) -> tuple[str, str]:
+    """The code and the message of an error body; a list of one object, or the object alone."""
+    first = content[0] if isinstance(content, list) and content else content
+    if not isinstance(first, dict):
+        return "", ""
+    return said(first.get("errorCode")), said(first.get("message"))
+
+
+def _trouble(problem: Exception) -> str:
+    if isinstance(problem, httpx.TimeoutException):
+        return "no answer in time"
+    if isinstance(problem, httpx.LocalProtocolError) or not isinstance(problem, httpx.HTTPError):
+        return "the request could not be made"  # their text repeats it, token and all
+    words = said(str(problem)) or "the connection broke"
+    if "CERTIFICATE_VERIFY_FAILED" in words:
+        return f"{words} (where a proxy signs TLS anew, ca_file names its certificate)"
+    return words

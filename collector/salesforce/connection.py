@@ -1,0 +1,104 @@
+"""One login of an org: its API through simple-salesforce, which this file alone knows."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import requests
+from simple_salesforce.api import Salesforce
+from simple_salesforce.exceptions import SalesforceError as Refused
+
+from collector import http as web
+from collector.errors import Unreachable
+from collector.salesforce.answers import refusal, unreachable
+from collector.salesforce.documents import Document, document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from collector.salesforce.auth import Token
+
+CALL_HEADERS = {"Sforce-Call-Options": "client=collector"}
+"""Marks our calls in the org's own logs."""
+
+_QUERY_HEADERS = {"Sforce-Query-Options": "batchSize=2000"}
+
+
+class Connection:
+    """An org's API with one token in one version (`67.0`), over a session of `http.session`.
+
+    Each method asks once and returns the JSON object that came. Raises SessionExpired for 401, what
+    `answers.refusal` says for other refusals, and Unreachable for anything that is no answer.
+    """
+
+    def __init__(self, token: Token, *, org: str, version: str, session: requests.Session) -> None:
+        self.token = token
+        self.version = version
+        self._org = org
+        self._api = Salesforce(
+            session_id=token.access_token.reveal(),
+            instance_url=token.instance_url,
+            version=version,
+            session=session,
+            object_pairs_hook=None,
+        )
+        # It says https whatever the URL was, and asks for indented JSON.
+        self._api.base_url = f"{token.instance_url}/services/data/v{version}/"
+        del self._api.headers["X-PrettyPrint"]
+        self._api.headers.update(CALL_HEADERS)
+
+    def query(self, soql: str) -> Document:
+        """The first page of what a query finds."""
+        return self._ask("query", lambda api: api.query(soql, headers=_QUERY_HEADERS))
+
+    def query_more(self, locator: str) -> Document:
+        """The page of a query that a locator stands for."""
+        return self._ask("query", lambda api: api.query_more(locator, headers=_QUERY_HEADERS))
+
+    def describe(self, name: str) -> Document:
+        """The description of an object. `name` must be an identifier."""
+        path = f"sobjects/{name}/describe"
+        return self._ask(f"describe {name}", lambda api: api.restful(path))
+
+    def objects(self) -> Document:
+        """The list of objects."""
+        return self._ask("list of objects", lambda api: api.describe())
+
+    def limits(self) -> Document:
+        """The org's limits."""
+        return self._ask("limits", lambda api: api.limits())
+
+    def _ask(self, what: str, call: Callable[[Salesforce], object]) -> Document:
+        where = f"{self._org}: {what}"
+        with _translated(where):
+            return document(where, call(self._api))
+
+
+def api_versions(http: httpx.Client, instance_url: str, *, org: str) -> object:
+    """The document that lists the API versions of an org; needs no login. Raises as above."""
+    where = f"{org}: list of API versions"
+    with _translated(where):
+        with http.stream("GET", f"{instance_url}/services/data/") as answer:
+            content = web.body(answer)
+        if answer.status_code != 200:
+            raise refusal(where, answer.status_code, content.decode("utf-8", "replace"))
+        return json.loads(content)
+
+
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """Raise what the libraries raise as errors of ours.
+
+    Theirs hold URLs, headers and bodies, so they are not even kept as the cause.
+    """
+    try:
+        yield
+    except Refused as problem:
+        raise refusal(where, problem.status, problem.content) from None
+    except (ValueError, RecursionError):
+        raise Unreachable(f"{where}: the answer is not JSON") from None
+    except (httpx.HTTPError, requests.RequestException) as problem:
+        raise unreachable(where, problem) from None

@@ -1,0 +1,236 @@
+"""The settings themselves: frozen pydantic models, with the defaults that work."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from collector.model import Severity
+from collector.settings.secret import Secret
+from collector.settings.values import (
+    Address,
+    ApiVersion,
+    ChannelName,
+    Duration,
+    FilePath,
+    Host,
+    LoginUrl,
+    OrgName,
+    Period,
+    Port,
+    SecretUrl,
+    SeverityName,
+    Text,
+    TypePattern,
+    is_loopback,
+)
+
+
+class Model(BaseModel):
+    """What all settings have in common: frozen, strict about names, silent about values."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_default(cls, data: Any, info: ValidationInfo) -> Any:
+        """In a file (only then is there a context) `key:` without a value is no key."""
+        if info.context is None or not isinstance(data, dict):
+            return data
+        known = keys_of(cls)
+        return {key: value for key, value in data.items() if value is not None or key not in known}
+
+
+def keys_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The keys that a file may hold for that model, each with the type of its value."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+
+
+# ---- orgs
+
+
+class JwtAuth(Model):
+    """The OAuth 2.0 JWT bearer flow. `private_key` is PEM text."""
+
+    flow: Literal["jwt"] = "jwt"
+    client_id: Text
+    username: Text
+    private_key: Secret
+    audience: Text | None = None
+
+
+class ClientCredentialsAuth(Model):
+    """The OAuth 2.0 client credentials flow."""
+
+    flow: Literal["client_credentials"] = "client_credentials"
+    client_id: Text
+    client_secret: Secret
+
+
+Auth = JwtAuth | ClientCredentialsAuth
+
+
+class EventLogFileSource(Model):
+    """EventLogFile. A file is fetched `settle` after it was created, none older than `lookback`."""
+
+    every: Period = timedelta(minutes=10)
+    interval: Literal["auto", "hourly", "daily"] = "auto"
+    event_types: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
+    settle: Duration = timedelta(minutes=5)
+    lookback: Duration = timedelta(hours=24)
+
+
+class StoredEventsSource(Model):
+    """Stored Real-Time events. `overlap` is how far a poll looks back for latecomers."""
+
+    every: Period = timedelta(minutes=1)
+    objects: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
+    overlap: Duration = timedelta(minutes=10)
+    lookback: Duration = timedelta(hours=24)
+
+
+class SetupAuditTrailSource(Model):
+    """SetupAuditTrail."""
+
+    every: Period = timedelta(minutes=1)
+    overlap: Duration = timedelta(minutes=10)
+    lookback: Duration = timedelta(hours=24)
+
+
+class LoginHistorySource(Model):
+    """LoginHistory."""
+
+    every: Period = timedelta(minutes=5)
+    overlap: Duration = timedelta(minutes=10)
+    lookback: Duration = timedelta(hours=24)
+
+
+def _switch(value: Any) -> Any:
+    if value is False:
+        return None
+    return {} if value is True else value
+
+
+Switch = BeforeValidator(_switch)
+"""`false` turns a source off, `true` leaves it at its defaults."""
+
+
+class Sources(Model):
+    """What is polled. None is a source that is turned off."""
+
+    event_log_file: Annotated[EventLogFileSource | None, Switch] = EventLogFileSource()
+    stored_events: Annotated[StoredEventsSource | None, Switch] = StoredEventsSource()
+    setup_audit_trail: Annotated[SetupAuditTrailSource | None, Switch] = SetupAuditTrailSource()
+    login_history: Annotated[LoginHistorySource | None, Switch] = LoginHistorySource()
+
+
+class Org(Model):
+    """A Salesforce org. `login_url` has no path and no trailing slash."""
+
+    name: OrgName
+    login_url: LoginUrl
+    auth: Annotated[Auth, Field(discriminator="flow")]
+    api_version: ApiVersion | None = None
+    ca_file: FilePath | None = None
+    sources: Sources = Sources()
+
+
+# ---- rules and routes
+
+
+class RulesSettings(Model):
+    """`paths` are added to the shipped pack, `disable` (ids, names or globs) taken away."""
+
+    paths: tuple[FilePath, ...] = ()
+    disable: tuple[Text, ...] = ()
+
+
+class RouteSettings(Model):
+    """Which alerts go to which channels. Empty `rules` and `orgs` mean all; globs are allowed."""
+
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
+    min_severity: SeverityName = Severity.INFORMATIONAL
+    rules: tuple[Text, ...] = ()
+    orgs: tuple[Text, ...] = ()
+    proceed: bool = Field(default=False, alias="continue")
+
+
+# ---- channels
+
+
+class SlackChannel(Model):
+    """An incoming webhook of Slack."""
+
+    type: Literal["slack"] = "slack"
+    webhook_url: SecretUrl
+
+
+class EmailChannel(Model):
+    """A mail server and the people it tells."""
+
+    type: Literal["email"] = "email"
+    host: Host
+    port: Port = 587
+    allow_plaintext: bool = False
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    username: Text | None = None
+    password: Secret | None = Field(default=None, validate_default=True)
+    sender: Address = Field(alias="from")
+    to: Annotated[tuple[Address, ...], Field(min_length=1)]
+    ca_file: FilePath | None = None
+
+    @field_validator("tls")
+    @classmethod
+    def _plaintext_stays_here(cls, tls: str, info: ValidationInfo) -> str:
+        if tls != "none" or not {"host", "allow_plaintext"} <= info.data.keys():
+            return tls
+        if info.data["allow_plaintext"] or is_loopback(info.data["host"]):
+            return tls
+        raise ValueError(
+            "mail would cross the network unencrypted: use starttls or implicit, "
+            "or set 'allow_plaintext: true'"
+        )
+
+    @field_validator("password")
+    @classmethod
+    def _both_or_neither(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
+        if "username" in info.data and (info.data["username"] is None) != (password is None):
+            raise ValueError("'username' and 'password' belong together: one of them is missing")
+        return password
+
+
+class TerminalChannel(Model):
+    """The terminal that the collector runs in."""
+
+    type: Literal["terminal"] = "terminal"
+
+
+ChannelSettings = SlackChannel | EmailChannel | TerminalChannel
+
+
+# ---- all of it
+
+
+class Settings(Model):
+    """The whole file. All paths are absolute when it was loaded from one."""
+
+    state_dir: FilePath = Field(default=Path("state"), validate_default=True)
+    database_url: Secret | None = None
+    orgs: Annotated[tuple[Org, ...], Field(min_length=1)]
+    rules: RulesSettings = RulesSettings()
+    channels: Mapping[ChannelName, Annotated[ChannelSettings, Field(discriminator="type")]] = Field(
+        default_factory=dict
+    )
+    routes: tuple[RouteSettings, ...] = ()

@@ -1,0 +1,41 @@
+"""Places in a file, and what is wrong at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collector.errors import Problem, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A character of a file. Lines and columns count from 1."""
+
+    line: int = 1
+    column: int = 1
+
+
+START = Place()
+
+
+class Report:
+    """The problems of one file, gathered so that all of them can be told at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+
+    def add(self, place: Place, message: str) -> None:
+        """Note a problem and go on."""
+        self.problems.append(
+            Problem(path=self.path, line=place.line, column=place.column, message=message)
+        )
+
+    def fatal(self, place: Place, message: str) -> SettingsError:
+        """The error to raise, with all problems so far, where nothing more can be read."""
+        self.add(place, message)
+        return SettingsError(self.problems)

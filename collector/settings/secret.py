@@ -1,0 +1,98 @@
+"""A text that does not show itself, and the search for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from pydantic import BaseModel
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+
+MASK = "***"
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+
+
+class Secret:
+    """A text that is printed, formatted and dumped as `***`, and cannot be pickled.
+
+    `reveal()` is the one way to the text, so that every use of it can be found. Secrets of the
+    same text are equal. A pydantic field of this type takes text that is not empty.
+    """
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __format__(self, specification: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return self.__text == other.__text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__text))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _accept,
+            json_schema_input_schema=core_schema.str_schema(min_length=1),
+            serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
+        )
+
+
+def _accept(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be text: put it in quotes")  # noqa: TRY004 - pydantic's contract
+    if not value:
+        raise ValueError("must not be empty")
+    return Secret(value)
+
+
+def secrets_in(value: object) -> Iterator[str]:
+    """The texts of all secrets below a setting, for whoever has to keep them out of something."""
+    for _, secret in placed_secrets(value):
+        yield secret.reveal()
+
+
+def placed_secrets(value: object, keys: KeyPath = ()) -> Iterator[tuple[KeyPath, Secret]]:
+    """All secrets below a setting, each with the keys and indexes that lead to it in a file."""
+    match value:
+        case Secret():
+            yield keys, value
+        case BaseModel():
+            for name, field in type(value).model_fields.items():
+                yield from placed_secrets(getattr(value, name), (*keys, field.alias or name))
+        case Mapping():
+            for name, below in value.items():
+                yield from placed_secrets(below, (*keys, name))
+        case tuple():
+            for index, below in enumerate(value):
+                yield from placed_secrets(below, (*keys, index))

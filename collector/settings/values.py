@@ -1,0 +1,192 @@
+"""The kinds of values that settings consist of: what each accepts, and what it says if not.
+
+No message repeats the value, since anything may have been put in the place of anything.
+"""
+
+import ipaddress
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
+
+from collector.model import Severity
+from collector.settings.secret import Secret
+
+
+def _one_line(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    if not text.isprintable():
+        raise ValueError("must not hold line breaks or other characters that cannot be seen")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_one_line)]
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+LONGEST = timedelta(days=3650)
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a duration such as 30s, 5m, 24h or 30d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _not_endless(value: timedelta) -> timedelta:
+    if value > LONGEST:
+        raise ValueError(f"must be at most {LONGEST.days}d")
+    return value
+
+
+def _a_second_at_least(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_not_endless)]
+Period = Annotated[Duration, AfterValidator(_a_second_at_least)]
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic's contract
+    return value
+
+
+Port = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=65535)]
+
+
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    """A path of a file is relative to that file's folder, a path of a program to nothing."""
+    return path if info.context is None else info.context / path
+
+
+def _path_text(value: object) -> object:
+    return _one_line(value) if isinstance(value, str) else value
+
+
+FilePath = Annotated[Path, BeforeValidator(_path_text), AfterValidator(_beside)]
+
+
+def _org_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", text):
+        raise ValueError("must consist of 1 to 40 of a-z, 0-9 and '-'")
+    return text
+
+
+def _channel_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
+        raise ValueError("a channel's name must consist of 1 to 40 of A-Z, a-z, 0-9, '_' and '-'")
+    return text
+
+
+def _type_pattern(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_*?]{1,80}", text):
+        raise ValueError("must be a name such as LoginEvent, or '*' for all")
+    return text
+
+
+OrgName = Annotated[str, AfterValidator(_org_name)]
+ChannelName = Annotated[str, AfterValidator(_channel_name)]
+TypePattern = Annotated[str, AfterValidator(_type_pattern)]
+
+
+def _api_version(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(float(value))
+    match = re.fullmatch(r"([0-9]{2,3})(\.0)?", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a version such as 67.0")
+    return f"{match[1]}.0"
+
+
+ApiVersion = Annotated[str, BeforeValidator(_api_version)]
+
+
+def _severity(value: Any) -> Severity:
+    if isinstance(value, Severity):
+        return value
+    try:
+        return Severity.parse(value)
+    except (AttributeError, ValueError):
+        pass
+    raise ValueError(f"must be one of {', '.join(map(str, Severity))}")
+
+
+SeverityName = Annotated[
+    Severity, BeforeValidator(_severity), PlainSerializer(str, when_used="json")
+]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that host can be nothing but this machine: 127.0.0.0/8, ::1 or localhost."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address(1)
+
+
+def _safe_url(text: str) -> SplitResult:
+    if not re.fullmatch(r"[!-~]+", text) or "\\" in text:
+        raise ValueError("must be a URL without spaces or special characters")
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        raise ValueError("must be a URL such as https://acme.example.com") from None
+    if url.scheme not in {"http", "https"} or not host:
+        raise ValueError("must be a URL that begins with https://")
+    if "@" in url.netloc:
+        raise ValueError("must not hold a user name or password")
+    if url.scheme == "http" and not is_loopback(host):
+        raise ValueError("must begin with https:// (http:// is for this machine's own addresses)")
+    return url
+
+
+def _login_url(text: str) -> str:
+    url = _safe_url(text)
+    if url.path not in {"", "/"} or "?" in text or "#" in text:
+        raise ValueError("must end after the host name, as in https://acme.my.salesforce.com")
+    return f"{url.scheme}://{url.netloc.lower()}"
+
+
+def _secret_url(secret: Secret) -> Secret:
+    _safe_url(secret.reveal())
+    return secret
+
+
+LoginUrl = Annotated[str, AfterValidator(_login_url)]
+SecretUrl = Annotated[Secret, AfterValidator(_secret_url)]
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
+        return text
+    try:
+        return str(ipaddress.IPv6Address(text))
+    except ValueError:
+        raise ValueError("must be a host name or address alone, such as smtp.acme.com") from None
+
+
+def _address(text: str) -> str:
+    plain = text.isprintable() and len(text) <= 254
+    if not plain or not re.fullmatch(r"""[^\s@,;:<>()\[\]"\\]+@[^\s@,;:<>()\[\]"\\]+""", text):
+        raise ValueError("must be one plain address such as soc@acme.com")
+    return text
+
+
+Host = Annotated[str, AfterValidator(_host)]
+Address = Annotated[str, AfterValidator(_address)]

@@ -1,0 +1,44 @@
+"""What an org has: its objects and their fields, asked for once a day."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from collector import clock
+from collector.salesforce.client import Client, Field
+
+GOOD_FOR = timedelta(days=1)
+
+
+class Catalog:
+    """The objects and fields that the integration user sees. What was asked is good for a day."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._asked = clock.EPOCH
+        self._names: frozenset[str] | None = None
+        self._fields: dict[str, tuple[Field, ...]] = {}
+
+    def object_names(self) -> frozenset[str]:
+        """All objects."""
+        self._refresh(clock.now())
+        if self._names is None:
+            self._names = self._client.object_names()
+        return self._names
+
+    def describe(self, name: str) -> tuple[Field, ...]:
+        """The fields of an object. Raises NotAvailable where there is no such object."""
+        self._refresh(clock.now())
+        if name not in self._fields:
+            self._fields[name] = self._client.describe(name)
+        return self._fields[name]
+
+    def forget(self) -> None:
+        """Ask anew next time: an answer has shown that something has changed."""
+        self._names = None
+        self._fields.clear()
+
+    def _refresh(self, now: datetime) -> None:
+        if now - self._asked > GOOD_FOR:
+            self.forget()
+            self._asked = now

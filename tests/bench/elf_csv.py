@@ -1,0 +1,79 @@
+"""Makes an event log file like those of RestApi: 40 columns, quoted, with hostile corners."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+COLUMNS = (
+    "EVENT_TYPE TIMESTAMP REQUEST_ID ORGANIZATION_ID USER_ID RUN_TIME CPU_TIME URI SESSION_KEY"
+    " LOGIN_KEY USER_TYPE REQUEST_STATUS DB_TOTAL_TIME API_TYPE API_VERSION USER_AGENT CLIENT_IP"
+    " METHOD MEDIA_TYPE STATUS_CODE ROWS_PROCESSED NUMBER_FIELDS REQUEST_SIZE RESPONSE_SIZE"
+    " DB_BLOCKS DB_CPU_TIME ENTITY_NAME CONNECTED_APP_ID CONNECTED_APP_NAME CLIENT_NAME API_FAMILY"
+    " API_RESOURCE COUNTS_AGAINST_API_LIMIT EXCEPTION_MESSAGE QUERY USER_NAME TIMESTAMP_DERIVED"
+    " USER_ID_DERIVED URI_ID_DERIVED SESSION_LEVEL"
+).split()
+ENTITIES = ("Account", "Contact", "Opportunity", "Case", "Lead", "Task", "Order__c", "Invoice__c")
+AGENTS = ("9999", "9998", "5238", "10121", "8204")
+QUERIES = (
+    "",
+    "",
+    "SELECT Id, Name FROM {entity} WHERE LastModifiedDate > 2026-11-01T00:00:00Z LIMIT 2000",
+    'SELECT Id, ""Email"",\n  (SELECT Id FROM Contacts)\nFROM {entity}\nWHERE Name LIKE \'%,a%\'',
+)
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+CLIENT = "Salesforce-CLI/1.0"
+
+
+def write(path: Path, rows: int, *, hits: int = 20, seed: int = 7) -> int:
+    """Write `rows` events of one day, `hits` of them by a client that a rule knows. Its bytes."""
+    rng = random.Random(seed)
+    start = datetime(2026, 11, 10, tzinfo=UTC)
+    people = [_person(rng, number) for number in range(4_000)]
+    suspicious = set(rng.sample(range(rows), hits))
+    with path.open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
+        file.write(",".join(f'"{column}"' for column in COLUMNS) + "\n")
+        for number in range(rows):
+            at = start + timedelta(milliseconds=number * 86_400_000 // rows)
+            client = CLIENT if number in suspicious else ""
+            file.write(_row(rng, people[int(rng.random() ** 2 * 4_000)], number, at, client))
+    return path.stat().st_size
+
+
+def _person(rng: random.Random, number: int) -> tuple[str, str, str, str, str, str, str]:
+    user = "005" + "".join(rng.choices(ALPHABET, k=12))
+    address = f"{rng.choice((13, 34, 52, 84, 101))}.{rng.randrange(256)}.{rng.randrange(256)}.7"
+    if number % 50 == 0:
+        address = f"2001:db8:{rng.randrange(65536):x}::{rng.randrange(65536):x}"
+    if number % 33 == 0:
+        address = "Salesforce.com IP"
+    session, login = ("".join(rng.choices(ALPHABET, k=16)) for _ in range(2))
+    app = rng.choice((("", ""), ("0H45f0000000001", "Data Loader"), ("0H45f0000000002", "Sync")))
+    return user, f"user{number}@example.com", address, session, login, *app
+
+
+def _row(
+    rng: random.Random,
+    person: tuple[str, str, str, str, str, str, str],
+    number: int,
+    at: datetime,
+    client: str,
+) -> str:
+    user, name, address, session, login, app_id, app = person
+    chance = rng.random()
+    entity = ENTITIES[number % 8]
+    query = QUERIES[int(chance * 4)].format(entity=entity)
+    status = "200" if chance < 0.97 else "404"
+    run = int(chance * 3_000)
+    stamp = at.strftime("%Y%m%d%H%M%S.") + f"{at.microsecond // 1000:03d}"
+    derived = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    cells = (
+        *("RestApi", stamp, f"4x{number:020x}", "00D5f000005uVo7", user, run, run // 3),
+        *("/services/data/v66.0/query", session, login, "Standard"),
+        *("S" if status == "200" else "F", run * 1000, "", "66.0", AGENTS[number % 5], address),
+        *("GET", "application/json", status, int(chance * 2_000), number % 40, number % 3_000),
+        *(run * 7, number % 200, number % 900, entity, app_id, app, client, "REST"),
+        *("/v66.0/query", "true", "", query, name, derived, f"{user}AAA", "", "STANDARD"),
+    )
+    return '"' + '","'.join(map(str, cells)) + '"\n'

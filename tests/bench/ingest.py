@@ -1,0 +1,252 @@
+"""How fast the whole path is, and how small: file to committed batch, against plain Python.
+
+    python tests/bench/ingest.py [--rows 1000000]
+
+Every figure comes from a process of its own; ratios are within one run on one machine. The
+baseline does the same job with the standard library: csv.DictReader, the same columns normalized,
+the shipped rules as Python predicates, the events written to a gzipped NDJSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import ipaddress
+import json
+import logging
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import elf_csv
+import structlog
+
+from collector import clock
+from collector.assembly import load_rules, workbench
+from collector.model import Batch, Stream
+from collector.segments import Cutter, write_records
+from collector.settings import RulesSettings
+
+NOMINAL = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--part", choices=PARTS)
+    parser.add_argument("--csv", type=Path)
+    chosen = parser.parse_args()
+    if chosen.part:
+        print(json.dumps(PARTS[chosen.part](chosen.csv)))
+        return
+    with tempfile.TemporaryDirectory(prefix="collector-bench-") as directory:
+        _table(Path(directory), chosen.rows)
+
+
+def _table(directory: Path, rows: int) -> None:
+    small, large = directory / "small.csv", directory / "large.csv"
+    size = elf_csv.write(small, rows)
+    elf_csv.write(large, 4 * rows)
+    print(f"{rows:,} rows of {len(elf_csv.COLUMNS)} columns, {size / 1e6:,.0f} MB of CSV\n")
+    ours = min((_measure("whole", small) for _ in range(3)), key=lambda run: run["seconds"])
+    four = _measure("whole", large)
+    parse = _measure("dict_reader", small)
+    same = _measure("same_job", small)
+    print(f"{'':52}{'rows/s':>10}{'seconds':>9}{'peak MB':>9}{'ours is':>9}")
+    for name, run, count in (
+        ("collector, file to committed batch", ours, rows),
+        (f"collector, {4 * rows:,} rows", four, 4 * rows),
+        ("csv.DictReader + Python predicates, nothing stored", parse, rows),
+        ("csv.DictReader + predicates + normalize + store", same, rows),
+    ):
+        rate = count / run["seconds"]
+        ratio = rows / ours["seconds"] / rate
+        print(f"{name:52}{rate:>10,.0f}{run['seconds']:>9.2f}{run['peak']:>9.0f}{ratio:>8.1f}x")
+    print(f"\nalerts in each run: {ours['hits']}, {parse['hits']}, {same['hits']}")
+    poll = _measure("poll", small)
+    print(f"a 50-row poll through all rules of its type: {poll['milliseconds']:.0f} ms (median)")
+    print(f"import collector + collector --help: {_help():.2f} s (best of 5)")
+
+
+def _measure(part: str, path: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--part", part, "--csv", str(path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def _help() -> float:
+    def once() -> float:
+        begun = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "collector", "--help"], check=True, capture_output=True
+        )
+        return time.perf_counter() - begun
+
+    return min(once() for _ in range(5))
+
+
+# ---- the parts, each in a process of its own
+
+
+def whole(path: Path) -> dict[str, float]:
+    """Cut as a download is cut, normalize, archive, detect, commit."""
+    with _bench() as bench:
+        begun = time.perf_counter()
+        cutter = Cutter(bench.places.spool, "bench")
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                cutter.feed(chunk)
+        segments = cutter.finish()
+        done = bench.pipeline.ingest(_batch("whole", "RestApi", segments.paths, segments.columns))
+        seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "peak": _peak(), "hits": len(done.told)}
+
+
+def dict_reader(path: Path) -> dict[str, float]:
+    """Read rows as dictionaries and ask each predicate; keep nothing."""
+    begun = time.perf_counter()
+    with path.open(newline="", encoding="utf-8") as file:
+        hits = {
+            hit for row in csv.DictReader(file) for rule in PREDICATES if (hit := rule(row, row))
+        }
+    return {"seconds": time.perf_counter() - begun, "peak": _peak(), "hits": len(hits)}
+
+
+def same_job(path: Path) -> dict[str, float]:
+    """The same, with the columns normalized and every event stored."""
+    hits = set()
+    begun = time.perf_counter()
+    with (
+        tempfile.NamedTemporaryFile(suffix=".gz") as out,
+        gzip.open(out, "wt", compresslevel=1, encoding="utf-8") as store,
+        path.open(newline="", encoding="utf-8") as file,
+    ):
+        for number, row in enumerate(csv.DictReader(file)):
+            event = _normalized(row, number)
+            hits.update(hit for rule in PREDICATES if (hit := rule(row, event)))
+            store.write(json.dumps({**event, **row}))
+            store.write("\n")
+    return {"seconds": time.perf_counter() - begun, "peak": _peak(), "hits": len(hits)}
+
+
+def poll(_path: Path) -> dict[str, float]:
+    """Fifty rows of an object that every shipped rule of its type looks at, as a poll brings them."""
+    times = []
+    with _bench() as bench:
+        for turn in range(21):
+            records = [_api_event(turn * 50 + number) for number in range(50)]
+            begun = time.perf_counter()
+            segments = write_records(bench.places.spool, f"p{turn}", tuple(records[0]), records)
+            bench.pipeline.ingest(
+                _batch(f"poll{turn}", "ApiEvent", segments.paths, segments.columns)
+            )
+            times.append(time.perf_counter() - begun)
+    return {"milliseconds": 1000 * sorted(times)[len(times) // 2]}
+
+
+PARTS = {"whole": whole, "dict_reader": dict_reader, "same_job": same_job, "poll": poll}
+
+
+def _bench():
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    return workbench(load_rules(RulesSettings()))
+
+
+def _batch(key: str, event_type: str, paths: tuple[Path, ...], columns: tuple[str, ...]) -> Batch:
+    return Batch(
+        key=key,
+        stream=Stream(org="acme", source="bench", name="*"),
+        event_type=event_type,
+        nominal=NOMINAL,
+        received=clock.now(),
+        segments=paths,
+        columns=columns,
+        record_prefix="0AT5f0000000001AAA",
+        dedupe=event_type == "ApiEvent",
+        cursor=None,
+    )
+
+
+def _api_event(number: int) -> dict[str, object]:
+    return {
+        "Id": "000000000000000AAA",
+        "EventIdentifier": f"00000000-0000-4000-8000-{number:012}",
+        "EventDate": "2026-11-10T10:00:00.000+0000",
+        "UserId": "0055f00000Hyy1QAAQ",
+        "Username": "ada@example.com",
+        "SourceIp": "203.0.113.7",
+        "UserAgent": "Mozilla/5.0 (X11; Linux x86_64)",
+        "Operation": "Query",
+        "QueriedEntities": "Contact",
+        "Query": "SELECT Id, Name FROM Contact WHERE Email != null",
+        "RowsProcessed": 200.0,
+    }
+
+
+def _normalized(row: dict[str, str], number: int) -> dict[str, object]:
+    address = row["CLIENT_IP"]
+    return {
+        "event_uid": f"0AT5f0000000001AAA:{number}",
+        "time": datetime.fromisoformat(row["TIMESTAMP_DERIVED"]).isoformat(),
+        "user_id": row["USER_ID_DERIVED"] or row["USER_ID"],
+        "user_name": row["USER_NAME"] or None,
+        "source_ip": address if address != "Salesforce.com IP" else None,
+        "source_ip_key": _ip_key(address),
+        "client_name": row["CLIENT_NAME"] or None,
+        "user_agent": None if row["USER_AGENT"].isdigit() else row["USER_AGENT"],
+        "record_count": int(row["ROWS_PROCESSED"]) if row["ROWS_PROCESSED"] else None,
+        "entity": row["ENTITY_NAME"] or None,
+        "outcome": {"S": "success", "F": "failure"}.get(row["REQUEST_STATUS"]),
+        "status": row["STATUS_CODE"] or None,
+        "query": row["QUERY"] or None,
+        "uri": row["URI"] or None,
+        "session_key": row["SESSION_KEY"] or None,
+        "login_key": row["LOGIN_KEY"] or None,
+        "app_id": row["CONNECTED_APP_ID"] or None,
+        "app_name": row["CONNECTED_APP_NAME"] or None,
+    }
+
+
+def _ip_key(text: str) -> str | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return f"{0xFFFF << 32 | int(address) if address.version == 4 else int(address):032x}"
+
+
+def _cli(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+    agents = ("salesforce-multi-org-fetcher/", "salesforce-cli/")
+    texts = (row["CLIENT_NAME"], row["USER_AGENT"], row["CONNECTED_APP_NAME"])
+    if any(text.lower().startswith(agents) for text in texts):
+        return ("cli", row["USER_ID"], row["CLIENT_IP"])
+    return None
+
+
+def _bulk(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+    return ("bulk",) if row["EVENT_TYPE"] in ("BulkApi2", "BulkApiResultEventStore") else None
+
+
+def _package(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+    return ("package",) if row["EVENT_TYPE"] in ("PackageInstall", "SetupAuditTrail") else None
+
+
+def _anomaly(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+    return ("anomaly",) if row["EVENT_TYPE"] == "ApiAnomalyEventStore" else None
+
+
+PREDICATES = (_cli, _bulk, _package, _anomaly)
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""An event table of few columns and types, and rules over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from sigma.conditions import ConditionOR
+from sigma.rule import SigmaDetections
+
+from collector import detect, engine
+from collector.detect import sql
+from collector.detect.columns import Columns
+
+Where = Callable[..., list[bool]]
+
+CANONICAL = {
+    **dict.fromkeys(("event_uid", "org", "source", "event_type", "batch"), "VARCHAR"),
+    **dict.fromkeys(("time", "received"), "TIMESTAMPTZ"),
+    **dict.fromkeys(("user_id", "user_name", "source_ip", "source_ip_key"), "VARCHAR"),
+    **dict.fromkeys(("user_agent", "client_name", "session_key", "operation"), "VARCHAR"),
+    **dict.fromkeys(("entity", "uri", "query", "detail", "job_id"), "VARCHAR"),
+    "record_count": "BIGINT",
+    "score": "DOUBLE",
+}
+ALWAYS = frozenset({"event_uid", "org", "source", "event_type", "time", "received", "batch"})
+TYPES: Mapping[str, frozenset[str] | None] = {
+    "Login": ALWAYS
+    | {"user_id", "user_name", "source_ip", "source_ip_key", "LOGIN_STATUS", "USER_NAME"},
+    "ApiEvent": ALWAYS
+    | {"user_id", "source_ip", "operation", "record_count", "Operation", "RowsProcessed", "Query"},
+    "BulkJob": ALWAYS | {"user_id", "operation", "entity", "record_count", "job_id", "Operation"},
+    "Novelty": None,
+}
+
+
+def physical(field: str, event_type: str) -> str:
+    if field not in CANONICAL and field.lower() in CANONICAL:
+        return field.lower() if event_type == "BulkJob" else f"raw_{field}"
+    return field
+
+
+@pytest.fixture(scope="session")
+def schema() -> detect.Schema:
+    return detect.Schema(
+        canonical=CANONICAL,
+        physical=physical,
+        fields=TYPES.get,
+        event_types=lambda: frozenset(TYPES),
+    )
+
+
+@pytest.fixture(scope="session")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with engine.connect() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def where(connection: duckdb.DuckDBPyConnection) -> Where:
+    """Which rows a detection holds for; a predicate that is NULL for one fails the test."""
+
+    def run(detection: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[bool]:
+        columns = Columns(types=CANONICAL, physical=lambda field: field)
+        predicate = sql.predicate(parsed(detection), columns)
+        names = sorted(columns.read | {name for row in rows for name in row})
+        typed = ", ".join(
+            f'CAST(? AS {CANONICAL.get(name, "VARCHAR")}) AS "{name}"' for name in names
+        )
+        selects = " UNION ALL ".join(f"SELECT {n} AS n, {typed}" for n in range(len(rows)))
+        values = [row.get(name) for row in rows for name in names]
+        result = connection.execute(f"SELECT {predicate} FROM ({selects}) ORDER BY n", values)
+        found = [row[0] for row in result.fetchall()]
+        assert None not in found
+        return found
+
+    return run
+
+
+def parsed(detection: Mapping[str, Any]) -> sql.Condition:
+    detections = SigmaDetections.from_dict(dict(detection))
+    conditions = [condition.parse() for condition in detections.parsed_condition]
+    return conditions[0] if len(conditions) == 1 else ConditionOR(conditions)
+
+
+HEAD = """\
+title: A rule
+id: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01
+name: a-rule
+level: medium
+"""
+
+
+@pytest.fixture
+def rule_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a rule file: the usual head (or `head`), then the given lines."""
+
+    def write(body: str, *, name: str = "rule.yml", head: str = HEAD) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + dedent(body), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def rules(schema: detect.Schema, tmp_path: Path) -> Callable[..., detect.RuleSet]:
+    """Rules out of mappings, each completed with what every rule needs."""
+
+    def build(*documents: Mapping[str, Any]) -> detect.RuleSet:
+        path = tmp_path / "rules.yml"
+        whole = [
+            {
+                "title": f"Rule {number}",
+                "id": f"0d9ff9fb-6f0f-4c55-9f0b-{number:012d}",
+                "name": f"rule-{number}",
+                "level": "medium",
+                "logsource": {"product": "salesforce"},
+                **document,
+            }
+            for number, document in enumerate(documents)
+        ]
+        path.write_text(yaml.safe_dump_all(whole), encoding="utf-8")
+        return detect.load([path], schema=schema)
+
+    return build

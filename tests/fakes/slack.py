@@ -1,0 +1,133 @@
+"""A receiver of webhooks on loopback: answers as it is told, and keeps what it was given."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int = 200
+    body: str = "ok"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """Read the whole request, then close the connection without a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Read the whole request, then reset the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Read the whole request, then say nothing until the receiver is stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutShort:
+    """Send the status line and the headers, then break in the middle of the body."""
+
+    status: int = 200
+
+
+Reaction = Answer | HangUp | Reset | Silence | CutShort
+
+
+class SlackReceiver:
+    """A webhook: `script` holds the next reactions, after them it says 200 ok.
+
+    Every body that was read is in `bodies`, whatever the reaction was.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.script: deque[Reaction] = deque()
+        self.bodies: list[Any] = []
+        self.stopping = threading.Event()
+
+    def react(self, body: bytes) -> Reaction:
+        """Keep a body, and say how to react to it."""
+        self.bodies.append(json.loads(body))
+        return self.script.popleft() if self.script else Answer()
+
+
+@contextmanager
+def slack_receiver(path: str = "/services/T000/B000/canary") -> Iterator[SlackReceiver]:
+    """A running receiver."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    receiver = SlackReceiver(f"http://127.0.0.1:{server.server_address[1]}{path}")
+    server.receiver = receiver
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.stopping.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def unused_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    receiver: SlackReceiver
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        match self.server.receiver.react(body):
+            case Answer() as answer:
+                self._answer(answer)
+            case CutShort(status=status):
+                self._answer(Answer(status=status, body="", headers={"Content-Length": "10"}))
+                self.close_connection = True
+            case Reset():
+                self._reset()
+            case HangUp():
+                self.close_connection = True
+            case Silence():
+                self.server.receiver.stopping.wait(10)
+                self.close_connection = True
+
+    def _answer(self, answer: Answer) -> None:
+        body = answer.body.encode()
+        self.send_response(answer.status)
+        for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _reset(self) -> None:
+        # A close that lingers for no time is a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True

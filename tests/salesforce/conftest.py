@@ -1,0 +1,23 @@
+"""A fake org and a client of it, both closed at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from collector.salesforce.client import Client
+from fakes.salesforce import FakeSalesforce, jwt_org
+
+NO_PAUSE = (0.0, 0.0)
+
+
+@pytest.fixture
+def fake():
+    with FakeSalesforce() as server:
+        yield server
+
+
+@pytest.fixture
+def client(fake):
+    client = Client(jwt_org(fake), retry_pause=NO_PAUSE)
+    yield client
+    client.close()

@@ -1,0 +1,481 @@
+from __future__ import annotations
+
+import threading
+import traceback
+from datetime import timedelta
+
+import pytest
+
+from collector import clock
+from collector.errors import (
+    CollectorError,
+    LimitExceeded,
+    NotAvailable,
+    QueryTooWide,
+    SalesforceError,
+    SessionExpired,
+    Stopped,
+    Unreachable,
+)
+from collector.salesforce.client import Client, Field, Usage
+from fakes.salesforce import (
+    CLIENT_SECRET,
+    EXPIRED,
+    MAINTENANCE,
+    PAGE,
+    TOKEN_CANARY,
+    VERSIONS_PATH,
+    Reply,
+    error,
+    jwt_org,
+    private_pem,
+    reply,
+    secret_org,
+)
+
+QUERY = "/services/data/v67.0/query/"
+SECOND_PAGE = f"{QUERY}01gRM000004dkEYAQ-2"
+NO_PAUSE = (0.0, 0.0)
+SOQL = "SELECT Id FROM User WHERE Name = 'a+b & c%20d é' AND X > 2026-10-01T12:00:00.000Z"
+
+
+def rows(client: Client) -> list[object]:
+    return [record["Id"] for page in client.query(SOQL) for record in page]
+
+
+@pytest.fixture
+def five(fake):
+    fake.records = [{"attributes": {"type": "User"}, "Id": str(n)} for n in range(5)]
+    return ["0", "1", "2", "3", "4"]
+
+
+class TestQuery:
+    def test_every_page_is_read_once_and_in_order(self, fake, client, five):
+        assert rows(client) == five
+        assert len(fake.asked(QUERY)) == 3
+
+    def test_a_page_is_asked_for_when_it_is_wanted(self, fake, client, five):
+        pages = client.query(SOQL)
+        assert fake.journal == []
+
+        next(pages)
+        assert len(fake.asked(QUERY)) == 1
+
+    def test_the_query_arrives_as_it_was_written(self, fake, client):
+        rows(client)
+
+        assert fake.asked(QUERY)[0].soql == SOQL
+
+    def test_calls_name_the_collector_and_ask_for_large_pages(self, fake, client, five):
+        rows(client)
+
+        for request in fake.asked(QUERY):
+            assert request.headers["sforce-call-options"] == "client=collector"
+            assert request.headers["sforce-query-options"] == "batchSize=2000"
+            assert request.headers["accept-encoding"] == "gzip"
+            assert request.headers["user-agent"].startswith("collector/")
+            assert "x-prettyprint" not in request.headers
+            assert "cookie" not in request.headers
+
+    def test_attributes_vanish_and_related_objects_stay(self, fake, client):
+        fake.records = [
+            {
+                "attributes": {"type": "SetupAuditTrail", "url": "/x"},
+                "Score": 0.855,
+                "CreatedBy": {"attributes": {"type": "User"}, "Username": "a@acme.com"},
+                "Related": {"records": [{"attributes": {}, "Id": "1"}]},
+                "Nothing": None,
+            }
+        ]
+
+        assert list(client.query(SOQL)) == [
+            [
+                {
+                    "Score": 0.855,
+                    "CreatedBy": {"Username": "a@acme.com"},
+                    "Related": {"records": [{"Id": "1"}]},
+                    "Nothing": None,
+                }
+            ]
+        ]
+
+    @pytest.mark.parametrize(
+        "page",
+        [
+            {"records": []},
+            {"records": [], "done": False},
+            {"records": [], "done": False, "nextRecordsUrl": "https://evil.example.com/query/x"},
+            {"records": [], "done": False, "nextRecordsUrl": "/services/data/v67.0/query/../x"},
+            {"records": {}, "done": True},
+            {"records": ["x"], "done": True},
+            {"done": True},
+            [],
+            "done",
+        ],
+    )
+    def test_a_page_that_is_none_is_never_the_end_of_the_data(self, fake, client, page):
+        fake.always(QUERY, reply(page))
+
+        with pytest.raises(Unreachable):
+            rows(client)
+
+    def test_a_page_that_leads_to_itself_ends_in_an_error(self, fake, client):
+        fake.always(QUERY, reply({"records": [], "done": False, "nextRecordsUrl": SECOND_PAGE}))
+
+        with pytest.raises(Unreachable):
+            rows(client)
+
+
+class TestLogin:
+    @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
+    def test_a_refused_token_costs_one_login_and_no_record(self, fake, client, five, place):
+        fake.then(place, EXPIRED)
+
+        assert rows(client) == five
+        assert fake.logins == 2
+
+    def test_the_very_request_that_was_refused_is_repeated(self, fake, client, five):
+        pages = client.query(SOQL)
+        next(pages)
+        fake.revoke()
+
+        assert [r["Id"] for page in pages for r in page] == five[2:]
+        assert [request.path for request in fake.asked(SECOND_PAGE)] == [SECOND_PAGE] * 2
+        assert fake.logins == 2
+
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b"null", b'["x"]'])
+    def test_401_means_a_new_login_whatever_its_body(self, fake, client, five, body):
+        fake.then(QUERY, Reply(status=401, body=body))
+
+        assert rows(client) == five
+        assert fake.logins == 2
+
+    @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
+    def test_a_token_that_is_refused_for_ever_costs_one_login_more(self, fake, client, five, place):
+        fake.always(place, EXPIRED)
+
+        with pytest.raises(SessionExpired):
+            rows(client)
+        assert fake.logins == 2
+
+    def test_the_version_list_is_read_once(self, fake, client, five):
+        fake.then(QUERY, EXPIRED)
+        rows(client)
+
+        assert len(fake.asked(VERSIONS_PATH)) == 1 + len(fake.asked("/services/data/v"))
+        listing = next(r for r in fake.journal if r.path == VERSIONS_PATH)
+        assert "authorization" not in listing.headers
+
+    def test_a_login_is_kept_while_the_version_list_cannot_be_read(self, fake, client, five):
+        fake.then(VERSIONS_PATH, *[MAINTENANCE] * 3)
+        with pytest.raises(Unreachable):
+            rows(client)
+
+        assert rows(client) == five
+        assert fake.logins == 1
+
+    def test_many_threads_with_one_dead_token_log_in_once(self, fake, client):
+        assert client.instance_url == fake.url
+        fake.revoke()
+        found: list[object] = []
+        threads = [threading.Thread(target=lambda: found.append(rows(client))) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert found == [[]] * 5
+        assert fake.logins == 2
+
+
+class TestVersion:
+    @pytest.mark.parametrize(
+        ("offered", "taken"),
+        [
+            (["31.0", "68.0"], "67.0"),
+            (["9.0", "65.0", "64.0"], "65.0"),
+            (["67.0"], "67.0"),
+            (["x", "66.0"], "66.0"),
+        ],
+    )
+    def test_it_is_the_newest_that_both_know(self, fake, client, offered, taken):
+        fake.versions = offered
+
+        assert client.api_version == taken
+
+    def test_the_settings_version_is_taken_unasked(self, fake):
+        client = Client(jwt_org(fake, api_version="61.0"))
+
+        assert client.api_version == "61.0"
+        assert [request.path for request in fake.journal] == ["/services/oauth2/token"]
+        client.close()
+
+    @pytest.mark.parametrize("answer", [reply({}), reply([]), reply([{"version": "../x"}]), PAGE])
+    def test_a_list_that_is_none_is_no_answer(self, fake, client, answer):
+        fake.always(VERSIONS_PATH, answer)
+
+        with pytest.raises(Unreachable):
+            client.api_version  # noqa: B018
+
+
+REFUSALS = [
+    (error(400, "INVALID_TYPE", "sObject type 'X' is not supported."), NotAvailable),
+    (error(400, "INVALID_FIELD", "No such column 'Interval'"), NotAvailable),
+    (error(403, "INSUFFICIENT_ACCESS"), NotAvailable),
+    (error(403, "INSUFFICIENT_ACCESS_OR_READONLY"), NotAvailable),
+    (error(403, "API_DISABLED_FOR_ORG"), NotAvailable),
+    (error(403, "FUNCTIONALITY_NOT_ENABLED"), NotAvailable),
+    (error(404, "NOT_FOUND"), NotAvailable),
+    (Reply(status=404), NotAvailable),
+    (error(410, "UNSUPPORTED_API_VERSION"), NotAvailable),
+    (error(400, "QUERY_TIMEOUT", "Your query request was running for too long."), QueryTooWide),
+    (error(500, "QUERY_TIMEOUT"), QueryTooWide),
+    (error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), LimitExceeded),
+    (error(400, "INVALID_QUERY_LOCATOR"), SalesforceError),
+    (error(400, "MALFORMED_QUERY"), SalesforceError),
+    (error(414, "URI_TOO_LONG"), SalesforceError),
+]
+OUTAGES = [
+    error(500, "UNKNOWN_EXCEPTION"),
+    error(503, "SERVER_UNAVAILABLE"),
+    error(420, "NO_ROUTING"),
+    error(429, "TOO_MANY_REQUESTS"),
+    MAINTENANCE,
+    PAGE,
+    Reply(status=404, body=b"<html>no such host</html>"),
+    Reply(status=403, body=b"<html>blocked by the firewall</html>"),
+    Reply(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
+    Reply(status=204),
+    Reply(body=b""),
+    Reply(body=b"[" * 100_000),
+    Reply(body=b'{"x": ' + b"9" * 5_000 + b"}"),
+    Reply(body=b"{}", headers={"Content-Encoding": "br"}),
+    Reply(body=b"not gzip", headers={"Content-Encoding": "gzip"}),
+    Reply(body=b'{"records": [], "done": true}', sent=9),
+    Reply(drop=True),
+]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(("answer", "kind"), REFUSALS)
+    def test_each_code_is_the_error_that_it_means_and_is_not_insisted_on(
+        self, fake, client, answer, kind
+    ):
+        fake.always(QUERY, answer)
+
+        with pytest.raises(SalesforceError) as raised:
+            rows(client)
+        assert type(raised.value) is kind
+        assert str(raised.value).startswith("acme: query")
+        assert len(fake.asked(QUERY)) == 1
+
+    @pytest.mark.parametrize(
+        ("answer", "code"),
+        [
+            (error(400, "INVALID_TYPE"), "INVALID_TYPE"),
+            (Reply(status=404), "NOT_FOUND"),
+            (error(410, "UNSUPPORTED_API_VERSION"), "GONE"),
+        ],
+    )
+    def test_what_is_not_available_says_its_code(self, fake, client, answer, code):
+        fake.always(QUERY, answer)
+
+        with pytest.raises(NotAvailable) as raised:
+            rows(client)
+        assert raised.value.code == code
+
+    @pytest.mark.parametrize(
+        ("message", "daily"),
+        [
+            ("TotalRequests Limit exceeded.", True),
+            ("ConcurrentRequests (Concurrent API Requests) Limit exceeded.", False),
+        ],
+    )
+    def test_the_daily_limit_is_told_from_the_concurrent_one(self, fake, client, message, daily):
+        fake.always(QUERY, error(403, "REQUEST_LIMIT_EXCEEDED", message))
+
+        with pytest.raises(LimitExceeded) as raised:
+            rows(client)
+        assert raised.value.daily is daily
+
+    def test_pages_that_have_expired_say_so(self, fake, client, five):
+        fake.always(SECOND_PAGE, error(400, "INVALID_QUERY_LOCATOR", "invalid query locator"))
+
+        with pytest.raises(SalesforceError, match="pages have expired"):
+            rows(client)
+
+    def test_the_servers_words_are_short_and_harmless(self, fake, client):
+        fake.always(QUERY, error(400, "MALFORMED_QUERY", "a\x1b[31m\n\u202eb" + " word" * 500))
+
+        with pytest.raises(SalesforceError) as raised:
+            rows(client)
+        message = str(raised.value)
+        assert message.isprintable()
+        assert len(message) < 300
+
+
+class TestOutages:
+    @pytest.mark.parametrize("answer", OUTAGES)
+    def test_what_is_no_answer_is_asked_for_three_times(self, fake, client, answer):
+        fake.always(QUERY, answer)
+
+        with pytest.raises(Unreachable):
+            rows(client)
+        assert len(fake.asked(QUERY)) == 3
+
+    @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
+    def test_two_of_them_in_a_row_cost_nothing(self, fake, client, five, place):
+        for answer in OUTAGES:
+            fake.then(place, answer, answer)
+
+            assert rows(client) == five
+
+    def test_a_redirect_is_not_followed(self, fake, client):
+        fake.always(QUERY, Reply(status=302, headers={"Location": f"{fake.url}/elsewhere"}))
+
+        with pytest.raises(Unreachable):
+            rows(client)
+        assert fake.asked("/elsewhere") == []
+
+    def test_nobody_listening_is_unreachable(self, fake):
+        client = Client(jwt_org(fake, login_url="http://127.0.0.1:1"))
+
+        with pytest.raises(Unreachable, match="refused"):
+            rows(client)
+        client.close()
+
+
+class TestStop:
+    def test_nothing_is_asked_after_it(self, fake):
+        stop = threading.Event()
+        stop.set()
+        client = Client(jwt_org(fake), stop=stop)
+
+        with pytest.raises(Stopped):
+            rows(client)
+        assert fake.journal == []
+        client.close()
+
+    def test_it_ends_a_query_between_two_pages(self, fake, five):
+        stop = threading.Event()
+        client = Client(jwt_org(fake), stop=stop)
+        pages = client.query(SOQL)
+        next(pages)
+        stop.set()
+
+        with pytest.raises(Stopped):
+            next(pages)
+        client.close()
+
+    def test_it_ends_the_wait_between_two_tries(self, fake):
+        stop = threading.Event()
+        client = Client(jwt_org(fake), stop=stop, retry_pause=(3600, 3600))
+        assert client.api_version
+        fake.always(QUERY, MAINTENANCE)
+        threading.Timer(0.05, stop.set).start()
+
+        with pytest.raises(Stopped):
+            rows(client)
+        client.close()
+
+
+class TestOrg:
+    def test_describe_tells_the_fields(self, fake, client):
+        fake.objects["LoginEvent"] = [
+            {"name": "EventDate", "type": "datetime", "filterable": True, "label": "x"},
+            {"name": "Policy", "type": "string", "filterable": False},
+        ]
+
+        assert client.describe("LoginEvent") == (
+            Field(name="EventDate", type="datetime", filterable=True),
+            Field(name="Policy", type="string", filterable=False),
+        )
+
+    def test_an_object_that_is_not_there_is_not_available(self, client):
+        with pytest.raises(NotAvailable):
+            client.describe("LoginEvent")
+
+    @pytest.mark.parametrize("name", ["", "../limits", "a b", "x?y", "1x", "x\n"])
+    def test_a_name_that_is_none_is_never_sent(self, fake, client, name):
+        with pytest.raises(ValueError, match="no name"):
+            client.describe(name)
+        assert fake.journal == []
+
+    def test_object_names_and_limits(self, fake, client):
+        fake.objects = {"User": [], "LoginEvent": []}
+
+        assert client.object_names() == {"User", "LoginEvent"}
+        assert client.limits() == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
+
+    @pytest.mark.parametrize(
+        ("header", "usage"),
+        [
+            ("api-usage=18/5000", Usage(used=18, maximum=5000)),
+            ("api-usage=10018/100000; api-bursts=1/750", Usage(used=10018, maximum=100000)),
+            (
+                "per-app-api-usage=17/250(appName=x); api-usage=25/5000",
+                Usage(used=25, maximum=5000),
+            ),
+            ("per-app-api-usage=17/250(appName=x)", None),
+            ("api-usage=lots", None),
+        ],
+    )
+    def test_the_use_of_the_api_is_read_from_any_answer(self, fake, client, header, usage):
+        fake.limit_info = header
+        client.limits()
+
+        assert client.usage == usage
+
+    def test_the_use_of_the_api_is_read_from_refusals_too(self, fake, client):
+        refusal = error(403, "REQUEST_LIMIT_EXCEEDED")
+        headers = {"Sforce-Limit-Info": "api-usage=5001/5000"}
+        fake.always(QUERY, Reply(status=403, body=refusal.body, headers=headers))
+        with pytest.raises(LimitExceeded):
+            rows(client)
+
+        assert client.usage == Usage(used=5001, maximum=5000)
+
+    def test_now_is_the_org_s_where_the_org_is_behind(self, fake, client):
+        client.limits()
+        assert client.skew is not None
+        assert abs(client.skew) < timedelta(minutes=1)
+
+        client.skew = timedelta(hours=-1)
+        assert abs(clock.now() - timedelta(hours=1) - client.now()) < timedelta(minutes=1)
+        client.skew = timedelta(hours=1)
+        assert abs(clock.now() - client.now()) < timedelta(minutes=1)
+
+    @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 25:61:00 GMT"])
+    def test_a_date_that_is_none_changes_nothing(self, fake, client, date):
+        client.limits()
+        skew = client.skew
+        fake.always("/services/data/v67.0/limits", reply({}, Date=date))
+        client.limits()
+
+        assert client.skew is not None
+        assert skew is not None
+        assert abs(client.skew - skew) < timedelta(minutes=1)
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("make", [jwt_org, secret_org])
+    def test_no_error_shows_one(self, fake, make):
+        client = Client(make(fake), retry_pause=NO_PAUSE)
+        for answer in [*(answer for answer, _ in REFUSALS), *OUTAGES, EXPIRED]:
+            fake.always(QUERY, answer)
+            with pytest.raises(CollectorError) as raised:
+                rows(client)
+
+            shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+            shown += repr(vars(client)) + repr(vars(client._connection)) + repr(client._token)
+            for secret in (TOKEN_CANARY, CLIENT_SECRET, private_pem()[30:80]):
+                assert secret not in shown
+        client.close()
+
+    def test_a_refusal_that_repeats_the_token_does_not_show_it(self, fake, client):
+        echo = f"bad header Authorization: Bearer 00D!{'x' * 60}{TOKEN_CANARY}"
+        fake.always(QUERY, error(400, "JSON_PARSER_ERROR", echo))
+
+        with pytest.raises(SalesforceError) as raised:
+            rows(client)
+        assert TOKEN_CANARY not in str(raised.value)

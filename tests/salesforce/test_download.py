@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import threading
+import traceback
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collector import segments as segments_module
+from collector.errors import (
+    CorruptDownload,
+    LimitExceeded,
+    NotAvailable,
+    SalesforceError,
+    SessionExpired,
+    Stopped,
+    Unreachable,
+)
+from collector.salesforce.client import Client
+from fakes.salesforce import (
+    EXPIRED,
+    MAINTENANCE,
+    PAGE,
+    TOKEN_CANARY,
+    FakeSalesforce,
+    Reply,
+    error,
+    jwt_org,
+    reply,
+)
+
+PATH = "/services/data/v67.0/sobjects/EventLogFile/0AT5j00002GVrfnGAD/LogFile"
+LOG = (
+    b'"EVENT_TYPE","QUERY","USER_ID"\n'
+    b'"API","SELECT ""Id""\n, Name\nFROM A","1"\n'
+    b'"API","","2"\n'
+    b'"API","x,y","3"\n'
+)
+GZIP = {"Content-Encoding": "gzip"}
+PACKED = gzip.compress(LOG, mtime=0)
+WHOLE = [Reply(body=LOG), Reply(body=PACKED, headers=GZIP)]
+
+
+@pytest.fixture
+def log(fake):
+    fake.files[PATH] = LOG
+
+
+def read(segments) -> bytes:
+    header, *_ = segments.paths[0].read_bytes().splitlines(keepends=True)
+    return header + b"".join(p.read_bytes().removeprefix(header) for p in segments.paths)
+
+
+def arrives(client: Client, directory: Path, expected: int | None) -> bool:
+    """All rows arrive, or an exception comes and no file remains. True for all rows."""
+    try:
+        segments = client.download(PATH, directory, "a", expected_length=expected)
+    except (CorruptDownload, Unreachable):
+        assert list(directory.iterdir()) == []
+        return False
+    with segments.paths[0].open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[2] for row in rows] == ["USER_ID", "1", "2", "3"]
+    segments.paths[0].unlink()
+    return True
+
+
+def sweep(
+    fake: FakeSalesforce,
+    client: Client,
+    directory: Path,
+    answers: list[Reply],
+    *,
+    expected: int | None,
+) -> list[bool]:
+    """For each answer, whether the log arrived."""
+    done = []
+    for answer in answers:
+        fake.always(PATH, answer)
+        done.append(arrives(client, directory, expected))
+    return done
+
+
+class TestWhole:
+    @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+    @pytest.mark.parametrize("whole", WHOLE)
+    def test_a_log_arrives_as_it_is(self, fake, client, tmp_path, framing, whole):
+        fake.always(PATH, replace(whole, framing=framing))
+        segments = client.download(PATH, tmp_path, "a", expected_length=len(LOG))
+
+        assert read(segments) == LOG
+        assert segments.columns == ("EVENT_TYPE", "QUERY", "USER_ID")
+        assert segments.size == len(LOG)
+
+    def test_a_large_log_is_cut_at_records(self, fake, client, tmp_path):
+        record = '"' + "é,\n" * 20_000 + '"\n'
+        count = segments_module.SEGMENT_BYTES // len(record.encode()) + 2
+        whole = ('"QUERY"\n' + record * count).encode()
+        fake.always(PATH, Reply(body=gzip.compress(whole, 1), headers=GZIP))
+        segments = client.download(PATH, tmp_path, "a", expected_length=len(whole))
+
+        assert len(segments.paths) == 2
+        assert read(segments) == whole
+
+    def test_it_is_asked_for_packed_and_with_the_token(self, fake, client, tmp_path, log):
+        client.download(PATH, tmp_path, "a", expected_length=None)
+        request = fake.asked(PATH)[0]
+
+        assert request.headers["accept-encoding"] == "gzip"
+        assert TOKEN_CANARY in request.headers["authorization"]
+        assert request.headers["sforce-call-options"] == "client=collector"
+
+    def test_the_use_of_the_api_is_read_from_downloads(self, fake, client, tmp_path, log):
+        fake.limit_info = "api-usage=77/100"
+        client.download(PATH, tmp_path, "a", expected_length=None)
+
+        assert client.usage is not None
+        assert client.usage.used == 77
+
+
+class TestCut:
+    """Whatever byte the connection breaks at: all rows, or an exception and no file."""
+
+    @pytest.mark.parametrize("expected", [len(LOG), None])
+    @pytest.mark.parametrize("whole", WHOLE)
+    def test_of_an_announced_length(self, fake, client, tmp_path, whole, expected):
+        cuts = [replace(whole, sent=n) for n in range(len(whole.body) + 1)]
+
+        done = sweep(fake, client, tmp_path, cuts, expected=expected)
+        assert done == [False] * len(whole.body) + [True]
+
+    @pytest.mark.parametrize("whole", WHOLE)
+    def test_of_the_chunks(self, fake, client, tmp_path, whole):
+        chunked = replace(whole, framing="chunked")
+        cuts = [replace(chunked, sent=n) for n in range(len(chunked.framed) + 1)]
+
+        done = sweep(fake, client, tmp_path, cuts, expected=None)
+        assert done == [False] * len(chunked.framed) + [True]
+
+    @pytest.mark.parametrize("framing", ["chunked", "close", "length"])
+    def test_of_the_packed_stream_in_a_whole_body(self, fake, client, tmp_path, framing):
+        cuts = [
+            Reply(body=PACKED[:n], headers=GZIP, framing=framing) for n in range(len(PACKED) + 1)
+        ]
+
+        done = sweep(fake, client, tmp_path, cuts, expected=None)
+        assert done == [False] * len(PACKED) + [True]
+
+    @pytest.mark.parametrize("framing", ["chunked", "close", "length"])
+    def test_of_the_log_in_a_whole_body(self, fake, client, tmp_path, framing):
+        cuts = [Reply(body=LOG[:n], framing=framing) for n in range(len(LOG) + 1)]
+
+        done = sweep(fake, client, tmp_path, cuts, expected=len(LOG))
+        assert done == [False] * len(LOG) + [True]
+
+    def test_of_what_nothing_says_the_end_of(self, fake, client, tmp_path):
+        fake.always(PATH, Reply(body=LOG, framing="close"))
+
+        assert not arrives(client, tmp_path, None)
+
+    def test_once_is_healed_by_a_second_try(self, fake, client, tmp_path, log):
+        fake.then(PATH, Reply(body=LOG, sent=50))
+
+        assert read(client.download(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
+        assert len(fake.asked(PATH)) == 2
+
+    def test_for_ever_is_asked_for_twice(self, fake, client, tmp_path):
+        fake.always(PATH, Reply(body=LOG, sent=50))
+
+        with pytest.raises(Unreachable):
+            client.download(PATH, tmp_path, "a", expected_length=len(LOG))
+        assert len(fake.asked(PATH)) == 2
+
+
+class TestCorrupt:
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (PAGE, "HTML"),
+            (reply([{"message": "x"}]), "JSON"),
+            (reply({}), "JSON"),
+            (Reply(body=b""), "empty"),
+            (Reply(body=b"\n\n"), "column names"),
+            (Reply(body=b"\0" * 100), "column names"),
+            (Reply(body=LOG[:-10]), "quoted|announced"),
+            (Reply(body=LOG + b"x"), "longer"),
+            (Reply(body=LOG, headers=GZIP), "gzip"),
+            (Reply(body=LOG, headers={"Content-Encoding": "br"}), "packed"),
+            (Reply(body=PACKED + b"x", headers=GZIP), "after its end"),
+            (Reply(body=PACKED + PACKED, headers=GZIP), "after its end"),
+            (Reply(body=PACKED[:-8] + b"\0" * 8, headers=GZIP), "broken"),
+        ],
+    )
+    def test_what_is_no_log_is_said_to_be_none(self, fake, client, tmp_path, answer, words):
+        fake.always(PATH, answer)
+
+        with pytest.raises(CorruptDownload, match=words):
+            client.download(PATH, tmp_path, "a", expected_length=len(LOG))
+        assert list(tmp_path.iterdir()) == []
+        assert len(fake.asked(PATH)) == 2
+
+    @pytest.mark.parametrize("start", [LOG, b""])
+    def test_a_bomb_is_never_held_inflated(self, fake, client, tmp_path, start):
+        bomb = gzip.compress(start + b"0" * (64 << 20), 9)
+        fake.always(PATH, Reply(body=bomb, headers=GZIP))
+        client.limits()
+        tracemalloc.start()
+        try:
+            with pytest.raises(CorruptDownload):
+                client.download(PATH, tmp_path, "a", expected_length=32 << 20)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert peak < 6 << 20
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestRefusals:
+    def test_a_refused_token_costs_one_login(self, fake, client, tmp_path, log):
+        client.limits()
+        fake.revoke()
+
+        assert read(client.download(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
+        assert fake.logins == 2
+
+    def test_a_token_that_is_refused_for_ever_costs_one_login_more(self, fake, client, tmp_path):
+        fake.always(PATH, EXPIRED)
+
+        with pytest.raises(SessionExpired):
+            client.download(PATH, tmp_path, "a", expected_length=None)
+        assert fake.logins == 2
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            (error(404, "NOT_FOUND"), NotAvailable),
+            (error(403, "REQUEST_LIMIT_EXCEEDED"), LimitExceeded),
+            (error(400, "MALFORMED_ID"), SalesforceError),
+        ],
+    )
+    def test_a_refusal_is_not_insisted_on(self, fake, client, tmp_path, answer, kind):
+        fake.always(PATH, answer)
+
+        with pytest.raises(SalesforceError) as raised:
+            client.download(PATH, tmp_path, "a", expected_length=None)
+        assert type(raised.value) is kind
+        assert len(fake.asked(PATH)) == 1
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            MAINTENANCE,
+            Reply(status=302, headers={"Location": "/elsewhere"}),
+            Reply(status=206, body=LOG),
+            Reply(drop=True),
+            Reply(status=404, body=b"<html>gateway</html>"),
+            Reply(status=503, body=b"x" * (2 << 20)),
+        ],
+    )
+    def test_an_outage_is_not_the_files_fault(self, fake, client, tmp_path, answer):
+        fake.always(PATH, answer)
+
+        with pytest.raises((Unreachable, CorruptDownload)) as raised:
+            client.download(PATH, tmp_path, "a", expected_length=None)
+        assert type(raised.value) is Unreachable
+        assert fake.asked("/elsewhere") == []
+        shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
+        assert TOKEN_CANARY not in shown
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "https://evil.example.com/services/data/v67.0/sobjects/EventLogFile/0AT/LogFile",
+            "//evil.example.com/services/data/v67.0/x",
+            "@evil.example.com/services/data/v67.0/x",
+            ".evil.example.com/services/data/v67.0/x",
+            "/services/data/v67.0/../../x",
+            "/services/data/v67.0//x",
+            "/services/data/v67.0/x?y",
+            "/services/data/v67.0/x#y",
+            "/services/data/v67.0/x\r\nHost: y",
+            "/services/data/v67.0/x%2e%2e",
+            "/services/data/v67.0",
+            "/services/oauth2/token",
+            "",
+        ],
+    )
+    def test_a_path_that_leads_out_of_the_api_is_never_asked(self, fake, client, tmp_path, path):
+        with pytest.raises(SalesforceError, match="leads out"):
+            client.download(path, tmp_path, "a", expected_length=None)
+        assert fake.journal == []
+
+    def test_stop_ends_it_and_leaves_no_file(self, fake, tmp_path, log):
+        stop = threading.Event()
+        client = Client(jwt_org(fake), stop=stop)
+        ordinary = fake.answer
+
+        def answer(request):
+            if request.path == PATH:
+                stop.set()
+            return ordinary(request)
+
+        fake.answer = answer
+        with pytest.raises(Stopped):
+            client.download(PATH, tmp_path, "a", expected_length=None)
+        assert list(tmp_path.iterdir()) == []
+        client.close()
+
+    def test_a_full_disk_is_told_as_it_is_and_leaves_no_file(self, fake, client, tmp_path, log):
+        with pytest.raises(OSError):
+            client.download(PATH, tmp_path / "missing", "a", expected_length=None)
+        assert len(fake.asked(PATH)) == 1

@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import gzip
+import ipaddress
+import ssl
+import threading
+import tracemalloc
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+from collector import __version__, clock
+from collector import http as web
+from collector.errors import CollectorError
+from fakes.salesforce import FakeSalesforce, Reply, private_key, private_pem
+
+GZIP = {"Content-Encoding": "gzip"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with FakeSalesforce() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def client():
+    with web.client() as client:
+        yield client
+
+
+def fetched(client: httpx.Client, server: FakeSalesforce, answer: Reply, limit: int = 1 << 20):
+    server.then("/x", answer)
+    with client.stream("GET", f"{server.url}/x") as response:
+        return web.body(response, limit=limit)
+
+
+class TestClient:
+    def test_it_waits_five_seconds_to_connect_and_sixty_for_a_byte(self, client):
+        assert client.timeout == httpx.Timeout(60, connect=5)
+
+    def test_it_says_who_it_is(self, client, server):
+        fetched(client, server, Reply())
+
+        assert server.journal[-1].headers["user-agent"] == f"collector/{__version__}"
+
+    def test_it_follows_nobody(self, client, server):
+        server.then("/x", Reply(status=302, headers={"Location": f"{server.url}/y"}))
+
+        assert client.get(f"{server.url}/x").status_code == 302
+        assert server.asked("/y") == []
+
+    def test_it_keeps_no_cookie(self, client, server):
+        server.then("/x", Reply(headers={"Set-Cookie": "a=b; Path=/"}))
+        client.get(f"{server.url}/x")
+        fetched(client, server, Reply())
+
+        assert "cookie" not in server.journal[-1].headers
+
+    def test_it_takes_nothing_from_the_environment(self, server, monkeypatch, tmp_path):
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login a password b\n")
+        netrc.chmod(0o600)
+        monkeypatch.setenv("NETRC", str(netrc))
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        with web.client() as client, web.session(client) as session:
+            assert fetched(client, server, Reply(body=b"x")) == b"x"
+            server.then("/x", Reply(body=b"y"))
+            assert session.get(f"{server.url}/x").content == b"y"
+
+        assert "authorization" not in server.journal[-1].headers
+        assert "authorization" not in server.journal[-2].headers
+
+    def test_no_log_line_shows_a_url(self, server, caplog):
+        caplog.set_level("DEBUG")
+        with web.client() as client:
+            fetched(client, server, Reply())
+
+        assert "/x" not in caplog.text
+        assert server.url not in caplog.text
+
+
+class TestCertificates:
+    def test_a_ca_file_is_trusted_and_needed(self, tmp_path):
+        path = tmp_path / "ca.pem"
+        path.write_bytes(certificate())
+        with _TlsServer(path) as url:
+            with web.client(ca_file=path) as client:
+                assert client.get(url).status_code == 200
+            with web.client() as client, pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
+                client.get(url)
+
+    @pytest.mark.parametrize("content", [None, b"", b"nonsense"])
+    def test_a_ca_file_that_is_none_is_named(self, tmp_path, content):
+        path = tmp_path / "ca.pem"
+        if content is not None:
+            path.write_bytes(content)
+
+        with pytest.raises(CollectorError, match=r"ca\.pem"):
+            web.client(ca_file=path)
+
+
+class TestBody:
+    @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+    def test_it_is_decoded(self, client, server, framing):
+        body = bytes(range(256)) * 3_000
+        assert fetched(client, server, Reply(body=body, framing=framing)) == body
+        packed = Reply(body=gzip.compress(body), headers=GZIP, framing=framing)
+        assert fetched(client, server, packed) == body
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            (Reply(body=b"x" * 101), "longer than 100"),
+            (Reply(body=gzip.compress(b"x" * 101), headers=GZIP), "longer than 100"),
+            (Reply(body=b"not gzip", headers=GZIP), "broken"),
+            (Reply(body=gzip.compress(b"x")[:-1], headers=GZIP), "before its end"),
+            (Reply(body=b"", headers=GZIP), "before its end"),
+            (Reply(body=gzip.compress(b"x") + b"y", headers=GZIP), "after its end"),
+            (Reply(body=b"x", headers={"Content-Encoding": "gzip, gzip"}), "not asked for"),
+            (Reply(body=b"x", headers={"Content-Encoding": "br"}), "not asked for"),
+        ],
+    )
+    def test_what_cannot_be_believed_is_refused(self, client, server, answer, words):
+        with pytest.raises(httpx.DecodingError, match=words):
+            fetched(client, server, answer, limit=100)
+
+    @pytest.mark.parametrize("framing", ["length", "chunked"])
+    def test_a_broken_connection_is_no_end(self, client, server, framing):
+        with pytest.raises(httpx.TransportError):
+            fetched(client, server, Reply(body=b"abcdef", framing=framing, sent=3))
+
+    def test_a_bomb_is_never_held_inflated(self, client, server):
+        bomb = gzip.compress(b"0" * (64 << 20), 9)
+        tracemalloc.start()
+        try:
+            with pytest.raises(httpx.DecodingError):
+                fetched(client, server, Reply(body=bomb, headers=GZIP), limit=1 << 20)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert peak < 4 << 20
+
+    def test_it_may_not_take_for_ever(self, client, server):
+        server.then("/x", Reply(body=b"x"))
+        with (
+            client.stream("GET", f"{server.url}/x") as response,
+            pytest.raises(httpx.ReadTimeout, match="longer than"),
+        ):
+            b"".join(web.pieces(response, limit=10, seconds=-1))
+
+    @pytest.mark.parametrize(
+        ("answer", "known"),
+        [
+            (Reply(body=b"x"), True),
+            (Reply(body=b"x", framing="chunked"), True),
+            (Reply(body=b"x", framing="close"), False),
+            (Reply(body=gzip.compress(b"x"), headers=GZIP, framing="close"), True),
+        ],
+    )
+    def test_whether_it_has_an_end_can_be_asked(self, client, server, answer, known):
+        server.then("/x", answer)
+        with client.stream("GET", f"{server.url}/x") as response:
+            assert web.has_end(response) is known
+
+
+class TestSession:
+    @pytest.fixture
+    def session(self, client):
+        with web.session(client) as session:
+            yield session
+
+    def test_it_speaks_over_our_client(self, session, server):
+        server.then("/x", Reply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"}))
+        answer = session.get(f"{server.url}/x", params={"q": "a b+c"}, headers={"X-B": "c"})
+
+        assert answer.status_code == 418
+        assert answer.json() == {"a": "é"}
+        assert answer.headers["x-a"] == "b"
+        assert server.journal[-1].path == "/x?q=a+b%2Bc"
+        assert server.journal[-1].headers["x-b"] == "c"
+        assert server.journal[-1].headers["user-agent"] == f"collector/{__version__}"
+
+    def test_it_unpacks(self, session, server):
+        server.then("/x", Reply(body=gzip.compress(b"abc"), headers=GZIP))
+
+        assert session.get(f"{server.url}/x").content == b"abc"
+
+    def test_it_sends_bodies(self, session, server):
+        server.then("/x", Reply())
+        session.post(f"{server.url}/x", data={"a": "b"})
+
+        assert server.journal[-1].body == b"a=b"
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_it_follows_nobody(self, session, server, status):
+        server.then("/x", Reply(status=status, headers={"Location": f"{server.url}/y"}))
+
+        assert session.get(f"{server.url}/x").status_code == status
+        assert server.asked("/y") == []
+
+    def test_it_raises_what_httpx_raises(self, session, server):
+        server.then("/x", Reply(drop=True))
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            session.get(f"{server.url}/x")
+
+
+class TestUrls:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://acme.my.salesforce.com",
+            "https://hooks.example.com/services/T/B/x?y=z",
+            "https://example.com:8443",
+            "http://127.0.0.1:8080",
+            "http://127.9.9.9",
+            "http://localhost/x",
+            "http://[::1]:80/",
+        ],
+    )
+    def test_https_and_this_machine_may_be_called(self, url):
+        assert web.checked_url(url, what="it") == url
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "x",
+            "canary.example.com",
+            "http://canary.example.com",
+            "http://10.0.0.1/canary",
+            "http://127.0.0.1.example.com/canary",
+            "http://localhost.example.com/canary",
+            "http://[::2]/canary",
+            "ftp://canary.example.com",
+            "file:///etc/canary",
+            "https:///canary",
+            "https://user:canary@example.com",
+            "https://canary@example.com",
+            "https://example.com:99999/canary",
+            "https://example.com:canary",
+            "https://exa mple.com/canary",
+            "https://example.com/\ncanary",
+            "https://[canary",
+        ],
+    )
+    def test_nothing_else_may_and_is_not_shown(self, url):
+        with pytest.raises(CollectorError, match="webhook_url") as raised:
+            web.checked_url(url, what="webhook_url")
+        assert "canary" not in str(raised.value)
+
+
+def certificate() -> bytes:
+    """A certificate for 127.0.0.1 that signs itself."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "acme")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    day = timedelta(days=1)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private_key().public_key())
+        .serial_number(1)
+        .not_valid_before(clock.now() - day)
+        .not_valid_after(clock.now() + day)
+        .add_extension(here, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(private_key(), hashes.SHA256())
+    )
+    return built.public_bytes(serialization.Encoding.PEM)
+
+
+class _TlsServer:
+    """Answers 200 over TLS on loopback."""
+
+    def __init__(self, certificate_file):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        key_file = certificate_file.with_suffix(".key")
+        key_file.write_text(private_pem())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate_file, key_file)
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._server.handle_error = lambda *_: None
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"https://127.0.0.1:{self._server.server_port}/"
+
+    def __exit__(self, *_) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
