@@ -61,8 +61,9 @@ class EmbeddedOrg:
 
     def start(self) -> str:
         """Serve, and return the base URL. Raises OSError where the port is taken."""
-        listener = socket.create_server(("127.0.0.1", self._port), backlog=128)
-        self._org.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener = _listen(self._port)
+        port = listener.getsockname()[1]
+        self._org.base_url = f"http://127.0.0.1:{port}"
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -81,7 +82,7 @@ class EmbeddedOrg:
             )
         )
         self._thread = threading.Thread(
-            target=self._server.run, args=([listener],), name="embedded-org", daemon=True
+            target=self._server.run, args=([listener],), name=f"embedded-org-{port}", daemon=True
         )
         self._thread.start()
         return self._org.base_url
@@ -141,6 +142,19 @@ class EmbeddedOrg:
     def expire_locators(self) -> None:
         """End every query that is being read page by page."""
         self._org.pages.expire()
+
+
+def _listen(port: int) -> socket.socket:
+    """A listening socket that says TCP by name: only then does asyncio send without delay."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _is_news(record: logging.LogRecord) -> bool:

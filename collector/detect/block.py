@@ -119,12 +119,13 @@ def _in_file(place: Place) -> Place:
 
 
 def _sentence(details: ErrorDetails) -> str:
-    *parents, last = (KEY, *_in_file(details["loc"]))
+    place: Place = (KEY, *_in_file(details["loc"]))
+    last = place[-1]
     match details["type"]:
         case "extra_forbidden" if last in NOT_SERVED:
             return f"{last!r} is not served by this version"
         case "extra_forbidden":
-            names = tuple(step for step in parents[1:] if isinstance(step, str))
+            names = tuple(step for step in place[1:-1] if isinstance(step, str))
             return f"unknown key {last!r}{nearest(str(last), _PARTS[names].model_fields)}"
         case "missing":
             return f"missing key {last!r}"

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from collector.detect.document import Document
 
 _REQUIRED = ("title", "id", "name", "level", "logsource", "detection")
-_KNOWN = frozenset(SigmaRuleBase.__dataclass_fields__) | {"logsource", "detection", KEY}
+_OURS = {"logsource", "detection", KEY}
+_INTERNAL = {"errors", "source", "custom_attributes", "policy"}
+_KNOWN = {
+    name
+    for name in {*SigmaRuleBase.__dataclass_fields__, *_OURS} - _INTERNAL
+    if not name.startswith("_")
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _ATTACK = re.compile(r"t\d{4}(\.\d{3})?|[gs]\d{4}|[a-z]+([-_][a-z]+)*")
 

@@ -22,7 +22,7 @@ ENTITY_LIMIT = 500
 PAGE = 500
 
 _POSITION = sql_identifier("#")  # no column of Salesforce's can have this name
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTE = re.compile(r"['\"].*", re.DOTALL)
 _FAILURES = (duckdb.Error, ValueError, OverflowError)
 _serial = itertools.count()
 
@@ -59,30 +59,27 @@ class Matcher:
 
         Raises duckdb.Error when the relation itself cannot be read.
         """
-        rules: Sequence[Rule] = self._rules.for_type(event_type)
+        rules = self._rules.for_type(event_type)
         if not rules:
             return
         events = _events(relation, rules, columns)
-        rules = self._with_candidates(connection, events, rules)
-        if not rules:
-            return
         table = sql_identifier(f"candidates_{next(_serial)}")
-        connection.execute(_copy(events, rules, table))
         try:
-            for rule in rules:
+            for rule in self._gather(connection, events, rules, table):
                 yield from self._of_rule(connection, rule, table, org)
         finally:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
-    def _with_candidates(
-        self, connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]
+    def _gather(
+        self, connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
     ) -> Sequence[Rule]:
-        """The rules that can be run, or none where no event fits any of them."""
+        """Copies the events that may fit into a table; the rules that are to look at it."""
         try:
-            return rules if _has_any(connection, events, rules) else ()
+            return rules if _copied(connection, events, rules, table) else ()
         except duckdb.Error:
             _read(connection, events, rules)
-        return [rule for rule in rules if self._can_run(connection, events, rule)]
+        able = [rule for rule in rules if self._can_run(connection, events, rule)]
+        return able if able and _copied(connection, events, able, table) else ()
 
     def _can_run(self, connection: duckdb.DuckDBPyConnection, events: str, rule: Rule) -> bool:
         try:
@@ -95,10 +92,10 @@ class Matcher:
     def _of_rule(
         self, connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, org: str
     ) -> Iterator[Match]:
-        template = title.parse(rule.title, rule.fields.__contains__)
         position = 0
         while True:
             try:
+                template = title.parse(rule.title, rule.fields.__contains__)
                 names, rows = _page(connection, rule, table, position)
                 found = [_match(rule, template, org, names, row) for row in rows]
             except _FAILURES as error:
@@ -127,14 +124,19 @@ def _events(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> st
     return f"(SELECT *{nulls} FROM {relation}) AS events"
 
 
-def _any_of(rules: Sequence[Rule]) -> str:
-    return " OR ".join(rule.predicate for rule in rules)
-
-
-def _has_any(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]) -> bool:
+def _copied(
+    connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
+) -> bool:
+    """Whether any event fits any rule; then all that do are in the table, in their order."""
+    fits = " OR ".join(rule.predicate for rule in rules)
     # Asked first because it reads only the columns of the rules, and the answer is mostly no.
-    query = f"SELECT 1 FROM {events} WHERE {_any_of(rules)} LIMIT 1"
-    return connection.execute(query).fetchone() is not None
+    if not connection.execute(f"SELECT 1 FROM {events} WHERE {fits} LIMIT 1").fetchone():
+        return False
+    connection.execute(
+        f'CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY "time", "event_uid") '
+        f"AS {_POSITION}, * FROM {events} WHERE {fits}"
+    )
+    return True
 
 
 def _read(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]) -> None:
@@ -142,13 +144,6 @@ def _read(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Ru
     names = sorted({name.lower() for rule in rules for name in rule.fields})
     counts = ", ".join(f"count({sql_identifier(name)})" for name in names)
     connection.execute(f"SELECT {counts or 'count(*)'} FROM {events}").fetchall()
-
-
-def _copy(events: str, rules: Sequence[Rule], table: str) -> str:
-    return (
-        f'CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY "time", "event_uid") '
-        f"AS {_POSITION}, * FROM {events} WHERE {_any_of(rules)}"
-    )
 
 
 def _page(
@@ -198,5 +193,5 @@ def _entities(event: Event) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the text of events that engines like to quote."""
-    return cut(one_line(_QUOTED.sub("…", f"{type(error).__name__}: {error}".split("\n")[0])), 200)
+    """What went wrong, up to where engines begin to quote the text of events."""
+    return cut(one_line(_QUOTE.sub("…", f"{type(error).__name__}: {error}")), 200)

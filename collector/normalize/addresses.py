@@ -29,7 +29,7 @@ def address_text(text: str) -> str:
 
 
 def address_groups(text: str) -> str:
-    """The eight groups of the IPv6 address in `text`, as `address_text` gave it; NULL if it is none.
+    """The eight groups of an IPv6 address in the form of `address_text`; NULL if it is none.
 
     They stand between colons, `::` written out, a group of zeros perhaps as nothing. A zone
     (`%eth0`) is no part of an address.

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collector.normalize.readings import captured, captured_id
 
-_APP = r"(?is)^(?:created|deleted|installed|uninstalled|blocked|unblocked) connected app (.+?)(?: to salesforce)?\.?$"
+_APP = (
+    r"(?is)^(?:created|deleted|installed|uninstalled|blocked|unblocked) connected app"
+    r" (.+?)(?: to salesforce)?\.?$"
+)
 _CHANGED_APP = (
     r"(?is)^changed connected app (.+?)"
     r" (?:scopes|ip relaxation setting|permitted users setting) from "

@@ -31,6 +31,7 @@ from collector.normalize.readings import (
     success_is,
     text,
     unquoted,
+    user_id_alone,
     verdict,
 )
 
@@ -82,13 +83,14 @@ GENERAL: Mapped = {
         text,
         *("OPERATION_TYPE", "OPERATION", "Operation", "operation"),
         *("SHARING_OPERATION", "TRANSACTION_TYPE", "FileAction", "ACTION", "Action"),
-        *("DML_TYPE", "UPDATE_TYPE", "ORIGIN", "Activity", "ACTION_NAME"),
+        *("DML_TYPE", "UPDATE_TYPE", "Activity", "ACTION_NAME"),
         *("METHOD_NAME", "METHOD", "HTTP_METHOD", "REQUEST_METHOD"),
     ),
     "entity": _by(
         text,
         *("ENTITY_NAME", "ENTITY_TYPE", "ENTITY", "QueriedEntities", "RequestedEntities"),
         *("object", "EXTERNAL_OBJECT", "PAGE_ENTITY_TYPE", "RECORD_TYPE", "Section"),
+        "ParentNameList",
     ),
     "record_count": _by(
         count,
@@ -128,7 +130,7 @@ GENERAL: Mapped = {
         *("Display", "Summary", "SUMMARY", "DESCRIPTION", "REPORT_DESCRIPTION", "Description"),
         *("EXCEPTION_MESSAGE", "ERROR_MESSAGE", "ERROR_DESCRIPTION", "FAILURE_TYPE", "MESSAGE"),
         *("Message", "errorMessage", "ACTION_MESSAGE", "REDIRECT_REASON", "DOWNLOAD_ERROR"),
-        *("Remarks", "FileName", "Name", "PAGE_NAME", "ENTRY_POINT"),
+        *("Remarks", "FileName", "Name", "PAGE_NAME", "ENTRY_POINT", "PermissionList"),
     ),
     "score": (*_by(ratio, "Score"), *_by(percent, "SCORE")),
 }
@@ -138,10 +140,12 @@ _DELEGATED = ("DELEGATED_USER_ID_DERIVED", "DELEGATED_USER_ID")
 
 BY_TYPE: Mapping[str, Mapped] = {
     "ApexCallout": {"uri": _by(unquoted, "URL")},
+    "AsyncReportRun": {"operation": _by(text, "ORIGIN")},
     "BulkJobInfo": {
         "time": _by(moment, "systemModstamp", "createdDate"),
         "job_id": _by(long_id, "id"),
     },
+    "GroupMembership": {"target_user": _by(user_id_alone, "MEMBER_ID")},
     "IdentityProviderEventStore": {"outcome": _by(success_is("Success"), "ErrorCode")},
     "InsufficientAccess": {
         "user_id": _by(long_id, "ACTUAL_LOGGED_IN_USER_ID", "USER_ID_DERIVED", "USER_ID"),
@@ -156,6 +160,7 @@ BY_TYPE: Mapping[str, Mapped] = {
     "LoginAsEvent": {
         "user_id": (),
         "user_name": _by(text, "DelegatedUsername"),
+        "user_type": (),
         "target_user": _by(text, "UserId", "Username"),
     },
     "SalesforceLoginAs": {
@@ -167,6 +172,8 @@ BY_TYPE: Mapping[str, Mapped] = {
     "LoginHistory": {"outcome": _by(success_is("Success"), "Status")},
     "Logout": {"user_type": _by(before_parenthesis, "USER_TYPE")},
     "MetadataApiOperation": {"client_name": _by(text, "CLIENT_ID")},
+    "PermissionSetEventStore": {"target_user": _by(user_id_alone, "ImpactedUserIds")},
+    "Report": {"operation": _by(text, "ORIGIN")},
     "SetupAuditTrail": {
         "app_name": _by(display.app_name, "Display"),
         "package_name": _by(display.package_name, "Display"),

@@ -51,6 +51,11 @@ def captured_id(pattern: str) -> Reading:
     return lambda native: long_id(captured(pattern)(native))
 
 
+def user_id_alone(native: str) -> str:
+    """The id of the only user in a list, or of the user among other records; else NULL."""
+    return captured_id(r"^\W*(005[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)\W*$")(native)
+
+
 def member(name: str) -> Reading:
     """The text under a key of a JSON object."""
     path = sql_literal(f"$.{name}")
@@ -61,7 +66,7 @@ def member(name: str) -> Reading:
 
 _SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _CASE_BITS = 0x20_20_20_20_20
-"""The bit of each of five ASCII characters that is 0 for upper case alone, among letters and digits."""
+"""In five ASCII letters or digits: the bit of each that only upper-case letters lack."""
 
 
 def long_id(native: str) -> str:
@@ -107,8 +112,7 @@ def count(native: str) -> str:
 
 def percent(native: str) -> str:
     """A score that counts from 0 to 100; what is above is 100."""
-    number = f"try_cast({native} AS DOUBLE)"
-    return f"CASE WHEN {number} >= 0 AND {number} < 'inf' THEN least({number}, 100) END"
+    return _score(f"try_cast({native} AS DOUBLE)")
 
 
 def ratio(native: str) -> str:
@@ -116,26 +120,29 @@ def ratio(native: str) -> str:
 
     Salesforce keeps six decimals; rounding keeps 0.29 from becoming 28.999999999999996.
     """
-    number = f"try_cast({native} AS DOUBLE)"
-    return f"CASE WHEN {number} >= 0 AND {number} < 'inf' THEN least(round({number} * 100, 6), 100) END"
+    return _score(f"round(try_cast({native} AS DOUBLE) * 100, 6)")
+
+
+def _score(number: str) -> str:
+    return f"CASE WHEN {number} >= 0 AND {number} < 'inf' THEN least({number}, 100) END"
 
 
 # ---- user agents
 
 
 def agent(native: str) -> str:
-    """What the client called itself; NULL for the numeric codes that stand for a browser."""
+    """What the client called itself, without %-escapes.
+
+    NULL for the numeric codes by which Salesforce shortens it.
+    """
     code = f"{native} < ':' AND regexp_full_match({native}, '[0-9.]+')"
-    return f"CASE WHEN {code} THEN NULL WHEN contains({native}, '%') THEN {_decoded(native)} ELSE {native} END"
+    plain = f"coalesce(replace(try(url_decode({native})), chr(0), ''), {native})"
+    return f"CASE WHEN {code} THEN NULL WHEN contains({native}, '%') THEN {plain} ELSE {native} END"
 
 
 def agent_header(native: str) -> str:
     """The user agent in a list of headers, `Name=value,Name=value,`."""
     return captured(r"(?is)(?:^|,)User-Agent=(.*?)(?:,[A-Za-z0-9-]+=|,?$)")(native)
-
-
-def _decoded(native: str) -> str:
-    return f"coalesce(replace(try(url_decode({native})), chr(0), ''), {native})"
 
 
 # ---- outcomes

@@ -9,7 +9,7 @@ from pathlib import Path
 from collector.model import Batch
 from collector.normalize import schema
 from collector.normalize.addresses import address_groups, address_key, address_text
-from collector.normalize.mappings import Candidate, mapped
+from collector.normalize.mappings import mapped
 from collector.normalize.readings import long_id
 from collector.normalize.soql import main_object
 from collector.text import sql_identifier, sql_literal
@@ -88,15 +88,11 @@ def _readings(places: Places, event_type: str) -> dict[str, str]:
     """SQL for the canonical columns that this file's columns can fill; ids as they came."""
     readings = {}
     for column, candidates in mapped(event_type).items():
-        found = [candidate for candidate in candidates if candidate.native in places]
-        values = [_read(candidate, places[candidate.native]) for candidate in found]
+        found = [(places[c.native], c.read) for c in candidates if c.native in places]
+        values = [place if column in _IDS else read(place) for place, read in found]
         if values:
             readings[column] = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
     return readings
-
-
-def _read(candidate: Candidate, place: str) -> str:
-    return place if candidate.read is long_id else candidate.read(place)
 
 
 def _prepared(
@@ -113,7 +109,9 @@ def _prepared(
         return f"(SELECT *, NULL AS given_key FROM ({rows}))"
     rows = f"SELECT *, {address_text('given_source_ip')} AS given_address FROM ({rows})"
     rows = f"SELECT *, {address_groups('given_address')} AS given_groups FROM ({rows})"
-    return f"(SELECT *, {address_key('given_source_ip', 'given_groups')} AS given_key FROM ({rows}))"
+    return (
+        f"(SELECT *, {address_key('given_source_ip', 'given_groups')} AS given_key FROM ({rows}))"
+    )
 
 
 def _computed(readings: Mapping[str, str], batch: Batch) -> dict[str, str]:

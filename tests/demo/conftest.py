@@ -24,3 +24,13 @@ def connect() -> Iterator[Any]:
             return Client(org, stack.enter_context(httpx.Client(base_url=org.base_url)))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Client]:
+    """A client of an org without data, shared by tests that leave it as they found it."""
+    with (
+        EmbeddedOrg(Store(), clock=lambda: NOW) as org,
+        httpx.Client(base_url=org.base_url) as http,
+    ):
+        yield Client(org, http)

@@ -98,27 +98,27 @@ def test_versions_need_no_login_and_cost_nothing(connect):
         ("/services/data/v67.0/query/nonsense", (400, "INVALID_QUERY_LOCATOR")),
     ],
 )
-def test_errors_are_arrays_of_one(connect, path, expected):
-    assert error(connect().http.get(path)) == expected
+def test_errors_are_arrays_of_one(empty, path, expected):
+    assert error(empty.http.get(path)) == expected
 
 
-def test_another_method_is_not_allowed(connect):
-    assert error(connect().http.post(DATA + "/limits")) == (405, "METHOD_NOT_ALLOWED")
+def test_another_method_is_not_allowed(empty):
+    assert error(empty.http.post(DATA + "/limits")) == (405, "METHOD_NOT_ALLOWED")
 
 
-def test_an_address_can_be_too_long(connect):
-    client = connect()
+def test_an_address_can_be_too_long(empty):
+    client = empty
 
     assert client.ask("SELECT Id FROM User" + " " * 16_400).status_code == 414
     assert client.get("/limits", headers={"X-Much": "x" * 16_300}).status_code == 431
 
 
-def test_the_date_is_the_orgs_own(connect):
-    assert connect().get("/limits").headers["date"] == "Thu, 01 Oct 2026 12:00:00 GMT"
+def test_the_date_is_the_orgs_own(empty):
+    assert empty.get("/limits").headers["date"] == "Thu, 01 Oct 2026 12:00:00 GMT"
 
 
-def test_the_resources_are_listed(connect):
-    assert connect().get("/").json()["query"] == DATA + "/query"
+def test_the_resources_are_listed(empty):
+    assert empty.get("/").json()["query"] == DATA + "/query"
 
 
 # ---- limits
@@ -149,8 +149,8 @@ def test_beyond_the_days_calls_everything_is_refused_without_retry_after(connect
 # ---- objects
 
 
-def test_describe_tells_types_and_what_may_be_filtered(connect):
-    client = connect()
+def test_describe_tells_types_and_what_may_be_filtered(empty):
+    client = empty
 
     fields = {
         field["name"]: field
@@ -163,8 +163,8 @@ def test_describe_tells_types_and_what_may_be_filtered(connect):
     assert not fields["LogFileFieldNames"]["filterable"]
 
 
-def test_big_objects_let_filter_only_what_they_index(connect):
-    fields = connect().get("/sobjects/LoginEvent/describe").json()["fields"]
+def test_big_objects_let_filter_only_what_they_index(empty):
+    fields = empty.get("/sobjects/LoginEvent/describe").json()["fields"]
 
     assert [field["name"] for field in fields if field["filterable"]] == [
         "EventDate",
@@ -483,8 +483,8 @@ def test_many_jobs_come_in_pages(connect):
         (Fault(status=500, body=b"\x00\xff"), 500, "\x00"),
     ],
 )
-def test_a_fault_strikes_once_and_is_over(connect, fault, status, text):
-    client = connect()
+def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
+    client = empty
 
     client.org.fail(fault)
 
@@ -494,8 +494,8 @@ def test_a_fault_strikes_once_and_is_over(connect, fault, status, text):
     assert client.get("/limits").status_code == 200
 
 
-def test_a_fault_may_last_until_it_is_called_off(connect):
-    client = connect()
+def test_a_fault_may_last_until_it_is_called_off(empty):
+    client = empty
     client.org.fail(faults.expired_session())
 
     assert {client.get("/limits").status_code for _ in range(5)} == {401}
@@ -537,8 +537,8 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
     assert caplog.records == []
 
 
-def test_a_delay_can_outlast_a_client(connect):
-    client = connect()
+def test_a_delay_can_outlast_a_client(empty):
+    client = empty
     client.org.fail(Fault(path="limits", delay=0.4))
 
     with pytest.raises(httpx.ReadTimeout):
@@ -570,11 +570,13 @@ def test_stopping_closes_the_port_and_ends_the_thread():
     port = int(org.start().rpartition(":")[2])
     with httpx.Client(base_url=org.base_url) as client:
         client.get("/services/data")
+        running = {thread.name for thread in threading.enumerate()}
 
         org.stop()
         org.stop()
 
-    assert not any(thread.name == "embedded-org" for thread in threading.enumerate())
+    ended = running - {thread.name for thread in threading.enumerate()}
+    assert f"embedded-org-{port}" in ended
     with pytest.raises(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         pass
 

@@ -228,10 +228,8 @@ def test_a_token_dies_after_its_uses(connect):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YTpi"])
-def test_without_a_token_nothing_is_served(connect, header):
-    client = connect()
-
-    answer = client.http.get(DATA + "/limits", headers={"Authorization": header})
+def test_without_a_token_nothing_is_served(empty, header):
+    answer = empty.http.get(DATA + "/limits", headers={"Authorization": header})
 
     assert answer.status_code == 401
     assert answer.json()[0]["errorCode"] in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER")

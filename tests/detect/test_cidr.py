@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.detect.cidr import prefixes
@@ -21,6 +21,7 @@ def networks(draw):
     return ip_network((ip_address(number if number > 2**32 else 2**120), length), strict=False)
 
 
+@settings(deadline=None)
 @given(st.lists(networks(), min_size=1, max_size=5), st.data())
 def test_an_address_has_a_prefix_exactly_when_a_network_holds_it(chosen, data):
     network = data.draw(st.sampled_from(chosen))

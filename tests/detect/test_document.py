@@ -43,7 +43,7 @@ def test_what_reads_differently_from_what_it_does_is_refused(content, expected, 
 
 
 def test_a_bomb_of_nested_lists_is_refused(tmp_path):
-    with pytest.raises(RulesError, match="1:24: nested more than 20 levels deep"):
+    with pytest.raises(RulesError, match="1:23: nested more than 20 levels deep"):
         read(tmp_path, "a: " + "[" * 100_000)
 
 

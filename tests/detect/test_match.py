@@ -210,6 +210,22 @@ def test_a_rule_that_fails_stops_no_other_and_says_why(db, rules):
     assert {"rule-0"} == matcher.failures.keys()
     assert "ConversionException" in matcher.failures["rule-0"]
     assert "secret" not in matcher.failures["rule-0"]
+    assert "text" not in matcher.failures["rule-0"]
+
+
+def test_a_rule_that_fails_after_the_first_candidate_stops_no_other(db, rules):
+    """The failing event may come long after the question whether there is any candidate."""
+    db.execute(
+        "INSERT INTO stored (event_uid, time, received, user_id, operation) SELECT 'e' || n, "
+        "now(), now(), if(n % 100000 = 0, '1', '2'), if(n = 299999, 'x', '0') "
+        "FROM range(300000) AS t(n)"
+    )
+    loaded = rules(detection(user_id="1"), detection(user_id="1"))
+    broken = replace(loaded.rules[0], predicate='CAST("operation" AS INTEGER) = 1')
+    matcher = Matcher(RuleSet(rules=(broken, loaded.rules[1])))
+
+    assert ["rule-1"] * 3 == [match.rule for match in run(matcher, db)]
+    assert {"rule-0"} == matcher.failures.keys()
 
 
 def test_a_rule_that_fails_over_its_own_candidates_stops_no_other(db, rules):

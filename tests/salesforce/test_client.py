@@ -104,6 +104,8 @@ class TestQuery:
         [
             {"records": []},
             {"records": [], "done": False},
+            {"records": [], "done": "no", "nextRecordsUrl": "/services/data/v67.0/query/x-2"},
+            {"records": [], "nextRecordsUrl": "/services/data/v67.0/query/x-2"},
             {"records": [], "done": False, "nextRecordsUrl": "https://evil.example.com/query/x"},
             {"records": [], "done": False, "nextRecordsUrl": "/services/data/v67.0/query/../x"},
             {"records": {}, "done": True},

@@ -1,0 +1,157 @@
+"""A process that is killed at any moment loses nothing and tells nothing twice without a mark."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from collector import engine
+from collector.archive import read
+from collector.demo import EmbeddedOrg, LogFile, Store
+from collector.store import ledger
+from collector.store.database import open_database
+from fakes.path import elf_csv, login
+from fakes.slack import slack_receiver
+
+HOUR = timedelta(hours=1)
+START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 20 * HOUR
+FILES, ROWS = 24, 150
+
+
+def files():
+    """Hourly files, in each of them one login that a rule tells of."""
+    for number in range(FILES):
+        hour = START + number * HOUR / 2
+        rows = [
+            login(
+                n,
+                USER_NAME=f"user{number}-{n}@example.com",
+                TIMESTAMP_DERIVED=(hour + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                BROWSER_TYPE="Salesforce-CLI/1.0" if n == 7 else "Mozilla/5.0",
+                USER_ID=f"0050000000{number:05}",
+            )
+            for n in range(ROWS)
+        ]
+        yield LogFile(
+            id=f"0AT{number:012}AAA",
+            event_type="Login",
+            log_date=hour,
+            created=hour + HOUR,
+            sequence=1,
+            content=elf_csv(rows),
+        )
+
+
+@pytest.fixture
+def org():
+    store = Store()
+    store.add_files(list(files()))
+    with EmbeddedOrg(store) as served:
+        yield served
+
+
+def test_killed_at_random_nothing_is_lost_and_nothing_is_there_twice(org, tmp_path):
+    with slack_receiver() as receiver:
+        config = configure(tmp_path, org, receiver.url)
+        kills = 0
+        chance = random.Random(5)
+        while kills < 8 and not passes(config, after=0.5 + chance.random() * 1.2):
+            kills += 1
+        finished = run(config)
+        assert 0 == finished.returncode, finished.stderr
+
+        expected = sorted(f"user{f}-{n}@example.com" for f in range(FILES) for n in range(ROWS))
+        assert expected == stored(tmp_path / "state")
+        told = Counter(key_of(body) for body in receiver.bodies)
+        assert FILES == len(told), "every alert was told"
+        repeats = sum(told.values()) - FILES
+        assert repeats <= kills, "only a kill between sending and recording may repeat a message"
+        marked = sum("possible repeat" in json.dumps(body) for body in receiver.bodies)
+        assert repeats == marked, "and a repeat says that it may be one"
+    assert kills >= 3
+
+
+def configure(directory, org, webhook):
+    config = {
+        "state_dir": str(directory / "state"),
+        "orgs": [
+            {
+                "name": "acme",
+                "login_url": org.base_url,
+                "auth": {
+                    "flow": "client_credentials",
+                    "client_id": org.application.client_id,
+                    "client_secret": org.application.client_secret,
+                },
+                "sources": {
+                    "event_log_file": {"settle": "0s", "lookback": "2d"},
+                    "stored_events": False,
+                    "setup_audit_trail": False,
+                    "login_history": False,
+                },
+            }
+        ],
+        "channels": {"chat": {"type": "slack", "webhook_url": webhook}},
+    }
+    path = directory / "collector.yaml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def command(config):
+    return [sys.executable, "-m", "collector", "run", "--once", "-c", str(config)]
+
+
+def run(config):
+    """One pass to its end; leases of the killed have run out by then."""
+    expire_leases(config.parent / "state")
+    return subprocess.run(
+        command(config), env=os.environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def passes(config, *, after):
+    """Whether a pass ends before it is killed."""
+    process = subprocess.Popen(
+        command(config), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        return process.wait(timeout=after) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+
+
+def expire_leases(state):
+    import sqlite3
+
+    with sqlite3.connect(state / "state.db") as connection:
+        connection.execute("UPDATE deliveries SET leased_until = 0 WHERE state = 'leased'")
+        connection.execute("UPDATE deliveries SET due = 0")
+    connection.close()
+
+
+def stored(state):
+    database = open_database(state)
+    with database.read() as connection:
+        committed = ledger.archive_files(connection)
+    database.close()
+    source = read.relation(state / "archive" / file.path for file in committed)
+    connection = engine.connect()
+    try:
+        rows = connection.execute(f"SELECT user_name FROM {source} ORDER BY 1").fetchall()
+    finally:
+        connection.close()
+    return [name for (name,) in rows]
+
+
+def key_of(body):
+    """The user that the message is about: one for each alert of the scenario."""
+    text = json.dumps(body)
+    return text.split("example.com")[0].split("user")[-1].split("-")[0]
