@@ -23,7 +23,7 @@ from collector.pipeline import Pipeline, Places
 from collector.poll import Poller
 from collector.salesforce.client import Client
 from collector.settings import Org, RulesSettings, Settings
-from collector.store import ledger
+from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
 from collector.store.lock import locked
 
@@ -132,6 +132,11 @@ def opened(settings: Settings, places: Places) -> Iterator[Database]:
         database = database_of(settings)
         try:
             _tidy(database, places)
+            if settings.database_url is None:
+                # The lock says that nobody else is alive: what was being sent is in doubt now,
+                # and its next attempt says so.
+                with database.begin() as connection:
+                    outbox.release(connection)
             yield database
         finally:
             database.close()

@@ -14,7 +14,7 @@ from collector.store import alerts, outbox
 from collector.store.database import Database
 from collector.text import url_path_id
 
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(minutes=10)
 """Longer than any channel's time-outs add up to, so that nobody else sends meanwhile."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0

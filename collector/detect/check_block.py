@@ -36,9 +36,8 @@ def block_problems(document: Document, block: Block, scope: Scope) -> Iterator[P
         yield from _case_problems(document, case, (KEY, "severity", position), scope)
     if block.title is not None:
         yield from _title_problems(document, block.title, scope)
-    if "dedup" in block.model_fields_set:
-        for key in ("key", "fallback"):
-            yield from _key_problems(document, block, key, scope)
+    for key in block.dedup.model_fields_set & {"key", "fallback"}:
+        yield from _key_problems(document, block, key, scope)
     for position, example in enumerate(block.tests):
         yield from _example_problems(document, example, (KEY, "tests", position), scope)
 
@@ -91,7 +90,7 @@ def _is_misspelt(fallback: str, scope: Scope) -> bool:
 
 def _key_problems(document: Document, block: Block, key: str, scope: Scope) -> Iterator[Problem]:
     for position, field in enumerate(getattr(block.dedup, key)):
-        if key in block.dedup.model_fields_set and not scope.knows(field):
+        if not scope.knows(field):
             yield document.problem((KEY, "dedup", key, position), scope.unknown(field))
 
 

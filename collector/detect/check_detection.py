@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import re2
 from sigma.exceptions import SigmaError
 from sigma.modifiers import modifier_mapping
 from sigma.rule import SigmaDetections
@@ -72,10 +73,28 @@ def item_problem(key: str | None, value: Any, scope: Scope) -> str | None:
     if strangers := [each for each in named if not scope.knows(each)]:
         return scope.unknown(strangers[0])
     try:
+        if "re" in modifiers:
+            _compile(each for each in values if isinstance(each, str))
         sql.predicate(item(key, value), scope.columns())
-    except SigmaError as error:
-        return str(error)
+    except (SigmaError, re2.error) as error:
+        return _words(error)
     return None
+
+
+def _compile(patterns: Iterable[str]) -> None:
+    """Raises re2.error for what DuckDB's RE2 would not take; pySigma's would log it on stderr."""
+    options = re2.Options()
+    options.log_errors = False
+    for pattern in patterns:
+        re2.compile(pattern, options)
+
+
+def _words(error: Exception) -> str:
+    if not isinstance(error, re2.error):
+        return str(error)
+    reason = error.args[0]
+    text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return f"no regular expression of RE2 (which has no look-around): {text}"
 
 
 def item(key: str | None, value: Any) -> sql.Condition:

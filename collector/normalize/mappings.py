@@ -65,7 +65,7 @@ GENERAL: Mapped = {
     ),
     "user_type": _by(text, "USER_TYPE", "UserType", "User.UserType"),
     "source_ip": _by(address, "SOURCE_IP", "SourceIp", "CLIENT_IP", "IP_ADDRESS", "CurrentIp"),
-    "country": _by(text, "CountryIso", "COUNTRY_ISO", "Country"),
+    "country": _by(known, "CountryIso", "COUNTRY_ISO", "Country"),
     "user_agent": (
         *_by(agent, "BROWSER_TYPE", "UserAgent", "CurrentUserAgent", "USER_AGENT"),
         *_by(agent_header, "HTTP_HEADERS"),
@@ -79,6 +79,7 @@ GENERAL: Mapped = {
     "session_key": _by(text, "SESSION_KEY", "SessionKey"),
     "login_key": _by(text, "LOGIN_KEY", "LoginKey"),
     "request_id": _by(text, "REQUEST_ID", "RequestIdentifier"),
+    # In the words and the case of the source: rules compare without regard to case.
     "operation": _by(
         text,
         *("OPERATION_TYPE", "OPERATION", "Operation", "operation"),

@@ -83,6 +83,14 @@ def lease(
     )
 
 
+def release(connection: sa.Connection) -> None:
+    """Make due again what was leased: for whoever knows that no holder of a lease is alive."""
+    table = tables.deliveries
+    connection.execute(
+        sa.update(table).where(table.c.state == LEASED).values(state=READY, leased_until=None)
+    )
+
+
 def sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
     """The receiver has it."""
     _finish(connection, key, state=SENT, reference=reference, reason="", finished=now)

@@ -209,6 +209,34 @@ def test_a_list_of_mappings_holds_when_one_of_them_does(where):
     assert [False, True, True] == where(detection, rows)
 
 
+SPELLED = [
+    ({"user_name": "Jo"}, """lower("user_name") = 'jo'"""),
+    ({"user_name": ["Jo", "Sam"]}, """lower("user_name") IN ('jo', 'sam')"""),
+    ({"user_name|cased": "Jo"}, """"user_name" = 'Jo'"""),
+    ({"user_name": "Jo*"}, """lower("user_name") LIKE 'jo%'"""),
+    ({"user_name": "50%*"}, """lower("user_name") LIKE '50!%%' ESCAPE '!'"""),
+    ({"user_name": "a\\b*"}, """lower("user_name") LIKE 'a\\b%' ESCAPE '!'"""),
+    ({"user_name": "*"}, """"user_name" IS NOT NULL"""),
+    ({"user_name": "Ä"}, """lower("user_name") = lower('Ä')"""),
+    ({"ROWS|gte": 5}, """TRY_CAST("ROWS" AS DECIMAL(38, 9)) >= 5"""),
+    (
+        {"source_ip|cidr": ["10.0.0.0/8", "11.0.0.0/8"]},
+        """substr("source_ip_key", 1, 26) IN """
+        """('00000000000000000000ffff0a', '00000000000000000000ffff0b')""",
+    ),
+]
+
+
+@pytest.mark.parametrize(("item", "expected"), SPELLED, ids=[row[1] for row in SPELLED])
+def test_the_words_are_those_that_other_engines_know_too(item, expected):
+    """ANSI LIKE with an ESCAPE wherever a backslash could be one, IN, substr."""
+    columns = Columns(types={"source_ip_key": "VARCHAR"}, physical=lambda field: field)
+    ((key, value),) = item.items()
+    condition = SigmaDetectionItem.from_mapping(key, value).postprocess(EmptySigmaDetections())
+
+    assert f"COALESCE({expected}, FALSE)" == sql.predicate(condition, columns)
+
+
 HOSTILE = [
     "'",
     "''; DROP TABLE events; --",

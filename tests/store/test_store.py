@@ -203,6 +203,15 @@ def test_a_leased_message_is_nobody_elses_until_the_lease_ends(database):
     assert (first.key, 2) == (again.key, again.attempts)
 
 
+def test_what_a_dead_process_was_sending_is_due_again_and_counted(database):
+    owe(database)
+    lease(database)
+    with database.begin() as connection:
+        outbox.release(connection)
+
+    assert 2 == lease(database).attempts
+
+
 def test_a_sent_message_is_never_due_again(database):
     owe(database)
     taken = lease(database)

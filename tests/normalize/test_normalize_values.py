@@ -1,0 +1,425 @@
+"""What the canonical columns say, trap by trap."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+LONG = "0055f00000HyJSwAAN"
+SHORT = "0055f00000HyJSw"
+NOMINAL = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
+MOMENT = datetime(2026, 3, 1, 5, 7, 7, 130_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("TIMESTAMP_DERIVED", "2026-03-01T05:07:07.130Z"),
+        ("TIMESTAMP_DERIVED", "2026-03-01T05:07:07.13+00:00"),
+        ("TIMESTAMP_DERIVED", "2026-03-01T07:07:07.130+0200"),
+        ("TIMESTAMP_DERIVED", "2026-03-01 05:07:07.130"),
+        ("TIMESTAMP", "20260301050707.130"),
+        ("TIMESTAMP", "20260301050707.13"),
+        ("TIMESTAMP", "2026-03-01 05:07:07.130"),
+        ("EventDate", "2026-03-01T05:07:07.130+0000"),
+        ("LoginTime", "2026-03-01T05:07:07.130+0000"),
+        ("CreatedDate", "2026-03-01T05:07:07.130+0000"),
+    ],
+)
+def test_every_way_of_writing_a_time_is_the_same_moment(normalizer, column, text):
+    assert normalizer.one("AnythingNew", **{column: text})["time"] == MOMENT
+
+
+@pytest.mark.parametrize("text", ["20260301050707", "20260301050707.", "20260301050707.0"])
+def test_a_stamp_may_lack_its_fraction(normalizer, text):
+    assert normalizer.one("Login", TIMESTAMP=text)["time"] == MOMENT.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "yesterday", "infinity", "-infinity", "1999-12-31T23:59:59Z", "20261301000000.000", "0"],
+)
+def test_a_time_that_cannot_be_is_the_nominal_time(normalizer, text):
+    event = normalizer.one("Login", TIMESTAMP_DERIVED=text, EVENT_TYPE="Login")
+
+    assert event["time"] == NOMINAL
+
+
+def test_an_event_may_be_two_days_ahead_of_our_clock_and_no_more(normalizer):
+    soon = RECEIVED + timedelta(days=2)
+    late = soon + timedelta(milliseconds=1)
+
+    events = normalizer.records("ApiEvent", {"EventDate": soon}, {"EventDate": late})
+
+    assert [event["time"] for event in events] == [soon, NOMINAL]
+
+
+def test_the_stamp_stands_in_where_the_derived_time_is_blank(normalizer):
+    event = normalizer.one("AuraRequest", TIMESTAMP="20260301050707.13", TIMESTAMP_DERIVED="")
+
+    assert event["time"] == MOMENT
+
+
+def test_an_event_is_known_by_when_it_happened_not_by_when_it_was_written_down(normalizer):
+    event = normalizer.one(
+        "ApiEvent", CreatedDate="2026-03-01T06:00:00Z", EventDate="2026-03-01T05:07:07.13Z"
+    )
+
+    assert event["time"] == MOMENT
+
+
+@pytest.mark.parametrize(
+    ("record", "user_id"),
+    [
+        ({"USER_ID": SHORT}, LONG),
+        ({"USER_ID": SHORT, "USER_ID_DERIVED": "0055f00000HyJSwXXY"}, "0055f00000HyJSwXXY"),
+        ({"USER_ID": SHORT, "USER_ID_DERIVED": ""}, LONG),
+        ({"USER_ID": SHORT, "USER_ID_DERIVED": SHORT}, LONG),
+        ({"UserId": LONG}, LONG),
+        ({"CreatedById": LONG}, LONG),
+        ({"USER_ID": "nobody"}, "nobody"),
+        ({"USER_ID": "fifteen bytes!!"}, "fifteen bytes!!"),
+        ({"USER_ID": ""}, None),
+    ],
+)
+def test_user_ids_have_eighteen_characters_and_supplied_suffixes_are_believed(
+    normalizer, record, user_id
+):
+    assert normalizer.one("AnythingNew", **record)["user_id"] == user_id
+
+
+def test_job_and_app_ids_have_eighteen_characters_too(normalizer):
+    event = normalizer.one("BulkApiRequest", JOB_ID=SHORT, CONNECTED_APP_ID=SHORT)
+
+    assert (event["job_id"], event["app_id"], event["raw_JOB_ID"]) == (LONG, LONG, SHORT)
+
+
+@pytest.mark.parametrize(
+    ("record", "source_ip", "key"),
+    [
+        ({"SOURCE_IP": "192.0.2.1"}, "192.0.2.1", "00000000000000000000ffffc0000201"),
+        ({"SOURCE_IP": "Salesforce.com IP", "CLIENT_IP": "192.0.2.1"}, "192.0.2.1", ...),
+        ({"SOURCE_IP": "192.0.2.1", "CLIENT_IP": "192.0.2.2"}, "192.0.2.1", ...),
+        ({"SOURCE_IP": "", "CLIENT_IP": "192.0.2.1"}, "192.0.2.1", ...),
+        ({"CLIENT_IP": "Salesforce.com IP"}, None, None),
+        ({"CLIENT_IP": "2001db8ffff"}, None, None),
+        ({"CLIENT_IP": "192.0.2.256"}, None, None),
+        ({"CLIENT_IP": "192.0.2.01"}, None, None),
+        ({"CLIENT_IP": "192.0.2"}, None, None),
+        ({"CLIENT_IP": "192.0.2.1, 10.0.0.1"}, None, None),
+        ({"SourceIp": "2001:DB8::1"}, "2001:DB8::1", "20010db8000000000000000000000001"),
+        ({"SourceIp": "::ffff:192.0.2.1"}, ..., "00000000000000000000ffffc0000201"),
+        ({"SourceIp": "1:2:3:4::5:6:7:8"}, None, None),
+        ({"SourceIp": "fe80::1%eth0"}, None, None),
+        ({"IP_ADDRESS": "192.0.2.1"}, "192.0.2.1", ...),
+    ],
+)
+def test_only_an_address_is_a_source_address(normalizer, record, source_ip, key):
+    event = normalizer.one("Login", **record)
+
+    assert source_ip is ... or event["source_ip"] == source_ip
+    assert key is ... or event["source_ip_key"] == key
+    assert (event["source_ip"] is None) == (event["source_ip_key"] is None)
+
+
+@pytest.mark.parametrize(
+    ("record", "user_agent"),
+    [
+        ({"BROWSER_TYPE": "Go-http-client/1.1"}, "Go-http-client/1.1"),
+        ({"BROWSER_TYPE": "Mozilla/5.0 %28X11%3B Linux%29"}, "Mozilla/5.0 (X11; Linux)"),
+        ({"BROWSER_TYPE": "100%"}, "100%"),
+        ({"BROWSER_TYPE": "bad %ff escape"}, "bad %ff escape"),
+        ({"BROWSER_TYPE": "a+b%20c"}, "a+b c"),
+        ({"BROWSER_TYPE": "nul%00"}, "nul"),
+        ({"USER_AGENT": "5238"}, None),
+        ({"USER_AGENT": "9998.0"}, None),
+        ({"USER_AGENT": "7zip-like/1.0"}, "7zip-like/1.0"),
+        ({"USER_AGENT": "python-requests/2.31"}, "python-requests/2.31"),
+        ({"UserAgent": "Salesforce-CLI/1.0"}, "Salesforce-CLI/1.0"),
+        ({"CurrentUserAgent": "curl/8", "PreviousUserAgent": "Mozilla/5.0"}, "curl/8"),
+        ({"Browser": "Chrome 77"}, None),
+        (
+            {"HTTP_HEADERS": "Host=a.example,User-Agent=Mozilla/5.0 (X, like Y),Referer=z,"},
+            "Mozilla/5.0 (X, like Y)",
+        ),
+    ],
+)
+def test_a_user_agent_is_what_the_client_calls_itself(normalizer, record, user_agent):
+    assert normalizer.one("AnythingNew", **record)["user_agent"] == user_agent
+
+
+@pytest.mark.parametrize(
+    ("text", "records"),
+    [
+        ("0", 0),
+        ("150000", 150_000),
+        ("50000.0", 50_000),
+        ("1.0E7", 10_000_000),
+        ("9007199254740993", 9_007_199_254_740_993),
+        ("-1", None),
+        ("-1.0", None),
+        ("1.5", None),
+        ("many", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e300", None),
+        ("", None),
+    ],
+)
+def test_a_count_is_a_whole_number_or_unknown(normalizer, text, records):
+    assert normalizer.one("RestApi", ROWS_PROCESSED=text)["record_count"] == records
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("ROWS_PROCESSED", "RECORDS_PROCESSED", "ROW_COUNT", "RowsProcessed", "NUM_ROWS"),
+        *("NUMBER_OF_RECORDS", "NUM_RESULTS", "numberRecordsProcessed"),
+    ],
+)
+def test_every_name_for_a_number_of_records_counts(normalizer, column):
+    assert normalizer.one("AnythingNew", **{column: "7"})["record_count"] == 7
+
+
+def test_a_page_counts_where_salesforce_does_not_know_the_whole(normalizer):
+    event = normalizer.one("ApiEvent", RowsProcessed="-1.0", RowsReturned="2000.0")
+
+    assert event["record_count"] == 2000
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "score"),
+    [
+        ("Score", "0.855", 85.5),
+        ("Score", "0.29", 29.0),
+        ("Score", "0.9", 90.0),
+        ("Score", "1", 100.0),
+        ("Score", "88.7", 100.0),
+        ("SCORE", "85.5", 85.5),
+        ("SCORE", "0.9", 0.9),
+        ("SCORE", "1000", 100.0),
+        ("SCORE", "-1", None),
+        ("SCORE", "nan", None),
+        ("Score", "inf", None),
+        ("Score", "high", None),
+    ],
+)
+def test_the_form_of_a_record_decides_on_the_scale_of_its_score(normalizer, column, text, score):
+    assert normalizer.one("ApiAnomalyEventStore", **{column: text})["score"] == score
+
+
+@pytest.mark.parametrize(
+    ("event_type", "record", "outcome", "status"),
+    [
+        ("Login", {"LOGIN_STATUS": "LOGIN_NO_ERROR"}, "success", "LOGIN_NO_ERROR"),
+        ("Login", {"LOGIN_STATUS": "LOGIN_ERROR_X", "REQUEST_STATUS": "S"}, "failure", ...),
+        ("Login", {"LOGIN_STATUS": ""}, None, None),
+        ("LoginEvent", {"Status": "Success"}, "success", "Success"),
+        ("LoginHistory", {"Status": "Invalid Password"}, "failure", "Invalid Password"),
+        ("IdentityVerificationEvent", {"Status": "Succeeded"}, "success", ...),
+        ("IdentityVerificationEvent", {"Status": "InProgress"}, None, "InProgress"),
+        ("IdentityVerificationEvent", {"Status": "FailedInvalidCode"}, "failure", ...),
+        ("IdentityVerificationEvent", {"Status": "ReportedDenied"}, "failure", ...),
+        ("IdentityProviderEventStore", {"ErrorCode": "AppBlocked"}, "failure", "AppBlocked"),
+        ("IdentityProviderEventStore", {"ErrorCode": "Success"}, "success", "Success"),
+        ("RestApi", {"REQUEST_STATUS": "S", "STATUS_CODE": "200"}, "success", "200"),
+        ("RestApi", {"REQUEST_STATUS": "", "STATUS_CODE": "403"}, "failure", "403"),
+        ("RestApi", {"REQUEST_STATUS": "U", "STATUS_CODE": "0"}, None, "0"),
+        ("RestApi", {"REQUEST_STATUS": "N"}, "failure", "N"),
+        ("ApiTotalUsage", {"STATUS_CODE": "302"}, "success", "302"),
+        ("PackageInstall", {"IS_SUCCESSFUL": "1"}, "success", None),
+        ("PackageInstall", {"IS_SUCCESSFUL": "false"}, "failure", None),
+        ("BulkApi", {"SUCCESS": "0"}, "failure", None),
+        ("BulkApi2", {"JOB_STATUS": "JobComplete"}, "success", "JobComplete"),
+        ("BulkApi2", {"JOB_STATUS": "complete"}, "success", "complete"),
+        ("BulkApi2", {"JOB_STATUS": "inProgress"}, None, "inProgress"),
+        ("BulkApi2", {"JOB_STATUS": "Aborted"}, "failure", "Aborted"),
+        ("UriEvent", {"OperationStatus": "Initiated"}, None, "Initiated"),
+        ("ApiEvent", {"PolicyOutcome": "Block"}, "failure", "Block"),
+        ("ApiEvent", {"PolicyOutcome": "Notified"}, None, "Notified"),
+        ("InsufficientAccess", {"ACCESS_ERROR": "NO_ACCESS"}, "failure", "NO_ACCESS"),
+    ],
+)
+def test_outcome_is_success_failure_or_unknown_and_status_the_text(
+    normalizer, event_type, record, outcome, status
+):
+    event = normalizer.one(event_type, **record)
+
+    assert event["outcome"] == outcome
+    assert status is ... or event["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("event_type", "record", "column", "value"),
+    [
+        ("ApexCallout", {"URL": '"https://a.example/"', "URI": "CALLOUT-LOG"}, "uri", ...),
+        ("Search", {"SEARCH_QUERY": '"secret"'}, "query", "secret"),
+        ("Search", {"SEARCH_QUERY": '"""secret"""'}, "query", '""secret""'),
+        ("Search", {"SEARCH_QUERY": '"'}, "query", '"'),
+        ("Search", {"SEARCH_QUERY": '""'}, "query", None),
+        ("UniqueQuery", {"QUERY_IDENTIFIER": '"SELECT Id FROM Lead"'}, "query", ...),
+        ("LoginEvent", {"CountryIso": "US", "Country": "United States"}, "country", "US"),
+        ("LoginEvent", {"Country": "United States"}, "country", "United States"),
+        ("LoginHistory", {"Application": "Data Loader"}, "app_name", "Data Loader"),
+        ("ApiEvent", {"Application": "N/A"}, "app_name", None),
+        ("ApiEvent", {"Client": "vendor/app"}, "client_name", "vendor/app"),
+        ("ApiTotalUsage", {"CONNECTED_APP_NAME": "Workbench"}, "app_name", "Workbench"),
+        ("BulkApi2", {"OPERATION_TYPE": "queryAll"}, "operation", "queryAll"),
+        ("Report", {"ORIGIN": "ReportExported"}, "operation", "ReportExported"),
+        ("HostnameRedirects", {"ORIGIN": "https://a.example"}, "operation", None),
+        ("ContentTransfer", {"TRANSACTION_TYPE": "saveVersion"}, "operation", "saveVersion"),
+        ("PlatformEncryption", {"METHOD": "HSM", "ACTION": "TS Exported"}, "operation", ...),
+        ("Logout", {"USER_TYPE": "Standard(db=S,api=Standard)"}, "user_type", "Standard"),
+        ("UriEvent", {"UserName": "ann@acme.com"}, "user_name", "ann@acme.com"),
+        ("GroupMembership", {"MEMBER_ID": SHORT}, "target_user", LONG),
+        ("GroupMembership", {"MEMBER_ID": "00G5f00000HyJSw"}, "target_user", None),
+        ("PermissionSetEventStore", {"ImpactedUserIds": f'["{LONG}"]'}, "target_user", LONG),
+        ("PermissionSetEventStore", {"ImpactedUserIds": f'["{LONG}","x"]'}, "target_user", None),
+    ],
+)
+def test_a_column_takes_the_native_one_that_means_the_same(
+    normalizer, event_type, record, column, value
+):
+    expected = {
+        "uri": "https://a.example/",
+        "query": "SELECT Id FROM Lead",
+        "operation": "TS Exported",
+    }[column] if value is ... else value
+
+    assert normalizer.one(event_type, **record)[column] == expected
+
+
+def test_what_was_quoted_twice_stays_so_in_the_native_column(normalizer):
+    assert normalizer.one("Search", SEARCH_QUERY='"secret"')["SEARCH_QUERY"] == '"secret"'
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"CreatedBy.Username": "ann@acme.com"},
+        {"CreatedBy": '{"attributes":{"type":"User"},"Username":"ann@acme.com"}'},
+    ],
+)
+def test_a_relation_may_be_dotted_or_nested(normalizer, record):
+    assert normalizer.one("SetupAuditTrail", **record)["user_name"] == "ann@acme.com"
+
+
+def test_a_relation_that_is_no_json_names_nobody(normalizer):
+    assert normalizer.one("SetupAuditTrail", CreatedBy="{oops")["user_name"] is None
+
+
+def test_in_a_login_as_log_the_admin_acts_and_the_user_is_the_target(normalizer):
+    event = normalizer.one(
+        "LoginAs",
+        USER_ID="0055f00000VictmA",
+        USER_ID_DERIVED="0055f00000VictmAAQ",
+        DELEGATED_USER_ID=SHORT,
+        DELEGATED_USER_NAME="admin@acme.com",
+    )
+
+    assert (event["user_id"], event["user_name"]) == (LONG, "admin@acme.com")
+    assert event["target_user"] == "0055f00000VictmAAQ"
+
+
+def test_in_a_login_as_event_the_admin_acts_and_the_user_is_the_target(normalizer):
+    event = normalizer.one(
+        "LoginAsEvent",
+        DelegatedUsername="admin@acme.com",
+        UserId=LONG,
+        Username="ann@acme.com",
+        UserType="Standard",
+    )
+
+    assert (event["user_id"], event["user_name"]) == (None, "admin@acme.com")
+    assert (event["target_user"], event["user_type"]) == (LONG, None)
+
+
+def test_support_staff_act_and_the_user_is_the_target(normalizer):
+    event = normalizer.one("SalesforceLoginAs", USER_ID=SHORT, ACTUAL_USER_ID="00500000000Staf")
+
+    assert event["user_id"].startswith("00500000000Staf")
+    assert event["target_user"] == LONG
+
+
+def test_who_was_denied_access_is_who_tried(normalizer):
+    event = normalizer.one(
+        "InsufficientAccess", USER_ID="0055f00000Contxt", ACTUAL_LOGGED_IN_USER_ID=SHORT
+    )
+
+    assert event["user_id"] == LONG
+
+
+# ---- whole records
+
+
+def test_the_upper_case_form_of_an_anomaly_says_what_the_object_says(normalizer):
+    upper = normalizer.one(
+        "ApiAnomalyEventStore",
+        EVENT_TYPE="ApiAnomalyEventStore",
+        TIMESTAMP="2026-03-01 05:07:07.130",
+        TIMESTAMP_DERIVED="2026-03-01 05:07:07.130",
+        USER_ID=SHORT,
+        USER_ID_DERIVED=LONG,
+        USERNAME="ann@acme.com",
+        SESSION_KEY="k3Yk3Yk3Yk3Yk3Yk",
+        SOURCE_IP="192.0.2.1",
+        REQUEST_ID="4exLF-1",
+        SCORE="85.5",
+        SUMMARY="Unusual volume",
+    )
+    real = normalizer.one(
+        "ApiAnomalyEventStore",
+        EventDate="2026-03-01T05:07:07.130+0000",
+        EventIdentifier="5b1c0000-aaaa-4bbb-8ccc-000000000001",
+        UserId=LONG,
+        Username="ann@acme.com",
+        SessionKey="k3Yk3Yk3Yk3Yk3Yk",
+        SourceIp="192.0.2.1",
+        RequestIdentifier="4exLF-1",
+        Score="0.855",
+        Summary="Unusual volume",
+    )
+
+    columns = ("time", "user_id", "user_name", "session_key", "source_ip", "request_id")
+    columns += ("score", "detail", "event_type")
+    assert {name: upper[name] for name in columns} == {name: real[name] for name in columns}
+
+
+def test_the_upper_case_form_of_a_bulk_result_has_what_the_object_lacks(normalizer):
+    event = normalizer.one(
+        "BulkApiResultEventStore",
+        EVENT_TYPE="BulkApiResultEventStore",
+        USER_NAME="ann@acme.com",
+        JOB_ID="7505f000008xKLmAAM",
+        OPERATION_TYPE="query",
+        ENTITY_NAME="Contact",
+        RECORDS_PROCESSED="150000",
+    )
+
+    columns = ("user_name", "job_id", "operation", "entity", "record_count")
+    assert [event[name] for name in columns] == [
+        *("ann@acme.com", "7505f000008xKLmAAM", "query", "Contact", 150_000)
+    ]
+
+
+def test_a_bulk_result_is_about_the_object_that_was_queried(normalizer):
+    event = normalizer.one("BulkApiResultEventStore", Query="SELECT Id, Email FROM Contact")
+
+    assert (event["entity"], event["record_count"]) == ("Contact", None)
+
+
+def test_an_entity_that_is_logged_is_believed(normalizer):
+    event = normalizer.one("RestApi", ENTITY_NAME="Case", QUERY="SELECT Id FROM Contact")
+
+    assert event["entity"] == "Case"
+
+
+def test_a_batch_says_where_its_events_come_from(normalizer):
+    event = normalizer.one("AsyncReportRun", EVENT_TYPE="AsynchronousReportRun")
+
+    assert (event["org"], event["source"], event["batch"], event["event_type"]) == (
+        *("acme", "event_log_file", "batch-1", "AsyncReportRun"),
+    )
+    assert (event["received"], event["raw_EVENT_TYPE"]) == (RECEIVED, "AsynchronousReportRun")
