@@ -150,6 +150,20 @@ def slack_plain(value: str, limit: int) -> str:
     return shown if shown.strip() else "-"
 
 
+_FORMULA = re.compile(
+    r"\A(?=\s*[\t\r])|(?:\A|(?<=[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]))(?=[^\S\n\r]*[=+@\t＝＋－＠-])"
+)
+
+
+def csv_cell(value: str) -> str:
+    """For a CSV cell: a line of it that a spreadsheet would run as a formula begins with `'`.
+
+    That is one which begins, after white space, with `=`, `+`, `-`, `@` or their full-width twins,
+    or with a tab or a carriage return. The text is otherwise as it was; quoting is the writer's.
+    """
+    return _FORMULA.sub("'", value)
+
+
 _FORMATTING = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
 _AT_AN_EDGE = re.compile(r"(?<![^\W_])[*_~`]+|[*_~`]+(?![^\W_])")
 _EMOJI = re.compile(r":(?=[\w+'-]*[^\W\d][\w+'-]*:)")

@@ -9,14 +9,10 @@ LONGEST_QUERY = 100_000
 
 _OBJECT = "([A-Za-z][A-Za-z0-9_]*)"
 # No parenthesis, literal or comment before FROM: nearly every query.
-_PLAIN = rf"^(?is)\s*SELECT\s[^()'/-]*?\sFROM\s+{_OBJECT}"
+_IS_PLAIN = r"^(?i)\s*SELECT\s[^()'/-]*\sFROM\s+[A-Za-z]"
+_FIRST = rf"(?i)\sFROM\s+{_OBJECT}"
 _OPAQUE = r"(?s)'(?:[^'\\]|\\.)*(?:'|\\?\z)|/\*.*?(?:\*/|\z)|--[^\n]*"
 _LANDMARK = rf"(?i)[()]|\bFROM {_OBJECT}"
-
-
-def is_soql(query: str) -> str:
-    """Whether the SQL expression `query` holds a SOQL query; NULL for NULL."""
-    return rf"(regexp_matches({query}, '^(?i)\s*SELECT\s') AND strlen({query}) <= {LONGEST_QUERY})"
 
 
 def main_object(query: str) -> str:
@@ -25,8 +21,16 @@ def main_object(query: str) -> str:
     Sub-queries in the SELECT list, semi-joins, string literals and comments do not count. NULL
     where there is no such object: no SOQL, or cut off before it.
     """
-    plain = f"nullif(regexp_extract({query}, {sql_literal(_PLAIN)}, 1), '')"
-    return f"CASE WHEN {is_soql(query)} THEN coalesce({plain}, {_outermost(query)}) END"
+    return (
+        f"CASE WHEN {_is_soql(query)} THEN"
+        f" CASE WHEN regexp_matches({query}, {sql_literal(_IS_PLAIN)})"
+        f" THEN regexp_extract({query}, {sql_literal(_FIRST)}, 1)"
+        f" ELSE {_outermost(query)} END END"
+    )
+
+
+def _is_soql(query: str) -> str:
+    return rf"(regexp_matches({query}, '^(?i)\s*SELECT\s') AND strlen({query}) <= {LONGEST_QUERY})"
 
 
 def _outermost(query: str) -> str:

@@ -34,8 +34,10 @@ Places = Mapping[str, str]
 def segment_relation(path: Path, columns: Sequence[str]) -> str:
     """A SQL FROM item over a segment: every column VARCHAR, empty text NULL.
 
-    Nothing is guessed and nothing is skipped: text that a user has typed cannot move the boundary
-    of a record, and a segment that is not what it should be is refused as a whole.
+    Nothing is guessed and no row is skipped: text that a user has typed cannot move the boundary of
+    a record, and a segment with a row that has not these columns, or with what is no UTF-8, is
+    refused as a whole. Its quotes have to balance (`collector.segments` sees to that): the engine
+    says nothing of a last record that is cut off inside a field.
     """
     types = ", ".join(f"{place}: 'VARCHAR'" for place in _places(columns))
     return (

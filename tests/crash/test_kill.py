@@ -58,8 +58,7 @@ def test_killed_again_and_again_nothing_is_lost_and_nothing_is_there_twice(org, 
     with slack_receiver() as receiver:
         config = configure(tmp_path, org, receiver.url)
         kills = 0
-        chance = random.Random(5)
-        while kills < 8 and not passes(config, after=0.5 + chance.random() * 1.2):
+        while kills < 10 and not passes(config, after=0.4 + 0.15 * kills):
             kills += 1
         finished = run(config)
         assert 0 == finished.returncode, finished.stderr

@@ -406,7 +406,7 @@ def test_a_folder_without_rules_is_a_mistake(tmp_path, schema):
 def test_what_only_the_engine_refuses_is_refused_when_loading(rule_file, schema):
     """No rule waits for its first event to fail."""
     source = "logsource: {product: salesforce, service: ApiEvent}"
-    item = "    record_count|gte: 123456789012345678901234567890123456789012345"
+    item = "    RowsProcessed|gte: 1427247692705959881058285969449495136382746624"
     body = lines(source, "detection:", "  s:", item, "  condition: s")
 
     (found,) = said(rule_file(body), schema)

@@ -221,8 +221,7 @@ SPELLED = [
     ({"ROWS|gte": 5}, """TRY_CAST("ROWS" AS DECIMAL(38, 9)) >= 5"""),
     (
         {"source_ip|cidr": ["10.0.0.0/8", "11.0.0.0/8"]},
-        """substr("source_ip_key", 1, 26) IN """
-        """('00000000000000000000ffff0a', '00000000000000000000ffff0b')""",
+        f"""substr("source_ip_key", 1, 26) IN ('{"0" * 20}ffff0a', '{"0" * 20}ffff0b')""",
     ),
 ]
 

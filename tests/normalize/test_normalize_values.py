@@ -282,11 +282,15 @@ def test_outcome_is_success_failure_or_unknown_and_status_the_text(
 def test_a_column_takes_the_native_one_that_means_the_same(
     normalizer, event_type, record, column, value
 ):
-    expected = {
-        "uri": "https://a.example/",
-        "query": "SELECT Id FROM Lead",
-        "operation": "TS Exported",
-    }[column] if value is ... else value
+    expected = (
+        {
+            "uri": "https://a.example/",
+            "query": "SELECT Id FROM Lead",
+            "operation": "TS Exported",
+        }[column]
+        if value is ...
+        else value
+    )
 
     assert normalizer.one(event_type, **record)[column] == expected
 

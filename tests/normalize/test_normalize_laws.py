@@ -1,0 +1,222 @@
+"""SQL expressions against plain Python, for values that nobody thought of."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector.normalize import addresses, readings, soql
+
+WITHOUT_NUL = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+@pytest.fixture(scope="module")
+def evaluate(duck):
+    """The value of a SQL expression over the column x, for each of some texts."""
+
+    def run(expression, texts, source="SELECT unnest(?::VARCHAR[]) AS x"):
+        rows = duck.execute(f"SELECT {expression} FROM ({source})", [texts]).fetchall()
+        return [row[0] for row in rows]
+
+    return run
+
+
+# ---- ids
+
+
+def eighteen(text):
+    if not re.fullmatch(r"[0-9A-Za-z]{15}", text):
+        return text
+    suffix = ""
+    for start in (0, 5, 10):
+        bits = [character.isupper() for character in text[start : start + 5]]
+        number = sum(1 << place for place, bit in enumerate(bits) if bit)
+        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[number]
+    return text + suffix
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.text(ALPHANUMERIC, min_size=15, max_size=15) | WITHOUT_NUL, min_size=1))
+def test_ids_get_the_suffix_that_salesforce_gives_them(evaluate, texts):
+    assert evaluate(readings.long_id("x"), texts) == [eighteen(text) for text in texts]
+
+
+# ---- addresses
+
+KEY = (
+    f"SELECT *, {addresses.address_groups('a')} AS g FROM"
+    f" (SELECT *, {addresses.address_text('x')} AS a FROM (SELECT unnest(?::VARCHAR[]) AS x))"
+)
+
+
+def key(text):
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if "%" in text:
+        return None
+    mapped = 0xFFFF << 32 if address.version == 4 else 0
+    return f"{mapped + int(address):032x}"
+
+
+def written(address):
+    """The ways to write an address."""
+    if address.version == 4:
+        return st.sampled_from([str(address), f"::ffff:{address}", f"64:ff9b::{address}"])
+    return st.sampled_from([str(address), address.exploded, str(address).upper()])
+
+
+ADDRESSES = st.ip_addresses().flatmap(written)
+NEAR_ADDRESSES = st.text("0123456789abcdefABCDEF.:%g", max_size=24) | st.lists(
+    st.sampled_from(["", "0", "1", "ffff", "12345", "192.0.2.1", "01"]), max_size=10
+).map(":".join)
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts=st.lists(ADDRESSES | NEAR_ADDRESSES | WITHOUT_NUL, min_size=1, max_size=30))
+def test_an_address_has_the_key_that_its_number_has(evaluate, texts):
+    assert evaluate(addresses.address_key("x", "g"), texts, KEY) == [key(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("::", "::1", "1::", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"),
+        *(
+            "1:2:3:4::5:6:7:8",
+            ":::",
+            "1::2::3",
+            ":1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:",
+            "1:2:3:4:5:6:7",
+        ),
+        *("::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7:1.2.3.4", "::1.2.3.4.5"),
+        *("::ffff:1.2.3.999", "1.2.3.4::", ":1.2.3.4", "0.0.0.0", "255.255.255.255", "1.2.3"),
+        *("2001:db8::%1", "12345::", "g::", " 1.2.3.4", "1.2.3.4\n", "::ffff:0:1.2.3.4"),
+    ],
+)
+def test_the_edges_of_addresses(evaluate, text):
+    assert evaluate(addresses.address_key("x", "g"), [text], KEY) == [key(text)]
+
+
+# ---- the object of a query
+
+
+def main_object(query):
+    """A scanner, a character at a time, of what SQL has to do with patterns."""
+    if not re.match(r"(?i)\s*SELECT\s", query):
+        return None
+    depth = place = 0
+    while place < len(query):
+        rest = query[place:]
+        if rest[0] == "'":
+            place += re.match(r"'(?:[^'\\]|\\.)*(?:'|\\?\Z)", rest, re.DOTALL).end()
+        elif rest.startswith("/*"):
+            place = query.find("*/", place + 2) + 2 if "*/" in rest[2:] else len(query)
+        elif rest.startswith("--"):
+            place = query.find("\n", place) if "\n" in rest else len(query)
+        elif found := re.match(r"(?i)FROM\s+([a-z]\w*)", rest, re.ASCII):
+            starts = place == 0 or not re.match(r"\w", query[place - 1], re.ASCII)
+            if starts and depth == 0:
+                return found[1]
+            place += found.end() if starts else 1
+        else:
+            depth += (rest[0] == "(") - (rest[0] == ")")
+            place += 1
+    return None
+
+
+NAMES = st.from_regex(r"[A-Z][a-z]{0,6}(__c)?", fullmatch=True)
+SPACE = st.sampled_from([" ", "\n", "\t ", "  "])
+LITERALS = st.sampled_from(
+    ["'x'", "' FROM Lie '", "'it\\'s FROM Lie'", "'('", "')'", "'\\\\'", "''"]
+)
+FIELDS = NAMES | st.sampled_from(
+    ["COUNT()", "toLabel(Level__c)", "FIELDS(ALL)", "From__c", "Owner.Name", "FORMAT(MIN(A)) x"]
+)
+
+
+def selects(conditions):
+    inner = st.deferred(lambda: queries.map("({})".format))
+    parts = st.lists(FIELDS | inner, min_size=1, max_size=4).map(", ".join)
+    return st.builds(
+        "{s}{a}{fields}{a}{f}{b}{name}{condition}".format,
+        s=st.sampled_from(["SELECT", "select", "Select"]),
+        f=st.sampled_from(["FROM", "from", "From"]),
+        a=SPACE,
+        b=SPACE,
+        fields=parts,
+        name=NAMES,
+        condition=conditions,
+    )
+
+
+CONDITIONS = st.just("") | st.builds(
+    " WHERE {field} = {literal} AND Id IN (SELECT AccountId FROM {name} WHERE ((x = {literal})))".format,
+    field=NAMES,
+    literal=LITERALS,
+    name=NAMES,
+)
+queries = selects(CONDITIONS)
+
+
+@settings(max_examples=150, deadline=None)
+@given(queries=st.lists(queries, min_size=1, max_size=8))
+def test_the_object_of_a_query_is_the_one_that_a_scanner_finds(evaluate, queries):
+    found = evaluate(soql.main_object("x"), queries)
+
+    assert found == [main_object(query) for query in queries]
+    assert None not in found
+
+
+SCRAPS = st.lists(
+    st.sampled_from(
+        [
+            *("SELECT", "FROM", "Account", "Contact", "(", ")", "'", "\\", "/*", "*/", "--", "\n"),
+            *(" ", "WHERE", ",", "FROMAGE", "x_FROM", "Id", '"', "é"),
+        ]
+    ),
+    max_size=20,
+).map(lambda parts: "SELECT " + " ".join(parts))
+
+
+@settings(max_examples=150, deadline=None)
+@given(queries=st.lists(SCRAPS, min_size=1, max_size=20))
+def test_what_is_no_query_at_all_confuses_neither(evaluate, queries):
+    assert evaluate(soql.main_object("x"), queries) == [main_object(query) for query in queries]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("SELECT Id FROM Contact", "Contact"),
+        ("  select id\nfrom\nContact c, c.Account a", "Contact"),
+        ("SELECT COUNT()FROM Contact", "Contact"),
+        ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "Account"),
+        ("SELECT (SELECT Id FROM A WHERE ((((((((((((x = 1)))))))))))))) FROM B", None),
+        ("SELECT (SELECT Id FROM A WHERE ((((((((((((x = 1))))))))))))) FROM B", "B"),
+        ("SELECT Id FROM ns__Thing__c USING SCOPE mine", "ns__Thing__c"),
+        ("SELECT Name, 'FROM Lie' FROM Account", "Account"),
+        ("SELECT Id FROM", None),
+        ("SELECT Id, 'cut off FROM Account", None),
+        ("FIND {x} RETURNING Account(Id)", None),
+        ("page=1&from=2", None),
+        ("SELECTED FROM Account", None),
+        ("SELECT Id FROM Account " + "x" * 100_000, None),
+    ],
+)
+def test_the_object_of_a_query(evaluate, query, name):
+    assert evaluate(soql.main_object("x"), [query]) == [name]
+
+
+def test_the_longest_query_of_nothing_but_parentheses_is_read_to_its_end(evaluate):
+    query = "SELECT " + "()" * 49_000 + " FROM Account"
+
+    assert evaluate(soql.main_object("x"), [query]) == ["Account"]
