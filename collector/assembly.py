@@ -22,6 +22,8 @@ from collector.observe import log
 from collector.pipeline import Pipeline, Places
 from collector.poll import Poller
 from collector.salesforce.client import Client
+from collector.salesforce.gate import pace
+from collector.salesforce.vault import FOLDER, DiskVault
 from collector.settings import Org, RulesSettings, Settings
 from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
@@ -195,7 +197,9 @@ def _poller(
     spool.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Poller(
         org=org.name,
-        client=Client(org, stop=stop),
+        client=Client(
+            org, stop=stop, vault=DiskVault(places.state_dir / FOLDER), pace=pace(org.auth)
+        ),
         sources=list(sources.build(org.sources)),
         database=database,
         pipeline=pipeline,

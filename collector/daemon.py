@@ -23,10 +23,8 @@ from collector.store import outbox
 TICK = 1.0
 """Seconds between two looks at what is due."""
 
-LOGIN_PAUSE = timedelta(minutes=15)
-"""After a refused login: at most four an hour, so that the user is never locked."""
-
 FAULT_PAUSE = timedelta(minutes=1)
+"""After an org's fault. How soon a refused login is repeated is not decided here (`gate`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +105,12 @@ class _OrgTick:
                 self.poller.poll(source)
         except Stopped:
             return
-        except LoginRefused as error:
-            self._pause(LOGIN_PAUSE, error)
         except Exception as error:  # noqa: BLE001 - an org's fault must not end the daemon
-            self._pause(FAULT_PAUSE, error)
+            self._pause(error)
 
-    def _pause(self, length: timedelta, error: Exception) -> None:
-        self.paused_until = clock.now() + length
-        log.error("org_paused", org=self.poller.org, seconds=length.seconds, reason=str(error))
+    def _pause(self, error: Exception) -> None:
+        self.paused_until = clock.now() + FAULT_PAUSE
+        log.error("org_paused", org=self.poller.org, seconds=FAULT_PAUSE.seconds, reason=str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ MAX_SKEW = timedelta(minutes=1)
 
 LATELY = timedelta(days=1)
 
+_RESOURCES = {"bulk_jobs": "jobs/", "org_limits": ""}
+"""Sources whose streams are no objects, with the path that their names stand below."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -109,6 +112,8 @@ def _stream(context: Context, stream: Stream) -> Finding:
     try:
         if stream.source == "event_log_file":
             return _log_files(context, stream, since)
+        if stream.source in _RESOURCES:
+            return _resource(context, stream)
         return _object(context, stream)
     except SalesforceError as error:
         return Finding(level="failed", subject=str(stream), message=str(error))
@@ -129,6 +134,11 @@ def _log_files(context: Context, stream: Stream, since: datetime) -> Finding:
         "(Setup, Event Monitoring Settings, Generate event log files)"
     )
     return Finding(level="warning", subject=str(stream), message=message)
+
+
+def _resource(context: Context, stream: Stream) -> Finding:
+    context.client.get(_RESOURCES[stream.source] + stream.name)
+    return Finding(level="ok", subject=str(stream), message="readable")
 
 
 def _object(context: Context, stream: Stream) -> Finding:

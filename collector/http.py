@@ -39,7 +39,7 @@ PIECE_BYTES = 256 << 10
 _HOST = re.compile(rb"[a-z0-9._:-]+")
 
 
-def client(*, ca_file: Path | None = None) -> httpx.Client:
+def client(*, ca_file: Path | None = None, proxy: str | None = None) -> httpx.Client:
     """An HTTP client that waits 5 s for a connection and 60 s for a byte.
 
     It follows no redirect, keeps no cookie and reads no proxy, netrc or certificate setting from
@@ -47,12 +47,15 @@ def client(*, ca_file: Path | None = None) -> httpx.Client:
 
     Args:
         ca_file: certificates (PEM) to trust beside the public ones.
+        proxy: the HTTP proxy that every request goes through, `http://user:password@host:port`.
     """
     # httpx logs every URL at INFO, and a Slack webhook's URL is a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
+    trust = _trust(ca_file)
     return httpx.Client(
-        verify=_trust(ca_file),
+        verify=trust,
+        proxy=_proxy(proxy, trust) if proxy else None,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,
@@ -177,6 +180,11 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
         except OSError as problem:  # ssl.SSLError is one
             raise CollectorError(f"{ca_file} cannot be read as certificates: {problem}") from None
     return context
+
+
+def _proxy(url: str, trust: ssl.SSLContext) -> httpx.Proxy:
+    https = url.lower().startswith("https:")
+    return httpx.Proxy(url, ssl_context=trust if https else None)
 
 
 class _Bridge(BaseAdapter):

@@ -84,6 +84,8 @@ class Batch:
             are dropped.
         cursor: where the stream stands once this batch is committed; None leaves it where it is.
         facts: what the ledger keeps beside (LogDate, Interval, Sequence, bytes, …), JSON values.
+        remember: what its source knows of single things once this batch is committed, JSON objects
+            by the thing's id; None forgets it.
     """
 
     key: str
@@ -97,6 +99,7 @@ class Batch:
     dedupe: bool
     cursor: Cursor | None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    remember: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

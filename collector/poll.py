@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from collector import clock
 from collector.errors import (
@@ -16,12 +17,13 @@ from collector.errors import (
     SalesforceError,
     Stopped,
 )
-from collector.model import Cursor, Stream
+from collector.model import Batch, Cursor, Stream
 from collector.observe import log
 from collector.pipeline import Pipeline
 from collector.salesforce.client import Client
 from collector.sources import Catalog, Context, Fetched, Gone, Source, Trouble, Unavailable
-from collector.store import ledger
+from collector.store import inventory, ledger, listing
+from collector.store.coverage import Span
 from collector.store.database import Database
 
 OK, FAILED, UNAVAILABLE = "ok", "failed", "unavailable"
@@ -65,6 +67,8 @@ class Poller:
             spool=spool,
             known=self._known,
             newest=self._newest,
+            recall=self._recall,
+            listed=self._listed,
         )
 
     def due(self, now: datetime) -> list[Source]:
@@ -95,6 +99,7 @@ class Poller:
             raise
         except SalesforceError as error:
             return [self._remember(self._failed(source, error))]
+        self._forget(self._whole(source))
         return [self._remember(self._poll(source, stream)) for stream in streams]
 
     def _poll(self, source: Source, stream: Stream | Unavailable) -> Polled:
@@ -106,7 +111,8 @@ class Poller:
                 self._take(fetched, tally)
                 if self._stop.is_set():
                     raise Stopped("asked to end between two batches")
-        except LoginRefused:
+        except LoginRefused as error:
+            self._remember(Polled(stream=stream, state=FAILED, reason=str(error)))
             raise
         except SalesforceError as error:
             if isinstance(error, NotAvailable):
@@ -117,6 +123,7 @@ class Poller:
     def _take(self, fetched: Fetched, tally: _Tally) -> None:
         if isinstance(fetched, Trouble):
             tally.troubles.append(fetched.reason)
+            self._failed_to_fetch(fetched)
             return
         if isinstance(fetched, Gone):
             self._pipeline.lose(fetched.batch, fetched.reason)
@@ -128,8 +135,15 @@ class Poller:
         tally.troubles.extend(ingested.quarantined)
 
     def _failed(self, source: Source, error: CollectorError) -> Polled:
-        stream = Stream(org=self.org, source=source.kind, name="*")
-        return Polled(stream=stream, state=FAILED, reason=str(error))
+        return Polled(stream=self._whole(source), state=FAILED, reason=str(error))
+
+    def _whole(self, source: Source) -> Stream:
+        """What stands for the streams of a source while they cannot be told."""
+        return Stream(org=self.org, source=source.kind, name="*")
+
+    def _forget(self, stream: Stream) -> None:
+        with self._database.begin() as connection:
+            ledger.forget_poll(connection, stream)
 
     def _remember(self, polled: Polled) -> Polled:
         now = clock.now()
@@ -159,6 +173,25 @@ class Poller:
     def _newest(self, stream: Stream) -> datetime | None:
         with self._database.read() as connection:
             return ledger.newest(connection, stream)
+
+    def _listed(
+        self, stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
+    ) -> None:
+        now = clock.now()
+        with self._database.begin() as connection:
+            listing.note(connection, new, now=now)
+            listing.cover(connection, stream, Span(start=since, until=until))
+            gone = listing.give_up(connection, stream, now=now)
+        if gone:
+            log.warning("batches_lost", stream=str(stream), batches=len(gone))
+
+    def _failed_to_fetch(self, trouble: Trouble) -> None:
+        with self._database.begin() as connection:
+            listing.fail(connection, trouble.key, trouble.reason)
+
+    def _recall(self, source: str) -> Mapping[str, Mapping[str, Any]]:
+        with self._database.read() as connection:
+            return inventory.recall(connection, org=self.org, source=source)
 
 
 class _Tally:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from collector import __version__, clock
 from collector import http as web
 from collector.errors import CollectorError
+from fakes.proxy import FakeProxy
 from fakes.salesforce import FakeSalesforce, Reply, private_key, private_pem
 
 GZIP = {"Content-Encoding": "gzip"}
@@ -103,6 +104,53 @@ class TestCertificates:
 
         with pytest.raises(CollectorError, match=r"ca\.pem"):
             web.client(ca_file=path)
+
+
+class TestProxy:
+    def test_tls_goes_through_a_tunnel_and_ends_at_the_org(self, tmp_path):
+        path = tmp_path / "ca.pem"
+        path.write_bytes(certificate())
+        with _TlsServer(path) as url, FakeProxy("u:canary@") as proxy:
+            address = f"http://u:canary%40@{proxy.address}"
+            with web.client(ca_file=path, proxy=address) as client:
+                assert client.get(url).status_code == 200
+            with (
+                web.client(proxy=address) as client,
+                pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
+            ):
+                client.get(url)
+
+            assert [method for method, _ in proxy.asked] == ["CONNECT", "CONNECT"]
+            assert {target for _, target in proxy.asked} == {httpx.URL(url).netloc.decode()}
+
+    def test_a_session_goes_through_it_as_well(self, server):
+        server.then("/x", Reply(body=b"y"))
+        with (
+            FakeProxy() as proxy,
+            web.client(proxy=f"http://{proxy.address}") as client,
+            web.session(client) as session,
+        ):
+            assert session.get(f"{server.url}/x?q=1").content == b"y"
+            assert proxy.asked == [("GET", f"{server.url}/x?q=1")]
+
+    def test_a_proxy_of_tls_is_trusted_by_the_ca_file(self, tmp_path):
+        path = tmp_path / "ca.pem"
+        path.write_bytes(certificate())
+        with (
+            _TlsServer(path) as url,
+            web.client(ca_file=path, proxy=url) as client,
+            pytest.raises(httpx.ProxyError, match="501"),
+        ):
+            client.get("https://acme.my.salesforce.com")
+
+    def test_what_it_refuses_is_an_error_without_the_password(self):
+        with (
+            FakeProxy("somebody:else") as proxy,
+            web.client(proxy=f"http://u:canary@{proxy.address}") as client,
+            pytest.raises(httpx.ProxyError, match="407") as raised,
+        ):
+            client.get("https://acme.my.salesforce.com")
+        assert "canary" not in str(raised.value)
 
 
 class TestBody:

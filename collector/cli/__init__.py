@@ -12,6 +12,7 @@ from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
     "alerts": "alerts",
+    "backfill": "backfill",
     "check": "check",
     "demo": "demo",
     "hunt": "hunt",
@@ -47,6 +48,7 @@ class _Commands(click.Group):
 
 SUMMARIES = {
     "alerts": "List alerts, or show one.",
+    "backfill": "Read what was logged before collecting began.",
     "check": "Look at the configuration, the rules, every org and its sources.",
     "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
     "hunt": "Ask the archive, in SQL.",

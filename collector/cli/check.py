@@ -24,7 +24,8 @@ from collector.cli.common import (
 from collector.doctor import Finding, examine_channel, examine_org
 from collector.observe import configure
 from collector.salesforce.client import Client
-from collector.settings import Settings, load, secrets_in
+from collector.salesforce.vault import FOLDER, DiskVault, MemoryVault, Vault
+from collector.settings import Org, RefreshTokenAuth, Settings, load, secrets_in
 
 _STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 
@@ -66,7 +67,11 @@ def _findings(config: Path, *, send_test: bool) -> Iterator[Finding]:
 def _orgs(settings: Settings) -> Iterator[Finding]:
 
     for org in settings.orgs:
-        with closing(Client(org, stop=threading.Event())) as client, TemporaryDirectory() as spool:
+        vault = _vault(org, settings.state_dir)
+        with (
+            closing(Client(org, stop=threading.Event(), vault=vault)) as client,
+            TemporaryDirectory() as spool,
+        ):
             context = sources.Context(
                 org=org.name,
                 client=client,
@@ -76,6 +81,16 @@ def _orgs(settings: Settings) -> Iterator[Finding]:
                 newest=lambda _stream: None,
             )
             yield from examine_org(context, list(sources.build(org.sources)))
+
+
+def _vault(org: Org, state_dir: Path) -> Vault:
+    """Where the daemon remembers its logins, if whoever runs this may write there.
+
+    A refresh token that the org replaces has to get there in any case.
+    """
+    if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
+        return DiskVault(state_dir / FOLDER)
+    return MemoryVault()
 
 
 def _print(finding: Finding, *, as_json: bool) -> None:

@@ -193,6 +193,7 @@ def _settings(org: EmbeddedOrg, output: Path) -> Settings:
         "stored_events": {"lookback": "3d"},
         "setup_audit_trail": {"lookback": "3d"},
         "login_history": {"lookback": "3d"},
+        "bulk_jobs": {"lookback": "3d"},
     }
     config = {
         "state_dir": "state",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.text import Text
@@ -19,6 +20,7 @@ from collector.cli.common import (
     print_table,
     table,
 )
+from collector.cli.completeness import completeness_options, show_completeness
 from collector.store import ledger, outbox
 from collector.store.ledger import Poll, Total
 from collector.store.outbox import Pile
@@ -29,8 +31,12 @@ _STYLES = {"ok": "green", "failed": "bold red", "unavailable": "yellow"}
 @click.command("status")
 @config_option
 @json_option
-def command(config: Path, *, as_json: bool) -> None:
+@completeness_options
+def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) -> None:
     """Every stream with its last success and its lag, what is stored, and the outbox."""
+    if completeness or proof["compares"] or proof["counted"]:
+        show_completeness(load_settings(config), as_json=as_json, **proof)
+        return
     database = database_of(load_settings(config))
     with database.read() as connection:
         polls = ledger.polls(connection)

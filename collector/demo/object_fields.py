@@ -93,3 +93,19 @@ BIG_FIELDS = {
     "UriEvent": f"{_BIG} {_WHO} Message Name Operation OperationStatus QueriedEntities RecordId"
     " SessionLevel UserType",
 }
+
+_LOGGED = "Timestamp:datetime RequestIdentifier SessionKey LoginKey RunTime:double CpuTime:double"
+
+LOG_FIELDS = {
+    "ApiTotalUsageEventLog": "Timestamp:datetime RequestIdentifier ApiFamily ApiResource"
+    " ApiVersion ClientIp ClientName ConnectedAppIdentifier CountsAgainstApiLimit EntityName"
+    " HttpMethod StatusCode UserIdentifier Username",
+    "LoginEventLog": f"{_LOGGED} ApiType ApiVersion:int BrowserType CipherSuite ClientIp"
+    " CountryCode ForwardedForIp LoginStatus LoginSubType LoginType SourceIp Uri UserIdentifier"
+    " UserType Username",
+}
+
+TOKEN_FIELDS = {
+    "OauthToken": "AccessToken! AppMenuItemId AppName CreatedDate DeleteToken!"
+    " LastUsedDate RequestToken! UseCount:int UserId",
+}

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from collector.demo.object_fields import BIG_FIELDS, STANDARD_FIELDS
+from collector.demo.object_fields import BIG_FIELDS, LOG_FIELDS, STANDARD_FIELDS, TOKEN_FIELDS
 from collector.demo.refusal import ApiError
 
 CONSTANT_ID = "000000000000000AAA"
@@ -23,10 +23,20 @@ RELATED = {
 
 
 class Kind(Enum):
-    """Standard objects take ordinary SOQL; big objects only what their index can answer."""
+    """Standard objects take ordinary SOQL; big objects only what their index can answer.
+
+    Event log objects take ordinary SOQL and have one Id for all records, as big objects have;
+    tokens have none, and a query finds only so many of them.
+    """
 
     STANDARD = "standard"
     BIG = "big"
+    LOG = "log"
+    TOKEN = "token"  # noqa: S105 - a kind of object
+
+
+FIXED_IDS = {Kind.BIG: CONSTANT_ID, Kind.LOG: CONSTANT_ID, Kind.TOKEN: None}
+"""The Id of every record, where records have none of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +131,8 @@ def _type_of(name: str) -> str:
 
 def _objects() -> dict[str, SObject]:
     found = {}
-    for kind, table in ((Kind.STANDARD, STANDARD_FIELDS), (Kind.BIG, BIG_FIELDS)):
+    tables = (STANDARD_FIELDS, BIG_FIELDS, LOG_FIELDS, TOKEN_FIELDS)
+    for kind, table in zip(Kind, tables, strict=True):
         for heading, specs in table.items():
             name, _, prefix = heading.partition(" ")
             fields = [_field(spec, kind) for spec in ["Id", *specs.split()]]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.demo.faults import Faults
-from collector.demo.oauth import Application, Sessions, TokenEndpoint
+from collector.demo.oauth import Application, Sessions
 from collector.demo.pages import Pages
 from collector.demo.query import View
 from collector.demo.refusal import ApiError, not_found
 from collector.demo.store import Store
+from collector.demo.token_endpoint import TokenEndpoint
 
 OLDEST_VERSION = 31
 NEWEST_VERSION = 67

@@ -9,9 +9,9 @@ from typing import Any
 
 from collector.demo.aggregate import groups
 from collector.demo.evaluate import Column, Row, predicate
-from collector.demo.objects import CONSTANT_ID, Kind, SObject, json_value, sobject, unsupported
+from collector.demo.objects import FIXED_IDS, Kind, SObject, json_value, sobject, unsupported
 from collector.demo.refusal import ApiError
-from collector.demo.restrictions import check, implied
+from collector.demo.restrictions import check, implied, most
 from collector.demo.soql import AllFields, OrderKey, Path, Query, parse
 from collector.demo.store import Store
 
@@ -79,7 +79,8 @@ def run(text: str, view: View) -> Result:
     else:
         paths = _paths(query, found)
         writer = _writer(found, paths, view)
-        records = [writer(row) for row in _window(query, _ordered(query, found, rows, column))]
+        ordered = _window(query, _ordered(query, found, rows, column))
+        records = [writer(row) for row in ordered[: most(found)]]
     return Result(total=len(records), records=records)
 
 
@@ -93,8 +94,8 @@ def resolve(found: SObject, path: str, view: View) -> Column:
         if field.type == "base64":
             address = f"/services/data/v{view.version}/sobjects/{found.name}"
             return Column(field=field, get=lambda row: f"{address}/{row['Id']}/{field.name}")
-        if field.type == "id" and found.kind is Kind.BIG:
-            return Column(field=field, get=lambda _: CONSTANT_ID)
+        if field.type == "id" and found.kind in FIXED_IDS:
+            return Column(field=field, get=lambda _: FIXED_IDS[found.kind])
         return Column(field=field, get=lambda row: row.get(field.name))
     reference, target = found.reference(head)
     inner = resolve(target, rest, view)
@@ -174,11 +175,10 @@ def _writer(found: SObject, paths: Iterable[str], view: View) -> Callable[[Row],
             column = resolve(found, head, view)
             columns.append((column.field.name, column.get))
     parts = [_related(found, head, inner, view) for head, inner in related.items()]
-    big = found.kind is Kind.BIG
 
     def write(row: Row) -> Record:
-        record_id = CONSTANT_ID if big else row["Id"]
-        record: Record = {"attributes": {"type": found.name, "url": address + record_id}}
+        record_id = FIXED_IDS[found.kind] if found.kind in FIXED_IDS else row["Id"]
+        record: Record = {"attributes": {"type": found.name, "url": f"{address}{record_id}"}}
         for name, get in columns:
             record[name] = json_value(get(row))
         for name, get in parts:

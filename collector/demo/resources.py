@@ -13,11 +13,12 @@ from starlette.routing import Route
 from collector.demo import jobs
 from collector.demo.answers import json_answer
 from collector.demo.describe import catalogue, describe
-from collector.demo.objects import Kind, sobject
+from collector.demo.objects import FIXED_IDS, Kind, sobject
 from collector.demo.org import NEWEST_VERSION, OLDEST_VERSION, Org, check_version
 from collector.demo.pages import batch_size
 from collector.demo.query import Result, View, read, run
 from collector.demo.refusal import ApiError, malformed, not_found
+from collector.demo.restrictions import page_size
 from collector.demo.soql import parse
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -138,7 +139,7 @@ def _record(_: Org, request: Request, view: View) -> Response:
     name = request.path_params["name"]
     found = _visible(name, view).sobject(name)
     wanted = request.path_params["id"][:15]
-    rows = [] if found.kind is Kind.BIG else view.rows(found)
+    rows = [] if found.kind in FIXED_IDS else view.rows(found)
     row = next((row for row in rows if row["Id"][:15] == wanted), None)
     if row is None:
         raise not_found()
@@ -184,14 +185,11 @@ def _query(org: Org, request: Request, view: View) -> Response:
     if text is None:
         raise malformed("A query string has to be specified")
     result = run(text, view)
-    size = batch_size(request.headers.get("sforce-query-options"))
-    if not org.behaviour.big_object_locators and _is_big(text):
+    queried = sobject(parse(text).sobject)
+    size = page_size(queried, batch_size(request.headers.get("sforce-query-options")))
+    if not org.behaviour.big_object_locators and queried.kind is Kind.BIG:
         result = Result(total=len(result.records[:size]), records=result.records[:size])
     return json_answer(request, org.pages.first(result, size, view.version))
-
-
-def _is_big(text: str) -> bool:
-    return sobject(parse(text).sobject).kind is Kind.BIG
 
 
 def _more(org: Org, request: Request, view: View) -> Response:

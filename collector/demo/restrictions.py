@@ -15,6 +15,8 @@ _INDEX = ("eventdate", "eventidentifier")
 _BIG_OPERATORS = ("=", "<", "<=", ">", ">=", "IN")
 _BOTH_INTERVALS = {"interval", "sequence", "id"}
 MAX_ALL_FIELDS = 200
+MAX_TOKENS = 2500
+TOKENS_PER_PAGE = 500
 
 
 def check(query: Query, sobject: SObject) -> None:
@@ -37,6 +39,16 @@ def implied(query: Query, sobject: SObject, rows: list[Row]) -> list[Row]:
     if named & _BOTH_INTERVALS:
         return rows
     return [row for row in rows if row["Sequence"] == 0]
+
+
+def most(sobject: SObject) -> int | None:
+    """How many records a query finds at most; what is beyond is not even counted."""
+    return MAX_TOKENS if sobject.kind is Kind.TOKEN else None
+
+
+def page_size(sobject: SObject, wanted: int) -> int:
+    """How many records are served at a time."""
+    return min(wanted, TOKENS_PER_PAGE) if sobject.kind is Kind.TOKEN else wanted
 
 
 def _check_big(query: Query) -> None:

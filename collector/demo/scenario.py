@@ -33,6 +33,9 @@ QUIET = timedelta(minutes=10)
 collector at the end, looking back 24 hours, sees all of it."""
 
 
+_TOKEN_SECRETS = ("AccessToken", "DeleteToken", "RequestToken")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """What the org holds.
@@ -145,7 +148,7 @@ def _anchor(day: Day) -> datetime:
 
 
 def _directory(everybody: People, ids: Ids) -> dict[str, list[Row]]:
-    """Users, their profiles, and the organization itself."""
+    """Users, their profiles, the tokens of their programs, and the organization itself."""
     long_ago = datetime.fromisoformat("2024-02-01T09:00:00+00:00")
     users = [*everybody.everybody(), collector_user(Application().username)]
     profiles = {name: ids.record("00e") for name in sorted({user.profile for user in users})}
@@ -159,7 +162,19 @@ def _directory(everybody: People, ids: Ids) -> dict[str, list[Row]]:
         "LanguageLocaleKey": "en_US",
         "CreatedDate": long_ago,
     }
+    tokens: list[Row] = [
+        {
+            "AppName": client.app,
+            "UserId": everybody.programs[client.user].id,
+            "AppMenuItemId": ids.record("0DS"),
+            "CreatedDate": long_ago,
+            "UseCount": 41_207,
+            **{secret: ids.key() + ids.key() for secret in _TOKEN_SECRETS},
+        }
+        for client in CLIENTS
+    ]
     return {
+        "OauthToken": tokens,
         "User": [user.row(profiles[user.profile], long_ago) for user in users],
         "Profile": [{"Id": own, "Name": name} for name, own in profiles.items()],
         "Organization": [organization],

@@ -139,6 +139,19 @@ class EmbeddedOrg:
         """End every session: the next call of each answers 401."""
         self._org.sessions.end()
 
+    def revoke(self) -> None:
+        """An admin takes the app's approval away: every session ends, and nobody gets in."""
+        self._org.tokens.revoke()
+
+    def restore(self) -> None:
+        """The admin approves the app again."""
+        self._org.tokens.restore()
+
+    @property
+    def wrong_passwords(self) -> int:
+        """Those in a row until now; `Application.lock_after` of them lock the user."""
+        return self._org.tokens.password.wrong
+
     def expire_locators(self) -> None:
         """End every query that is being read page by page."""
         self._org.pages.expire()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -90,9 +90,9 @@ class Store:
     def add(self, name: str, *rows: Row, visible: datetime | None = None) -> None:
         """Add records of an object. Datetimes are `datetime`s.
 
-        They appear at `visible`, else at their CreatedDate or LoginTime, else have always been
-        there. Raises ApiError for an object or a field that the org does not know, ValueError for
-        a record of a standard object without its Id.
+        They appear at `visible`, else at their CreatedDate, LoginTime or Timestamp, else have
+        always been there. Raises ApiError for an object or a field that the org does not know,
+        ValueError for a record of a standard object without its Id.
         """
         found = sobject(name)
         if found.kind is Kind.STANDARD and not all(row.get("Id") for row in rows):
@@ -122,9 +122,12 @@ class Store:
         """End a file's life: it is neither listed nor found any more."""
         with self._lock:
             self._files.pop(file_id, None)
-            self._rows["EventLogFile"] = [
-                pair for pair in self._rows.get("EventLogFile", []) if pair[1]["Id"] != file_id
-            ]
+        self.remove("EventLogFile", lambda row: row["Id"] == file_id)
+
+    def remove(self, name: str, fits: Callable[[Row], bool]) -> None:
+        """End the life of the records of an object that fit."""
+        with self._lock:
+            self._rows[name] = [pair for pair in self._rows.get(name, ()) if not fits(pair[1])]
 
     def rows(self, name: str, now: datetime) -> list[Row]:
         """The records of an object that have appeared by `now`, in the order they did."""
@@ -152,5 +155,5 @@ class Store:
 
 
 def _arrival(row: Row) -> datetime:
-    moment = row.get("CreatedDate") or row.get("LoginTime") or EPOCH
+    moment = row.get("CreatedDate") or row.get("LoginTime") or row.get("Timestamp") or EPOCH
     return moment if isinstance(moment, datetime) else EPOCH

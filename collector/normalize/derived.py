@@ -1,12 +1,17 @@
-"""Event types that nobody logs: one record for each bulk job, computed from what it logged."""
+"""Event types that nobody logs: one record for each bulk job, and one for each login."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
+from collector.normalize import sign_ins
 from collector.normalize.schema import CANONICAL
+
+JOB_LIFE = timedelta(days=8)
+"""Salesforce deletes a bulk job about 7 days, at most 8, after its creation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +23,18 @@ class Derived:
         sources: the stored event types that it is computed from.
         needs: the columns that `select`'s relation must have, NULL where a source lacks them.
         select: SQL that gives the canonical columns from a SQL FROM item over events of `sources`.
+        touched: a SQL FROM item with all the events that the records of fresh ones are made of,
+            from two with the columns of `needs`: the fresh events, and all stored ones, the fresh
+            among them. `select` makes the same records of it as of everything.
+        reach: how far apart in time the events of one record may lie; whole days.
     """
 
     event_type: str
     sources: tuple[str, ...]
     needs: tuple[str, ...]
     select: Callable[[str], str]
+    touched: Callable[[str, str], str]
+    reach: timedelta
 
 
 _OWN = {
@@ -33,7 +44,7 @@ _OWN = {
     "time": "min(time)",
     "received": "max(received)",
     "job_id": "job_id",
-    "record_count": "try_cast(coalesce(max(job_total), sum(batch_total)) AS BIGINT)",
+    "record_count": "try_cast(greatest(max(job_total), sum(batch_total)) AS BIGINT)",
     "score": "NULL",
 }
 
@@ -41,8 +52,9 @@ _OWN = {
 def bulk_jobs(relation: str) -> str:
     """SQL that gives one event per bulk job: what its newest event says, and how many records.
 
-    Bulk API 2.0 counts up over a job's events: the job's number is the highest. Bulk API 1.0 counts
-    each batch, perhaps repeatedly: the sum of each batch's highest. Events are never summed.
+    Bulk API 2.0 and the job resource count up over a job's events: the number is the highest. Bulk
+    API 1.0 counts each batch, perhaps repeatedly: the sum of each batch's highest. Events are never
+    summed; of the two numbers the greater one holds.
     """
     columns = ", ".join(
         f"({_OWN.get(name, f'arg_max({name}, age)')})::{kind} AS {name}"
@@ -56,23 +68,37 @@ def _counted(relation: str) -> str:
     batch = 'PARTITION BY org, job_id, event_type, "BATCH_ID"'
     return (
         "SELECT *, row_number() OVER (PARTITION BY org, job_id ORDER BY time, received, event_uid)"
-        " AS age, CASE WHEN event_type = 'BulkApi2' THEN record_count END AS job_total,"
+        " AS age, CASE WHEN event_type <> 'BulkApi' THEN record_count END AS job_total,"
         " CASE WHEN event_type = 'BulkApi' AND row_number() OVER"
         f" ({batch} ORDER BY record_count DESC NULLS LAST) = 1 THEN record_count END"
         f" AS batch_total FROM {relation}"
         # Rows without an operation are Bulk API 1.0's bookkeeping.
-        " WHERE job_id IS NOT NULL AND (event_type = 'BulkApi2' OR operation IS NOT NULL)"
+        " WHERE job_id IS NOT NULL AND (event_type <> 'BulkApi' OR operation IS NOT NULL)"
     )
+
+
+def _same_jobs(fresh: str, stored: str) -> str:
+    return f"(SELECT * FROM {stored} WHERE job_id IN (SELECT job_id FROM {fresh}))"
 
 
 DERIVED: Mapping[str, Derived] = MappingProxyType(
     {
         "BulkJob": Derived(
             event_type="BulkJob",
-            sources=("BulkApi2", "BulkApi"),
+            sources=("BulkApi2", "BulkApi", "BulkJobInfo"),
             needs=(*CANONICAL, "BATCH_ID"),
             select=bulk_jobs,
-        )
+            touched=_same_jobs,
+            reach=JOB_LIFE,
+        ),
+        "SignIn": Derived(
+            event_type="SignIn",
+            sources=sign_ins.SOURCES,
+            needs=sign_ins.NEEDS,
+            select=sign_ins.sign_ins,
+            touched=sign_ins.touched,
+            reach=timedelta(days=1),
+        ),
     }
 )
 """Every derived event type, by name."""

@@ -55,19 +55,24 @@ GENERAL: Mapped = {
     "time": (
         *_by(moment, "EventDate", "LoginTime", "TIMESTAMP_DERIVED"),
         *_by(stamp, "TIMESTAMP"),
-        *_by(moment, "CreatedDate"),
+        *_by(moment, "Timestamp", "CreatedDate", "ObservedDate"),
     ),
-    "user_id": _by(long_id, "USER_ID_DERIVED", "USER_ID", "UserId", "CreatedById", "createdById"),
+    "user_id": _by(
+        long_id,
+        *("USER_ID_DERIVED", "USER_ID", "UserId", "UserIdentifier", "CreatedById", "createdById"),
+    ),
     "user_name": (
         *_by(text, "USER_NAME", "Username", "UserName", "USERNAME"),
         *_by(text, "CreatedBy.Username", "User.Username"),
         *_by(member("Username"), "CreatedBy", "User"),
     ),
     "user_type": _by(text, "USER_TYPE", "UserType", "User.UserType"),
-    "source_ip": _by(address, "SOURCE_IP", "SourceIp", "CLIENT_IP", "IP_ADDRESS", "CurrentIp"),
-    "country": _by(known, "CountryIso", "COUNTRY_ISO", "Country"),
+    "source_ip": _by(
+        address, "SOURCE_IP", "SourceIp", "CLIENT_IP", "ClientIp", "IP_ADDRESS", "CurrentIp"
+    ),
+    "country": _by(known, "CountryIso", "COUNTRY_ISO", "CountryCode", "Country"),
     "user_agent": (
-        *_by(agent, "BROWSER_TYPE", "UserAgent", "CurrentUserAgent", "USER_AGENT"),
+        *_by(agent, "BROWSER_TYPE", "BrowserType", "UserAgent", "CurrentUserAgent", "USER_AGENT"),
         *_by(agent_header, "HTTP_HEADERS"),
     ),
     "client_name": (*_by(text, "CLIENT_NAME"), *_by(known, "Client", "CLIENT_INFO")),
@@ -100,7 +105,7 @@ GENERAL: Mapped = {
         "numberRecordsProcessed",
     ),
     "outcome": (
-        *_by(success_is("LOGIN_NO_ERROR"), "LOGIN_STATUS"),
+        *_by(success_is("LOGIN_NO_ERROR"), "LOGIN_STATUS", "LoginStatus"),
         *_by(flag, "IS_SUCCESSFUL", "SUCCESS", "IS_SUCCESS"),
         *_by(request_code, "REQUEST_STATUS"),
         *_by(http_code, "STATUS_CODE"),
@@ -109,7 +114,7 @@ GENERAL: Mapped = {
     ),
     "status": _by(
         text,
-        *("LOGIN_STATUS", "JOB_STATUS", "STATUS_CODE", "Status", "STATUS", "state"),
+        *("LOGIN_STATUS", "LoginStatus", "JOB_STATUS", "STATUS_CODE", "Status", "STATUS", "state"),
         *("ErrorCode", "OperationStatus", "RESULT", "ACCESS_ERROR", "REQUEST_STATUS"),
         "PolicyOutcome",
     ),
@@ -146,6 +151,10 @@ BY_TYPE: Mapping[str, Mapped] = {
         "time": _by(moment, "systemModstamp", "createdDate"),
         "job_id": _by(long_id, "id"),
     },
+    "BulkJobRemoved": {
+        "time": _by(moment, "ObservedDate"),
+        "job_id": _by(long_id, "id"),
+    },
     "GroupMembership": {"target_user": _by(user_id_alone, "MEMBER_ID")},
     "IdentityProviderEventStore": {"outcome": _by(success_is("Success"), "ErrorCode")},
     "InsufficientAccess": {
@@ -173,6 +182,7 @@ BY_TYPE: Mapping[str, Mapped] = {
     "LoginHistory": {"outcome": _by(success_is("Success"), "Status")},
     "Logout": {"user_type": _by(before_parenthesis, "USER_TYPE")},
     "MetadataApiOperation": {"client_name": _by(text, "CLIENT_ID")},
+    "OauthTokenRemoved": {"time": _by(moment, "ObservedDate")},
     "PermissionSetEventStore": {"target_user": _by(user_id_alone, "ImpactedUserIds")},
     "Report": {"operation": _by(text, "ORIGIN")},
     "SetupAuditTrail": {

@@ -62,7 +62,12 @@ DERIVED_TYPES: Mapping[str, frozenset[str]] = MappingProxyType(
             {"user_id", "user_name", "user_type", "source_ip", "source_ip_key", "session_key"}
             | {"login_key", "request_id", "operation", "entity", "record_count", "outcome"}
             | {"status", "uri", "job_id", "detail"}
-        )
+        ),
+        "SignIn": frozenset(
+            {"user_id", "user_name", "user_type", "source_ip", "source_ip_key", "country"}
+            | {"user_agent", "app_name", "session_key", "login_key", "request_id", "outcome"}
+            | {"status", "uri"}
+        ),
     }
 )
 """Event types that are computed when they are asked for, and what they fill."""

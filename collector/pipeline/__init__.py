@@ -13,9 +13,10 @@ from collector import clock
 from collector.detect import RuleSet
 from collector.model import Alert, Batch, Match, Route
 from collector.observe import log
-from collector.pipeline import commit
+from collector.pipeline import commit, quarantine
 from collector.pipeline.detection import Detection
 from collector.pipeline.landing import Landed, Landing
+from collector.pipeline.quarantine import Held
 from collector.store import ledger
 from collector.store.database import Database
 
@@ -99,6 +100,21 @@ class Pipeline:
             commit.move(connection, batch)
         log.warning("batch_lost", stream=str(batch.stream), reason=reason, **batch.facts)
 
+    def retry(self, held: Held) -> Ingested:
+        """Read segments that were set aside once more; what can be read now joins its batch."""
+        batch = held.batch
+        with self._turn:
+            landed = self._landing.land_again(
+                batch,
+                held.indexes,
+                lambda dates: self._committed(batch, [batch.event_type], dates),
+            )
+            matches = self._detect(batch, landed)
+            told = self._commit(batch, landed, matches)
+        for index in set(held.indexes) - landed.quarantined.keys():
+            quarantine.release(self._places.quarantine, batch.key, index)
+        return _ingested(landed, told)
+
     def _ingest(self, batch: Batch) -> Ingested:
         if not batch.segments or self._is_known(batch):
             self._move(batch)
@@ -120,12 +136,7 @@ class Pipeline:
             quarantined=len(landed.quarantined),
             alerts=len(told),
         )
-        return Ingested(
-            rows=landed.rows,
-            duplicates=landed.duplicates,
-            quarantined=landed.quarantined,
-            told=tuple(told),
-        )
+        return _ingested(landed, told)
 
     def _detect(self, batch: Batch, landed: Landed) -> list[Match]:
         found = self._detection.matches(
@@ -139,22 +150,15 @@ class Pipeline:
         return matches
 
     def _commit(self, batch: Batch, landed: Landed, matches: list[Match]) -> list[Alert]:
-        state = ledger.QUARANTINED if landed.quarantined else ledger.STORED
-        entry = ledger.Entry(
-            state=state,
-            reason="; ".join(landed.quarantined),
-            rows=landed.rows,
-            duplicates=landed.duplicates,
-            quarantined=len(landed.quarantined),
-        )
         now = clock.now()
         with self._database.begin() as connection:
+            before = ledger.recorded(connection, batch.key)
             changes = commit.fold(connection, self._rules, matches, now=now)
             return commit.commit(
                 connection,
                 batch,
-                entry,
-                landed.files,
+                _entry(landed, before.entry),
+                [*before.files, *landed.files],
                 changes,
                 routes=self._routes,
                 channels=self._channels,
@@ -163,7 +167,7 @@ class Pipeline:
 
     def _move(self, batch: Batch) -> None:
         with self._database.begin() as connection:
-            commit.move(connection, batch)
+            commit.advance(connection, batch)
 
     def _is_known(self, batch: Batch) -> bool:
         with self._database.read() as connection:
@@ -177,3 +181,26 @@ class Pipeline:
                 connection, org=batch.stream.org, event_types=list(event_types), dates=dates
             )
         return [self._places.archive / file.path for file in files]
+
+
+def _entry(landed: Landed, before: ledger.Entry) -> ledger.Entry:
+    """How a batch stands now: what was read of it before, and what was read this time."""
+    reasons = [f"segment {index}: {why}" for index, why in sorted(landed.quarantined.items())]
+    return ledger.Entry(
+        state=ledger.QUARANTINED if reasons else ledger.STORED,
+        reason="; ".join(reasons),
+        rows=before.rows + landed.rows,
+        duplicates=before.duplicates + landed.duplicates,
+        quarantined=len(reasons),
+    )
+
+
+def _ingested(landed: Landed, told: Sequence[Alert]) -> Ingested:
+    return Ingested(
+        rows=landed.rows,
+        duplicates=landed.duplicates,
+        quarantined=tuple(
+            f"segment {index}: {why}" for index, why in sorted(landed.quarantined.items())
+        ),
+        told=tuple(told),
+    )

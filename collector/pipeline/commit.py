@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from collector import alerting
 from collector.model import Alert, ArchiveFile, Batch, Match, Route, Rule
 from collector.store import alerts as alert_store
-from collector.store import ledger, outbox
+from collector.store import coverage, inventory, ledger, outbox
 
 
 def commit(
@@ -33,14 +33,21 @@ def commit(
         told.extend(alert for alert in change.alerts if alert.id in change.tell)
     for alert in told:
         outbox.owe(connection, alert, alerting.channels_for(alert, routes, channels), now=now)
-    move(connection, batch)
+    advance(connection, batch)
     return told
 
 
+def advance(connection: sa.Connection, batch: Batch) -> None:
+    """Count the batch's window as read, and move on."""
+    coverage.cover(connection, batch)
+    move(connection, batch)
+
+
 def move(connection: sa.Connection, batch: Batch) -> None:
-    """Move the stream's cursor to where the batch says."""
+    """Move the stream's cursor to where the batch says, and remember what it says to remember."""
     if batch.cursor is not None:
         ledger.move_cursor(connection, batch.stream, batch.cursor)
+    inventory.remember(connection, batch)
 
 
 def fold(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,9 +13,6 @@ from collector import normalize
 from collector.archive import read
 from collector.detect import Matcher, RuleSet
 from collector.model import ArchiveFile, Batch, Match
-
-JOB_LIFE = timedelta(days=8)
-"""Salesforce deletes a bulk job about 7 days, at most 8, after its creation."""
 
 Committed = Callable[[Sequence[str], tuple[str, str]], Sequence[Path]]
 """The committed files of some event types of the batch's org between two days."""
@@ -31,14 +29,18 @@ class Detection:
         self, connection: duckdb.DuckDBPyConnection, rules: RuleSet, *, root: Path
     ) -> None:
         self._connection = connection
-        self._rules = rules
         self._root = root
+        self._rules = rules
         self._matcher = Matcher(rules)
+        # A rule about every type looks at each event once: at what was logged, not at what is made
+        # of it.
+        self._naming = replace(rules, rules=tuple(r for r in rules.rules if r.event_types))
+        self._derived = Matcher(self._naming)
 
     @property
     def failures(self) -> Mapping[str, str]:
         """Rules that could not be run, with the reason; the others went on."""
-        return self._matcher.failures
+        return {**self._matcher.failures, **self._derived.failures}
 
     def matches(
         self, batch: Batch, files: Sequence[ArchiveFile], *, committed: Committed
@@ -47,34 +49,38 @@ class Detection:
         if not files:
             return
         paths = [self._root / file.path for file in files]
-        yield from self._in(batch, batch.event_type, read.relation(paths))
+        if self._rules.for_type(batch.event_type):
+            logged = read.relation(paths)
+            yield from self._in(logged, batch, batch.event_type, self._matcher)
         for name, derived in normalize.DERIVED.items():
-            if batch.event_type in derived.sources and self._rules.for_type(name):
-                earlier = committed(derived.sources, _around(files))
-                yield from self._in(batch, name, self._touched(derived, paths, earlier))
+            if batch.event_type in derived.sources and self._naming.for_type(name):
+                earlier = committed(derived.sources, _around(files, derived.reach))
+                records = self._touched(derived, paths, earlier)
+                yield from self._in(records, batch, name, self._derived)
 
-    def _in(self, batch: Batch, event_type: str, relation: str) -> Iterator[Match]:
-        if self._rules.for_type(event_type):
-            yield from self._matcher.matches(
-                self._connection,
-                relation=relation,
-                columns=read.columns(self._connection, relation),
-                event_type=event_type,
-                org=batch.stream.org,
-            )
+    def _in(
+        self, relation: str, batch: Batch, event_type: str, matcher: Matcher
+    ) -> Iterator[Match]:
+        yield from matcher.matches(
+            self._connection,
+            relation=relation,
+            columns=read.columns(self._connection, relation),
+            event_type=event_type,
+            org=batch.stream.org,
+        )
 
     def _touched(
         self, derived: normalize.Derived, fresh: Sequence[Path], earlier: Sequence[Path]
     ) -> str:
         """The derived records that the new events belong to, from all events of theirs."""
-        stored = read.with_columns(
-            self._connection, read.relation([*earlier, *fresh]), derived.needs
+        new, stored = (
+            read.with_columns(self._connection, read.relation(paths), derived.needs)
+            for paths in (fresh, [*earlier, *fresh])
         )
-        jobs = f"SELECT job_id FROM {read.relation(fresh)}"
-        return f"({derived.select(f'(SELECT * FROM {stored} WHERE job_id IN ({jobs}))')})"
+        return f"({derived.select(derived.touched(new, stored))})"
 
 
-def _around(files: Sequence[ArchiveFile]) -> tuple[str, str]:
-    first = date.fromisoformat(min(file.date for file in files)) - JOB_LIFE
-    last = date.fromisoformat(max(file.date for file in files)) + JOB_LIFE
+def _around(files: Sequence[ArchiveFile], reach: timedelta) -> tuple[str, str]:
+    first = date.fromisoformat(min(file.date for file in files)) - reach
+    last = date.fromisoformat(max(file.date for file in files)) + reach
     return first.isoformat(), last.isoformat()

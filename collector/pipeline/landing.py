@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +12,7 @@ import duckdb
 from collector import engine, normalize
 from collector.archive import write
 from collector.model import ArchiveFile, Batch
+from collector.pipeline import quarantine
 
 Held = Callable[[tuple[str, str]], Sequence[Path]]
 """The committed files of the batch's org and type between two days, both included."""
@@ -22,12 +22,12 @@ Held = Callable[[tuple[str, str]], Sequence[Path]]
 class Landed:
     """The files of a batch, not yet committed; `duplicates` are events that were there before.
 
-    `quarantined` holds a reason for each segment that could not be read and was set aside.
+    `quarantined` holds, by the segment's index, why it could not be read and was set aside.
     """
 
     files: tuple[ArchiveFile, ...] = ()
     duplicates: int = 0
-    quarantined: tuple[str, ...] = ()
+    quarantined: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -47,31 +47,40 @@ class Landing:
 
     def land(self, batch: Batch, held: Held) -> Landed:
         """Write all segments of a batch. Each is one task; two cores work on two of them."""
+        return self._land_all(batch, range(len(batch.segments)), held)
+
+    def land_again(self, batch: Batch, indexes: Sequence[int], held: Held) -> Landed:
+        """Write segments that were set aside; `indexes` says which of the whole they were."""
+        whole = [Path()] * (max(indexes) + 1)
+        for index, segment in zip(indexes, batch.segments, strict=True):
+            whole[index] = segment
+        return self._land_all(replace(batch, segments=tuple(whole)), indexes, held)
+
+    def _land_all(self, batch: Batch, indexes: Sequence[int], held: Held) -> Landed:
         if batch.dedupe:
-            return self._land_new(batch, held)
+            return self._land_new(batch, indexes, held)
         with ThreadPoolExecutor(engine.THREADS) as pool:
-            landed = list(pool.map(lambda index: self._land(batch, index), _indexes(batch)))
-        return _sum(landed)
+            return _sum(list(pool.map(lambda index: self._land(batch, index), indexes)))
 
     def _land(self, batch: Batch, index: int) -> Landed:
         cursor = engine.cursor(self._engine)
         try:
             staged = self._stage(cursor, batch, index)
             if isinstance(staged, str):
-                return Landed(quarantined=(staged,))
+                return Landed(quarantined={index: staged})
             if staged is None:
                 return Landed()
             return Landed(files=tuple(write.place(cursor, staged, root=self._root, batch=batch)))
         finally:
             cursor.close()
 
-    def _land_new(self, batch: Batch, held: Held) -> Landed:
+    def _land_new(self, batch: Batch, indexes: Sequence[int], held: Held) -> Landed:
         """One segment after the other, each without what the archive or an earlier one has."""
         landed: list[Landed] = []
-        for index in _indexes(batch):
+        for index in indexes:
             staged = self._stage(self._engine, batch, index)
             if isinstance(staged, str):
-                landed.append(Landed(quarantined=(staged,)))
+                landed.append(Landed(quarantined={index: staged}))
             elif staged is not None:
                 earlier = [self._root / file.path for part in landed for file in part.files]
                 files = write.place_new(
@@ -106,20 +115,15 @@ class Landing:
         return write.stage(connection, select, root=self._root, name=f"{batch.key}-{index:04d}")
 
     def _set_aside(self, batch: Batch, index: int, error: Exception) -> str:
-        target = self._quarantine / batch.key
-        target.mkdir(parents=True, exist_ok=True, mode=0o700)
-        segment = batch.segments[index]
-        shutil.copyfile(segment, target / segment.name)
-        return f"segment {index}: {str(error).splitlines()[0]}"
-
-
-def _indexes(batch: Batch) -> range:
-    return range(len(batch.segments))
+        # From its second line on, the engine quotes what it could not read.
+        reason = str(error).splitlines()[0]
+        quarantine.set_aside(self._quarantine, batch, index, reason)
+        return reason
 
 
 def _sum(parts: Sequence[Landed]) -> Landed:
     return Landed(
         files=tuple(file for part in parts for file in part.files),
         duplicates=sum(part.duplicates for part in parts),
-        quarantined=tuple(reason for part in parts for reason in part.quarantined),
+        quarantined={index: reason for part in parts for index, reason in part.quarantined.items()},
     )

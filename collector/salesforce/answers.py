@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -55,6 +58,13 @@ def unreachable(where: str, problem: Exception) -> Unreachable:
     return Unreachable(f"{where}: {_trouble(problem)}")
 
 
+def clock_skew(answer: httpx.Response, now: datetime) -> timedelta | None:
+    """The org's clock minus ours by an answer's Date, if it has one; good to about a second."""
+    with suppress(ValueError, OverflowError):
+        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC) - now
+    return None
+
+
 def said(text: object, *secrets: str) -> str:
     """What a server said as one short line: no control characters, no secrets, no long words.
 
@@ -94,6 +104,8 @@ def _trouble(problem: Exception) -> str:
         return "no answer in time"
     if isinstance(problem, httpx.LocalProtocolError) or not isinstance(problem, httpx.HTTPError):
         return "the request could not be made"  # their text repeats it, token and all
+    if isinstance(problem, httpx.ProxyError):
+        return f"the proxy refuses ({said(str(problem))}): check `proxy`"
     words = said(str(problem)) or "the connection broke"
     if "CERTIFICATE_VERIFY_FAILED" in words:
         return f"{words} (where a proxy signs TLS anew, ca_file names its certificate)"

@@ -6,10 +6,8 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,10 +24,14 @@ from collector.errors import (
     Unreachable,
 )
 from collector.salesforce import documents
-from collector.salesforce.auth import Token, login
+from collector.salesforce.answers import clock_skew
+from collector.salesforce.auth import Token
 from collector.salesforce.connection import CALL_HEADERS, Connection, api_versions
 from collector.salesforce.download import download
+from collector.salesforce.gate import Pace
+from collector.salesforce.logins import Logins
 from collector.salesforce.soql import identifier
+from collector.salesforce.vault import Vault
 from collector.segments import Segments
 from collector.settings import Org
 
@@ -44,6 +46,9 @@ PATIENCE_SECONDS = 45.0
 
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,15})/(\d{1,15})", re.ASCII)
 _LOG_FILE = re.compile(r"/services/data/(v\d+\.\d+(/[\w-]+)+)", re.ASCII)
+_RESOURCE = re.compile(
+    r"(?:/services/data/v\d+\.\d+/)?(\w[\w-]*(?:/[\w-]+)*(?:\?[\w.~=&%-]+)?)", re.ASCII
+)
 
 Answer = TypeVar("Answer")
 
@@ -78,6 +83,9 @@ class Client:
     Args:
         stop: when set, the next step raises Stopped.
         retry_pause: the shortest and the longest wait between two tries, in seconds.
+        vault: what remembers failed logins and replaced refresh tokens; else the client does.
+        pace: how often to log in; as a person at a terminal unless given.
+        now: our clock.
 
     Attributes:
         usage: what the newest answer said about API calls.
@@ -90,15 +98,21 @@ class Client:
         *,
         stop: threading.Event | None = None,
         retry_pause: tuple[float, float] = RETRY_PAUSE,
+        vault: Vault | None = None,
+        pace: Pace | None = None,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.usage: Usage | None = None
         self.skew: timedelta | None = None
         self._org = org
         self._stop = stop
         self._retry_pause = retry_pause
-        self._http = web.client(ca_file=org.ca_file)
+        self._now = now
+        proxy = org.proxy.reveal() if org.proxy else None
+        self._http = web.client(ca_file=org.ca_file, proxy=proxy)
         self._http.event_hooks = {"response": [self._note]}
         self._session = web.session(self._http)
+        self._logins = Logins(org, self._http, vault=vault, pace=pace, now=now)
         self._login = threading.Lock()
         self._token: Token | None = None
         self._version = org.api_version
@@ -120,7 +134,7 @@ class Client:
 
     def now(self) -> datetime:
         """The present moment by our clock or by the org's, whichever is behind."""
-        return clock.now() + min(self.skew or timedelta(), timedelta())
+        return self._now() + min(self.skew or timedelta(), timedelta())
 
     def query(self, soql: str) -> Iterator[list[dict[str, Any]]]:
         """The records that a query finds, page by page, each page asked for when it is wanted.
@@ -160,6 +174,17 @@ class Client:
         described = self._ask(lambda connection: connection.objects())
         listed = documents.objects(self._where("list of objects"), described.get("sobjects"))
         return frozenset(str(item.get("name", "")) for item in listed)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON object of a resource: `jobs/query/750…`, below `/services/data/vNN.N/`.
+
+        A path with that beginning, as the org writes it, is taken as well, in the present version.
+        Raises SalesforceError for one that leads elsewhere.
+        """
+        found = _RESOURCE.fullmatch(path)
+        if found is None:
+            raise SalesforceError(self._where("the path of a resource leads out of the API"))
+        return self._ask(lambda connection: connection.resource(found[1]))
 
     def limits(self) -> dict[str, Any]:
         """The org's limits by name, each with `Max` and `Remaining`."""
@@ -210,7 +235,11 @@ class Client:
             return self._patiently(partial(ask, connection), tries, again)
         except SessionExpired:
             renewed = self._connected(instead_of=connection)
-        return self._patiently(partial(ask, renewed), tries, again)
+        try:
+            return self._patiently(partial(ask, renewed), tries, again)
+        except SessionExpired:
+            self._logins.wasted()
+            raise
 
     def _patiently(
         self, ask: Callable[[], Answer], tries: int, again: tuple[type[Exception], ...]
@@ -241,10 +270,10 @@ class Client:
         with self._login:
             if self._connection is not None and self._connection is not instead_of:
                 return self._connection
-            if self._connection is not None:
-                self._connection = self._token = None
             self._go_on()
-            self._token = self._token or login(self._org, self._http)
+            if self._token is None or self._connection is not None:
+                # Until there is a new token, the old one stays: it may come to life again.
+                self._token, self._connection = self._logins.login(self.skew), None
             self._version = self._version or self._newest_version(self._token)
             self._connection = Connection(
                 self._token,
@@ -263,9 +292,8 @@ class Client:
         """Learn the use of the API and the org's time from the headers of any answer."""
         if usage := _USAGE.search(answer.headers.get("Sforce-Limit-Info", "")):
             self.usage = Usage(used=int(usage[1]), maximum=int(usage[2]))
-        with suppress(ValueError, OverflowError):
-            date = parsedate_to_datetime(answer.headers.get("Date", ""))
-            self.skew = date.astimezone(UTC) - clock.now()
+        skew = clock_skew(answer, self._now())
+        self.skew = self.skew if skew is None else skew
 
 
 def _query_more(locator: str, connection: Connection) -> documents.Document:

@@ -67,6 +67,10 @@ class Connection:
         """The list of objects."""
         return self._ask("list of objects", lambda api: api.describe())
 
+    def resource(self, path: str) -> Document:
+        """What stands at a path below the version's: `jobs/query`, with its query if it has one."""
+        return self._ask(path.partition("?")[0], lambda api: api.restful(path))
+
     def limits(self) -> Document:
         """The org's limits."""
         return self._ask("limits", lambda api: api.limits())

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 Finding: TypeAlias = tuple[Place, str]
 
-LATER_FLOWS = frozenset({"refresh_token", "password"})
-"""Flows that users know by name and later versions serve."""
-
 
 def explain(error: ValidationError, root: Node, report: Report) -> None:
     """Add to `report` everything that pydantic says about the tree `root`."""
@@ -59,8 +56,6 @@ def _unknown_tag(details: ErrorDetails, root: Node) -> Finding | None:
         return None
     if not isinstance(node.value, str) or node.referenced:
         return node.place, f"must be one of {', '.join(known)}"
-    if key == "flow" and node.value in LATER_FLOWS:
-        return node.place, f"flow {node.value!r} is not served yet; use {' or '.join(known)}"
     return node.place, f"unknown {key} {shown(node.value)}{nearest(node.value, known)}"
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from collector.errors import Problem, SettingsError
 from collector.settings.explain import explain
-from collector.settings.models import Settings
+from collector.settings.models import PasswordAuth, Settings
 from collector.settings.names import check_names
 from collector.settings.nodes import Node
 from collector.settings.reading import read
@@ -21,6 +21,15 @@ from collector.settings.secret import KeyPath, placed_secrets
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+_URLS = frozenset({"database_url", "proxy"})
+"""Keys of secrets that are none where no password is in them."""
+
+_LEGACY = (
+    "the password flow is legacy: Salesforce blocks it in orgs made since Summer '23 unless"
+    " somebody allows it, External Client Apps do not have it, a new password ends it, and wrong"
+    " ones lock the user; use jwt"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +74,14 @@ def _warnings(settings: Settings, root: Node, path: Path) -> tuple[Problem, ...]
     warned = Report(path)
     for keys, secret in placed_secrets(settings):
         node = _follow(root, keys)
-        if node.referenced or (keys == ("database_url",) and _is_public(secret.reveal())):
+        if node.referenced or (keys[-1] in _URLS and _is_public(secret.reveal())):
             continue
         warned.add(
             node.place, "a secret stands in this file: use ${env:NAME} or ${file:/path} instead"
         )
+    for index, org in enumerate(settings.orgs):
+        if isinstance(org.auth, PasswordAuth):
+            warned.add(_follow(root, ("orgs", index, "auth", "flow")).place, _LEGACY)
     return tuple(sorted(warned.problems, key=lambda problem: (problem.line, problem.column)))
 
 
@@ -80,10 +92,10 @@ def _follow(root: Node, keys: KeyPath) -> Node:
     return node
 
 
-def _is_public(database_url: str) -> bool:
-    """Whether a database URL does without a password."""
+def _is_public(url: str) -> bool:
+    """Whether the URL of a database or a proxy does without a password."""
     try:
-        password = urlsplit(database_url).password
+        password = urlsplit(url).password
     except ValueError:
         return False
-    return password is None and "password" not in database_url
+    return password is None and "password" not in url

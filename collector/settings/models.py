@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -28,6 +29,7 @@ from collector.settings.values import (
     OrgName,
     Period,
     Port,
+    ProxyUrl,
     SecretUrl,
     SeverityName,
     Text,
@@ -79,7 +81,27 @@ class ClientCredentialsAuth(Model):
     client_secret: Secret
 
 
-Auth = JwtAuth | ClientCredentialsAuth
+class RefreshTokenAuth(Model):
+    """The OAuth 2.0 refresh token flow, after somebody has authorized the app once."""
+
+    flow: Literal["refresh_token"] = "refresh_token"
+    client_id: Text
+    client_secret: Secret | None = None
+    refresh_token: Secret
+
+
+class PasswordAuth(Model):
+    """The OAuth 2.0 username-password flow, which Salesforce is doing away with."""
+
+    flow: Literal["password"] = "password"
+    client_id: Text
+    client_secret: Secret
+    username: Text
+    password: Secret
+    security_token: Secret | None = None
+
+
+Auth = JwtAuth | ClientCredentialsAuth | RefreshTokenAuth | PasswordAuth
 
 
 class EventLogFileSource(Model):
@@ -117,6 +139,34 @@ class LoginHistorySource(Model):
     lookback: Duration = timedelta(hours=24)
 
 
+class BulkJobsSource(Model):
+    """The job resources of the Bulk API. At first, jobs older than `lookback` are not told of."""
+
+    every: Period = timedelta(minutes=1)
+    lookback: Duration = timedelta(hours=24)
+
+
+class OauthTokensSource(Model):
+    """OauthToken. What is there the first time is where differences are counted from."""
+
+    every: Period = timedelta(minutes=15)
+
+
+class OrgLimitsSource(Model):
+    """The org's limits."""
+
+    every: Period = timedelta(hours=1)
+
+
+class EventLogObjectsSource(Model):
+    """Event log objects, such as LoginEventLog: they repeat what is in event log files."""
+
+    every: Period = timedelta(minutes=10)
+    objects: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
+    overlap: Duration = timedelta(hours=1)
+    lookback: Duration = timedelta(hours=24)
+
+
 def _switch(value: Any) -> Any:
     if value is False:
         return None
@@ -134,6 +184,13 @@ class Sources(Model):
     stored_events: Annotated[StoredEventsSource | None, Switch] = StoredEventsSource()
     setup_audit_trail: Annotated[SetupAuditTrailSource | None, Switch] = SetupAuditTrailSource()
     login_history: Annotated[LoginHistorySource | None, Switch] = LoginHistorySource()
+    bulk_jobs: Annotated[BulkJobsSource | None, Switch] = BulkJobsSource()
+    oauth_tokens: Annotated[OauthTokensSource | None, Switch] = OauthTokensSource()
+    org_limits: Annotated[OrgLimitsSource | None, Switch] = OrgLimitsSource()
+    event_log_objects: Annotated[EventLogObjectsSource | None, Switch] = None
+
+
+_SHARED_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
 
 
 class Org(Model):
@@ -144,7 +201,19 @@ class Org(Model):
     auth: Annotated[Auth, Field(discriminator="flow")]
     api_version: ApiVersion | None = None
     ca_file: FilePath | None = None
+    proxy: ProxyUrl | None = None
     sources: Sources = Sources()
+
+    @field_validator("auth")
+    @classmethod
+    def _asked_at_home(cls, auth: Auth, info: ValidationInfo) -> Auth:
+        host = urlsplit(info.data.get("login_url", "")).hostname
+        if isinstance(auth, ClientCredentialsAuth) and host in _SHARED_HOSTS:
+            raise ValueError(
+                f"{host} refuses the client_credentials flow: set 'login_url' to the org's My"
+                " Domain, as in https://acme.my.salesforce.com"
+            )
+        return auth
 
 
 # ---- rules and routes

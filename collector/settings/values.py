@@ -156,8 +156,18 @@ def _safe_url(text: str) -> SplitResult:
     return url
 
 
+_PAGES = re.compile(
+    r".*\.(lightning\.(force\.com|force\.mil|crmforce\.mil)|salesforce-setup\.(com|mil))"
+)
+
+
 def _login_url(text: str) -> str:
     url = _safe_url(text)
+    if _PAGES.fullmatch((url.hostname or "").lower()):
+        raise ValueError(
+            "must be the org's My Domain, as in https://acme.my.salesforce.com, not where its"
+            " pages are"
+        )
     if url.path not in {"", "/"} or "?" in text or "#" in text:
         raise ValueError("must end after the host name, as in https://acme.my.salesforce.com")
     return f"{url.scheme}://{url.netloc.lower()}"
@@ -168,8 +178,31 @@ def _secret_url(secret: Secret) -> Secret:
     return secret
 
 
+_PROXY = "must be the URL of an HTTP proxy, such as http://proxy.acme.com:3128"
+
+
+def _proxy_url(secret: Secret) -> Secret:
+    text = secret.reveal()
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("must be a URL without spaces or special characters")
+    try:
+        url = urlsplit(text)
+        _host(url.hostname or "")
+        _ = url.port
+    except ValueError:
+        raise ValueError(
+            f"{_PROXY}; in its user name and password write % codes for special characters"
+        ) from None
+    if url.scheme not in {"http", "https"}:
+        raise ValueError(_PROXY)
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        raise ValueError("must end after the host name and port, as in http://proxy.acme.com:3128")
+    return secret
+
+
 LoginUrl = Annotated[str, AfterValidator(_login_url)]
 SecretUrl = Annotated[Secret, AfterValidator(_secret_url)]
+ProxyUrl = Annotated[Secret, AfterValidator(_proxy_url)]
 
 
 def _host(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from collector.settings import Sources
 from collector.sources import login_history, setup_audit_trail
+from collector.sources.bulk_jobs import BulkJobs
 from collector.sources.catalog import Catalog
 from collector.sources.contract import (
     Context,
@@ -17,6 +18,9 @@ from collector.sources.contract import (
     Unavailable,
 )
 from collector.sources.event_log_file import EventLogFile
+from collector.sources.event_log_objects import EventLogObjects
+from collector.sources.oauth_tokens import OauthTokens
+from collector.sources.org_limits import OrgLimits
 from collector.sources.stored_events import StoredEvents
 
 __all__ = [
@@ -36,6 +40,10 @@ KINDS: dict[str, Callable[[Any], Source]] = {
     "stored_events": StoredEvents,
     "setup_audit_trail": setup_audit_trail.build,
     "login_history": login_history.build,
+    "bulk_jobs": BulkJobs,
+    "oauth_tokens": OauthTokens,
+    "org_limits": OrgLimits,
+    "event_log_objects": EventLogObjects,
 }
 
 

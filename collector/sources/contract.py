@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.client import Client
 from collector.sources.catalog import Catalog
+
+
+def _nothing(_source: str) -> Mapping[str, Mapping[str, Any]]:
+    return {}
+
+
+class Listed(Protocol):
+    """Is told what the org lists of a stream, before any of it is fetched."""
+
+    def __call__(
+        self, stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
+    ) -> None:
+        """All that was created between two times was listed.
+
+        `new` is what the ledger does not hold of it, as batches without segments: maybe nothing.
+        """
+        ...
+
+
+def _untold(stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +42,9 @@ class Context:
     Attributes:
         known: of these batch keys, those that the ledger holds.
         newest: the nominal time of a stream's newest batch.
+        recall: what a source has remembered in its batches (`Batch.remember`), by id.
+        listed: to be told what the org lists.
+        until: where to stop reading, in a backfill; None reads up to the present.
     """
 
     org: str
@@ -29,6 +53,14 @@ class Context:
     spool: Path
     known: Callable[[Sequence[str]], frozenset[str]]
     newest: Callable[[Stream], datetime | None]
+    recall: Callable[[str], Mapping[str, Mapping[str, Any]]] = _nothing
+    listed: Listed = _untold
+    until: datetime | None = None
+
+    def horizon(self) -> datetime:
+        """Up to when there is something to read: the org's present, or `until` before it."""
+        now = self.client.now()
+        return now if self.until is None else min(now, self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +73,13 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """Something that failed now and will be tried again; what follows went on without it."""
+    """Something that failed now and will be tried again; what follows went on without it.
+
+    `key` is that of the batch that it was to become, if it was one.
+    """
 
     reason: str
+    key: str = ""
 
 
 Fetched = Batch | Gone | Trouble

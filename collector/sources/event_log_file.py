@@ -101,17 +101,18 @@ class EventLogFile:
     def _new_files(self, context: Context, stream: Stream, cursor: Cursor | None) -> list[LogFile]:
         now = context.client.now()
         since = cursor.time - RELIST if cursor else now - self._settings.lookback
+        until = min(now - self._settings.settle, context.horizon())
         listed = [
             _log_file(record)
-            for page in context.client.query(
-                _listing(stream.name, since, now - self._settings.settle)
-            )
+            for page in context.client.query(_listing(stream.name, since, until))
             for record in page
         ]
         floor = _handover(context, stream)
         wanted = [file for file in listed if self._wanted(file) and file.log_date >= floor]
         known = context.known([_key(context, file) for file in wanted])
         new = [file for file in wanted if _key(context, file) not in known]
+        batches = [_batch(context, stream, file) for file in new]
+        context.listed(stream, batches, since=since, until=until)
         return sorted(new, key=lambda file: (file.created, file.id))
 
     def _wanted(self, file: LogFile) -> bool:
@@ -179,7 +180,8 @@ def _download(context: Context, stream: Stream, file: LogFile) -> Fetched:
             reason="the file was listed and has been deleted since (retention or a user)",
         )
     except (CorruptDownload, Unreachable) as error:
-        return Trouble(reason=f"{file.event_type} {file.id}: {error}")
+        reason = f"{file.event_type} {file.id}: {error}"
+        return Trouble(reason=reason, key=_key(context, file))
     return replace(_batch(context, stream, file), segments=segments.paths, columns=segments.columns)
 
 

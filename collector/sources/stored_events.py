@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from collector.model import Batch, Cursor, Stream
 from collector.settings import StoredEventsSource
-from collector.sources import windows
+from collector.sources import named_objects, windows
 from collector.sources.contract import Context, Unavailable
 
 STANDARD_OBJECTS = (
@@ -53,29 +53,37 @@ class StoredEvents:
         self._settings = settings
 
     def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
-        """One stream for each object; those that the org does not list are unavailable."""
+        """One stream for each object; those that the org does not list are unavailable.
+
+        Objects that we do not know are read where the settings name them outright.
+        """
         present = context.catalog.object_names()
-        return [
-            _stream_or_reason(context, name, present)
+        known = [
+            name
             for name in (*STANDARD_OBJECTS, *BIG_OBJECTS)
             if any(fnmatchcase(name, glob) for glob in self._settings.objects)
         ]
+        names = dict.fromkeys([*known, *named_objects.explicit(self._settings.objects)])
+        return [_stream_or_reason(context, name, present) for name in names]
 
     def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
         """The object's windows since the cursor."""
-        big = stream.name in BIG_OBJECTS
         yield from windows.fetch(
             context,
             stream,
             cursor,
-            windowed=windows.Windowed(
-                name=stream.name,
-                time_field="EventDate" if big else "CreatedDate",
-                order="DESC" if big else "ASC",
-            ),
+            windowed=_windowed(context, stream.name),
             overlap=self._settings.overlap,
             lookback=self._settings.lookback,
         )
+
+
+def _windowed(context: Context, name: str) -> windows.Windowed:
+    if name in BIG_OBJECTS:
+        return windows.Windowed(name=name, time_field="EventDate", order="DESC")
+    if name in STANDARD_OBJECTS:
+        return windows.Windowed(name=name, time_field="CreatedDate", order="ASC")
+    return named_objects.windowed(context, name)
 
 
 def _stream_or_reason(context: Context, name: str, present: frozenset[str]) -> Stream | Unavailable:

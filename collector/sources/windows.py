@@ -52,7 +52,7 @@ def fetch(
     it has already.
     """
     columns = _columns(context, windowed)
-    now = context.client.now()
+    now = context.horizon()
     start = cursor.time - overlap if cursor else now - lookback
     width = FIRST_WIDTH
     while start < now:

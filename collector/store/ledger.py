@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from collector.clock import EPOCH
 from collector.model import ArchiveFile, Batch, Cursor, Stream
 from collector.store import tables
 from collector.store.upsert import upsert
@@ -29,13 +30,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """How the last poll of a stream went. `state` is ok, failed or unavailable."""
+    """How the last poll of a stream went. `state` is ok, failed or unavailable.
+
+    `since` is when it went so for the first time without a break; `set_poll` sees to that.
+    """
 
     stream: Stream
     state: str
     reason: str
     last_attempt: datetime
     last_success: datetime | None
+    since: datetime = EPOCH
 
 
 def cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
@@ -79,6 +84,30 @@ def record(
         connection.execute(sa.insert(tables.files), rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the ledger holds of a batch; nothing, for a batch that it does not know."""
+
+    entry: Entry
+    files: tuple[ArchiveFile, ...] = ()
+
+
+def recorded(connection: sa.Connection, key: str) -> Recorded:
+    """How a batch ended so far, and its files."""
+    row = connection.execute(sa.select(tables.batches).where(tables.batches.c.key == key)).first()
+    if row is None:
+        return Recorded(entry=Entry(state=STORED))
+    entry = Entry(
+        state=row.state,
+        reason=row.reason,
+        rows=row.rows,
+        duplicates=row.duplicates,
+        quarantined=row.quarantined,
+    )
+    query = sa.select(tables.files).where(tables.files.c.batch == key)
+    return Recorded(entry=entry, files=tuple(map(_file, connection.execute(query))))
+
+
 def known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Those of the batch keys that the ledger holds."""
     column = tables.batches.c.key
@@ -114,17 +143,7 @@ def archive_files(
         query = query.where(table.c.event_type.in_(event_types))
     if dates is not None:
         query = query.where(table.c.date.between(*dates))
-    return [
-        ArchiveFile(
-            path=row.path,
-            org=row.org,
-            event_type=row.event_type,
-            date=row.date,
-            rows=row.rows,
-            bytes=row.bytes,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_file(row) for row in connection.execute(query)]
 
 
 def set_poll(connection: sa.Connection, poll: Poll) -> None:
@@ -132,12 +151,29 @@ def set_poll(connection: sa.Connection, poll: Poll) -> None:
     values: dict[str, Any] = {
         **_key(poll.stream),
         "state": poll.state,
+        "since": _since(connection, poll),
         "reason": poll.reason,
         "last_attempt": poll.last_attempt,
     }
     if poll.last_success is not None:
         values["last_success"] = poll.last_success
     upsert(connection, tables.polls, values)
+
+
+def forget_poll(connection: sa.Connection, stream: Stream) -> None:
+    """Forget how a stream's last poll went: there is no such stream any more."""
+    connection.execute(sa.delete(tables.polls).where(*_is(tables.polls, stream)))
+
+
+def _since(connection: sa.Connection, poll: Poll) -> datetime:
+    """When the stream's present state began: with this poll, unless it was so before."""
+    table = tables.polls
+    query = sa.select(table.c.state, table.c.since).where(*_is(table, poll.stream))
+    before = connection.execute(query).first()
+    if before is None or before.state != poll.state:
+        return poll.last_attempt
+    since: datetime = min(before.since, poll.last_attempt)
+    return since
 
 
 def polls(connection: sa.Connection, *, org: str | None = None) -> list[Poll]:
@@ -153,6 +189,7 @@ def polls(connection: sa.Connection, *, org: str | None = None) -> list[Poll]:
             reason=row.reason,
             last_attempt=row.last_attempt,
             last_success=row.last_success,
+            since=row.since,
         )
         for row in connection.execute(query)
     ]
@@ -212,6 +249,17 @@ def _key(stream: Stream) -> Mapping[str, str]:
 
 def _is(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
     return [table.c[name] == value for name, value in _key(stream).items()]
+
+
+def _file(row: sa.Row[Any]) -> ArchiveFile:
+    return ArchiveFile(
+        path=row.path,
+        org=row.org,
+        event_type=row.event_type,
+        date=row.date,
+        rows=row.rows,
+        bytes=row.bytes,
+    )
 
 
 def _file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:

@@ -57,6 +57,7 @@ polls = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("stream", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since", Moment, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("last_attempt", Moment, nullable=False),
     sa.Column("last_success", Moment),
@@ -81,6 +82,47 @@ batches = sa.Table(
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Index("batches_of_stream", "org", "source", "stream", "nominal"),
     comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
+)
+
+inventory = sa.Table(
+    "inventory",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("state", sa.JSON, nullable=False),
+    sa.Column("seen", Moment, nullable=False),
+    comment="Things that come and go (bulk jobs, tokens), as each was when it last changed.",
+)
+
+listed = sa.Table(
+    "listed",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("org", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("nominal", Moment, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("first_listed", Moment, nullable=False),
+    sa.Column("last_listed", Moment, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Index("listed_of_stream", "org", "source", "stream", "nominal"),
+    comment="What orgs have listed, by the batch that it is to be; without one it is pending.",
+)
+
+coverage = sa.Table(
+    "coverage",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("start", Moment, primary_key=True),
+    sa.Column("until", Moment, nullable=False),
+    comment="The time that committed windows of a stream cover; what touches is one row.",
 )
 
 files = sa.Table(

@@ -244,3 +244,74 @@ def test_the_identity_names_the_user(connect):
     assert answer["organization_id"] == "00D5f000005uVo7EAE"
     client.org.expire_tokens()
     assert client.http.get("/services/oauth2/userinfo").status_code == 403
+
+
+# ---- what an app and its admin can do besides
+
+
+@pytest.fixture
+def changing():
+    """An org whose app rotates its tokens and has a password, and how to ask it."""
+    application = Application(
+        client_id="app",
+        client_secret="secret",
+        refresh_token="refresh-1",
+        password="password",
+        security_token="token",
+        rotates=True,
+        lock_after=3,
+    )
+    with (
+        EmbeddedOrg(Store(), application=application, clock=lambda: NOW) as org,
+        httpx.Client(base_url=org.base_url) as http,
+    ):
+
+        def ask(grant, **form):
+            client = {"client_id": "app", "client_secret": "secret"}
+            return http.post(TOKEN, data={"grant_type": grant, **client, **form})
+
+        yield org, ask
+
+
+def test_a_refresh_token_that_rotates_is_good_for_once(changing):
+    _, ask = changing
+    second = ask("refresh_token", refresh_token="refresh-1").json()["refresh_token"]
+
+    assert refusal(ask("refresh_token", refresh_token="refresh-1")) == (400, "invalid_grant")
+    third = ask("refresh_token", refresh_token=second).json()["refresh_token"]
+    assert len({"refresh-1", second, third}) == 3
+
+
+def test_a_password_is_followed_by_the_security_token(changing):
+    org, ask = changing
+    user = {"username": org.application.username}
+
+    assert ask("password", **user, password="passwordtoken").status_code == 200
+    assert refusal(ask("password", **user, password="password")) == (400, "invalid_grant")
+    assert refusal(ask("password", password="passwordtoken")) == (400, "invalid_grant")
+    assert org.wrong_passwords == 2
+
+
+def test_wrong_passwords_in_a_row_lock_the_user(changing):
+    org, ask = changing
+    user = {"username": org.application.username}
+    for password in ("x", "x", "passwordtoken", "x", "x", "x"):
+        ask("password", **user, password=password)
+
+    locked = ask("password", **user, password="passwordtoken")
+    assert locked.json() == {"error": "invalid_grant", "error_description": "user is locked"}
+
+
+def test_a_revoked_app_is_out_until_it_is_approved_again(connect):
+    client = connect()
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client.org.application.client_id,
+        "client_secret": client.org.application.client_secret,
+    }
+    client.org.revoke()
+
+    assert client.get("/limits").status_code == 401
+    assert refusal(client.http.post(TOKEN, data=form)) == (400, "invalid_app_access")
+    client.org.restore()
+    assert client.http.post(TOKEN, data=form).status_code == 200

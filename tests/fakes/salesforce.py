@@ -17,12 +17,22 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from collector import clock
-from collector.settings import ClientCredentialsAuth, JwtAuth, Org, Secret
+from collector.settings import (
+    ClientCredentialsAuth,
+    JwtAuth,
+    Org,
+    PasswordAuth,
+    RefreshTokenAuth,
+    Secret,
+)
 
 CLIENT_ID = "3MVG9consumer"
 CLIENT_SECRET = "CanarySecret0123456789"
 USERNAME = "collector@acme.com"
 TOKEN_CANARY = "CanaryToken"
+REFRESH_TOKEN = "5Aep861CanaryRefresh"
+PASSWORD = "Canary Pässword+%1"
+SECURITY_TOKEN = "CanarySecurityToken"
 TOKEN_PATH = "/services/oauth2/token"
 VERSIONS_PATH = "/services/data/"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -172,7 +182,7 @@ class FakeSalesforce:
 
     def _token(self, request: Request) -> Reply:
         form = request.form
-        refused = self._jwt(form) if form.get("grant_type") == JWT_GRANT else self._secret(form)
+        refused = self._jwt(form) if form.get("grant_type") == JWT_GRANT else self._secrets(form)
         if refused:
             return reply({"error": "invalid_grant", "error_description": refused}, 400)
         token = f"00Dxx0000001gPL!{TOKEN_CANARY}{self.logins}"
@@ -201,9 +211,15 @@ class FakeSalesforce:
         known = claims["iss"] == CLIENT_ID and claims["sub"] == USERNAME
         return "" if known else "user hasn't approved this consumer"
 
-    def _secret(self, form: Mapping[str, str]) -> str:
-        known = form.get("client_id") == CLIENT_ID and form.get("client_secret") == CLIENT_SECRET
-        return "" if known else "invalid client credentials"
+    def _secrets(self, form: Mapping[str, str]) -> str:
+        proof = {
+            "client_credentials": {},
+            "refresh_token": {"refresh_token": REFRESH_TOKEN},
+            "password": {"username": USERNAME, "password": PASSWORD + SECURITY_TOKEN},
+        }[form["grant_type"]]
+        expected = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **proof}
+        known = form == {"grant_type": form["grant_type"], **expected}
+        return "" if known else "authentication failure"
 
     def _resource(self, request: Request, path: str) -> Reply:
         _, _, rest = path.removeprefix("/services/data/v").partition("/")
@@ -251,6 +267,28 @@ def jwt_org(fake: FakeSalesforce, **changed: Any) -> Org:
 def secret_org(fake: FakeSalesforce, **changed: Any) -> Org:
     """That org as the settings name it, with a client secret."""
     auth = ClientCredentialsAuth(client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
+    return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
+
+
+def refresh_org(fake: FakeSalesforce, **changed: Any) -> Org:
+    """That org as the settings name it, with a refresh token."""
+    auth = RefreshTokenAuth(
+        client_id=CLIENT_ID,
+        client_secret=Secret(CLIENT_SECRET),
+        refresh_token=Secret(REFRESH_TOKEN),
+    )
+    return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
+
+
+def password_org(fake: FakeSalesforce, **changed: Any) -> Org:
+    """That org as the settings name it, with a user's password."""
+    auth = PasswordAuth(
+        client_id=CLIENT_ID,
+        client_secret=Secret(CLIENT_SECRET),
+        username=USERNAME,
+        password=Secret(PASSWORD),
+        security_token=Secret(SECURITY_TOKEN),
+    )
     return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
 
 

@@ -41,14 +41,30 @@ def v1(batch, records, minute=0, operation="query"):
     }
 
 
+def info(minute, records, state="InProgress", **more):
+    return {
+        "id": LONG_JOB,
+        "operation": "query",
+        "object": "Contact",
+        "createdById": "0055f00000HyJSwAAN",
+        "createdDate": at(0).isoformat(),
+        "systemModstamp": at(minute).isoformat(),
+        "state": state,
+        "numberRecordsProcessed": str(records),
+        **more,
+    }
+
+
 @pytest.fixture
 def jobs(normalizer, duck):
-    """The bulk jobs of some log lines, which pass through the archive's format as ever."""
+    """The bulk jobs of some records, which pass through the archive's format as ever."""
 
     def run(*lines):
         paths = []
-        for event_type in ("BulkApi2", "BulkApi"):
-            records = [line for line in lines if line["EVENT_TYPE"] == event_type]
+        for event_type in ("BulkApi2", "BulkApi", "BulkJobInfo"):
+            records = [
+                line for line in lines if line.get("EVENT_TYPE", "BulkJobInfo") == event_type
+            ]
             columns = list(dict.fromkeys(name for record in records for name in record))
             rows = [[record.get(name, "") for name in columns] for record in records]
             if rows:
@@ -124,7 +140,33 @@ def test_a_job_is_the_same_event_however_much_of_it_is_known(jobs):
 def test_jobs_are_kept_apart(jobs):
     found = jobs(v2(1, 1), v2(1, 2, JOB_ID="7505f000008xLMn"), v1("751A", 4, minute=1))
 
-    assert [job["record_count"] for job in found] == [1, 2]
+    assert [job["record_count"] for job in found] == [4, 2]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (info(2, 40_000), info(4, 187_342, "JobComplete")),
+        (info(2, 40_000), v2(1, 41_000), v2(5, 187_342, "JobComplete")),
+        (v2(1, 187_342), info(4, 5, "JobComplete")),
+        (v1("751A", 187_000), v1("751B", 342), info(2, 40_000)),
+    ],
+    ids=["resource", "log file later", "log file more", "batches"],
+)
+def test_whoever_tells_of_a_job_it_is_one_and_the_highest_number_holds(jobs, told):
+    """The job resource writes the id with 18 characters, log files with 15."""
+    [job] = jobs(*told)
+
+    assert (job["event_uid"], job["record_count"]) == (f"job:acme:{LONG_JOB}", 187_342)
+
+
+def test_a_job_known_from_its_resource_alone_is_whole(jobs):
+    [job] = jobs(info(4, 187_342, "JobComplete"))
+
+    assert (job["user_id"], job["operation"], job["entity"]) == (
+        *("0055f00000HyJSwAAN", "query", "Contact"),
+    )
+    assert (job["status"], job["outcome"], job["time"]) == ("JobComplete", "success", at(4))
 
 
 def test_events_of_no_job_are_none(jobs):
@@ -139,7 +181,7 @@ def test_absurd_numbers_are_unknown_and_break_nothing(jobs):
 
 def test_the_type_says_what_it_is_made_of():
     assert BULK_JOB.event_type == "BulkJob"
-    assert set(BULK_JOB.sources) == {"BulkApi", "BulkApi2"}
+    assert set(BULK_JOB.sources) == {"BulkApi", "BulkApi2", "BulkJobInfo"}
     assert set(BULK_JOB.needs) == {*normalize.CANONICAL, "BATCH_ID"}
     assert normalize.DERIVED.keys() == {
         name for name in normalize.event_types() if normalize.family(name) == "derived"

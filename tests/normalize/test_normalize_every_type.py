@@ -26,6 +26,7 @@ def plausible(column, event_type, number):
         "EventDate": "2026-03-01T10:11:12.345+0000",
         "LoginTime": "2026-03-01T10:11:12.345+0000",
         "CreatedDate": "2026-03-01T10:11:12.345+0000",
+        "ObservedDate": "2026-03-01T10:11:12.345Z",
         "systemModstamp": "2026-03-01T10:11:12.345+0000",
         "EventIdentifier": f"5b1c0000-aaaa-4bbb-8ccc-00000000000{number}",
         "Id": f"0Ym5f00000000{number}AAAA",

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import base64
 import traceback
+from urllib.parse import quote_plus
 
+import httpx
 import jwt
 import pytest
 
 from collector import clock
 from collector import http as web
 from collector.errors import CollectorError, LoginRefused, Unreachable
-from collector.salesforce.auth import audience, login
-from collector.settings import JwtAuth, Secret
+from collector.salesforce.advice import TABLE, TRANSIENT
+from collector.salesforce.auth import Token
+from collector.salesforce.logins import Logins
+from collector.settings import JwtAuth, Org, Secret, secrets_in
 from fakes.salesforce import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -22,8 +26,10 @@ from fakes.salesforce import (
     FakeSalesforce,
     Reply,
     jwt_org,
+    password_org,
     private_key,
     private_pem,
+    refresh_org,
     reply,
     secret_org,
 )
@@ -33,6 +39,10 @@ from fakes.salesforce import (
 def http():
     with web.client() as client:
         yield client
+
+
+def login(org: Org, http: httpx.Client) -> Token:
+    return Logins(org, http).login()
 
 
 def refusal(code: str, description: str | None, status: int = 400) -> Reply:
@@ -67,26 +77,40 @@ class TestToken:
             "client_secret": CLIENT_SECRET,
         }
 
-    @pytest.mark.parametrize(
-        ("url", "expected"),
-        [
-            ("https://acme.my.salesforce.com", "https://login.salesforce.com"),
-            ("https://login.salesforce.com", "https://login.salesforce.com"),
-            ("https://acme.develop.my.salesforce.com", "https://login.salesforce.com"),
-            ("https://test.salesforce.com", "https://test.salesforce.com"),
-            ("https://acme--dev.sandbox.my.salesforce.com", "https://test.salesforce.com"),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ],
-    )
-    def test_the_audience_is_salesforce_s_and_not_the_my_domain(self, fake, url, expected):
-        assert audience(jwt_org(fake, login_url=url)) == expected
 
-    def test_the_settings_audience_is_taken(self, fake):
-        auth = JwtAuth(
-            client_id="x", username="y", private_key=Secret("z"), audience="https://a.example.com"
-        )
+SAID = [
+    ("invalid_grant", "user hasn't approved this consumer", "pre-authorize"),
+    ("invalid_grant", "audience is invalid", "`audience`"),
+    ("invalid_grant", "Audience validation failed", "`audience`"),
+    ("invalid_grant", "invalid assertion", "certificate"),
+    ("invalid_grant", "expired authorization code", "clock"),
+    ("invalid_grant", "authentication failure", "IP ranges"),
+    ("invalid_grant", "expired access/refresh token", "authorize the app again"),
+    ("invalid_grant", "user is locked", "unlock"),
+    ("invalid_grant", "user is inactive", "activate"),
+    ("invalid_grant", "no client credentials user enabled", "Run As"),
+    ("invalid_grant", "request not supported on this domain", "My Domain"),
+    ("invalid_grant", None, "OAuth policies"),
+    ("inactive_user", "user is inactive", "activate the integration user (Setup, Users)"),
+    ("inactive_org", "", "ask Salesforce"),
+    ("invalid_client_id", "client identifier invalid", "ten minutes"),
+    ("invalid_client", "invalid client credentials", "client_secret"),
+    ("app_not_found", "External client app is not installed in this org", "install the app"),
+    ("invalid_app_access", "user is not admin approved", "approve the user for the app"),
+    ("invalid_request", "refresh_token scope is required", "offline_access"),
+    ("invalid_request", "must use HTTP POST", "`proxy`"),
+    ("invalid_request", "missing parameter", "OAuth settings: the flow"),
+    ("unsupported_grant_type", "grant type not supported", "enable this OAuth flow"),
+    ("invalid_scope", None, "give the app the scopes"),
+    ("something_new", "what?", "check the app's OAuth settings and policies in Setup"),
+]
+"""Each error of the token endpoint, and words of the sentence that it becomes."""
 
-        assert audience(jwt_org(fake, auth=auth)) == "https://a.example.com"
+SAID_TO_PASSWORDS = [
+    ("invalid_grant", "authentication failure", "allows username-password flows"),
+    ("invalid_grant", "user is locked", "unlock"),
+    ("unsupported_grant_type", "grant type not supported", "External Client Apps do not have"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -96,31 +120,7 @@ def refusing():
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(
-        ("code", "description", "advice"),
-        [
-            ("invalid_grant", "user hasn't approved this consumer", "pre-authorize"),
-            ("invalid_grant", "audience is invalid", "`audience`"),
-            ("invalid_grant", "Audience validation failed", "`audience`"),
-            ("invalid_grant", "invalid assertion", "certificate"),
-            ("invalid_grant", "expired authorization code", "clock"),
-            ("invalid_grant", "authentication failure", "IP ranges"),
-            ("invalid_grant", "expired access/refresh token", "authorize the app again"),
-            ("invalid_grant", "user is locked", "unlock"),
-            ("invalid_grant", "no client credentials user enabled", "Run As"),
-            ("invalid_grant", "request not supported on this domain", "My Domain"),
-            ("inactive_user", "user is inactive", "activate"),
-            ("inactive_org", "", "inactive"),
-            ("invalid_client_id", "client identifier invalid", "ten minutes"),
-            ("invalid_client", "invalid client credentials", "client_secret"),
-            ("invalid_app_access", "user is not admin approved", "permission set"),
-            ("invalid_request", "refresh_token scope is required", "offline_access"),
-            ("invalid_request", "must use HTTP POST", "OAuth settings"),
-            ("unsupported_grant_type", "grant type not supported", "enable"),
-            ("invalid_scope", None, "scopes"),
-            ("something_new", "what?", "Setup"),
-        ],
-    )
+    @pytest.mark.parametrize(("code", "description", "advice"), SAID)
     def test_each_one_says_what_to_change(self, refusing, http, code, description, advice):
         refusing.then(TOKEN_PATH, refusal(code, description))
 
@@ -129,6 +129,18 @@ class TestRefusals:
         assert raised.value.permanent
         assert advice in str(raised.value)
         assert code in str(raised.value)
+
+    @pytest.mark.parametrize(("code", "description", "advice"), SAID_TO_PASSWORDS)
+    def test_and_to_whom_it_says_so(self, refusing, http, code, description, advice):
+        refusing.then(TOKEN_PATH, refusal(code, description))
+
+        with pytest.raises(LoginRefused, match=advice):
+            login(password_org(refusing), http)
+
+    def test_no_row_of_the_table_is_without_a_test(self):
+        said = [advice for _, _, advice in SAID + SAID_TO_PASSWORDS] + ["too often"]
+
+        assert [row for row in TABLE if not any(advice in row.sentence for advice in said)] == []
 
     def test_too_many_logins_are_not_for_ever(self, refusing, http):
         refusing.then(TOKEN_PATH, refusal("rate_limit_exceeded", "login rate exceeded", 403))
@@ -142,8 +154,7 @@ class TestRefusals:
         [
             MAINTENANCE,
             PAGE,
-            refusal("unknown_error", "retry your request"),
-            refusal("temporarily_unavailable", "busy"),
+            *(refusal(code, "retry your request") for code in sorted(TRANSIENT)),
             refusal("invalid_grant", "authentication failure", 500),
             refusal("x", "no routing", 420),
             Reply(status=400, body=b"<html>"),
@@ -177,8 +188,10 @@ class TestRefusals:
     def test_a_key_that_is_none_is_never_used(self, fake, http, key):
         auth = JwtAuth(client_id="x", username="y", private_key=Secret(key))
 
-        with pytest.raises(LoginRefused, match="private_key"):
-            login(jwt_org(fake, auth=auth), http)
+        logins = Logins(jwt_org(fake, auth=auth), http)
+        for _ in range(6):
+            with pytest.raises(LoginRefused, match="private_key is no RSA key"):
+                logins.login()
         assert fake.journal == []
 
 
@@ -232,22 +245,26 @@ class TestInstance:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("make", [jwt_org, secret_org])
+    @pytest.mark.parametrize("make", [jwt_org, secret_org, refresh_org, password_org])
     def test_no_error_repeats_what_was_sent(self, fake, http, make):
         class Echo(FakeSalesforce):
             def answer(self, request):
                 self.journal.append(request)
-                told = " ".join(request.form.values())
+                told = f"{' '.join(request.form.values())} {request.body.decode()}"
                 return reply({"error": "invalid_grant", "error_description": told}, 400)
 
         with Echo() as echo:
+            org = make(echo)
             with pytest.raises(CollectorError) as raised:
-                login(make(echo), http)
+                login(org, http)
             sent = echo.asked(TOKEN_PATH)[0].form
         shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
-        for secret in (sent.get("assertion"), sent.get("client_secret"), private_pem()[30:80]):
-            assert secret is None or secret not in shown
-            assert secret is None or secret[:40] not in shown
+        secrets = {*secrets_in(org.auth), sent.get("assertion", ""), private_pem()[30:80]} - {""}
+        assert len(secrets) > 1
+        for secret in secrets:
+            assert secret not in shown
+            assert quote_plus(secret) not in shown
+            assert secret[:40] not in shown
 
     def test_the_server_s_words_are_one_printable_line(self, fake, http):
         fake.always(TOKEN_PATH, refusal("invalid_grant\n", "\x1b[2J\u202e" + "no " * 500))

@@ -18,8 +18,9 @@ from collector.errors import (
     Unreachable,
 )
 from collector.salesforce.client import Client, Field, Usage
+from collector.settings import Secret, secrets_in
+from fakes.proxy import FakeProxy
 from fakes.salesforce import (
-    CLIENT_SECRET,
     EXPIRED,
     MAINTENANCE,
     PAGE,
@@ -28,7 +29,9 @@ from fakes.salesforce import (
     Reply,
     error,
     jwt_org,
+    password_org,
     private_pem,
+    refresh_org,
     reply,
     secret_org,
 )
@@ -188,6 +191,39 @@ class TestLogin:
 
         assert found == [[]] * 5
         assert fake.logins == 2
+
+
+class TestProxy:
+    def test_every_request_goes_through_it(self, fake, five):
+        with FakeProxy("u:p") as proxy:
+            org = jwt_org(fake, proxy=Secret(f"http://u:p@{proxy.address}"))
+            client = Client(org, retry_pause=NO_PAUSE)
+            assert rows(client) == five
+            client.close()
+            asked = [target.removeprefix(fake.url) for _, target in proxy.asked]
+
+        assert asked == [request.path for request in fake.journal]
+        assert len(asked) == 5
+
+    def test_one_that_refuses_is_named_without_its_password(self, fake):
+        with FakeProxy("somebody:else") as proxy:
+            address = Secret(f"http://u:CanaryProxy@{proxy.address}")
+            org = jwt_org(fake, login_url="https://acme.my.salesforce.com", proxy=address)
+            client = Client(org, retry_pause=NO_PAUSE)
+            with pytest.raises(Unreachable, match=r"the proxy refuses \(407.*check") as r:
+                rows(client)
+            client.close()
+        shown = "".join(traceback.format_exception(r.value)) + repr(org)
+
+        assert "Canary" not in shown
+
+    def test_one_that_is_not_there_is_an_outage(self, fake):
+        client = Client(jwt_org(fake, proxy=Secret("http://127.0.0.1:9")), retry_pause=NO_PAUSE)
+        with pytest.raises(Unreachable):
+            rows(client)
+        client.close()
+
+        assert fake.journal == []
 
 
 class TestVersion:
@@ -403,6 +439,28 @@ class TestOrg:
             client.describe(name)
         assert fake.journal == []
 
+    def test_a_resource_is_read_by_either_form_of_its_path(self, client):
+        """As a part of ours, and as the org writes where the next page is."""
+        for path in ("limits", "/services/data/v67.0/limits", "/services/data/v31.0/limits?a=1"):
+            assert client.get(path) == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
+
+    def test_a_resource_that_is_not_there_is_not_available(self, client):
+        with pytest.raises(NotAvailable, match=r"jobs/query/750"):
+            client.get("jobs/query/750?queryLocator=1")
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *("", "/limits", "../limits", "a/../b", "a b", "limits\n", "limits#x", "a?b?c"),
+            *("//evil.example/x", "https://evil.example/x"),
+            *("/services/data/v67.0/", "/services/oauth2/token"),
+        ],
+    )
+    def test_a_path_that_leads_elsewhere_is_never_sent(self, fake, client, path):
+        with pytest.raises(SalesforceError, match="leads out of the API"):
+            client.get(path)
+        assert fake.journal == []
+
     def test_object_names_and_limits(self, fake, client):
         fake.objects = {"User": [], "LoginEvent": []}
 
@@ -460,7 +518,7 @@ class TestOrg:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("make", [jwt_org, secret_org])
+    @pytest.mark.parametrize("make", [jwt_org, secret_org, refresh_org, password_org])
     def test_no_error_shows_one(self, fake, make):
         client = Client(make(fake), retry_pause=NO_PAUSE)
         for answer in [*(answer for answer, _ in REFUSALS), *OUTAGES, EXPIRED]:
@@ -470,7 +528,7 @@ class TestSecrets:
 
             shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
             shown += repr(vars(client)) + repr(vars(client._connection)) + repr(client._token)
-            for secret in (TOKEN_CANARY, CLIENT_SECRET, private_pem()[30:80]):
+            for secret in (TOKEN_CANARY, private_pem()[30:80], *secrets_in(make(fake))):
                 assert secret not in shown
         client.close()
 

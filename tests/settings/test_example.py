@@ -18,11 +18,18 @@ ENVIRON = {
     "SF_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
     "SANDBOX_CLIENT_ID": "3MVG9.sandbox",
     "SANDBOX_CLIENT_SECRET": "secret",
+    "EMEA_CLIENT_ID": "3MVG9.emea",
+    "EMEA_CLIENT_SECRET": "secret",
+    "EMEA_REFRESH_TOKEN": "5Aep861",
+    "LEGACY_CLIENT_ID": "3MVG9.legacy",
+    "LEGACY_CLIENT_SECRET": "secret",
+    "LEGACY_PASSWORD": "secret",
+    "LEGACY_SECURITY_TOKEN": "secret",
     "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x",
     "SMTP_PASSWORD": "secret",
     "DATABASE_PASSWORD": "secret",
 }
-KEY_LINE = re.compile(r"^(?P<indent> *)(?P<off># )?(?P<item>- )?(?P<key>[a-z_]+):(?= |$)")
+KEY_LINE = re.compile(r"^(?P<indent> *)(?P<off># *)?(?P<item>- )?(?P<key>[a-z_]+):(?= |$)")
 MODELS = [
     model
     for model in vars(collector.settings).values()
@@ -46,7 +53,8 @@ def _models(value):
 def complete(tmp_path_factory):
     """The settings of the example with every key that is commented out turned on."""
     lines = EXAMPLE.read_text().splitlines()
-    text = "\n".join(re.sub(r"^( *)# (?=[a-z_]+: \S+$)", r"\1", line) for line in lines)
+    off = re.compile(r"^( *)# (?= *(- )?[a-z_]+:( \S+)?$)")
+    text = "\n".join(off.sub(r"\1", line) for line in lines)
     path = tmp_path_factory.mktemp("example") / "collector.yaml"
     path.write_text(text)
     return load(path, ENVIRON)
@@ -56,8 +64,10 @@ def test_it_loads_as_it_is_and_holds_no_secret():
     assert load(EXAMPLE, ENVIRON).warnings == ()
 
 
-def test_it_loads_with_everything_turned_on(complete):
-    assert complete.warnings == ()
+def test_it_loads_with_everything_turned_on_and_warns_of_what_is_off_for_a_reason(complete):
+    [warning] = complete.warnings
+
+    assert warning.message.startswith("the password flow is legacy")
     assert isinstance(complete.settings, Settings)
 
 

@@ -34,19 +34,36 @@ ORGS = [
     ("nam: a", ["4:3: missing key 'name'", "4:3: unknown key 'nam', did you mean 'name'?"]),
     ("name: 5", ["4:9: 'name' must be text: put it in quotes"]),
     ("name: [a]", ["4:9: 'name' must be text"]),
-    ("name: a\n  auth: {}", ["5:3: missing key 'flow': one of jwt, client_credentials"]),
+    ("name: a\n  auth: {}", [("5:3: missing key 'flow': one of jwt, client_credentials, "
+        "refresh_token, password")]),
     ("name: a\n  auth:\n    flow: jwt", [
         "5:3: missing key 'client_id'",
         "5:3: missing key 'username'",
         "5:3: missing key 'private_key'",
     ]),
     ("name: a\n  auth: {flow: jwtt}", ["5:16: unknown flow 'jwtt', did you mean 'jwt'?"]),
-    ("name: a\n  auth: {flow: 5}", ["5:16: must be one of jwt, client_credentials"]),
+    ("name: a\n  auth: {flow: 5}", [
+        "5:16: must be one of jwt, client_credentials, refresh_token, password"
+    ]),
     ("name: a\n  auth: {flow: password}", [
-        "5:16: flow 'password' is not served yet; use jwt or client_credentials"
+        "5:3: missing key 'client_id'",
+        "5:3: missing key 'client_secret'",
+        "5:3: missing key 'username'",
+        "5:3: missing key 'password'",
     ]),
     ("name: a\n  auth: {flow: refresh_token, client_id: x}", [
-        "5:16: flow 'refresh_token' is not served yet; use jwt or client_credentials"
+        "5:3: missing key 'refresh_token'"
+    ]),
+    ("name: a\n  login_url: https://test.salesforce.com", [
+        ("6:9: test.salesforce.com refuses the client_credentials flow: set 'login_url' to the "
+         "org's My Domain, as in https://acme.my.salesforce.com")
+    ]),
+    ("name: a\n  login_url: https://acme.lightning.force.com", [
+        ("5:14: 'login_url' must be the org's My Domain, as in https://acme.my.salesforce.com, "
+         "not where its pages are")
+    ]),
+    ("name: a\n  proxy: socks5://proxy.acme.com", [
+        ("5:10: 'proxy' must be the URL of an HTTP proxy, such as http://proxy.acme.com:3128")
     ]),
     ("name: a\n  auth: jwt", ["5:9: 'auth' must hold keys"]),
     ("name: a\n  auth: {flow: jwt, client_id: x, username: u, private_key: 5, jwt: {}}", [

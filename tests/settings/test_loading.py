@@ -24,7 +24,7 @@ orgs:
   - name: &name b
     name: c
     login_url: ${env:LOGIN_URL}
-    auth: !secret {flow: password}
+    auth: !secret {flow: passwords}
 channels:
   mail: {type: mail}
 routes:
@@ -47,7 +47,7 @@ roles: []
         "collector.yaml:8:5: key 'name' already stands on line 7",
         "collector.yaml:9:16: environment variable 'LOGIN_URL' is not set",
         "collector.yaml:10:11: a tag (!name) is not allowed: quote a text that begins with '!'",
-        "collector.yaml:10:26: flow 'password' is not served yet; use jwt or client_credentials",
+        "collector.yaml:10:26: unknown flow 'passwords', did you mean 'password'?",
         "collector.yaml:12:16: unknown type 'mail', did you mean 'email'?",
         "collector.yaml:14:16: unknown channel 'email', did you mean 'mail'?",
         (
@@ -130,6 +130,46 @@ def test_a_database_without_a_password_is_no_secret(load_text, minimal, url):
 @pytest.mark.parametrize("url", ["postgresql://u:p@h/d", "postgresql://h/d?password=p", "x://["])
 def test_a_database_with_a_password_is_one(load_text, minimal, url):
     assert len(load_text(f"{minimal}database_url: '{url}'").warnings) == 1
+
+
+FLOWS = """\
+orgs:
+  - name: a
+    login_url: https://a.example.com
+    proxy: http://proxy.acme.com:3128
+    auth:
+      flow: password
+      client_id: x
+      client_secret: ${env:P}
+      username: u
+      password: ${env:P}
+      security_token: ${env:P}
+  - name: b
+    login_url: https://b.example.com
+    proxy: http://u:${env:P}@proxy.acme.com:3128
+    auth: {flow: refresh_token, client_id: x, refresh_token: "${env:P}"}
+"""
+
+
+def test_the_legacy_flow_is_a_warning_at_its_place_and_the_others_are_none(load_text):
+    loaded = load_text(FLOWS, {"P": "canary-1"})
+    [warning] = loaded.warnings
+
+    assert (warning.line, warning.column) == (6, 13)
+    assert "the password flow is legacy: Salesforce blocks it" in warning.message
+    assert set(secrets_in(loaded.settings)) == {
+        "canary-1",
+        "http://proxy.acme.com:3128",
+        "http://u:canary-1@proxy.acme.com:3128",
+    }
+    assert "canary" not in repr(loaded)
+
+
+def test_a_proxy_with_a_password_in_the_file_is_a_warning(load_text):
+    text = FLOWS.replace("u:${env:P}@", "u:canary-2@")
+    lines = [(w.line, w.message) for w in load_text(text, {"P": "canary-1"}).warnings]
+
+    assert lines[1:] == [(14, WARNING)]
 
 
 CANARY = "canary-7d1f"

@@ -56,6 +56,10 @@ def check(kind, value):
         (values.LoginUrl, "http://localhost:1", "http://localhost:1"),
         (values.SecretUrl, "https://h.example.com/a?b=c", Secret("https://h.example.com/a?b=c")),
         (values.SecretUrl, "http://localhost:1/x", Secret("http://localhost:1/x")),
+        (values.LoginUrl, "https://force.com", "https://force.com"),
+        (values.ProxyUrl, "http://proxy:3128", Secret("http://proxy:3128")),
+        (values.ProxyUrl, "https://u:p%40@h:1/", Secret("https://u:p%40@h:1/")),
+        (values.ProxyUrl, "http://[::1]:3128", Secret("http://[::1]:3128")),
     ],
 )
 def test_what_a_person_means_is_accepted(kind, value, expected):
@@ -67,6 +71,10 @@ NOT_URL = "must be a URL such as https://acme.example.com"
 STRANGE = "must be a URL without spaces or special characters"
 PATHLESS = "must end after the host name, as in https://acme.my.salesforce.com"
 DURATION = "must be a duration such as 30s, 5m, 24h or 30d"
+PAGES = "must be the org's My Domain, as in https://acme.my.salesforce.com, not where its pages are"
+PROXY = "must be the URL of an HTTP proxy, such as http://proxy.acme.com:3128"
+PROXY_LOGIN = f"{PROXY}; in its user name and password write % codes for special characters"
+PROXY_END = "must end after the host name and port, as in http://proxy.acme.com:3128"
 HOST = "must be a host name or address alone, such as smtp.acme.com"
 ADDRESS = "must be one plain address such as soc@acme.com"
 INVISIBLE = "must not hold line breaks or other characters that cannot be seen"
@@ -139,6 +147,19 @@ INVISIBLE = "must not hold line breaks or other characters that cannot be seen"
         (values.LoginUrl, "http://[::ffff:10.0.0.1]", HTTPS),
         (values.LoginUrl, "http://0.0.0.0", HTTPS),
         (values.LoginUrl, "http://169.254.169.254", HTTPS),
+        (values.LoginUrl, "https://acme.lightning.force.com", PAGES),
+        (values.LoginUrl, "https://acme--uat.sandbox.lightning.force.com", PAGES),
+        (values.LoginUrl, "https://Acme.my.Salesforce-Setup.com/", PAGES),
+        (values.LoginUrl, "https://acme.lightning.crmforce.mil", PAGES),
+        (values.ProxyUrl, f"socks5://{CANARY}@h:1", PROXY),
+        (values.ProxyUrl, f"http://u:{CANARY}#@h:1", PROXY_LOGIN),
+        (values.ProxyUrl, f"http://u:{CANARY}/@h:1", PROXY_LOGIN),
+        (values.ProxyUrl, f"http://u:{CANARY}@", PROXY_LOGIN),
+        (values.ProxyUrl, f"http://u:{CANARY}@h:70000", PROXY_LOGIN),
+        (values.ProxyUrl, "proxy.acme.com:3128", PROXY_LOGIN),
+        (values.ProxyUrl, f"http://u:{CANARY} @h:1", STRANGE),
+        (values.ProxyUrl, f"http://h:1/{CANARY}", PROXY_END),
+        (values.ProxyUrl, f"http://h:1?{CANARY}", PROXY_END),
         (values.SecretUrl, f"http://h.example.com/{CANARY}", HTTPS),
         (values.SecretUrl, f"h.example.com/{CANARY}", "must be a URL that begins with https://"),
         (values.SecretUrl, f"https://h.example.com:{CANARY}", NOT_URL),

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("stream", sa.Text, primary_key=True),
         sa.Column("state", sa.Text, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.Text, nullable=False, server_default=""),
         sa.Column("last_attempt", sa.BigInteger, nullable=False),
         sa.Column("last_success", sa.BigInteger),
@@ -44,6 +45,38 @@ def upgrade() -> None:
         sa.Column("facts", sa.JSON, nullable=False),
     )
     op.create_index("batches_of_stream", "batches", ["org", "source", "stream", "nominal"])
+    op.create_table(
+        "inventory",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("state", sa.JSON, nullable=False),
+        sa.Column("seen", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "listed",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("org", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("event_type", sa.Text, nullable=False),
+        sa.Column("nominal", sa.BigInteger, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("first_listed", sa.BigInteger, nullable=False),
+        sa.Column("last_listed", sa.BigInteger, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("facts", sa.JSON, nullable=False),
+    )
+    op.create_index("listed_of_stream", "listed", ["org", "source", "stream", "nominal"])
+    op.create_table(
+        "coverage",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("stream", sa.Text, primary_key=True),
+        sa.Column("start", sa.BigInteger, primary_key=True),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )
     op.create_table(
         "files",
         sa.Column("path", sa.Text, primary_key=True),

@@ -1,0 +1,72 @@
+"""`collector quarantine`: what could not be read, and another try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from collector.assembly import assembled
+from collector.cli.common import (
+    cells,
+    config_option,
+    json_option,
+    load_settings,
+    moment,
+    print_json,
+    print_table,
+    table,
+)
+from collector.pipeline import Places, quarantine
+
+
+@click.group("quarantine")
+def command() -> None:
+    """List what could not be read, and try it again."""
+
+
+@command.command("list")
+@config_option
+@json_option
+def listing(config: Path, *, as_json: bool) -> None:
+    """Every segment of a log that is set aside, with the reason."""
+    places = Places(state_dir=load_settings(config).state_dir)
+    rows = table("batch", "event type", "of", "segment", "reason", title="Quarantine")
+    for held in quarantine.held(places.quarantine):
+        batch = held.batch
+        for index, reason in zip(held.indexes, held.reasons, strict=True):
+            if as_json:
+                values = {"batch": batch.key, "org": batch.stream.org, "segment": index}
+                print_json({**values, "event_type": batch.event_type, "reason": reason})
+            values = (batch.key[:8], batch.event_type, moment(batch.nominal), index, reason)
+            rows.add_row(*cells(values))
+    if as_json:
+        return
+    if rows.row_count:
+        print_table(rows)
+    else:
+        click.echo("nothing is in quarantine")
+
+
+@command.command("retry")
+@config_option
+@click.argument("keys", nargs=-1)
+def retry(config: Path, keys: tuple[str, ...]) -> None:
+    """Read everything that is set aside once more, or the batches whose key begins with KEYS.
+
+    Worth a try after an update, or after a file was mended by hand.
+    """
+    failed = False
+    with assembled(load_settings(config)) as collector:
+        places = Places(state_dir=collector.settings.state_dir)
+        for held in list(quarantine.held(places.quarantine)):
+            if keys and not held.batch.key.startswith(keys):
+                continue
+            done = collector.pipeline.retry(held)
+            failed = failed or bool(done.quarantined)
+            left = (
+                f", {len(done.quarantined)} segments still unreadable" if done.quarantined else ""
+            )
+            click.echo(f"{held.batch.key[:8]} {held.batch.event_type}: {done.rows:,} events{left}")
+    if failed:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,76 @@
+"""The token endpoint of the embedded org: trades proofs for sessions, until an admin revokes it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+
+from collector.demo.grants import AssertionOnce, Grant, Password, RefreshToken, client_credentials
+from collector.demo.oauth import ORGANIZATION_ID, Application, OAuthError, Sessions
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+class TokenEndpoint:
+    """Trades proofs for sessions."""
+
+    def __init__(self, application: Application, sessions: Sessions) -> None:
+        self._application = application
+        self._sessions = sessions
+        self._revoked = threading.Event()
+        self.password = Password()
+        self._grants: dict[str, Grant] = {
+            "client_credentials": client_credentials,
+            "refresh_token": RefreshToken(application.refresh_token),
+            "password": self.password,
+            JWT_BEARER: AssertionOnce(),
+        }
+
+    def revoke(self) -> None:
+        """An admin takes the app's approval away: every session ends, and nobody gets in."""
+        self._revoked.set()
+        self._sessions.end()
+
+    def restore(self) -> None:
+        """The admin approves the app again."""
+        self._revoked.clear()
+
+    def answer(
+        self, form: Mapping[str, str], authorization: str, base_url: str, now: datetime
+    ) -> dict[str, str]:
+        """The token response. Raises OAuthError."""
+        name = form.get("grant_type", "")
+        grant = self._grants.get(name)
+        if grant is None:
+            raise OAuthError("unsupported_grant_type", "grant type not supported")
+        if self._revoked.is_set():
+            raise OAuthError("invalid_app_access", "user is not admin approved to access this app")
+        extra = grant({**form, **_basic(authorization)}, self._application, now)
+        answer = {
+            "access_token": self._sessions.open(),
+            "scope": "api refresh_token",
+            "instance_url": base_url,
+            "id": f"{base_url}/id/{ORGANIZATION_ID}/{self._application.user_id}",
+            "token_type": "Bearer",
+            **extra,
+        }
+        if name == JWT_BEARER:
+            return answer
+        signature = base64.b64encode(secrets.token_bytes(32)).decode()
+        issued_at = str(int(now.timestamp() * 1000))
+        return {**answer, "signature": signature, "issued_at": issued_at}
+
+
+def _basic(authorization: str) -> dict[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    try:
+        client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise OAuthError("invalid_client", "invalid client credentials", status=401) from None
+    return {"client_id": client_id, "client_secret": secret}

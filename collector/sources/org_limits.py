@@ -1,0 +1,54 @@
+"""The org's limits, as events: what is used up tells of exports and runaway clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from collector.model import Batch, Cursor, Stream
+from collector.settings import OrgLimitsSource
+from collector.sources.contract import Context, Unavailable
+from collector.sources.observation import Observation
+
+KIND = "org_limits"
+
+_COLUMNS = ("Name", "AppName", "Max", "Remaining")
+
+
+class OrgLimits:
+    """All limits, as one stream."""
+
+    kind = KIND
+
+    def __init__(self, settings: OrgLimitsSource) -> None:
+        self.every = settings.every
+
+    def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
+        """The one stream; whether the user may read it shows when it is read."""
+        return [Stream(org=context.org, source=KIND, name="limits")]
+
+    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+        """One event for each limit, as it stands."""
+        records = list(_records(context.client.limits()))
+        look = Observation(
+            context=context,
+            stream=stream,
+            since=cursor.time if cursor else None,
+            time=context.client.now(),
+        )
+        yield look.batch("OrgLimit", _COLUMNS, records, remember={})
+
+
+def _records(limits: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A record for each limit, and one for each app that has a share of it."""
+    for name, figures in limits.items():
+        if not isinstance(figures, Mapping):
+            continue
+        yield {"Name": name, **_figures(figures)}
+        for app, share in figures.items():
+            if isinstance(share, Mapping):
+                yield {"Name": name, "AppName": app, **_figures(share)}
+
+
+def _figures(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: figures.get(key) for key in ("Max", "Remaining")}

@@ -1,0 +1,111 @@
+"""What was listed and what became of it: the two halves that a proof of completeness compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from collector.model import ArchiveFile, Stream
+from collector.store import tables
+
+PENDING = "pending"
+"""The state of what was listed and has no batch in the ledger yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A batch that was listed, or is in the ledger, or both.
+
+    `reason` says why it is quarantined, lost or, after `failures` attempts, still pending.
+    """
+
+    key: str
+    stream: Stream
+    event_type: str
+    nominal: datetime
+    facts: Mapping[str, Any]
+    is_listed: bool = True
+    state: str = PENDING
+    reason: str = ""
+    failures: int = 0
+    rows: int = 0
+    duplicates: int = 0
+
+
+def items(connection: sa.Connection, *, org: str, since: datetime, until: datetime) -> list[Item]:
+    """All batches of an org whose records belong between two times, oldest first."""
+    pending = {item.key: item for item in _listed(connection, org, since, until)}
+    found = []
+    for item in _entered(connection, org, since, until):
+        found.append(item)
+        pending.pop(item.key, None)
+    return sorted([*found, *pending.values()], key=lambda item: (item.nominal, item.key))
+
+
+def files(
+    connection: sa.Connection, *, org: str, since: datetime, until: datetime
+) -> list[ArchiveFile]:
+    """The committed files of the batches between two times."""
+    table, batches = tables.files, tables.batches
+    query = (
+        sa.select(table)
+        .join(batches, batches.c.key == table.c.batch)
+        .where(batches.c.org == org, batches.c.nominal.between(since, until))
+        .order_by(table.c.path)
+    )
+    return [
+        ArchiveFile(
+            path=row.path,
+            org=row.org,
+            event_type=row.event_type,
+            date=row.date,
+            rows=row.rows,
+            bytes=row.bytes,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _listed(connection: sa.Connection, org: str, since: datetime, until: datetime) -> list[Item]:
+    table = tables.listed
+    query = sa.select(table).where(table.c.org == org, table.c.nominal.between(since, until))
+    return [
+        Item(
+            key=row.key,
+            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            event_type=row.event_type,
+            nominal=row.nominal,
+            facts=row.facts,
+            reason=row.reason,
+            failures=row.failures,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _entered(connection: sa.Connection, org: str, since: datetime, until: datetime) -> list[Item]:
+    table, listed = tables.batches, tables.listed
+    query = (
+        sa.select(table, listed.c.key.label("listed_key"))
+        .outerjoin(listed, listed.c.key == table.c.key)
+        .where(table.c.org == org, table.c.nominal.between(since, until))
+    )
+    return [
+        Item(
+            key=row.key,
+            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            event_type=row.event_type,
+            nominal=row.nominal,
+            facts=row.facts,
+            is_listed=row.listed_key is not None,
+            state=row.state,
+            reason=row.reason,
+            rows=row.rows,
+            duplicates=row.duplicates,
+        )
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,287 @@
+"""The proof: listed = stored + quarantined + lost + pending, at any moment, and gaps by name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.backfill import Backfill
+from collector.completeness import prove
+from collector.completeness.counts import counts
+from collector.completeness.hours import quiet_hours, sequence_gaps
+from collector.completeness.windows import windows
+from collector.demo import EmbeddedOrg, Fault, Store
+from collector.model import Stream
+from collector.pipeline import Places
+from collector.store.account import Item
+from collector.store.coverage import Span
+from fakes.collecting import DAY, HOUR, collecting, configure, log_file, login_rows, poll
+from fakes.nouns import NOON, STREAM
+
+STATES = ("stored", "quarantined", "lost", "pending")
+
+
+def item(number=0, **changes):
+    made = Item(
+        key=f"{number:032}",
+        stream=STREAM,
+        event_type="Login",
+        nominal=NOON,
+        facts={"file": f"0AT{number}", "sequence": 1},
+        state="stored",
+        rows=10,
+    )
+    return replace(made, **changes)
+
+
+def window(number=0, *, served, **changes):
+    stream = Stream(org="acme", source="stored_events", name="ApiEvent")
+    facts = {"rows": served}
+    return item(number, stream=stream, event_type="ApiEvent", facts=facts, **changes)
+
+
+def of_hour(*sequences, hour=0):
+    return [
+        item(100 * hour + n, nominal=NOON + hour * HOUR, facts={"file": "x", "sequence": n})
+        for n in sequences
+    ]
+
+
+# ---- the balance
+
+
+@given(st.lists(st.sampled_from(STATES), max_size=30))
+def test_every_listed_file_is_in_exactly_one_state(states):
+    items = [item(number, state=state) for number, state in enumerate(states)]
+
+    for count in counts(items):
+        parts = (count.stored, count.quarantined, count.lost, count.pending)
+        assert count.listed == len(items) == sum(parts)
+        assert parts == tuple(states.count(state) for state in STATES)
+        assert 0 == count.unaccounted
+
+
+def test_a_file_that_was_stored_and_never_listed_breaks_the_balance():
+    (count,) = counts([item(1), item(2, is_listed=False)])
+
+    assert -1 == count.unaccounted
+    assert any("unaccounted" in problem for problem in count.problems())
+
+
+def test_a_record_that_was_served_and_is_nowhere_breaks_the_balance():
+    (count,) = counts([window(1, served=10, rows=7, duplicates=2)])
+
+    assert (10, 7, 2, 1) == (count.listed, count.stored, count.duplicates, count.unaccounted)
+
+
+def test_records_of_a_segment_that_was_set_aside_are_quarantined_not_unaccounted_for():
+    (count,) = counts([window(1, served=10, rows=4, duplicates=2, state="quarantined")])
+
+    assert (4, 0) == (count.quarantined, count.unaccounted)
+
+
+def test_reasons_are_told_once_each():
+    items = [item(n, state="lost", reason="deleted") for n in range(9)]
+
+    (count,) = counts(items)
+    assert ["deleted"] == count.reasons
+    assert ["acme/event_log_file/Login: 9 files lost: deleted"] == list(count.problems())
+
+
+# ---- hours
+
+
+@pytest.mark.parametrize(
+    ("sequences", "missing"),
+    [((1,), []), ((1, 2, 3), []), ((1, 3), [2]), ((2,), [1]), ((4, 2), [1, 3])],
+)
+def test_a_gap_in_sequence_is_named(sequences, missing):
+    found = [gap.missing for gap in sequence_gaps(of_hour(*sequences), began=NOON)]
+
+    assert ([missing] if missing else []) == found
+
+
+def test_a_number_that_may_have_come_before_collecting_began_is_no_loss():
+    (early,) = sequence_gaps(of_hour(2), began=NOON + HOUR)
+    (late,) = sequence_gaps(of_hour(2), began=NOON + HOUR - timedelta(seconds=1))
+
+    assert "before collecting began" in early.explained
+    assert [] == list(early.problems())
+    assert ["acme/Login: the hour 2026-03-01 12:00Z has the files 2, not 1"] == list(
+        late.problems()
+    )
+
+
+def test_daily_files_have_no_numbers_to_miss():
+    daily = [item(1, facts={"file": "0AT1", "sequence": 0})]
+
+    assert [] == list(sequence_gaps(daily, began=NOON))
+
+
+def test_hours_without_a_file_are_told_for_types_that_have_one_in_most_hours():
+    busy = [one for hour in (0, 1, 3, 4) for one in of_hour(1, hour=hour)]
+    rare = [replace(one, event_type="Report") for hour in (0, 9) for one in of_hour(1, hour=hour)]
+
+    (found,) = quiet_hours([*busy, *rare])
+    assert ("Login", [NOON + 2 * HOUR]) == (found.event_type, found.hours)
+
+
+# ---- windows
+
+
+def span(start, until):
+    return Span(start=NOON + start * HOUR, until=NOON + until * HOUR)
+
+
+def covered(*spans, name="ApiEvent"):
+    return {Stream(org="acme", source="stored_events", name=name): list(spans)}
+
+
+def test_windows_that_follow_each_other_have_no_gap():
+    (found,) = windows(covered(span(0, 5)), within=span(-99, 99))
+
+    assert (NOON, NOON + 5 * HOUR, []) == (found.start, found.until, found.gaps)
+
+
+def test_a_gap_between_windows_is_named_by_its_bounds():
+    (found,) = windows(covered(span(0, 2), span(3, 5)), within=span(-99, 99))
+
+    assert [span(2, 3)] == found.gaps
+    assert [
+        "acme/stored_events/ApiEvent: not read from 2026-03-01 14:00:00Z to 2026-03-01 15:00:00Z"
+    ] == list(found.problems())
+
+
+def test_a_backfill_covers_for_the_stream_whose_past_it_reads():
+    both = covered(span(2, 5)) | covered(span(0, 2), name="ApiEvent#backfill")
+    (found,) = windows(both, within=span(-99, 99))
+
+    assert ("ApiEvent", NOON, []) == (found.stream, found.start, found.gaps)
+
+
+def test_only_the_time_in_question_is_looked_at():
+    both = covered(span(0, 2), span(3, 9))
+    (found,) = windows(both, within=span(4, 6))
+
+    assert (span(4, 6), []) == (Span(start=found.start, until=found.until), found.gaps)
+    assert [] == list(windows(both, within=span(20, 30)))
+
+
+# ---- on the real path
+
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+POISONED, DELETED, REFUSED = 3, 5, 7
+
+
+def files():
+    for number in range(12):
+        file = log_file(number, NOW - (60 - 2 * number) * HOUR)
+        ragged = file.content + b'"one","two"\n'
+        yield replace(file, content=ragged) if number == POISONED else file
+
+
+@pytest.fixture
+def org():
+    store = Store()
+    store.add_files(files())
+    store.add("LoginHistory", *login_rows(NOW - 2 * DAY, 40, HOUR))
+    with EmbeddedOrg(store) as served:
+        yield served
+
+
+def proof(collector):
+    archive = Places(state_dir=collector.settings.state_dir).archive
+    with collector.database.read() as connection:
+        return prove(
+            connection,
+            org="acme",
+            since=NOW - 9 * DAY,
+            until=datetime.now(UTC),
+            archive=archive,
+        )
+
+
+def of(proof, event_type):
+    return next(count for count in proof.counts if count.event_type == event_type)
+
+
+def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_accounted_for(
+    org, tmp_path
+):
+    sources = {"event_log_file": {"settle": "0s"}, "login_history": {}}
+    deleted = f"/0AT{DELETED:012}AAA/LogFile"
+    org.fail(Fault(path=deleted, times=None, status=404, body=[{"errorCode": "NOT_FOUND"}]))
+    org.fail(Fault(path=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503))
+    with collecting(configure(tmp_path, org, **sources)) as collector:
+        (poller,) = collector.pollers
+        backfill = Backfill(
+            context=poller.context,
+            database=collector.database,
+            pipeline=collector.pipeline,
+            since=NOW - 8 * DAY,
+            stop=collector.stop,
+        )
+        seen = set()
+        for _ in backfill.run(poller.sources):
+            present = proof(collector)
+            for count in present.counts:
+                assert 0 == count.unaccounted
+            logins = [count for count in present.counts if count.event_type == "Login"]
+            for count in logins:
+                assert 12 == count.listed
+                parts = (count.stored, count.quarantined, count.lost, count.pending)
+                assert 12 == sum(parts)
+                seen.add(parts)
+        last = proof(collector)
+
+    logins = of(last, "Login")
+    assert (9, 1, 1, 1, 1) == (
+        logins.stored,
+        logins.quarantined,
+        logins.lost,
+        logins.pending,
+        logins.failing,
+    )
+    assert (40, 40) == (of(last, "LoginHistory").listed, of(last, "LoginHistory").rows)
+    assert len(seen) > 8, "and it was looked at on the way"
+    assert 2 == len(last.problems), "what is pending is not missing"
+
+
+def test_a_calm_collection_is_complete_polled_as_often_as_one_likes(org, tmp_path):
+    sources = {"login_history": {"lookback": "3d"}}
+    with collecting(configure(tmp_path, org, **sources)) as collector:
+        for _ in range(3):
+            poll(collector)
+        calm = proof(collector)
+
+    assert [] == calm.problems
+    (stream,) = calm.windows
+    assert stream.start < NOW - 2 * DAY
+    assert [] == stream.gaps
+    assert 40 == of(calm, "LoginHistory").stored
+
+
+def test_empty_windows_are_proven_too(tmp_path):
+    with EmbeddedOrg(Store()) as org:
+        with collecting(configure(tmp_path, org, login_history={})) as collector:
+            poll(collector)
+            poll(collector)
+            (stream,) = proof(collector).windows
+
+    assert stream.until - stream.start > timedelta(hours=23)
+    assert [] == stream.gaps
+
+
+def test_an_archive_that_was_tampered_with_is_told(org, tmp_path):
+    with collecting(configure(tmp_path, org, login_history={"lookback": "3d"})) as collector:
+        poll(collector)
+        archive = Places(state_dir=collector.settings.state_dir).archive
+        victim, other, *_ = sorted(archive.rglob("*.parquet"))
+        victim.unlink()
+        other.write_bytes(b"PAR1")
+        (problem,) = proof(collector).problems
+
+    assert "acme/LoginHistory" in problem
+    assert "2 are gone" in problem

@@ -1,0 +1,101 @@
+"""What could not be read is kept, can be retried, and then is as if it had been read at once."""
+
+import pytest
+
+from collector.pipeline import quarantine
+from collector.store import ledger
+from fakes.path import login, opened
+
+POISON = b'"one","two"\n'
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with opened(tmp_path) as made:
+        yield made
+
+
+def poisoned_batch(bench, *indexes, agent="Mozilla/5.0"):
+    rows = [login(n, BROWSER_TYPE=agent) for n in range(100)]
+    made = bench.batch("Login", rows, segment_bytes=5_000)
+    for index in indexes:
+        segment = made.segments[index]
+        segment.write_bytes(segment.read_bytes() + POISON)
+    return made
+
+
+def held(bench):
+    return list(quarantine.held(bench.places.quarantine))
+
+
+def heal(bench):
+    for found in held(bench):
+        for segment in found.batch.segments:
+            segment.write_bytes(segment.read_bytes().removesuffix(POISON))
+
+
+def test_what_is_set_aside_says_what_it_belongs_to_and_why(bench):
+    made = poisoned_batch(bench, 0, 2)
+    bench.pipeline.ingest(made)
+
+    (found,) = held(bench)
+    assert (made.key, made.stream, made.columns) == (
+        found.batch.key,
+        found.batch.stream,
+        found.batch.columns,
+    )
+    assert (0, 2) == found.indexes
+    assert all("CSV Error" in reason for reason in found.reasons)
+
+
+def test_a_retry_that_fails_again_keeps_everything(bench):
+    bench.pipeline.ingest(poisoned_batch(bench, 1))
+    before = bench.rows()
+    (found,) = held(bench)
+
+    assert 1 == len(bench.pipeline.retry(found).quarantined)
+    assert before == bench.rows()
+    assert 1 == len(held(bench))
+
+
+def test_after_a_retry_the_archive_is_as_if_nothing_had_been_wrong(bench, tmp_path):
+    with opened(tmp_path / "other") as healthy:
+        healthy.pipeline.ingest(poisoned_batch(healthy))
+        whole = healthy.rows("event_uid, user_name, time")
+    bench.pipeline.ingest(poisoned_batch(bench, 0, 2))
+    heal(bench)
+    (found,) = held(bench)
+    done = bench.pipeline.retry(found)
+
+    assert () == done.quarantined
+    assert whole == bench.rows("event_uid, user_name, time")
+    with bench.database.read() as connection:
+        entry = ledger.recorded(connection, found.batch.key).entry
+    assert (ledger.STORED, 100, 0, "") == (entry.state, entry.rows, entry.quarantined, entry.reason)
+    assert [] == list(bench.places.quarantine.iterdir())
+
+
+def test_a_part_that_can_be_read_leaves_the_rest_in_quarantine(bench):
+    bench.pipeline.ingest(poisoned_batch(bench, 1, 2))
+    (found,) = held(bench)
+    first = found.batch.segments[0]
+    first.write_bytes(first.read_bytes().removesuffix(POISON))
+    bench.pipeline.retry(found)
+
+    (left,) = held(bench)
+    assert (2,) == left.indexes
+    with bench.database.read() as connection:
+        entry = ledger.recorded(connection, found.batch.key).entry
+    assert (ledger.QUARANTINED, 1) == (entry.state, entry.quarantined)
+
+
+def test_rules_see_what_a_retry_brings(bench):
+    bench.pipeline.ingest(poisoned_batch(bench, 1, agent="Salesforce-CLI/1.0"))
+    (before,) = bench.alerts()
+    heal(bench)
+    (found,) = held(bench)
+    bench.pipeline.retry(found)
+
+    (after,) = bench.alerts()
+    assert before.id == after.id
+    assert 100 == after.count

@@ -1,0 +1,252 @@
+"""How often an org is asked to let us in, for any course of refusals, restarts and clocks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.errors import LoginRefused, SalesforceError, SessionExpired
+from collector.salesforce.gate import UNATTENDED_PASSWORD, Gate, Pace, Window, pace
+from collector.salesforce.vault import MemoryVault
+from collector.settings import ClientCredentialsAuth, PasswordAuth, Secret
+from fakes.clock import ManualClock
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NO = LoginRefused("acme: login refused (no): approve the user", permanent=True)
+
+
+class Door:
+    """A gate, and whoever goes to it: `answer` is what the org says to every login."""
+
+    def __init__(self, pace=None):
+        self.clock = ManualClock()
+        self.vault = MemoryVault()
+        self.pace = pace or Pace()
+        self.logins = []
+        self.restart()
+
+    def restart(self):
+        self.gate = Gate("acme", self.vault, pace=self.pace, now=self.clock)
+
+    def knock(self, answer=Gate.granted):
+        """Whether a login was made."""
+        try:
+            self.gate.enter()
+        except SalesforceError:
+            return False
+        self.logins.append(self.clock())
+        answer(self.gate)
+        return True
+
+
+def refused(gate):
+    gate.refused(NO)
+
+
+def dies(_):
+    """The process ends in the middle of the login."""
+
+
+def busiest(times, length):
+    return max(
+        (sum(start <= time < start + length for time in times) for start in times), default=0
+    )
+
+
+@pytest.fixture
+def door():
+    return Door()
+
+
+def test_a_refused_login_is_repeated_every_quarter_of_an_hour(door):
+    for _ in range(24 * 60):
+        door.knock(refused)
+        door.clock.go(MINUTE)
+
+    gaps = {after - before for before, after in zip(door.logins, door.logins[1:], strict=False)}
+    assert gaps == {15 * MINUTE}
+
+
+def test_until_then_the_org_s_words_are_repeated_and_say_when_the_next_one_is(door):
+    door.knock(refused)
+
+    with pytest.raises(LoginRefused, match="approve the user; the next login waits") as raised:
+        door.gate.enter()
+    assert "2026-10-01 12:15:00 UTC" in str(raised.value)
+    assert raised.value.permanent
+
+
+def test_a_process_that_starts_again_and_again_makes_four_logins_an_hour(door):
+    for _ in range(3 * 60):
+        door.knock(refused)
+        door.restart()
+        door.clock.go(MINUTE)
+
+    assert len(door.logins) == 12
+    assert busiest(door.logins, HOUR) == 4
+
+
+def test_a_process_that_dies_of_its_login_has_made_it(door):
+    for _ in range(60):
+        door.knock(dies)
+        door.restart()
+        door.clock.go(MINUTE / 2)
+
+    assert len(door.logins) == 4
+    with pytest.raises(LoginRefused, match="4 logins were begun and never ended"):
+        door.gate.enter()
+
+
+def test_a_login_without_a_verdict_does_not_count(door):
+    assert all(door.knock(Gate.unanswered) for _ in range(100))
+
+
+def test_a_process_that_starts_again_and_gets_in_is_not_held_back(door):
+    for _ in range(100):
+        assert door.knock(Gate.granted)
+        door.restart()
+
+
+def test_one_process_logs_in_four_times_an_hour_even_if_it_gets_in(door):
+    assert [door.knock() for _ in range(6)] == [True] * 4 + [False] * 2
+
+    with pytest.raises(SessionExpired, match="13:00:00 UTC"):
+        door.gate.enter()
+    door.clock.go(HOUR)
+    assert door.knock()
+
+
+def test_a_token_that_dies_at_once_is_a_pause_as_well(door):
+    door.knock()
+    door.gate.wasted()
+
+    with pytest.raises(SessionExpired, match="12:15:00 UTC"):
+        door.gate.enter()
+    door.clock.go(15 * MINUTE)
+    assert door.knock()
+
+
+def test_getting_in_forgives_what_was_before(door):
+    for _ in range(4):
+        door.knock(refused)
+        door.restart()
+    door.clock.go(HOUR)
+    assert door.knock()
+
+    door.restart()
+    assert [door.knock(refused), door.knock(refused)] == [True, False]
+
+
+def test_whoever_gets_in_opens_the_gate_for_others(door):
+    """`collector check` after the cure, while the daemon waits."""
+    door.knock(refused)
+    other = Gate("acme", door.vault, pace=Pace(), now=door.clock)
+    other.enter()
+    other.granted()
+
+    assert door.knock()
+
+
+def test_orgs_do_not_share_a_budget():
+    vault, clock = MemoryVault(), ManualClock()
+    gates = [Gate(name, vault, pace=Pace(), now=clock) for name in ("a", "b")]
+    for gate in gates:
+        gate.enter()
+        gate.refused(NO)
+
+    assert [vault.read("a.failures"), vault.read("b.failures")].count(None) == 0
+
+
+@pytest.mark.parametrize("jump", [-DAY, DAY, -400 * DAY, 400 * DAY])
+def test_a_clock_that_jumps_locks_nobody_out(door, jump):
+    for _ in range(4):
+        door.knock(refused)
+        door.restart()
+    door.clock.go(jump)
+
+    assert door.knock()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"{}", b"[1]", b"[{}]", b'[{"at": "x"}]', b"\xff", b"[" * 9, b'[{"at": 1}]', b"null"],
+)
+def test_a_damaged_file_counts_for_nothing(door, damaged):
+    door.vault.write("acme.failures", damaged)
+
+    assert door.knock(refused)
+
+
+def test_the_pace_can_be_set():
+    door = Door(Pace(logins=Window(logins=2, length=MINUTE), pause=timedelta(0)))
+
+    assert [door.knock(refused) for _ in range(3)] == [True, True, False]
+    door.clock.go(MINUTE)
+    assert door.knock(refused)
+
+
+def test_wrong_passwords_of_a_month_do_not_lock_the_user():
+    """Salesforce locks after ten in a row; the process may start as often as it likes."""
+    door = Door(UNATTENDED_PASSWORD)
+    for hour in range(24 * 29):
+        for _ in range(4):
+            door.knock(refused)
+            door.clock.go(15 * MINUTE)
+        if hour % 5 == 0:
+            door.restart()
+
+    assert 4 < len(door.logins) < 10
+    assert busiest(door.logins, HOUR) == 2
+
+
+def test_only_passwords_are_tried_so_rarely():
+    password = PasswordAuth(
+        client_id="c", client_secret=Secret("s"), username="u", password=Secret("p")
+    )
+
+    assert pace(password) is UNATTENDED_PASSWORD
+    assert pace(ClientCredentialsAuth(client_id="c", client_secret=Secret("s"))) == Pace()
+
+
+STEPS = st.one_of(
+    st.sampled_from([refused, Gate.unanswered, dies, Gate.granted, Gate.wasted]),
+    st.just("restart"),
+    st.integers(0, 40).map(lambda minutes: minutes * MINUTE),
+)
+
+
+@given(st.lists(STEPS, max_size=80))
+def test_whatever_happens_no_more_than_four_come_to_nothing_in_an_hour_while_none_gets_in(steps):
+    door, runs = Door(), [[]]
+    for step in steps:
+        if isinstance(step, timedelta):
+            door.clock.go(step)
+        elif step == "restart":
+            door.restart()
+        elif step is Gate.wasted:
+            step(door.gate)
+        elif not door.knock(step):
+            continue
+        elif step is Gate.granted:
+            runs.append([])
+        elif step is not Gate.unanswered:
+            runs[-1].append(door.clock())
+
+    assert all(busiest(failed, HOUR) <= 4 for failed in runs)
+
+
+@given(st.lists(STEPS.filter(lambda step: step != "restart"), max_size=80))
+def test_within_one_process_no_more_than_four_logins_in_an_hour_have_a_verdict(steps):
+    door, logins = Door(), []
+    for step in steps:
+        if isinstance(step, timedelta):
+            door.clock.go(step)
+        elif step is Gate.wasted:
+            step(door.gate)
+        elif door.knock(step) and step is not Gate.unanswered:
+            logins.append(door.clock())
+
+    assert busiest(logins, HOUR) <= 4

@@ -1,0 +1,356 @@
+"""The ways into a real org: every flow, wrong clocks, revoked apps, and tokens that die."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, closing
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from collector.demo import Application, EmbeddedOrg, Fault, Store
+from collector.demo.faults import expired_session
+from collector.errors import LoginRefused, SalesforceError, SessionExpired, Unreachable
+from collector.salesforce.client import Client
+from collector.salesforce.gate import UNATTENDED_PASSWORD
+from collector.salesforce.vault import DiskVault
+from collector.settings import (
+    ClientCredentialsAuth,
+    JwtAuth,
+    Org,
+    PasswordAuth,
+    RefreshTokenAuth,
+    Secret,
+)
+from fakes.clock import ManualClock
+from fakes.salesforce import private_key, private_pem
+
+TOKEN = "/services/oauth2/token"
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+AUDIENCE = "https://login.salesforce.com"
+SECRETS = {
+    "client_secret": "CanaryClientSecret",
+    "refresh_token": "CanaryRefreshToken",
+    "password": "CanaryPassword",
+    "security_token": "CanarySecurityToken",
+}
+FLOWS = {
+    "jwt": JwtAuth(
+        client_id="app",
+        username="collector@acme.com",
+        private_key=Secret(private_pem()),
+        audience=AUDIENCE,
+    ),
+    "client_credentials": ClientCredentialsAuth(
+        client_id="app", client_secret=Secret(SECRETS["client_secret"])
+    ),
+    "refresh_token": RefreshTokenAuth(
+        client_id="app", refresh_token=Secret(SECRETS["refresh_token"])
+    ),
+    "password": PasswordAuth(
+        client_id="app",
+        client_secret=Secret(SECRETS["client_secret"]),
+        username="collector@acme.com",
+        password=Secret(SECRETS["password"]),
+        security_token=Secret(SECRETS["security_token"]),
+    ),
+}
+PUBLIC = (
+    private_key()
+    .public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+
+
+class World:
+    """An org, our clock beside its clock, and clients that log in to it."""
+
+    def __init__(self, stack, folder, **application):
+        self.theirs, self.ours = ManualClock(), ManualClock()
+        self.folder = folder
+        self._stack = stack
+        options = {**SECRETS, "public_key": PUBLIC, **application}
+        app = Application(client_id="app", **options)
+        self.org = stack.enter_context(EmbeddedOrg(Store(), application=app, clock=self.theirs))
+
+    def client(self, flow="client_credentials", **options):
+        org = Org(name="acme", login_url=self.org.base_url, auth=FLOWS[flow])
+        options = {"vault": DiskVault(self.folder), "now": self.ours, **options}
+        return self._stack.enter_context(closing(Client(org, retry_pause=(0.0, 0.0), **options)))
+
+    def go(self, length):
+        self.ours.go(length)
+        self.theirs.go(length)
+
+    @property
+    def logins(self):
+        """The statuses of all logins so far."""
+        return [visit.status for visit in self.org.journal if visit.path == TOKEN]
+
+
+@pytest.fixture
+def world(tmp_path):
+    with ExitStack() as stack:
+        yield lambda **application: World(stack, tmp_path / "tokens", **application)
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_flow_gets_in(world, flow):
+    client = world().client(flow)
+
+    assert "DailyApiRequests" in client.limits()
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_an_app_that_is_revoked_heals_when_access_returns(world, flow):
+    there = world()
+    client = there.client(flow)
+    client.limits()
+    there.org.revoke()
+
+    for _ in range(5):
+        with pytest.raises(LoginRefused, match="approve the user for the app"):
+            client.limits()
+    assert there.logins == [200, 400], "it is not asked again at once"
+    there.go(14 * MINUTE)
+    there.org.restore()
+    with pytest.raises(LoginRefused, match="the next login waits until 2026-10-01 12:15:00 UTC"):
+        client.limits()
+
+    there.go(MINUTE)
+    assert "DailyApiRequests" in client.limits()
+    assert there.logins == [200, 400, 200]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_hours_of_refusals_are_at_most_four_logins_each(world, flow):
+    there = world()
+    client = there.client(flow)
+    there.org.revoke()
+    for _ in range(3):
+        before = len(there.logins)
+        for _ in range(60):
+            with pytest.raises(LoginRefused):
+                client.limits()
+            there.go(MINUTE)
+        assert len(there.logins) - before == 4
+
+
+# ---- sessions
+
+
+def test_a_token_that_dies_is_replaced_once_without_being_noticed(world):
+    there = world()
+    client = there.client()
+    client.limits()
+    there.org.expire_tokens()
+
+    assert "DailyApiRequests" in client.limits()
+    assert there.logins == [200, 200]
+
+
+def test_a_token_that_dies_again_at_once_pauses_logins_and_nothing_else(world):
+    there = world()
+    client = there.client()
+    client.limits()
+    there.org.fail(expired_session("/query"))
+    for _ in range(3):
+        with pytest.raises(SessionExpired):
+            next(client.query("SELECT Id FROM User"))
+        assert "DailyApiRequests" in client.limits(), "whose token is good"
+    assert there.logins == [200, 200]
+
+    there.org.recover()
+    assert next(client.query("SELECT Id FROM User")) == []
+
+
+def test_sessions_that_keep_dying_cost_four_logins_an_hour(world):
+    there = world()
+    client = there.client()
+    ends = 0
+    for _ in range(240):
+        try:
+            client.limits()
+        except SessionExpired:
+            ends += 1
+        there.org.expire_tokens()
+        there.go(MINUTE)
+
+    assert len(there.logins) == 16
+    assert ends == 240 - 16
+
+
+def test_an_old_token_that_comes_to_life_again_needs_no_login(world):
+    there = world()
+    client = there.client()
+    client.limits()
+    there.org.revoke()
+    there.org.fail(expired_session())
+    there.org.restore()
+    with pytest.raises(SessionExpired):
+        client.limits()
+    there.org.recover()
+
+    assert "DailyApiRequests" in client.limits()
+    assert there.logins == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(path=TOKEN, status=503, body="<html>", times=None),
+        Fault(path=TOKEN, status=400, body={"error": "unknown_error"}, times=None),
+        Fault(path=TOKEN, cut=3, times=None),
+    ],
+)
+def test_an_outage_costs_nothing_of_the_budget(world, fault):
+    there = world()
+    there.org.fail(fault)
+    client = there.client()
+    for _ in range(10):
+        with pytest.raises(Unreachable):
+            client.limits()
+    there.org.recover()
+
+    assert "DailyApiRequests" in client.limits()
+
+
+# ---- clocks
+
+
+@pytest.mark.parametrize("wrong", [-HOUR, -150 * timedelta(seconds=1), 2 * MINUTE, 3 * HOUR])
+def test_an_assertion_of_a_wrong_clock_is_signed_once_more_with_the_org_s_time(world, wrong):
+    there = world(audiences=frozenset({AUDIENCE}))
+    there.ours.go(wrong)
+    client = there.client("jwt")
+
+    assert "DailyApiRequests" in client.limits()
+    assert there.logins == [400, 200]
+
+
+def test_after_that_the_org_s_time_is_known(world):
+    there = world()
+    there.ours.go(HOUR)
+    client = there.client("jwt")
+    client.limits()
+    there.org.expire_tokens()
+    client.limits()
+
+    assert there.logins == [400, 200, 200]
+
+
+@pytest.mark.parametrize(("wrong", "logins"), [(timedelta(0), [400]), (HOUR, [400, 400])])
+def test_an_assertion_that_is_wrong_otherwise_is_not_signed_a_third_time(world, wrong, logins):
+    there = world(public_key=None)
+    there.ours.go(wrong)
+
+    with pytest.raises(LoginRefused, match="certificate"):
+        there.client("jwt").limits()
+    assert there.logins == logins
+
+
+def test_another_refusal_has_nothing_to_do_with_the_clock(world):
+    there = world(username="somebody@acme.com")
+    there.ours.go(HOUR)
+
+    with pytest.raises(LoginRefused, match="pre-authorize"):
+        there.client("jwt").limits()
+    assert there.logins == [400]
+
+
+# ---- refresh tokens that rotate
+
+
+def test_a_token_that_rotates_serves_process_after_process(world):
+    there = world(rotates=True)
+    for _ in range(6):
+        assert "DailyApiRequests" in there.client("refresh_token").limits()
+
+    stored = json.loads((there.folder / "acme").read_bytes())
+    assert stored["refresh_token"] != SECRETS["refresh_token"]
+
+
+def test_two_processes_with_one_rotating_token_do_not_get_in_each_other_s_way(world):
+    """`collector check` while the daemon works."""
+    there = world(rotates=True)
+    daemon, check = there.client("refresh_token"), there.client("refresh_token")
+    daemon.limits()
+    check.limits()
+    there.org.expire_tokens()
+
+    assert "DailyApiRequests" in daemon.limits()
+    assert "DailyApiRequests" in check.limits()
+    assert set(there.logins) == {200}
+
+
+def test_a_new_token_is_safe_before_anything_is_asked_with_it(world):
+    there = world(rotates=True)
+    client = there.client("refresh_token")
+    client.limits()
+    (there.folder / "acme.new").mkdir()  # nothing can be written any more
+    there.org.expire_tokens()
+    before = len(there.org.journal)
+    with pytest.raises(SalesforceError, match="cannot be used"):
+        client.limits()
+
+    asked = [(visit.path, visit.status) for visit in there.org.journal[before:]]
+    assert asked == [("/services/data/v67.0/limits/", 401), (TOKEN, 200)]
+    with pytest.raises(SalesforceError, match="cannot be used"):
+        client.limits()
+    assert there.logins == [200, 200], "and no further one is asked for meanwhile"
+
+    (there.folder / "acme.new").rmdir()
+    assert "DailyApiRequests" in client.limits()
+
+
+# ---- passwords
+
+
+def test_wrong_passwords_never_lock_the_user(world):
+    there = world(password="another")
+    client = there.client("password", pace=UNATTENDED_PASSWORD)
+    for _ in range(28 * 24):
+        with pytest.raises(LoginRefused, match="allows username-password flows"):
+            client.limits()
+        there.go(HOUR)
+
+    assert 4 < there.org.wrong_passwords < there.org.application.lock_after
+
+
+def test_a_person_may_try_before_that_and_opens_the_gate(world):
+    there = world(password="another")
+    daemon = there.client("password", pace=UNATTENDED_PASSWORD)
+    for _ in range(4):
+        with pytest.raises(LoginRefused):
+            daemon.limits()
+        there.go(HOUR)
+    object.__setattr__(there.org.application, "password", SECRETS["password"])
+    with pytest.raises(LoginRefused):
+        daemon.limits()
+
+    assert "DailyApiRequests" in there.client("password").limits()
+    assert "DailyApiRequests" in daemon.limits()
+
+
+# ---- secrets
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_nothing_but_a_replaced_refresh_token_is_written_down(world, flow):
+    there = world(rotates=True)
+    client = there.client(flow)
+    client.limits()
+    there.org.revoke()
+    with pytest.raises(LoginRefused) as raised:
+        client.limits()
+    written = b"".join(path.read_bytes() for path in sorted(there.folder.iterdir()))
+    told = f"{written.decode()} {raised.value!r} {client!r} {there.client(flow)!r}"
+
+    assert [secret for secret in SECRETS.values() if secret in told] == []
+    assert private_pem()[40:80] not in told
+    assert "00D5f000005uVo7!" not in told, "no access token"
+    names = {path.name for path in there.folder.iterdir()}
+    rotated = {"acme"} if flow == "refresh_token" else set()
+    assert names == {"acme.failures", "acme.lock"} | rotated

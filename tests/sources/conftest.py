@@ -1,0 +1,25 @@
+"""An org with a clock, for the tests of this folder."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from fakes.watching import Clock, watching
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def watch(tmp_path, clock):
+    """Starts an org and a collector with the given sources alone."""
+    with ExitStack() as stack:
+
+        def start(**options):
+            return stack.enter_context(watching(tmp_path, clock, **options))
+
+        yield start

@@ -1,0 +1,27 @@
+"""What is left of the org's limits, hour by hour."""
+
+from collector.demo import Fault
+
+
+def test_each_limit_is_an_event_at_each_look(watch, clock):
+    limits = watch(org_limits={})
+    limits.poll()
+    clock.go_on(hours=1)
+    limits.poll()
+
+    daily = limits.events("OrgLimit", 'time, detail, "Max"')
+    assert 2 == len([row for row in daily if row[1:] == ("DailyApiRequests", "100000")])
+    assert 18 == len(daily)
+    assert 2 == len({time for time, _, _ in daily})
+
+
+def test_an_apps_share_of_a_limit_is_an_event_of_its_own(watch):
+    limits = watch(org_limits={})
+    share = {"Max": 250, "Remaining": 233}
+    body = {"DailyApiRequests": {"Max": 9, "Remaining": 8, "Chat Widget": share}, "Odd": 5}
+    limits.org.fail(Fault(path="/limits", status=200, body=body))
+    limits.poll()
+
+    assert [(None, "9", "8"), ("Chat Widget", "250", "233")] == sorted(
+        limits.events("OrgLimit", 'app_name, "Max", "Remaining"'), key=str, reverse=True
+    )

@@ -1,0 +1,234 @@
+"""A backfill reads what lies before collecting began: all of it, once, whatever interrupts it."""
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from collector.backfill import Backfill
+from collector.demo import EmbeddedOrg, Fault, Store
+from collector.model import Stream
+from collector.store import alerts, coverage, ledger, outbox
+from fakes.collecting import DAY, HOUR, collecting, configure, log_file, login_rows, poll, stored
+
+NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+FILES = [log_file(n, NOW - (240 - n) * HOUR) for n in range(0, 236, 4)]
+ROWS = login_rows(NOW - 10 * DAY, 240, HOUR)
+NAMES = sorted(f"user{n:04}-{row:03}@example.com" for n in range(0, 236, 4) for row in range(3))
+SOURCES = {"event_log_file": {"settle": "0s"}, "login_history": {}}
+
+
+@pytest.fixture
+def org():
+    store = Store()
+    store.add_files(FILES)
+    store.add("LoginHistory", *ROWS)
+    with EmbeddedOrg(store) as served:
+        yield served
+
+
+def run(collector, *, since=20 * DAY, stop=None, **options):
+    """All steps of a backfill of everything."""
+    (poller,) = collector.pollers
+    backfill = Backfill(
+        context=poller.context,
+        database=collector.database,
+        pipeline=collector.pipeline,
+        since=datetime.now(UTC) - since,
+        stop=stop or threading.Event(),
+        **options,
+    )
+    return list(backfill.run(poller.sources))
+
+
+def problems(steps):
+    return [step.problem for step in steps if step.problem]
+
+
+def downloads(org):
+    return Counter(visit.path for visit in org.journal if visit.path.endswith("/LogFile"))
+
+
+def of_files(directory):
+    return [name for name in stored(directory) if name]
+
+
+def of_rows(directory):
+    return [uid for uid in stored(directory, "event_uid") if uid.startswith("0Ya")]
+
+
+def test_it_reads_what_lies_before_collecting_began_and_nothing_twice(org, tmp_path):
+    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+        poll(collector)
+        live = downloads(org)
+        steps = run(collector)
+
+    assert [] == problems(steps)
+    assert NAMES == of_files(tmp_path)
+    assert [row["Id"] for row in ROWS] == of_rows(tmp_path)
+    assert live, "some were collected live"
+    assert {1} == set(downloads(org).values()), "and were not fetched again"
+
+
+def test_polls_after_a_backfill_neither_miss_nor_repeat_anything(org, tmp_path):
+    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+        run(collector)
+        poll(collector)
+
+    assert NAMES == of_files(tmp_path)
+    assert [row["Id"] for row in ROWS] == of_rows(tmp_path)
+
+
+def test_a_second_backfill_asks_only_for_what_is_older_than_the_first(org, tmp_path):
+    with collecting(configure(tmp_path, org, login_history={})) as collector:
+        poll(collector)
+        run(collector, since=4 * DAY)
+        asked = len(org.journal)
+        run(collector, since=4 * DAY)
+        again = len(org.journal) - asked
+        run(collector)
+
+    assert again <= 3, "what is left is at most the minute that has passed"
+    assert [row["Id"] for row in ROWS] == of_rows(tmp_path)
+
+
+def test_it_goes_from_older_to_newer_and_says_how_far_it_is(org, tmp_path):
+    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+        steps = run(collector)
+
+    for name in ("hourly", "LoginHistory"):
+        shares = [step.done for step in steps if step.stream.name == name]
+        assert sorted(shares) == shares
+        assert (0.0, 1.0) == (shares[0], shares[-1])
+    assert 240 + len(NAMES) == sum(step.rows for step in steps)
+
+
+def test_the_live_cursors_stay_where_they_are(org, tmp_path):
+    live = Stream(org="acme", source="login_history", name="LoginHistory")
+    with collecting(configure(tmp_path, org, login_history={})) as collector:
+        poll(collector)
+        with collector.database.read() as connection:
+            before = ledger.cursor(connection, live)
+        run(collector)
+        with collector.database.read() as connection:
+            assert before == ledger.cursor(connection, live)
+            (span,) = coverage.merged(
+                [
+                    span
+                    for spans in coverage.everything(connection, org="acme").values()
+                    for span in spans
+                ]
+            )
+    assert span.until - span.start > 19 * DAY, "and what is covered has no gap"
+
+
+def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing(org, tmp_path):
+    org.fail(Fault(path=f"/{FILES[3].id}/LogFile", status=503, times=None))
+    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+        steps = run(collector)
+        assert len(NAMES) - 3 == len(of_files(tmp_path))
+        org.recover()
+        again = run(collector)
+
+    assert FILES[3].id in problems(steps)[0]
+    assert [] == problems(again)
+    assert NAMES == of_files(tmp_path)
+    assert {1} == {count for path, count in downloads(org).items() if FILES[3].id not in path}
+
+
+def test_the_budget_ends_it_until_the_next_run(org, tmp_path):
+    verdicts = iter(["", "", "", "10 % of the day's API calls are used"])
+    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+        steps = run(collector, allowed=lambda _kind: next(verdicts))
+        some = len(of_files(tmp_path))
+        run(collector)
+
+    assert ["10 % of the day's API calls are used"] == problems(steps)
+    assert 0 < some < len(NAMES)
+    assert NAMES == of_files(tmp_path)
+
+
+def command(config, *options):
+    return [sys.executable, "-m", "collector", "backfill", "-c", str(config), *options]
+
+
+def finished(config, *options):
+    return subprocess.run(
+        command(config, "--since", "20d", *options),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def killed(config, org, *, after):
+    """Kill a backfill once it has fetched so many further files. Whether it was still alive."""
+    enough = sum(downloads(org).values()) + after
+    process = subprocess.Popen(
+        command(config, "--since", "20d"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and sum(downloads(org).values()) < enough:
+        threading.Event().wait(0.005)
+    alive = process.poll() is None
+    process.kill()
+    process.wait()
+    return alive
+
+
+def test_killed_three_times_it_ends_with_each_event_once(org, tmp_path):
+    config = configure(tmp_path, org, **SOURCES)
+    assert all(killed(config, org, after=files) for files in (3, 11, 17))
+    assert 0 < len(of_files(tmp_path)) < len(NAMES)
+    last = finished(config)
+
+    assert 0 == last.returncode, last.stderr
+    assert NAMES == of_files(tmp_path)
+    assert [row["Id"] for row in ROWS] == of_rows(tmp_path)
+    assert max(downloads(org).values()) <= 4, "only what was under way is fetched again"
+    assert sum(downloads(org).values()) <= len(FILES) + 3
+
+
+def test_without_a_terminal_it_says_plainly_how_far_it_is(org, tmp_path):
+    done = finished(configure(tmp_path, org, login_history={}))
+
+    assert "240 events stored\n" == done.stdout
+    lines = done.stderr.splitlines()
+    assert "acme/login_history/LoginHistory: 0 %, 0 events" == lines[0]
+    assert "acme/login_history/LoginHistory: 100 %, 240 events" == lines[-1]
+
+
+def test_quiet_keeps_alerts_and_owes_no_message(tmp_path):
+    store = Store()
+    store.add_files([log_file(1, NOW - 3 * DAY, agent="Salesforce-CLI/1.0")])
+    channels = {"here": {"type": "terminal"}}
+    with EmbeddedOrg(store) as org:
+        config = configure(tmp_path, org, channels=channels, event_log_file={"settle": "0s"})
+        quiet = finished(config, "--quiet")
+
+    assert 0 == quiet.returncode, quiet.stderr
+    with collecting(config) as collector, collector.database.read() as connection:
+        assert ["open"] == [alert.status for alert in alerts.listing(connection)]
+        assert [] == outbox.piles(connection)
+
+
+def test_what_it_could_not_read_makes_it_end_with_1(org, tmp_path):
+    org.fail(Fault(path="/LogFile", status=503, times=None))
+    config = configure(tmp_path, org, event_log_file={"settle": "0s"})
+    org.store.remove_file(FILES[0].id)
+    for file in FILES[2:]:
+        org.store.remove_file(file.id)
+    done = finished(config)
+
+    assert 1 == done.returncode
+    assert FILES[1].id in done.stderr
+    assert "run again" in done.stderr
+
+
+def test_nothing_is_left_to_do_where_collecting_began_earlier(org, tmp_path):
+    with collecting(configure(tmp_path, org, login_history={"lookback": "30d"})) as collector:
+        poll(collector)
+        assert [1.0] == [step.done for step in run(collector, since=timedelta(days=5))]

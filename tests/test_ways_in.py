@@ -1,0 +1,120 @@
+"""The whole path with every way in: refused orgs say why, heal, and give no secret away."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from collector.assembly import assembled
+from collector.daemon import run_once
+from collector.demo import Application, EmbeddedOrg, Store
+from collector.settings import load
+from collector.store import ledger
+
+SECRETS = {
+    "client_secret": "CanaryClientSecret",
+    "refresh_token": "CanaryRefreshToken",
+    "password": "CanaryPassword",
+    "security_token": "CanarySecurityToken",
+}
+AUTHS = {
+    "client_credentials": {"client_secret": "${env:client_secret}"},
+    "refresh_token": {"refresh_token": "${env:refresh_token}"},
+    "password": {
+        "client_secret": "${env:client_secret}",
+        "username": "collector@acme.com",
+        "password": "${env:password}",
+        "security_token": "${env:security_token}",
+    },
+}
+TOKEN = "/services/oauth2/token"
+
+
+@pytest.fixture
+def org():
+    with EmbeddedOrg(Store(), application=Application(rotates=True, **SECRETS)) as org:
+        yield org
+
+
+@pytest.fixture
+def settings(org, tmp_path):
+    def settings(flow):
+        auth = {"flow": flow, "client_id": org.application.client_id, **AUTHS[flow]}
+        listed = [{"name": "acme", "login_url": org.base_url, "auth": auth}]
+        path = tmp_path / "collector.yaml"
+        path.write_text(json.dumps({"state_dir": "state", "orgs": listed}))
+        return load(path, SECRETS).settings
+
+    return settings
+
+
+def one_pass(settings):
+    """What a process says of one pass, and the states of its polls."""
+    with assembled(settings) as collector:
+        result = run_once(collector)
+        with collector.database.read() as connection:
+            polls = ledger.polls(connection)
+    return result.problems, {poll.state for poll in polls}
+
+
+def test_an_org_that_refuses_us_in_the_middle_says_so_of_the_stream(org, settings):
+    with assembled(settings("client_credentials")) as collector:
+        assert run_once(collector).problems == ()
+        org.revoke()
+        problems = run_once(collector).problems
+        with collector.database.read() as connection:
+            failed = [poll for poll in ledger.polls(connection) if poll.state == "failed"]
+
+    assert "approve the user for the app" in problems[0]
+    assert [problems[0].removeprefix("acme: ")] == [poll.reason for poll in failed]
+
+
+def logins(org):
+    return sum(visit.path == TOKEN for visit in org.journal)
+
+
+@pytest.mark.parametrize("flow", AUTHS)
+def test_an_org_that_refuses_us_says_why_and_heals_when_it_takes_us_again(org, settings, flow):
+    org.revoke()
+    problems, states = one_pass(settings(flow))
+    assert "approve the user for the app" in problems[0]
+    assert states == {"failed"}
+
+    org.restore()
+    problems, states = one_pass(settings(flow))
+    assert problems == ()
+    assert "failed" not in states
+
+
+@pytest.mark.parametrize("flow", AUTHS)
+def test_a_process_that_is_started_over_and_over_again_does_not_lock_the_user(org, settings, flow):
+    org.revoke()
+    for _ in range(8):
+        problems, _ = one_pass(settings(flow))
+        assert "approve the user for the app" in problems[0]
+
+    assert logins(org) == (2 if flow == "password" else 4)
+    assert "the next login waits until" in problems[0]
+
+
+@pytest.mark.parametrize("flow", AUTHS)
+def test_no_secret_leaves_the_folder_of_the_tokens(org, settings, flow, tmp_path, capfd):
+    chosen = settings(flow)
+    for act in (org.restore, org.revoke, org.restore, org.expire_tokens):
+        act()
+        problems, _ = one_pass(chosen)
+    told = capfd.readouterr()
+    state = tmp_path / "state"
+    stored = state / "tokens" / "acme"
+    newest = [json.loads(stored.read_bytes())["refresh_token"]] if stored.exists() else []
+    canaries = [*SECRETS.values(), *newest, "00D5f000005uVo7!"]
+
+    assert bool(newest) == (flow == "refresh_token")
+    everything = f"{problems} {told.out} {told.err} {chosen!r}".encode()
+    files = [path for path in state.rglob("*") if path.is_file() and path.parent != stored.parent]
+    assert len(files) > 1
+    everything += b"".join(path.read_bytes() for path in files)
+    assert [canary for canary in canaries if canary.encode() in everything] == []
+    failures = (state / "tokens" / "acme.failures").read_text()
+    assert [canary for canary in canaries if canary in failures] == []
