@@ -21,11 +21,7 @@ Committed = Callable[[Sequence[str], tuple[str, str]], Sequence[Path]]
 
 
 class Detection:
-    """The rules, over what is new and over the records that are derived from it.
-
-    Attributes:
-        failures: rules that could not be run, with the reason; the others went on.
-    """
+    """The rules, over what is new and over the records that are derived from it."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, rules: RuleSet, *, root: Path
@@ -35,10 +31,11 @@ class Detection:
         self._root = root
         self._matcher = Matcher(rules)
 
-    @property
     def failures(self) -> Mapping[str, str]:
-        """Rules that could not be run, with the reason; the others went on."""
-        return self._matcher.failures
+        """Rules that could not be run since the last call, with the reason; the others went on."""
+        failed = dict(self._matcher.failures)
+        self._matcher.failures.clear()
+        return failed
 
     def matches(
         self, batch: Batch, files: Sequence[ArchiveFile], *, committed: Committed

@@ -159,7 +159,7 @@ def selects(conditions):
 
 
 CONDITIONS = st.just("") | st.builds(
-    " WHERE {field} = {literal} AND Id IN (SELECT AccountId FROM {name} WHERE ((x = {literal})))".format,
+    " WHERE {field} = {literal} AND Id IN (SELECT x FROM {name} WHERE ((x = {literal})))".format,
     field=NAMES,
     literal=LITERALS,
     name=NAMES,

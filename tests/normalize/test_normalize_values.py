@@ -403,9 +403,13 @@ def test_the_upper_case_form_of_a_bulk_result_has_what_the_object_lacks(normaliz
     )
 
     columns = ("user_name", "job_id", "operation", "entity", "record_count")
-    assert [event[name] for name in columns] == [
-        *("ann@acme.com", "7505f000008xKLmAAM", "query", "Contact", 150_000)
-    ]
+    assert tuple(event[name] for name in columns) == (
+        "ann@acme.com",
+        "7505f000008xKLmAAM",
+        "query",
+        "Contact",
+        150_000,
+    )
 
 
 def test_a_bulk_result_is_about_the_object_that_was_queried(normalizer):
@@ -423,7 +427,7 @@ def test_an_entity_that_is_logged_is_believed(normalizer):
 def test_a_batch_says_where_its_events_come_from(normalizer):
     event = normalizer.one("AsyncReportRun", EVENT_TYPE="AsynchronousReportRun")
 
-    assert (event["org"], event["source"], event["batch"], event["event_type"]) == (
-        *("acme", "event_log_file", "batch-1", "AsyncReportRun"),
-    )
+    columns = ("org", "source", "batch", "event_type")
+    expected = ("acme", "event_log_file", "batch-1", "AsyncReportRun")
+    assert tuple(event[name] for name in columns) == expected
     assert (event["received"], event["raw_EVENT_TYPE"]) == (RECEIVED, "AsynchronousReportRun")
