@@ -33,12 +33,13 @@ class Catalog:
             self._fields[name] = self._client.describe(name)
         return self._fields[name]
 
-    def forget(self) -> None:
-        """Ask anew next time: an answer has shown that something has changed."""
+    def forget(self, name: str) -> None:
+        """Ask anew about an object next time: an answer has shown that something has changed."""
         self._names = None
-        self._fields.clear()
+        self._fields.pop(name, None)
 
     def _refresh(self, now: datetime) -> None:
-        if now - self._asked > GOOD_FOR:
-            self.forget()
+        if abs(now - self._asked) > GOOD_FOR:
+            self._names = None
+            self._fields.clear()
             self._asked = now

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from collector.model import Batch, Cursor, Stream
+from collector.model import Cursor, Stream
 from collector.settings import StoredEventsSource
 from collector.sources import windows
-from collector.sources.contract import Context, Unavailable
+from collector.sources.contract import Context, Fetched, Unavailable
 
 STANDARD_OBJECTS = (
     "ApiAnomalyEventStore",
@@ -61,7 +61,7 @@ class StoredEvents:
             if any(fnmatchcase(name, glob) for glob in self._settings.objects)
         ]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
         """The object's windows since the cursor."""
         big = stream.name in BIG_OBJECTS
         yield from windows.fetch(
