@@ -87,11 +87,11 @@ def main() -> None:
             _tell(str(problem))
         code = 2
     except CollectorError as error:
-        _tell(f"collector: {text.one_line(str(error))}")
+        _tell(f"Error: {text.one_line(str(error))}")
         code = 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _tell(f"collector: {where}{error.strerror or error}")
+        _tell(f"Error: {where}{error.strerror or error}")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

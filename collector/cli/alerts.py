@@ -23,13 +23,7 @@ from collector.cli.common import (
     table,
     whole,
 )
-from collector.cli.options import (
-    DurationType,
-    config_option,
-    json_option,
-    load_settings,
-    reading,
-)
+from collector.cli.options import config_option, duration, json_option, load_settings, reading
 from collector.errors import CollectorError
 from collector.model import Alert, Message, Severity
 from collector.store import alerts
@@ -45,7 +39,7 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-@click.option("--since", type=DurationType(), help="Only with events of the last 24h, 7d, …")
+@click.option("--since", callback=duration, metavar="24h", help="Only with events since then.")
 @click.option("--min-severity", type=SEVERITIES, default="informational", show_default=True)
 @click.option("--rule", help="Only of this rule.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")

@@ -99,26 +99,23 @@ def print_json(values: Mapping[str, Any]) -> None:
 
 def plain(value: Any) -> Any:
     """A value as JSON has it: severities by name, times as ISO 8601 in UTC, NaN as null."""
-    match value:
-        case None | bool() | str():
-            return value
-        case Severity():
-            return str(value)
-        case int():
-            return value
-        case float() | Decimal():
-            return float(value) if math.isfinite(value) else None
-        case datetime():
-            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-        case Mapping():
-            return {str(plain(key)): plain(each) for key, each in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [plain(each) for each in value]
-    return str(value)
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    if value is None or (isinstance(value, str | int) and not isinstance(value, Severity)):
+        return value
+    return _written(value)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 # ---- tables

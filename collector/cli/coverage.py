@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,7 +20,8 @@ _SHARED = {"elf": "event_log_file", "stored": "stored_events"}
 class SilentRule:
     """A rule that no event of an org has reached yet.
 
-    `why` says so by event type. `can_fire` is False where the org has none of them to give.
+    `why` is a reason for each of its event types. `can_fire` is False where the org shows us none
+    of them.
     """
 
     org: str
@@ -29,7 +31,7 @@ class SilentRule:
 
 
 def silent_rules(
-    org: str, rules: Iterable[Rule], *, polls: Sequence[Poll], seen: Set[str]
+    org: str, rules: Iterable[Rule], *, polls: Sequence[Poll], seen: AbstractSet[str]
 ) -> Iterator[SilentRule]:
     """The rules that have had nothing to look at.
 
@@ -46,8 +48,8 @@ def silent_rules(
             yield SilentRule(
                 org=org,
                 rule=rule.name,
-                why={name: _why(name, poll) for name, poll in found.items()},
-                can_fire=not types or any(map(_gives, found.values())),
+                why={name: _why(poll) for name, poll in found.items()},
+                can_fire=not types or not all(map(_is_unavailable, found.values())),
             )
 
 
@@ -72,15 +74,15 @@ def _poll_of(event_type: str, polls: Sequence[Poll]) -> Poll | None:
     return max(own or others, key=lambda poll: poll.last_attempt, default=None)
 
 
-def _gives(poll: Poll | None) -> bool:
-    return poll is not None and poll.state != UNAVAILABLE
+def _is_unavailable(poll: Poll | None) -> bool:
+    return poll is not None and poll.state == UNAVAILABLE
 
 
-def _why(event_type: str, poll: Poll | None) -> str:
+def _why(poll: Poll | None) -> str:
     if poll is None:
-        return f"{event_type} is not collected: see `sources` in the configuration"
-    if poll.state == UNAVAILABLE:
-        return poll.reason
+        return "not polled yet; is its source switched on?"
     if poll.state == FAILED:
-        return f"{event_type} could not be polled: {poll.reason}"
-    return f"no event of {event_type} so far"
+        return f"could not be polled: {poll.reason}"
+    if poll.state == UNAVAILABLE:
+        return poll.reason.replace(poll.stream.name, "it")
+    return "no event so far"

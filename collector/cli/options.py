@@ -48,19 +48,17 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
-class DurationType(click.ParamType):
-    """`30s`, `5m`, `24h` or `30d`, as in the configuration."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """The length of time. Fails in click's way where the text is none."""
-        try:
-            return _DURATION.validate_python(value)
-        except ValidationError as error:
-            self.fail(error.errors()[0]["msg"].removeprefix("Value error, "), param, ctx)
+def duration(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> timedelta | None:
+    """A callback for options such as `--since 24h`, with the durations of the configuration."""
+    if value is None:
+        return None
+    try:
+        return _DURATION.validate_python(value)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise click.BadParameter(message, context, parameter) from None
 
 
 def read_config(config: Path, *, log_level: str = "info") -> Loaded:

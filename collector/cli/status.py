@@ -36,6 +36,9 @@ from collector.store import ledger, outbox
 from collector.store.ledger import Poll, Total
 from collector.store.outbox import Pile
 
+_LISTED = 4
+"""So many event types share a reason before the others are only counted."""
+
 _STYLES = {OK: "green", FAILED: "bold red"}
 
 
@@ -162,7 +165,7 @@ def _print_streams(status: Status, org: str) -> None:
         state = Text(poll.state, style=_STYLES.get(poll.state, ""))
         behind = span(status.now - reached) if reached else "unknown"
         polled = f"{span(status.now - poll.last_attempt)} ago"
-        rows.add_row(*cells((source, stream.name, state, polled, behind)))
+        rows.add_row(*cells((source, _name(stream.name), state, polled, behind)))
     if rows.rows:
         print_table(rows)
     _print_reasons(polls, FAILED, "failed")
@@ -177,9 +180,13 @@ def _print_reasons(polls: Sequence[Poll], state: str, words: str) -> None:
             by_source.setdefault(poll.stream.source, []).append((poll.stream.name, poll.reason))
     for source, said in by_source.items():
         for names, reason in together(said):
+            streams = _name(names[0]) if len(names) == 1 else f"{len(names)} streams"
             listed = "" if len(names) == 1 else f" ({', '.join(names)})"
-            streams = names[0] if len(names) == 1 else f"{len(names)} streams"
             print_paragraph(f"{source}: {streams} {words}: {reason}{listed}")
+
+
+def _name(stream: str) -> str:
+    return "everything" if stream == "*" else stream
 
 
 def _print_totals(status: Status, org: str) -> None:
@@ -209,11 +216,20 @@ def _troubles(totals: Sequence[Total]) -> list[str]:
 def _print_silent(silent: Sequence[SilentRule]) -> None:
     rows = table(whole("rule"), "why", title="Rules that have had nothing to look at")
     for each in silent:
-        reasons = [sentence for _, sentence in together(each.why.items())]
-        why = "; ".join(reasons) or "no event so far"
-        rows.add_row(*cells((each.rule, f"{'' if each.can_fire else 'cannot fire: '}{why}")))
+        why = "; ".join(_reasons(each.why)) or "no event so far"
+        rows.add_row(*cells((each.rule, why if each.can_fire else f"cannot fire: {why}")))
     if silent:
         print_table(rows)
+
+
+def _reasons(why: Mapping[str, str]) -> Iterator[str]:
+    """Each reason once, with the event types that it is true of."""
+    groups: dict[str, list[str]] = {}
+    for event_type, reason in why.items():
+        groups.setdefault(reason, []).append(event_type)
+    for reason, names in groups.items():
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        yield f"{', '.join(names[:_LISTED])}{more}: {reason}"
 
 
 def _print_piles(status: Status) -> None:

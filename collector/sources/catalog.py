@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from collector import clock
+from collector.errors import NotAvailable
 from collector.salesforce.client import Client, Field
 
 GOOD_FOR = timedelta(days=1)
@@ -30,7 +31,11 @@ class Catalog:
         """The fields of an object. Raises NotAvailable where there is no such object."""
         self._refresh(clock.now())
         if name not in self._fields:
-            self._fields[name] = self._client.describe(name)
+            try:
+                self._fields[name] = self._client.describe(name)
+            except NotAvailable:
+                self.forget(name)
+                raise
         return self._fields[name]
 
     def forget(self, name: str) -> None:

@@ -77,8 +77,10 @@ class Source(Protocol):
         """What is new since the cursor, oldest first; each batch says where the cursor then is.
 
         A batch without segments only moves the cursor. After a Trouble the caller leaves the cursor
-        where it is, so that the next poll comes by again. Raises CollectorError when nothing further
-        can be read now.
+        where it is, so that the next poll comes by again.
+
+        Raises:
+            CollectorError: nothing further can be read now.
         """
         ...
 

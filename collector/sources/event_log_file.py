@@ -67,7 +67,7 @@ class EventLogFile:
 
         A file that cannot be had now is Trouble: the later ones are still read.
         """
-        listed = list(self._listed(context, stream, cursor))
+        listed = self._listed(context, stream, cursor)
         yield from (entry for entry in listed if isinstance(entry, Trouble))
         files = log_file.new(context, [entry for entry in listed if isinstance(entry, LogFile)])
         if cursor is None and files:
@@ -99,23 +99,23 @@ class EventLogFile:
 
     def _listed(
         self, context: Context, stream: Stream, cursor: Cursor | None
-    ) -> Iterator[LogFile | Trouble]:
+    ) -> list[LogFile | Trouble]:
         """The settled files that are wanted, and those of which nobody can say what they are."""
         now = present(context, cursor)
         begins = _handover(context, stream)
         since = cursor.time - RELIST if cursor else begins or now - self._settings.lookback
-        records = _query(context, _listing(stream.name, since))
-        settled = context.client.now() - self._settings.settle
-        for record in records:
-            file = log_file.parse(record)
-            if isinstance(file, Trouble):
-                yield file
-            elif (
-                file.created <= settled
-                and (begins is None or file.log_date >= begins)
-                and any(fnmatchcase(file.event_type, glob) for glob in self._settings.event_types)
-            ):
-                yield file
+        listed = map(log_file.parse, _query(context, _listing(stream.name, since)))
+        return [
+            file
+            for file in listed
+            if isinstance(file, Trouble)
+            or (self._is_wanted(context, file) and (begins is None or file.log_date >= begins))
+        ]
+
+    def _is_wanted(self, context: Context, file: LogFile) -> bool:
+        is_settled = file.created <= context.client.now() - self._settings.settle
+        globs = self._settings.event_types
+        return is_settled and any(fnmatchcase(file.event_type, glob) for glob in globs)
 
 
 def _stream(context: Context, name: str) -> Stream:

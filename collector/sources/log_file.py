@@ -52,10 +52,10 @@ class LogFile:
 
 def new(context: Context, files: Sequence[LogFile]) -> list[LogFile]:
     """Those that the ledger does not hold, in the order of the cursor."""
-    keys = {_key(context, file): file for file in files}
-    known = context.known(list(keys))
-    new = [file for key, file in keys.items() if key not in known]
-    return sorted(new, key=lambda file: (file.created, file.id))
+    by_key = {_key(context, file): file for file in files}
+    known = context.known(list(by_key))
+    unknown = (file for key, file in by_key.items() if key not in known)
+    return sorted(unknown, key=lambda file: (file.created, file.id))
 
 
 def parse(record: Mapping[str, Any]) -> LogFile | Trouble:
@@ -68,7 +68,7 @@ def parse(record: Mapping[str, Any]) -> LogFile | Trouble:
 
 def _parsed(record: Mapping[str, Any]) -> LogFile:
     if not _ID.fullmatch(record["Id"]):
-        raise ValueError("no Id")
+        raise ValueError("its Id is none")
     return LogFile(
         id=record["Id"],
         event_type=str(record["EventType"]),
