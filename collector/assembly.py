@@ -22,7 +22,7 @@ from collector.observe import log
 from collector.pipeline import Pipeline, Places
 from collector.poll import Poller
 from collector.salesforce.client import Client
-from collector.salesforce.gate import pace
+from collector.salesforce.gate import unattended
 from collector.salesforce.vault import FOLDER, DiskVault
 from collector.settings import Org, RulesSettings, Settings
 from collector.store import ledger, outbox
@@ -198,7 +198,7 @@ def _poller(
     return Poller(
         org=org.name,
         client=Client(
-            org, stop=stop, vault=DiskVault(places.state_dir / FOLDER), pace=pace(org.auth)
+            org, stop=stop, vault=DiskVault(places.state_dir / FOLDER), pace=unattended(org.auth)
         ),
         sources=list(sources.build(org.sources)),
         database=database,

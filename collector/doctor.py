@@ -70,7 +70,9 @@ def _clock(context: Context) -> Finding:
     subject = f"{context.org}/clock"
     if abs(skew) <= MAX_SKEW:
         return Finding(level="ok", subject=subject, message=f"{skew.total_seconds():+.0f} s")
-    message = f"this machine's clock is {-skew.total_seconds():+.0f} s off the org's; set it by NTP"
+    direction = "behind" if skew > timedelta() else "ahead of"
+    seconds = abs(skew).total_seconds()
+    message = f"this machine's clock is {seconds:.0f} s {direction} the org's: set it by NTP"
     return Finding(level="warning", subject=subject, message=message)
 
 
@@ -125,9 +127,9 @@ def _log_files(context: Context, stream: Stream, since: datetime) -> Finding:
         f"SELECT EventType FROM EventLogFile WHERE {kind}"
         f" AND CreatedDate >= {literal(since - LATELY)}"
     )
-    types = {record["EventType"] for page in context.client.query(soql) for record in page}
+    types = {str(record.get("EventType")) for page in context.client.query(soql) for record in page}
     if types:
-        message = f"{len(types)} event types in the last two days: {', '.join(sorted(types))}"
+        message = f"files of the last two days: {', '.join(sorted(types))}"
         return Finding(level="ok", subject=str(stream), message=message)
     message = (
         "readable, but no file in the last two days: is log generation on? "

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from collector import clock
 from collector.errors import (
     CollectorError,
+    LimitExceeded,
     LoginRefused,
     NotAvailable,
-    SalesforceError,
+    SessionExpired,
     Stopped,
 )
 from collector.model import Batch, Cursor, Stream
@@ -25,13 +28,24 @@ from collector.sources import Catalog, Context, Fetched, Gone, Source, Trouble, 
 from collector.store import inventory, ledger, listing
 from collector.store.coverage import Span
 from collector.store.database import Database
+from collector.text import terminal
 
 OK, FAILED, UNAVAILABLE = "ok", "failed", "unavailable"
+
+DAILY_REST = timedelta(minutes=15)
+CONCURRENT_REST = timedelta(minutes=1)
+"""How long an org is left alone that has said REQUEST_LIMIT_EXCEEDED."""
+
+TROUBLES_TOLD = 5
+REASON_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """How one stream's poll went. `state` is ok, failed or unavailable, `reason` says why."""
+    """How one stream's poll went. `state` is ok, failed or unavailable, `reason` says why.
+
+    What could not be asked because its source did not answer is the stream `*`.
+    """
 
     stream: Stream
     state: str
@@ -60,6 +74,8 @@ class Poller:
         self._database = database
         self._pipeline = pipeline
         self._stop = stop
+        self._limit: LimitExceeded | None = None
+        self._rest_until = -inf
         self.context = Context(
             org=org,
             client=client,
@@ -72,13 +88,17 @@ class Poller:
         )
 
     def due(self, now: datetime) -> list[Source]:
-        """The sources whose last attempt is at least their interval ago."""
-        with self._database.read() as connection:
-            polls = ledger.polls(connection, org=self.org)
+        """The sources whose last attempt is at least their interval ago; none of a resting org.
+
+        An attempt of the future was made before our clock was set back: it does not count.
+        """
+        if self._rests():
+            return []
         last: dict[str, datetime] = {}
-        for poll in polls:
-            source = poll.stream.source
-            last[source] = max(poll.last_attempt, last.get(source, poll.last_attempt))
+        for poll in self._polls():
+            if poll.last_attempt <= now:
+                source = poll.stream.source
+                last[source] = max(poll.last_attempt, last.get(source, poll.last_attempt))
         return [
             source
             for source in self.sources
@@ -88,62 +108,100 @@ class Poller:
     def poll(self, source: Source) -> list[Polled]:
         """Poll every stream of a source until it is drained; one's trouble stops no other.
 
+        Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org.
+
         Raises:
             LoginRefused: the org does not let us in; nothing else of it can work either.
             Stopped: we were asked to end.
         """
-        try:
+        whole = _Tally(Stream(org=self.org, source=source.kind, name="*"))
+        streams: Sequence[Stream | Unavailable] = ()
+        with self._telling(whole):
+            self._refuse_to_insist()
             streams = source.streams(self.context)
-        except LoginRefused as error:
-            self._remember(self._failed(source, error))
-            raise
-        except SalesforceError as error:
-            return [self._remember(self._failed(source, error))]
-        self._forget(self._whole(source))
+            self._forget_others(source, streams)
+        if whole.troubles:
+            return [self._remember(whole.polled())]
         return [self._remember(self._poll(source, stream)) for stream in streams]
 
     def _poll(self, source: Source, stream: Stream | Unavailable) -> Polled:
         if isinstance(stream, Unavailable):
             return Polled(stream=stream.stream, state=UNAVAILABLE, reason=stream.reason)
         tally = _Tally(stream)
-        try:
+        with self._telling(tally):
+            self._refuse_to_insist()
             for fetched in source.fetch(self.context, stream, self._cursor(stream)):
                 self._take(fetched, tally)
                 if self._stop.is_set():
                     raise Stopped("asked to end between two batches")
-        except LoginRefused as error:
-            self._remember(Polled(stream=stream, state=FAILED, reason=str(error)))
-            raise
-        except SalesforceError as error:
-            if isinstance(error, NotAvailable):
-                self.context.catalog.forget()
-            tally.troubles.append(str(error))
         return tally.polled()
 
+    @contextmanager
+    def _telling(self, tally: _Tally) -> Iterator[None]:
+        """Make what goes wrong inside the stream's trouble; the rest of the org goes on."""
+        try:
+            yield
+        except Stopped:
+            raise
+        except (LoginRefused, SessionExpired) as error:
+            tally.fail(str(error))
+            self._remember(tally.polled())
+            if isinstance(error, LoginRefused):
+                raise
+            # A token that is refused at once is a login refused: asking on would only log in more.
+            raise LoginRefused(str(error), permanent=False) from error
+        except LimitExceeded as error:
+            self._rest(error)
+            tally.fail(str(error))
+        except NotAvailable as error:
+            tally.fail(f"{error}; `collector check` says which permission or licence is missing")
+        except CollectorError as error:
+            tally.fail(str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the others
+            log.exception("poll_broke", stream=str(tally.stream))
+            tally.fail(f"{type(error).__name__}: {error}")
+
+    # ---- taking in
+
     def _take(self, fetched: Fetched, tally: _Tally) -> None:
-        if isinstance(fetched, Trouble):
-            tally.troubles.append(fetched.reason)
-            self._failed_to_fetch(fetched)
+        match fetched:
+            case Trouble():
+                tally.fail(fetched.reason)
+                self._failed_to_fetch(fetched)
+            case Gone():
+                self._pipeline.lose(tally.placed(fetched.batch), fetched.reason)
+                tally.troubles.append(f"lost: {fetched.reason}")
+            case Batch():
+                self._ingest(tally.placed(fetched), tally)
+
+    def _ingest(self, batch: Batch, tally: _Tally) -> None:
+        """Take a batch in. One that cannot be is tried again by the next poll; others go on."""
+        try:
+            ingested = self._pipeline.ingest(batch)
+        except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
+            log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
+            tally.fail(f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}")
             return
-        if isinstance(fetched, Gone):
-            self._pipeline.lose(fetched.batch, fetched.reason)
-            return
-        ingested = self._pipeline.ingest(fetched)
-        tally.batches += 1
+        tally.batches += 1 if batch.segments else 0
         tally.rows += ingested.rows
         tally.duplicates += ingested.duplicates
         tally.troubles.extend(ingested.quarantined)
 
-    def _failed(self, source: Source, error: CollectorError) -> Polled:
-        return Polled(stream=self._whole(source), state=FAILED, reason=str(error))
+    # ---- resting
 
-    def _whole(self, source: Source) -> Stream:
-        """What stands for the streams of a source while they cannot be told."""
-        return Stream(org=self.org, source=source.kind, name="*")
+    def _rest(self, limit: LimitExceeded) -> None:
+        rest = DAILY_REST if limit.daily else CONCURRENT_REST
+        self._limit = limit
+        self._rest_until = clock.monotonic() + rest.total_seconds()
 
-    def _forget(self, stream: Stream) -> None:
-        with self._database.begin() as connection:
-            ledger.forget_poll(connection, stream)
+    def _rests(self) -> bool:
+        return clock.monotonic() < self._rest_until
+
+    def _refuse_to_insist(self) -> None:
+        if self._limit is not None and self._rests():
+            raise self._limit
+
+    # ---- remembering
 
     def _remember(self, polled: Polled) -> Polled:
         now = clock.now()
@@ -161,6 +219,25 @@ class Poller:
         if polled.state == FAILED:
             log.warning("poll_failed", stream=str(polled.stream), reason=polled.reason)
         return polled
+
+    def _forget_others(self, source: Source, streams: Collection[Stream | Unavailable]) -> None:
+        """Forget how polls of streams went that the source has no more, such as `*`."""
+        present = {
+            stream.stream if isinstance(stream, Unavailable) else stream for stream in streams
+        }
+        stale = [
+            poll.stream
+            for poll in self._polls()
+            if poll.stream.source == source.kind and poll.stream not in present
+        ]
+        if stale:
+            with self._database.begin() as connection:
+                for stream in stale:
+                    ledger.forget_poll(connection, stream)
+
+    def _polls(self) -> list[ledger.Poll]:
+        with self._database.read() as connection:
+            return ledger.polls(connection, org=self.org)
 
     def _cursor(self, stream: Stream) -> Cursor | None:
         with self._database.read() as connection:
@@ -203,12 +280,26 @@ class _Tally:
         self.rows = 0
         self.duplicates = 0
         self.troubles: list[str] = []
+        self._stays = False
+
+    def fail(self, reason: str) -> None:
+        """Something is still to be had where the cursor stands: there it stays."""
+        self.troubles.append(reason)
+        self._stays = True
+
+    def placed(self, batch: Batch) -> Batch:
+        """The batch, which moves the cursor only if nothing before it failed."""
+        return replace(batch, cursor=None) if self._stays else batch
 
     def polled(self) -> Polled:
+        told = self.troubles[:TROUBLES_TOLD]
+        more = len(self.troubles) - len(told)
+        if more:
+            told.append(f"and {more:,} more")
         return Polled(
             stream=self.stream,
             state=FAILED if self.troubles else OK,
-            reason="; ".join(self.troubles[:5]),
+            reason=terminal("; ".join(told), REASON_CHARACTERS),
             batches=self.batches,
             rows=self.rows,
             duplicates=self.duplicates,

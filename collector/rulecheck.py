@@ -33,11 +33,15 @@ def check(
     for rule in rules:
         for number, test in enumerate(rule.tests):
             org = f"{rule.name}-{number}"
-            for batch in _batches(rule, test, org, spool):
-                pipeline.ingest(batch)
+            unread = [
+                reason
+                for batch in _batches(rule, test, org, spool)
+                for reason in pipeline.ingest(batch).quarantined
+            ]
             with database.read() as connection:
                 raised = alerts.listing(connection, rule=rule.name, org=org)
-            yield Verdict(rule=rule, test=test, complaint=_complaint(test, raised))
+            complaint = f"its events cannot be read: {unread}" if unread else ""
+            yield Verdict(rule=rule, test=test, complaint=complaint or _complaint(test, raised))
 
 
 def _batches(rule: Rule, test: RuleTest, org: str, spool: Path) -> Iterator[Batch]:
@@ -58,10 +62,16 @@ def _event_type(rule: Rule, test: RuleTest, event: Mapping[str, object]) -> str:
 
 
 def _complaint(test: RuleTest, raised: Sequence[Alert]) -> str:
+    titles = [alert.title for alert in raised]
     if len(raised) != test.alerts:
-        return f"expected {test.alerts} alerts, got {len(raised)}: {[a.title for a in raised]}"
-    if test.severity is not None and any(a.severity != test.severity for a in raised):
-        return f"expected {test.severity}, got {[str(a.severity) for a in raised]}"
-    if test.title is not None and any(a.title != test.title for a in raised):
-        return f"expected the title {test.title!r}, got {[a.title for a in raised]}"
+        return f"expected {test.alerts} alerts, got {len(raised)}: {_listed(titles)}"
+    if test.severity is not None and any(alert.severity != test.severity for alert in raised):
+        severities = ", ".join(str(alert.severity) for alert in raised)
+        return f"expected {test.severity}, got {severities}"
+    if test.title is not None and any(title != test.title for title in titles):
+        return f"expected the title {test.title!r}, got {_listed(titles)}"
     return ""
+
+
+def _listed(titles: Sequence[str]) -> str:
+    return ", ".join(map(repr, titles)) or "none"

@@ -6,12 +6,16 @@ import csv
 import gzip
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias
 
 from collector import clock, normalize
 from collector.errors import CollectorError, CorruptDownload
@@ -21,7 +25,16 @@ from collector.text import is_file_name
 
 ORG = "scan"
 SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
+
+RECORDS = 20_000
+"""A batch of JSON records has at most so many, which bounds the memory that it takes."""
+
+DOCUMENT_BYTES = 512 << 20
+"""The largest JSON document, or line of NDJSON, that is read."""
+
 _CHUNK = 1 << 20
+_COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,254}")
+_FAULTS = (CollectorError, OSError, EOFError, zlib.error, ValueError, RecursionError)
 
 ALIASES = {
     "AsynchronousReportRun": "AsyncReportRun",
@@ -30,42 +43,68 @@ ALIASES = {
 }
 """EVENT_TYPE texts inside files that differ from the file's EventType."""
 
+Record: TypeAlias = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A file without events that we can name; `failed` when it should have had some."""
+    """A file, or a part of one, that was not examined."""
 
     path: Path
     reason: str
-    failed: bool = False
 
 
-def find(paths: Iterable[Path], *, recursive: bool) -> Iterator[Path]:
-    """The files to scan: those that are named, and below folders those with a known suffix."""
+# ---- finding
+
+
+def find(paths: Iterable[Path], *, recursive: bool) -> Iterator[Path | Skipped]:
+    """The files to scan, each once: those named, and below folders those with a known suffix."""
+    seen: set[Path] = set()
     for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        inside = path.rglob("*") if recursive else path.glob("*")
-        yield from sorted(file for file in inside if file.is_file() and _suffix(file) in SUFFIXES)
+        for file in _inside(path, recursive=recursive) if path.is_dir() else [path]:
+            if isinstance(file, Skipped):
+                yield file
+            elif (real := file.resolve()) not in seen:
+                seen.add(real)
+                yield file
+
+
+def _inside(folder: Path, *, recursive: bool) -> Iterator[Path | Skipped]:
+    unreadable: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
+        folders[:] = sorted(folders) if recursive else []
+        for path in sorted(Path(parent, name) for name in names):
+            if not _is_of_interest(path):
+                continue
+            yield path if path.is_file() else Skipped(path=path, reason="is no ordinary file")
+    for error in unreadable:
+        yield Skipped(path=Path(error.filename), reason=_words(error))
+
+
+def _is_of_interest(path: Path) -> bool:
+    return (Path(path.stem) if path.suffix == ".gz" else path).suffix.lower() in SUFFIXES
+
+
+# ---- reading
 
 
 def batches(path: Path, spool: Path, *, event_type: str | None = None) -> Iterator[Batch | Skipped]:
-    """The events of one file, a batch for each event type in it.
+    """The events of one file, gzipped or not, in batches of one event type each.
 
     The type is `event_type` if given, else what the records say (`attributes.type`, EVENT_TYPE),
-    else the known type that the file's name holds.
+    else the known type that the file's name holds. What cannot be examined is Skipped.
     """
     try:
-        if _suffix(path) == ".csv":
-            yield _csv(path, spool, event_type)
-        else:
-            yield from _json(path, spool, event_type)
-    except (CollectorError, OSError, ValueError, RecursionError) as error:
-        yield Skipped(path=path, reason=str(error), failed=True)
+        with path.open("rb") as raw, _unzipped(raw) as file:
+            if file.peek(_CHUNK).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+                yield from _json(path, file, spool, event_type)
+            else:
+                yield _csv(path, file, spool, event_type)
+    except _FAULTS as error:
+        yield Skipped(path=path, reason=_words(error))
 
 
-def type_of(record: Mapping[str, Any]) -> str | None:
+def type_of(record: Record) -> str | None:
     """What a record says it is: a queried object, or a row of an event log file."""
     attributes = record.get("attributes")
     named = attributes.get("type") if isinstance(attributes, Mapping) else None
@@ -94,19 +133,45 @@ def batch_of(
     )
 
 
-def records_columns(records: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Every key of the records, in the order in which they first come."""
-    return tuple(dict.fromkeys(key for record in records for key in record if key != "attributes"))
+def records_columns(records: Iterable[Record]) -> tuple[str, ...]:
+    """Every key of the records that can name a column, in the order in which they first come."""
+    keys = dict.fromkeys(key for record in records for key in record)
+    return tuple(key for key in keys if key != "attributes" and _COLUMN.fullmatch(key))
 
 
-def _csv(path: Path, spool: Path, event_type: str | None) -> Batch | Skipped:
+def _unzipped(raw: BufferedReader) -> BufferedReader:
+    is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
+    return BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    if isinstance(error, CollectorError):
+        return str(error)
+    return f"cannot be read: {error}"
+
+
+def _modified(path: Path) -> datetime:
+    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+
+
+def _type_by_name(path: Path) -> str | None:
+    words = re.findall(r"[A-Za-z0-9]+", path.name.split(".")[0])
+    by_lower = {name.lower(): name for name in normalize.event_types()}
+    return next((by_lower[word.lower()] for word in words if word.lower() in by_lower), None)
+
+
+# ---- CSV
+
+
+def _csv(path: Path, file: BufferedReader, spool: Path, event_type: str | None) -> Batch | Skipped:
     identity = hashlib.sha256()
-    cutter = Cutter(spool, f"csv-{_digest(str(path))}")
+    cutter = Cutter(spool, f"csv-{_digest(os.fsencode(path))}")
     try:
-        with _open(path) as file:
-            while chunk := file.read(_CHUNK):
-                identity.update(chunk)
-                cutter.feed(chunk)
+        while chunk := file.read(_CHUNK):
+            identity.update(chunk)
+            cutter.feed(chunk)
         segments = cutter.finish()
     except BaseException:
         cutter.abort()
@@ -114,68 +179,10 @@ def _csv(path: Path, spool: Path, event_type: str | None) -> Batch | Skipped:
     chosen = event_type or _type_in(segments) or _type_by_name(path)
     if chosen is None:
         cutter.abort()
-        return Skipped(path=path, reason="its event type cannot be told; give --type")
+        return Skipped(path=path, reason="its event type cannot be told: give --type")
     return batch_of(
         chosen, segments, org=ORG, identity=identity.hexdigest(), received=_modified(path)
     )
-
-
-def _json(path: Path, spool: Path, event_type: str | None) -> Iterator[Batch | Skipped]:
-    by_type: dict[str, list[Mapping[str, Any]]] = {}
-    unnamed = 0
-    for record in _records(path):
-        chosen = event_type or type_of(record) or _type_by_name(path)
-        if chosen is None or not _is_event(record, chosen):
-            unnamed += 1
-        else:
-            by_type.setdefault(chosen, []).append(record)
-    if unnamed:
-        reason = f"{unnamed} records are no events whose type can be told; give --type"
-        yield Skipped(path=path, reason=reason)
-    for chosen, records in by_type.items():
-        identity = _digest(json.dumps(records, sort_keys=True, default=str))
-        segments = write_records(
-            spool, f"json-{_digest(str(path))}-{chosen}", records_columns(records), records
-        )
-        yield batch_of(chosen, segments, org=ORG, identity=identity, received=_modified(path))
-
-
-def _is_event(record: Mapping[str, Any], event_type: str) -> bool:
-    fields = normalize.fields(event_type)
-    return fields is None or any(key in fields for key in record)
-
-
-def _records(path: Path) -> Iterator[Mapping[str, Any]]:
-    with _open(path) as file:
-        text = file.read().decode("utf-8-sig", errors="replace")
-    for document in _documents(text):
-        yield from _unwrapped(document)
-
-
-def _documents(text: str) -> Iterator[Any]:
-    try:
-        # Numbers stay the text that they were: `50000.0` is not `50000`.
-        yield json.loads(text, parse_float=str, parse_int=str)
-    except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:
-            raise CorruptDownload(f"it is no JSON: {error}") from error
-        for line in lines:
-            yield json.loads(line, parse_float=str, parse_int=str)
-
-
-def _unwrapped(document: Any) -> Iterator[Mapping[str, Any]]:
-    """The records inside a list, a query's answer, or the envelope of a streamed event."""
-    if isinstance(document, list):
-        for item in document:
-            yield from _unwrapped(item)
-    elif isinstance(document, dict):
-        data = document.get("data")
-        inner = document.get("records") or (isinstance(data, dict) and data.get("payload"))
-        if isinstance(inner, (dict, list)):
-            yield from _unwrapped(inner)
-        else:
-            yield document
 
 
 def _type_in(segments: Segments) -> str | None:
@@ -187,23 +194,94 @@ def _type_in(segments: Segments) -> str | None:
     return type_of(dict(zip(segments.columns, first, strict=False)))
 
 
-def _type_by_name(path: Path) -> str | None:
-    words = re.findall(r"[A-Za-z0-9]+", path.name.split(".")[0])
-    by_lower = {name.lower(): name for name in normalize.event_types()}
-    return next((by_lower[word.lower()] for word in words if word.lower() in by_lower), None)
+# ---- JSON
 
 
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+def _json(
+    path: Path, file: BufferedReader, spool: Path, event_type: str | None
+) -> Iterator[Batch | Skipped]:
+    by_name = _type_by_name(path)
+    refused: Counter[str] = Counter()
+    held: dict[str, list[Record]] = {}
+    for record in _records(file, refused):
+        chosen = event_type or type_of(record) or by_name
+        if chosen is None or not (event_type or _is_event(record, chosen)):
+            refused["a record that is no known event: give --type to say what it is"] += 1
+            continue
+        records = held.setdefault(chosen, [])
+        records.append(record)
+        if len(records) == RECORDS:
+            yield _records_batch(path, spool, chosen, held.pop(chosen))
+    for chosen, records in held.items():
+        yield _records_batch(path, spool, chosen, records)
+    for what, count in refused.items():
+        yield Skipped(path=path, reason=f"{count:,} × {what}")
 
 
-def _suffix(path: Path) -> str:
-    return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+def _records_batch(path: Path, spool: Path, event_type: str, records: Sequence[Record]) -> Batch:
+    identity = _digest(json.dumps(records, sort_keys=True).encode())
+    columns = records_columns(records)
+    segments = write_records(spool, f"json-{identity}-{event_type}", columns, records)
+    return batch_of(event_type, segments, org=ORG, identity=identity, received=_modified(path))
 
 
-def _modified(path: Path) -> datetime:
-    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+def _is_event(record: Record, event_type: str) -> bool:
+    """Whether it is a log's row or an event object, and no other record such as an Account."""
+    fields = normalize.fields(event_type)
+    if fields is None:
+        return event_type.endswith(("Event", "EventStore")) or "EVENT_TYPE" in record
+    return any(key in fields for key in record)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+def _records(file: BufferedReader, refused: Counter[str]) -> Iterator[Record]:
+    """All records; what is none is counted in `refused`."""
+    for document in _documents(file, refused):
+        yield from _unwrapped(document)
+
+
+def _documents(file: BufferedReader, refused: Counter[str]) -> Iterator[Any]:
+    """The document that a file is, or those that its lines are."""
+    first = _bounded(file.readline(DOCUMENT_BYTES + 1))
+    try:
+        document = _parsed(first)
+    except ValueError:
+        yield _parsed(_bounded(first + file.read(DOCUMENT_BYTES + 1)))
+        return
+    yield document
+    while line := _bounded(file.readline(DOCUMENT_BYTES + 1)):
+        try:
+            document = _parsed(line) if line.strip() else []
+        except (ValueError, RecursionError):
+            refused["a line that is no JSON"] += 1
+            continue
+        yield document
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) > DOCUMENT_BYTES:
+        raise CorruptDownload(f"a JSON document is larger than {DOCUMENT_BYTES >> 20} MB: split it")
+    return data
+
+
+def _parsed(data: bytes) -> Any:
+    # Numbers stay the text that they were: `50000.0` is not `50000`.
+    return json.loads(data.decode("utf-8-sig", "replace"), parse_float=str, parse_int=str)
+
+
+def _unwrapped(document: Any) -> Iterator[Record]:
+    """The records inside a list, a query's answer, or the envelope of a streamed event."""
+    if isinstance(document, list):
+        for item in document:
+            yield from _unwrapped(item)
+    elif isinstance(document, dict):
+        data = document.get("data")
+        payload = data.get("payload") if isinstance(data, dict) else None
+        inner = document.get("records", payload)
+        if isinstance(inner, list | dict):
+            yield from _unwrapped(inner)
+        else:
+            yield document
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:24]

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import io
+import os
 import sys
 
 import click
 
-from collector import __version__
+from collector import __version__, text
 from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
-    "alerts": "alerts",
-    "backfill": "backfill",
-    "check": "check",
-    "demo": "demo",
-    "hunt": "hunt",
-    "org": "org",
-    "rules": "rules",
-    "run": "run",
-    "scan": "scan",
-    "status": "status",
+    "alerts": "List alerts, or show one.",
+    "backfill": "Read what was logged before collecting began.",
+    "check": "Look at the configuration, the rules, every org and its sources.",
+    "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
+    "hunt": "Ask the archive, in SQL.",
+    "org": "Serve the embedded org alone, for development.",
+    "quarantine": "List what could not be read, and try it again.",
+    "rules": "List, test and lint detection rules.",
+    "run": "Collect, detect and alert: the daemon.",
+    "scan": "Run the rules over files that you already have.",
+    "status": "How collecting and delivering goes.",
 }
-"""Each command and the module of `collector.cli` that holds it under the name `command`."""
+"""Every command; the module of that name in `collector.cli` holds it as `command`."""
 
 
 class _Commands(click.Group):
@@ -36,28 +40,24 @@ class _Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"collector.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = module.command
+        command: click.Command = importlib.import_module(f"collector.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """One line for each command, without loading any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, SUMMARIES[name]) for name in sorted(COMMANDS)])
+            formatter.write_dl(sorted(COMMANDS.items()))
 
-
-SUMMARIES = {
-    "alerts": "List alerts, or show one.",
-    "backfill": "Read what was logged before collecting began.",
-    "check": "Look at the configuration, the rules, every org and its sources.",
-    "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
-    "hunt": "Ask the archive, in SQL.",
-    "org": "Serve the embedded org alone, for development.",
-    "rules": "List, test and lint detection rules.",
-    "run": "Collect, detect and alert: the daemon.",
-    "scan": "Run the rules over files that you already have.",
-    "status": "How collecting and delivering goes.",
-}
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; the nearest is named where there is none of that name."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no command is called {name!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,22 +71,38 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; what goes wrong is told in sentences, not in tracebacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # no text is too much for a terminal
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        _forget_output()
+        code = 1
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as request:
-        sys.exit(request.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        code = error.exit_code
     except (SettingsError, RulesError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(2)
+        for problem in error.problems:
+            _tell(str(problem))
+        code = 2
     except CollectorError as error:
-        click.echo(f"collector: {error}", err=True)
-        sys.exit(1)
+        _tell(f"Error: {text.one_line(str(error))}")
+        code = 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _tell(f"Error: {where}{error.strerror or error}")
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(sentence: str) -> None:
+    """A line on stderr. What an org or a file has put into it does nothing there."""
+    click.echo(text.terminal(sentence, 4_000), err=True)
+
+
+def _forget_output() -> None:
+    """Nobody reads it any more; without this, Python would complain of that when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,25 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
 from collector import clock
-from collector.assembly import database_of
 from collector.channels.terminal import Terminal
 from collector.cli.common import (
     cells,
     colored,
-    config_option,
-    json_option,
-    load_settings,
-    moment,
+    counted,
     print_json,
     print_table,
+    say,
+    shown,
     table,
+    whole,
 )
+from collector.cli.options import config_option, duration, json_option, load_settings, reading
+from collector.errors import CollectorError
 from collector.model import Alert, Message, Severity
 from collector.store import alerts
 
-SEVERITIES = click.Choice([str(severity) for severity in Severity])
+SEVERITIES = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
 
 
 @click.group("alerts")
@@ -37,7 +39,7 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-@click.option("--since", type=click.IntRange(min=1), help="Only of the last so many hours.")
+@click.option("--since", callback=duration, metavar="24h", help="Only with events since then.")
 @click.option("--min-severity", type=SEVERITIES, default="informational", show_default=True)
 @click.option("--rule", help="Only of this rule.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
@@ -45,78 +47,81 @@ def listing(
     config: Path,
     *,
     as_json: bool,
-    since: int | None,
+    since: timedelta | None,
     min_severity: str,
     rule: str | None,
     limit: int | None,
 ) -> None:
     """All alerts, the newest event first."""
-    database = database_of(load_settings(config))
-    with database.read() as connection:
+    with reading(load_settings(config)) as connection:
         found = alerts.listing(
             connection,
-            since=clock.now() - timedelta(hours=since) if since else None,
+            since=clock.now() - since if since is not None else None,
             min_severity=Severity.parse(min_severity),
             rule=rule,
             limit=limit,
         )
-    show(found, as_json=as_json)
+    print_alerts(found, as_json=as_json)
 
 
 @command.command("show")
 @config_option
 @json_option
-@click.argument("alert_id")
-def show_one(config: Path, *, as_json: bool, alert_id: str) -> None:
+@click.argument("alert_id", metavar="ID")
+def show(config: Path, *, as_json: bool, alert_id: str) -> None:
     """One alert in full. The first characters of its id are enough."""
-    with database_of(load_settings(config)).read() as connection:
+    with reading(load_settings(config)) as connection:
         found = alerts.starting_with(connection, alert_id)
-    if len(found) != 1:
-        raise click.ClickException(
-            f"no alert has an id that begins with {alert_id!r}"
-            if not found
-            else f"{len(found)} alerts have ids that begin with {alert_id!r}: give more of it"
-        )
+    if not found:
+        raise CollectorError(f"no alert has an id that begins with {alert_id!r}")
+    if len(found) > 1:
+        raise CollectorError(f"several alerts have ids that begin with {alert_id!r}: give more")
     if as_json:
         print_json(as_dict(found[0]))
         return
     Terminal().send(Message(key=alert_id, alert=found[0], update=False, attempt=1))
 
 
-def show(found: Sequence[Alert], *, as_json: bool) -> None:
+def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
     """Alerts as JSON lines, or as a table."""
     if as_json:
         for alert in found:
             print_json(as_dict(alert))
         return
     if not found:
-        click.echo("no alerts")
+        say("no alerts")
         return
-    rows = table("id", "severity", "title", "rule", "events", "last event", "org")
+    rows = table(whole("id"), whole("severity"), whole("last event"), "alert")
     for alert in found:
-        values = (alert.id[:8], colored(alert.severity), alert.title, alert.rule)
-        rows.add_row(*cells((*values, f"{alert.count:,}", moment(alert.last_time), alert.org)))
+        newest = alert.last_time.strftime("%Y-%m-%d %H:%MZ")
+        rows.add_row(*cells((alert.id[:8], colored(alert.severity), newest, _summary(alert))))
     print_table(rows)
 
 
 def as_dict(alert: Alert) -> dict[str, Any]:
-    """An alert as the JSON object that scripts read (README, "An alert")."""
+    """An alert as the JSON object that scripts read."""
     return {
         "id": alert.id,
         "rule": alert.rule,
         "title": alert.title,
-        "severity": str(alert.severity),
+        "severity": alert.severity,
         "status": alert.status,
         "org": alert.org,
         "first_time": alert.first_time,
         "last_time": alert.last_time,
         "count": alert.count,
         "late_seconds": alert.late_seconds,
-        "entities": dict(alert.entities),
-        "evidence": [dict(event) for event in alert.evidence],
-        "attack": list(alert.attack),
+        "entities": alert.entities,
+        "evidence": alert.evidence,
+        "attack": alert.attack,
         "triage": alert.triage,
-        "references": list(alert.references),
+        "references": alert.references,
         "created": alert.created,
         "revision": alert.revision,
     }
+
+
+def _summary(alert: Alert) -> Text:
+    """The title, and below it what it is about."""
+    about = f"{alert.rule}, {counted(alert.count, 'event')}, {alert.org}"
+    return Text.assemble(shown(alert.title), "\n", (shown(about), "dim"))

@@ -15,8 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from collector import clock, sources
 from collector.assembly import Collector, assembled
 from collector.backfill import KINDS, Backfill, Step
-from collector.cli.common import config_option, load_settings
-from collector.cli.durations import duration
+from collector.cli.options import config_option, duration, load_settings
 from collector.errors import LoginRefused, Stopped
 from collector.model import Stream
 from collector.observe import configure

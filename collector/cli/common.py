@@ -1,26 +1,23 @@
-"""What several commands share: the configuration option, its loading, output as JSON or a table."""
+"""How every command speaks: sentences, JSON lines and tables, in which no text of others acts."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from pathlib import Path
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from collector import text
 from collector.model import Severity
 from collector.observe import configure
-from collector.settings import Settings, load, secrets_in
-
-DEFAULT_CONFIG = "collector.yaml"
 
 COLORS = {
     Severity.INFORMATIONAL: "dim",
@@ -30,36 +27,7 @@ COLORS = {
     Severity.CRITICAL: "bold red",
 }
 
-Command = Callable[..., Any]
-
-
-def config_option(command: Command) -> Command:
-    """Add `-c`, which defaults to $COLLECTOR_CONFIG, then to ./collector.yaml."""
-    return click.option(
-        "-c",
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar="COLLECTOR_CONFIG",
-        default=DEFAULT_CONFIG,
-        show_default=True,
-        help="The configuration file; also $COLLECTOR_CONFIG.",
-    )(command)
-
-
-def json_option(command: Command) -> Command:
-    """Add `--json`: one JSON object a line."""
-    return click.option(
-        "--json", "as_json", is_flag=True, help="One JSON object a line, for scripts."
-    )(command)
-
-
-def load_settings(config: Path) -> Settings:
-    """The settings of a file; its warnings go to stderr. Secrets are kept out of the logs."""
-    loaded = load(config, os.environ)
-    for warning in loaded.warnings:
-        click.echo(f"{warning} (warning)", err=True)
-    configure(secrets=secrets_in(loaded.settings))
-    return loaded.settings
+_LONGEST = 2_000
 
 
 def quiet_logs() -> None:
@@ -67,45 +35,136 @@ def quiet_logs() -> None:
     configure(level="error")
 
 
-def print_json(values: Mapping[str, Any]) -> None:
-    """One JSON object on one line; severities by name, times as ISO 8601 in UTC."""
-    click.echo(json.dumps(values, default=_plain, ensure_ascii=False))
+# ---- sentences
 
 
-def print_table(table: Table) -> None:
-    """A table as wide as the terminal."""
-    Console().print(table)
+def shown(value: object) -> str:
+    """A value in a line for a person: all of it is visible and harmless."""
+    return text.terminal(str(value), _LONGEST)
 
 
-def table(*columns: str, title: str = "") -> Table:
-    """An empty table in the house style. Cells are text, never markup."""
-    made = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+def say(sentence: str) -> None:
+    """A line of the command's own output."""
+    click.echo(shown(sentence))
 
 
-def cells(values: Iterable[object]) -> list[Any]:
-    """Values as table cells: whatever came from an org is made visible and harmless."""
+def tell(sentence: str) -> None:
+    """A line on stderr, beside the data."""
+    click.echo(shown(sentence), err=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 alert`, `1,234 alerts`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def together(said: Iterable[tuple[str, str]]) -> list[tuple[list[str], str]]:
+    """Those of whom the same sentence is said, and the sentence; it calls several of them `them`.
+
+    `said` are pairs of a name and a sentence, in which that name may stand.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, sentence in said:
+        groups.setdefault(sentence.replace(name, "\0"), []).append(name)
     return [
-        value if isinstance(value, Text) else Text(text.terminal(str(value), 2_000))
-        for value in values
+        (names, sentence.replace("\0", names[0] if len(names) == 1 else "them"))
+        for sentence, names in groups.items()
     ]
 
 
 def moment(value: datetime | None) -> str:
-    """A time for people, in UTC."""
+    """A time, in UTC."""
     return "never" if value is None else value.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def colored(severity: Severity) -> Any:
-    """A severity in its color."""
-    return Text(str(severity), style=COLORS[severity])
+def span(value: timedelta) -> str:
+    """A length of time: `40 s`, `12 min`, `5 h 20 min`, `3 d`."""
+    minutes, seconds = divmod(max(int(value.total_seconds()), 0), 60)
+    if not minutes:
+        return f"{seconds} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // (24 * 60)} d"
 
 
-def _plain(value: object) -> object:
+# ---- JSON
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """One JSON object on one line of printable ASCII."""
+    click.echo(json.dumps(plain(values)))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: severities by name, times as ISO 8601 in UTC, NaN as null."""
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    if value is None or (isinstance(value, str | int) and not isinstance(value, Severity)):
+        return value
+    return _written(value)
+
+
+def _written(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+# ---- tables
+
+
+def print_paragraph(sentence: str) -> None:
+    """A long sentence, wrapped to the width of the terminal, and a blank line."""
+    Console(highlight=False).print(Text(shown(sentence)), end="\n\n")
+
+
+def print_table(rows: Table) -> None:
+    """A table as wide as the terminal, and a blank line."""
+    console = Console()
+    console.print(rows)
+    console.print()
+
+
+def table(*columns: str | Column, title: str = "") -> Table:
+    """An empty table in the house style. A cell that is too long goes on below."""
+    return Table(
+        *(column if isinstance(column, Column) else folding(column) for column in columns),
+        title=Text(shown(title), style="bold") if title else None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def folding(name: str) -> Column:
+    """A column whose cells go on below where they are too long."""
+    return Column(Text(shown(name)), overflow="fold")
+
+
+def whole(name: str) -> Column:
+    """A column whose cells stay on one line."""
+    return Column(Text(shown(name)), no_wrap=True)
+
+
+def number(name: str) -> Column:
+    """A column of numbers."""
+    return Column(Text(shown(name)), no_wrap=True, justify="right")
+
+
+def cells(values: Iterable[object]) -> list[Text]:
+    """Values as table cells: text, never markup."""
+    return [value if isinstance(value, Text) else Text(shown(value)) for value in values]
+
+
+def colored(severity: Severity) -> Text:
+    """A severity in its color."""
+    return Text(str(severity), style=COLORS[severity])

@@ -109,7 +109,6 @@ def _screen(
     output: Path,
 ) -> Group:
     events = sum(stored.values())
-    attacks = len(world.expected)
     head = Text.assemble(
         (f"{events:,} events", "bold"),
         f" of {len(stored)} types collected, ",
@@ -120,8 +119,8 @@ def _screen(
         "",
         Panel(head, title="A day at Acme", title_align="left", border_style="green", expand=False),
         _collected(stored),
-        _alerts(found),
-        Text(f"The day holds {attacks} alerts' worth of attacks; {_score(world, found)}"),
+        _alerts(world, found),
+        Text(_score(world, found, events)),
         "",
         _where(output, found),
     )
@@ -135,21 +134,32 @@ def _collected(stored: Mapping[str, int]) -> Columns:
     return Columns(items, column_first=True, padding=(0, 3), title="What was collected")
 
 
-def _alerts(found: Sequence[Alert]) -> Table:
-    rows = Table(box=SIMPLE_HEAD, title="What was found", pad_edge=False)
-    for column in ("severity", "alert", "rule", "when"):
-        rows.add_column(column, overflow="fold", no_wrap=column != "alert")
+def _alerts(world: World, found: Sequence[Alert]) -> Table:
+    """Each alert with what was scripted to cause it."""
+    stories: dict[tuple[str, str], list[str]] = {}
+    for expected in world.expected:
+        stories.setdefault((expected.rule, str(expected.severity)), []).append(expected.story)
+    rows = Table(box=SIMPLE_HEAD, title="What was found, and what had happened", pad_edge=False)
+    rows.add_column("severity")
+    rows.add_column("alert", overflow="fold")
+    rows.add_column("when", no_wrap=True)
     for alert in found:
+        owed = stories.get((alert.rule, str(alert.severity)))
+        title, story = cells((alert.title, owed.pop(0) if owed else "nothing was scripted here"))
+        story.stylize("dim")
         when = alert.first_time.strftime("%a %H:%M")
-        rows.add_row(*cells((colored(alert.severity), alert.title, alert.rule, when)))
+        rows.add_row(colored(alert.severity), Text.assemble(title, "\n", story), when)
     return rows
 
 
-def _score(world: World, found: Sequence[Alert]) -> str:
+def _score(world: World, found: Sequence[Alert], events: int) -> str:
     missed, surplus = _difference(world, found)
     if not missed and not surplus:
-        return "all of them were found, and nothing else."
-    return f"missed: {missed or 'none'}; not expected: {surplus or 'none'}."
+        return (
+            f"Exactly the {len(world.expected)} alerts that were scripted,"
+            f" and no other among {events:,} events."
+        )
+    return f"Missed: {missed or 'none'}. Not expected: {surplus or 'none'}."
 
 
 def _difference(
@@ -184,7 +194,7 @@ def _serve(console: Console, org: EmbeddedOrg, collector: Collector, output: Pat
 
 
 def _settings(org: EmbeddedOrg, output: Path) -> Settings:
-    """A configuration as a user would write it, so that other commands can be tried on the state."""
+    """A configuration as a user would write it; other commands can be tried on the state."""
     secret = output / "client_secret"
     secret.touch(mode=0o600)
     secret.write_text(org.application.client_secret)

@@ -7,16 +7,8 @@ from pathlib import Path
 import click
 
 from collector.assembly import assembled
-from collector.cli.common import (
-    cells,
-    config_option,
-    json_option,
-    load_settings,
-    moment,
-    print_json,
-    print_table,
-    table,
-)
+from collector.cli.common import cells, print_json, print_table, table
+from collector.cli.options import config_option, json_option, load_settings
 from collector.pipeline import Places, quarantine
 
 
@@ -36,10 +28,10 @@ def listing(config: Path, *, as_json: bool) -> None:
         batch = held.batch
         for index, reason in zip(held.indexes, held.reasons, strict=True):
             if as_json:
-                values = {"batch": batch.key, "org": batch.stream.org, "segment": index}
-                print_json({**values, "event_type": batch.event_type, "reason": reason})
-            values = (batch.key[:8], batch.event_type, moment(batch.nominal), index, reason)
-            rows.add_row(*cells(values))
+                names = {"batch": batch.key, "org": batch.stream.org, "segment": index}
+                print_json({**names, "event_type": batch.event_type, "reason": reason})
+            of = f"{batch.nominal:%Y-%m-%d %H:%M}"
+            rows.add_row(*cells((batch.key[:8], batch.event_type, of, index, reason)))
     if as_json:
         return
     if rows.row_count:

@@ -8,7 +8,8 @@ import click
 
 from collector import daemon
 from collector.assembly import assembled
-from collector.cli.common import config_option, load_settings
+from collector.cli.common import counted, say, tell
+from collector.cli.options import config_option, load_settings
 
 
 @click.command("run")
@@ -24,9 +25,9 @@ def command(config: Path, *, once: bool) -> None:
             daemon.run(collector)
             return
         result = daemon.run_once(collector)
-    rows = sum(polled.rows for polled in result.polled)
-    click.echo(f"{rows:,} events stored, {result.delivered:,} messages delivered")
+    events = counted(sum(polled.rows for polled in result.polled), "event")
+    say(f"{events} stored, {counted(result.delivered, 'message')} delivered")
     for problem in result.problems:
-        click.echo(f"failed: {problem}", err=True)
+        tell(f"failed: {problem}")
     if result.problems:
         raise click.exceptions.Exit(1)

@@ -17,11 +17,11 @@ from collector.normalize.readings import (
     agent_header,
     before_parenthesis,
     count,
-    failure,
     flag,
     http_code,
     known,
     long_id,
+    means,
     member,
     moment,
     percent,
@@ -147,6 +147,10 @@ _DELEGATED = ("DELEGATED_USER_ID_DERIVED", "DELEGATED_USER_ID")
 BY_TYPE: Mapping[str, Mapped] = {
     "ApexCallout": {"uri": _by(unquoted, "URL")},
     "AsyncReportRun": {"operation": _by(text, "ORIGIN")},
+    # Whoever downloads the result of a bulk query has run a query; the record does not say so.
+    "BulkApiResultEventStore": {
+        "operation": (*_by(text, "OPERATION_TYPE"), *_by(means("query"), "EventDate")),
+    },
     "BulkJobInfo": {
         "time": _by(moment, "systemModstamp", "createdDate"),
         "job_id": _by(long_id, "id"),
@@ -159,7 +163,7 @@ BY_TYPE: Mapping[str, Mapped] = {
     "IdentityProviderEventStore": {"outcome": _by(success_is("Success"), "ErrorCode")},
     "InsufficientAccess": {
         "user_id": _by(long_id, "ACTUAL_LOGGED_IN_USER_ID", "USER_ID_DERIVED", "USER_ID"),
-        "outcome": _by(failure, "ACCESS_ERROR"),
+        "outcome": _by(means("failure"), "ACCESS_ERROR"),
     },
     # Whoever logs in as somebody else is the actor: the native user is the one impersonated.
     "LoginAs": {

@@ -156,9 +156,9 @@ def success_is(word: str) -> Reading:
     )
 
 
-def failure(native: str) -> str:
-    """`failure`, whatever the text says."""
-    return f"CASE WHEN {native} IS NOT NULL THEN 'failure' END"
+def means(word: str) -> Reading:
+    """`word`, whatever the text says: that there is one is enough."""
+    return lambda native: f"CASE WHEN {native} IS NOT NULL THEN {sql_literal(word)} END"
 
 
 def flag(native: str) -> str:

@@ -35,7 +35,7 @@ def _is_soql(query: str) -> str:
 
 def _outermost(query: str) -> str:
     """The first FROM outside all parentheses: a walk over parentheses and FROMs with the depth."""
-    visible = f"regexp_replace({query}, {sql_literal(_OPAQUE)}, ' ', 'g')"
+    visible = f"regexp_replace({query}, {sql_literal(_OPAQUE)}, '''', 'g')"
     spaced = f"regexp_replace({visible}, '\\s+', ' ', 'g')"
     landmarks = f"regexp_extract_all({spaced}, {sql_literal(_LANDMARK)})"
     steps = (

@@ -145,7 +145,7 @@ class Pipeline:
             committed=lambda types, dates: self._committed(batch, types, dates),
         )
         matches = [match for match in found if self._rules[match.rule].alert]
-        for rule, reason in self._detection.failures.items():
+        for rule, reason in self._detection.failures().items():
             log.error("rule_failed", rule=rule, event_type=batch.event_type, reason=reason)
         return matches
 

@@ -19,11 +19,7 @@ Committed = Callable[[Sequence[str], tuple[str, str]], Sequence[Path]]
 
 
 class Detection:
-    """The rules, over what is new and over the records that are derived from it.
-
-    Attributes:
-        failures: rules that could not be run, with the reason; the others went on.
-    """
+    """The rules, over what is new and over the records that are derived from it."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, rules: RuleSet, *, root: Path
@@ -37,10 +33,12 @@ class Detection:
         self._naming = replace(rules, rules=tuple(r for r in rules.rules if r.event_types))
         self._derived = Matcher(self._naming)
 
-    @property
     def failures(self) -> Mapping[str, str]:
-        """Rules that could not be run, with the reason; the others went on."""
-        return {**self._matcher.failures, **self._derived.failures}
+        """Rules that could not be run since the last call, with the reason; the others went on."""
+        failed = {**self._matcher.failures, **self._derived.failures}
+        self._matcher.failures.clear()
+        self._derived.failures.clear()
+        return failed
 
     def matches(
         self, batch: Batch, files: Sequence[ArchiveFile], *, committed: Committed

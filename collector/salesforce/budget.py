@@ -18,7 +18,7 @@ WORTH = (
 """Sources, the most valuable first: what tells of an attack soonest, for the fewest calls."""
 
 FIRST_SLOW, LAST_SLOW = 0.5, 0.9
-"""Of our share, where the least and where the most valuable source begins to be asked less often."""
+"""Of our share, where the least and the most valuable source begin to be asked less often."""
 
 LESS_OFTEN = 4.0
 HEADROOM = 0.8

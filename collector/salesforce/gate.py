@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from collector import clock
 from collector.errors import LoginRefused, SalesforceError, SessionExpired
@@ -51,10 +51,10 @@ UNATTENDED_PASSWORD = Pace(
         Window(logins=8, length=timedelta(days=30)),
     )
 )
-"""Salesforce locks a user after ten wrong passwords in a row, whatever the time between them."""
+"""Salesforce locks a user after ten wrong passwords in a row, or as few as an admin has set."""
 
 
-def pace(auth: Auth) -> Pace:
+def unattended(auth: Auth) -> Pace:
     """How often a program that nobody watches may log in."""
     return UNATTENDED_PASSWORD if isinstance(auth, PasswordAuth) else Pace()
 
@@ -114,7 +114,7 @@ class Gate:
 
     def refused(self, error: LoginRefused) -> None:
         """The org said no."""
-        *earlier, last = self._failures()
+        *earlier, last = self._failures() or [Failure(at=self._now())]
         last = replace(last, reason=str(error), permanent=error.permanent)
         self._keep([*earlier, last])
         self._paused, self._wasted = self._now(), False
@@ -151,15 +151,16 @@ class Gate:
     def _closed(self, failures: Sequence[Failure], opens: datetime) -> SalesforceError:
         until = f"the next login waits until {opens:%Y-%m-%d %H:%M:%S} UTC"
         if not failures:
-            return SessionExpired(
-                f"{self._org}: login: sessions end as soon as they have begun; {until}"
-            )
+            dead = f"{self._org}: the org refuses tokens that it gave a moment ago"
+            return SessionExpired(f"{dead}; {until}")
         last = next((failure for failure in reversed(failures) if failure.reason), None)
         if last is None:
             begun = f"{self._org}: login: {len(failures)} logins were begun and never ended"
             return LoginRefused(f"{begun}; {until}", permanent=False)
+        sooner = " (`collector check` tries sooner)" if self._pace.failures else ""
         return LoginRefused(
-            f"{last.reason}; {until}, so that the user is never locked", permanent=last.permanent
+            f"{last.reason}; {until}, so that the user is never locked{sooner}",
+            permanent=last.permanent,
         )
 
     # ---- what outlives the process
@@ -174,13 +175,13 @@ class Gate:
         try:
             return [
                 Failure(
-                    at=datetime.fromisoformat(row["at"]),
+                    at=datetime.fromisoformat(row["at"]).astimezone(UTC),
                     reason=str(row["reason"]),
                     permanent=bool(row["permanent"]),
                 )
                 for row in json.loads(content)
             ]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, OverflowError):
             return []
 
     def _keep(self, failures: Sequence[Failure]) -> None:

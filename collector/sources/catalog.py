@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from collector import clock
+from collector.errors import NotAvailable
 from collector.salesforce.client import Client, Field
 
 GOOD_FOR = timedelta(days=1)
@@ -30,15 +31,20 @@ class Catalog:
         """The fields of an object. Raises NotAvailable where there is no such object."""
         self._refresh(clock.now())
         if name not in self._fields:
-            self._fields[name] = self._client.describe(name)
+            try:
+                self._fields[name] = self._client.describe(name)
+            except NotAvailable:
+                self.forget(name)
+                raise
         return self._fields[name]
 
-    def forget(self) -> None:
-        """Ask anew next time: an answer has shown that something has changed."""
+    def forget(self, name: str) -> None:
+        """Ask anew about an object next time: an answer has shown that something has changed."""
         self._names = None
-        self._fields.clear()
+        self._fields.pop(name, None)
 
     def _refresh(self, now: datetime) -> None:
-        if now - self._asked > GOOD_FOR:
-            self.forget()
+        if abs(now - self._asked) > GOOD_FOR:
+            self._names = None
+            self._fields.clear()
             self._asked = now

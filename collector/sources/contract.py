@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from collector.errors import CollectorError
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.client import Client
 from collector.sources.catalog import Catalog
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def _nothing(_source: str) -> Mapping[str, Mapping[str, Any]]:
@@ -57,15 +60,17 @@ class Context:
     listed: Listed = _untold
     until: datetime | None = None
 
-    def horizon(self) -> datetime:
+    def horizon(self, now: datetime) -> datetime:
         """Up to when there is something to read: the org's present, or `until` before it."""
-        now = self.client.now()
         return now if self.until is None else min(now, self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """A file that was listed and could not be downloaded any more: lost, and said so."""
+    """Something that the org has told of and will not serve: lost, and said so.
+
+    `batch` has no segments; its key is the file's, so that the ledger keeps what is missing.
+    """
 
     batch: Batch
     reason: str
@@ -106,7 +111,11 @@ class Source(Protocol):
     def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
         """What is new since the cursor, oldest first; each batch says where the cursor then is.
 
-        Raises SalesforceError when nothing further can be read now.
+        A batch without segments only moves the cursor. After a Trouble the caller leaves the cursor
+        where it is, so that the next poll comes by again.
+
+        Raises:
+            CollectorError: nothing further can be read now.
         """
         ...
 
@@ -114,3 +123,23 @@ class Source(Protocol):
 def batch_key(*identity: str) -> str:
     """The key of a batch: a function of what it is."""
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32]
+
+
+def present(context: Context, cursor: Cursor | None) -> datetime:
+    """The org's present moment, as far as it is known; never far before the cursor.
+
+    Raises:
+        CollectorError: our clock has been set back behind what was read already. Until it is right
+            nothing new would be seen, and nobody would know.
+    """
+    now = context.client.now()
+    if cursor is None or cursor.time <= now + CLOCK_TOLERANCE:
+        return now
+    context.client.object_names()  # Any answer tells the org's time anew.
+    now = context.client.now()
+    if cursor.time <= now + CLOCK_TOLERANCE:
+        return now
+    raise CollectorError(
+        f"by this machine's clock it is {now:%Y-%m-%d %H:%M}Z, but events up to"
+        f" {cursor.time:%Y-%m-%d %H:%M}Z have been read: set the clock by NTP"
+    )

@@ -7,48 +7,29 @@ Source: REST API Developer Guide, "Event Monitoring"; Object Reference, EventLog
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from collector.clock import EPOCH
-from collector.errors import CorruptDownload, NotAvailable, SalesforceError, Unreachable
-from collector.model import Batch, Cursor, Stream
-from collector.salesforce.soql import literal, parse_datetime
+from collector.errors import NotAvailable, Unreachable
+from collector.model import Cursor, Stream
+from collector.salesforce.soql import literal
 from collector.settings import EventLogFileSource
-from collector.sources.contract import (
-    Context,
-    Fetched,
-    Gone,
-    Trouble,
-    Unavailable,
-    batch_key,
-)
-from collector.text import is_file_name
+from collector.sources import log_file
+from collector.sources.contract import Context, Fetched, Trouble, Unavailable, present
+from collector.sources.log_file import KIND, LogFile
 
-KIND = "event_log_file"
 HOURLY, DAILY = "hourly", "daily"
+LISTED = "EventLogFile"
 
 RELIST = timedelta(hours=1)
 """How far before the cursor files are listed again: several share one CreatedDate, and one may
 become visible after another that is younger. The ledger knows those that were taken in."""
 
-_FIELDS = ("Id", "EventType", "LogDate", "CreatedDate", "LogFileLength", "Sequence", "LogFile")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFile:
-    """One listed file. `event_type` is the file's EventType, not the text inside its rows."""
-
-    id: str
-    event_type: str
-    log_date: datetime
-    created: datetime
-    length: int
-    sequence: int
-    path: str
+UNREACHABLE_FILES = 3
+"""So many in a row are the org's trouble, not theirs: waiting for each of them helps nobody."""
 
 
 class EventLogFile:
@@ -63,150 +44,117 @@ class EventLogFile:
     def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
         """The one stream: `hourly` where the org has such files, else `daily`."""
         try:
-            fields = {field.name for field in context.catalog.describe("EventLogFile")}
+            fields = {field.name for field in context.catalog.describe(LISTED)}
         except NotAvailable:
             reason = (
                 "the org does not show EventLogFile to this user: it needs the permissions"
                 " 'View Event Log Files' and 'API Enabled'"
             )
             return [Unavailable(stream=_stream(context, "*"), reason=reason)]
-        return [_stream(context, self._interval(context, fields))]
+        # Orgs without the hourly entitlement do not even have the field.
+        if "Interval" in fields:
+            return [_stream(context, self._interval(context))]
+        if self._settings.interval != HOURLY:
+            return [_stream(context, DAILY)]
+        reason = (
+            "the org has no hourly files for this user: they need the Event Monitoring add-on;"
+            " `interval: auto` reads the daily ones"
+        )
+        return [Unavailable(stream=_stream(context, HOURLY), reason=reason)]
 
     def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
         """The files created since the cursor, oldest first.
 
-        A file that cannot be had now is Trouble: the later ones are still read, but the cursor
-        stays before it, so that it is tried again.
+        A file that cannot be had now is Trouble: the later ones are still read.
         """
-        blocked = False
-        for file in self._new_files(context, stream, cursor):
-            fetched = _download(context, stream, file)
-            if isinstance(fetched, Trouble):
-                blocked = True
-            elif isinstance(fetched, Batch) and blocked:
-                fetched = replace(fetched, cursor=None)
-            elif isinstance(fetched, Gone) and blocked:
-                fetched = replace(fetched, batch=replace(fetched.batch, cursor=None))
+        troubles, files = self._listed(context, stream, cursor)
+        yield from troubles
+        if cursor is None and files:
+            # However often the first one fails, it does not grow too old to be looked for.
+            begins = Cursor(time=files[0].created)
+            yield replace(log_file.batch(context, stream, files[0]), cursor=begins)
+        unreachable = 0
+        for file in files:
+            try:
+                fetched = log_file.fetch(context, stream, file)
+                unreachable = 0
+            except Unreachable as error:
+                unreachable += 1
+                if unreachable == UNREACHABLE_FILES:
+                    raise
+                fetched = log_file.failed(context, file, error)
             yield fetched
 
-    def _interval(self, context: Context, fields: set[str]) -> str:
+    def _interval(self, context: Context) -> str:
         if self._settings.interval != "auto":
             return self._settings.interval
-        # Orgs without the hourly entitlement do not even have the field.
-        if "Interval" not in fields:
-            return DAILY
-        probe = "SELECT Id FROM EventLogFile WHERE Interval = 'Hourly' LIMIT 1"
-        return HOURLY if any(page for page in context.client.query(probe)) else DAILY
+        probe = "SELECT Id FROM EventLogFile WHERE Interval = 'Hourly'"
+        begins = _handover(context, _stream(context, HOURLY))
+        newest = context.newest(_stream(context, HOURLY))
+        if begins and (newest is None or newest < begins):
+            # Before the change, hourly files must have been made since that day began.
+            probe += f" AND LogDate < {literal(begins)}"
+        return HOURLY if any(_query(context, f"{probe} LIMIT 1")) else DAILY
 
-    def _new_files(self, context: Context, stream: Stream, cursor: Cursor | None) -> list[LogFile]:
-        now = context.client.now()
-        since = cursor.time - RELIST if cursor else now - self._settings.lookback
-        until = min(now - self._settings.settle, context.horizon())
+    def _listed(
+        self, context: Context, stream: Stream, cursor: Cursor | None
+    ) -> tuple[list[Trouble], list[LogFile]]:
+        """The settled files that are wanted and new; and those of which nobody can say more."""
+        now = present(context, cursor)
+        begins = _handover(context, stream)
+        since = cursor.time - RELIST if cursor else begins or now - self._settings.lookback
         listed = [
-            _log_file(record)
-            for page in context.client.query(_listing(stream.name, since, until))
-            for record in page
+            log_file.parse(record) for record in _query(context, _listing(stream.name, since))
         ]
-        floor = _handover(context, stream)
-        wanted = [file for file in listed if self._wanted(file) and file.log_date >= floor]
-        known = context.known([_key(context, file) for file in wanted])
-        new = [file for file in wanted if _key(context, file) not in known]
-        batches = [_batch(context, stream, file) for file in new]
+        # The answer has told the org's time: what is younger is still settling.
+        until = context.horizon(context.client.now() - self._settings.settle)
+        wanted = [
+            file
+            for file in listed
+            if isinstance(file, LogFile)
+            and file.created <= until
+            and (begins is None or file.log_date >= begins)
+            and self._is_wanted(file)
+        ]
+        new = log_file.new(context, wanted)
+        batches = [log_file.batch(context, stream, file) for file in new]
         context.listed(stream, batches, since=since, until=until)
-        return sorted(new, key=lambda file: (file.created, file.id))
+        return [entry for entry in listed if isinstance(entry, Trouble)], new
 
-    def _wanted(self, file: LogFile) -> bool:
-        return is_file_name(file.event_type) and any(
-            fnmatchcase(file.event_type, glob) for glob in self._settings.event_types
-        )
+    def _is_wanted(self, file: LogFile) -> bool:
+        return any(fnmatchcase(file.event_type, glob) for glob in self._settings.event_types)
 
 
 def _stream(context: Context, name: str) -> Stream:
     return Stream(org=context.org, source=KIND, name=name)
 
 
-def _listing(interval: str, since: datetime, until: datetime) -> str:
+def _query(context: Context, soql: str) -> list[dict[str, Any]]:
+    try:
+        return [record for page in context.client.query(soql) for record in page]
+    except NotAvailable:
+        context.catalog.forget(LISTED)
+        raise
+
+
+def _listing(interval: str, since: datetime) -> str:
     kind = "Interval = 'Hourly' AND Sequence >= 1" if interval == HOURLY else "Sequence = 0"
     return (
-        f"SELECT {', '.join(_FIELDS)} FROM EventLogFile WHERE {kind}"
-        f" AND CreatedDate >= {literal(since)} AND CreatedDate <= {literal(until)}"
-        " ORDER BY CreatedDate ASC, Id ASC"
+        f"SELECT {', '.join(log_file.FIELDS)} FROM EventLogFile WHERE {kind}"
+        f" AND CreatedDate >= {literal(since)} ORDER BY CreatedDate ASC, Id ASC"
     )
 
 
-def _handover(context: Context, stream: Stream) -> datetime:
+def _handover(context: Context, stream: Stream) -> datetime | None:
     """The first LogDate that is ours when the org changed between daily and hourly files.
 
-    The change is made where a UTC day begins, after the last day that the other kind has told of.
+    The change is made where a UTC day begins: with the first day of which the other kind has not
+    told the end. Rather is the beginning of such a day read twice than its end never.
     """
-    other = DAILY if stream.name == HOURLY else HOURLY
+    other, length = HOURLY, timedelta(hours=1)
+    if stream.name == HOURLY:
+        other, length = DAILY, timedelta(days=1)
     newest = context.newest(replace(stream, name=other))
     if newest is None:
-        return EPOCH
-    day = newest.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(days=1)
-
-
-def _log_file(record: Mapping[str, Any]) -> LogFile:
-    try:
-        return _parsed(record)
-    except (KeyError, TypeError, ValueError) as error:
-        raise SalesforceError(f"an EventLogFile record cannot be read: {error!r:.100}") from error
-
-
-def _parsed(record: Mapping[str, Any]) -> LogFile:
-    return LogFile(
-        id=str(record["Id"]),
-        event_type=str(record["EventType"]),
-        log_date=parse_datetime(record["LogDate"]),
-        created=parse_datetime(record["CreatedDate"]),
-        length=int(record["LogFileLength"]),
-        sequence=int(record["Sequence"]),
-        path=str(record["LogFile"]),
-    )
-
-
-def _download(context: Context, stream: Stream, file: LogFile) -> Fetched:
-    try:
-        segments = context.client.download(
-            file.path,
-            context.spool,
-            _key(context, file),
-            expected_length=file.length,
-        )
-    except NotAvailable:
-        return Gone(
-            batch=_batch(context, stream, file),
-            reason="the file was listed and has been deleted since (retention or a user)",
-        )
-    except (CorruptDownload, Unreachable) as error:
-        reason = f"{file.event_type} {file.id}: {error}"
-        return Trouble(reason=reason, key=_key(context, file))
-    return replace(_batch(context, stream, file), segments=segments.paths, columns=segments.columns)
-
-
-def _batch(context: Context, stream: Stream, file: LogFile) -> Batch:
-    return Batch(
-        key=_key(context, file),
-        stream=stream,
-        event_type=file.event_type,
-        nominal=file.log_date,
-        received=context.client.now(),
-        segments=(),
-        columns=(),
-        record_prefix=file.id,
-        dedupe=False,
-        cursor=Cursor(time=file.created, tie=file.id),
-        facts={
-            "file": file.id,
-            "log_date": file.log_date.isoformat(),
-            "created_date": file.created.isoformat(),
-            "interval": stream.name,
-            "sequence": file.sequence,
-            "bytes": file.length,
-        },
-    )
-
-
-def _key(context: Context, file: LogFile) -> str:
-    return batch_key(context.org, KIND, file.id)
+        return None
+    return (newest + length).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from collector.errors import SalesforceError
-from collector.model import Batch, Cursor, Stream
+from collector.model import Cursor, Stream
 from collector.settings import EventLogObjectsSource
 from collector.sources import windows
-from collector.sources.contract import Context, Unavailable
+from collector.sources.contract import Context, Fetched, Unavailable
 
 KIND = "event_log_objects"
 SUFFIX = "EventLog"
@@ -48,7 +48,7 @@ class EventLogObjects:
         )
         return [Unavailable(stream=Stream(org=context.org, source=KIND, name="*"), reason=reason)]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
         """The object's windows since the cursor."""
         yield from windows.fetch(
             context,

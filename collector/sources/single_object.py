@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from collector.model import Batch, Cursor, Stream
+from collector.model import Cursor, Stream
 from collector.sources import windows
-from collector.sources.contract import Context, Unavailable
+from collector.sources.contract import Context, Fetched, Unavailable
 
 
 class SingleObject:
@@ -41,7 +41,7 @@ class SingleObject:
         )
         return [Unavailable(stream=stream, reason=reason)]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
         """The windows since the cursor."""
         yield from windows.fetch(
             context,

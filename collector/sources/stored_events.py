@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from collector.model import Batch, Cursor, Stream
+from collector.model import Cursor, Stream
 from collector.settings import StoredEventsSource
 from collector.sources import named_objects, windows
-from collector.sources.contract import Context, Unavailable
+from collector.sources.contract import Context, Fetched, Unavailable
 
 STANDARD_OBJECTS = (
     "ApiAnomalyEventStore",
@@ -66,7 +66,7 @@ class StoredEvents:
         names = dict.fromkeys([*known, *named_objects.explicit(self._settings.objects)])
         return [_stream_or_reason(context, name, present) for name in names]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
         """The object's windows since the cursor."""
         yield from windows.fetch(
             context,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from collector.errors import QueryTooWide
+from collector.errors import NotAvailable, QueryTooWide
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.soql import identifier, literal
 from collector.segments import write_records
-from collector.sources.contract import Context, batch_key
+from collector.sources.contract import Context, Fetched, Gone, batch_key, present
 
 FIRST_WIDTH = timedelta(hours=6)
-LEAST_WIDTH = timedelta(minutes=1)
+LEAST_WIDTH = timedelta(seconds=1)
 GREATEST_WIDTH = timedelta(days=7)
 PAGE = 2000
-"""Salesforce serves at most this many records at a time; a window with fewer may grow."""
+"""Salesforce serves at most this many records at a time, and big objects may have no second page:
+exactly so many and no more is taken for a cut, and asked for again in narrower windows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,36 +47,40 @@ def fetch(
     windowed: Windowed,
     overlap: timedelta,
     lookback: timedelta,
-) -> Iterator[Batch]:
+) -> Iterator[Fetched]:
     """The windows from the cursor, or from `lookback` ago, up to the org's present.
 
     The first one begins `overlap` early, because rows become visible late; the archive drops what
     it has already.
     """
     columns = _columns(context, windowed)
-    now = context.horizon()
-    start = cursor.time - overlap if cursor else now - lookback
+    horizon = context.horizon(present(context, cursor))
+    start = cursor.time - overlap if cursor else horizon - lookback
     width = FIRST_WIDTH
-    while start < now:
-        end = min(start + width, now)
+    while start < horizon:
+        end = min(start + width, horizon)
         try:
             batch = _window(context, stream, windowed, columns, start=start, end=end)
         except QueryTooWide:
-            if width <= LEAST_WIDTH:
+            if end - start <= LEAST_WIDTH:
                 raise
-            width = max(width / 2, LEAST_WIDTH)
+            width = max((end - start) / 2, LEAST_WIDTH)
             continue
-        yield batch
-        if batch.facts["rows"] < PAGE:
+        # Where our clock has been set ahead, the answer has told: nobody has seen the future.
+        horizon = min(horizon, context.client.now())
+        yield from _missing(context, batch)
+        yield _reaching(batch, min(end, horizon), cursor)
+        if batch.facts["rows"] < PAGE // 2:
             width = min(width * 2, GREATEST_WIDTH)
         start = end
 
 
 def _columns(context: Context, windowed: Windowed) -> tuple[str, ...]:
-    described = context.catalog.describe(windowed.name)
-    plain = [
-        field.name for field in described if field.type not in ("base64", "address", "location")
-    ]
+    plain = []
+    for field in context.catalog.describe(windowed.name):
+        if field.type not in ("base64", "address", "location"):
+            with suppress(ValueError):  # What is no name cannot be asked for.
+                plain.append(identifier(field.name))
     return (*plain, *windowed.relations)
 
 
@@ -87,21 +93,37 @@ def _window(
     start: datetime,
     end: datetime,
 ) -> Batch:
+    """One window. Raises QueryTooWide also when more may be in it than the org has served."""
     key = batch_key(context.org, stream.source, windowed.name, literal(start), literal(end))
-    counted = _Counted(context.client.query(_soql(windowed, columns, start, end)))
-    segments = write_records(context.spool, key, columns, counted)
+    records = _Counted(context.client.query(_soql(windowed, columns, start, end)))
+    try:
+        segments = write_records(context.spool, key, columns, records)
+    except NotAvailable:
+        context.catalog.forget(windowed.name)
+        raise
+    narrower = records.are_cut and end - start > LEAST_WIDTH
+    if narrower or not records.rows:
+        for path in segments.paths:
+            path.unlink()
+    if narrower:
+        raise QueryTooWide(f"{stream}: the answer ends at {PAGE:,} records")
     return Batch(
         key=key,
         stream=stream,
         event_type=windowed.name,
         nominal=end,
         received=context.client.now(),
-        segments=segments.paths if counted.rows else (),
+        segments=segments.paths if records.rows else (),
         columns=segments.columns,
         record_prefix=key,
         dedupe=True,
-        cursor=Cursor(time=end),
-        facts={"from": literal(start), "to": literal(end), "rows": counted.rows},
+        cursor=None,
+        facts={
+            "from": literal(start),
+            "to": literal(end),
+            "rows": records.rows,
+            "cut": records.are_cut,
+        },
     )
 
 
@@ -114,15 +136,41 @@ def _soql(windowed: Windowed, columns: Sequence[str], start: datetime, end: date
     )
 
 
+def _missing(context: Context, batch: Batch) -> Iterator[Gone]:
+    """What the narrowest window does not hold because its answer was cut; told once a second."""
+    second = batch.nominal.replace(microsecond=0)
+    key = batch_key(context.org, batch.stream.source, batch.event_type, "rest", literal(second))
+    if batch.facts["cut"] and key not in context.known([key]):
+        yield Gone(
+            batch=replace(batch, key=key, segments=()),
+            reason=(
+                f"at {second:%Y-%m-%d %H:%M:%S}Z {batch.event_type} has {PAGE:,} or more records a"
+                " second, and the org serves no second page of them: the rest cannot be read"
+            ),
+        )
+
+
+def _reaching(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
+    """The batch with the cursor at the end of its window; within the overlap it stays."""
+    return replace(batch, cursor=Cursor(time=max(end, cursor.time) if cursor else end))
+
+
 class _Counted:
     """The records of all pages, flat, counted as they pass."""
 
     def __init__(self, pages: Iterable[list[dict[str, Any]]]) -> None:
         self.rows = 0
         self._pages = pages
+        self._turned = 0
+
+    @property
+    def are_cut(self) -> bool:
+        """Whether they fill one page to the last place, and no other page came."""
+        return self._turned == 1 and self.rows == PAGE
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         for page in self._pages:
+            self._turned += 1
             for record in page:
                 self.rows += 1
                 yield _flat(record)

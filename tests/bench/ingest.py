@@ -136,7 +136,7 @@ def same_job(path: Path) -> dict[str, float]:
 
 
 def poll(_path: Path) -> dict[str, float]:
-    """Fifty rows of an object that every shipped rule of its type looks at, as a poll brings them."""
+    """Fifty rows of an object that shipped rules look at, as a poll brings them."""
     times = []
     with _bench() as bench:
         for turn in range(21):

@@ -120,12 +120,9 @@ def test_what_only_some_events_say_is_known_and_the_newest_word_holds(jobs):
         v2(3, 2),
     )
 
-    assert (job["source_ip"], job["source_ip_key"]) == (
-        *("192.0.2.1", "00000000000000000000ffffc0000201"),
-    )
-    assert (job["user_id"], job["entity"], job["operation"]) == (
-        *("0055f00000HyJSwAAN", "Contact", "query"),
-    )
+    assert job["source_ip"] == "192.0.2.1"
+    assert job["source_ip_key"] == "00000000000000000000ffffc0000201"
+    assert (job["user_id"], job["entity"]) == ("0055f00000HyJSwAAN", "Contact")
 
 
 def test_a_job_is_the_same_event_however_much_of_it_is_known(jobs):

@@ -16,11 +16,7 @@ LONG = "0055f00000HyJSwAAN"
         ("Uninstalled Connected App Ticket Portal", "Ticket Portal"),
         ("Unblocked Connected App Ticket Portal to Salesforce", "Ticket Portal"),
         ("Changed connected app Ticket Portal scopes from null to full", "Ticket Portal"),
-        (
-            "Changed connected app Ticket Portal IP relaxation setting from"
-            " Enforce IP restrictions to Relax IP restrictions",
-            "Ticket Portal",
-        ),
+        ("Changed connected app Portal IP relaxation setting from Enforce to Relax", "Portal"),
         ("Changed permission set Sales: Ticket Portal connected app is enabled", "Ticket Portal"),
         ("Changed profile Standard: Ticket Portal connected app is disabled", "Ticket Portal"),
         ("Created permission set Installed Connected App X: with no license", None),
@@ -84,9 +80,8 @@ def test_an_audit_row_says_who_did_what_where(normalizer):
         **{"CreatedBy.Username": "ann@acme.com"},
     )
 
-    assert (event["operation"], event["entity"]) == (
-        *("insertConnectedApplication", "Connected Apps"),
-    )
+    assert event["operation"] == "insertConnectedApplication"
+    assert event["entity"] == "Connected Apps"
     assert event["detail"] == "Installed Connected App Ticket Portal to Salesforce"
     assert (event["user_id"], event["user_name"]) == (LONG, "ann@acme.com")
     assert event["DelegateUser"] == "admin@acme.com"

@@ -82,7 +82,7 @@ def test_what_a_type_is_said_to_fill_is_the_only_thing_that_it_fills(
 
 def test_the_files_of_several_types_can_be_read_as_one_table(normalizer, duck):
     paths = []
-    for form, event_type, columns in FORMS:
+    for _, event_type, columns in FORMS:
         row = [plausible(column, event_type, 1) for column in columns]
         path = normalizer.write(columns, [row])
         normalizer.read(event_type, columns, path)

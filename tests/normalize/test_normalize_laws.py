@@ -79,7 +79,7 @@ NEAR_ADDRESSES = st.text("0123456789abcdefABCDEF.:%g", max_size=24) | st.lists(
 ).map(":".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(texts=st.lists(ADDRESSES | NEAR_ADDRESSES | WITHOUT_NUL, min_size=1, max_size=30))
 def test_an_address_has_the_key_that_its_number_has(evaluate, texts):
     assert evaluate(addresses.address_key("x", "g"), texts, KEY) == [key(text) for text in texts]
@@ -159,7 +159,7 @@ def selects(conditions):
 
 
 CONDITIONS = st.just("") | st.builds(
-    " WHERE {field} = {literal} AND Id IN (SELECT AccountId FROM {name} WHERE ((x = {literal})))".format,
+    " WHERE {field} = {literal} AND Id IN (SELECT x FROM {name} WHERE ((x = {literal})))".format,
     field=NAMES,
     literal=LITERALS,
     name=NAMES,
@@ -167,7 +167,7 @@ CONDITIONS = st.just("") | st.builds(
 queries = selects(CONDITIONS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(queries=st.lists(queries, min_size=1, max_size=8))
 def test_the_object_of_a_query_is_the_one_that_a_scanner_finds(evaluate, queries):
     found = evaluate(soql.main_object("x"), queries)
@@ -187,7 +187,7 @@ SCRAPS = st.lists(
 ).map(lambda parts: "SELECT " + " ".join(parts))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(queries=st.lists(SCRAPS, min_size=1, max_size=20))
 def test_what_is_no_query_at_all_confuses_neither(evaluate, queries):
     assert evaluate(soql.main_object("x"), queries) == [main_object(query) for query in queries]
@@ -205,6 +205,7 @@ def test_what_is_no_query_at_all_confuses_neither(evaluate, queries):
         ("SELECT Id FROM ns__Thing__c USING SCOPE mine", "ns__Thing__c"),
         ("SELECT Name, 'FROM Lie' FROM Account", "Account"),
         ("SELECT Id FROM", None),
+        ("SELECT FROM ' ' SELECT", None),
         ("SELECT Id, 'cut off FROM Account", None),
         ("FIND {x} RETURNING Account(Id)", None),
         ("page=1&from=2", None),

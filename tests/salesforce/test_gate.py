@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.errors import LoginRefused, SalesforceError, SessionExpired
-from collector.salesforce.gate import UNATTENDED_PASSWORD, Gate, Pace, Window, pace
+from collector.salesforce.gate import UNATTENDED_PASSWORD, Gate, Pace, Window, unattended
 from collector.salesforce.vault import MemoryVault
 from collector.settings import ClientCredentialsAuth, PasswordAuth, Secret
 from fakes.clock import ManualClock
@@ -172,12 +172,32 @@ def test_a_clock_that_jumps_locks_nobody_out(door, jump):
 
 @pytest.mark.parametrize(
     "damaged",
-    [b"", b"{}", b"[1]", b"[{}]", b'[{"at": "x"}]', b"\xff", b"[" * 9, b'[{"at": 1}]', b"null"],
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"[{}]",
+        b'[{"at": "x"}]',
+        b"\xff",
+        b"[" * 9,
+        b'[{"at": 1}]',
+        b"null",
+        b'[{"at": "2026-10-01", "reason": 1, "permanent": 1}]',
+    ],
 )
 def test_a_damaged_file_counts_for_nothing(door, damaged):
     door.vault.write("acme.failures", damaged)
 
     assert door.knock(refused)
+
+
+def test_a_file_that_somebody_removes_in_the_middle_is_no_harm(door):
+    door.gate.enter()
+    door.vault.write("acme.failures", b"[]")
+    door.gate.refused(NO)
+
+    with pytest.raises(LoginRefused, match="approve the user"):
+        door.gate.enter()
 
 
 def test_the_pace_can_be_set():
@@ -198,6 +218,8 @@ def test_wrong_passwords_of_a_month_do_not_lock_the_user():
         if hour % 5 == 0:
             door.restart()
 
+    with pytest.raises(LoginRefused, match="`collector check` tries sooner"):
+        door.gate.enter()
     assert 4 < len(door.logins) < 10
     assert busiest(door.logins, HOUR) == 2
 
@@ -207,8 +229,8 @@ def test_only_passwords_are_tried_so_rarely():
         client_id="c", client_secret=Secret("s"), username="u", password=Secret("p")
     )
 
-    assert pace(password) is UNATTENDED_PASSWORD
-    assert pace(ClientCredentialsAuth(client_id="c", client_secret=Secret("s"))) == Pace()
+    assert unattended(password) is UNATTENDED_PASSWORD
+    assert unattended(ClientCredentialsAuth(client_id="c", client_secret=Secret("s"))) == Pace()
 
 
 STEPS = st.one_of(

@@ -1,0 +1,62 @@
+"""A progress bar on stderr for work that turns out to be long, where a person is looking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from collector.cli.common import shown
+
+PATIENCE = 2.0
+"""Seconds before the bar appears."""
+
+
+class Work:
+    """Work under way: how far it is, and what there is to say beside it."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, amount: float) -> None:
+        """So much more of the total is done."""
+        self._progress.advance(self._task, amount)
+
+    def tell(self, sentence: str) -> None:
+        """A line on stderr, above the bar if there is one."""
+        self._progress.console.print(Text(shown(sentence)), soft_wrap=True)
+
+
+@contextmanager
+def working(
+    what: str, *, total: float, console: Console | None = None, patience: float = PATIENCE
+) -> Iterator[Work]:
+    """Show how far the work is, once it has taken longer than `patience` seconds.
+
+    On a console that is no terminal only what is told appears.
+    """
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console or Console(stderr=True, highlight=False),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    progress.disable = not progress.console.is_terminal
+    task = progress.add_task(what, total=total)
+    timer = Timer(patience, progress.start)
+    timer.start()
+    try:
+        yield Work(progress, task)
+    finally:
+        timer.cancel()
+        timer.join()
+        progress.stop()

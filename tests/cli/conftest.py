@@ -1,0 +1,87 @@
+"""An org that was polled once by a real process, for commands that look at what came of it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from cli.processes import SECRET, collector, configuration
+
+from collector import clock
+from collector.demo import Application, Behaviour, EmbeddedOrg, LogFile, Store
+from collector.demo.elf import csv_line
+
+AGENT = "Salesforce-CLI/1.0 \x1b[31m\u202e<b>=1+1"
+"""An agent that alerts, in the words of somebody who knows terminals."""
+
+MISSING = frozenset(
+    {"ApiAnomalyEventStore", "ApiEvent", "LoginEvent", "UniversalAnomalyEventStore"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """An org, the configuration that leads to it, and how its first pass ended."""
+
+    org: EmbeddedOrg
+    config: Path
+    first: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_nobody() -> Iterator[None]:
+    """Commands send logs to the stderr of their process, which in a test is soon closed."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def polled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Polled]:
+    """Three logins, one by a tool that alerts, collected from an org that lacks some objects."""
+    folder = tmp_path_factory.mktemp("polled")
+    with org(_store()) as server:
+        channels = {"here": {"type": "terminal"}}
+        config = configuration(folder, server.base_url, channels=channels)
+        first = collector("run", "--once", "-c", config, cwd=folder)
+        yield Polled(org=server, config=config, first=first)
+
+
+def org(store: Store) -> EmbeddedOrg:
+    """An org whose secret the tests' environment holds."""
+    application = Application(client_secret=SECRET)
+    return EmbeddedOrg(store, application=application, behaviour=Behaviour(missing=MISSING))
+
+
+def _store() -> Store:
+    now = clock.now().replace(microsecond=0)
+    hour = now.replace(minute=0, second=0) - timedelta(hours=5)
+    rows = [
+        ("ada@acme.com", "Mozilla/5.0"),
+        ("bob@acme.com", "Mozilla/5.0"),
+        ("eve@acme.com", AGENT),
+    ]
+    columns = ["EVENT_TYPE", "TIMESTAMP_DERIVED", "USER_NAME", "BROWSER_TYPE", "SOURCE_IP"]
+    logins = [["Login", _iso(hour), *row, "203.0.113.7"] for row in rows]
+    store = Store()
+    store.add_files(
+        [
+            LogFile(
+                id="0AT5f00000AAAAAAAA",
+                event_type="Login",
+                log_date=hour,
+                created=now - timedelta(hours=1),
+                sequence=1,
+                content="".join(map(csv_line, [columns, *logins])).encode(),
+            )
+        ]
+    )
+    return store
+
+
+def _iso(moment) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

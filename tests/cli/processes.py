@@ -1,0 +1,59 @@
+"""Runs the command line as people do: a process of its own, with its output and exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from collector.cli import cli
+
+SECRET = "k7Fq2mZx9-canary"
+COMMAND = (sys.executable, "-m", "collector")
+
+
+def collector(
+    *arguments: object, cwd: Path, stdout: int = subprocess.PIPE, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """A finished process. It knows the org's secret, and no configuration but a named one."""
+    inherited = {name: value for name, value in os.environ.items() if name != "COLLECTOR_CONFIG"}
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env={**inherited, "SF_SECRET": SECRET, **environ},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def invoke(*arguments: object, **environ: str) -> Result:
+    """The command inside this process, where another one would show nothing more."""
+    known = {"SF_SECRET": SECRET, "COLLECTOR_CONFIG": None, **environ}
+    return CliRunner().invoke(cli, [str(each) for each in arguments], env=known)
+
+
+def lines(result: Result) -> list[Any]:
+    """The JSON objects that a command printed, one on each line."""
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def configuration(folder: Path, login_url: str, **changes: Any) -> Path:
+    """A configuration for one org, `acme`, in its folder; the secret is in the environment."""
+    auth = {
+        "flow": "client_credentials",
+        "client_id": "3MVG9.acme.collector",
+        "client_secret": "${env:SF_SECRET}",
+    }
+    org: Mapping[str, Any] = {"name": "acme", "login_url": login_url, "auth": auth}
+    path = folder / "collector.yaml"
+    path.write_text(json.dumps({"state_dir": "state", "orgs": [org], **changes}))
+    return path

@@ -1,0 +1,117 @@
+"""`check` says what an org gives, what it lacks and why, and whether people can be told."""
+
+from __future__ import annotations
+
+import pytest
+from cli.conftest import MISSING, org
+from cli.processes import SECRET, collector, configuration, invoke, lines
+
+from collector.demo import Store
+from collector.errors import RulesError
+from fakes.slack import slack_receiver, unused_port
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A configuration that leads to an org without data; changes to it are named."""
+    with org(Store()) as server:
+        yield lambda **changes: configuration(tmp_path, server.base_url, **changes)
+
+
+def findings(config, *options):
+    result = invoke("check", "--json", "-c", config, *options)
+    return result, {each["subject"]: each for each in lines(result)}
+
+
+def slack(url):
+    return {"secops": {"type": "slack", "webhook_url": url}}
+
+
+def test_an_org_that_can_be_read_is_fine(polled):
+    result, found = findings(polled.config)
+
+    assert 0 == result.exit_code
+    assert "failed" not in {each["level"] for each in found.values()}
+    assert {"config", "rules", "acme/login", "acme/clock", "acme/limits"} <= {
+        subject for subject, each in found.items() if each["level"] == "ok"
+    }
+    assert "files of the last two days: Login" == (found["acme/event_log_file/hourly"]["message"])
+
+
+def test_what_is_missing_is_a_warning_that_names_the_permission(polled):
+    _, found = findings(polled.config)
+    hidden = {subject for subject, each in found.items() if "does not show" in each["message"]}
+
+    assert {f"acme/stored_events/{name}" for name in MISSING} == hidden
+    assert {"warning"} == {found[subject]["level"] for subject in hidden}
+    assert all("View Real-Time Event Monitoring Data" in found[s]["message"] for s in hidden)
+
+
+def test_people_read_one_line_for_streams_of_which_the_same_is_to_be_said(polled):
+    told = invoke("check", "-c", polled.config).stdout.splitlines()
+    hidden = [line for line in told if "does not show" in line]
+
+    assert ["! acme/stored_events — 4 streams: the org does not show them to this user"] == [
+        line.partition(": it needs")[0] for line in hidden
+    ]
+    assert "✓ rules — 4 rules loaded, nothing wrong" in told
+    assert len(told) < 12
+
+
+def test_a_wrong_secret_fails_with_the_sentence_of_what_to_change(polled):
+    process = collector(
+        "check", "-c", polled.config, cwd=polled.config.parent, SF_SECRET="wrong-canary"
+    )
+
+    assert (1, "") == (process.returncode, process.stderr)
+    assert "✗ acme/login — " in process.stdout
+    assert "check `client_id` and `client_secret`" in process.stdout
+    assert "wrong-canary" not in process.stdout
+
+
+def test_nothing_that_is_said_holds_the_secret(polled):
+    assert SECRET not in invoke("check", "-c", polled.config).output
+
+
+def test_a_literal_secret_is_a_warning_with_its_place(tmp_path):
+    with org(Store()) as server:
+        config = configuration(tmp_path, server.base_url)
+        config.write_text(config.read_text().replace("${env:SF_SECRET}", SECRET))
+        result = invoke("check", "--json", "-c", config)
+    warned = [each for each in lines(result) if each["subject"] == "config"]
+
+    assert ["warning", "ok"] == [each["level"] for each in warned]
+    assert f"{config}:1:" in warned[0]["message"]
+    assert SECRET not in result.output
+
+
+def test_channels_are_tried_when_asked_for(empty):
+    with slack_receiver() as receiver:
+        config = empty(channels={**slack(receiver.url), "here": {"type": "terminal"}})
+        _, untried = findings(config)
+        before = len(receiver.bodies)
+        result, tried = findings(config, "--send-test")
+
+    assert "not tried: --send-test" == untried["channels/secops"]["message"]
+    assert (0, 1) == (before, len(receiver.bodies))
+    assert {"the test message was taken"} == {
+        tried[f"channels/{name}"]["message"] for name in ("secops", "here")
+    }
+    assert "Test message" in result.stderr
+
+
+def test_a_channel_that_does_not_take_the_test_message_fails(empty):
+    config = empty(channels=slack(f"http://127.0.0.1:{unused_port()}/x"))
+    result, found = findings(config, "--send-test")
+
+    assert 1 == result.exit_code
+    assert "failed" == found["channels/secops"]["level"]
+
+
+def test_rules_that_are_wrong_are_told_before_any_org_is_asked(empty, tmp_path):
+    (tmp_path / "rule.yml").write_text("title: nothing else\n")
+    result = invoke("check", "-c", empty(rules={"paths": ["rule.yml"]}))
+
+    with pytest.raises(RulesError, match=r"rule\.yml:1:1: "):
+        raise result.exception
+    assert "acme/login" not in result.stdout

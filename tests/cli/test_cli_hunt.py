@@ -1,0 +1,116 @@
+"""`hunt` prints what a SELECT finds, in three forms, and says what is wrong with the others."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from cli.conftest import AGENT
+from cli.processes import configuration, invoke, lines
+
+from collector.errors import CollectorError, HuntError
+from collector.store.database import open_database
+
+AGENTS = (
+    "SELECT user_agent, NULL AS nothing, time, -5 AS number, -1.5 AS part FROM Login ORDER BY 1"
+)
+
+
+def hunt(polled, *arguments):
+    return invoke("hunt", "-c", polled.config, *arguments)
+
+
+def rows(result):
+    return list(csv.reader(io.StringIO(result.stdout)))
+
+
+def test_json_is_one_row_a_line_with_null_and_iso_times(polled):
+    found = lines(hunt(polled, "--format", "json", AGENTS))
+
+    assert 3 == len(found)
+    assert AGENT == found[-1]["user_agent"]
+    assert None is found[0]["nothing"]
+    assert found[0]["time"].endswith("00:00.000Z")
+    assert (-5, -1.5) == (found[0]["number"], found[0]["part"])
+    assert found == lines(hunt(polled, "--json", AGENTS))
+
+
+def test_columns_of_one_name_are_told_apart_in_json(polled):
+    assert [{"n": 1, "n_2": 2, "n_3": 3}] == lines(
+        hunt(polled, "--json", "SELECT 1 AS n, 2 AS n, 3 AS n")
+    )
+
+
+def test_csv_leaves_null_empty_and_numbers_as_they_are_and_runs_no_formula(polled):
+    header, first, *_ = rows(hunt(polled, "--format", "csv", AGENTS))
+
+    assert ["user_agent", "nothing", "time", "number", "part"] == header
+    assert ["Mozilla/5.0", "", "-5", "-1.5"] == [first[0], first[1], *first[3:]]
+    sql = "SELECT '=1+1' AS \"=A1\", '-5' AS b, E'x\\n@y' AS c, ['=1'] AS d, TRUE AS e"
+
+    assert [["'=A1", "b", "c", "d", "e"], ["'=1+1", "'-5", "x\n'@y", '["=1"]', "true"]] == rows(
+        hunt(polled, "--format", "csv", sql)
+    )
+
+
+def test_a_table_shows_hostile_text_harmlessly(polled):
+    screen = hunt(polled, 'SELECT user_agent AS "[red]agent" FROM Login').stdout
+
+    assert "\\x1b[31m\\u202e<b>=1+1" in screen
+    assert "[red]agent" in screen
+    assert screen.replace("\n", "").isprintable()
+
+
+def test_every_type_that_the_engine_knows_can_be_printed(polled):
+    sql = (
+        "SELECT 'NaN'::DOUBLE, TIMESTAMP 'infinity', DATE '290000-01-01', INTERVAL 1 MONTH,"
+        " MAP{DATE '2026-01-01': [1]}, {'a': NULL}, '\\x41'::BLOB, 1::HUGEINT, uuid(), '1'::BIT"
+    )
+    for style in ("table", "csv", "json"):
+        assert 0 == hunt(polled, "--format", style, sql).exit_code
+
+
+def test_more_rows_than_the_limit_are_announced_on_stderr(polled):
+    result = hunt(polled, "--json", "--limit", "2", "SELECT * FROM events")
+
+    assert 2 == len(lines(result))
+    assert "only the first 2 rows: see --limit\n" == result.stderr
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("DROP VIEW events", "exactly one SELECT"),
+        ("SELECT 1; SELECT 2", "exactly one SELECT"),
+        ("SELEC 1", 'syntax error at or near "SELEC"'),
+        ("SELECT nothing FROM Login", "nothing"),
+        ("SELECT * FROM Logins", "There are events, Login"),
+        ("SELECT * FROM read_text('/etc/passwd')", "disabled"),
+        ("SELECT error(chr(27) || '[31m' || chr(10) || 'x')", "\\x1b[31m x"),
+    ],
+)
+def test_a_mistake_in_the_sql_is_one_sentence_and_exits_with_2(polled, sql, words):
+    result = hunt(polled, sql)
+
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert words in result.stderr.splitlines()[-1]
+    assert "\x1b" not in result.stderr
+
+
+def test_a_query_that_takes_too_long_exits_with_1(polled):
+    endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b"
+    result = hunt(polled, "--seconds", "0.2", endless)
+
+    assert (1, "") == (result.exit_code, result.stdout)
+    with pytest.raises(HuntError, match=r"more than 0.2 seconds"):
+        raise result.exception
+
+
+def test_an_empty_archive_is_called_empty(tmp_path):
+    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    (tmp_path / "state").mkdir()
+    open_database(tmp_path / "state").close()
+
+    with pytest.raises(CollectorError, match="the archive is empty"):
+        raise invoke("hunt", "-c", config, "SELECT * FROM events").exception

@@ -1,0 +1,142 @@
+"""`rules` lists, lints and tests: the shipped ones are right, broken ones are told by place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli.processes import collector, invoke, lines
+
+from collector.assembly import shipped
+from collector.errors import RulesError
+
+RULE = """\
+title: A login
+id: 6f1f6c1e-54a8-4c5f-9d0a-0d5d5a4e1b11
+name: a-login
+level: low
+logsource: {product: salesforce, service: Login}
+detection:
+  ada: {user_name|contains: ada}
+  condition: ada
+collector:
+  title: "{user_name} logged in"
+  dedup: {key: [user_name], window: 60m}
+  tests:
+    - name: of ada
+      events: [{EVENT_TYPE: Login, USER_NAME: "ada\\e[31m@acme.com"}]
+      expect: {alerts: 1}
+"""
+
+
+@pytest.fixture
+def rule(tmp_path):
+    """Writes a rule in which some words are replaced by others."""
+
+    def write(*replacements, name="a-login.yml"):
+        text = RULE
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_the_shipped_rules_are_meant_where_none_are_named():
+    listed = lines(invoke("rules", "list", "--json"))
+
+    assert {path.stem for path in shipped("rules").glob("*.yml")} == {
+        rule["name"] for rule in listed
+    }
+    assert all(rule["tests"] and rule["attack"] and rule["event_types"] for rule in listed)
+
+
+def test_the_list_fits_the_terminal_and_cuts_no_name():
+    screen = invoke("rules", "list").stdout
+
+    assert 80 >= max(map(len, screen.splitlines()))
+    assert all(path.stem in screen.split() for path in shipped("rules").glob("*.yml"))
+    assert " more" in screen
+
+
+def test_there_is_nothing_wrong_with_the_shipped_rules():
+    assert invoke("rules", "lint").stdout.endswith(" rules, nothing wrong\n")
+
+
+def test_a_rule_of_ones_own_is_tested_alone(rule):
+    result = invoke("rules", "test", rule())
+
+    assert (0, "1 rule: 1 test passed, 0 failed\n") == (result.exit_code, result.stdout)
+
+
+def test_a_test_that_fails_is_told_by_place_and_exits_with_1(rule):
+    path = rule(("alerts: 1", "alerts: 2"))
+    result = invoke("rules", "test", path)
+    complaint, summary = result.stdout.splitlines()
+
+    assert 1 == result.exit_code
+    assert complaint.startswith(f"{path}:13: a-login: of ada: expected 2 alerts, got 1: ")
+    assert "ada\\x1b[31m@acme.com logged in" in complaint
+    assert "1 rule: 0 tests passed, 1 failed" == summary
+
+
+def test_json_is_one_verdict_a_line_and_the_sum_goes_to_stderr(rule):
+    result = invoke("rules", "test", "--json", rule(("alerts: 1", "alerts: 0")))
+    (verdict,) = lines(result)
+
+    assert 1 == result.exit_code
+    assert ("a-login", "of ada", False, 13) == tuple(
+        verdict[key] for key in ("rule", "test", "passed", "line")
+    )
+    assert "1 rule: 0 tests passed, 1 failed\n" == result.stderr
+
+
+def test_rules_without_tests_are_named(rule):
+    path = rule((RULE[RULE.index("  tests:") :], ""))
+    result = invoke("rules", "test", path)
+
+    assert 0 == result.exit_code
+    assert "without tests: a-login\n" == result.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "lint", "test"])
+def test_everything_that_is_wrong_with_rules_is_told_at_once(rule, command):
+    first = rule(("level: low", "level: lo"), ("user_name|contains", "usr_name|contains"))
+    second = rule(("[user_name]", "[usr_name]"), name="second.yml")
+    with pytest.raises(RulesError) as caught:
+        raise invoke("rules", command, first, second).exception
+
+    assert {first, second} == {problem.path for problem in caught.value.problems}
+
+
+def test_a_process_tells_each_problem_on_a_line_of_its_own_and_exits_with_2(rule, tmp_path):
+    path = rule(
+        ("name: a-login", "name: A Login"), ("user_name|", "usr_name|"), name="\x1b[31m.yml"
+    )
+    process = collector("rules", "lint", path, cwd=tmp_path)
+    shown = str(path).replace("\x1b", "\\x1b")
+    places = [line.removeprefix(f"{shown}:")[:2] for line in process.stderr.splitlines()]
+
+    assert (2, "") == (process.returncode, process.stdout)
+    assert ["3:", "7:"] == places
+    assert "\x1b" not in process.stderr
+
+
+def test_the_json_of_a_rule_says_where_it_stands(rule):
+    path = rule()
+    (listed,) = [
+        json.loads(line) for line in invoke("rules", "list", "--json", path).stdout.splitlines()
+    ]
+
+    assert {
+        "name": "a-login",
+        "id": "6f1f6c1e-54a8-4c5f-9d0a-0d5d5a4e1b11",
+        "level": "low",
+        "event_types": ["Login"],
+        "attack": [],
+        "tests": 1,
+        "path": str(path),
+    } == listed

@@ -1,0 +1,29 @@
+"""Time: aware, in UTC, exact to the microsecond."""
+
+import threading
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector import clock
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_microseconds_and_back_is_the_same_moment(moment):
+    assert moment == clock.from_micros(clock.to_micros(moment))
+
+
+def test_now_is_aware_and_in_utc():
+    assert UTC == clock.now().tzinfo
+
+
+def test_the_epoch_is_zero():
+    assert 0 == clock.to_micros(datetime(1970, 1, 1, tzinfo=UTC))
+
+
+def test_waiting_ends_when_asked_to_stop():
+    stop = threading.Event()
+    assert not clock.wait(0.001, stop)
+    stop.set()
+    assert clock.wait(60, stop)
