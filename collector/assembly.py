@@ -28,6 +28,7 @@ from collector.settings import Org, RulesSettings, Settings
 from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
 from collector.store.lock import locked
+from collector.watch import Watch
 
 SCHEMA = Schema(
     canonical=normalize.CANONICAL,
@@ -47,6 +48,7 @@ class Collector:
     pipeline: Pipeline
     pollers: tuple[Poller, ...]
     deliverer: Deliverer
+    watch: Watch
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -107,6 +109,16 @@ def assembled(
                 channels=channels,
                 login_urls={org.name: org.login_url for org in settings.orgs},
                 stop=stop,
+            ),
+            watch=Watch(
+                database=database,
+                pipeline=pipeline,
+                spool=places.spool,
+                expected={
+                    (poller.org, source.kind): source.every
+                    for poller in pollers
+                    for source in poller.sources
+                },
             ),
             stop=stop,
         )

@@ -18,7 +18,7 @@ from collector.observe import log
 from collector.pipeline import Pipeline
 from collector.sources import Context, Fetched, Gone, Source, Trouble, Unavailable
 from collector.store import coverage, ledger, listing
-from collector.store.coverage import Span
+from collector.store.coverage import Span, shadow
 from collector.store.database import Database
 
 KINDS = frozenset(
@@ -32,20 +32,8 @@ KINDS = frozenset(
 )
 """Sources that have a past to read; the others only know the present."""
 
-SUFFIX = "#backfill"
-
 Gate = Callable[[str], str]
 """Whether a kind of source may ask its org for more: empty, or why it must pause."""
-
-
-def shadow(stream: Stream) -> Stream:
-    """The stream under which the past of a stream is read."""
-    return replace(stream, name=stream.name + SUFFIX)
-
-
-def live(stream: Stream) -> Stream:
-    """The stream whose past is read under that one; any other stream is its own."""
-    return replace(stream, name=stream.name.removesuffix(SUFFIX))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ from collector.store import outbox
 TICK = 1.0
 """Seconds between two looks at what is due."""
 
+WATCH_SECONDS = 300.0
+"""How often the daemon looks after itself."""
+
 FAULT_PAUSE = timedelta(minutes=1)
 """After an org's fault. How soon a refused login is repeated is not decided here (`gate`)."""
 
@@ -47,6 +50,7 @@ def run_once(collector: Collector) -> Pass:
         except LoginRefused as error:
             problems.append(f"{poller.org}: {error}")
     problems.extend(f"{poll.stream}: {poll.reason}" for poll in polled if poll.state == FAILED)
+    collector.watch.look(clock.now())
     delivered = sum(collector.deliverer.drain(name) for name in collector.deliverer.channels)
     problems.extend(_undelivered(collector))
     return Pass(polled=tuple(polled), delivered=delivered, problems=tuple(problems))
@@ -77,6 +81,7 @@ def _scheduler(collector: Collector) -> BackgroundScheduler:
     }
     for name in collector.deliverer.channels:
         ticks[f"deliver {name}"] = _ChannelTick(collector, name)
+    ticks["watch"] = _WatchTick(collector)
     scheduler = BackgroundScheduler(
         timezone=ZoneInfo("UTC"),
         executors={"default": ThreadPoolExecutor(max(1, len(ticks)))},
@@ -125,6 +130,23 @@ class _ChannelTick:
             self.collector.deliverer.drain(self.channel)
         except Exception as error:  # noqa: BLE001 - a channel's fault must not end the daemon
             log.error("channel_failed", channel=self.channel, reason=str(error))
+
+
+@dataclass(slots=True)
+class _WatchTick:
+    """Looks after the collector itself."""
+
+    collector: Collector
+    due: float = field(default_factory=lambda: clock.monotonic() + WATCH_SECONDS)
+
+    def __call__(self) -> None:
+        if clock.monotonic() < self.due:
+            return
+        self.due = clock.monotonic() + WATCH_SECONDS
+        try:
+            self.collector.watch.look(clock.now())
+        except Exception as error:  # noqa: BLE001 - what watches must not end what it watches
+            log.error("watch_failed", reason=str(error))
 
 
 def _undelivered(collector: Collector) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from collector import clock
+from collector import clock, privileges
 from collector.errors import CollectorError, SalesforceError
 from collector.model import Alert, Channel, Message, Sent, Severity, Stream
 from collector.salesforce.soql import literal
@@ -42,6 +42,7 @@ def examine_org(context: Context, sources: Sequence[Source]) -> Iterator[Finding
         return
     yield _clock(context)
     yield _limits(context)
+    yield _privileges(context)
     for source in sources:
         yield from _source(context, source)
 
@@ -93,6 +94,11 @@ def _limits(context: Context) -> Finding:
         subject=subject,
         message=f"{used:,} of {most:,} API calls used in the last 24 h",
     )
+
+
+def _privileges(context: Context) -> Finding:
+    level, message = privileges.verdict(context)
+    return Finding(level=level, subject=f"{context.org}/privileges", message=message)
 
 
 def _source(context: Context, source: Source) -> Iterator[Finding]:

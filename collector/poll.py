@@ -17,7 +17,6 @@ from collector.errors import (
     LimitExceeded,
     LoginRefused,
     NotAvailable,
-    SessionExpired,
     Stopped,
 )
 from collector.model import Batch, Cursor, Stream
@@ -143,13 +142,10 @@ class Poller:
             yield
         except Stopped:
             raise
-        except (LoginRefused, SessionExpired) as error:
+        except LoginRefused as error:
             tally.fail(str(error))
             self._remember(tally.polled())
-            if isinstance(error, LoginRefused):
-                raise
-            # A token that is refused at once is a login refused: asking on would only log in more.
-            raise LoginRefused(str(error), permanent=False) from error
+            raise
         except LimitExceeded as error:
             self._rest(error)
             tally.fail(str(error))
@@ -180,7 +176,9 @@ class Poller:
             ingested = self._pipeline.ingest(batch)
         except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
-            tally.fail(f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}")
+            reason = f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}"
+            tally.fail(reason)
+            self._failed_to_fetch(Trouble(reason=reason, key=batch.key))
             return
         tally.batches += 1 if batch.segments else 0
         tally.rows += ingested.rows

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from collector.assembly import assembled
+from collector.cli import cli
 from collector.daemon import run_once
 from collector.demo import Application, EmbeddedOrg, Store
 from collector.settings import load
@@ -87,10 +89,10 @@ def test_an_org_that_refuses_us_says_why_and_heals_when_it_takes_us_again(org, s
     assert "failed" not in states
 
 
-@pytest.mark.parametrize("flow", AUTHS)
+@pytest.mark.parametrize("flow", ["client_credentials", "password"])
 def test_a_process_that_is_started_over_and_over_again_does_not_lock_the_user(org, settings, flow):
     org.revoke()
-    for _ in range(8):
+    for _ in range(6):
         problems, _ = one_pass(settings(flow))
         assert "approve the user for the app" in problems[0]
 
@@ -118,3 +120,36 @@ def test_no_secret_leaves_the_folder_of_the_tokens(org, settings, flow, tmp_path
     assert [canary for canary in canaries if canary.encode() in everything] == []
     failures = (state / "tokens" / "acme.failures").read_text()
     assert [canary for canary in canaries if canary in failures] == []
+
+
+def check(tmp_path):
+    """What `collector check` prints."""
+    arguments = ["check", "-c", str(tmp_path / "collector.yaml")]
+    return CliRunner().invoke(cli, arguments, env=SECRETS).output
+
+
+def test_check_before_the_first_run_leaves_nothing_behind(org, settings, tmp_path):
+    settings("client_credentials")
+
+    assert org.base_url in check(tmp_path)
+    assert not (tmp_path / "state").exists()
+
+
+def test_check_and_the_daemon_share_a_refresh_token_that_rotates(org, settings, tmp_path):
+    chosen = settings("refresh_token")
+    for _ in range(2):
+        assert org.base_url in check(tmp_path)
+        problems, _ = one_pass(chosen)
+        assert problems == ()
+
+
+def test_check_and_the_daemon_share_a_budget(org, settings, tmp_path):
+    chosen = settings("client_credentials")
+    org.revoke()
+    for _ in range(4):
+        one_pass(chosen)
+        said = check(tmp_path)
+
+    assert logins(org) == 4
+    assert "approve the user for the app" in said
+    assert "the next login waits until" in said

@@ -15,9 +15,18 @@ from typing import Any
 import click
 
 from collector import clock, daily, sources
-from collector.assembly import database_of
-from collector.cli.common import cells, moment, print_json, print_table, table
-from collector.cli.durations import duration
+from collector.cli.common import (
+    cells,
+    counted,
+    moment,
+    number,
+    print_json,
+    print_table,
+    say,
+    table,
+    whole,
+)
+from collector.cli.options import duration, reading
 from collector.completeness import Proof, prove
 from collector.daily import Twins
 from collector.errors import CollectorError
@@ -25,8 +34,6 @@ from collector.pipeline import Places
 from collector.salesforce.client import Client
 from collector.settings import Org, Settings
 from collector.store import account, listing
-from collector.store.database import FILE_NAME
-from collector.text import terminal
 
 Command = Callable[..., Any]
 
@@ -39,7 +46,7 @@ def completeness_options(command: Command) -> Command:
     for option in (
         click.option(
             "--verify-daily",
-            "counted",
+            "verified",
             metavar="TYPE",
             multiple=True,
             help="As --daily, and count the rows of the daily files of this event type (a glob;"
@@ -75,18 +82,18 @@ def show_completeness(
     *,
     since: timedelta,
     compares: bool,
-    counted: Sequence[str],
+    verified: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Print the proof of every org. Exits with 1 when something is missing."""
-    state = settings.state_dir / FILE_NAME
-    if settings.database_url is None and not state.exists():
-        raise CollectorError(f"nothing has been collected yet: there is no {state}")
+    """Print the proof of every org. Exits with 1 when something is missing.
+
+    Raises CollectorError where nothing has been collected yet.
+    """
     until = clock.now()
     complete = True
     for org in settings.orgs:
         proof = _proof(settings, org, since=until - since, until=until)
-        twins = _twins(settings, org, proof, counted) if compares or counted else []
+        twins = _twins(settings, org, proof, verified) if compares or verified else []
         problems = [*proof.problems, *_short(twins, until)]
         complete = complete and not problems
         if as_json:
@@ -99,18 +106,18 @@ def show_completeness(
 
 def _proof(settings: Settings, org: Org, *, since: datetime, until: datetime) -> Proof:
     archive = Places(state_dir=settings.state_dir).archive
-    with closing(database_of(settings)) as database, database.read() as connection:
+    with reading(settings) as connection:
         return prove(connection, org=org.name, since=since, until=until, archive=archive)
 
 
 # ---- daily files
 
 
-def _twins(settings: Settings, org: Org, proof: Proof, counted: Sequence[str]) -> list[Twins]:
+def _twins(settings: Settings, org: Org, proof: Proof, verified: Sequence[str]) -> list[Twins]:
     source = org.sources.event_log_file
     if source is None:
         return []
-    with closing(database_of(settings)) as database, database.read() as connection:
+    with reading(settings) as connection:
         items = account.items(connection, org=org.name, since=proof.since, until=proof.until)
     mine = daily.hourly(items)
     if not mine:
@@ -126,7 +133,7 @@ def _twins(settings: Settings, org: Org, proof: Proof, counted: Sequence[str]) -
                     since=max(proof.since, first),
                     until=proof.until,
                     collected=lambda name: _fits(name, source.event_types),
-                    counted=lambda name: _fits(name, counted),
+                    counted=lambda name: _fits(name, verified),
                 )
             )
         except CollectorError as error:
@@ -192,29 +199,38 @@ def _print(proof: Proof, twins: Sequence[Twins], problems: Sequence[str]) -> Non
     _print_twins(twins)
     _print_information(proof)
     for problem in problems[:SHOWN]:
-        click.echo(terminal(f"missing: {problem}", 2_000))
+        say(f"missing: {problem}")
     if len(problems) > SHOWN:
-        click.echo(f"and {len(problems) - SHOWN:,} more: --json has all of them")
+        say(f"and {len(problems) - SHOWN:,} more: --json has all of them")
     if not problems:
         pending = sum(count.pending for count in proof.counts)
-        rest = f"; {pending:,} files are pending and come with the next polls" if pending else ""
-        click.echo(f"{proof.org}: nothing is missing of what was listed or served{rest}")
+        rest = f"; {counted(pending, 'file')} pending until the next polls" if pending else ""
+        say(f"{proof.org}: nothing is missing of what was listed or served{rest}")
 
 
 def _print_counts(proof: Proof) -> None:
     """What nobody wants to see is shown only where there is some."""
     names = ("duplicates", "quarantined", "lost", "pending")
     some = [name for name in names if any(getattr(count, name) for count in proof.counts)]
-    title = f"What {proof.org} has listed since {moment(proof.since)}"
-    rows = table("event type", "listed", "stored", "events", *some, title=title)
+    rows = table(
+        "event type",
+        number("listed"),
+        number("stored"),
+        number("events"),
+        *map(number, some),
+        title=f"What {proof.org} has listed since {moment(proof.since)}",
+    )
     for one in proof.counts:
         numbers = [f"{getattr(one, name):,}" for name in ("stored", "rows", *some)]
         rows.add_row(*cells((one.event_type, f"{one.listed:,} {one.unit}", *numbers)))
-    print_table(rows)
+    if proof.counts:
+        print_table(rows)
 
 
 def _print_windows(proof: Proof) -> None:
-    rows = table("stream", "read from", "to", "gaps", title="Time without a gap")
+    rows = table(
+        "stream", whole("from"), whole("until"), number("gaps"), title="Time that was read"
+    )
     for one in proof.windows:
         name = one.stream.replace(listing.SUFFIX, " (files by creation)")
         rows.add_row(*cells((name, moment(one.start), moment(one.until), len(one.gaps))))
@@ -223,11 +239,18 @@ def _print_windows(proof: Proof) -> None:
 
 
 def _print_twins(twins: Sequence[Twins]) -> None:
-    rows = table("day", "event type", "hourly", "daily", "verdict", title="Hourly against daily")
+    rows = table(
+        whole("day"),
+        "event type",
+        number("hourly"),
+        number("daily"),
+        "verdict",
+        title="Hourly files against daily ones",
+    )
     for one in twins:
-        told = f"{one.hourly_rows:,} events", f"{one.daily_rows or 0:,} events"
+        told = counted(one.hourly_rows, "event"), counted(one.daily_rows or 0, "event")
         if one.daily_rows is None:
-            told = f"{one.hourly_bytes:,} bytes", f"{one.daily_bytes or 0:,} bytes"
+            told = counted(one.hourly_bytes, "byte"), counted(one.daily_bytes or 0, "byte")
         rows.add_row(*cells((one.day, one.event_type, *told, one.trouble or one.verdict)))
     if twins:
         print_table(rows)
@@ -236,9 +259,8 @@ def _print_twins(twins: Sequence[Twins]) -> None:
 def _print_information(proof: Proof) -> None:
     """What looks like a gap and is none."""
     for one in proof.quiet_hours[:SHOWN]:
-        what = f"{one.event_type}: {len(one.hours):,} hours without a file, which is no gap: an"
-        click.echo(terminal(f"{what} hour without events has none", 500))
+        hours = counted(len(one.hours), "hour")
+        say(f"{one.event_type}: {hours} without a file, which is no gap: without events is none")
     for gap in [gap for gap in proof.sequence_gaps if gap.explained][:SHOWN]:
         missing = ", ".join(map(str, gap.missing))
-        what = f"{gap.event_type}: file {missing} of {moment(gap.hour)} was not listed:"
-        click.echo(terminal(f"{what} {gap.explained}", 500))
+        say(f"{gap.event_type}: file {missing} of {moment(gap.hour)} is unknown: {gap.explained}")

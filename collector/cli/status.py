@@ -62,7 +62,7 @@ class Status:
 def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) -> None:
     """Every stream and how far behind it is, what is stored, silent rules, and the outbox."""
     settings = load_settings(config)
-    if completeness or proof["compares"] or proof["counted"]:
+    if completeness or proof["compares"] or proof["verified"]:
         show_completeness(settings, as_json=as_json, **proof)
         return
     rules = load_rules(settings.rules)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.backfill import live
 from collector.model import Stream
 from collector.store import coverage
 from collector.store.coverage import Span
@@ -35,7 +34,7 @@ def windows(covered: Mapping[Stream, Sequence[Span]], *, within: Span) -> Iterat
     """The time that each stream covers, its backfill included, since the first of its windows."""
     together: dict[Stream, list[Span]] = {}
     for stream, spans in covered.items():
-        together.setdefault(live(stream), []).extend(spans)
+        together.setdefault(coverage.live(stream), []).extend(spans)
     for stream in sorted(together, key=str):
         spans = coverage.merged(together[stream])
         start, until = max(spans[0].start, within.start), min(spans[-1].until, within.until)

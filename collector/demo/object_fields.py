@@ -14,6 +14,13 @@ _ANOMALY = (
     " Score:double SessionKey LoginKey SourceIp Summary:textarea"
 )
 
+_PERMISSIONS = (
+    "ApiEnabled ApiUserOnly AssignPermissionSets AuthorApex CustomizeApplication"
+    " DelegatedTwoFactor EditTask InstallPackaging ManageDataIntegrations ManageUsers"
+    " ModifyAllData ModifyMetadata MonitorLoginHistory ResetPasswords ViewAllData ViewAllUsers"
+    " ViewAnomalyEvents ViewDataLeakageEvents ViewEventLogFiles ViewRoles ViewSetup"
+)
+
 STANDARD_FIELDS = {
     "EventLogFile 0AT": "IsDeleted:boolean CreatedDate CreatedById LastModifiedDate"
     " LastModifiedById SystemModstamp EventType LogDate LogFileLength:double LogFileContentType!"
@@ -28,6 +35,12 @@ STANDARD_FIELDS = {
     " CompanyName TimeZoneSidKey FederationIdentifier LastLoginDate LastPasswordChangeDate"
     " CreatedDate LastModifiedDate SystemModstamp",
     "Profile 00e": "Name UserType CreatedDate LastModifiedDate SystemModstamp",
+    "PermissionSet 0PS": "Name Label IsOwnedByProfile:boolean ProfileId CreatedDate SystemModstamp "
+    + " ".join(f"Permissions{name}:boolean" for name in _PERMISSIONS.split()),
+    "PermissionSetAssignment 0Pa": "AssigneeId PermissionSetId ExpirationDate IsActive:boolean"
+    " SystemModstamp",
+    "ObjectPermissions 110": "ParentId SobjectType PermissionsRead:boolean"
+    " PermissionsCreate:boolean PermissionsEdit:boolean PermissionsDelete:boolean",
     "Organization 00D": "Name OrganizationType InstanceName IsSandbox:boolean NamespacePrefix"
     " TimeZoneSidKey LanguageLocaleKey TrialExpirationDate CreatedDate SystemModstamp",
     "ApiAnomalyEventStore 0eR": f"ApiAnomalyEventNumber {_ANOMALY} Operation!"

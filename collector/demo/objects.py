@@ -19,6 +19,9 @@ RELATED = {
     "UserId": "User",
     "OwnerId": "User",
     "ProfileId": "Profile",
+    "AssigneeId": "User",
+    "ParentId": "PermissionSet",
+    "PermissionSetId": "PermissionSet",
 }
 
 

@@ -159,6 +159,12 @@ BY_TYPE: Mapping[str, Mapped] = {
         "time": _by(moment, "ObservedDate"),
         "job_id": _by(long_id, "id"),
     },
+    # Made by the collector itself, of itself.
+    "CollectorHealth": {
+        "entity": _by(text, "Subject"),
+        "status": _by(text, "State"),
+        "detail": _by(text, "Reason"),
+    },
     "GroupMembership": {"target_user": _by(user_id_alone, "MEMBER_ID")},
     "IdentityProviderEventStore": {"outcome": _by(success_is("Success"), "ErrorCode")},
     "InsufficientAccess": {

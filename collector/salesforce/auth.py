@@ -22,15 +22,20 @@ from collector.settings import Org, Secret, secrets_in
 
 _DOMAINS = (".salesforce.com", ".salesforce.mil", ".force.com", ".sfcrmproducts.cn")
 _TOKEN = re.compile(r"[!-~]{1,8192}")
+_USER = re.compile(r"/id/00D[A-Za-z0-9]{12,15}/(005[A-Za-z0-9]{12,15})\Z", re.ASCII)
 _ANSWER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """Leave to call one org's API at `instance_url` (scheme, host and port, nothing else)."""
+    """Leave to call one org's API at `instance_url` (scheme, host and port, nothing else).
+
+    `user_id` is whom the token is for, where the answer says so.
+    """
 
     access_token: Secret
     instance_url: str
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +119,15 @@ def _granted(org: Org, document: dict[str, Any]) -> Granted | Denied:
             )
         )
     return Granted(
-        token=Token(access_token=token, instance_url=url),
+        token=Token(access_token=token, instance_url=url, user_id=_user(document)),
         refresh_token=_secret(document, "refresh_token"),
     )
+
+
+def _user(document: dict[str, Any]) -> str | None:
+    """The user at the end of the identity URL."""
+    found = _USER.search(str(document.get("id", "")))
+    return found[1] if found else None
 
 
 def _secret(document: dict[str, Any], name: str) -> Secret | None:

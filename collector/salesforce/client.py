@@ -132,6 +132,11 @@ class Client:
         """Where the org's API is, as the last login said."""
         return self._connected().token.instance_url
 
+    @property
+    def user_id(self) -> str | None:
+        """The user that the org is asked as; None where the login did not say."""
+        return self._connected().token.user_id
+
     def now(self) -> datetime:
         """The present moment by our clock or by the org's, whichever is behind."""
         return self._now() + min(self.skew or timedelta(), timedelta())

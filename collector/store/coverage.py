@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,6 +12,8 @@ from collector.clock import EPOCH
 from collector.model import Batch, Stream
 from collector.store import tables
 
+BACKFILL = "#backfill"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -19,6 +21,16 @@ class Span:
 
     start: datetime
     until: datetime
+
+
+def shadow(stream: Stream) -> Stream:
+    """The stream under which the past of a stream is read: `ApiEvent#backfill`."""
+    return replace(stream, name=stream.name + BACKFILL)
+
+
+def live(stream: Stream) -> Stream:
+    """The stream whose past is read under that one; any other is its own."""
+    return replace(stream, name=stream.name.removesuffix(BACKFILL))
 
 
 def cover(connection: sa.Connection, batch: Batch) -> None:

@@ -1,6 +1,7 @@
 """`collector status --completeness`: a proof for people, for scripts, and an exit code."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -68,14 +69,14 @@ def test_every_line_of_json_says_what_it_is(config):
 
 
 def test_what_is_missing_makes_it_end_with_1(org, config):
-    gone = f"/0AT{1:012}AAA/LogFile"
-    org.fail(Fault(path=gone, times=None, status=404, body=[{"errorCode": "NOT_FOUND"}]))
+    ragged = replace(log_file(5, FIRST + 5 * HOUR), content=b'"EVENT_TYPE","A"\n"Login"\n')
+    org.store.add_files([ragged])
     collect(config)
     done = status(config, "--json")
 
     assert 1 == done.exit_code
     assert not lines(done)[-1]["complete"]
-    assert "missing: acme/event_log_file/Login: 1 files lost" in status(config).stdout
+    assert "missing: acme/event_log_file/Login: 1 files quarantined" in status(config).stdout
 
 
 def test_daily_files_are_counted_on_request(config):

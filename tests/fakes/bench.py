@@ -19,7 +19,7 @@ from collector.pipeline import Pipeline, Places
 from collector.poll import Polled, Poller
 from collector.salesforce.client import Client
 from collector.settings import Org
-from collector.sources import build
+from collector.sources import KINDS, build
 from collector.store import ledger
 from collector.store.database import open_database
 from fakes.path import elf_csv, login
@@ -200,13 +200,12 @@ def collecting(
 
 
 def _settings(url: str, application: Application, sources: Mapping[str, object]) -> Org:
-    kinds = ("event_log_file", "stored_events", "setup_audit_trail", "login_history")
     auth = {
         "flow": "client_credentials",
         "client_id": application.client_id,
         "client_secret": application.client_secret,
     }
-    chosen = {kind: sources.get(kind, False) for kind in kinds}
+    chosen = {kind: sources.get(kind, False) for kind in KINDS}
     return Org.model_validate({"name": "acme", "login_url": url, "auth": auth, "sources": chosen})
 
 

@@ -1,6 +1,7 @@
 """What windows cover is their union, in whatever order they come, and gaps are all the rest."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -61,7 +62,7 @@ def test_what_is_covered_is_the_union_and_no_two_spans_touch(database, windows):
 
     expected = {m for start, width in windows for m in range(start, start + width)}
     assert expected == minutes(spans)
-    assert all(a.until < b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.until < b.start for a, b in pairwise(spans))
 
 
 @given(WINDOWS, st.integers(0, 30), st.integers(1, 30))

@@ -1,0 +1,220 @@
+"""What is wrong is told when it has lasted long enough, and what never was is not missed."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from collector.health import symptoms
+from collector.model import Stream
+from collector.store.ledger import Poll
+from collector.store.outbox import Pile
+from collector.store.vitals import Habit, SetAside, Vitals
+from fakes.nouns import NOON
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+API = Stream(org="acme", source="stored_events", name="ApiEvent")
+LOGIN = replace(API, name="LoginEvent")
+HOURLY = Stream(org="acme", source="event_log_file", name="hourly")
+DAILY = replace(HOURLY, name="daily")
+EXPECTED = {("acme", "stored_events"): MINUTE, ("acme", "event_log_file"): 10 * MINUTE}
+NOTHING = Vitals(polls=(), habits={}, set_aside=(), waiting=(), refused=())
+
+
+def poll(stream=API, *, state="ok", since=30 * DAY, success=MINUTE, reason=""):
+    """A poll; times are how long ago."""
+    return Poll(
+        stream=stream,
+        state=state,
+        reason=reason,
+        last_attempt=NOON,
+        last_success=None if success is None else NOON - success,
+        since=NOON - since,
+    )
+
+
+def habit(newest, *, days=8, pause=HOUR):
+    return Habit(newest=NOON - newest, days=days, pause=pause)
+
+
+def seen(*polls, started=30 * DAY, expected=EXPECTED, **changes):
+    vitals = replace(NOTHING, polls=polls, **changes)
+    return symptoms(vitals, expected, now=NOON, started=NOON - started)
+
+
+def states(*polls, **changes):
+    return [symptom.state for symptom in seen(*polls, **changes)]
+
+
+def test_a_healthy_collector_has_no_symptom():
+    polls = (poll(), poll(LOGIN), poll(HOURLY))
+    habits = {API: habit(HOUR), LOGIN: habit(HOUR), HOURLY: habit(6 * HOUR)}
+
+    assert [] == seen(*polls, habits=habits)
+
+
+@pytest.mark.parametrize(("since", "told"), [(59 * MINUTE, []), (HOUR, ["failing"])])
+def test_an_hour_of_failing_is_told(since, told):
+    assert told == states(poll(state="failed", since=since))
+
+
+def test_a_permission_that_goes_away_is_told_at_once_with_its_reason():
+    gone = poll(state="unavailable", since=timedelta(), reason="it needs Shield")
+    (symptom,) = seen(gone)
+
+    assert ("acme/stored_events", "ApiEvent", "unavailable", "it needs Shield", NOON) == (
+        symptom.subject,
+        symptom.part,
+        symptom.state,
+        symptom.reason,
+        symptom.time,
+    )
+
+
+def test_what_was_never_available_is_not_missed():
+    assert [] == seen(poll(state="unavailable", success=None))
+
+
+@pytest.mark.parametrize(
+    ("success", "started", "told"),
+    [
+        (29 * MINUTE, DAY, []),
+        (30 * MINUTE, DAY, ["silent"]),
+        (30 * MINUTE, 29 * MINUTE, []),
+        (None, DAY, []),
+    ],
+)
+def test_half_an_hour_without_a_successful_poll_is_silence(success, started, told):
+    assert told == states(poll(success=success), started=started)
+
+
+def test_a_source_that_is_asked_rarely_may_be_silent_longer():
+    slow = {("acme", "stored_events"): HOUR}
+
+    assert [] == states(poll(success=2 * HOUR), expected=slow)
+    assert ["silent"] == states(poll(success=3 * HOUR), expected=slow)
+
+
+@pytest.mark.parametrize(("since", "told"), [(5 * HOUR, []), (6 * HOUR, ["paused"])])
+def test_a_pause_for_the_budget_is_told_when_it_gets_long(since, told):
+    assert told == states(poll(state="paused", since=since, success=DAY))
+
+
+@pytest.mark.parametrize(
+    ("stream", "newest", "told"),
+    [
+        (HOURLY, 12 * HOUR, []),
+        (HOURLY, 13 * HOUR, ["silent"]),
+        (DAILY, 71 * HOUR, []),
+        (DAILY, 72 * HOUR, ["silent"]),
+    ],
+)
+def test_log_files_that_stop_coming_are_told(stream, newest, told):
+    """Counted from the end of the time that the newest file covers."""
+    assert told == states(poll(stream), habits={stream: habit(newest)})
+
+
+def test_a_stream_with_long_pauses_is_given_twice_the_longest():
+    rare = habit(20 * HOUR, pause=10 * HOUR)
+
+    assert [] == states(poll(HOURLY), habits={HOURLY: rare})
+    assert ["silent"] == states(poll(HOURLY), habits={HOURLY: replace(rare, pause=9 * HOUR)})
+
+
+def test_silence_is_counted_from_when_the_stream_could_be_read():
+    assert [] == states(poll(HOURLY, since=HOUR), habits={HOURLY: habit(5 * DAY)})
+
+
+def test_a_stream_without_any_event_ever_is_not_silent():
+    assert [] == states(poll(HOURLY), poll())
+
+
+def test_an_object_that_falls_empty_while_others_do_not_is_told():
+    habits = {API: habit(25 * HOUR), LOGIN: habit(HOUR)}
+    (symptom,) = seen(poll(), poll(LOGIN), habits=habits)
+
+    assert ("ApiEvent", "empty", NOON - HOUR) == (symptom.part, symptom.state, symptom.time)
+    assert "Enable Storing" in symptom.reason
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {API: habit(23 * HOUR)},
+        {API: habit(25 * HOUR, days=6)},
+        {LOGIN: habit(25 * HOUR)},
+    ],
+    ids=["not long enough", "not every day before", "the others are empty as well"],
+)
+def test_an_object_may_be_empty_for_other_reasons(changes):
+    habits = {API: habit(25 * HOUR), LOGIN: habit(HOUR), **changes}
+
+    assert [] == states(poll(), poll(LOGIN), habits=habits)
+
+
+def test_lost_and_quarantined_batches_are_told():
+    lost = SetAside(
+        org="acme",
+        source="event_log_file",
+        event_type="Login",
+        state="lost",
+        first=NOON - HOUR,
+        count=3,
+        reason="deleted",
+    )
+    (symptom,) = seen(set_aside=(lost,))
+
+    assert ("acme/event_log_file", "Login", "lost", "3 of Login: deleted") == (
+        symptom.subject,
+        symptom.part,
+        symptom.state,
+        symptom.reason,
+    )
+
+
+@pytest.mark.parametrize(("waiting", "told"), [(59 * MINUTE, []), (HOUR, ["stuck"])])
+def test_messages_that_wait_for_an_hour_are_told(waiting, told):
+    pile = Pile(channel="chat", state="ready", count=2, oldest=NOON - waiting, reason="503")
+
+    assert told == states(waiting=(pile,))
+
+
+def test_messages_that_a_channel_refused_are_told():
+    pile = Pile(channel="chat", state="refused", count=2, oldest=NOON, reason="no such hook")
+    (symptom,) = seen(refused=(pile,))
+
+    assert ("collector", "outbox/chat", "refused") == (symptom.org, symptom.subject, symptom.state)
+
+
+def test_a_source_that_is_turned_off_is_nobodys_concern():
+    assert [] == seen(poll(state="failed", since=DAY), expected={})
+
+
+def test_an_episode_keeps_its_identity_and_the_next_one_has_another():
+    first, later, next_time = (
+        seen(poll(state="failed", since=since, reason=reason))[0]
+        for since, reason in ((2 * HOUR, "503"), (2 * HOUR, "time-out"), (3 * HOUR, "503"))
+    )
+
+    assert (first.key, first.uid) == (later.key, later.uid)
+    assert first.key == next_time.key
+    assert first.uid != next_time.uid
+
+
+def test_what_does_not_last_is_another_thing_every_day():
+    day = SetAside(
+        org="acme",
+        source="event_log_file",
+        event_type="Login",
+        state="lost",
+        first=NOON,
+        count=1,
+        reason="deleted",
+    )
+    more = replace(day, count=9)
+    yesterday = replace(day, first=NOON - DAY)
+    keys = [seen(set_aside=(one,))[0].key for one in (day, more, yesterday)]
+
+    assert keys[0] == keys[1] != keys[2]

@@ -1,0 +1,181 @@
+"""The collector's own troubles go down the ordinary path: once for each episode, and no more."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from collector import clock, daemon
+from collector.demo import Behaviour, EmbeddedOrg, Store
+from collector.model import Stream
+from collector.store import alerts, inventory, ledger, outbox
+from collector.watch import Watch
+from fakes.collecting import DAY, HOUR, collecting, configure, log_file, poll
+from fakes.nouns import batch
+from fakes.path import opened
+
+API = Stream(org="acme", source="stored_events", name="ApiEvent")
+LOGIN = Stream(org="acme", source="stored_events", name="LoginEvent")
+EXPECTED = {("acme", "stored_events"): timedelta(minutes=1)}
+NOW = clock.now()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with opened(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def told(tmp_path):
+    """The same, with a channel that nobody delivers to."""
+    with opened(tmp_path, channels=("chat",)) as made:
+        yield made
+
+
+def watch(bench):
+    return Watch(
+        database=bench.database,
+        pipeline=bench.pipeline,
+        spool=bench.places.spool,
+        expected=EXPECTED,
+    )
+
+
+def polled(bench, state, *, at=NOW, stream=API, reason=""):
+    with bench.database.begin() as connection:
+        ledger.set_poll(
+            connection,
+            ledger.Poll(
+                stream=stream,
+                state=state,
+                reason=reason,
+                last_attempt=at,
+                last_success=at if state == "ok" else None,
+            ),
+        )
+
+
+def events(bench):
+    return bench.rows("status, event_type, org, entity, detail")
+
+
+def owed(bench):
+    with bench.database.read() as connection:
+        return sum(pile.count for pile in outbox.piles(connection))
+
+
+def test_an_episode_is_told_once_however_often_one_looks(told):
+    polled(told, "ok", at=NOW - HOUR)
+    polled(told, "unavailable", reason="it needs Shield")
+    eyes = watch(told)
+    first = eyes.look(NOW)
+    again = [eyes.look(NOW + times * timedelta(minutes=5)) for times in range(5)]
+
+    assert ["unavailable"] == [symptom.state for symptom in first]
+    assert [[]] * 5 == again
+    assert [
+        ("unavailable", "CollectorHealth", "acme", "acme/stored_events", "it needs Shield")
+    ] == events(told)
+    (alert,) = told.alerts()
+    assert ("collector-health", 1, 1) == (alert.rule, alert.count, owed(told))
+
+
+def test_a_process_that_starts_anew_does_not_tell_it_again(bench):
+    polled(bench, "ok", at=NOW - HOUR)
+    polled(bench, "unavailable")
+    watch(bench).look(NOW)
+
+    assert [] == watch(bench).look(NOW)
+    assert 1 == len(events(bench))
+
+
+def test_when_it_heals_that_is_an_event_and_no_alert_and_the_next_time_is_told(bench):
+    eyes = watch(bench)
+    polled(bench, "ok", at=NOW - HOUR)
+    polled(bench, "unavailable")
+    eyes.look(NOW)
+    polled(bench, "ok", at=NOW + HOUR)
+    eyes.look(NOW + HOUR)
+    assert ["recovered", "unavailable"] == [row[0] for row in events(bench)]
+    assert 1 == len(bench.alerts())
+
+    later = NOW + 8 * HOUR
+    polled(bench, "unavailable", at=later)
+    assert ["unavailable"] == [symptom.state for symptom in eyes.look(later)]
+    assert 2 == len(bench.alerts())
+    assert 3 == len(events(bench))
+
+
+def test_streams_of_one_source_that_fall_ill_together_are_one_message(told):
+    for stream in (API, LOGIN):
+        polled(told, "ok", at=NOW - HOUR, stream=stream)
+        polled(told, "unavailable", stream=stream)
+    watch(told).look(NOW)
+
+    assert 2 == len(events(told))
+    assert [2] == [alert.count for alert in told.alerts()]
+    assert 1 == owed(told)
+
+
+def test_lost_batches_are_told_once_a_day_and_nothing_recovers_from_them(bench):
+    with bench.database.begin() as connection:
+        made = batch(stream=API, event_type="ApiEvent", received=NOW)
+        entry = ledger.Entry(state=ledger.LOST, reason="deleted")
+        ledger.record(connection, made, entry, [])
+    eyes = watch(bench)
+    for hours in (0, 1, 49):
+        eyes.look(NOW + hours * HOUR)
+
+    assert [("lost", "1 of ApiEvent: deleted")] == [(row[0], row[4]) for row in events(bench)]
+    assert ["high"] == [str(alert.severity) for alert in bench.alerts()]
+    with bench.database.read() as connection:
+        assert {} == inventory.recall(connection, org="acme", source="health")
+
+
+def test_a_stuck_outbox_is_told_once_though_its_oldest_message_changes(told):
+    eyes = watch(told)
+    polled(told, "ok", at=NOW - HOUR)
+    polled(told, "unavailable")
+    eyes.look(NOW)
+    assert 1 == owed(told)
+    stuck = [eyes.look(NOW + timedelta(hours=hours, minutes=1)) for hours in (1, 2, 3)]
+
+    assert [1, 0, 0] == [len(found) for found in stuck]
+    assert {"acme", "collector"} == {row[2] for row in events(told)}
+
+
+def test_nothing_remains_in_the_spool(bench):
+    polled(bench, "ok", at=NOW - HOUR)
+    polled(bench, "unavailable")
+    watch(bench).look(NOW)
+
+    assert [] == list(bench.places.spool.iterdir())
+
+
+def test_one_pass_tells_of_a_permission_that_went_away(tmp_path):
+    channels = {"here": {"type": "terminal"}}
+    with EmbeddedOrg(Store()) as org:
+        config = configure(tmp_path, org, channels=channels, login_history={})
+        with collecting(config) as collector:
+            daemon.run_once(collector)
+    with EmbeddedOrg(Store(), behaviour=Behaviour(missing=frozenset({"LoginHistory"}))) as org:
+        config = configure(tmp_path, org, channels=channels, login_history={})
+        with collecting(config) as collector:
+            told = [daemon.run_once(collector).delivered for _ in range(2)]
+            with collector.database.read() as connection:
+                (alert,) = alerts.listing(connection)
+
+    assert [1, 0] == told
+    assert "Monitor Login History" in alert.title
+    assert "T1562.008" in alert.attack
+
+
+def test_a_pass_over_old_files_blames_nobody_for_what_came_before(tmp_path):
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    store = Store()
+    store.add_files([log_file(n, now - 5 * DAY + n * HOUR) for n in range(3)])
+    with EmbeddedOrg(store) as org:
+        config = configure(tmp_path, org, event_log_file={"settle": "0s", "lookback": "9d"})
+        with collecting(config) as collector:
+            poll(collector)
+            assert [] == collector.watch.look(clock.now())
