@@ -193,17 +193,18 @@ def test_many_troubles_are_told_in_one_bearable_sentence(tmp_path):
     assert len(reason) <= 1000
 
 
-def test_what_is_not_available_any_more_says_what_to_do_and_is_looked_up_anew(org, tmp_path):
+@pytest.mark.parametrize("path", ["FROM ApiEvent", "ApiEvent/describe"])
+def test_what_is_not_available_any_more_says_what_to_do_and_is_looked_up_anew(org, tmp_path, path):
     with collecting(tmp_path, org, QUICK) as bench:
-        org.fail(refused("INVALID_TYPE", "no such thing", status=400, path="FROM ApiEvent"))
-        before = len(bench.asked("ApiEvent/describe"))
+        org.fail(refused("INVALID_TYPE", "no such thing", status=400, path=path))
+        catalogs = len(bench.asked("/sobjects?"))
         polled = bench.poll()["ApiEvent"]
 
         assert "failed" == polled.state
         assert "INVALID_TYPE" in polled.reason
         assert "`collector check` says which permission or licence is missing" in polled.reason
+        assert catalogs + 2 == len(bench.asked("/sobjects?"))
         assert "ok" == bench.poll()["ApiEvent"].state
-        assert before + 2 == len(bench.asked("ApiEvent/describe"))
         assert ALL == bench.stored()
 
 
@@ -227,12 +228,14 @@ def test_what_the_org_does_not_show_is_unavailable_with_what_it_needs(tmp_path):
 @pytest.mark.parametrize("limit", [daily_limit, concurrent_limit])
 def test_an_org_that_is_out_of_calls_is_left_alone_for_a_while(org, tmp_path, limit):
     org.fail(limit("FROM ApiEvent", times=None))
-    with collecting(tmp_path, org, QUICK) as bench:
+    sources = {**QUICK, "stored_events": {"objects": ["ApiEvent", "LoginEvent"]}}
+    with collecting(tmp_path, org, sources) as bench:
         polled = bench.poll()
         calls = len(org.journal)
         again = bench.poll()
 
-        assert ["ok", "failed", "failed"] == [one.state for one in polled.values()]
+        assert ["ok", *["failed"] * 3] == [one.state for one in polled.values()]
+        assert [] == bench.asked("FROM LoginEvent")
         assert all("REQUEST_LIMIT_EXCEEDED" in one.reason for one in again.values())
         assert calls == len(org.journal), "nothing more is asked"
         assert [] == bench.poller.due(NOW + DAY)

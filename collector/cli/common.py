@@ -72,11 +72,6 @@ def together(said: Iterable[tuple[str, str]]) -> list[tuple[list[str], str]]:
     ]
 
 
-def moment(value: datetime | None) -> str:
-    """A time, in UTC."""
-    return "never" if value is None else value.strftime("%Y-%m-%d %H:%M:%SZ")
-
-
 def span(value: timedelta) -> str:
     """A length of time: `40 s`, `12 min`, `5 h 20 min`, `3 d`."""
     minutes, seconds = divmod(max(int(value.total_seconds()), 0), 60)

@@ -15,6 +15,9 @@ from click.testing import CliRunner, Result
 from collector.cli import cli
 
 SECRET = "k7Fq2mZx9-canary"
+MEDDLING = {"COLLECTOR_CONFIG", "COLUMNS", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUNBUFFERED"}
+"""What somebody's environment may hold, and what would change how a process behaves."""
+
 COMMAND = (sys.executable, "-m", "collector")
 
 
@@ -22,7 +25,7 @@ def collector(
     *arguments: object, cwd: Path, stdout: int = subprocess.PIPE, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """A finished process. It knows the org's secret, and no configuration but a named one."""
-    inherited = {name: value for name, value in os.environ.items() if name != "COLLECTOR_CONFIG"}
+    inherited = {name: value for name, value in os.environ.items() if name not in MEDDLING}
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -37,7 +40,7 @@ def collector(
 
 def invoke(*arguments: object, **environ: str) -> Result:
     """The command inside this process, where another one would show nothing more."""
-    known = {"SF_SECRET": SECRET, "COLLECTOR_CONFIG": None, **environ}
+    known = {**dict.fromkeys(MEDDLING), "SF_SECRET": SECRET, **environ}
     return CliRunner().invoke(cli, [str(each) for each in arguments], env=known)
 
 

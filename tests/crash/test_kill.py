@@ -68,9 +68,9 @@ def test_killed_again_and_again_nothing_is_lost_and_nothing_is_there_twice(org, 
         told = Counter(key_of(body) for body in receiver.bodies)
         assert FILES == len(told), "every alert was told"
         repeats = sum(told.values()) - FILES
-        assert repeats <= kills, "only a kill between sending and recording may repeat a message"
         marked = sum("possible repeat" in json.dumps(body) for body in receiver.bodies)
-        assert repeats == marked, "and a repeat says that it may be one"
+        assert repeats <= marked, "every repeat says that it may be one"
+        assert marked <= kills, "only a kill while a message is sent puts it in doubt"
     assert kills >= 3
 
 

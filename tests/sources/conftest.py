@@ -1,4 +1,4 @@
-"""An org with a clock, for the tests of this folder."""
+"""An org with a clock, and a present for every test, however long the tests before it took."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from contextlib import ExitStack
 
 import pytest
 
+from fakes.bench import Present
 from fakes.watching import Clock, watching
+
+
+@pytest.fixture(autouse=True)
+def present():
+    Present.begin()
 
 
 @pytest.fixture

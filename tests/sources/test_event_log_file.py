@@ -6,7 +6,7 @@ import pytest
 
 from collector.demo import Behaviour, Fault, LogFile, Store
 from collector.demo.faults import maintenance, refused
-from fakes.bench import DAY, HOUR, MINUTE, NOW, OrgClock, collecting, log_file, serving, uids
+from fakes.bench import DAY, HOUR, MINUTE, OrgClock, collecting, log_file, now, serving, uids
 
 ELF = {"event_log_file": {"settle": "0s", "lookback": "10d"}}
 SOURCE = "event_log_file"
@@ -36,7 +36,7 @@ def downloads(bench):
 
 
 def test_of_daily_and_hourly_copies_only_the_hourly_ones_are_read(tmp_path):
-    hours, day = [log_file(n, NOW - n * HOUR) for n in (5, 6)], daily(9, NOW - 2 * DAY)
+    hours, day = [log_file(n, now() - n * HOUR) for n in (5, 6)], daily(9, now() - 2 * DAY)
     with serving(*hours, day) as org, collecting(tmp_path, org, ELF) as bench:
         assert {"hourly"} == bench.poll().keys()
         bench.poll()
@@ -45,7 +45,7 @@ def test_of_daily_and_hourly_copies_only_the_hourly_ones_are_read(tmp_path):
 
 
 def test_an_org_without_hourly_files_is_never_asked_for_their_field(tmp_path):
-    day = daily(9, NOW - 2 * DAY)
+    day = daily(9, now() - 2 * DAY)
     with serving(day, behaviour=FREE) as org, collecting(tmp_path, org, ELF) as bench:
         assert {"daily": "ok"} == {name: poll.state for name, poll in bench.poll().items()}
         assert uids(day) == bench.stored()
@@ -63,7 +63,7 @@ def test_hourly_files_that_the_org_does_not_have_are_unavailable_in_words(tmp_pa
 
 def test_from_daily_to_hourly_files_every_event_is_read_once(tmp_path):
     """The change is made at a day's beginning, once hourly files reach back before it."""
-    today = datetime(NOW.year, NOW.month, NOW.day, tzinfo=UTC)
+    today = datetime(now().year, now().month, now().day, tzinfo=UTC)
     first, second, third = (today - n * DAY for n in (5, 4, 3))
     began = second + 15 * HOUR
     hours = [hourly(100 + n, began + n * HOUR) for n in range(0, 33, 3)]
@@ -93,7 +93,7 @@ def test_from_daily_to_hourly_files_every_event_is_read_once(tmp_path):
 
 def test_from_hourly_to_daily_files_no_event_is_lost(tmp_path):
     """A day of which hourly files did not tell the end is read as a whole."""
-    today = datetime(NOW.year, NOW.month, NOW.day, tzinfo=UTC)
+    today = datetime(now().year, now().month, now().day, tzinfo=UTC)
     first, second = today - 4 * DAY, today - 3 * DAY
     hours = [hourly(100 + n, first + n * HOUR) for n in range(0, 30, 3)]
     days = [daily(1, first), daily(2, second)]
@@ -115,7 +115,7 @@ def test_from_hourly_to_daily_files_no_event_is_lost(tmp_path):
 
 def test_files_of_one_created_date_are_all_read_and_none_is_downloaded_again(tmp_path):
     """The list is read again from before the cursor; the ledger knows what was taken in."""
-    at = NOW - 2 * HOUR
+    at = now() - 2 * HOUR
     files = [log_file(n, at) for n in range(5)]
     with serving(*files[1:4]) as org, collecting(tmp_path, org, ELF) as bench:
         bench.poll()
@@ -128,10 +128,10 @@ def test_files_of_one_created_date_are_all_read_and_none_is_downloaded_again(tmp
 
 
 def test_a_supplement_that_comes_days_later_is_read_beside_its_hour(tmp_path):
-    hour = NOW - 3 * DAY
+    hour = now() - 3 * DAY
     first = log_file(1, hour + 4 * HOUR, log_date=hour)
-    young = log_file(2, NOW - HOUR)
-    supplement = log_file(3, NOW - MINUTE, log_date=hour, sequence=2)
+    young = log_file(2, now() - HOUR)
+    supplement = log_file(3, now() - MINUTE, log_date=hour, sequence=2)
     with serving(first, young) as org, collecting(tmp_path, org, ELF) as bench:
         bench.poll()
         org.store.add_files([supplement])
@@ -141,7 +141,7 @@ def test_a_supplement_that_comes_days_later_is_read_beside_its_hour(tmp_path):
 
 
 def test_a_file_is_left_alone_until_it_has_settled(tmp_path):
-    old, young = log_file(1, NOW - HOUR), log_file(2, NOW - 2 * MINUTE)
+    old, young = log_file(1, now() - HOUR), log_file(2, now() - 2 * MINUTE)
     with serving(old, young) as org:
         with collecting(tmp_path, org, {SOURCE: {"settle": "5m"}}) as bench:
             bench.poll()
@@ -153,7 +153,7 @@ def test_a_file_is_left_alone_until_it_has_settled(tmp_path):
 
 def test_only_the_event_types_that_are_wanted_are_downloaded(tmp_path):
     files = [
-        log_file(n, NOW - HOUR, event_type=name)
+        log_file(n, now() - HOUR, event_type=name)
         for n, name in enumerate(("Login", "LoginAs", "URI"))
     ]
     sources = {SOURCE: {"settle": "0s", "event_types": ["Login*"]}}
@@ -166,8 +166,8 @@ def test_only_the_event_types_that_are_wanted_are_downloaded(tmp_path):
 
 def test_an_event_type_that_is_no_name_is_left_out_and_told_once(tmp_path):
     hostile = ["../../etc", "Lo gin", "x" * 300, "", "\u202elogin\x00", "a'b"]
-    strange = [log_file(n, NOW - HOUR, event_type=name) for n, name in enumerate(hostile)]
-    good = log_file(100, NOW - HOUR)
+    strange = [log_file(n, now() - HOUR, event_type=name) for n, name in enumerate(hostile)]
+    good = log_file(100, now() - HOUR)
     with serving(*strange, good) as org, collecting(tmp_path, org, ELF) as bench:
         reason = failing_fetch(bench)
 
@@ -187,7 +187,7 @@ def test_an_event_type_that_is_no_name_is_left_out_and_told_once(tmp_path):
 
 
 def test_a_file_that_fails_is_tried_again_and_the_later_ones_are_not_fetched_twice(tmp_path):
-    first, broken, last = (log_file(n, NOW - 5 * HOUR + n * HOUR) for n in range(3))
+    first, broken, last = (log_file(n, now() - 5 * HOUR + n * HOUR) for n in range(3))
     with serving(first, broken, last) as org, collecting(tmp_path, org, ELF) as bench:
         org.fail(maintenance(broken.id, None, status=200))
         reason = failing_fetch(bench)
@@ -205,7 +205,7 @@ def test_a_file_that_fails_is_tried_again_and_the_later_ones_are_not_fetched_twi
 
 
 def test_a_first_file_that_fails_does_not_grow_too_old_to_be_looked_for(tmp_path):
-    broken = log_file(1, NOW - 50 * MINUTE)
+    broken = log_file(1, now() - 50 * MINUTE)
     with serving(broken) as org:
         org.fail(maintenance(broken.id, None, status=200))
         with collecting(tmp_path, org, {SOURCE: {"settle": "0s", "lookback": "1h"}}) as bench:
@@ -218,7 +218,7 @@ def test_a_first_file_that_fails_does_not_grow_too_old_to_be_looked_for(tmp_path
 
 
 def test_a_file_that_vanished_after_it_was_listed_is_lost_and_told_once(tmp_path):
-    kept, gone = log_file(1, NOW - 2 * HOUR), log_file(2, NOW - HOUR)
+    kept, gone = log_file(1, now() - 2 * HOUR), log_file(2, now() - HOUR)
     clock = OrgClock()
     with serving(kept, gone, clock=clock) as org, collecting(tmp_path, org, ELF) as bench:
 
@@ -236,7 +236,7 @@ def test_a_file_that_vanished_after_it_was_listed_is_lost_and_told_once(tmp_path
 
 
 def test_a_missing_file_that_the_org_still_lists_is_tried_again(tmp_path):
-    file = log_file(1, NOW - HOUR)
+    file = log_file(1, now() - HOUR)
     with serving(file) as org, collecting(tmp_path, org, ELF) as bench:
         org.fail(refused("NOT_FOUND", "gone?", status=404, path="/LogFile"))
         failing_fetch(bench)
@@ -247,7 +247,7 @@ def test_a_missing_file_that_the_org_still_lists_is_tried_again(tmp_path):
 
 
 def test_a_permission_that_is_taken_away_loses_no_file(tmp_path):
-    files = [log_file(n, NOW - HOUR) for n in range(3)]
+    files = [log_file(n, now() - HOUR) for n in range(3)]
     refusal = refused("INSUFFICIENT_ACCESS", "no", status=403, path="/LogFile", times=None)
     with serving(*files) as org, collecting(tmp_path, org, ELF) as bench:
         org.fail(refusal)
@@ -260,7 +260,7 @@ def test_a_permission_that_is_taken_away_loses_no_file(tmp_path):
 
 
 def test_an_org_that_breaks_every_download_is_not_asked_for_each_file(tmp_path):
-    files = [log_file(n, NOW - HOUR) for n in range(9)]
+    files = [log_file(n, now() - HOUR) for n in range(9)]
     with serving(*files) as org, collecting(tmp_path, org, ELF) as bench:
         org.fail(maintenance("/LogFile", None))
         failing_fetch(bench)
@@ -272,7 +272,7 @@ def test_an_org_that_breaks_every_download_is_not_asked_for_each_file(tmp_path):
 
 
 def test_a_record_that_cannot_be_read_hides_no_other(tmp_path):
-    good = log_file(1, NOW - HOUR)
+    good = log_file(1, now() - HOUR)
     with serving(good) as org, collecting(tmp_path, org, ELF) as bench:
         row = good.row() | {"Id": "0AT000000000099AAA"}
         org.store.add(
@@ -293,7 +293,7 @@ class Misannounced(LogFile):
 
 
 def misannounced(number, age):
-    made = log_file(number, NOW - age)
+    made = log_file(number, now() - age)
     return Misannounced(**{name: getattr(made, name) for name in LogFile.__dataclass_fields__})
 
 
@@ -318,7 +318,7 @@ def test_an_old_file_that_is_cut_short_is_not_forgiven(tmp_path):
 
 def test_a_clock_of_ours_that_was_set_back_is_told(tmp_path):
     with serving() as org, collecting(tmp_path, org, ELF) as bench:
-        org.store.add_files([log_file(1, NOW - HOUR)])
-        bench.stand(SOURCE, "hourly", NOW + timedelta(days=1))
+        org.store.add_files([log_file(1, now() - HOUR)])
+        bench.stand(SOURCE, "hourly", now() + timedelta(days=1))
 
         assert "set the clock by NTP" in failing_fetch(bench)

@@ -14,12 +14,12 @@ from fakes.bench import (
     HOUR,
     MILLISECOND,
     MINUTE,
-    NOW,
     SECOND,
     OrgClock,
     api_event,
     audit,
     collecting,
+    now,
     serving,
     uids,
 )
@@ -61,7 +61,7 @@ def test_rows_on_the_boundary_of_two_windows_are_neither_lost_nor_doubled(
     store, org, tmp_path, kind
 ):
     name, source, make, sources = kind
-    start = NOW - 12 * HOUR
+    start = now() - 12 * HOUR
     boundary = start + 6 * HOUR
     before = [make(1, start - MILLISECOND), make(2, start)]
     times = [MILLISECOND, MILLISECOND, 6 * HOUR, 6 * HOUR, 6 * HOUR + MILLISECOND, 8 * HOUR]
@@ -77,7 +77,7 @@ def test_rows_on_the_boundary_of_two_windows_are_neither_lost_nor_doubled(
 
 
 def test_windows_follow_each_other_without_a_gap_up_to_the_present(store, org, tmp_path):
-    store.add("ApiEvent", api_event(1, NOW))
+    store.add("ApiEvent", api_event(1, now()))
     with collecting(tmp_path, org, BIG) as bench:
         bench.poll()
         asked = windows(bench)
@@ -85,19 +85,19 @@ def test_windows_follow_each_other_without_a_gap_up_to_the_present(store, org, t
 
     assert [end for _, end in asked[:-1]] == [start for start, _ in asked[1:]]
     assert asked[-1][1] == literal(cursor.time)
-    assert NOW - SECOND <= cursor.time
+    assert now() - SECOND <= cursor.time
 
 
 def test_rows_that_become_visible_late_are_found_within_the_overlap_and_once(store, org, tmp_path):
     sources = {"stored_events": {"objects": ["ApiEvent"], "overlap": "10m"}}
-    early = [api_event(n, NOW - n * MINUTE) for n in range(1, 20)]
+    early = [api_event(n, now() - n * MINUTE) for n in range(1, 20)]
     store.add("ApiEvent", *early)
     with collecting(tmp_path, org, sources) as bench:
         bench.poll()
         reached = bench.cursor("stored_events", "ApiEvent").time
         at = reached.replace(microsecond=reached.microsecond // 1000 * 1000)
-        late = [api_event(100, at), api_event(101, at), api_event(102, NOW - 9 * MINUTE)]
-        store.add("ApiEvent", *late, visible=NOW - DAY)
+        late = [api_event(100, at), api_event(101, at), api_event(102, now() - 9 * MINUTE)]
+        store.add("ApiEvent", *late, visible=now() - DAY)
         second = bench.poll()["ApiEvent"]
         third = bench.poll()["ApiEvent"]
 
@@ -107,7 +107,7 @@ def test_rows_that_become_visible_late_are_found_within_the_overlap_and_once(sto
 
 
 def test_a_first_poll_starts_at_the_lookback(store, org, tmp_path):
-    old, young = api_event(1, NOW - 2 * HOUR - MINUTE), api_event(2, NOW - 2 * HOUR + MINUTE)
+    old, young = api_event(1, now() - 2 * HOUR - MINUTE), api_event(2, now() - 2 * HOUR + MINUTE)
     store.add("ApiEvent", old, young)
     sources = {"stored_events": {"objects": ["ApiEvent"], "lookback": "2h"}}
     with collecting(tmp_path, org, sources) as bench:
@@ -120,10 +120,10 @@ def test_anomalies_are_read_by_when_they_were_written_down(store, org, tmp_path)
     sources = {"stored_events": {"objects": ["ApiAnomalyEventStore"], "overlap": "0s"}}
     identity = {"Id": "0eR000000000001AAA", "EventIdentifier": "anomaly"}
     with collecting(tmp_path, org, sources) as bench:
-        bench.stand("stored_events", "ApiAnomalyEventStore", NOW - HOUR)
+        bench.stand("stored_events", "ApiAnomalyEventStore", now() - HOUR)
         store.add(
             "ApiAnomalyEventStore",
-            {**identity, "EventDate": NOW - 3 * DAY, "CreatedDate": NOW - MINUTE},
+            {**identity, "EventDate": now() - 3 * DAY, "CreatedDate": now() - MINUTE},
         )
         bench.poll()
 
@@ -133,7 +133,10 @@ def test_anomalies_are_read_by_when_they_were_written_down(store, org, tmp_path)
 def test_a_row_whose_author_is_unknown_is_kept_like_the_others(store, org, tmp_path):
     user = {"Id": "005000000000001AAA", "Username": "ada@acme.com", "Name": "Ada"}
     store.add("User", user)
-    rows = [audit(1, NOW - HOUR, CreatedById=user["Id"]), audit(2, NOW - HOUR, CreatedById=None)]
+    rows = [
+        audit(1, now() - HOUR, CreatedById=user["Id"]),
+        audit(2, now() - HOUR, CreatedById=None),
+    ]
     store.add("SetupAuditTrail", *rows)
     with collecting(tmp_path, org, TRAIL) as bench:
         bench.poll()
@@ -146,7 +149,7 @@ def test_a_row_whose_author_is_unknown_is_kept_like_the_others(store, org, tmp_p
 
 
 def test_a_query_that_takes_too_long_is_asked_again_in_narrower_windows(store, org, tmp_path):
-    rows = [api_event(n, NOW - n * HOUR) for n in range(24)]
+    rows = [api_event(n, now() - n * HOUR) for n in range(24)]
     store.add("ApiEvent", *rows)
     org.fail(query_timeout("FROM ApiEvent", times=3))
     with collecting(tmp_path, org, BIG) as bench:
@@ -160,7 +163,7 @@ def test_a_query_that_takes_too_long_is_asked_again_in_narrower_windows(store, o
 
 def test_what_was_too_long_is_halved_and_not_a_width_that_was_never_asked(store, org, tmp_path):
     with collecting(tmp_path, org, BIG) as bench:
-        bench.stand("stored_events", "ApiEvent", NOW - 8 * MINUTE)
+        bench.stand("stored_events", "ApiEvent", now() - 8 * MINUTE)
         org.fail(query_timeout("FROM ApiEvent", times=1))
         bench.poll()
         refused_windows, asked = windows(bench, status=400), windows(bench)
@@ -168,13 +171,13 @@ def test_what_was_too_long_is_halved_and_not_a_width_that_was_never_asked(store,
     assert 1 == len(refused_windows)
     assert asked[0][0] == refused_windows[0][0]
     assert asked[0][1] < refused_windows[0][1]
-    assert literal(NOW - 3 * MINUTE) > asked[0][1]
+    assert literal(now() - 3 * MINUTE) > asked[0][1]
 
 
 def test_a_query_that_always_takes_too_long_fails_in_words_and_is_not_insisted_on(
     store, org, tmp_path
 ):
-    row = api_event(1, NOW - HOUR)
+    row = api_event(1, now() - HOUR)
     store.add("ApiEvent", row)
     org.fail(query_timeout("FROM ApiEvent", times=None))
     with collecting(tmp_path, org, BIG) as bench:
@@ -193,18 +196,18 @@ def test_a_query_that_always_takes_too_long_fails_in_words_and_is_not_insisted_o
 def test_narrow_windows_inside_the_overlap_never_move_the_cursor_back(store, org, tmp_path):
     sources = {"stored_events": {"objects": ["ApiEvent"], "overlap": "1h"}}
     with collecting(tmp_path, org, sources) as bench:
-        bench.stand("stored_events", "ApiEvent", NOW - MINUTE)
+        bench.stand("stored_events", "ApiEvent", now() - MINUTE)
         org.fail(query_timeout("FROM ApiEvent", times=2), PASS, maintenance("FROM ApiEvent", None))
         polled = bench.poll()["ApiEvent"]
 
         assert ("failed", 1) == (polled.state, len(windows(bench)))
-        assert NOW - MINUTE == bench.cursor("stored_events", "ApiEvent").time
+        assert now() - MINUTE == bench.cursor("stored_events", "ApiEvent").time
 
 
 def test_a_page_without_a_successor_is_no_end_of_a_window(tmp_path):
     """A big object may stop at 2,000 records and say that it is done."""
     store = Store()
-    rows = [api_event(n, NOW - n * SECOND) for n in range(3000)]
+    rows = [api_event(n, now() - n * SECOND) for n in range(3000)]
     store.add("ApiEvent", *rows)
     with (
         serving(store=store, behaviour=Behaviour(big_object_locators=False)) as org,
@@ -265,7 +268,7 @@ def test_any_number_of_rows_in_one_second_is_read_where_pages_follow_each_other(
     ids=["401", "503 once", "503", "cut", "locator", "limit"],
 )
 def test_a_fault_in_the_middle_of_paging_leaves_no_gap(store, org, tmp_path, fault, state):
-    rows = [api_event(n, NOW - HOUR - n * SECOND) for n in range(2100)]
+    rows = [api_event(n, now() - HOUR - n * SECOND) for n in range(2100)]
     store.add("ApiEvent", *rows)
     org.fail(fault)
     with collecting(tmp_path, org, BIG) as bench:
@@ -291,11 +294,11 @@ def test_no_stream_stands_beyond_the_present_of_either_clock(tmp_path, ahead):
         bench.poll()
         reached = bench.cursor("stored_events", "ApiEvent").time
         row = api_event(1, reached + MILLISECOND)
-        store.add("ApiEvent", row, visible=NOW - 3 * DAY)
+        store.add("ApiEvent", row, visible=now() - 3 * DAY)
         bench.client.skew += SECOND
         bench.poll()
 
-        assert reached < min(NOW, NOW + ahead) + MINUTE
+        assert reached < min(now(), now() + ahead) + MINUTE
         assert uids(row) == bench.stored()
 
 
@@ -307,33 +310,33 @@ def test_a_clock_of_ours_that_was_set_ahead_takes_no_event_from_the_future(tmp_p
         bench.poll()
         reached = bench.cursor("stored_events", "ApiEvent").time
         row = api_event(1, reached + MILLISECOND)
-        store.add("ApiEvent", row, visible=NOW - 2 * DAY)
+        store.add("ApiEvent", row, visible=now() - 2 * DAY)
         bench.client.skew = -DAY + SECOND
         polled = bench.poll()["ApiEvent"]
 
         assert "ok" == polled.state
-        assert reached < NOW - DAY + MINUTE
+        assert reached < now() - DAY + MINUTE
         assert len(bench.asked("FROM ApiEvent")) < 10
         assert uids(row) == bench.stored()
 
 
 def test_a_clock_of_ours_that_was_set_back_is_told_and_not_taken_for_silence(tmp_path):
     with serving(clock=OrgClock(DAY)) as org, collecting(tmp_path, org, BIG) as bench:
-        bench.stand("stored_events", "ApiEvent", NOW + DAY)
+        bench.stand("stored_events", "ApiEvent", now() + DAY)
         polled = bench.poll()["ApiEvent"]
 
         assert "failed" == polled.state
         assert "set the clock by NTP" in polled.reason
-        assert NOW + DAY == bench.cursor("stored_events", "ApiEvent").time
+        assert now() + DAY == bench.cursor("stored_events", "ApiEvent").time
 
 
 def test_a_clock_of_ours_that_was_put_right_is_believed_at_once(store, org, tmp_path):
     with collecting(tmp_path, org, BIG) as bench:
         bench.poll()
         bench.client.skew = -DAY  # our clock was a day ahead when the last answer came
-        row = api_event(1, NOW + MILLISECOND)
-        store.add("ApiEvent", row, visible=NOW - DAY)
-        bench.stand("stored_events", "ApiEvent", NOW)
+        row = api_event(1, now() + MILLISECOND)
+        store.add("ApiEvent", row, visible=now() - DAY)
+        bench.stand("stored_events", "ApiEvent", now())
 
         assert "ok" == bench.poll()["ApiEvent"].state
         assert uids(row) == bench.stored()
