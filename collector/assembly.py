@@ -217,4 +217,5 @@ def _poller(
         pipeline=pipeline,
         spool=spool,
         stop=stop,
+        api_budget_percent=org.api_budget_percent,
     )

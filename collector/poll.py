@@ -21,6 +21,7 @@ from collector.errors import (
 )
 from collector.model import Batch, Cursor, Stream
 from collector.observe import log
+from collector.pacing import Pacing
 from collector.pipeline import Pipeline
 from collector.salesforce.client import Client
 from collector.sources import Catalog, Context, Fetched, Gone, Source, Trouble, Unavailable
@@ -29,7 +30,7 @@ from collector.store.coverage import Span
 from collector.store.database import Database
 from collector.text import terminal
 
-OK, FAILED, UNAVAILABLE = "ok", "failed", "unavailable"
+OK, FAILED, UNAVAILABLE, PAUSED = "ok", "failed", "unavailable", "paused"
 
 DAILY_REST = timedelta(minutes=15)
 CONCURRENT_REST = timedelta(minutes=1)
@@ -41,7 +42,7 @@ REASON_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """How one stream's poll went. `state` is ok, failed or unavailable, `reason` says why.
+    """How one stream's poll went: ok, failed, unavailable or paused, and `reason` says why.
 
     What could not be asked because its source did not answer is the stream `*`.
     """
@@ -67,12 +68,20 @@ class Poller:
         pipeline: Pipeline,
         spool: Path,
         stop: threading.Event,
+        api_budget_percent: int = 10,
     ) -> None:
         self.org = org
         self.sources = tuple(sources)
         self._database = database
         self._pipeline = pipeline
         self._stop = stop
+        self._pacing = Pacing(
+            org=org,
+            percent=api_budget_percent,
+            client=client,
+            sources=self.sources,
+            database=database,
+        )
         self._limit: LimitExceeded | None = None
         self._rest_until = -inf
         self.context = Context(
@@ -101,7 +110,7 @@ class Poller:
         return [
             source
             for source in self.sources
-            if source.kind not in last or last[source.kind] + source.every <= now
+            if source.kind not in last or last[source.kind] + self._pacing.interval(source) <= now
         ]
 
     def poll(self, source: Source) -> list[Polled]:
@@ -114,6 +123,15 @@ class Poller:
             Stopped: we were asked to end.
         """
         whole = _Tally(Stream(org=self.org, source=source.kind, name="*"))
+        verdict = self._pacing.verdict(source)
+        if verdict.pace == "pause":
+            return [
+                self._remember(Polled(stream=whole.stream, state=PAUSED, reason=verdict.reason))
+            ]
+        with self._pacing.counting(source):
+            return self._poll_all(source, whole)
+
+    def _poll_all(self, source: Source, whole: _Tally) -> list[Polled]:
         streams: Sequence[Stream | Unavailable] = ()
         with self._telling(whole):
             self._refuse_to_insist()

@@ -55,6 +55,12 @@ def verdict(context: Context) -> Verdict:
     )
 
 
+def powerful(fields: Iterable[str]) -> Iterator[str]:
+    """The permissions among the fields of PermissionSet that let a user do more than read."""
+    found = (_POWERFUL.fullmatch(name) for name in fields)
+    return (match[1] for match in found if match)
+
+
 def _powers(granted: Collection[str], written: Collection[str]) -> str:
     told = [_told(name) for name in sorted(granted, key=_gravity)]
     more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
@@ -68,7 +74,7 @@ def _granted(context: Context, user: str) -> tuple[dict[str, set[str]], dict[str
     A user's profile is a permission set as well.
     """
     described = (field.name for field in context.catalog.describe("PermissionSet"))
-    fields = [name for name in described if _POWERFUL.fullmatch(name)]
+    fields = [f"Permissions{name}" for name in powerful(described)]
     granted: dict[str, set[str]] = {}
     sets: dict[str, str] = {}
     for start in range(0, max(1, len(fields)), FIELDS_A_QUERY):

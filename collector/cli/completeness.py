@@ -18,7 +18,6 @@ from collector import clock, daily, sources
 from collector.cli.common import (
     cells,
     counted,
-    moment,
     number,
     print_json,
     print_table,
@@ -218,7 +217,7 @@ def _print_counts(proof: Proof) -> None:
         number("stored"),
         number("events"),
         *map(number, some),
-        title=f"What {proof.org} has listed since {moment(proof.since)}",
+        title=f"What {proof.org} has listed since {_moment(proof.since)}",
     )
     for one in proof.counts:
         numbers = [f"{getattr(one, name):,}" for name in ("stored", "rows", *some)]
@@ -233,7 +232,7 @@ def _print_windows(proof: Proof) -> None:
     )
     for one in proof.windows:
         name = one.stream.replace(listing.SUFFIX, " (files by creation)")
-        rows.add_row(*cells((name, moment(one.start), moment(one.until), len(one.gaps))))
+        rows.add_row(*cells((name, _moment(one.start), _moment(one.until), len(one.gaps))))
     if proof.windows:
         print_table(rows)
 
@@ -263,4 +262,8 @@ def _print_information(proof: Proof) -> None:
         say(f"{one.event_type}: {hours} without a file, which is no gap: without events is none")
     for gap in [gap for gap in proof.sequence_gaps if gap.explained][:SHOWN]:
         missing = ", ".join(map(str, gap.missing))
-        say(f"{gap.event_type}: file {missing} of {moment(gap.hour)} is unknown: {gap.explained}")
+        say(f"{gap.event_type}: file {missing} of {_moment(gap.hour)} is unknown: {gap.explained}")
+
+
+def _moment(value: datetime) -> str:
+    return value.strftime("%Y-%m-%d %H:%M:%SZ")

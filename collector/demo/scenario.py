@@ -24,6 +24,7 @@ from collector.demo.machines import (
 from collector.demo.oauth import ORGANIZATION_ID, Application
 from collector.demo.office_hours import browser_login, working_day
 from collector.demo.people import People, collector_user, people
+from collector.demo.permissions import permissions
 from collector.demo.setup_changes import setup_day
 from collector.demo.store import BulkJob, LogFile, Store
 from collector.model import Severity
@@ -148,7 +149,7 @@ def _anchor(day: Day) -> datetime:
 
 
 def _directory(everybody: People, ids: Ids) -> dict[str, list[Row]]:
-    """Users, their profiles, the tokens of their programs, and the organization itself."""
+    """Users, their profiles and permissions, the tokens of programs, the organization itself."""
     long_ago = datetime.fromisoformat("2024-02-01T09:00:00+00:00")
     users = [*everybody.everybody(), collector_user(Application().username)]
     profiles = {name: ids.record("00e") for name in sorted({user.profile for user in users})}
@@ -178,4 +179,5 @@ def _directory(everybody: People, ids: Ids) -> dict[str, list[Row]]:
         "User": [user.row(profiles[user.profile], long_ago) for user in users],
         "Profile": [{"Id": own, "Name": name} for name, own in profiles.items()],
         "Organization": [organization],
+        **permissions(ids, profiles[users[-1].profile]),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 WORTH = (
@@ -21,6 +23,12 @@ FIRST_SLOW, LAST_SLOW = 0.5, 0.9
 """Of our share, where the least and the most valuable source begin to be asked less often."""
 
 LESS_OFTEN = 4.0
+DEFAULT_STRETCH = 30.0
+MOST_STRETCH = {"event_log_file": 3.0}
+"""Most calls of event log files are downloads: asking for the list less often saves few of them."""
+
+_DAY = timedelta(days=1)
+
 HEADROOM = 0.8
 """Of the org's whole allowance, what may be used, by anybody, before we ask less often."""
 
@@ -41,6 +49,38 @@ class Verdict:
     pace: Literal["go", "slow", "pause"]
     factor: float = 1.0
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a source takes: a poll of so many calls, as often as that."""
+
+    every: timedelta
+    calls: int
+
+    @property
+    def daily(self) -> float:
+        """Calls in 24 hours."""
+        return self.calls * (_DAY / self.every)
+
+
+def stretch(costs: Mapping[str, Cost], *, allowed: int) -> dict[str, float]:
+    """How many times longer to wait between two polls, so that a day's calls suffice.
+
+    The least valuable sources wait longer first, each at most MOST_STRETCH times; where even that
+    does not suffice, `verdict` ends the day early.
+    """
+    factors = dict.fromkeys(costs, 1.0)
+    excess = sum(cost.daily for cost in costs.values()) - allowed
+    for kind in sorted(costs, key=_rank, reverse=True):
+        if excess <= 0:
+            break
+        daily = costs[kind].daily
+        least = daily / MOST_STRETCH.get(kind, DEFAULT_STRETCH)
+        kept = max(least, daily - excess)
+        factors[kind] = daily / kept
+        excess -= daily - kept
+    return factors
 
 
 def verdict(kind: str, spending: Spending | None, *, percent: int) -> Verdict:
@@ -65,8 +105,11 @@ def verdict(kind: str, spending: Spending | None, *, percent: int) -> Verdict:
 
 def _slow_from(kind: str) -> float:
     """The part of our share from which on this source is asked less often."""
-    rank = WORTH.index(kind) if kind in WORTH else len(WORTH) - 1
-    return LAST_SLOW - (LAST_SLOW - FIRST_SLOW) * rank / (len(WORTH) - 1)
+    return LAST_SLOW - (LAST_SLOW - FIRST_SLOW) * _rank(kind) / (len(WORTH) - 1)
+
+
+def _rank(kind: str) -> int:
+    return WORTH.index(kind) if kind in WORTH else len(WORTH) - 1
 
 
 def _ours(spending: Spending, percent: int) -> str:

@@ -74,8 +74,8 @@ class Client:
     """One org. Logs in when first needed, and once again whenever a token is refused (401).
 
     Every read is tried up to three times while the org is unreachable. The sentences of what is
-    raised name the org and what was asked, never a token. To be used by one thread at a time;
-    `close` it at the end.
+    raised name the org and what was asked, never a token. Files may be downloaded by several
+    threads at a time, all else is for one; `close` it at the end.
 
     Every method may raise LoginRefused, SessionExpired, LimitExceeded, NotAvailable, Unreachable,
     another SalesforceError, or Stopped.
@@ -89,6 +89,7 @@ class Client:
 
     Attributes:
         usage: what the newest answer said about API calls.
+        calls: how many API calls this client has made.
         skew: the org's clock minus ours, by the newest answer; good to about a second.
     """
 
@@ -103,6 +104,8 @@ class Client:
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.usage: Usage | None = None
+        self.calls = 0
+        self._counting = threading.Lock()
         self.skew: timedelta | None = None
         self._org = org
         self._stop = stop
@@ -297,6 +300,8 @@ class Client:
         """Learn the use of the API and the org's time from the headers of any answer."""
         if usage := _USAGE.search(answer.headers.get("Sforce-Limit-Info", "")):
             self.usage = Usage(used=int(usage[1]), maximum=int(usage[2]))
+            with self._counting:
+                self.calls += 1
         skew = clock_skew(answer, self._now())
         self.skew = self.skew if skew is None else skew
 

@@ -200,6 +200,7 @@ class Org(Model):
     login_url: LoginUrl
     auth: Annotated[Auth, Field(discriminator="flow")]
     api_version: ApiVersion | None = None
+    api_budget_percent: Annotated[int, Field(ge=1, le=100)] = 10
     ca_file: FilePath | None = None
     proxy: ProxyUrl | None = None
     sources: Sources = Sources()

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from collector.errors import NotAvailable, Unreachable
 from collector.model import Cursor, Stream
 from collector.salesforce.soql import literal
 from collector.settings import EventLogFileSource
-from collector.sources import log_file
+from collector.sources import downloads, log_file
 from collector.sources.contract import Context, Fetched, Trouble, Unavailable, present
 from collector.sources.log_file import KIND, LogFile
 
@@ -74,9 +75,9 @@ class EventLogFile:
             begins = Cursor(time=files[0].created)
             yield replace(log_file.batch(context, stream, files[0]), cursor=begins)
         unreachable = 0
-        for file in files:
+        for file, download in downloads.ahead(files, partial(log_file.fetch, context, stream)):
             try:
-                fetched = log_file.fetch(context, stream, file)
+                fetched = download.result()
                 unreachable = 0
             except Unreachable as error:
                 unreachable += 1

@@ -139,6 +139,16 @@ files = sa.Table(
     comment="The committed Parquet files of the archive; others do not exist for any reader.",
 )
 
+spending = sa.Table(
+    "spending",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("hour", Moment, primary_key=True),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+    comment="API calls that we made, by source and hour; a day of them.",
+)
+
 matches = sa.Table(
     "matches",
     metadata,

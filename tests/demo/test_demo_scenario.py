@@ -77,6 +77,7 @@ def test_whenever_the_day_ends_it_is_full_and_whole(end):
 def test_counts_are_those_of_the_hourly_files_and_the_stored_rows(world, events):
     logged = Counter(file.event_type for file, _ in events)
     directory = {"OauthToken", "User", "Profile", "Organization"}
+    directory |= {"PermissionSet", "PermissionSetAssignment"}
     stored = {name: len(rows) for name, rows in world.rows.items() if name not in directory}
 
     assert dict(world.counts) == {**logged, **stored}

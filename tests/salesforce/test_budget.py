@@ -1,10 +1,12 @@
 """What a source may do with what is left of the org's API calls."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.salesforce.budget import WORTH, Spending, verdict
+from collector.salesforce.budget import WORTH, Cost, Spending, stretch, verdict
 from collector.sources import KINDS
 
 CALLS = st.integers(0, 2_000_000)
@@ -71,3 +73,43 @@ def test_whoever_is_held_back_hears_why():
 
     assert "6,000 of the 10,000 API calls that api_budget_percent: 10" in found.reason
     assert "by everybody" in verdict("org_limits", spending(used=85_000), percent=10).reason
+
+
+MINUTE = timedelta(minutes=1)
+COSTS = {
+    "setup_audit_trail": Cost(every=MINUTE, calls=1),
+    "stored_events": Cost(every=MINUTE, calls=20),
+    "event_log_file": Cost(every=10 * MINUTE, calls=2),
+}
+
+
+def daily(costs, factors):
+    return sum(cost.daily / factors[kind] for kind, cost in costs.items())
+
+
+def test_where_the_calls_suffice_nothing_waits_longer():
+    assert {"setup_audit_trail": 1.0, "stored_events": 1.0, "event_log_file": 1.0} == stretch(
+        COSTS, allowed=100_000
+    )
+
+
+def test_the_least_valuable_wait_longer_first_and_then_the_calls_suffice():
+    factors = stretch(COSTS, allowed=10_000)
+
+    assert (3.0, 1.0) == (factors["event_log_file"], factors["setup_audit_trail"])
+    assert 3 < factors["stored_events"] < 4
+    assert daily(COSTS, factors) == pytest.approx(10_000)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(WORTH),
+        st.builds(Cost, every=st.timedeltas(MINUTE, 60 * MINUTE), calls=st.integers(1, 500)),
+    ),
+    st.integers(0, 200_000),
+)
+def test_a_day_never_takes_more_than_is_allowed_unless_all_wait_as_long_as_they_may(costs, allowed):
+    factors = stretch(costs, allowed=allowed)
+
+    assert all(factor >= 1 for factor in factors.values())
+    assert daily(costs, factors) <= allowed * 1.001 or all(f >= 2.99 for f in factors.values())

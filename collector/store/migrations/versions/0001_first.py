@@ -89,6 +89,13 @@ def upgrade() -> None:
     )
     op.create_index("files_of_type", "files", ["org", "event_type", "date"])
     op.create_table(
+        "spending",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("source", sa.Text, primary_key=True),
+        sa.Column("hour", sa.BigInteger, primary_key=True),
+        sa.Column("calls", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
         "matches",
         sa.Column("org", sa.Text, primary_key=True),
         sa.Column("rule", sa.Text, primary_key=True),

@@ -1,0 +1,316 @@
+"""Whatever happens to an org, its network and our process: nothing twice, nothing lost unsaid."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from collector.demo import Fault, LogFile
+from collector.demo.faults import expired_session, maintenance, query_timeout
+from collector.errors import Stopped
+from collector.store import account
+from collector import completeness
+from fakes.bench import DAY, HOUR, MINUTE, SECOND, log_file, uids
+from fakes.world import START, TRIES, Record, world
+
+SOURCES = {
+    "event_log_file": {"interval": "hourly", "settle": "5m"},
+    "stored_events": {"objects": ["ApiEvent"]},
+    "setup_audit_trail": {},
+}
+STREAMS = (
+    ("event_log_file", "hourly"),
+    ("stored_events", "ApiEvent"),
+    ("setup_audit_trail", "SetupAuditTrail"),
+)
+SETTLE = 5 * MINUTE
+OVERLAP = 10 * MINUTE
+RELIST = 50 * MINUTE
+"""How long after its CreatedDate a file may become visible; a poll looks back for an hour."""
+
+POISON = b'"one","two"\n'
+"""A line with too few fields: no reader makes anything of the file."""
+
+EPOCH, FAR = START - 99 * DAY, START + 99 * DAY
+"""Between them lies all that happens."""
+
+FAULTS = st.sampled_from(
+    [
+        expired_session(times=1),
+        expired_session(times=2),
+        maintenance("", TRIES),
+        maintenance("", None),
+        maintenance("", TRIES, status=200),
+        maintenance("/LogFile", 2 * TRIES, status=200),
+        Fault(path="/LogFile", cut=40, times=TRIES),
+        Fault(path="FROM", cut=20, times=TRIES),
+        query_timeout("FROM", times=1),
+        query_timeout("FROM", times=6),
+    ]
+)
+SECONDS = st.sampled_from((1, 61, 420, 3_600, 5 * 3_600, 13 * 3_600))
+AHEAD = st.sampled_from((0, -2 * 3_600, -30, 30, 3 * 3_600))
+READINGS = st.integers(min_value=1, max_value=24)
+
+
+class Collecting(RuleBasedStateMachine):
+    """An org that fills up, a collector that is polled and killed, and what we know of both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.directory = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.world = self.stack.enter_context(world())
+        self.process = self.stack.enter_context(ExitStack())
+        self.number = 0
+        self.files: dict[str, LogFile] = {}
+        self.poisoned: set[str] = set()
+        self.deleted: set[str] = set()
+        self.records: dict[str, tuple[str, datetime, datetime]] = {}
+        self.cursors: dict[tuple[str, str], datetime] = {}
+        self.knows_the_time = True
+
+    @initialize()
+    def begin(self) -> None:
+        """There is something, and it has been read: from here on all has to arrive."""
+        self.files_appear(count=1, back=HOUR, late=0, poison=False)
+        self.records_appear(name="ApiEvent", count=1, age=HOUR, delay=timedelta())
+        self.start()
+        self.poll()
+        assert 3 == len(self.archive())
+
+    # ---- the org
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds: int) -> None:
+        self.world.go_on(seconds=seconds)
+
+    @rule(
+        count=st.integers(min_value=1, max_value=3),
+        back=st.sampled_from((timedelta(), MINUTE, SETTLE, RELIST)),
+        late=st.sampled_from((0, 0, 1, 3 * 24)),
+        poison=st.sampled_from((False, False, False, True)),
+    )
+    def files_appear(self, count: int, back: timedelta, late: int, poison: bool) -> None:
+        """All with one CreatedDate, which may lie back; for hours that are long past."""
+        created = self.world.time - back
+        for _ in range(count):
+            self.number += 1
+            hour = created.replace(minute=0, second=0) - (1 + late) * HOUR
+            kind = ("Login", "URI")[self.number % 2]
+            made = log_file(self.number, created, log_date=hour, event_type=kind)
+            if poison:
+                made = replace(made, content=made.content + POISON)
+                self.poisoned.add(made.id)
+            self.files[made.id] = made
+            self.world.serve([made])
+
+    @rule(data=st.data())
+    def a_supplement_appears(self, data: st.DataObject) -> None:
+        """For an hour that has files already."""
+        first = data.draw(st.sampled_from(sorted(self.files)), "of")
+        self.number += 1
+        of = self.files[first]
+        made = log_file(
+            self.number,
+            self.world.time,
+            log_date=of.log_date,
+            event_type=of.event_type,
+            sequence=1 + sum(f.log_date == of.log_date for f in self.files.values()),
+        )
+        self.files[made.id] = made
+        self.world.serve([made])
+
+    @rule(
+        name=st.sampled_from(("ApiEvent", "SetupAuditTrail")),
+        count=st.integers(min_value=1, max_value=4),
+        age=st.sampled_from((0, 1, 240, 599)).map(lambda seconds: seconds * SECOND),
+        delay=st.sampled_from((0, 0, 90, 500)).map(lambda seconds: seconds * SECOND),
+    )
+    def records_appear(self, name: str, count: int, age: timedelta, delay: timedelta) -> None:
+        """Now or later, but while the windows still overlap; all of one time."""
+        time = self.world.time - age
+        visible = max(self.world.time, min(self.world.time + delay, time + OVERLAP - SECOND))
+        for _ in range(count):
+            self.number += 1
+            uid = f"{name}-{self.number}"
+            row = {"EventIdentifier": uid, "EventDate": time, "CreatedDate": time}
+            if name == "SetupAuditTrail":
+                uid = f"0Ym{self.number:012}AAA"
+                row = {"Id": uid, "CreatedDate": time, "Action": "createduser"}
+            self.records[uid] = (name, time, visible)
+            self.world.serve([Record(name=name, row=row, visible=visible)])
+
+    @rule(data=st.data())
+    def a_file_is_deleted(self, data: st.DataObject) -> None:
+        """The newest ones are those that may not have been fetched."""
+        if left := sorted(set(self.files) - self.deleted)[-4:]:
+            self.delete(data.draw(st.sampled_from(left), "file"))
+
+    # ---- the collector
+
+    @rule()
+    def poll(self) -> None:
+        before = self.bench.asked("")
+        polled = self.polled()
+        self.check(polled)
+        self.knows_the_time |= len(before) < len(self.bench.asked(""))
+
+    @rule(fault=FAULTS, after=st.integers(min_value=0, max_value=12))
+    def poll_with_a_fault(self, fault: Fault, after: int) -> None:
+        """The fault strikes after some requests."""
+        if after:
+            self.world.org.fail(Fault(times=after))
+        self.world.org.fail(fault)
+        self.poll()
+        self.world.org.recover()
+
+    @rule(reading=READINGS)
+    def poll_and_die(self, reading: int) -> None:
+        """Asked to end in the middle, the process is gone afterwards."""
+        self.world.at_reading(reading, self.bench.stop.set)
+        self.poll()
+        self.start()
+
+    @rule(reading=READINGS, data=st.data())
+    def poll_while_a_file_is_deleted(self, reading: int, data: st.DataObject) -> None:
+        if left := sorted(set(self.files) - self.deleted)[-4:]:
+            chosen = data.draw(st.sampled_from(left), "file")
+            self.world.at_reading(reading, lambda: self.delete(chosen))
+            self.poll()
+
+    @rule(reading=READINGS)
+    def poll_while_sessions_end(self, reading: int) -> None:
+        self.world.at_reading(reading, self.world.org.expire_tokens)
+        self.poll()
+
+    @rule()
+    def start(self) -> None:
+        """A new process on the same state."""
+        self.process.close()
+        self.bench = self.process.enter_context(self.world.collecting(self.directory, SOURCES))
+
+    @rule(seconds=AHEAD)
+    def our_clock_is_set(self, seconds: int) -> None:
+        self.knows_the_time = False
+        self.world.ahead = timedelta(seconds=seconds)
+
+    # ---- what always holds
+
+    @invariant()
+    def nothing_is_stored_twice_and_nothing_that_was_not_served(self) -> None:
+        stored = self.archive()
+        assert len(stored) == len(set(stored))
+        assert set(stored) <= self.readable()
+
+    @invariant()
+    def no_cursor_goes_back(self) -> None:
+        for stream in STREAMS if hasattr(self, "bench") else ():
+            if cursor := self.bench.cursor(*stream):
+                assert cursor.time >= self.cursors.get(stream, EPOCH), stream
+                self.cursors[stream] = cursor.time
+
+    @invariant()
+    def the_account_adds_up(self) -> None:
+        """By the product's own proof, too: what is missing is lost or set aside, and said to be."""
+        if not hasattr(self, "bench"):
+            return
+        proof = self.proof()
+        assert [] == [count for count in proof.counts if count.unaccounted]
+        assert [] == [problem for part in proof.archived for problem in part.problems()]
+        assert [] == [problem for part in proof.windows for problem in part.problems()]
+        assert len(self.archive()) == sum(count.rows for count in proof.counts)
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "bench"):
+                self.end_well()
+        finally:
+            self.stack.close()
+
+    def end_well(self) -> None:
+        """After two polls that nothing disturbs, all that was served and not deleted is there."""
+        self.world.ahead = timedelta()
+        self.start()
+        for _ in range(2):
+            self.world.go_on(hours=1)
+            self.poll()
+            assert self.account_of_files().keys() >= self.files.keys() - self.deleted
+        self.nothing_is_stored_twice_and_nothing_that_was_not_served()
+        self.no_cursor_goes_back()
+        self.the_account_adds_up()
+        states = self.account_of_files()
+        for id_ in self.files.keys() - self.deleted:
+            assert states[id_] == ("quarantined" if id_ in self.poisoned else "stored"), id_
+        whole = [file for id_, file in self.files.items() if states.get(id_) == "stored"]
+        assert self.archive() == sorted([*uids(*whole), *self.records])
+
+    # ---- how it is done
+
+    def delete(self, file_id: str) -> None:
+        self.deleted.add(file_id)
+        self.world.org.store.remove_file(file_id)
+
+    def polled(self) -> dict[str, str]:
+        """The states of the streams, empty for a poll that was stopped."""
+        with suppress(Stopped):
+            return {name: one.state for name, one in self.bench.poll().items()}
+        return {}
+
+    def check(self, polled: dict[str, str]) -> None:
+        """A poll that says ok has read all that was there to be read."""
+        if not self.knows_the_time:
+            return
+        now = min(self.world.time, self.world.our_time())
+        states, stored = self.account_of_files(), set(self.archive())
+        if polled.get("hourly") == "ok":
+            settled = [one.id for one in self.files.values() if one.created <= now - SETTLE]
+            missing = set(settled) - self.deleted - states.keys()
+            assert not missing, missing
+            assert "pending" not in {states.get(id_) for id_ in set(settled) - self.deleted}
+        for uid, (name, time, visible) in self.records.items():
+            if polled.get(name) == "ok" and visible <= self.world.time and time <= now:
+                assert uid in stored, uid
+
+    def archive(self) -> list[str]:
+        return self.bench.stored() if hasattr(self, "bench") else []
+
+    def readable(self) -> set[str]:
+        """All that may be in the archive."""
+        whole = [file for file in self.files.values() if file.id not in self.poisoned]
+        now = self.world.time
+        visible = {uid for uid, (_, _, visible) in self.records.items() if visible <= now}
+        return {*uids(*whole), *visible}
+
+    def account_of_files(self) -> dict[str, str]:
+        """By the id of a file what became of it, as far as it was ever listed."""
+        with self.bench.poller._database.read() as connection:
+            items = account.items(connection, org="acme", since=EPOCH, until=FAR)
+        return {item.facts["file"]: item.state for item in items if "file" in item.facts}
+
+    def proof(self) -> completeness.Proof:
+        with self.bench.poller._database.read() as connection:
+            return completeness.prove(
+                connection,
+                org="acme",
+                since=EPOCH,
+                until=FAR,
+                archive=self.bench.places.archive,
+            )
+
+
+TestCollecting = Collecting.TestCase
+TestCollecting.settings = settings(
+    max_examples=15,
+    stateful_step_count=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
