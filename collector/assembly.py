@@ -114,8 +114,8 @@ def assembled(
                 database=database,
                 pipeline=pipeline,
                 spool=places.spool,
-                expected={
-                    (poller.org, source.kind): source.every
+                expected=lambda: {
+                    (poller.org, source.kind): poller.pacing.interval(source)
                     for poller in pollers
                     for source in poller.sources
                 },

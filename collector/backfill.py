@@ -7,7 +7,7 @@ windows and files are those of a stream of its own, `ApiEvent#backfill`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from collector import clock
 from collector.errors import CollectorError, LimitExceeded, LoginRefused, Stopped
 from collector.model import Batch, Cursor, Stream
 from collector.observe import log
+from collector.pacing import Pacing
 from collector.pipeline import Pipeline
 from collector.sources import Context, Fetched, Gone, Source, Trouble, Unavailable
 from collector.store import coverage, ledger, listing
@@ -31,9 +32,6 @@ KINDS = frozenset(
     }
 )
 """Sources that have a past to read; the others only know the present."""
-
-Gate = Callable[[str], str]
-"""Whether a kind of source may ask its org for more: empty, or why it must pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,24 +51,28 @@ class Step:
 
 
 class Backfill:
-    """The backfill of one org, back to `since`. `allowed` is asked before every further batch."""
+    """The backfill of one org, back to `since`.
+
+    It goes on only while the source could be polled at full speed: `pacing` is asked before every
+    further batch, and counts what it costs.
+    """
 
     def __init__(
         self,
         *,
         context: Context,
+        pacing: Pacing,
         database: Database,
         pipeline: Pipeline,
         since: datetime,
         stop: threading.Event,
-        allowed: Gate = lambda _kind: "",
     ) -> None:
         self._context = context
+        self._pacing = pacing
         self._database = database
         self._pipeline = pipeline
         self._since = _whole(since)
         self._stop = stop
-        self._allowed = allowed
 
     def run(self, sources: Collection[Source]) -> Iterator[Step]:
         """Read the past of these sources, stream by stream, older to newer.
@@ -130,17 +132,20 @@ class Backfill:
         self, source: Source, stream: Stream, span: Span, progress: _Progress
     ) -> Iterator[Step]:
         context = replace(self._context, until=span.until, listed=self._listed)
-        self._ask(source)
-        for fetched in source.fetch(context, stream, Cursor(time=span.start)):
-            yield self._take(fetched, progress)
-            self._ask(source)
+        batches = source.fetch(context, stream, Cursor(time=span.start))
+        while (step := self._next(source, batches, progress)) is not None:
+            yield step
 
-    def _ask(self, source: Source) -> None:
+    def _next(self, source: Source, batches: Iterator[Fetched], progress: _Progress) -> Step | None:
         if self._stop.is_set():
             raise Stopped("asked to end between two batches")
-        reason = self._allowed(source.kind)
-        if reason:
-            raise _Paused(reason)
+        verdict = self._pacing.verdict(source)
+        if verdict.pace != "go":
+            raise _Paused(verdict.reason)
+        # Taking in counts as well: meanwhile the next files are on their way.
+        with self._pacing.counting(source):
+            fetched = next(batches, None)
+            return None if fetched is None else self._take(fetched, progress)
 
     def _take(self, fetched: Fetched, progress: _Progress) -> Step:
         match fetched:

@@ -33,7 +33,7 @@ PASSING = frozenset({"lost", "quarantined", "refused"})
 """States that do not last: nothing recovers from them."""
 
 Expected = Mapping[tuple[str, str], timedelta]
-"""The sources that are to be polled, by org and kind, and how often."""
+"""The sources that are to be polled, by org and kind, and how often at present."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +78,14 @@ def symptoms(
         started: since when somebody has been polling; nobody is blamed for what came before.
     """
     found: list[Symptom] = []
+    paused = {_source(poll) for poll in seen.polls if poll.state == "paused"}
     for poll in seen.polls:
-        every = expected.get((poll.stream.org, poll.stream.source))
+        every = expected.get(_source(poll))
         if every is not None:
-            found += _of_poll(poll, every, now, started)
+            found += _of_poll(poll)
             found += _of_habit(poll, seen.habits, now)
+        if every is not None and _source(poll) not in paused:
+            found += _of_silence(poll, max(LEAST_SILENCE, 3 * every), now, started)
     found += _of_set_aside(seen)
     found += _of_outbox(seen)
     return [symptom for symptom in found if symptom.time <= now]
@@ -91,7 +94,7 @@ def symptoms(
 # ---- streams
 
 
-def _of_poll(poll: Poll, every: timedelta, now: datetime, started: datetime) -> Iterator[Symptom]:
+def _of_poll(poll: Poll) -> Iterator[Symptom]:
     """What the last poll of a stream says."""
     if poll.state == "unavailable" and poll.last_success is not None:
         yield _symptom(poll, "unavailable", poll.reason, poll.since)
@@ -99,12 +102,18 @@ def _of_poll(poll: Poll, every: timedelta, now: datetime, started: datetime) -> 
         yield _symptom(poll, "failing", poll.reason, poll.since, FAILING_FOR)
     if poll.state == "paused":
         yield _symptom(poll, "paused", poll.reason, poll.since, PAUSED_FOR)
-    if poll.state in ("ok", "failed") and poll.last_success is not None:
-        silence = max(LEAST_SILENCE, 3 * every)
-        if max(poll.last_success, started) + silence <= now:
-            reason = f"no successful poll since {_told(poll.last_success)}"
-            more = f": {poll.reason}" if poll.reason else ""
-            yield _symptom(poll, "silent", reason + more, poll.last_success, silence)
+
+
+def _of_silence(
+    poll: Poll, patience: timedelta, now: datetime, started: datetime
+) -> Iterator[Symptom]:
+    """A stream that could be read once and has not been read for long."""
+    if poll.state not in ("ok", "failed") or poll.last_success is None:
+        return
+    if max(poll.last_success, started) + patience <= now:
+        reason = f"no successful poll since {_told(poll.last_success)}"
+        more = f": {poll.reason}" if poll.reason else ""
+        yield _symptom(poll, "silent", reason + more, poll.last_success, patience)
 
 
 def _of_habit(poll: Poll, habits: Mapping[Stream, Habit], now: datetime) -> Iterator[Symptom]:
@@ -178,6 +187,10 @@ def _of_outbox(seen: Vitals) -> Iterator[Symptom]:
             since=pile.oldest,
             time=pile.oldest + patience,
         )
+
+
+def _source(poll: Poll) -> tuple[str, str]:
+    return poll.stream.org, poll.stream.source
 
 
 def _digest(*words: str) -> str:

@@ -75,7 +75,7 @@ class Poller:
         self._database = database
         self._pipeline = pipeline
         self._stop = stop
-        self._pacing = Pacing(
+        self.pacing = Pacing(
             org=org,
             percent=api_budget_percent,
             client=client,
@@ -110,7 +110,7 @@ class Poller:
         return [
             source
             for source in self.sources
-            if source.kind not in last or last[source.kind] + self._pacing.interval(source) <= now
+            if source.kind not in last or last[source.kind] + self.pacing.interval(source) <= now
         ]
 
     def poll(self, source: Source) -> list[Polled]:
@@ -123,12 +123,12 @@ class Poller:
             Stopped: we were asked to end.
         """
         whole = _Tally(Stream(org=self.org, source=source.kind, name="*"))
-        verdict = self._pacing.verdict(source)
+        verdict = self.pacing.verdict(source)
         if verdict.pace == "pause":
             return [
                 self._remember(Polled(stream=whole.stream, state=PAUSED, reason=verdict.reason))
             ]
-        with self._pacing.counting(source):
+        with self.pacing.counting(source):
             return self._poll_all(source, whole)
 
     def _poll_all(self, source: Source, whole: _Tally) -> list[Polled]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,12 @@ class Watch:
     """
 
     def __init__(
-        self, *, database: Database, pipeline: Pipeline, spool: Path, expected: Expected
+        self,
+        *,
+        database: Database,
+        pipeline: Pipeline,
+        spool: Path,
+        expected: Callable[[], Expected],
     ) -> None:
         self._database = database
         self._pipeline = pipeline
@@ -55,8 +60,9 @@ class Watch:
         with self._turn:
             with self._database.read() as connection:
                 seen = vitals(connection, now=now)
-            found = symptoms(seen, self._expected, now=now, started=self._started)
-            orgs = {SELF, *(org for org, _ in self._expected), *(one.org for one in found)}
+            expected = self._expected()
+            found = symptoms(seen, expected, now=now, started=self._started)
+            orgs = {SELF, *(org for org, _ in expected), *(one.org for one in found)}
             return [
                 symptom
                 for org in sorted(orgs)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collector.backfill import Backfill
-from collector.demo import EmbeddedOrg, Fault, Store
+from collector.demo import Behaviour, EmbeddedOrg, Fault, Store
 from collector.model import Stream
 from collector.store import alerts, coverage, ledger, outbox
 from fakes.collecting import DAY, HOUR, collecting, configure, log_file, login_rows, poll, stored
@@ -30,16 +30,16 @@ def org():
         yield served
 
 
-def run(collector, *, since=20 * DAY, stop=None, **options):
+def run(collector, *, since=20 * DAY):
     """All steps of a backfill of everything."""
     (poller,) = collector.pollers
     backfill = Backfill(
         context=poller.context,
+        pacing=poller.pacing,
         database=collector.database,
         pipeline=collector.pipeline,
         since=datetime.now(UTC) - since,
-        stop=stop or threading.Event(),
-        **options,
+        stop=collector.stop,
     )
     return list(backfill.run(poller.sources))
 
@@ -139,14 +139,22 @@ def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing
     assert {1} == {count for path, count in downloads(org).items() if FILES[3].id not in path}
 
 
-def test_the_budget_ends_it_until_the_next_run(org, tmp_path):
-    verdicts = iter(["", "", "", "10 % of the day's API calls are used"])
-    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
-        steps = run(collector, allowed=lambda _kind: next(verdicts))
-        some = len(of_files(tmp_path))
+def test_it_leaves_the_rest_of_our_share_to_the_polls_and_goes_on_another_day(tmp_path):
+    store = Store()
+    store.add_files(FILES)
+    with EmbeddedOrg(store, behaviour=Behaviour(daily_calls=400)) as org:
+        config = configure(tmp_path, org, event_log_file={"settle": "0s"})
+        with collecting(config) as collector:
+            steps = run(collector)
+            (poller,) = collector.pollers
+            (source,) = poller.sources
+            assert "pause" != poller.pacing.verdict(source).pace
+    some = len(of_files(tmp_path))
+    with EmbeddedOrg(store) as org, collecting(configure(tmp_path, org, **SOURCES)) as collector:
         run(collector)
 
-    assert ["10 % of the day's API calls are used"] == problems(steps)
+    (problem,) = problems(steps)
+    assert "of the 40 API calls that api_budget_percent: 10 allows us" in problem
     assert 0 < some < len(NAMES)
     assert NAMES == of_files(tmp_path)
 

@@ -102,6 +102,12 @@ def test_a_pause_for_the_budget_is_told_when_it_gets_long(since, told):
     assert told == states(poll(state="paused", since=since, success=DAY))
 
 
+def test_a_source_that_is_paused_is_not_silent_as_well():
+    whole = poll(replace(API, name="*"), state="paused", since=2 * HOUR, success=None)
+
+    assert [] == states(whole, poll(success=2 * HOUR))
+
+
 @pytest.mark.parametrize(
     ("stream", "newest", "told"),
     [

@@ -37,7 +37,7 @@ def watch(bench):
         database=bench.database,
         pipeline=bench.pipeline,
         spool=bench.places.spool,
-        expected=EXPECTED,
+        expected=lambda: EXPECTED,
     )
 
 
@@ -168,6 +168,28 @@ def test_one_pass_tells_of_a_permission_that_went_away(tmp_path):
     assert [1, 0] == told
     assert "Monitor Login History" in alert.title
     assert "T1562.008" in alert.attack
+
+
+def test_the_daemon_looks_after_itself_when_it_is_due_and_survives_what_it_finds(tmp_path):
+    with EmbeddedOrg(Store()) as org:
+        config = configure(tmp_path, org, login_history={})
+        with collecting(config) as collector:
+            with collector.database.begin() as connection:
+                made = batch(received=clock.now(), facts={})
+                ledger.record(connection, made, ledger.Entry(state=ledger.LOST), [])
+            tick = daemon._WatchTick(collector)
+            tick()
+            assert 0 == count(collector), "it was not due yet"
+            tick.due = 0.0
+            tick()
+            assert 1 == count(collector)
+        tick.due = 0.0
+        tick()
+
+
+def count(collector):
+    with collector.database.read() as connection:
+        return len(alerts.listing(connection))
 
 
 def test_a_pass_over_old_files_blames_nobody_for_what_came_before(tmp_path):

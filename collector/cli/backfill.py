@@ -77,6 +77,7 @@ def _run(
 ) -> None:
     backfill = Backfill(
         context=poller.context,
+        pacing=poller.pacing,
         database=collector.database,
         pipeline=collector.pipeline,
         since=clock.now() - since,

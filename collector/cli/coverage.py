@@ -11,6 +11,7 @@ from collector import normalize
 from collector.model import Rule
 from collector.poll import FAILED, UNAVAILABLE
 from collector.store.ledger import Poll
+from collector.watch import EVENT_TYPE
 
 _SHARED = {"elf": "event_log_file", "stored": "stored_events"}
 """The source that serves all event types of a family."""
@@ -43,6 +44,8 @@ def silent_rules(
     """
     for rule in rules:
         types = _stored_types(rule)
+        if types == (EVENT_TYPE,):
+            continue  # That nothing is wrong with the collector is no gap.
         if seen.isdisjoint(types) if types else not seen:
             found = {name: _poll_of(name, polls) for name in types}
             yield SilentRule(

@@ -63,8 +63,8 @@ class BulkJobs:
         self._lookback = settings.lookback
 
     def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
-        """Both lists; every org with an API has them."""
-        return [Stream(org=context.org, source=KIND, name=name) for name in LISTS]
+        """Both lists; an org without the Bulk API 2.0 does not answer them."""
+        return [_stream_or_reason(context, name) for name in LISTS]
 
     def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
         """What has become of the jobs since the last look.
@@ -131,6 +131,14 @@ def _changes(
         if before.get("state") == RUNNING or any(before.get(k) != v for k, v in entry.items()):
             detail = _detail(context, resource, one)
             yield _Seen(id=one, job={**before, **entry, **(detail or {})})
+
+
+def _stream_or_reason(context: Context, name: str) -> Stream | Unavailable:
+    stream = Stream(org=context.org, source=KIND, name=name)
+    if context.catalog.answers(f"jobs/{name}"):
+        return stream
+    reason = f"the org does not answer jobs/{name} for this user: it needs 'API Enabled'"
+    return Unavailable(stream=stream, reason=reason)
 
 
 def _listing(context: Context, resource: str) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""What an org has: its objects and their fields, asked for once a day."""
+"""What an org has: objects, their fields, and resources; asked for once a day."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Catalog:
         self._asked = clock.EPOCH
         self._names: frozenset[str] | None = None
         self._fields: dict[str, tuple[Field, ...]] = {}
+        self._resources: dict[str, bool] = {}
 
     def object_names(self) -> frozenset[str]:
         """All objects."""
@@ -38,6 +39,17 @@ class Catalog:
                 raise
         return self._fields[name]
 
+    def answers(self, path: str) -> bool:
+        """Whether a resource such as `jobs/query` can be read by this user at all."""
+        self._refresh(clock.now())
+        if path not in self._resources:
+            try:
+                self._client.get(path)
+                self._resources[path] = True
+            except NotAvailable:
+                self._resources[path] = False
+        return self._resources[path]
+
     def forget(self, name: str) -> None:
         """Ask anew about an object next time: an answer has shown that something has changed."""
         self._names = None
@@ -47,4 +59,5 @@ class Catalog:
         if abs(now - self._asked) > GOOD_FOR:
             self._names = None
             self._fields.clear()
+            self._resources.clear()
             self._asked = now

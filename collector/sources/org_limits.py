@@ -24,8 +24,14 @@ class OrgLimits:
         self.every = settings.every
 
     def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
-        """The one stream; whether the user may read it shows when it is read."""
-        return [Stream(org=context.org, source=KIND, name="limits")]
+        """The one stream, if this user may read the limits."""
+        stream = Stream(org=context.org, source=KIND, name="limits")
+        if context.catalog.answers("limits"):
+            return [stream]
+        reason = (
+            "the org does not answer limits for this user: it needs 'View Setup and Configuration'"
+        )
+        return [Unavailable(stream=stream, reason=reason)]
 
     def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
         """One event for each limit, as it stands."""

@@ -94,7 +94,7 @@ def _window(
     end: datetime,
 ) -> Batch:
     """One window. Raises QueryTooWide also when more may be in it than the org has served."""
-    key = batch_key(context.org, stream.source, windowed.name, literal(start), literal(end))
+    key = _key(context, stream, windowed, start, end)
     records = _Counted(context.client.query(_soql(windowed, columns, start, end)))
     try:
         segments = write_records(context.spool, key, columns, records)
@@ -125,6 +125,16 @@ def _window(
             "cut": records.are_cut,
         },
     )
+
+
+def _key(
+    context: Context, stream: Stream, windowed: Windowed, start: datetime, end: datetime
+) -> str:
+    """The window's key; another one if it is read again, for what has become visible since."""
+    key = batch_key(context.org, stream.source, windowed.name, literal(start), literal(end))
+    if key not in context.known([key]):
+        return key
+    return batch_key(key, literal(context.client.now()))
 
 
 def _soql(windowed: Windowed, columns: Sequence[str], start: datetime, end: datetime) -> str:

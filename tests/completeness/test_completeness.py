@@ -216,6 +216,7 @@ def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_account
         (poller,) = collector.pollers
         backfill = Backfill(
             context=poller.context,
+            pacing=poller.pacing,
             database=collector.database,
             pipeline=collector.pipeline,
             since=NOW - 8 * DAY,

@@ -27,6 +27,7 @@ START = datetime(2025, 6, 2, 12, tzinfo=UTC)
 TRIES = 3
 """A request is tried so often before the poll goes on without its answer."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """A record of an object, which the org shows from `visible` on."""
