@@ -8,8 +8,10 @@ import logging
 import re
 import ssl
 import zlib
+from collections.abc import Iterator
 from http import cookiejar
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx
 import requests
@@ -19,10 +21,6 @@ from requests.structures import CaseInsensitiveDict
 import collector
 from collector import clock
 from collector.errors import CollectorError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0

@@ -6,16 +6,13 @@ Every text on a card is as it came: the channel that shows it passes it through 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from collector import text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from collector.model import Alert, Event, Message, Severity
+from collector.model import Alert, Event, Message, Severity
 
 FACTS_SHOWN = 14
 EVENTS_SHOWN = 5

@@ -8,19 +8,15 @@ import smtplib
 import socket
 import ssl
 from dataclasses import dataclass
+from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from collector import clock, http, text
 from collector.channels.email_message import compose
 from collector.errors import CollectorError
 from collector.model import Again, Message, Outcome, Refused, Sent, Unknown
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
-    from pathlib import Path
-
-    from collector.settings import EmailChannel
+from collector.settings import EmailChannel
 
 TIMEOUT_SECONDS = 30.0
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from collector import text
-from collector.channels.card import card
-from collector.model import Severity
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from collector.channels.card import Card
-    from collector.model import Message
+from collector.channels.card import Card, card
+from collector.model import Message, Severity
 
 _SUBJECT = 160
 _VALUE = 600

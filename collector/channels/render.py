@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from collector import clock, text
 from collector.channels import email_message, slack_message
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from collector.model import Message
+from collector.model import Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,13 @@ import json
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 import httpx
 
 from collector import clock, http, text
 from collector.channels.slack_message import payload
 from collector.model import Again, Message, Outcome, Refused, Sent, Unknown
-
-if TYPE_CHECKING:
-    from collector.settings import SlackChannel
+from collector.settings import SlackChannel
 
 TIMEOUT_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 86_400.0

@@ -6,17 +6,12 @@ alone is mrkdwn. Colour is a sign in the header: attachments, which have coloure
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from collector import text
-from collector.channels.card import card
-from collector.model import Severity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from collector.channels.card import Card, Fact, Link, Row
-    from collector.model import Message
+from collector.channels.card import Card, Fact, Link, Row, card
+from collector.model import Message, Severity
 
 Block = dict[str, Any]
 

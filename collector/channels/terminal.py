@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,13 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import text
-from collector.channels.card import card
+from collector.channels.card import Card, Fact, Row, card
 from collector.model import Message, Outcome, Refused, Sent, Severity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from collector.channels.card import Card, Fact, Row
 
 _VALUE = 400
 

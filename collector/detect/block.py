@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
+from collector.detect.document import Document, Place
 from collector.detect.names import nearest
 from collector.errors import Problem, RulesError
 from collector.settings.values import Duration, SeverityName
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-    from collector.detect.document import Document, Place
 
 KEY = "collector"
 DEFAULT_KEY = ("user_id", "source_ip")

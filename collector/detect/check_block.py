@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from collector.detect import title
 from collector.detect.block import KEY, Block, Case, Example
 from collector.detect.check_detection import item_problem, when_problem
+from collector.detect.document import Document, Place
 from collector.detect.names import nearest
+from collector.detect.scope import Scope
 from collector.errors import Problem
-
-if TYPE_CHECKING:
-    from collector.detect.document import Document, Place
-    from collector.detect.scope import Scope
 
 
 def event_types_of(document: Document, block: Block) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import re2  # type: ignore[import-untyped]
 from sigma.exceptions import SigmaError
@@ -13,12 +13,10 @@ from sigma.rule import SigmaDetections
 from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 
 from collector.detect import sql
+from collector.detect.document import Document, Place
 from collector.detect.names import nearest
+from collector.detect.scope import Scope
 from collector.errors import Problem
-
-if TYPE_CHECKING:
-    from collector.detect.document import Document, Place
-    from collector.detect.scope import Scope
 
 MODIFIERS = frozenset(modifier_mapping) - {"expand"}
 

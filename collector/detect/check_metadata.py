@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from sigma import exceptions
 from sigma.exceptions import SigmaError
@@ -12,11 +11,9 @@ from sigma.rule import SigmaRule
 from sigma.rule.base import SigmaRuleBase
 
 from collector.detect.block import KEY
+from collector.detect.document import Document
 from collector.detect.names import nearest
 from collector.errors import Problem
-
-if TYPE_CHECKING:
-    from collector.detect.document import Document
 
 _REQUIRED = ("title", "id", "name", "level", "logsource", "detection")
 _OURS = {"logsource", "detection", KEY}

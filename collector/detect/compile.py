@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.rule import SigmaDetections, SigmaRule
@@ -12,12 +11,10 @@ from collector.detect import sql, title
 from collector.detect.block import KEY, Block, Case
 from collector.detect.check_detection import item
 from collector.detect.columns import Columns
+from collector.detect.document import Document
+from collector.detect.scope import Scope
+from collector.detect.title import Template
 from collector.model import Rule, RuleTest, Severity, SeverityCase
-
-if TYPE_CHECKING:
-    from collector.detect.document import Document
-    from collector.detect.scope import Scope
-    from collector.detect.title import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collector.model import Event, Rule
+from collector.model import Event, Rule
 
 LONGEST = 200
 """Longer values (queries, agents) count by their beginning and a hash of the whole."""

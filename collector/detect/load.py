@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import duckdb
 from sigma.exceptions import SigmaError
@@ -18,14 +18,12 @@ from collector.detect.check_block import block_problems, event_types_of
 from collector.detect.check_detection import detection_problems
 from collector.detect.check_metadata import metadata_problems, other_kind, pysigma_problems
 from collector.detect.compile import Draft, compile_rule, fields
+from collector.detect.document import Document
+from collector.detect.schema import Schema
 from collector.detect.scope import Scope
 from collector.errors import Problem, RulesError
 from collector.model import Rule
 from collector.text import sql_identifier
-
-if TYPE_CHECKING:
-    from collector.detect.document import Document
-    from collector.detect.schema import Schema
 
 SUFFIXES = frozenset({".yml", ".yaml"})
 

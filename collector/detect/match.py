@@ -6,17 +6,15 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from collector.detect import dedup, title
+from collector.detect.load import RuleSet
+from collector.detect.title import Template
 from collector.model import ENTITY_FIELDS, Event, Match, Rule, Severity
 from collector.text import cut, one_line, sql_identifier
-
-if TYPE_CHECKING:
-    from collector.detect.load import RuleSet
-    from collector.detect.title import Template
 
 ENTITY_LIMIT = 500
 PAGE = 500

@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from collector.model import Event
 from collector.text import cut
-
-if TYPE_CHECKING:
-    from collector.model import Event
 
 LIMIT = 300
 VALUE_LIMIT = 120

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import httpx
 import requests
@@ -14,12 +14,8 @@ from simple_salesforce.exceptions import SalesforceError as Refused
 from collector import http as web
 from collector.errors import Unreachable
 from collector.salesforce.answers import refusal, unreachable
+from collector.salesforce.auth import Token
 from collector.salesforce.documents import Document, document
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from collector.salesforce.auth import Token
 
 CALL_HEADERS = {"Sforce-Call-Options": "client=collector"}
 """Marks our calls in the org's own logs."""

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 
 from collector.errors import CorruptDownload, Stopped
 from collector.http import body, has_end, pieces
 from collector.salesforce.answers import refusal, unreachable
-from collector.segments import Cutter
-
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from collector.segments import Segments
+from collector.segments import Cutter, Segments
 
 DECODED_BYTES = 8 << 30
 """The largest log that is ever written; one that announces its length may not even exceed that.

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from collector.settings.models import keys_of
 from collector.settings.names import nearest
 from collector.settings.nodes import Node, shown
-from collector.settings.report import Place
+from collector.settings.report import Place, Report
 from collector.settings.spots import Spot, find, tags
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
-
-    from collector.settings.report import Report
 
 Finding: TypeAlias = tuple[Place, str]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -17,10 +18,6 @@ from collector.settings.reading import read
 from collector.settings.references import References
 from collector.settings.report import Report
 from collector.settings.secret import KeyPath, placed_secrets
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 _URLS = frozenset({"database_url", "proxy"})
 """Keys of secrets that are none where no password is in them."""

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 from collector.settings.nodes import Node, name_part, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from collector.settings.report import Report
+from collector.settings.report import Report
 
 MAX_CANDIDATES = 50
 """Comparing with more would take too long, and nobody reads a longer list."""

@@ -6,18 +6,14 @@ Judges the parser's events one by one, so that a bomb is refused before it is bu
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 
 from collector.settings.nodes import Entry, Node, Scalar, shown
-from collector.settings.report import START, Place
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from collector.settings.report import Report
+from collector.settings.report import START, Place, Report
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 50_000

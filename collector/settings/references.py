@@ -5,14 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from collector.settings.nodes import Entry, Node
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from collector.settings.report import Report
+from collector.settings.report import Report
 
 MAX_FILE_BYTES = 100_000
 

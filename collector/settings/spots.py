@@ -5,15 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from collector.settings.models import Settings, keys_of
 from collector.settings.nodes import Node, shown
-
-if TYPE_CHECKING:
-    from collector.settings.report import Place
+from collector.settings.report import Place
 
 Path: TypeAlias = tuple[int | str, ...]
 
