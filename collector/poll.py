@@ -144,10 +144,11 @@ class Poller:
     def _poll(self, source: Source, stream: Stream | Unavailable) -> Polled:
         if isinstance(stream, Unavailable):
             return Polled(stream=stream.stream, state=UNAVAILABLE, reason=stream.reason)
-        tally = _Tally(stream)
+        cursor = self._cursor(stream)
+        tally = _Tally(stream, cursor)
         with self._telling(tally):
             self._refuse_to_insist()
-            for fetched in source.fetch(self.context, stream, self._cursor(stream)):
+            for fetched in source.fetch(self.context, stream, cursor):
                 self._take(fetched, tally)
                 if self._stop.is_set():
                     raise Stopped("asked to end between two batches")
@@ -290,8 +291,9 @@ class Poller:
 class _Tally:
     """What one stream's poll adds up to."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, stands: Cursor | None = None) -> None:
         self.stream = stream
+        self._stands = stands
         self.batches = 0
         self.rows = 0
         self.duplicates = 0
@@ -304,8 +306,9 @@ class _Tally:
         self._stays = True
 
     def placed(self, batch: Batch) -> Batch:
-        """The batch, which moves the cursor only if nothing before it failed."""
-        return replace(batch, cursor=None) if self._stays else batch
+        """The batch, which moves the cursor only forward, and only if nothing before it failed."""
+        back = self._stands and batch.cursor and batch.cursor.time < self._stands.time
+        return replace(batch, cursor=None) if self._stays or back else batch
 
     def polled(self) -> Polled:
         told = self.troubles[:TROUBLES_TOLD]

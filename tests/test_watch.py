@@ -133,12 +133,12 @@ def test_lost_batches_are_told_once_a_day_and_nothing_recovers_from_them(bench):
 
 
 def test_a_stuck_outbox_is_told_once_though_its_oldest_message_changes(told):
-    eyes = watch(told)
-    polled(told, "ok", at=NOW - HOUR)
-    polled(told, "unavailable")
-    eyes.look(NOW)
+    eyes, now = watch(told), clock.now()
+    polled(told, "ok", at=now - HOUR)
+    polled(told, "unavailable", at=now)
+    eyes.look(now)
     assert 1 == owed(told)
-    stuck = [eyes.look(NOW + timedelta(hours=hours, minutes=1)) for hours in (1, 2, 3)]
+    stuck = [eyes.look(now + timedelta(hours=hours)) for hours in (2, 3, 4)]
 
     assert [1, 0, 0] == [len(found) for found in stuck]
     assert {"acme", "collector"} == {row[2] for row in events(told)}

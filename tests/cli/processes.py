@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,8 @@ def configuration(folder: Path, login_url: str, **changes: Any) -> Path:
         "client_id": "3MVG9.acme.collector",
         "client_secret": "${env:SF_SECRET}",
     }
-    org: Mapping[str, Any] = {"name": "acme", "login_url": login_url, "auth": auth}
+    sources = {"org_limits": False}  # It has something to tell at every poll.
+    org = {"name": "acme", "login_url": login_url, "auth": auth, "sources": sources}
     path = folder / "collector.yaml"
     path.write_text(json.dumps({"state_dir": "state", "orgs": [org], **changes}))
     return path

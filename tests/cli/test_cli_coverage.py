@@ -38,7 +38,7 @@ def test_a_derived_event_type_is_seen_when_one_that_it_is_made_of_is():
     assert [] == silent(JOBS, seen={"BulkApi2"})
     (found,) = silent(JOBS, seen={"Login"})
 
-    assert {"BulkApi2", "BulkApi"} == set(found.why)
+    assert {"BulkApi2", "BulkApi", "BulkJobInfo"} == set(found.why)
 
 
 def test_a_rule_whose_event_types_are_all_unavailable_cannot_fire():
@@ -85,3 +85,7 @@ def test_a_rule_over_every_event_type_waits_for_the_first():
 
     assert found.can_fire
     assert {} == found.why
+
+
+def test_that_nothing_is_wrong_with_the_collector_is_not_mentioned():
+    assert [] == silent(rule(name="health", event_types=("CollectorHealth",)))

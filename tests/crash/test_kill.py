@@ -91,6 +91,7 @@ def configure(directory, org, webhook):
                     "stored_events": False,
                     "setup_audit_trail": False,
                     "login_history": False,
+                    "org_limits": False,
                 },
             }
         ],

@@ -12,7 +12,7 @@ from collector.demo import Fault
 from collector.demo.faults import maintenance
 from collector.errors import Stopped
 from collector.sources import KINDS
-from fakes.bench import DAY
+from fakes.bench import DAY, uids
 from fakes.inventories import INVENTORIES, LOOKS
 from fakes.logs import LOGS, api_event
 from fakes.world import START, Record, world
@@ -128,6 +128,18 @@ def test_whatever_shows_up_while_a_poll_is_at_work_is_found_by_the_next(log, who
             assert_ok(bench.poll())
 
             assert whole(log) == bench.stored()
+
+
+def test_a_file_that_shows_up_late_moves_no_cursor_back(tmp_path):
+    first, late = LOGS[0].early[3], LOGS[0].late[1]
+    with world() as at, at.collecting(tmp_path, LOGS[0].sources) as bench:
+        at.serve([first])
+        assert_ok(bench.poll())
+        at.serve([late])
+        assert_ok(bench.poll())
+
+        assert late.created < first.created == bench.cursor("event_log_file", "hourly").time
+        assert uids(first, late) == bench.stored()
 
 
 def test_a_window_that_is_read_again_is_read_for_what_shows_up_late(tmp_path):
