@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from collector.errors import CorruptDownload
 
-SEGMENT_BYTES = 24 << 20
+SEGMENT_BYTES = 16 << 20
 """A segment ends with the first record that reaches this size.
 
 Measured for throughput and memory. `event_uid` counts rows by segment, so another value makes other
