@@ -104,22 +104,8 @@ def assembled(
             database=database,
             pipeline=pipeline,
             pollers=tuple(pollers),
-            deliverer=Deliverer(
-                database=database,
-                channels=channels,
-                login_urls={org.name: org.login_url for org in settings.orgs},
-                stop=stop,
-            ),
-            watch=Watch(
-                database=database,
-                pipeline=pipeline,
-                spool=places.spool,
-                expected=lambda: {
-                    (poller.org, source.kind): poller.pacing.interval(source)
-                    for poller in pollers
-                    for source in poller.sources
-                },
-            ),
+            deliverer=_deliverer(settings, channels, database=database, stop=stop),
+            watch=_watch(pollers, places, database=database, pipeline=pipeline),
             stop=stop,
         )
 
@@ -218,4 +204,34 @@ def _poller(
         spool=spool,
         stop=stop,
         api_budget_percent=org.api_budget_percent,
+    )
+
+
+def _deliverer(
+    settings: Settings,
+    channels: Mapping[str, Channel],
+    *,
+    database: Database,
+    stop: threading.Event,
+) -> Deliverer:
+    return Deliverer(
+        database=database,
+        channels=channels,
+        login_urls={org.name: org.login_url for org in settings.orgs},
+        stop=stop,
+    )
+
+
+def _watch(
+    pollers: Sequence[Poller], places: Places, *, database: Database, pipeline: Pipeline
+) -> Watch:
+    return Watch(
+        database=database,
+        pipeline=pipeline,
+        spool=places.spool,
+        expected=lambda: {
+            (poller.org, source.kind): poller.pacing.interval(source)
+            for poller in pollers
+            for source in poller.sources
+        },
     )

@@ -27,7 +27,7 @@ REGISTRIES = [
     ".".join(parts)
     for parts in (
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("python-hosted".replace("-", ""), "org"),
         ("npmjs", "org"),
         ("npmjs", "com"),
         ("docker", "io"),
