@@ -185,13 +185,12 @@ class Pipeline:
 
 def _entry(landed: Landed, before: ledger.Entry) -> ledger.Entry:
     """How a batch stands now: what was read of it before, and what was read this time."""
-    reasons = [f"segment {index}: {why}" for index, why in sorted(landed.quarantined.items())]
     return ledger.Entry(
-        state=ledger.QUARANTINED if reasons else ledger.STORED,
-        reason="; ".join(reasons),
+        state=ledger.QUARANTINED if landed.reasons else ledger.STORED,
+        reason="; ".join(landed.reasons),
         rows=before.rows + landed.rows,
         duplicates=before.duplicates + landed.duplicates,
-        quarantined=len(reasons),
+        quarantined=len(landed.quarantined),
     )
 
 
@@ -199,8 +198,6 @@ def _ingested(landed: Landed, told: Sequence[Alert]) -> Ingested:
     return Ingested(
         rows=landed.rows,
         duplicates=landed.duplicates,
-        quarantined=tuple(
-            f"segment {index}: {why}" for index, why in sorted(landed.quarantined.items())
-        ),
+        quarantined=landed.reasons,
         told=tuple(told),
     )

@@ -34,6 +34,11 @@ class Landed:
         """Events in the files."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why each segment was set aside, in the order of the segments."""
+        return tuple(f"segment {index}: {why}" for index, why in sorted(self.quarantined.items()))
+
 
 class Landing:
     """Lands batches below `root`; sets aside what cannot be read below `quarantine`."""

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.model import ArchiveFile, Stream
-from collector.store import tables
+from collector.store import ledger, tables
 
 PENDING = "pending"
 """The state of what was listed and has no batch in the ledger yet."""
@@ -57,17 +57,7 @@ def files(
         .where(batches.c.org == org, batches.c.nominal.between(since, until))
         .order_by(table.c.path)
     )
-    return [
-        ArchiveFile(
-            path=row.path,
-            org=row.org,
-            event_type=row.event_type,
-            date=row.date,
-            rows=row.rows,
-            bytes=row.bytes,
-        )
-        for row in connection.execute(query)
-    ]
+    return [ledger.archive_file(row) for row in connection.execute(query)]
 
 
 def _listed(connection: sa.Connection, org: str, since: datetime, until: datetime) -> list[Item]:

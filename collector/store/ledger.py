@@ -105,7 +105,7 @@ def recorded(connection: sa.Connection, key: str) -> Recorded:
         quarantined=row.quarantined,
     )
     query = sa.select(tables.files).where(tables.files.c.batch == key)
-    return Recorded(entry=entry, files=tuple(map(_file, connection.execute(query))))
+    return Recorded(entry=entry, files=tuple(map(archive_file, connection.execute(query))))
 
 
 def known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
@@ -143,7 +143,7 @@ def archive_files(
         query = query.where(table.c.event_type.in_(event_types))
     if dates is not None:
         query = query.where(table.c.date.between(*dates))
-    return [_file(row) for row in connection.execute(query)]
+    return [archive_file(row) for row in connection.execute(query)]
 
 
 def set_poll(connection: sa.Connection, poll: Poll) -> None:
@@ -251,7 +251,8 @@ def _is(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
     return [table.c[name] == value for name, value in _key(stream).items()]
 
 
-def _file(row: sa.Row[Any]) -> ArchiveFile:
+def archive_file(row: sa.Row[Any]) -> ArchiveFile:
+    """The file that a row of `files` tells of."""
     return ArchiveFile(
         path=row.path,
         org=row.org,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from collector.model import Batch, Cursor, Stream
 from collector.store import coverage, ledger, tables
 from collector.store.coverage import Span
+from collector.store.upsert import insert_into
 
 LAPSE = timedelta(days=1)
 """What has not been listed for so long, while its stream was, is not to be had any more."""
@@ -27,9 +27,8 @@ def note(connection: sa.Connection, batches: Sequence[Batch], *, now: datetime) 
     rows = [_row(batch, now) for batch in batches]
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
-        insert(tables.listed).on_conflict_do_update(
+        insert_into(connection, tables.listed).on_conflict_do_update(
             index_elements=["key"], set_={"last_listed": now}
         ),
         rows,

@@ -13,6 +13,12 @@ def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]
     """Make the row with these key columns have these values; columns not named stay as they are."""
     keys = [column.name for column in table.primary_key]
     rest = {name: value for name, value in values.items() if name not in keys}
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(dict(values))
+    statement = insert_into(connection, table).values(dict(values))
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT in the words of the database at hand, which can say what to do on a conflict."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
