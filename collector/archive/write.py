@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -23,17 +23,23 @@ STAGING = ".staging"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """Events in a Parquet file that nobody reads yet; the dates are those of the events (UTC)."""
+    """Events in a Parquet file that nobody reads yet, the earliest and the latest of them."""
 
     path: Path
     rows: int
-    first: date
-    last: date
+    first: datetime
+    last: datetime
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day (UTC)."""
+        return self.first.date(), self.last.date()
 
     @property
     def dates(self) -> tuple[str, str]:
         """The first and the last day, as the archive names them."""
-        return self.first.isoformat(), self.last.isoformat()
+        first, last = self.days
+        return first.isoformat(), last.isoformat()
 
 
 def stage(
@@ -48,31 +54,19 @@ def stage(
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         connection.execute(f"COPY ({select}) TO {sql_literal(str(path))} {_FORMAT}")
-        rows, first, last = _span(connection, path)
+        return _measured(connection, path)
     except duckdb.Error:
         path.unlink(missing_ok=True)
         raise
-    if not rows:
-        path.unlink()
-        return None
-    return Staged(path=path, rows=rows, first=first, last=last)
 
 
 def place(
     connection: duckdb.DuckDBPyConnection, staged: Staged, *, root: Path, batch: Batch
 ) -> list[ArchiveFile]:
     """Move staged events to where they belong, a file for each day, durably."""
-    if staged.first == staged.last:
-        return [
-            _publish(
-                staged.path,
-                staged.path.name,
-                root=root,
-                batch=batch,
-                day=staged.first,
-                rows=staged.rows,
-            )
-        ]
+    first, last = staged.days
+    if first == last:
+        return [_publish(staged, staged.path.name, root=root, batch=batch)]
     return list(_by_day(connection, staged, "TRUE", root=root, batch=batch))
 
 
@@ -97,7 +91,7 @@ def _by_day(
     root: Path,
     batch: Batch,
 ) -> Iterator[ArchiveFile]:
-    for day in _days(staged.first, staged.last):
+    for day in _days(*staged.days):
         part = staged.path.with_name(f"{staged.path.stem}.{day}.parquet")
         connection.execute(
             f"COPY (SELECT * FROM {relation([staged.path])}"
@@ -105,45 +99,47 @@ def _by_day(
             f" QUALIFY row_number() OVER (PARTITION BY event_uid ORDER BY time) = 1)"
             f" TO {sql_literal(str(part))} {_FORMAT}"
         )
-        rows, _, _ = _span(connection, part)
-        if rows:
-            yield _publish(part, staged.path.name, root=root, batch=batch, day=day, rows=rows)
-        else:
-            part.unlink()
+        kept = _measured(connection, part)
+        if kept is not None:
+            yield _publish(kept, staged.path.name, root=root, batch=batch)
     staged.path.unlink()
 
 
-def _publish(
-    path: Path, name: str, *, root: Path, batch: Batch, day: date, rows: int
-) -> ArchiveFile:
+def _publish(staged: Staged, name: str, *, root: Path, batch: Batch) -> ArchiveFile:
+    """Move a file with the events of one day to its place."""
+    day = staged.first.date().isoformat()
     relative = (
-        Path(f"org={batch.stream.org}")
-        / f"event_type={batch.event_type}"
-        / f"date={day.isoformat()}"
-        / name
+        Path(f"org={batch.stream.org}") / f"event_type={batch.event_type}" / f"date={day}" / name
     )
     target = root / relative
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sync(path)
-    path.chmod(0o600)
-    path.replace(target)
+    _sync(staged.path)
+    staged.path.chmod(0o600)
+    staged.path.replace(target)
     _sync(target.parent)
     return ArchiveFile(
         path=relative.as_posix(),
         org=batch.stream.org,
         event_type=batch.event_type,
-        date=day.isoformat(),
-        rows=rows,
+        date=day,
+        rows=staged.rows,
         bytes=target.stat().st_size,
+        first=staged.first,
+        last=staged.last,
     )
 
 
-def _span(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, date, date]:
+def _measured(connection: duckdb.DuckDBPyConnection, path: Path) -> Staged | None:
+    """What lies in a file that has been written; None, and no file, when there is no row."""
     row = connection.execute(
-        f"SELECT count(*), min(time)::DATE, max(time)::DATE FROM {relation([path])}"
+        f"SELECT count(*), min(time), max(time) FROM {relation([path])}"
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always answers
-    return row[0], row[1], row[2]
+    rows, first, last = row
+    if not rows:
+        path.unlink()
+        return None
+    return Staged(path=path, rows=rows, first=first.astimezone(UTC), last=last.astimezone(UTC))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

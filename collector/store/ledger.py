@@ -133,8 +133,13 @@ def archive_files(
     org: str | None = None,
     event_types: Sequence[str] | None = None,
     dates: tuple[str, str] | None = None,
+    between: tuple[datetime, datetime] | None = None,
 ) -> list[ArchiveFile]:
-    """The committed files, in a stable order; `dates` is the first and the last day wanted."""
+    """The committed files, in a stable order.
+
+    `dates` is the first and the last day wanted; `between` wants the files with an event at or
+    after its beginning and one at or before its end.
+    """
     table = tables.files
     query = sa.select(table).order_by(table.c.event_type, table.c.date, table.c.path)
     if org is not None:
@@ -143,7 +148,24 @@ def archive_files(
         query = query.where(table.c.event_type.in_(event_types))
     if dates is not None:
         query = query.where(table.c.date.between(*dates))
+    if between is not None:
+        begin, end = between
+        query = query.where(table.c.last >= begin, table.c.first <= end)
     return [archive_file(row) for row in connection.execute(query)]
+
+
+def history(connection: sa.Connection, *, org: str, event_types: Sequence[str]) -> datetime | None:
+    """When the earliest committed event of these types happened; of all types when none is named.
+
+    None when the archive has nothing of them.
+    """
+    table = tables.files
+    earliest = sa.func.min(table.c.first, type_=tables.Moment())
+    query = sa.select(earliest).where(table.c.org == org)
+    if event_types:
+        query = query.where(table.c.event_type.in_(event_types))
+    found: datetime | None = connection.scalar(query)
+    return found
 
 
 def set_poll(connection: sa.Connection, poll: Poll) -> None:
@@ -260,6 +282,8 @@ def archive_file(row: sa.Row[Any]) -> ArchiveFile:
         date=row.date,
         rows=row.rows,
         bytes=row.bytes,
+        first=row.first,
+        last=row.last,
     )
 
 
@@ -272,4 +296,6 @@ def _file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:
         "date": file.date,
         "rows": file.rows,
         "bytes": file.bytes,
+        "first": file.first,
+        "last": file.last,
     }

@@ -135,7 +135,10 @@ files = sa.Table(
     sa.Column("date", sa.Text, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("first", Moment, nullable=False),
+    sa.Column("last", Moment, nullable=False),
     sa.Index("files_of_type", "org", "event_type", "date"),
+    sa.Index("files_by_time", "org", "event_type", "last"),
     comment="The committed Parquet files of the archive; others do not exist for any reader.",
 )
 

@@ -56,6 +56,20 @@ def test_events_of_several_days_lie_in_a_file_for_each(connection, tmp_path):
     assert [] == list((tmp_path / write.STAGING).iterdir())
 
 
+def test_a_file_tells_the_times_of_its_first_and_its_last_event(connection, tmp_path):
+    def times(select):
+        staged = write.stage(connection, select, root=tmp_path, name="kkk-0000")
+        files = write.place(connection, staged, root=tmp_path, batch=batch())
+        return [(file.first.isoformat(), file.last.isoformat()) for file in files]
+
+    assert [("2026-03-01T01:00:00+00:00", "2026-03-01T02:00:00+00:00")] == times(ONE_DAY)
+    assert [
+        ("2026-03-01T23:59:59.999000+00:00",) * 2,
+        ("2026-03-02T00:00:00+00:00",) * 2,
+        ("2026-03-03T12:00:00+00:00",) * 2,
+    ] == times(TWO_DAYS)
+
+
 def test_a_replay_overwrites_itself(connection, tmp_path):
     for _ in range(2):
         staged = write.stage(connection, ONE_DAY, root=tmp_path, name="kkk-0000")

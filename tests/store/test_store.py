@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,10 +18,17 @@ from collector.store.lock import locked
 from fakes.nouns import NOON, STREAM, alert, batch
 
 POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
-FILE = ArchiveFile(
-    path="org=acme/x.parquet", org="acme", event_type="Login", date="2026-03-01", rows=3, bytes=9
-)
 SECOND = timedelta(seconds=1)
+FILE = ArchiveFile(
+    path="org=acme/x.parquet",
+    org="acme",
+    event_type="Login",
+    date="2026-03-01",
+    rows=3,
+    bytes=9,
+    first=NOON,
+    last=NOON + SECOND,
+)
 
 
 @pytest.fixture(
@@ -103,6 +111,35 @@ def test_files_are_found_by_type_and_day(database):
         )
         assert [] == ledger.archive_files(connection, dates=("2026-03-02", "2026-03-03"))
         assert [] == ledger.archive_files(connection, event_types=["Logout"])
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "found"),
+    [(-2, -1, []), (-1, 0, [FILE]), (0, 1, [FILE]), (1, 9, [FILE]), (2, 9, [])],
+)
+def test_a_file_is_of_a_span_that_touches_the_times_of_its_events(database, begin, end, found):
+    with database.begin() as connection:
+        ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE])
+
+    with database.read() as connection:
+        between = (NOON + begin * SECOND, NOON + end * SECOND)
+        assert found == ledger.archive_files(connection, between=between)
+
+
+def test_history_begins_with_the_earliest_committed_event_of_the_types(database):
+    later = replace(FILE, path="logout", event_type="Logout", first=NOON + SECOND)
+    other = replace(FILE, path="other", org="other", first=NOON - SECOND)
+    with database.begin() as connection:
+        ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE, later, other])
+
+    def history(*event_types):
+        with database.read() as connection:
+            return ledger.history(connection, org="acme", event_types=event_types)
+
+    assert NOON + SECOND == history("Logout")
+    assert NOON == history("Logout", "Login")
+    assert NOON == history()
+    assert history("Report") is None
 
 
 def test_a_failed_poll_keeps_the_time_of_the_last_success(database):

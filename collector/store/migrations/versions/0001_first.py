@@ -86,8 +86,11 @@ def upgrade() -> None:
         sa.Column("date", sa.Text, nullable=False),
         sa.Column("rows", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("first", sa.BigInteger, nullable=False),
+        sa.Column("last", sa.BigInteger, nullable=False),
     )
     op.create_index("files_of_type", "files", ["org", "event_type", "date"])
+    op.create_index("files_by_time", "files", ["org", "event_type", "last"])
     op.create_table(
         "spending",
         sa.Column("org", sa.Text, primary_key=True),
