@@ -16,15 +16,16 @@ from collector import channels as channel_kinds
 from collector import engine, normalize, sources
 from collector.archive.sweep import sweep
 from collector.deliver import Deliverer
-from collector.detect import RuleSet, Schema, load
+from collector.detect import RuleSet, Schema, lists, load
 from collector.model import Channel, Route
 from collector.observe import log
 from collector.pipeline import Pipeline, Places
 from collector.poll import Poller
+from collector.reload import Reload
 from collector.salesforce.client import Client
 from collector.salesforce.gate import unattended
 from collector.salesforce.vault import FOLDER, DiskVault
-from collector.settings import Org, RulesSettings, Settings
+from collector.settings import ListFile, Org, RulesSettings, Settings
 from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
 from collector.store.lock import locked
@@ -49,6 +50,7 @@ class Collector:
     pollers: tuple[Poller, ...]
     deliverer: Deliverer
     watch: Watch
+    reload: Reload
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -106,6 +108,13 @@ def assembled(
             pollers=tuple(pollers),
             deliverer=_deliverer(settings, channels, database=database, stop=stop),
             watch=_watch(pollers, places, database=database, pipeline=pipeline),
+            reload=Reload(
+                load=lambda: load_rules(settings.rules),
+                paths=rule_paths(settings.rules),
+                rules=rules,
+                pipeline=pipeline,
+                database=database,
+            ),
             stop=stop,
         )
 
@@ -149,8 +158,23 @@ def database_of(settings: Settings) -> Database:
 
 
 def load_rules(settings: RulesSettings) -> RuleSet:
-    """The shipped rules and the user's. Raises RulesError with every problem of every file."""
-    return load([shipped("rules"), *settings.paths], schema=SCHEMA, disable=settings.disable)
+    """The shipped rules and the user's, with the lists of both and of the configuration.
+
+    Raises RulesError with every problem of every list, or else of every rule.
+    """
+    paths = [shipped("rules"), *settings.paths]
+    further = {
+        name: source.file if isinstance(source, ListFile) else source
+        for name, source in settings.lists.items()
+    }
+    known = lists.load(paths, further)
+    return load(paths, schema=SCHEMA, disable=settings.disable, lists=known)
+
+
+def rule_paths(settings: RulesSettings) -> list[Path]:
+    """The files and folders that rules and value lists are read from."""
+    files = [source.file for source in settings.lists.values() if isinstance(source, ListFile)]
+    return [shipped("rules"), *settings.paths, *files]
 
 
 def build_channels(settings: Settings) -> dict[str, Channel]:

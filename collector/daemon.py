@@ -26,6 +26,9 @@ TICK = 1.0
 WATCH_SECONDS = 300.0
 """How often the daemon looks after itself."""
 
+RELOAD_SECONDS = 5.0
+"""How often the daemon looks whether the files of rules and lists have changed."""
+
 FAULT_PAUSE = timedelta(minutes=1)
 """After an org's fault. How soon a refused login is repeated is not decided here (`gate`)."""
 
@@ -41,6 +44,7 @@ class Pass:
 
 def run_once(collector: Collector) -> Pass:
     """Poll every source until it is drained, deliver what is due, and say what did not work."""
+    collector.reload.begin()
     polled: list[Polled] = []
     problems: list[str] = []
     for poller in collector.pollers:
@@ -60,6 +64,7 @@ def run(collector: Collector) -> None:
     """Work until SIGTERM or SIGINT. Ends between two steps: nothing is left in doubt."""
     signal.signal(signal.SIGTERM, lambda *_: collector.stop.set())
     signal.signal(signal.SIGINT, lambda *_: collector.stop.set())
+    collector.reload.begin()
     scheduler = _scheduler(collector)
     scheduler.start()
     log.info(
@@ -81,7 +86,9 @@ def _scheduler(collector: Collector) -> BackgroundScheduler:
     }
     for name in collector.deliverer.channels:
         ticks[f"deliver {name}"] = _ChannelTick(collector, name)
-    ticks["watch"] = _WatchTick(collector)
+    watch = collector.watch
+    ticks["watch"] = _Every(WATCH_SECONDS, "watch_failed", lambda: watch.look(clock.now()))
+    ticks["reload"] = _Every(RELOAD_SECONDS, "reload_failed", collector.reload.look)
     scheduler = BackgroundScheduler(
         timezone=ZoneInfo("UTC"),
         executors={"default": ThreadPoolExecutor(max(1, len(ticks)))},
@@ -133,20 +140,25 @@ class _ChannelTick:
 
 
 @dataclass(slots=True)
-class _WatchTick:
-    """Looks after the collector itself."""
+class _Every:
+    """Does something for the collector itself now and then. A fault is logged as `event`."""
 
-    collector: Collector
-    due: float = field(default_factory=lambda: clock.monotonic() + WATCH_SECONDS)
+    seconds: float
+    event: str
+    action: Callable[[], object]
+    due: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.due = clock.monotonic() + self.seconds
 
     def __call__(self) -> None:
         if clock.monotonic() < self.due:
             return
-        self.due = clock.monotonic() + WATCH_SECONDS
+        self.due = clock.monotonic() + self.seconds
         try:
-            self.collector.watch.look(clock.now())
-        except Exception as error:  # noqa: BLE001 - what watches must not end what it watches
-            log.error("watch_failed", reason=str(error))
+            self.action()
+        except Exception as error:  # noqa: BLE001 - this must not end what it looks after
+            log.error(self.event, reason=str(error))
 
 
 def _undelivered(collector: Collector) -> list[str]:

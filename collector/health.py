@@ -42,7 +42,8 @@ class Symptom:
 
     Attributes:
         subject: what people look after, `acme/stored_events`; `part` is what of it, `ApiEvent`.
-        state: silent, failing, paused, unavailable, empty, lost, quarantined, stuck or refused.
+        state: silent, failing, paused, unavailable, empty, lost, quarantined, stuck, refused or
+            broken.
         time: when it had lasted long enough to be told.
     """
 
@@ -88,6 +89,7 @@ def symptoms(
             found += _of_silence(poll, max(LEAST_SILENCE, 3 * every), now, started)
     found += _of_set_aside(seen)
     found += _of_outbox(seen)
+    found += _of_rules(seen)
     return [symptom for symptom in found if symptom.time <= now]
 
 
@@ -186,6 +188,34 @@ def _of_outbox(seen: Vitals) -> Iterator[Symptom]:
             reason=f"{pile.count:,} messages not taken: {pile.reason or 'not tried yet'}",
             since=pile.oldest,
             time=pile.oldest + patience,
+        )
+
+
+# ---- rules
+
+
+def _of_rules(seen: Vitals) -> Iterator[Symptom]:
+    for fault in seen.faults:
+        yield Symptom(
+            org=fault.org,
+            subject=f"rules/{fault.rule}",
+            part="",
+            state="failing",
+            reason=f"it fails while it runs: {fault.reason}",
+            since=fault.first,
+            time=fault.first,
+        )
+    if seen.loading is not None and seen.loading.problems:
+        first, *others = seen.loading.problems
+        more = f" (and {len(others)} more)" if others else ""
+        yield Symptom(
+            org=SELF,
+            subject="rules",
+            part="files",
+            state="broken",
+            reason=f"the rules of before are at work: {first}{more}",
+            since=seen.loading.changed,
+            time=seen.loading.changed,
         )
 
 

@@ -335,13 +335,61 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """Matches that no longer hold: what came late shows that their events are not what they seemed.
+
+    Uids of events that are in no alert of the rule say nothing. `reason` is told to people; without
+    one they are told what is usual for the kind of rule.
+    """
+
+    org: str
+    rule: str
+    event_uids: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A match as it is remembered, so that the alert it belongs to can be made anew.
+
+    `shown` is what an alert would show of it, as JSON values; None where that is not kept, because
+    others are shown and it is not judged again.
+    """
+
+    alert_id: str
+    event_uid: str
+    time: datetime
+    severity: Severity
+    weight: float
+    count: int
+    late_seconds: int
+    title: str
+    shown: Mapping[str, Any] | None
+
+
+OPEN, MERGED, WITHDRAWN = "open", "merged", "withdrawn"
+"""What an alert can be: it holds, it went on in another one, or it does not hold any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """An episode: matches of one rule and one dedup key, near to each other in event time.
 
-    `id` is a function of org, rule, key and the event that opened it. `revision` counts how often
-    there was something new to tell. `late_seconds` is how long after it happened the newest event
-    was received. `told_severity` and `told_count` are what people were told last. Evidence holds
-    JSON values only.
+    What it says is a function of its matches, whatever the order in which they came. Evidence,
+    context and basis hold JSON values only.
+
+    Attributes:
+        id: a function of org, rule, key and the event that opened it.
+        title, context: those of the lead: the gravest match, then the weightiest, then the first.
+        count: how many events its matches stand for.
+        late_seconds: how long after it happened the newest event was received.
+        entities: the lead's, and for what it does not say the earliest match's that does.
+        created, revision: when it was opened, and how often there was something new to tell.
+        told_severity, told_count: what people were told last.
+        merged_into: the alert in which it went on.
+        reason: why it was withdrawn.
+        basis: from which match each thing that it says comes, so that further ones can join
+            without a look at the earlier.
     """
 
     id: str
@@ -365,6 +413,10 @@ class Alert:
     revision: int
     told_severity: Severity = Severity.INFORMATIONAL
     told_count: int = 0
+    context: tuple[Mapping[str, Any], ...] = ()
+    merged_into: str = ""
+    reason: str = ""
+    basis: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

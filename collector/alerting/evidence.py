@@ -1,34 +1,61 @@
-"""The events that an alert shows, as JSON values of a bounded size."""
+"""What an alert shows of matches, as JSON values of a bounded size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
-
-from collector.model import Match
 
 EVIDENCE_LIMIT = 10
 """Events that an alert keeps; its count tells of all."""
 
+CONTEXT_LIMIT = 10
+
 _TEXT_LIMIT = 2_000
+# What was cut is a little longer than the limit, and is not to be cut again.
+_CUT_LIMIT = _TEXT_LIMIT + 50
+_ITEM_LIMIT = 100
+_DEPTH = 4
 _NOISE = frozenset({"source_ip_key", "batch", "source"})
 
 
-def evidence(match: Match) -> Mapping[str, Any]:
-    """The event behind a match: values that are null or say nothing to a person are left out."""
+def evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An event: values that are null or say nothing to a person are left out.
+
+    What has been made evidence stays as it is.
+    """
     return {
         name: _value(value)
-        for name, value in match.event.items()
+        for name, value in event.items()
         if value is not None and name not in _NOISE
     }
+
+
+def context(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What an event was seen against. What has been made context stays as it is."""
+    return [_nested(entry, _DEPTH) for entry in islice(found, CONTEXT_LIMIT)]
+
+
+def _nested(value: Any, depth: int) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and depth:
+        items = islice(value.items(), _ITEM_LIMIT)
+        return {str(name): _nested(inner, depth - 1) for name, inner in items}
+    if isinstance(value, (list, tuple)) and depth:
+        return [_nested(inner, depth - 1) for inner in value[:_ITEM_LIMIT]]
+    return _value(value)
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, str) and len(value) > _TEXT_LIMIT:
+    if isinstance(value, str) and len(value) > _CUT_LIMIT:
         return f"{value[:_TEXT_LIMIT]}… ({len(value):,} characters)"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no word for it
     if isinstance(value, (str, int, float, bool)):
         return value
     return str(value)

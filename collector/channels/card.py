@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collector import text
-from collector.model import Alert, Event, Message, Severity
+from collector.channels.context import as_text, sentences, span
+from collector.model import MERGED, WITHDRAWN, Alert, Event, Message, Severity
 
 FACTS_SHOWN = 14
 EVENTS_SHOWN = 5
@@ -51,9 +52,9 @@ class Card:
     """A message in the order in which it is read.
 
     Attributes:
-        headline: `Critical`, or `Update: now high, 12 events`.
-        facts: who, from where, with what, what, how much, when and how late; then the entities
-            that only this rule has.
+        headline: `Critical`, or `Update: now high, 12 events`, or `Withdrawn`.
+        facts: who, from where, with what, what, how much, when and how late; what it was seen
+            against; then the entities that only this rule has.
         more_events, more_steps: how many there are beyond those that are shown.
         repeat: a warning that this may have been told before; empty on the first attempt.
         origin: what one needs to find the alert again.
@@ -81,7 +82,7 @@ def card(message: Message) -> Card:
         severity=alert.severity,
         headline=_headline(message),
         title=text.one_line(alert.title) or alert.rule,
-        description=text.one_line(alert.description),
+        description=text.one_line(_description(alert)),
         facts=tuple(_facts(alert))[:FACTS_SHOWN],
         evidence=tuple(_row(event, alert) for event in alert.evidence[:EVENTS_SHOWN]),
         more_events=max(0, alert.count - len(alert.evidence[:EVENTS_SHOWN])),
@@ -98,8 +99,22 @@ def card(message: Message) -> Card:
     )
 
 
+_OVER = {WITHDRAWN: "Withdrawn", MERGED: "Merged"}
+
+
+def _description(alert: Alert) -> str:
+    """What the rule says of itself; of an alert that is over, what became of it."""
+    if alert.status == WITHDRAWN:
+        return f"This does not hold any more. {alert.reason}"
+    if alert.status == MERGED:
+        return f"This went on in the alert {alert.merged_into}."
+    return alert.description
+
+
 def _headline(message: Message) -> str:
     alert = message.alert
+    if alert.status in _OVER:
+        return _OVER[alert.status]
     if message.update:
         return f"Update: now {alert.severity}, {_counted(alert.count)}"
     return str(alert.severity).capitalize()
@@ -136,6 +151,8 @@ def _facts(alert: Alert) -> Iterator[Fact]:
         yield Fact(label="What", value=operations)
     yield Fact(label="How much", value=_how_much(alert))
     yield Fact(label="When", value=_when(alert))
+    for label, sentence in sentences(alert.context):
+        yield Fact(label=label, value=sentence)
     for name, value in alert.entities.items():
         if name not in _LABELLED and value:
             yield Fact(label=name, value=value)
@@ -146,7 +163,7 @@ def _with_rest(values: list[str]) -> str:
 
 
 def _operations(events: Iterable[Event]) -> str:
-    pairs = (f"{_as_text(e.get('event_type'))} {_as_text(e.get('operation'))}" for e in events)
+    pairs = (f"{as_text(e.get('event_type'))} {as_text(e.get('operation'))}" for e in events)
     known = dict.fromkeys(text.one_line(pair) for pair in pairs)
     return ", ".join(list(filter(None, known))[:3])
 
@@ -171,19 +188,11 @@ def _when(alert: Alert) -> str:
         same_day = alert.first_time.date() == alert.last_time.date()
         period = f"{first} to {last[11:] if same_day else last} UTC"
     late = alert.late_seconds
-    return f"{period}, received {f'{_span(late)} after' if late > 0 else 'as'} it happened"
+    return f"{period}, received {f'{span(late)} after' if late > 0 else 'as'} it happened"
 
 
 def _moment(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _span(seconds: int) -> str:
-    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
-        if seconds >= size:
-            rest = seconds % size // smaller
-            return f"{seconds // size} {unit}" + (f" {rest} {part}" if rest else "")
-    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
 
 
 # ---- evidence
@@ -218,7 +227,7 @@ def _row(event: Event, alert: Alert) -> Row:
     )
     return Row(
         time=_event_time(event.get("time")),
-        kind=_as_text(event.get("event_type")) or "event",
+        kind=as_text(event.get("event_type")) or "event",
         details=tuple(details)[:DETAILS_SHOWN],
     )
 
@@ -228,12 +237,12 @@ def _event_time(value: Any) -> str:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         return _moment(moment)
     except (TypeError, ValueError, OverflowError):
-        return _as_text(value) or "no time"
+        return as_text(value) or "no time"
 
 
 def _detail(name: str, value: Any) -> str:
     number = _number(value) if name == "record_count" else None
-    return _as_text(value) if number is None else f"{number:,}"
+    return as_text(value) if number is None else f"{number:,}"
 
 
 def _number(value: Any) -> int | None:
@@ -241,10 +250,6 @@ def _number(value: Any) -> int | None:
         return int(float(value))
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _as_text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 # ---- what to do, and where to read on

@@ -14,14 +14,14 @@ from collector import __version__, text
 from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
-    "alerts": "List alerts, or show one.",
+    "alerts": "List alerts, show one, or explain it.",
     "backfill": "Read what was logged before collecting began.",
     "check": "Look at the configuration, the rules, every org and its sources.",
     "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
     "hunt": "Ask the archive, in SQL.",
     "org": "Serve the embedded org alone, for development.",
     "quarantine": "List what could not be read, and try it again.",
-    "rules": "List, test and lint detection rules.",
+    "rules": "List, test, lint and export detection rules; see which can fire.",
     "run": "Collect, detect and alert: the daemon.",
     "scan": "Run the rules over files that you already have.",
     "status": "How collecting and delivering goes.",

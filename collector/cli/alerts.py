@@ -12,6 +12,7 @@ from rich.text import Text
 
 from collector import clock
 from collector.channels.terminal import Terminal
+from collector.cli import explain
 from collector.cli.common import (
     cells,
     colored,
@@ -23,9 +24,15 @@ from collector.cli.common import (
     table,
     whole,
 )
-from collector.cli.options import config_option, duration, json_option, load_settings, reading
-from collector.errors import CollectorError
-from collector.model import Alert, Message, Severity
+from collector.cli.options import (
+    config_option,
+    duration,
+    json_option,
+    load_settings,
+    named_alert,
+    reading,
+)
+from collector.model import OPEN, Alert, Message, Severity
 from collector.store import alerts
 
 SEVERITIES = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
@@ -33,7 +40,7 @@ SEVERITIES = click.Choice([str(severity) for severity in Severity], case_sensiti
 
 @click.group("alerts")
 def command() -> None:
-    """List alerts, or show one."""
+    """List alerts, show one, or explain it."""
 
 
 @command.command("list")
@@ -71,15 +78,14 @@ def listing(
 def show(config: Path, *, as_json: bool, alert_id: str) -> None:
     """One alert in full. The first characters of its id are enough."""
     with reading(load_settings(config)) as connection:
-        found = alerts.starting_with(connection, alert_id)
-    if not found:
-        raise CollectorError(f"no alert has an id that begins with {alert_id!r}")
-    if len(found) > 1:
-        raise CollectorError(f"several alerts have ids that begin with {alert_id!r}: give more")
+        found = named_alert(connection, alert_id)
     if as_json:
-        print_json(as_dict(found[0]))
+        print_json(as_dict(found))
         return
-    Terminal().send(Message(key=alert_id, alert=found[0], update=False, attempt=1))
+    Terminal().send(Message(key=alert_id, alert=found, update=False, attempt=1))
+
+
+command.add_command(explain.command)
 
 
 def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
@@ -99,7 +105,11 @@ def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
 
 
 def as_dict(alert: Alert) -> dict[str, Any]:
-    """An alert as the JSON object that scripts read."""
+    """An alert as the JSON object that scripts read.
+
+    `merged_into` and `reason` are there only where an alert is over and has them.
+    """
+    over = {"merged_into": alert.merged_into, "reason": alert.reason}
     return {
         "id": alert.id,
         "rule": alert.rule,
@@ -107,21 +117,26 @@ def as_dict(alert: Alert) -> dict[str, Any]:
         "severity": alert.severity,
         "status": alert.status,
         "org": alert.org,
+        "dedup": alert.key,
         "first_time": alert.first_time,
         "last_time": alert.last_time,
         "count": alert.count,
         "late_seconds": alert.late_seconds,
         "entities": alert.entities,
         "evidence": alert.evidence,
+        "context": alert.context,
         "attack": alert.attack,
         "triage": alert.triage,
         "references": alert.references,
         "created": alert.created,
         "revision": alert.revision,
+        **{name: value for name, value in over.items() if value},
     }
 
 
 def _summary(alert: Alert) -> Text:
     """The title, and below it what it is about."""
     about = f"{alert.rule}, {counted(alert.count, 'event')}, {alert.org}"
+    if alert.status != OPEN:
+        about = f"{alert.status}: {about}"
     return Text.assemble(shown(alert.title), "\n", (shown(about), "dim"))

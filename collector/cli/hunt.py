@@ -1,4 +1,4 @@
-"""`collector hunt`: SQL over the archive."""
+"""`collector hunt`: SQL over the archive, and one event in full."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from collector import normalize
 from collector.archive import hunt
 from collector.archive.hunt import Answer
 from collector.cli.common import cells, plain, print_json, print_table, shown, table, tell
+from collector.cli.journey import show_event
 from collector.cli.options import config_option, json_option, load_settings, reading
 from collector.errors import CollectorError, HuntError
 from collector.model import ArchiveFile
 from collector.pipeline import Places
+from collector.settings import Settings
 from collector.store import ledger
 from collector.text import csv_cell, one_line
 
@@ -53,17 +55,44 @@ _NOT_THE_QUERY = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb
     show_default=True,
     help="How many rows are printed at most.",
 )
-@click.argument("sql")
+@click.option("--event", "event_uid", metavar="UID", help="The whole way of one event, no SQL.")
+@click.argument("sql", required=False)
 def command(
-    config: Path, *, style: str, as_json: bool, seconds: float, limit: int, sql: str
+    config: Path,
+    *,
+    style: str,
+    as_json: bool,
+    seconds: float,
+    limit: int,
+    event_uid: str | None,
+    sql: str | None,
 ) -> None:
     """Run one SELECT over the table `events`, or over a view such as `Login` or `ApiEvent`.
 
     The archive is read-only, and nothing else can be read. A column of the org's own whose name is
     also one of ours is called raw_NAME: raw_USER_ID beside user_id. Exit code 2 for a mistake in
     the SQL, 1 for a query that took too much time or memory.
+
+    With --event UID, instead: where that event came from and how late, what it says, which rules
+    matched it, who was told, and what is beside it. Exit code 1 where nobody knows it.
     """
+    style = "json" if as_json else style
     settings = load_settings(config)
+    if (sql is None) == (event_uid is None):
+        raise click.UsageError("give a SELECT, or --event with the uid of an event")
+    if event_uid is not None:
+        _show_event(settings, event_uid, style)
+    if sql is not None:
+        _hunt(settings, sql, style=style, seconds=seconds, limit=limit)
+
+
+def _show_event(settings: Settings, event_uid: str, style: str) -> None:
+    if style == "csv":
+        raise click.UsageError("an event is shown as tables or as JSON, not as CSV")
+    show_event(settings, event_uid, as_json=style == "json")
+
+
+def _hunt(settings: Settings, sql: str, *, style: str, seconds: float, limit: int) -> None:
     with reading(settings) as connection:
         files = ledger.archive_files(connection)
     if not files:
@@ -81,9 +110,7 @@ def command(
         if isinstance(error.__context__, _NOT_THE_QUERY):
             raise
         raise click.UsageError(_explained(error, files)) from error
-    {"table": _print_table, "csv": _print_csv, "json": _print_json}["json" if as_json else style](
-        answer
-    )
+    {"table": _print_table, "csv": _print_csv, "json": _print_json}[style](answer)
     if answer.truncated:
         tell(f"only the first {limit:,} rows: see --limit")
 

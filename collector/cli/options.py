@@ -16,9 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from collector.assembly import database_of, shipped
 from collector.cli.common import tell
 from collector.errors import CollectorError
+from collector.model import Alert
 from collector.observe import configure
 from collector.settings import Loaded, Settings, load, secrets_in
 from collector.settings.values import Duration
+from collector.store import alerts
 from collector.store.database import FILE_NAME
 
 DEFAULT_CONFIG = "collector.yaml"
@@ -102,3 +104,13 @@ def reading(settings: Settings) -> Iterator[sa.Connection]:
             yield connection
     finally:
         database.close()
+
+
+def named_alert(connection: sa.Connection, prefix: str) -> Alert:
+    """The alert whose id begins so. Raises CollectorError where that is none or several."""
+    found = alerts.starting_with(connection, prefix)
+    if not found:
+        raise CollectorError(f"no alert has an id that begins with {prefix!r}")
+    if len(found) > 1:
+        raise CollectorError(f"several alerts have ids that begin with {prefix!r}: give more")
+    return found[0]

@@ -27,13 +27,16 @@ from collector.cli.common import (
     whole,
 )
 from collector.cli.completeness import completeness_options, show_completeness
-from collector.cli.coverage import SilentRule, silent_rules
 from collector.cli.options import config_option, json_option, load_settings, reading
+from collector.cli.rule_state import RuleState, print_rules, rule_lines
 from collector.detect import RuleSet
+from collector.errors import RulesError
 from collector.model import Stream
 from collector.poll import FAILED, OK, UNAVAILABLE
-from collector.settings import Settings
+from collector.rulecoverage import SilentRule, View, silent_rules
+from collector.settings import Org, Settings
 from collector.store import ledger, outbox
+from collector.store import rules as rule_store
 from collector.store.ledger import Poll, Total
 from collector.store.outbox import Pile
 
@@ -53,6 +56,7 @@ class Status:
     totals: Sequence[Total]
     piles: Sequence[Pile]
     silent: Sequence[SilentRule]
+    rules: RuleState
 
 
 @click.command("status")
@@ -65,11 +69,11 @@ def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) ->
     if completeness or proof["compares"] or proof["verified"]:
         show_completeness(settings, as_json=as_json, **proof)
         return
-    rules = load_rules(settings.rules)
+    rules, problems = _rules(settings)
     with reading(settings) as connection:
-        status = _status(connection, settings, rules)
+        status = _status(connection, settings, rules, problems)
     if as_json:
-        for line in _lines(status):
+        for line in (*_lines(status), *rule_lines(status.rules)):
             print_json(line)
         return
     if not status.polls:
@@ -79,13 +83,24 @@ def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) ->
         _print_streams(status, org.name)
     for org in settings.orgs:
         _print_totals(status, org.name)
+    print_rules(status.rules, now=status.now)
     _print_silent(status.silent)
     _print_piles(status)
 
 
-def _status(connection: sa.Connection, settings: Settings, rules: RuleSet) -> Status:
+def _rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
+    """The rules of the files; none while these are broken, and then what is wrong with them."""
+    try:
+        return load_rules(settings.rules), ()
+    except RulesError as error:
+        return RuleSet(rules=()), tuple(map(str, error.problems))
+
+
+def _status(
+    connection: sa.Connection, settings: Settings, rules: RuleSet, problems: Sequence[str]
+) -> Status:
     orgs = [org.name for org in settings.orgs]
-    polls = _current([poll for org in orgs for poll in ledger.polls(connection, org=org)])
+    polls = current([poll for org in orgs for poll in ledger.polls(connection, org=org)])
     cursors = ((poll.stream, ledger.cursor(connection, poll.stream)) for poll in polls)
     totals = ledger.totals(connection)
     return Status(
@@ -96,18 +111,28 @@ def _status(connection: sa.Connection, settings: Settings, rules: RuleSet) -> St
         piles=outbox.piles(connection),
         silent=[
             each
-            for org in orgs
-            for each in silent_rules(
-                org,
-                rules.rules,
-                polls=[poll for poll in polls if poll.stream.org == org],
-                seen={total.event_type for total in totals if total.org == org and total.rows},
-            )
+            for org in settings.orgs
+            for each in silent_rules(rules, org_view(org, polls, totals))
         ],
+        rules=RuleState(
+            loading=rule_store.loading(connection),
+            faults=tuple(rule_store.faults(connection)),
+            problems=tuple(problems),
+        ),
     )
 
 
-def _current(polls: Sequence[Poll]) -> list[Poll]:
+def org_view(org: Org, polls: Sequence[Poll], totals: Sequence[Total]) -> View:
+    """What the state and the configuration tell of an org."""
+    return View(
+        org=org.name,
+        polls=[poll for poll in polls if poll.stream.org == org.name],
+        seen={total.event_type for total in totals if total.org == org.name and total.rows},
+        sources=org.sources,
+    )
+
+
+def current(polls: Sequence[Poll]) -> list[Poll]:
     """Without the failures of a whole source that it has recovered from since."""
     newest: dict[tuple[str, str], datetime] = {}
     for poll in polls:

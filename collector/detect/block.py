@@ -1,32 +1,43 @@
-"""The `collector:` block of a rule file: its keys, their types, and what is wrong with them."""
+"""The `collector:` block of a rule file: its keys, their types and defaults."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field
 
-from collector.detect.document import Document, Place
-from collector.detect.names import nearest
-from collector.errors import Problem, RulesError
-from collector.settings.values import Duration, SeverityName
+from collector.detect import shape
+from collector.detect.document import Document
+from collector.detect.shape import Part
+from collector.model import Severity
+from collector.settings.values import Duration, Period, SeverityName
 
 KEY = "collector"
 DEFAULT_KEY = ("user_id", "source_ip")
+DEFAULT_WINDOW = timedelta(minutes=60)
 
-NOT_SERVED = frozenset({"first_seen", "baseline"})
-"""Keys that the rule language knows and this version does not."""
+DAY = timedelta(days=1)
+
+Fields = Annotated[list[str], Field(min_length=1)]
+Amount = Annotated[float, Field(ge=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+def _a_day_at_least(value: timedelta) -> timedelta:
+    if value < DAY:
+        raise ValueError("must be at least 1d")
+    return value
 
 
-class Case(_Part):
-    """A rung of the severity ladder: a condition over selections, a comparison, or both."""
+def _even(value: timedelta) -> timedelta:
+    """Windows that begin anew with every day, or with every so many days."""
+    if DAY % value and value % DAY:
+        raise ValueError("must divide a day (15m, 1h, 6h) or be whole days (1d, 7d)")
+    return value
+
+
+class Comparison(Part):
+    """What an event or a window is asked: a condition over selections, a comparison, or both."""
 
     when: str | None = None
     field: str | None = None
@@ -35,7 +46,6 @@ class Case(_Part):
     lte: float | None = None
     lt: float | None = None
     eq: str | int | float | bool | None = None
-    level: SeverityName
 
     @property
     def comparisons(self) -> dict[str, Any]:
@@ -47,23 +57,59 @@ class Case(_Part):
         return items if self.eq is None else {**items, f"{self.field}": self.eq}
 
 
-class Dedup(_Part):
+class Case(Comparison):
+    """A rung of the severity ladder."""
+
+    level: SeverityName
+
+
+class Step(Comparison):
+    """What makes it graver than its case says."""
+
+    add: Annotated[int, Field(ge=1, le=4)] = 1
+    most: SeverityName = Field(default=Severity.CRITICAL, alias="max")
+
+
+class Dedup(Part):
     """What makes matches one episode; `fallback` is the key of events without any of `key`."""
 
-    key: Annotated[list[str], Field(min_length=1)] = list(DEFAULT_KEY)
-    fallback: list[str] = []
-    window: Duration = timedelta(minutes=60)
+    key: Fields = Field(default=list(DEFAULT_KEY))
+    fallback: list[str] = Field(default_factory=list)
+    window: Duration = DEFAULT_WINDOW
 
 
-class Expect(_Part):
-    """What a test says that its events lead to; `severity` and `title` are of every alert."""
+class FirstSeen(Part):
+    """A combination of values that was not there before, instead of a plain match."""
+
+    key: Fields
+    learn: Duration = timedelta(days=14)
+    forget: Annotated[Duration, AfterValidator(_a_day_at_least)] = timedelta(days=90)
+
+
+class Baseline(Part):
+    """A measure held against its own past, instead of a plain match."""
+
+    metric: Literal["sum", "count", "distinct"]
+    field: str | None = None
+    group_by: list[str] = Field(default_factory=list)
+    window: Annotated[Period, AfterValidator(_even)] = timedelta(hours=1)
+    history: Duration = timedelta(days=30)
+    deviations: Amount = 3
+    floor: Amount = 0
+    minimum: Annotated[int, Field(ge=1)] = 20
+    cold_start: Amount | None = None
+
+
+class Expect(Part):
+    """What a test says that its events lead to; all but `alerts` is of every alert."""
 
     alerts: Annotated[int, Field(ge=0)] = 1
     severity: SeverityName | None = None
     title: str | None = None
+    dedup: list[str] | None = None
 
 
-class Example(_Part):
+class Example(Part):
     """A test: records as Salesforce serves them, and what is expected of them."""
 
     name: str
@@ -72,62 +118,21 @@ class Example(_Part):
     expect: Expect
 
 
-class Block(_Part):
+class Block(Part):
     """All of the block."""
 
-    event_types: list[str] = []
-    severity: list[Case] = []
+    event_types: list[str] = Field(default_factory=list)
+    severity: list[Case] = Field(default_factory=list)
+    severity_step: list[Step] = Field(default_factory=list)
     title: str | None = None
     dedup: Dedup = Dedup()
+    first_seen: FirstSeen | None = None
+    baseline: Baseline | None = None
     triage: str = ""
-    tests: list[Example] = []
+    tests: list[Example] = Field(default_factory=list)
     alert: bool = True
-
-
-_PARTS: Mapping[Place, type[BaseModel]] = {
-    (): Block,
-    ("severity",): Case,
-    ("dedup",): Dedup,
-    ("tests",): Example,
-    ("tests", "expect"): Expect,
-}
 
 
 def parse(document: Document) -> Block:
     """The block of a document, with its defaults. Raises RulesError with all that is wrong."""
-    try:
-        return Block.model_validate(document.data.get(KEY) or {})
-    except ValidationError as error:
-        raise RulesError(list(_problems(document, error))) from None
-
-
-def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
-    told = set()
-    for details in error.errors(include_url=False, include_input=False):
-        place = _in_file(details["loc"])
-        if place not in told:  # pydantic says of a union that it is none of its members, one by one
-            told.add(place)
-            yield document.problem((KEY, *place), _sentence(details))
-
-
-def _in_file(place: Place) -> Place:
-    """Without the members of unions, which pydantic writes as steps of the way."""
-    return tuple(step for step in place if step not in {"str", "int", "float", "bool"})
-
-
-def _sentence(details: ErrorDetails) -> str:
-    place: Place = (KEY, *_in_file(details["loc"]))
-    last = place[-1]
-    match details["type"]:
-        case "extra_forbidden" if last in NOT_SERVED:
-            return f"{last!r} is not served by this version"
-        case "extra_forbidden":
-            names = tuple(step for step in place[1:-1] if isinstance(step, str))
-            return f"unknown key {last!r}{nearest(str(last), _PARTS[names].model_fields)}"
-        case "missing":
-            return f"missing key {last!r}"
-        case "model_type":
-            return f"{last!r} should be a mapping"
-        case "value_error":
-            return f"{last!r} {details['ctx']['error']}"
-    return f"{last!r} {details['msg'].removeprefix('Input ').replace('a valid', 'a')}"
+    return shape.parse(document, KEY, Block)

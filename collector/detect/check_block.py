@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from collector.detect import title
-from collector.detect.block import KEY, Block, Case, Example
+from collector.detect.block import KEY, Block, Comparison, Example
 from collector.detect.check_detection import item_problem, when_problem
 from collector.detect.document import Document, Place
 from collector.detect.names import nearest
+from collector.detect.naming import Naming
 from collector.detect.scope import Scope
 from collector.errors import Problem
 
@@ -27,15 +28,18 @@ def _service(document: Document) -> str | None:
     return None if service is None else str(service)
 
 
-def block_problems(document: Document, block: Block, scope: Scope) -> Iterator[Problem]:
-    """What is wrong with the block beyond its shape."""
+def block_problems(
+    document: Document, block: Block, scope: Scope, naming: Naming
+) -> Iterator[Problem]:
+    """What is wrong with the block beyond its shape, for a rule over events of a scope."""
     yield from _type_problems(document, block, scope)
-    for position, case in enumerate(block.severity):
-        yield from _case_problems(document, case, (KEY, "severity", position), scope)
+    for name in ("severity", "severity_step"):
+        for position, each in enumerate(getattr(block, name)):
+            yield from _comparison_problems(document, each, (KEY, name, position), naming)
     if block.title is not None:
-        yield from _title_problems(document, block.title, scope)
-    for key in block.dedup.model_fields_set & {"key", "fallback"}:
-        yield from _key_problems(document, block, key, scope)
+        yield from _title_problems(document, block.title, naming.title)
+    for key in sorted(block.dedup.model_fields_set & {"key", "fallback"}):
+        yield from _key_problems(document, block, key, naming.key)
     for position, example in enumerate(block.tests):
         yield from _example_problems(document, example, (KEY, "tests", position), scope)
 
@@ -55,17 +59,25 @@ def _type_problems(document: Document, block: Block, scope: Scope) -> Iterator[P
             yield document.problem(place, f"unknown event type {name!r}{nearest(name, known)}")
 
 
-def _case_problems(document: Document, case: Case, place: Place, scope: Scope) -> Iterator[Problem]:
-    comparisons = case.comparisons
-    if case.when is None and case.field is None:
+def _comparison_problems(
+    document: Document, each: Comparison, place: Place, naming: Naming
+) -> Iterator[Problem]:
+    comparisons = each.comparisons
+    if each.when is None and each.field is None:
         yield document.problem(place, "a case needs 'when', or 'field' with a comparison")
-    elif (case.field is None) != (not comparisons):
+    elif (each.field is None) != (not comparisons):
         yield document.problem(place, "'field' and a comparison (gte, gt, lte, lt, eq) go together")
-    elif case.field is not None:
-        found = (item_problem(key, value, scope) for key, value in comparisons.items())
-        yield from (document.problem((*place, "field"), each) for each in found if each)
-    if case.when is not None and (message := when_problem(document, case.when)):
+    elif each.field is not None:
+        found = (item_problem(key, value, naming.cases) for key, value in comparisons.items())
+        yield from (document.problem((*place, "field"), said) for said in found if said)
+    if each.when is not None and (message := _when_problem(document, each.when, naming)):
         yield document.problem((*place, "when"), message)
+
+
+def _when_problem(document: Document, when: str, naming: Naming) -> str | None:
+    if naming.selections:
+        return when_problem(document, when)
+    return "'when' is about an event, and this rule tells of windows: compare a 'field'"
 
 
 def _title_problems(document: Document, text: str, scope: Scope) -> Iterator[Problem]:
@@ -82,8 +94,9 @@ def _title_problems(document: Document, text: str, scope: Scope) -> Iterator[Pro
 
 
 def _is_misspelt(fallback: str, scope: Scope) -> bool:
-    hint = nearest(fallback, scope.schema.canonical)
-    return bool(re.fullmatch(r"\w+", fallback)) and hint.startswith(", did you")
+    if not re.fullmatch(r"\w+", fallback):
+        return False
+    return nearest(fallback, scope.schema.canonical).startswith(", did you")
 
 
 def _key_problems(document: Document, block: Block, key: str, scope: Scope) -> Iterator[Problem]:

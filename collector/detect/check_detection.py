@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import re2  # type: ignore[import-untyped]
@@ -14,11 +14,12 @@ from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 
 from collector.detect import sql
 from collector.detect.document import Document, Place
+from collector.detect.modifiers import mismatch
 from collector.detect.names import nearest
 from collector.detect.scope import Scope
 from collector.errors import Problem
 
-MODIFIERS = frozenset(modifier_mapping) - {"expand"}
+MODIFIERS = frozenset(modifier_mapping)
 
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -61,10 +62,8 @@ def item_problem(key: str | None, value: Any, scope: Scope) -> str | None:
     values = value if isinstance(value, list) else [value]
     if unknown := [each for each in modifiers if each not in MODIFIERS]:
         return f"modifier {unknown[0]!r} is not served{nearest(unknown[0], MODIFIERS)}"
-    if not all(isinstance(each, _SCALARS) for each in values):
-        return "a value is text, a number, true, false, null, or a list of those"
-    if not values:
-        return "an empty list"
+    if message := _value_problem(values) or mismatch(field, modifiers, values):
+        return message
     named = [field] if field else []
     if "fieldref" in modifiers:
         named += [each for each in values if isinstance(each, str)]
@@ -75,8 +74,14 @@ def item_problem(key: str | None, value: Any, scope: Scope) -> str | None:
             _compile(each for each in values if isinstance(each, str))
         sql.predicate(item(key, value), scope.columns())
     except (SigmaError, re2.error) as error:
-        return _words(error)
+        return _words(error, modifiers)
     return None
+
+
+def _value_problem(values: Sequence[Any]) -> str | None:
+    if not all(isinstance(each, _SCALARS) for each in values):
+        return "a value is text, a number, true, false, null, or a list of those"
+    return None if values else "an empty list"
 
 
 def _compile(patterns: Iterable[str]) -> None:
@@ -87,7 +92,9 @@ def _compile(patterns: Iterable[str]) -> None:
         re2.compile(pattern, options)
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, modifiers: Sequence[str]) -> str:
+    if "incompatible to value type" in str(error):
+        return f"{' and '.join(modifiers)} do not go together"
     if not isinstance(error, re2.error):
         return str(error)
     reason = error.args[0]

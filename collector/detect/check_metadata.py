@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from sigma import exceptions
 from sigma.exceptions import SigmaError
-from sigma.rule import SigmaRule
 from sigma.rule.base import SigmaRuleBase
 
 from collector.detect.block import KEY
 from collector.detect.document import Document
+from collector.detect.library import Kind, kind_of
 from collector.detect.names import nearest
-from collector.errors import Problem
+from collector.errors import Problem, RulesError
 
-_REQUIRED = ("title", "id", "name", "level", "logsource", "detection")
-_OURS = {"logsource", "detection", KEY}
+_REQUIRED: Mapping[Kind, tuple[str, ...]] = {
+    "rule": ("title", "id", "name", "level", "logsource", "detection"),
+    "correlation": ("title", "id", "name", "level"),
+    "filter": ("title", "logsource"),
+}
+_FOREIGN: Mapping[Kind, Mapping[str, str]] = {
+    "rule": {},
+    "correlation": {
+        "detection": "a correlation selects no events itself; write a rule for them",
+        "logsource": "a correlation has no logsource; the rules that it looks at have",
+    },
+    "filter": {
+        "detection": "the selections of a filter stand below 'filter'",
+        KEY: f"a filter has no {KEY!r} block",
+    },
+}
+_OURS = {"logsource", "detection", "correlation", "filter", KEY}
 _INTERNAL = {"errors", "source", "custom_attributes", "policy"}
 _KNOWN = {
     name
@@ -49,24 +65,22 @@ _KEY_OF_ERROR: Mapping[type[SigmaError], str] = {
 }
 
 
-def other_kind(document: Document) -> str | None:
-    """The key that makes the document something other than a rule over single events."""
-    return next((key for key in ("correlation", "filter", "action") if key in document.data), None)
-
-
 def metadata_problems(document: Document) -> Iterator[Problem]:
-    """What is wrong with the keys that every Sigma rule has, except for its detection."""
-    data = document.data
-    if kind := other_kind(document):
-        yield document.problem((kind,), f"{kind}s are not served by this version")
+    """What is wrong with the keys that every Sigma document has, and with which it has."""
+    data, kind = document.data, kind_of(document)
+    if "action" in data:
+        message = "action (global, reset, repeat) is not served; write every rule out"
+        yield document.problem(("action",), message)
         return
-    for key in _REQUIRED:
+    for key in _REQUIRED[kind]:
         if data.get(key) is None:
             yield document.problem((key,), f"missing key {key!r}")
+    for key in data.keys() & _FOREIGN[kind].keys():
+        yield document.problem((key,), _FOREIGN[kind][key])
     for key in data.keys() - _KNOWN:
         if (hint := nearest(key, _KNOWN)).startswith(", did you"):  # others are the author's own
             yield document.problem((key,), f"unknown key {key!r}{hint}")
-    if "detection" in data and not isinstance(data["detection"], dict):
+    if kind == "rule" and "detection" in data and not isinstance(data["detection"], dict):
         yield document.problem(("detection",), "a detection is a mapping of selections")
     yield from _text_problems(document)
     yield from _tag_problems(document)
@@ -107,13 +121,24 @@ def _logsource_problems(document: Document) -> Iterator[Problem]:
         yield document.problem(("logsource", "category"), message)
 
 
-def pysigma_problems(document: Document) -> Iterator[Problem]:
-    """What pySigma says of a document in which nothing else was found."""
+R = TypeVar("R", bound=SigmaRuleBase)
+
+
+def parsed(document: Document, kind: type[R]) -> R:
+    """The document as pySigma reads it, once nothing else was found in it.
+
+    Raises RulesError with all that pySigma says.
+    """
     try:
-        rule = SigmaRule.from_dict(document.data, collect_errors=True)
+        rule = kind.from_dict(document.data, collect_errors=True)
     except Exception as error:  # noqa: BLE001 - pySigma trusts the types of what it reads
-        yield document.problem((), f"pySigma cannot read it: {type(error).__name__}")
-        return
-    for found in rule.errors:
-        key = _KEY_OF_ERROR.get(type(found), "detection")
-        yield document.problem((key,), str(found))
+        message = f"pySigma cannot read it: {type(error).__name__}"
+        raise RulesError([document.problem((), message)]) from None
+    if rule.errors:
+        raise RulesError([_told(document, each) for each in rule.errors])
+    return rule
+
+
+def _told(document: Document, error: SigmaError) -> Problem:
+    key = _KEY_OF_ERROR.get(type(error), kind_of(document).replace("rule", "detection"))
+    return document.problem((key,), str(error))

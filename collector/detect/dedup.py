@@ -16,8 +16,11 @@ def key(rule: Rule, event: Event) -> tuple[str, ...]:
     """The values of the rule's dedup key, empty text for those that the event does not have.
 
     Where it has none of them those of the fallback key, and where it has none of these either its
-    own uid, so that events that have nothing in common never become one.
+    own uid, so that events that have nothing in common never become one. A rule that has no key is
+    about all events together.
     """
+    if not rule.dedup_key:
+        return ()
     for fields in (rule.dedup_key, rule.dedup_fallback):
         values = tuple(_text(event.get(field)) for field in fields)
         if any(values):

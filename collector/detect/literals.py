@@ -28,7 +28,7 @@ def plain(value: SigmaType) -> str:
     if not isinstance(value, SigmaString):
         raise Unsupported(f"{type(value).__name__} is no text")
     if value.contains_placeholder():
-        raise Unsupported("placeholders are not served")
+        raise Unsupported("a list (%name%) needs `field|expand`, and stands by itself there")
     return _possible("".join(part for part in value.s if isinstance(part, str)))
 
 
@@ -44,10 +44,30 @@ def folded(text: str) -> str:
     return f"lower({sql_literal(text)})"  # engines and Python differ on letters such as İ
 
 
+def fold(text: str) -> str:
+    """The text as engines lower it: every character by itself, never two for one."""
+    if text.isascii():
+        return text.lower()
+    return "".join(character.lower()[0] for character in text)
+
+
 def like(subject: str, value: SigmaString, literal: Callable[[str], str]) -> str:
     """Whether the subject fits a string with wildcards."""
     plain(value)
-    pattern = "".join(map(_pattern, value.s))
+    return _like(subject, "".join(map(_pattern, value.s)), literal)
+
+
+def begins(subject: str, text: str, literal: Callable[[str], str]) -> str:
+    """Whether the subject begins with a text."""
+    return _like(subject, f"{_pattern(text)}%", literal)
+
+
+def holds(subject: str, text: str, literal: Callable[[str], str]) -> str:
+    """Whether the subject holds a text anywhere."""
+    return _like(subject, f"%{_pattern(text)}%", literal)
+
+
+def _like(subject: str, pattern: str, literal: Callable[[str], str]) -> str:
     needs_escape = _ESCAPE in pattern or "\\" in pattern
     return f"{subject} LIKE {literal(pattern)}" + (f" ESCAPE '{_ESCAPE}'" if needs_escape else "")
 
@@ -66,7 +86,9 @@ def _pattern(part: object) -> str:
 
 def _possible(text: str) -> str:
     if "\0" in text:
-        raise Unsupported("no event holds NUL characters; after `wide` comes `base64offset`")
+        raise Unsupported(
+            "no event holds NUL characters; wide and utf16 need base64offset after them"
+        )
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise Unsupported("half a surrogate pair is no character")
     return text

@@ -2,82 +2,81 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeAlias
 
-import duckdb
 from sigma.exceptions import SigmaError
 
-from collector import engine
-from collector.detect import block as blocks
-from collector.detect import document
-from collector.detect.check_block import block_problems, event_types_of
-from collector.detect.check_detection import detection_problems
-from collector.detect.check_metadata import metadata_problems, other_kind, pysigma_problems
-from collector.detect.compile import Draft, compile_rule, fields
+from collector.detect import correlated, document, draft, dry_run, filters
+from collector.detect.compile import compile_correlation, compile_rule
 from collector.detect.document import Document
+from collector.detect.draft import CorrelationDraft, Draft
+from collector.detect.library import Library
+from collector.detect.list_files import FOLDER
+from collector.detect.lists import NONE, Lists
+from collector.detect.ruleset import RuleSet
 from collector.detect.schema import Schema
-from collector.detect.scope import Scope
 from collector.errors import Problem, RulesError
 from collector.model import Rule
-from collector.text import sql_identifier
+
+__all__ = ["RuleSet", "load"]
 
 SUFFIXES = frozenset({".yml", ".yaml"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
-    """Rules that can be run.
-
-    Attributes:
-        rules: every rule, each compiled for the first of its event types.
-        variants: by rule name and event type, the rule where that type keeps one of its fields in
-            another column.
-    """
-
-    rules: tuple[Rule, ...]
-    variants: Mapping[tuple[str, str], Rule] = field(default_factory=dict)
-
-    def for_type(self, event_type: str) -> tuple[Rule, ...]:
-        """The rules that look at events of that type, compiled for it."""
-        return tuple(
-            self.variants.get((rule.name, event_type), rule)
-            for rule in self.rules
-            if not rule.event_types or event_type in rule.event_types
-        )
-
-
-_Compiled: TypeAlias = tuple[Draft, Rule, dict[tuple[str, str], Rule]]
-
-
-def load(paths: Sequence[Path], *, schema: Schema, disable: Sequence[str] = ()) -> RuleSet:
-    """The rules of files and of folders (`*.yml` and `*.yaml`, at any depth).
+def load(
+    paths: Sequence[Path], *, schema: Schema, disable: Sequence[str] = (), lists: Lists = NONE
+) -> RuleSet:
+    """The rules of files and of folders (`*.yml` and `*.yaml`, at any depth, but for `lists`).
 
     Args:
         paths: files and folders; what is found twice counts once.
         schema: the event table that the rules are over.
-        disable: names, ids or globs of rules to leave out, whatever is wrong with them.
+        disable: names, ids or globs of documents to leave out, whatever is wrong with them.
+        lists: the value lists that rules may name.
 
     Raises RulesError with every problem of every file.
     """
+    with _uncollected():
+        return _load(paths, schema=schema, disable=disable, lists=lists)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without searches for garbage: nearly all that loading builds is kept until its end.
+
+    They took two fifths of its time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _load(
+    paths: Sequence[Path], *, schema: Schema, disable: Sequence[str], lists: Lists
+) -> RuleSet:
     problems: list[Problem] = []
-    compiled: list[_Compiled] = []
-    documents = [each for each in _documents(paths, problems) if not _is_disabled(each, disable)]
-    problems += _duplicates(documents)
-    for each in documents:
-        try:
-            compiled.append(_compile(each, schema))
-        except RulesError as error:
-            problems += error.problems
+    library = Library.of(_documents(paths, problems), disable)
+    problems += library.duplicates()
+    drafts = _drafts(library, schema, lists, problems)
+    correlations, wrong = correlated.read(library, drafts, schema)
+    problems += wrong
+    work = _Work(problems=problems)
+    work.compile(drafts, correlations)
     if not problems:
-        problems += _refused(compiled, schema)
+        work.try_out(schema)
     if problems:
         raise RulesError(problems)
-    variants = {key: rule for _, _, others in compiled for key, rule in others.items()}
-    return RuleSet(rules=tuple(rule for _, rule, _ in compiled), variants=variants)
+    return RuleSet(
+        rules=tuple(work.rules), variants=work.variants, documents=work.documents, lists=lists
+    )
 
 
 # ---- files
@@ -99,85 +98,73 @@ def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
             yield path
             continue
         found = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+        found = [each for each in found if FOLDER not in each.relative_to(path).parts[:-1]]
         if not found:
             message = "a folder without rule files (*.yml, *.yaml)"
             problems.append(Problem(path=path, line=1, column=1, message=message))
         yield from found
 
 
-def _is_disabled(each: Document, patterns: Sequence[str]) -> bool:
-    names = [str(each.data.get(key, "")) for key in ("name", "id")]
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+# ---- documents
 
 
-def _duplicates(documents: Sequence[Document]) -> Iterator[Problem]:
-    for key in ("name", "id"):
-        first: dict[str, Document] = {}
-        for each in documents:
-            value = str(each.data.get(key, "")).lower()
-            other = first.setdefault(value, each)
-            if value and other is not each:
-                place = f"{other.path}:{other.line((key,))}"
-                yield each.problem((key,), f"the rule at {place} has the same {key}")
+def _drafts(
+    library: Library, schema: Schema, lists: Lists, problems: list[Problem]
+) -> dict[str, Draft]:
+    """The rules over events in which nothing is wrong, filters applied, by name."""
+    found: dict[str, Draft] = {}
+    exceptions = []
+    for each in library.of_kind("rule"):
+        try:
+            made = draft.of_rule(each, schema, lists)
+            found[made.name] = made
+        except RulesError as error:
+            problems += error.problems
+    for each in library.of_kind("filter"):
+        try:
+            exceptions.append(filters.read(each, schema, lists))
+        except RulesError as error:
+            problems += error.problems
+    result, wrong = filters.apply(exceptions, found, library)
+    problems += wrong
+    return result
 
 
-# ---- one document
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """Drafts on their way to a rule set."""
 
+    problems: list[Problem]
+    rules: list[Rule] = field(default_factory=list)
+    variants: dict[tuple[str, str], Rule] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
 
-def _compile(each: Document, schema: Schema) -> _Compiled:
-    draft = _draft(each, schema)
-    event_types = draft.scope.event_types
-    try:
-        first = event_types[0] if event_types else ""
-        rule = compile_rule(draft, first)
-        named = fields(draft)
-        others = {
-            (rule.name, event_type): compile_rule(draft, event_type)
-            for event_type in event_types or schema.event_types()
-            if any(schema.physical(n, event_type) != schema.physical(n, first) for n in named)
-        }
-    except SigmaError as error:
-        raise RulesError([each.problem(("detection",), str(error))]) from None
-    return draft, rule, others
+    def compile(
+        self, drafts: Mapping[str, Draft], correlations: Sequence[CorrelationDraft]
+    ) -> None:
+        """Compile all of them; what nobody looks at alerts unless it says that it does not."""
+        generated = correlated.generated(correlations)
+        every: list[Draft | CorrelationDraft] = [*drafts.values(), *correlations]
+        for each in every:
+            stated = "alert" in each.block.model_fields_set
+            alert = each.block.alert if stated else generated.get(each.name, True)
+            try:
+                self._compile_one(each, alert=alert)
+            except SigmaError as error:
+                self.problems.append(each.document.problem(("detection",), str(error)))
 
+    def _compile_one(self, each: Draft | CorrelationDraft, *, alert: bool) -> None:
+        if isinstance(each, Draft):
+            rule, variants = compile_rule(each, alert=alert)
+            self.variants.update(variants)
+        else:
+            rule = compile_correlation(each, alert=alert)
+        self.rules.append(rule)
+        self.documents[each.name] = each.run if isinstance(each, Draft) else each.document
 
-def _draft(each: Document, schema: Schema) -> Draft:
-    problems = list(metadata_problems(each))
-    if other_kind(each) or not isinstance(each.data.get("detection"), dict):
-        raise RulesError(problems)
-    try:
-        block = blocks.parse(each)
-    except RulesError as error:
-        raise RulesError([*problems, *error.problems]) from None
-    scope = Scope(schema=schema, event_types=event_types_of(each, block))
-    problems += detection_problems(each, scope)
-    problems += block_problems(each, block, scope)
-    problems = problems or list(pysigma_problems(each))
-    if problems:
-        raise RulesError(problems)
-    return Draft(document=each, block=block, scope=scope)
-
-
-# ---- what the engine itself says
-
-
-def _refused(compiled: Sequence[_Compiled], schema: Schema) -> Iterator[Problem]:
-    """Runs every rule over no events at all, so that none is refused when there are some."""
-    with engine.connect() as connection:
-        for draft, rule, others in compiled:
-            for each in (rule, *others.values()):
-                try:
-                    connection.execute(_dry_run(each, schema))
-                except duckdb.Error as error:
-                    message = f"the engine refuses it: {str(error).splitlines()[0]}"
-                    yield draft.document.problem(("detection",), message)
-                    break
-
-
-def _dry_run(rule: Rule, schema: Schema) -> str:
-    columns = ", ".join(
-        f"CAST(NULL AS {schema.canonical.get(name, 'VARCHAR')}) AS {sql_identifier(name)}"
-        for name in sorted(rule.fields) or ["event_uid"]
-    )
-    cases = "".join(f", {case.predicate}" for case in rule.cases)
-    return f"SELECT {rule.predicate}{cases} FROM (SELECT {columns}) AS events WHERE FALSE"
+    def try_out(self, schema: Schema) -> None:
+        """Ask the engine what it says of every rule."""
+        for name, reason in dry_run.refusals(self.rules, (*self.variants.values(),), schema):
+            where = "correlation" if "correlation" in self.documents[name].data else "detection"
+            message = f"the engine refuses it: {reason}"
+            self.problems.append(self.documents[name].problem((where,), message))

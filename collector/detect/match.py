@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ ENTITY_LIMIT = 500
 PAGE = 500
 
 _POSITION = sql_identifier("#")  # no column of Salesforce's can have this name
+_FOLDED = re.compile(r"""'(?:[^']|'')*'|lower\(("(?:[^"]|"")*")\)|"(?:[^"]|"")*\"""")
 _QUOTE = re.compile(r"['\"].*", re.DOTALL)
 _FAILURES = (duckdb.Error, ValueError, OverflowError)
 _serial = itertools.count()
@@ -126,15 +128,32 @@ def _copied(
     connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
 ) -> bool:
     """Whether any event fits any rule; then all that do are in the table, in their order."""
-    fits = " OR ".join(rule.predicate for rule in rules)
-    # Asked first because it reads only the columns of the rules, and the answer is mostly no.
-    if not connection.execute(f"SELECT 1 FROM {events} WHERE {fits} LIMIT 1").fetchone():
+    # Two steps: only the columns of the rules are read of every event, the others of few or none.
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {_fitting(events, rules)}")
+    if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
         return False
     connection.execute(
-        f'CREATE TEMP TABLE {table} AS SELECT row_number() OVER (ORDER BY "time", "event_uid") '
-        f"AS {_POSITION}, * FROM {events} WHERE {fits}"
+        f"CREATE OR REPLACE TEMP TABLE {table} AS"
+        f' SELECT row_number() OVER (ORDER BY "time", "event_uid") AS {_POSITION}, *'
+        f' FROM {events} WHERE "event_uid" IN (SELECT "event_uid" FROM {table})'
     )
     return True
+
+
+def _fitting(events: str, rules: Sequence[Rule]) -> str:
+    """A SELECT of the `event_uid` of each event that any of the rules fits."""
+    fits = " OR ".join(rule.predicate for rule in rules)
+    # Folding the case of long text is most of what rules cost: do it once for all of them.
+    used = Counter(match[1] for match in _FOLDED.finditer(fits) if match[1])
+    once = {column: _once(column) for column, times in used.items() if times > 1}
+    folded = "".join(f", lower({column}) AS {name}" for column, name in once.items())
+    fits = _FOLDED.sub(lambda match: once.get(match[1], match[0]), fits)
+    return f'SELECT "event_uid" FROM (SELECT *{folded} FROM {events}) AS events WHERE {fits}'
+
+
+def _once(column: str) -> str:
+    """A name for the folded text of a quoted column."""
+    return f'"#{column[1:]}'
 
 
 def _read(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]) -> None:

@@ -1,6 +1,7 @@
 """Sigma conditions as SQL predicates over the event table, in words that DuckDB and Spark share.
 
-Text is compared as Sigma says: without regard to case, unless `cased`. NOT is never NULL.
+Text is compared as Sigma says: without regard to case, unless `cased`. Ids always mind case, and
+one of 15 characters is that of 18 which begins with it. NOT is never NULL.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ from sigma.types import (
     SigmaType,
 )
 
-from collector.detect import cidr
+from collector.detect import equality, ids
 from collector.detect.columns import TEXT, TIME, Columns
-from collector.detect.literals import MANY, Unsupported, exact, folded, is_plain, like, plain, regex
+from collector.detect.literals import MANY, Unsupported, exact, is_plain, like, plain, regex
+from collector.detect.membership import list_name, member
 from collector.text import sql_literal
 
 Condition: TypeAlias = (
@@ -76,7 +78,8 @@ def _expression(condition: Condition, columns: Columns) -> str:
         case ConditionOR(args=args):
             return _any(args, columns)
         case ConditionAND(args=args):
-            return _joined(" AND ", [_expression(each, columns) for each in args])
+            parts = [_expression(each, columns) for each in args]
+            return f"({' AND '.join(parts)})" if len(parts) > 1 else parts[0]
         case ConditionNOT(args=[negated]):
             return f"NOT {predicate(negated, columns)}"
         case ConditionFieldEqualsValueExpression():
@@ -86,11 +89,7 @@ def _expression(condition: Condition, columns: Columns) -> str:
     raise Unsupported("the condition is empty")
 
 
-def _joined(operator: str, parts: Sequence[str]) -> str:
-    return f"({operator.join(parts)})" if len(parts) > 1 else parts[0]
-
-
-# ---- lists: values that one comparison can take together
+# ---- values that one comparison can take together
 
 
 class _Kind(Enum):
@@ -101,16 +100,16 @@ class _Kind(Enum):
 
 
 def _any(conditions: Sequence[Condition], columns: Columns) -> str:
-    lists: dict[tuple[str, _Kind], list[SigmaType]] = {}
+    together: dict[tuple[str, _Kind], list[SigmaType]] = {}
     parts = []
     for condition in conditions:
         match condition:
             case ConditionFieldEqualsValueExpression() if kind := _kind(condition.value):
-                lists.setdefault((condition.field, kind), []).append(condition.value)
+                together.setdefault((condition.field, kind), []).append(condition.value)
             case _:
                 parts.append(_expression(condition, columns))
-    parts += [_one_of(name, kind, values, columns) for (name, kind), values in lists.items()]
-    return _joined(" OR ", parts)
+    parts += [_one_of(name, kind, values, columns) for (name, kind), values in together.items()]
+    return equality.any_of(parts)
 
 
 _KINDS: Mapping[type[SigmaType], _Kind] = {
@@ -122,49 +121,28 @@ _KINDS: Mapping[type[SigmaType], _Kind] = {
 
 
 def _kind(value: SigmaType) -> _Kind | None:
-    if isinstance(value, SigmaString) and not is_plain(value):
+    if isinstance(value, SigmaString) and (value.contains_placeholder() or not is_plain(value)):
         return None
     return _KINDS.get(type(value))
 
 
 def _one_of(name: str, kind: _Kind, values: Sequence[SigmaType], columns: Columns) -> str:
-    if kind is _Kind.NETWORK:
-        return _in_networks(name, values, columns)
-    if kind is _Kind.NUMBER:
-        return _in(columns.number(name), [str(value) for value in values])
-    subject, literal = _sides(name, values[0], columns)
-    return _in(subject, [literal(plain(value)) for value in values])
+    match kind:
+        case _Kind.NETWORK:
+            found = [each.network for each in values if isinstance(each, SigmaCIDRExpression)]
+            return equality.networks(name, found, columns)
+        case _Kind.NUMBER:
+            return equality.one_of(columns.number(name), map(str, values))
+        case _Kind.EXACT:
+            return equality.cased_texts(name, list(map(plain, values)), columns)
+    return equality.texts(name, list(map(plain, values)), columns)
 
 
 def _sides(name: str, value: SigmaType, columns: Columns) -> tuple[str, Callable[[str], str]]:
     """The column, and how to write what is compared with it, as the value minds case or not."""
     if isinstance(value, SigmaCasedString):
         return columns.text(name), exact
-    return columns.folded(name), folded
-
-
-def _in(subject: str, literals: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(literals))
-    if len(distinct) == 1:
-        return f"{subject} = {distinct[0]}"
-    return f"{subject} IN ({', '.join(distinct)})"
-
-
-def _in_networks(name: str, values: Sequence[SigmaType], columns: Columns) -> str:
-    key = f"{name}_key"
-    if key not in columns.types:
-        raise Unsupported(f"cidr is served for source_ip, not for {name}")
-    networks = [value.network for value in values if isinstance(value, SigmaCIDRExpression)]
-    column = columns.raw(key)
-    return _joined(
-        " OR ",
-        [
-            _in(f"substr({column}, 1, {length})", [sql_literal(each) for each in beginnings])
-            if length
-            else f"{column} IS NOT NULL"
-            for length, beginnings in cidr.prefixes(networks).items()
-        ],
-    )
+    return equality.sides(name, columns)
 
 
 # ---- one field, one value
@@ -179,7 +157,9 @@ def _field(name: str, value: SigmaType, columns: Columns) -> str:
 
 
 def _text(name: str, value: SigmaString, columns: Columns) -> str:
-    """Empty text, or text with wildcards."""
+    """Empty text, text with wildcards, or the name of a list."""
+    if value.contains_placeholder():
+        return member(name, list_name(value), columns)
     if not value.s or value.s == [""]:
         return f"({columns.raw(name)} IS NULL OR {columns.text(name)} = '')"
     if all(part is MANY for part in value.s):
@@ -190,7 +170,7 @@ def _text(name: str, value: SigmaString, columns: Columns) -> str:
 
 def _boolean(name: str, value: SigmaBool, columns: Columns) -> str:
     words = ("true", "1") if value.boolean else ("false", "0")
-    return _in(columns.folded(name), [sql_literal(word) for word in words])
+    return equality.one_of(columns.folded(name), map(sql_literal, words))
 
 
 def _null(name: str, _: SigmaNull, columns: Columns) -> str:
@@ -226,9 +206,12 @@ def _time_part(name: str, value: SigmaTimestampPart, columns: Columns) -> str:
 
 
 def _reference(name: str, value: SigmaFieldReference, columns: Columns) -> str:
-    if TEXT not in {columns.type(name), columns.type(value.field)}:
+    is_whole = not (value.starts_with or value.ends_with)
+    if is_whole and TEXT not in {columns.type(name), columns.type(value.field)}:
         return f"{columns.raw(name)} = {columns.raw(value.field)}"
-    whole, part = columns.folded(name), columns.folded(value.field)
+    is_id = columns.is_id(name) or columns.is_id(value.field)
+    compared = columns.text if is_id else columns.folded
+    whole, part = compared(name), compared(value.field)
     match value.starts_with, value.ends_with:
         case True, True:
             return f"POSITION({part} IN {whole}) > 0"
@@ -236,7 +219,13 @@ def _reference(name: str, value: SigmaFieldReference, columns: Columns) -> str:
             return f"LEFT({whole}, LENGTH({part})) = {part}"
         case False, True:
             return f"RIGHT({whole}, LENGTH({part})) = {part}"
-    return f"{whole} = {part}"
+    return _same_id(whole, part) if is_id else f"{whole} = {part}"
+
+
+def _same_id(one: str, other: str) -> str:
+    beginnings = " = ".join(f"substr({each}, 1, {ids.KEPT})" for each in (one, other))
+    lengths = " AND ".join(equality.is_as_long_as_an_id(each) for each in (one, other))
+    return f"({one} = {other} OR ({beginnings} AND {lengths}))"
 
 
 def _expansion(name: str, value: SigmaExpansion, columns: Columns) -> str:
@@ -263,6 +252,8 @@ _CONVERSIONS: Mapping[type[SigmaType], Callable[[str, Any, Columns], str]] = {
 
 def _keyword(value: SigmaType, columns: Columns) -> str:
     match value:
+        case SigmaString() if value.contains_placeholder():
+            raise Unsupported("a list needs a field to be compared with")
         case SigmaString():
             found = [_holds(name, value, columns) for name in KEYWORD_FIELDS]
         case SigmaNumber():
@@ -272,8 +263,8 @@ def _keyword(value: SigmaType, columns: Columns) -> str:
         case SigmaExpansion():
             found = [_keyword(each, columns) for each in value.values]
         case _:
-            raise Unsupported(f"{type(value).__name__} needs a field")
-    return _joined(" OR ", found)
+            raise Unsupported("without a field, a value is text, a number or a regular expression")
+    return equality.any_of(found)
 
 
 def _holds(name: str, value: SigmaString, columns: Columns) -> str:

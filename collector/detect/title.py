@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from collector.model import Event
+from collector.detect import computed
+from collector.model import Event, Rule
 from collector.text import cut
 
 LIMIT = 300
@@ -71,6 +72,16 @@ def parse(text: str, is_field: Callable[[str], bool]) -> Template:
     The last alternative of several is literal text where it is no field; `{{` is a brace.
     """
     return Template(parts=tuple(_parts(text, is_field)))
+
+
+def of(rule: Rule) -> Template:
+    """The title of a rule of `RuleSet.rules`, over the columns of its events and of its windows.
+
+    Of one that tells of single events, a variant's as well.
+    """
+    windows = computed.columns(rule)
+    names = {*rule.fields, *windows, *(computed.MOMENTS if windows else ())}
+    return parse(rule.title, names.__contains__)
 
 
 def escaped(text: str) -> str:

@@ -49,18 +49,16 @@ def address_key(text: str, groups: str) -> str:
 
     `groups` is what `address_groups` gave. IPv4 has the key of `::ffff:a.b.c.d`.
     """
-    digits = " || ".join(f"lpad(split_part({groups}, ':', {part}), 4, '0')" for part in range(1, 9))
+    digits = f"list_transform(string_split({groups}, ':'), lambda part: lpad(part, 4, '0'))"
     return (
         f"CASE WHEN regexp_full_match({text}, '{_V4}') THEN"
         f" repeat('0', 20) || {_hex_of_v4(text)}"
-        f" WHEN {groups} IS NOT NULL THEN {digits} END"
+        f" WHEN {groups} IS NOT NULL THEN array_to_string({digits}, '') END"
     )
 
 
 def _hex_of_v4(text: str) -> str:
-    """Twelve hex digits, the first four `ffff`."""
-    number = " + ".join(
-        f"try_cast(split_part({text}, '.', {part}) AS INTEGER) * {1 << 8 * (4 - part)}::BIGINT"
-        for part in (1, 2, 3, 4)
-    )
+    """Twelve hex digits, the first four `ffff`; only for what is such an address."""
+    octets = f"try_cast(string_split({text}, '.') AS BIGINT[])"
+    number = f"list_reduce({octets}, lambda high, low: high * 256 + low)"
     return f"lower(to_hex({_MAPPED} + {number}))"

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import sqlalchemy as sa
 
-from collector import clock
+from collector import alerting, clock
 from collector.detect import RuleSet
-from collector.model import Alert, Batch, Match, Route
+from collector.model import Alert, Batch, Route
 from collector.observe import log
 from collector.pipeline import commit, quarantine
 from collector.pipeline.detection import Detection
+from collector.pipeline.judged import Judged
 from collector.pipeline.landing import Landed, Landing
-from collector.pipeline.quarantine import Held
+from collector.pipeline.stored import Stored
 from collector.store import ledger
+from collector.store import rules as rule_store
 from collector.store.database import Database
 
 __all__ = ["Ingested", "Pipeline", "Places"]
@@ -75,10 +79,11 @@ class Pipeline:
     ) -> None:
         self._database = database
         self._places = places
-        self._rules = {rule.name: rule for rule in rules.rules}
+        self._rules = rules
         self._routes = routes
         self._channels = channels
-        self._detection = Detection(connection, rules, root=places.archive)
+        self._detection = Detection(rules, database)
+        self._stored = Stored(database, connection, places.archive)
         self._landing = Landing(connection, root=places.archive, quarantine=places.quarantine)
         # The engine's memory is bounded for one batch at work.
         self._turn = threading.Lock()
@@ -92,6 +97,27 @@ class Pipeline:
                 for segment in batch.segments:
                     segment.unlink(missing_ok=True)
 
+    def use(self, rules: RuleSet) -> None:
+        """Judge with these rules from the next batch on."""
+        with self._turn:
+            self._rules = rules
+            self._detection = Detection(rules, self._database)
+
+    def review(self, names: Sequence[str]) -> list[Alert]:
+        """Match all that is committed with some of the rules again; what is known stays as it is.
+
+        Returns the alerts that have something new to tell.
+        """
+        told: list[Alert] = []
+        with self._turn:
+            for org in self._stored.orgs():
+                for name in names:
+                    known = self._stored.known(org)
+                    for judged in self._detection.review(name, self._stored.events(org), known):
+                        told += self._add(judged)
+                self._report(org)
+        return told
+
     def lose(self, batch: Batch, reason: str) -> None:
         """Write down that a batch can not be had any more, and go on after it."""
         entry = ledger.Entry(state=ledger.LOST, reason=reason)
@@ -100,17 +126,12 @@ class Pipeline:
             commit.move(connection, batch)
         log.warning("batch_lost", stream=str(batch.stream), reason=reason, **batch.facts)
 
-    def retry(self, held: Held) -> Ingested:
+    def retry(self, held: quarantine.Held) -> Ingested:
         """Read segments that were set aside once more; what can be read now joins its batch."""
         batch = held.batch
         with self._turn:
-            landed = self._landing.land_again(
-                batch,
-                held.indexes,
-                lambda dates: self._committed(batch, [batch.event_type], dates),
-            )
-            matches = self._detect(batch, landed)
-            told = self._commit(batch, landed, matches)
+            landed = self._landing.land_again(batch, held.indexes, self._stored.held(batch))
+            told = self._commit(batch, landed, self._judge(batch, landed))
         for index in set(held.indexes) - landed.quarantined.keys():
             quarantine.release(self._places.quarantine, batch.key, index)
         return _ingested(landed, told)
@@ -119,14 +140,11 @@ class Pipeline:
         if not batch.segments or self._is_known(batch):
             self._move(batch)
             return Ingested()
-        landed = self._landing.land(
-            batch, lambda dates: self._committed(batch, [batch.event_type], dates)
-        )
+        landed = self._landing.land(batch, self._stored.held(batch))
         if batch.dedupe and not landed.files and not landed.quarantined:
             self._move(batch)
             return Ingested(duplicates=landed.duplicates)
-        matches = self._detect(batch, landed)
-        told = self._commit(batch, landed, matches)
+        told = self._commit(batch, landed, self._judge(batch, landed))
         log.info(
             "batch_stored",
             stream=str(batch.stream),
@@ -138,32 +156,65 @@ class Pipeline:
         )
         return _ingested(landed, told)
 
-    def _detect(self, batch: Batch, landed: Landed) -> list[Match]:
-        found = self._detection.matches(
-            batch,
-            landed.files,
-            committed=lambda types, dates: self._committed(batch, types, dates),
+    def _judge(self, batch: Batch, landed: Landed) -> Judged:
+        org = batch.stream.org
+        events = replace(
+            self._stored.events(org),
+            event_type=batch.event_type,
+            fresh=tuple(self._places.archive / file.path for file in landed.files),
         )
-        matches = [match for match in found if self._rules[match.rule].alert]
-        for rule, reason in self._detection.failures().items():
-            log.error("rule_failed", rule=rule, event_type=batch.event_type, reason=reason)
-        return matches
+        judged = self._detection.judge(events, landed.files, self._stored.known(org))
+        self._report(org)
+        return judged
 
-    def _commit(self, batch: Batch, landed: Landed, matches: list[Match]) -> list[Alert]:
+    def _report(self, org: str) -> None:
+        """Count the rules that have failed; the others went on."""
+        failed = self._detection.failures()
+        for rule, reason in failed.items():
+            log.error("rule_failed", rule=rule, org=org, reason=reason)
+        if failed:
+            with self._database.begin() as connection:
+                rule_store.count_faults(connection, org, failed, now=clock.now())
+
+    def _commit(self, batch: Batch, landed: Landed, judged: Judged) -> list[Alert]:
         now = clock.now()
         with self._database.begin() as connection:
             before = ledger.recorded(connection, batch.key)
-            changes = commit.fold(connection, self._rules, matches, now=now)
             return commit.commit(
                 connection,
                 batch,
                 _entry(landed, before.entry),
                 [*before.files, *landed.files],
-                changes,
+                self._changes(connection, judged, now),
                 routes=self._routes,
                 channels=self._channels,
                 now=now,
             )
+
+    def _add(self, judged: Judged) -> list[Alert]:
+        now = clock.now()
+        with self._database.begin() as connection:
+            return commit.tell(
+                connection,
+                self._changes(connection, judged, now),
+                routes=self._routes,
+                channels=self._channels,
+                now=now,
+            )
+
+    def _changes(
+        self, connection: sa.Connection, judged: Judged, now: datetime
+    ) -> Sequence[alerting.Folded]:
+        """What becomes of alerts; what rules remember of it is written."""
+        for save in judged.save:
+            save(connection)
+        return commit.fold(
+            connection,
+            self._rules.by_name,
+            judged.matches,
+            withdrawn=judged.withdrawn,
+            now=now,
+        )
 
     def _move(self, batch: Batch) -> None:
         with self._database.begin() as connection:
@@ -172,15 +223,6 @@ class Pipeline:
     def _is_known(self, batch: Batch) -> bool:
         with self._database.read() as connection:
             return batch.key in ledger.known(connection, [batch.key])
-
-    def _committed(
-        self, batch: Batch, event_types: Sequence[str], dates: tuple[str, str]
-    ) -> list[Path]:
-        with self._database.read() as connection:
-            files = ledger.archive_files(
-                connection, org=batch.stream.org, event_types=list(event_types), dates=dates
-            )
-        return [self._places.archive / file.path for file in files]
 
 
 def _entry(landed: Landed, before: ledger.Entry) -> ledger.Entry:

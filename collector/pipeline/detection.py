@@ -1,84 +1,91 @@
-"""Runs the rules over the Parquet files that a batch has just become."""
+"""Runs the rules over the Parquet files that a batch has just become, and the archive around."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
-from pathlib import Path
 
-import duckdb
-
-from collector import normalize
 from collector.archive import read
 from collector.detect import Matcher, RuleSet
-from collector.model import ArchiveFile, Batch, Match
-
-Committed = Callable[[Sequence[str], tuple[str, str]], Sequence[Path]]
-"""The committed files of some event types of the batch's org between two days."""
+from collector.model import ArchiveFile, Correlation, Match
+from collector.pipeline.baseline import Baselines
+from collector.pipeline.events import Events, Span
+from collector.pipeline.judged import Judged
+from collector.pipeline.novelty import Novelty
+from collector.pipeline.selections import EVER, span_of
+from collector.pipeline.windows import Known, Windows
+from collector.store.database import Database
 
 
 class Detection:
-    """The rules, over what is new and over the records that are derived from it."""
+    """The rules of a set, of every kind."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, rules: RuleSet, *, root: Path
-    ) -> None:
-        self._connection = connection
-        self._root = root
+    def __init__(self, rules: RuleSet, database: Database) -> None:
+        single = [rule for rule in rules.rules if rule.alert and rule.over is None]
         self._rules = rules
-        self._matcher = Matcher(rules)
+        self._logged = replace(rules, rules=tuple(single))
         # A rule about every type looks at each event once: at what was logged, not at what is made
         # of it.
-        self._naming = replace(rules, rules=tuple(r for r in rules.rules if r.event_types))
-        self._derived = Matcher(self._naming)
+        self._derived = replace(rules, rules=tuple(rule for rule in single if rule.event_types))
+        self._matchers = Matcher(self._logged), Matcher(self._derived)
+        self._windows = Windows(rules)
+        self._novelty = Novelty(database, rules)
+        self._baselines = Baselines(database, rules)
 
     def failures(self) -> Mapping[str, str]:
         """Rules that could not be run since the last call, with the reason; the others went on."""
-        failed = {**self._matcher.failures, **self._derived.failures}
-        self._matcher.failures.clear()
-        self._derived.failures.clear()
+        failed: dict[str, str] = {}
+        for each in (*self._matchers, self._windows, self._novelty, self._baselines):
+            failed |= each.failures
+            each.failures.clear()
         return failed
 
-    def matches(
-        self, batch: Batch, files: Sequence[ArchiveFile], *, committed: Committed
-    ) -> Iterator[Match]:
-        """What the rules say to the events in a batch's new files."""
+    def judge(self, events: Events, files: Sequence[ArchiveFile], known: Known) -> Judged:
+        """What the rules say now that a batch has become these new files."""
         if not files:
-            return
-        paths = [self._root / file.path for file in files]
-        if self._rules.for_type(batch.event_type):
-            logged = read.relation(paths)
-            yield from self._in(logged, batch, batch.event_type, self._matcher)
-        for name, derived in normalize.DERIVED.items():
-            if batch.event_type in derived.sources and self._naming.for_type(name):
-                earlier = committed(derived.sources, _around(files, derived.reach))
-                records = self._touched(derived, paths, earlier)
-                yield from self._in(records, batch, name, self._derived)
+            return Judged()
+        span = span_of(files)
+        judged = Judged(matches=list(self._single(events, span)))
+        judged = judged.and_also(self._windows.judge(events, span, known))
+        judged = judged.and_also(self._novelty.judge(events, files))
+        return judged.and_also(self._baselines.judge(events, files))
 
-    def _in(
-        self, relation: str, batch: Batch, event_type: str, matcher: Matcher
+    def review(self, name: str, events: Events, known: Known) -> Iterator[Judged]:
+        """What one rule says of all that is committed, part by part.
+
+        Rules that compare with the past say nothing: they judge what is new.
+        """
+        rule = self._rules.by_name[name]
+        if not rule.alert:
+            return
+        if isinstance(rule.over, Correlation):
+            yield self._windows.review(name, events, EVER, known)
+        elif rule.over is None:
+            matcher = Matcher(replace(self._rules, rules=(rule,)))
+            for event_type in rule.event_types or events.stored_types():
+                relation = events.of(event_type, EVER, ())
+                if relation is not None:
+                    found = self._matches(matcher, events, event_type, relation)
+                    yield Judged(matches=list(found))
+            self._matchers[0].failures.update(matcher.failures)
+
+    def _single(self, events: Events, span: Span) -> Iterator[Match]:
+        for event_type in events.types_brought():
+            is_derived = event_type != events.event_type
+            rules = self._derived if is_derived else self._logged
+            if rules.for_type(event_type):
+                relation = events.brought(event_type, span, ())
+                if relation is not None:
+                    matcher = self._matchers[is_derived]
+                    yield from self._matches(matcher, events, event_type, relation)
+
+    def _matches(
+        self, matcher: Matcher, events: Events, event_type: str, relation: str
     ) -> Iterator[Match]:
         yield from matcher.matches(
-            self._connection,
+            events.connection,
             relation=relation,
-            columns=read.columns(self._connection, relation),
+            columns=read.columns(events.connection, relation),
             event_type=event_type,
-            org=batch.stream.org,
+            org=events.org,
         )
-
-    def _touched(
-        self, derived: normalize.Derived, fresh: Sequence[Path], earlier: Sequence[Path]
-    ) -> str:
-        """The derived records that the new events belong to, from all events of theirs."""
-        new, stored = (
-            read.with_columns(self._connection, read.relation(paths), derived.needs)
-            for paths in (fresh, [*earlier, *fresh])
-        )
-        return f"({derived.select(derived.touched(new, stored))})"
-
-
-def _around(files: Sequence[ArchiveFile], reach: timedelta) -> tuple[str, str]:
-    first = date.fromisoformat(min(file.date for file in files)) - reach
-    last = date.fromisoformat(max(file.date for file in files)) + reach
-    return first.isoformat(), last.isoformat()

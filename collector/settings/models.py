@@ -10,7 +10,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -25,11 +27,14 @@ from collector.settings.values import (
     Duration,
     FilePath,
     Host,
+    ListName,
+    ListValue,
     LoginUrl,
     OrgName,
     Period,
     Port,
     ProxyUrl,
+    ReadablePath,
     SecretUrl,
     SeverityName,
     Text,
@@ -220,11 +225,31 @@ class Org(Model):
 # ---- rules and routes
 
 
+class ListFile(Model):
+    """A file with the entries of a value list: YAML, or one value or network a line."""
+
+    file: ReadablePath
+
+
+def _form_of_list(value: Any) -> str:
+    return "file" if isinstance(value, dict | ListFile) else "values"
+
+
+ListSettings = Annotated[
+    Annotated[tuple[ListValue, ...], Tag("values")] | Annotated[ListFile, Tag("file")],
+    Discriminator(_form_of_list),
+]
+
+
 class RulesSettings(Model):
-    """`paths` are added to the shipped pack, `disable` (ids, names or globs) taken away."""
+    """`paths` are added to the shipped pack, `disable` (ids, names or globs) taken away.
+
+    `lists` are added to the shipped value lists of the same names.
+    """
 
     paths: tuple[FilePath, ...] = ()
     disable: tuple[Text, ...] = ()
+    lists: Mapping[ListName, ListSettings] = Field(default_factory=dict)
 
 
 class RouteSettings(Model):

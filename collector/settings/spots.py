@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 
 from collector.settings.models import Settings, keys_of
 from collector.settings.nodes import Node, shown
@@ -75,11 +75,14 @@ def _bare(kind: Any) -> Any:
 
 
 def tags(union: Any) -> dict[str, Any]:
-    """The members of a discriminated union by the `type` or `flow` that chooses them."""
+    """The members of a discriminated union by what chooses them: a `type`, a `flow` or a tag."""
     members: dict[str, Any] = {}
-    for model in get_args(union):
-        field = model.model_fields.get("type") or model.model_fields["flow"]
-        members.update(dict.fromkeys(get_args(field.annotation), model))
+    for member in get_args(union):
+        if tagged := [each.tag for each in get_args(member) if isinstance(each, Tag)]:
+            members[tagged[0]] = _bare(member)
+        else:
+            field = member.model_fields.get("type") or member.model_fields["flow"]
+            members.update(dict.fromkeys(get_args(field.annotation), member))
     return members
 
 

@@ -75,7 +75,16 @@ def _path_text(value: object) -> object:
     return _one_line(value) if isinstance(value, str) else value
 
 
+def _readable(path: Path) -> Path:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"must be a file that can be read: {error.strerror}") from None
+    return path
+
+
 FilePath = Annotated[Path, BeforeValidator(_path_text), AfterValidator(_beside)]
+ReadablePath = Annotated[FilePath, AfterValidator(_readable)]
 
 
 def _org_name(text: str) -> str:
@@ -96,9 +105,50 @@ def _type_pattern(text: str) -> str:
     return text
 
 
+def is_list_name(text: str) -> bool:
+    """Whether rules may know a value list by that name."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", text) is not None
+
+
+def _list_name(text: str) -> str:
+    if not is_list_name(text):
+        raise ValueError("a list's name must consist of 1 to 60 of a-z, 0-9, '_' and '-'")
+    return text
+
+
+def network(text: str) -> str | None:
+    """The network that a text is; None for one that is no address with a slash behind it.
+
+    Raises ValueError for an address with a slash that is no network.
+    """
+    address, slash, _ = text.partition("/")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if not slash:
+        return None
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        pass
+    try:
+        near = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("must be a network such as 10.0.0.0/8 or 2001:db8::/32") from None
+    raise ValueError(f"must be a network: {near} is the one around it")
+
+
+def _list_value(text: str) -> str:
+    network(text)
+    return text
+
+
 OrgName = Annotated[str, AfterValidator(_org_name)]
 ChannelName = Annotated[str, AfterValidator(_channel_name)]
 TypePattern = Annotated[str, AfterValidator(_type_pattern)]
+ListName = Annotated[str, AfterValidator(_list_name)]
+ListValue = Annotated[Text, AfterValidator(_list_value)]
 
 
 def _api_version(value: object) -> object:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import Alert, Severity
+from collector.model import MERGED, Alert, Member, Severity
 from collector.store import tables
-from collector.store.upsert import upsert
+from collector.store.upsert import upsert, upsert_all
 
 _COLUMNS = tuple(field.name for field in fields(Alert))
-_TUPLES = ("key", "evidence", "attack", "references")
+_TUPLES = ("key", "evidence", "attack", "references", "context")
+_OBJECTS = ("entities", "basis")
+_MEMBER_COLUMNS = tuple(field.name for field in fields(Member))
+_AT_ONCE = 500
 
 
 def near(
@@ -27,7 +30,10 @@ def near(
     key: tuple[str, ...],
     between: tuple[datetime, datetime],
 ) -> list[Alert]:
-    """The alerts of one dedup key whose episode touches a span of event time, oldest first."""
+    """The alerts of one dedup key whose episode touches a span of event time, oldest first.
+
+    Those that went on in another one are not among them.
+    """
     table = tables.alerts
     query = (
         sa.select(table)
@@ -37,46 +43,23 @@ def near(
             table.c.key_digest == digest(key),
             table.c.last_time >= between[0],
             table.c.first_time <= between[1],
+            table.c.status != MERGED,
         )
         .order_by(table.c.first_time, table.c.id)
     )
     return [_alert(row) for row in connection.execute(query)]
 
 
-def owners(
-    connection: sa.Connection, *, org: str, rule: str, event_uids: Sequence[str]
-) -> dict[str, str]:
-    """For those events that already belong to an alert of the rule: the alert's id."""
-    table = tables.matches
-    found: dict[str, str] = {}
-    for start in range(0, len(event_uids), 500):
-        chunk = event_uids[start : start + 500]
-        query = sa.select(table.c.event_uid, table.c.alert_id).where(
-            table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk)
-        )
-        found.update((row.event_uid, row.alert_id) for row in connection.execute(query))
-    return found
-
-
-def save(
-    connection: sa.Connection, alerts: Iterable[Alert], events: Mapping[str, Sequence[str]]
-) -> None:
-    """Write alerts, and by alert id the uids of the events that newly belong to them."""
-    for alert in alerts:
-        upsert(connection, tables.alerts, _row(alert))
-        rows = [
-            {"org": alert.org, "rule": alert.rule, "event_uid": uid, "alert_id": alert.id}
-            for uid in events.get(alert.id, ())
-        ]
-        if rows:
-            connection.execute(sa.insert(tables.matches), rows)
-
-
 def get(connection: sa.Connection, alert_id: str) -> Alert | None:
     """The alert with that id."""
-    query = sa.select(tables.alerts).where(tables.alerts.c.id == alert_id)
-    row = connection.execute(query).first()
-    return None if row is None else _alert(row)
+    return next(iter(named(connection, [alert_id])), None)
+
+
+def named(connection: sa.Connection, alert_ids: Iterable[str]) -> Iterator[Alert]:
+    """The alerts with those ids."""
+    for chunk in _chunks(sorted(alert_ids)):
+        query = sa.select(tables.alerts).where(tables.alerts.c.id.in_(chunk))
+        yield from (_alert(row) for row in connection.execute(query))
 
 
 def starting_with(connection: sa.Connection, prefix: str) -> list[Alert]:
@@ -93,8 +76,9 @@ def listing(
     rule: str | None = None,
     org: str | None = None,
     limit: int | None = None,
+    merged: bool = False,
 ) -> list[Alert]:
-    """Alerts, the newest event first."""
+    """Alerts, the newest event first; those that went on in another one only if asked for."""
     table = tables.alerts
     query = (
         sa.select(table)
@@ -102,6 +86,8 @@ def listing(
         .order_by(table.c.last_time.desc(), table.c.id)
         .limit(limit)
     )
+    if not merged:
+        query = query.where(table.c.status != MERGED)
     if since is not None:
         query = query.where(table.c.last_time >= since)
     if rule is not None:
@@ -111,15 +97,108 @@ def listing(
     return [_alert(row) for row in connection.execute(query)]
 
 
+def save(
+    connection: sa.Connection, alerts: Iterable[Alert], joined: Mapping[str, Sequence[Member]]
+) -> None:
+    """Write alerts, and by alert id the members that belong to them, as they are now."""
+    for alert in alerts:
+        upsert(connection, tables.alerts, _row(alert))
+        rows = [
+            {"org": alert.org, "rule": alert.rule, **_member_row(member)}
+            for member in joined.get(alert.id, ())
+        ]
+        upsert_all(connection, tables.matches, rows)
+
+
+# ---- members
+
+
+def members(
+    connection: sa.Connection, *, org: str, rule: str, event_uids: Iterable[str]
+) -> dict[str, Member]:
+    """Those of the events that belong to an alert of the rule, by uid."""
+    table = tables.matches
+    found: dict[str, Member] = {}
+    for chunk in _chunks(list(event_uids)):
+        query = sa.select(table).where(
+            table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk)
+        )
+        found.update((row.event_uid, _member(row)) for row in connection.execute(query))
+    return found
+
+
+def weights(
+    connection: sa.Connection, *, org: str, rule: str, between: tuple[datetime, datetime]
+) -> dict[str, tuple[Severity, float]]:
+    """By uid, how grave and weighty what a rule has matched in a span of event time was."""
+    table = tables.matches
+    query = sa.select(table.c.event_uid, table.c.severity, table.c.weight).where(
+        table.c.org == org, table.c.rule == rule, table.c.time.between(*between)
+    )
+    return {row.event_uid: (row.severity, row.weight) for row in connection.execute(query)}
+
+
+def members_of(connection: sa.Connection, alert_ids: Collection[str]) -> Iterator[Member]:
+    """All that belongs to some alerts, in the order of time; there may be millions."""
+    table = tables.matches
+    if not alert_ids:
+        return
+    query = (
+        sa.select(table)
+        .where(table.c.alert_id.in_(sorted(alert_ids)))
+        .order_by(table.c.time)
+        .execution_options(yield_per=1_000)
+    )
+    with connection.execute(query) as rows:
+        yield from (_member(row) for row in rows)
+
+
+def part(connection: sa.Connection, *, org: str, rule: str, event_uid: str, alert_id: str) -> None:
+    """Take an event out of an alert. One that is in another alert by now stays there."""
+    table = tables.matches
+    connection.execute(
+        sa.delete(table).where(
+            table.c.org == org,
+            table.c.rule == rule,
+            table.c.event_uid == event_uid,
+            table.c.alert_id == alert_id,
+        )
+    )
+
+
+def move(
+    connection: sa.Connection, *, org: str, rule: str, event_uids: Iterable[str], alert_id: str
+) -> None:
+    """Let events go over to an alert from the one that they are in."""
+    table = tables.matches
+    for chunk in _chunks(list(event_uids)):
+        connection.execute(
+            sa.update(table)
+            .where(table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk))
+            .values(alert_id=alert_id)
+        )
+
+
+def move_all(connection: sa.Connection, alert: Alert) -> None:
+    """Let all events of an alert go over to the one in which it went on."""
+    table = tables.matches
+    connection.execute(
+        sa.update(table).where(table.c.alert_id == alert.id).values(alert_id=alert.merged_into)
+    )
+
+
 def digest(key: tuple[str, ...]) -> str:
     """A short fingerprint of a dedup key, for the index."""
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
 
 
+# ---- rows
+
+
 def _row(alert: Alert) -> dict[str, Any]:
     row = {name: getattr(alert, name) for name in _COLUMNS}
     row.update({name: list(row[name]) for name in _TUPLES})
-    row["entities"] = dict(alert.entities)
+    row.update({name: dict(row[name]) for name in _OBJECTS})
     return {**row, "key_digest": digest(alert.key)}
 
 
@@ -128,3 +207,17 @@ def _alert(row: sa.Row[Any]) -> Alert:
     values = {name: values[name] for name in _COLUMNS}
     values.update({name: tuple(values[name]) for name in _TUPLES})
     return Alert(**values)
+
+
+def _member_row(member: Member) -> dict[str, Any]:
+    return {name: getattr(member, name) for name in _MEMBER_COLUMNS}
+
+
+def _member(row: sa.Row[Any]) -> Member:
+    values = row._asdict()
+    return Member(**{name: values[name] for name in _MEMBER_COLUMNS})
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]

@@ -127,6 +127,19 @@ def newest(connection: sa.Connection, stream: Stream) -> datetime | None:
     return found
 
 
+def orgs(connection: sa.Connection) -> list[str]:
+    """The orgs of which the archive holds events."""
+    column = tables.files.c.org
+    return list(connection.scalars(sa.select(column).distinct().order_by(column)))
+
+
+def event_types(connection: sa.Connection, org: str) -> list[str]:
+    """The event types of which the archive holds events of an org."""
+    table = tables.files
+    query = sa.select(table.c.event_type).distinct().where(table.c.org == org)
+    return list(connection.scalars(query.order_by(table.c.event_type)))
+
+
 def archive_files(
     connection: sa.Connection,
     *,

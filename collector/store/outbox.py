@@ -21,16 +21,7 @@ def owe(connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now
     """
     table = tables.deliveries
     for channel in channels:
-        connection.execute(
-            sa.update(table)
-            .where(
-                table.c.alert_id == alert.id,
-                table.c.channel == channel,
-                table.c.state == READY,
-                table.c.attempts == 0,
-            )
-            .values(state=SUPERSEDED, finished=now)
-        )
+        _supersede(connection, table.c.alert_id == alert.id, table.c.channel == channel, now=now)
         connection.execute(
             sa.insert(table).values(
                 key=f"{alert.id}.{alert.revision}.{channel}",
@@ -43,6 +34,22 @@ def owe(connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now
                 created=now,
             )
         )
+
+
+def reached(connection: sa.Connection, alert_id: str) -> frozenset[str]:
+    """The channels that were told of an alert, or may have been."""
+    table = tables.deliveries
+    query = sa.select(table.c.channel).where(
+        table.c.alert_id == alert_id, table.c.attempts > 0, table.c.state != REFUSED
+    )
+    return frozenset(row.channel for row in connection.execute(query))
+
+
+def drop(connection: sa.Connection, alert_id: str, *, now: datetime) -> None:
+    """Owe nothing more of an alert to channels that have not heard of it."""
+    table = tables.deliveries
+    heard = reached(connection, alert_id)
+    _supersede(connection, table.c.alert_id == alert_id, table.c.channel.not_in(heard), now=now)
 
 
 def lease(
@@ -151,6 +158,16 @@ def piles(connection: sa.Connection) -> list[Pile]:
         )
         for row in connection.execute(query)
     ]
+
+
+def _supersede(connection: sa.Connection, *which: sa.ColumnElement[bool], now: datetime) -> None:
+    """What has not been tried yet will not be sent."""
+    table = tables.deliveries
+    connection.execute(
+        sa.update(table)
+        .where(table.c.state == READY, table.c.attempts == 0, *which)
+        .values(state=SUPERSEDED, finished=now)
+    )
 
 
 def _finish(connection: sa.Connection, key: str, **values: object) -> None:

@@ -159,7 +159,15 @@ matches = sa.Table(
     sa.Column("rule", sa.Text, primary_key=True),
     sa.Column("event_uid", sa.Text, primary_key=True),
     sa.Column("alert_id", sa.Text, nullable=False),
-    sa.Index("matches_of_alert", "alert_id"),
+    sa.Column("time", Moment, nullable=False),
+    sa.Column("severity", Level, nullable=False),
+    sa.Column("weight", sa.Double, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("late_seconds", sa.BigInteger, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("shown", sa.JSON(none_as_null=True)),
+    sa.Index("matches_of_alert", "alert_id", "time"),
+    sa.Index("matches_of_rule", "org", "rule", "time"),
     comment="Which event belongs to which alert: an event counts once, however often it is seen.",
 )
 
@@ -188,6 +196,10 @@ alerts = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("told_severity", Level, nullable=False),
     sa.Column("told_count", sa.BigInteger, nullable=False),
+    sa.Column("context", sa.JSON, nullable=False),
+    sa.Column("merged_into", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("basis", sa.JSON, nullable=False),
     sa.Index("alerts_of_key", "org", "rule", "key_digest", "last_time"),
     sa.Index("alerts_by_creation", "created"),
 )
@@ -209,4 +221,74 @@ deliveries = sa.Table(
     sa.Column("finished", Moment),
     sa.Index("deliveries_due", "channel", "state", "due"),
     comment="The outbox: ready, leased, sent, refused, superseded.",
+)
+
+faults = sa.Table(
+    "faults",
+    metadata,
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("first", Moment, nullable=False),
+    sa.Column("last", Moment, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    comment="Rules that failed while they ran, since they were last changed.",
+)
+
+rule_files = sa.Table(
+    "rule_files",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("changed", Moment, nullable=False),
+    sa.Column("rules", sa.Integer, nullable=False),
+    sa.Column("problems", sa.JSON, nullable=False),
+    comment="One row: how loading the rules went last; with problems the set before is at work.",
+)
+
+list_entries = sa.Table(
+    "list_entries",
+    metadata,
+    sa.Column("list", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    comment="The entries of value lists with which the archive has been matched.",
+)
+
+learned = sa.Table(
+    "learned",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    comment="Rules that remember the past, and what about it: `seen` or `measures` are of that.",
+)
+
+seen = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("start", sa.BigInteger, primary_key=True),
+    sa.Column("uid", sa.Text, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Index("seen_by_time", "last"),
+    comment="First-seen rules: the runs of each key (a digest), in microseconds since 1970.",
+)
+
+measures = sa.Table(
+    "measures",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("start", sa.BigInteger, primary_key=True),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("received", sa.BigInteger, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False),
+    sa.Index("measures_by_time", "last"),
+    comment="Baselines: each group's windows, in microseconds since 1970; `told` are matches.",
 )

@@ -10,9 +10,10 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from collector.model import Stream
-from collector.store import ledger, outbox, tables
+from collector.store import ledger, outbox, rules, tables
 from collector.store.ledger import LOST, QUARANTINED, Poll
 from collector.store.outbox import Pile
+from collector.store.rules import Fault, Loading
 
 HISTORY = timedelta(days=7)
 """How far back a stream's habits are looked at."""
@@ -47,13 +48,19 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """What there is to see. `refused` are messages that a channel would not take on this day."""
+    """What there is to see.
+
+    `refused` are messages that a channel would not take on this day, `faults` rules that failed
+    while they ran, `loading` how loading the rules went last.
+    """
 
     polls: Sequence[Poll]
     habits: Mapping[Stream, Habit]
     set_aside: Sequence[SetAside]
     waiting: Sequence[Pile]
     refused: Sequence[Pile]
+    faults: Sequence[Fault] = ()
+    loading: Loading | None = None
 
 
 def vitals(connection: sa.Connection, *, now: datetime) -> Vitals:
@@ -67,6 +74,8 @@ def vitals(connection: sa.Connection, *, now: datetime) -> Vitals:
         set_aside=_set_aside(connection, since=now - LATELY),
         waiting=[pile for pile in piles if pile.state in (outbox.READY, outbox.LEASED)],
         refused=_refused(connection, since=_midnight(now)),
+        faults=rules.faults(connection),
+        loading=rules.loading(connection),
     )
 
 

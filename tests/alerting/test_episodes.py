@@ -1,145 +1,373 @@
-"""The laws of episodes."""
+"""The laws of episodes: what opens, extends, bridges, splits and ends them, and what is told."""
 
-from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
+import sqlalchemy as sa
 
-from collector.alerting import fold
-from collector.model import Severity
-from fakes.nouns import NOON, match, rule
+from collector.model import FirstSeen, Severity
+from collector.pipeline import commit
+from collector.store import outbox
+from collector.store.database import open_database
+from fakes.episodes import Episodes, visible
+from fakes.nouns import NOON, match
 
 HOUR = timedelta(hours=1)
 
 
-def folded(matches, known=(), owners=None):
-    return fold(rule(), matches, known=known, owners=owners or {}, now=NOON)
+@pytest.fixture
+def novelties(database):
+    """The episodes of a rule whose matches may be taken back."""
+    return Episodes(database, over=FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR))
 
 
-def test_the_first_match_opens_an_alert_and_is_told():
-    result = folded([match()])
-
-    (alert,) = result.alerts
-    assert (1, 1, Severity.MEDIUM) == (alert.count, alert.revision, alert.severity)
-    assert {alert.id} == result.tell
-    assert {alert.id: ("e1",)} == result.joined
-    assert 3 * 3600 == alert.late_seconds
+def one(episodes):
+    (alert,) = episodes.standing()
+    return alert
 
 
-def test_an_alert_id_is_a_function_of_org_rule_key_and_opening_event():
-    first, again = folded([match()]).alerts[0].id, folded([match()]).alerts[0].id
-    other = folded([match("e2")]).alerts[0].id
-
-    assert first == again
-    assert first != other
+# ---- opening and extending
 
 
-def test_matches_within_the_window_are_one_episode_told_once():
-    result = folded([match("e1"), match("e2", 50), match("e3", 100)])
+def test_the_first_match_opens_an_alert_and_is_told(episodes):
+    (told,) = episodes.take(match())
 
-    (alert,) = result.alerts
-    assert 3 == alert.count
-    assert (NOON, NOON + timedelta(minutes=100)) == (alert.first_time, alert.last_time)
-    assert 1 == alert.revision
-
-
-def test_a_match_beyond_the_window_opens_another_episode():
-    assert 2 == len(folded([match("e1"), match("e2", 61)]).alerts)
+    assert one(episodes) == told
+    assert (1, 1, Severity.MEDIUM) == (told.count, told.revision, told.severity)
+    assert {told.id: ["e1"]} == episodes.members()
+    assert 3 * 3600 == told.late_seconds
 
 
-def test_a_late_match_joins_the_episode_that_it_belongs_to_without_news():
-    (known,) = folded([match("e1")]).alerts
-    result = folded([match("e0", -30)], known=[known])
+def test_an_alert_id_is_a_function_of_org_rule_key_and_opening_event(episodes, tmp_path):
+    episodes.take(match("e1"), match("e2", 5))
+    episodes.take(match("e0", -5))
+    (tmp_path / "other").mkdir()
+    database = open_database(tmp_path / "other")
+    other = Episodes(database)
+    other.take(match("e1"), match("e2", 300))
+    first, second = other.standing()
+    database.close()
 
-    (alert,) = result.alerts
-    assert known.id == alert.id
-    assert (2, NOON - timedelta(minutes=30)) == (alert.count, alert.first_time)
-    assert not result.tell
+    assert one(episodes).id == first.id
+    assert first.id != second.id
+
+
+def test_matches_within_the_window_are_one_episode_told_once(episodes):
+    told = episodes.take(match("e1"), match("e2", 50), match("e3", 100))
+
+    assert [one(episodes)] == told
+    assert (3, 1) == (told[0].count, told[0].revision)
+    assert (NOON, NOON + timedelta(minutes=100)) == (told[0].first_time, told[0].last_time)
+
+
+@pytest.mark.parametrize(("minutes", "found"), [(60, 1), (60.1, 2)])
+def test_a_match_beyond_the_window_opens_another_episode(episodes, minutes, found):
+    episodes.take(match("e1"), match("e2", minutes))
+
+    assert found == len(episodes.standing())
+
+
+def test_a_late_match_joins_the_episode_that_it_belongs_to_without_news(episodes):
+    (known,) = episodes.take(match("e1"))
+    assert [] == episodes.take(match("e0", -30, received=NOON + 9 * HOUR))
+
+    alert = one(episodes)
+    assert (known.id, 2) == (alert.id, alert.count)
+    assert NOON - timedelta(minutes=30) == alert.first_time
     assert known.late_seconds == alert.late_seconds, "the newest event is still the first one"
 
 
-def test_a_replay_changes_nothing():
-    before = folded([match("e1"), match("e2", 5)])
-    (known,) = before.alerts
-    again = folded(
-        [match("e1"), match("e2", 5)], known=[known], owners={"e1": known.id, "e2": known.id}
-    )
+def test_a_replay_changes_nothing(episodes):
+    matches = [match("e1", count=7), match("e2", 5)]
+    episodes.take(*matches)
+    before = episodes.listed()
 
-    assert () == again.alerts
-    assert not again.tell
-    assert {} == again.joined
+    assert [] == episodes.take(*matches)
+    assert before == episodes.listed()
 
 
-def test_a_higher_severity_is_told_as_an_update_with_its_title():
-    (known,) = folded([match("e1")]).alerts
-    result = folded([match("e2", 5, Severity.CRITICAL)], known=[known])
+def test_a_match_counts_for_the_events_that_it_stands_for(episodes):
+    episodes.take(match("e1", count=10))
+    episodes.take(match("e2", 5, count=3))
 
-    (alert,) = result.alerts
-    assert (2, Severity.CRITICAL, "Odd login e2") == (alert.revision, alert.severity, alert.title)
-    assert {alert.id} == result.tell
+    assert 13 == one(episodes).count
 
 
-def test_an_event_that_grew_worse_is_told_but_not_counted_again():
-    """A bulk job goes on: the same record comes again with more rows."""
-    (known,) = folded([match("job")]).alerts
-    worse = match("job", severity=Severity.HIGH, title="Odd login, worse")
-    result = folded([worse], known=[known], owners={"job": known.id})
-
-    (alert,) = result.alerts
-    assert (1, 2, Severity.HIGH) == (alert.count, alert.revision, alert.severity)
-    assert "Odd login, worse" == alert.title
-    assert 1 == len(alert.evidence)
+# ---- what an alert says
 
 
-def test_ten_times_the_events_are_told_once_more():
-    (known,) = folded([match("e0")]).alerts
-    eight_more = folded([match(f"e{n}", n / 100) for n in range(1, 9)], known=[known])
-    assert not eight_more.tell
+def test_the_title_and_the_context_are_the_gravest_matchs(episodes):
+    seen = ({"kind": "list", "list": "ioc_ip"},)
+    episodes.take(match("e1", severity=Severity.HIGH, context=seen))
+    episodes.take(match("e0", -1), match("e2", 1, Severity.HIGH))
 
-    tenth = folded([match("e9")], known=eight_more.alerts)
-    assert 10 == tenth.alerts[0].count
-    assert 2 == tenth.alerts[0].revision
+    alert = one(episodes)
+    assert ("Odd login e1", Severity.HIGH, seen) == (alert.title, alert.severity, alert.context)
 
 
-def test_evidence_is_capped_and_holds_json_values_only():
-    (alert,) = folded([match(f"e{n:02}", n / 10) for n in range(30)]).alerts
+def test_of_equal_severity_the_weightier_match_leads(episodes):
+    episodes.take(match("e1", weight=3.0))
+    episodes.take(match("e2", 5, weight=30.0))
+    episodes.take(match("e3", 6, weight=float("nan")))
 
+    assert "Odd login e2" == one(episodes).title
+
+
+def test_entities_are_the_leads_and_else_the_earliest_matchs_that_has_them(episodes):
+    episodes.take(match("e3", 3, entities={"source_ip": "3", "country": "C3"}))
+    episodes.take(match("e2", 2, entities={"source_ip": "2"}))
+    lead = match("e4", 4, Severity.HIGH, entities={"user_id": "x", "country": ""})
+    episodes.take(lead)
+
+    assert {"user_id": "x", "source_ip": "2", "country": "C3"} == one(episodes).entities
+
+
+def test_evidence_is_capped_and_keeps_the_event_that_made_it_grave(episodes):
+    matches = [match(f"e{n:02}", n / 10, weight=float(n)) for n in range(30)]
+    episodes.take(*matches[:20])
+    episodes.take(*matches[20:])
+
+    alert = one(episodes)
+    shown = [event["event_uid"] for event in alert.evidence]
     assert 30 == alert.count
-    assert 10 == len(alert.evidence)
-    assert {
-        "event_uid": "e00",
-        "time": "2026-03-01T12:00:00.000Z",
-        "user_name": "ada@example.com",
-    } == alert.evidence[0]
+    assert [*(f"e{n:02}" for n in range(9)), "e29"] == shown
 
 
-@given(st.permutations(range(8)))
-def test_the_order_inside_a_batch_does_not_matter(order):
-    matches = [match(f"e{n}", n * 25, Severity(n % 5)) for n in range(8)]
-    shuffled = [matches[n] for n in order]
+def test_evidence_holds_json_values_only(episodes):
+    strange = {"event_uid": "e1", "time": NOON, "score": float("nan"), "entity": None, "x": [1]}
+    episodes.take(match(event=strange, context=({"kind": "window", "metric": float("inf")},)))
 
-    assert folded(matches) == folded(shuffled)
-
-
-@given(st.lists(st.integers(0, 600), min_size=1, max_size=20, unique=True))
-def test_every_event_belongs_to_exactly_one_episode(minutes):
-    result = folded([match(f"e{n}", n) for n in minutes])
-
-    joined = [uid for uids in result.joined.values() for uid in uids]
-    assert sorted(f"e{n}" for n in minutes) == sorted(joined)
-    assert len(minutes) == sum(alert.count for alert in result.alerts)
+    alert = one(episodes)
+    assert (
+        {"event_uid": "e1", "time": "2026-03-01T12:00:00.000Z", "score": "nan", "x": "[1]"},
+    ) == alert.evidence
+    assert ({"kind": "window", "metric": "inf"},) == alert.context
 
 
-def test_a_title_stays_with_the_worst_event():
-    (alert,) = folded([match("e1", severity=Severity.HIGH), match("e2", 1)]).alerts
+def test_what_is_shown_beside_a_match_comes_after_what_matches_are_about(episodes):
+    beside = tuple({"event_uid": f"b{n}", "time": NOON - n * HOUR / 60} for n in range(12))
+    episodes.take(match("e1", evidence=beside), match("e2", 5))
 
-    assert "Odd login e1" == alert.title
-    assert Severity.HIGH == alert.severity
+    shown = {event["event_uid"] for event in one(episodes).evidence}
+    assert 10 == len(shown)
+    assert {"e1", "e2", "b11"} <= shown
+    assert "b0" not in shown
 
 
-def test_entities_of_later_events_are_added_not_replaced():
-    later = replace(match("e2", 1), entities={"user_id": "x", "job_id": "750000000000001AAA"})
-    (alert,) = folded([match("e1"), later]).alerts
+def test_a_long_text_is_cut_once(novelties):
+    long = {"event_uid": "e1", "query": "q" * 5_000}
+    novelties.take(match("e1", event=long, context=({"kind": "list", "note": "n" * 5_000},)))
+    first = one(novelties)
+    novelties.take(match("e2", 1))
+    novelties.take(gone=["e2"])
 
-    assert {"user_id": "005000000000001AAA", "job_id": "750000000000001AAA"} == alert.entities
+    assert first.evidence == one(novelties).evidence
+    assert first.context == one(novelties).context
+    assert first.evidence[0]["query"].endswith("q… (5,000 characters)")
+
+
+# ---- telling again
+
+
+def test_a_higher_severity_is_told_as_an_update_with_its_title(episodes):
+    episodes.take(match("e1"))
+    (told,) = episodes.take(match("e2", 5, Severity.CRITICAL))
+
+    assert (2, Severity.CRITICAL, "Odd login e2") == (told.revision, told.severity, told.title)
+
+
+def test_ten_times_the_events_are_told_once_more(episodes):
+    episodes.take(match("e0"))
+    assert [] == episodes.take(*(match(f"e{n}", n / 100) for n in range(1, 9)))
+
+    (told,) = episodes.take(match("e9"))
+    assert (10, 2) == (told.count, told.revision)
+
+
+# ---- the same event once more
+
+
+def test_an_event_that_grew_worse_is_told_but_not_counted_again(episodes):
+    """A bulk job goes on: the same record comes again with more rows."""
+    episodes.take(match("job"))
+    (told,) = episodes.take(match("job", severity=Severity.HIGH, title="Odd login, worse"))
+
+    assert (1, 2, Severity.HIGH) == (told.count, told.revision, told.severity)
+    assert "Odd login, worse" == told.title
+    assert 1 == len(told.evidence)
+
+
+def test_an_event_that_is_less_grave_after_all_takes_its_severity_back(novelties):
+    novelties.take(match("e1"), match("e2", 5, Severity.HIGH, count=9))
+    assert [] == novelties.take(match("e2", 5, Severity.LOW, count=1))
+
+    alert = one(novelties)
+    assert (Severity.MEDIUM, "Odd login e1", 2) == (alert.severity, alert.title, alert.count)
+
+
+def test_an_event_whose_key_turns_out_another_goes_over_to_its_episode(novelties):
+    novelties.take(match("e1"), match("e2", 5))
+    novelties.take(match("e2", 5, key=("other",)))
+
+    assert [1, 1] == [alert.count for alert in novelties.standing()]
+    assert [["e1"], ["e2"]] == sorted(novelties.members().values())
+
+
+# ---- bridges
+
+
+def test_a_match_that_bridges_two_episodes_makes_them_one(episodes):
+    (older,) = episodes.take(match("e2", 100))
+    (newer,) = episodes.take(match("e1"))
+    episodes.take(match("bridge", 50))
+
+    alert = one(episodes)
+    assert (older.id, 3) == (alert.id, alert.count)
+    assert {older.id: ["e1", "bridge", "e2"], newer.id: []} == episodes.members()
+    gone = episodes.get(newer.id)
+    assert ("merged", older.id) == (gone.status, gone.merged_into)
+    assert newer.id not in {alert.id for alert in episodes.listed()}
+
+
+def test_what_was_never_told_of_a_merged_alert_is_not_told_any_more(episodes):
+    (older,) = episodes.take(match("e2", 100))
+    episodes.take(match("e1", severity=Severity.HIGH))
+    (told,) = episodes.take(match("bridge", 50))
+
+    assert (older.id, Severity.HIGH) == (told.id, told.severity)
+    assert {(older.id, 2)} == waiting(episodes)
+
+
+def test_a_bridge_that_is_withdrawn_leaves_two_alerts_again(novelties):
+    (older,) = novelties.take(match("e2", 100))
+    (newer,) = novelties.take(match("e1"))
+    novelties.take(match("bridge", 50))
+    (told,) = novelties.take(gone=["bridge"])
+
+    assert [newer.id, older.id] == [alert.id for alert in novelties.standing()]
+    assert newer.id == told.id
+    assert visible(newer) == visible(told)
+    assert {older.id: ["e2"], newer.id: ["e1"]} == novelties.members()
+
+
+# ---- withdrawals
+
+
+def test_what_is_withdrawn_leaves_no_trace_in_what_the_alert_says(novelties):
+    novelties.take(match("e1"))
+    before = one(novelties)
+    novelties.take(match("e0", -5, Severity.LOW, count=3, entities={"country": "NL"}))
+    assert [] == novelties.take(gone=["e0", "unheard of"])
+
+    assert visible(before) == visible(one(novelties))
+
+
+def test_the_part_with_the_opening_event_goes_on_in_the_name_of_an_alert_that_splits(novelties):
+    (known,) = novelties.take(match("e1", 100))
+    novelties.take(match("e2", 50), match("e3"))
+    (told,) = novelties.take(gone=["e2"])
+
+    assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
+    assert {told.id: ["e3"], known.id: ["e1"]} == novelties.members()
+
+
+def test_without_its_opening_event_the_first_part_goes_on(novelties):
+    (known,) = novelties.take(match("e0", 50))
+    novelties.take(match("e1", 0), match("e2", 100))
+    novelties.take(gone=["e0"])
+
+    first, second = novelties.standing()
+    assert (known.id, "Odd login e1") == (first.id, first.title)
+    assert "Odd login e2" == second.title
+
+
+def test_an_alert_with_nothing_left_is_withdrawn_and_says_why(novelties):
+    novelties.take(match("e1"), match("e2", 5))
+    assert [] == novelties.take(gone=["e1", "e2"], reason="Both had been seen.")
+
+    (alert,) = novelties.listed()
+    assert ("withdrawn", "Both had been seen.") == (alert.status, alert.reason)
+    assert 2 == alert.count, "what it said is kept"
+    assert set() == waiting(novelties)
+
+
+def test_without_a_reason_the_usual_one_is_given(novelties):
+    novelties.take(match("e1"))
+    novelties.take(gone=["e1"])
+
+    (alert,) = novelties.listed()
+    assert "An older event came late: this one was not the first of its kind." == alert.reason
+
+
+def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
+    novelties.channels = ("chat", "mail")
+    novelties.take(match("e1"))
+    send(novelties, "chat")
+    (told,) = novelties.take(gone=["e1"])
+
+    assert ("withdrawn", 2) == (told.status, told.revision)
+    assert {(told.id, 2)} == waiting(novelties, "chat")
+    assert set() == waiting(novelties, "mail")
+
+
+def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
+    (known,) = novelties.take(match("e1"))
+    novelties.take(gone=["e1"])
+    (told,) = novelties.take(match("e0", -10))
+
+    assert (known.id, "open", "") == (told.id, told.status, told.reason)
+    assert (1, "Odd login e0", 3) == (told.count, told.title, told.revision)
+
+
+def test_an_older_first_takes_the_place_of_the_one_that_was_told(novelties):
+    """The event that was new is not; the one before it is. Nobody is told twice."""
+    (known,) = novelties.take(match("e1"))
+    assert [] == novelties.take(match("e0", -10), gone=["e1"])
+
+    assert (known.id, "Odd login e0") == (one(novelties).id, one(novelties).title)
+
+
+def test_an_alert_that_goes_on_without_its_opener_keeps_its_id_to_itself(novelties):
+    (known,) = novelties.take(match("e1"), match("e2", 30))
+    novelties.take(gone=["e1"])
+    (told,) = novelties.take(match("e1", -600))
+
+    assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
+    assert told.id != known.id
+
+
+# ---- cost
+
+
+def test_an_ordinary_match_reads_no_member_of_an_old_episode(novelties):
+    novelties.take(*(match(f"e{n}", n / 10) for n in range(50)))
+    with novelties.database.begin() as connection:
+        statements = []
+        sa.event.listen(
+            connection,
+            "before_cursor_execute",
+            lambda *context: statements.append((context[2], context[3])),
+        )
+        for matches in ([match("new", 6)], [match("e20", 2.0, count=5)]):
+            commit.fold(connection, {"odd-login": novelties.rule}, matches, now=NOON)
+
+    reads = [shown for shown in statements if "FROM matches" in shown[0]]
+    assert 2 == len(reads)
+    assert all("event_uid IN" in words and "alert_id IN" not in words for words, _ in reads)
+
+
+def waiting(episodes, channel="chat"):
+    """The messages that a channel is still to get: alert and revision."""
+    found = set()
+    with episodes.database.begin() as connection:
+        later = NOON + timedelta(days=9)
+        while delivery := outbox.lease(connection, channel, now=later, until=later + HOUR):
+            found.add((delivery.alert_id, delivery.revision))
+    return found
+
+
+def send(episodes, channel):
+    later = NOON + timedelta(days=9)
+    with episodes.database.begin() as connection:
+        delivery = outbox.lease(connection, channel, now=later, until=later + HOUR)
+        outbox.sent(connection, delivery.key, reference="", now=later)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,17 +17,51 @@ URI_ID_DERIVED SESSION_LEVEL
 """.split()  # noqa: SIM905 - forty names read best as a text
 ENTITIES = ("Account", "Contact", "Opportunity", "Case", "Lead", "Task", "Order__c", "Invoice__c")
 AGENTS = ("9999", "9998", "5238", "10121", "8204")
-QUERIES = (
-    "",
-    "",
-    "SELECT Id, Name FROM {entity} WHERE LastModifiedDate > 2026-11-01T00:00:00Z LIMIT 2000",
-    'SELECT Id, ""Email"",\n  (SELECT Id FROM Contacts)\nFROM {entity}\nWHERE Name LIKE \'%,a%\'',
+NESTED = (
+    'SELECT Id, ""Email"",\n  (SELECT Id FROM Contacts)\nFROM {entity}\nWHERE Name LIKE \'%,a%\''
 )
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 CLIENT = "Salesforce-CLI/1.0"
 
 
-def write(path: Path, rows: int, *, hits: int = 20, seed: int = 7) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """The long texts of a row, four of each, filled with its `entity`, time `at` and `number`."""
+
+    queries: tuple[str, ...]
+    uris: tuple[str, ...]
+
+
+USUAL = Templates(
+    queries=(
+        "",
+        "",
+        "SELECT Id, Name FROM {entity} WHERE LastModifiedDate > 2026-11-01T00:00:00Z LIMIT 2000",
+        NESTED,
+    ),
+    uris=("/services/data/v66.0/query",) * 4,
+)
+"""Integrations that ask the same all day."""
+
+VARIED = Templates(
+    queries=(
+        "",
+        "",
+        "SELECT Id, Name FROM {entity} WHERE LastModifiedDate > {at} LIMIT 2000",
+        NESTED + " AND OwnerId = '005{number:012}'",
+    ),
+    uris=(
+        "/services/data/v66.0/sobjects/{entity}/001{number:012}",
+        "/services/data/v66.0/sobjects/{entity}/003{number:012}/Contacts",
+        *("/services/data/v66.0/query",) * 2,
+    ),
+)
+"""No two queries or records alike."""
+
+
+def write(
+    path: Path, rows: int, *, hits: int = 20, seed: int = 7, templates: Templates = USUAL
+) -> int:
     """Write `rows` events of one day, `hits` of them by a client that a rule knows. Its bytes."""
     rng = random.Random(seed)
     start = datetime(2026, 11, 10, tzinfo=UTC)
@@ -37,7 +72,8 @@ def write(path: Path, rows: int, *, hits: int = 20, seed: int = 7) -> int:
         for number in range(rows):
             at = start + timedelta(milliseconds=number * 86_400_000 // rows)
             client = CLIENT if number in suspicious else ""
-            file.write(_row(rng, people[int(rng.random() ** 2 * 4_000)], number, at, client))
+            person = people[int(rng.random() ** 2 * 4_000)]
+            file.write(_row(rng, person, number, at, client=client, templates=templates))
     return path.stat().st_size
 
 
@@ -58,19 +94,22 @@ def _row(
     person: tuple[str, str, str, str, str, str, str],
     number: int,
     at: datetime,
+    *,
     client: str,
+    templates: Templates,
 ) -> str:
     user, name, address, session, login, app_id, app = person
     chance = rng.random()
     entity = ENTITIES[number % 8]
-    query = QUERIES[int(chance * 4)].format(entity=entity)
     status = "200" if chance < 0.97 else "404"
-    run = int(chance * 3_000)
+    kind, run = int(chance * 4), int(chance * 3_000)
     stamp = at.strftime("%Y%m%d%H%M%S.") + f"{at.microsecond // 1000:03d}"
     derived = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    query = templates.queries[kind].format(entity=entity, at=derived, number=number)
+    uri = templates.uris[kind].format(entity=entity, number=number)
     cells = (
         *("RestApi", stamp, f"4x{number:020x}", "00D5f000005uVo7", user, run, run // 3),
-        *("/services/data/v66.0/query", session, login, "Standard"),
+        *(uri, session, login, "Standard"),
         *("S" if status == "200" else "F", run * 1000, "", "66.0", AGENTS[number % 5], address),
         *("GET", "application/json", status, int(chance * 2_000), number % 40, number % 3_000),
         *(run * 7, number % 200, number % 900, entity, app_id, app, client, "REST"),

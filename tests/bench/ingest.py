@@ -14,25 +14,20 @@ import csv
 import gzip
 import ipaddress
 import json
-import logging
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import elf_csv
-import structlog
+import measuring
+from measuring import batch, best, measure, peak, quiet_workbench
 
-from collector import clock
-from collector.assembly import load_rules, workbench
-from collector.model import Batch, Stream
-from collector.segments import Cutter, write_records
+from collector.assembly import load_rules
+from collector.segments import write_records
 from collector.settings import RulesSettings
-
-NOMINAL = datetime(2026, 11, 10, tzinfo=UTC)
 
 
 def main() -> None:
@@ -43,7 +38,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path)
     chosen = parser.parse_args()
     if chosen.part:
-        print(json.dumps(PARTS[chosen.part](chosen.csv)))
+        measuring.tell(PARTS, chosen.part, chosen.csv)
         return
     with tempfile.TemporaryDirectory(prefix="collector-bench-") as directory:
         _table(Path(directory), chosen.rows)
@@ -54,10 +49,10 @@ def _table(directory: Path, rows: int) -> None:
     size = elf_csv.write(small, rows)
     elf_csv.write(large, 4 * rows)
     print(f"{rows:,} rows of {len(elf_csv.COLUMNS)} columns, {size / 1e6:,.0f} MB of CSV\n")
-    ours = min((_measure("whole", small) for _ in range(3)), key=lambda run: run["seconds"])
-    four = _measure("whole", large)
-    parse = _measure("dict_reader", small)
-    same = _measure("same_job", small)
+    ours = best(__file__, "whole", small)
+    four = measure(__file__, "whole", large)
+    parse = measure(__file__, "dict_reader", small)
+    same = measure(__file__, "same_job", small)
     print(f"{'':52}{'rows/s':>10}{'seconds':>9}{'peak MB':>9}{'ours is':>9}")
     for name, run, count in (
         ("collector, file to committed batch", ours, rows),
@@ -68,16 +63,10 @@ def _table(directory: Path, rows: int) -> None:
         rate = count / run["seconds"]
         ratio = rows / ours["seconds"] / rate
         print(f"{name:52}{rate:>10,.0f}{run['seconds']:>9.2f}{run['peak']:>9.0f}{ratio:>8.1f}x")
-    print(f"\nalerts in each run: {ours['hits']}, {parse['hits']}, {same['hits']}")
-    poll = _measure("poll", small)
+    print(f"\nalerts in each run: {ours['alerts']}, {parse['alerts']}, {same['alerts']}")
+    poll = measure(__file__, "poll", small)
     print(f"a 50-row poll through all rules of its type: {poll['milliseconds']:.0f} ms (median)")
     print(f"import collector + collector --help: {_help():.2f} s (best of 5)")
-
-
-def _measure(part: str, path: Path) -> dict[str, float]:
-    command = [sys.executable, __file__, "--part", part, "--csv", str(path)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(answer.stdout.splitlines()[-1])
 
 
 def _help() -> float:
@@ -94,31 +83,22 @@ def _help() -> float:
 # ---- the parts, each in a process of its own
 
 
-def whole(path: Path) -> dict[str, float]:
+def whole(path: Path) -> measuring.Run:
     """Cut as a download is cut, normalize, archive, detect, commit."""
-    with _bench() as bench:
-        begun = time.perf_counter()
-        cutter = Cutter(bench.places.spool, "bench")
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                cutter.feed(chunk)
-        segments = cutter.finish()
-        done = bench.pipeline.ingest(_batch("whole", "RestApi", segments.paths, segments.columns))
-        seconds = time.perf_counter() - begun
-    return {"seconds": seconds, "peak": _peak(), "hits": len(done.told)}
+    return measuring.whole_path(path, load_rules(RulesSettings()))
 
 
-def dict_reader(path: Path) -> dict[str, float]:
+def dict_reader(path: Path) -> measuring.Run:
     """Read rows as dictionaries and ask each predicate; keep nothing."""
     begun = time.perf_counter()
     with path.open(newline="", encoding="utf-8") as file:
         hits = {
             hit for row in csv.DictReader(file) for rule in PREDICATES if (hit := rule(row, row))
         }
-    return {"seconds": time.perf_counter() - begun, "peak": _peak(), "hits": len(hits)}
+    return {"seconds": time.perf_counter() - begun, "peak": peak(), "alerts": len(hits)}
 
 
-def same_job(path: Path) -> dict[str, float]:
+def same_job(path: Path) -> measuring.Run:
     """The same, with the columns normalized and every event stored."""
     hits = set()
     begun = time.perf_counter()
@@ -132,45 +112,25 @@ def same_job(path: Path) -> dict[str, float]:
             hits.update(hit for rule in PREDICATES if (hit := rule(row, event)))
             store.write(json.dumps({**event, **row}))
             store.write("\n")
-    return {"seconds": time.perf_counter() - begun, "peak": _peak(), "hits": len(hits)}
+    return {"seconds": time.perf_counter() - begun, "peak": peak(), "alerts": len(hits)}
 
 
-def poll(_path: Path) -> dict[str, float]:
+def poll(_path: Path) -> measuring.Run:
     """Fifty rows of an object that shipped rules look at, as a poll brings them."""
     times = []
-    with _bench() as bench:
+    with quiet_workbench(load_rules(RulesSettings())) as bench:
         for turn in range(21):
             records = [_api_event(turn * 50 + number) for number in range(50)]
             begun = time.perf_counter()
             segments = write_records(bench.places.spool, f"p{turn}", tuple(records[0]), records)
             bench.pipeline.ingest(
-                _batch(f"poll{turn}", "ApiEvent", segments.paths, segments.columns)
+                batch(f"poll{turn}", "ApiEvent", segments.paths, segments.columns)
             )
             times.append(time.perf_counter() - begun)
     return {"milliseconds": 1000 * sorted(times)[len(times) // 2]}
 
 
 PARTS = {"whole": whole, "dict_reader": dict_reader, "same_job": same_job, "poll": poll}
-
-
-def _bench():
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    return workbench(load_rules(RulesSettings()))
-
-
-def _batch(key: str, event_type: str, paths: tuple[Path, ...], columns: tuple[str, ...]) -> Batch:
-    return Batch(
-        key=key,
-        stream=Stream(org="acme", source="bench", name="*"),
-        event_type=event_type,
-        nominal=NOMINAL,
-        received=clock.now(),
-        segments=paths,
-        columns=columns,
-        record_prefix="0AT5f0000000001AAA",
-        dedupe=event_type == "ApiEvent",
-        cursor=None,
-    )
 
 
 def _api_event(number: int) -> dict[str, object]:
@@ -242,10 +202,6 @@ def _anomaly(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
 
 
 PREDICATES = (_cli, _bulk, _package, _anomaly)
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

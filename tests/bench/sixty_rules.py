@@ -63,7 +63,7 @@ def _lists() -> list[dict[str, Any]]:
         {"s": {"user_type": ["Guest", "CspLitePortal"]}, "condition": "s"},
         {"s": {"outcome": "failure", "METHOD": "PATCH"}, "condition": "s"},
         {"s": {"MEDIA_TYPE": ["application/xml", "text/csv"]}, "condition": "s"},
-        {"s": {"app_name": ["My Ticket Portal", "Export Tool"]}, "condition": "s"},
+        {"s": {"CONNECTED_APP_ID": ["0H45f0000000666", "0H45f0000000667"]}, "condition": "s"},
         *({"s": {"entity": name}, "condition": "s"} for name in OBJECTS),
     ]
 
@@ -107,8 +107,16 @@ def _filtered() -> list[dict[str, Any]]:
     """Five with what is known taken out."""
     condition = "s and not known"
     return [
-        {"s": {"METHOD": "DELETE"}, "known": {"uri|contains": "/sobjects/"}, "condition": condition},
-        {"s": {"uri|contains": "/apexrest/"}, "known": {"app_name": "Sync"}, "condition": condition},
+        {
+            "s": {"METHOD": "DELETE"},
+            "known": {"uri|contains": "/sobjects/"},
+            "condition": condition,
+        },
+        {
+            "s": {"uri|contains": "/apexrest/"},
+            "known": {"client_name": "sync"},
+            "condition": condition,
+        },
         {"s": {"user_type": "Guest"}, "known": {"entity": "Case"}, "condition": condition},
         {
             "s": {"query|contains": "from user"},
@@ -128,7 +136,7 @@ def _several() -> list[dict[str, Any]]:
     return [
         {
             "tool": {"client_name|contains": "loader"},
-            "app": {"app_name|contains": "loader"},
+            "app": {"user_agent|contains": "loader"},
             "bulk": {"record_count|gte": 20_000},
             "condition": "(tool or app) and bulk",
         },

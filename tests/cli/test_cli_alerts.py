@@ -20,7 +20,7 @@ from hostile.strings import HOSTILE
 KEYS = {
     *("id", "rule", "title", "severity", "status", "org", "first_time", "last_time", "count"),
     *("late_seconds", "entities", "evidence", "attack", "triage", "references", "created"),
-    "revision",
+    *("revision", "dedup", "context"),
 }
 
 STORABLE = [text for text in HOSTILE if not re.search("[\ud800-\udfff]", text)]
@@ -128,6 +128,26 @@ def test_an_id_that_fits_none_or_several_is_told_in_a_sentence(tmp_path):
     assert (1, "") == (process.returncode, process.stdout)
     assert process.stderr.isascii()
     assert "\x1b" not in process.stderr
+
+
+def test_what_went_on_in_another_alert_is_not_listed_and_says_where_it_went(tmp_path):
+    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    gone = alert(id="a" * 20, status="merged", merged_into="b" * 20)
+    over = alert(id="c" * 20, status="withdrawn", reason="It was late.")
+    _save(tmp_path, gone, over)
+
+    (listed,) = lines(invoke("alerts", "list", "--json", "-c", config))
+    (shown,) = lines(invoke("alerts", "show", "--json", "aaaa", "-c", config))
+    assert (over.id, "withdrawn", "It was late.") == tuple(
+        listed[name] for name in ("id", "status", "reason")
+    )
+    assert ("merged", gone.merged_into) == (shown["status"], shown["merged_into"])
+    assert "reason" not in shown
+    assert (
+        f"went on in the alert {gone.merged_into}"
+        in invoke("alerts", "show", "aaaa", "-c", config).output
+    )
+    assert "withdrawn: odd-login" in invoke("alerts", "list", "-c", config).output
 
 
 def test_hostile_titles_act_on_no_terminal(tmp_path):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from collector import detect
+from collector.detect import lists
 from collector.errors import RulesError
 from collector.model import Severity
 
@@ -27,13 +28,16 @@ collector:
     - {when: admin, level: high}
     - {when: admin and selection, field: user_id, eq: "005", level: low}
   title: "Login by {user_name|user_id|somebody}"
+  severity_step:
+    - {when: admin, field: user_id, eq: "005"}
+    - {when: selection, add: 2, max: high}
   dedup: {key: [user_id], fallback: [source_ip], window: 24h}
   triage: |
     Ask.
   tests:
     - name: it fires
       events: [{EVENT_TYPE: Login, TIMESTAMP: 2026-11-20}]
-      expect: {alerts: 1, severity: high, title: Login by admin}
+      expect: {alerts: 1, severity: high, title: Login by admin, dedup: ["005", ""]}
     - name: it does not
       event_type: ApiEvent
       events: [{a: 1}, {a: null}]
@@ -49,6 +53,7 @@ def test_a_whole_rule_is_read(rule_file, schema):
     assert "0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01" == rule.id
     assert ("a-rule", Severity.MEDIUM, ("Login",)) == (rule.name, rule.level, rule.event_types)
     assert [Severity.HIGH, Severity.LOW] == [case.level for case in rule.cases]
+    assert [(1, Severity.CRITICAL), (2, Severity.HIGH)] == [(s.add, s.most) for s in rule.steps]
     assert "Login by {user_name|user_id|somebody}" == rule.title
     assert (("user_id",), ("source_ip",)) == (rule.dedup_key, rule.dedup_fallback)
     assert timedelta(hours=24) == rule.dedup_window
@@ -67,7 +72,8 @@ def test_the_tests_of_a_rule_keep_their_records_as_written(rule_file, schema):
     assert ({"EVENT_TYPE": "Login", "TIMESTAMP": "2026-11-20"},) == first.events
     assert (1, Severity.HIGH, "Login by admin") == (first.alerts, first.severity, first.title)
     assert (0, None, "ApiEvent") == (second.alerts, second.severity, second.event_type)
-    assert [25, 28] == [test.line for test in rule.tests]
+    assert [("005", ""), None] == [test.dedup for test in rule.tests]
+    assert [28, 31] == [test.line for test in rule.tests]
 
 
 def test_a_plain_rule_has_defaults(rule_file, schema):
@@ -139,7 +145,7 @@ DETECTION = [
         ("    user_id|contans: x",),
         "8:5: modifier 'contans' is not served, did you mean 'contains'?",
     ),
-    (("    user_id|expand: '%x%'",), "8:5: modifier 'expand' is not served"),
+    (("    user_id|expand: '%x%'",), "8:5: unknown list 'x'"),
     (
         ("    user_id|fieldref: usr_name",),
         "8:5: Login has no field 'usr_name', did you mean 'user_name'?",
@@ -153,8 +159,8 @@ DETECTION = [
         "8:5: no regular expression of RE2 (which has no look-around): missing )",
     ),
     (("    source_ip|cidr: 10.0.0.1/8",), "8:5: Invalid CIDR expression"),
-    (("    user_id|cidr: 10.0.0.0/8",), "8:5: cidr is served for source_ip, not for user_id"),
-    (("    user_id|gte: abc",), "8:5: Modifier SigmaGreaterThanEqualModifier incompatible"),
+    (("    user_id|cidr: 10.0.0.0/8",), "8:5: cidr is served for source_ip, whose"),
+    (("    user_id|gte: abc",), "8:5: gte needs a number"),
     (("    user_id: []",), "8:5: an empty list"),
     (("    user_id: {a: b}",), "8:5: a value is text, a number"),
     (("    - user_id: x", "    - usr_id: x"), "9:7: Login has no field 'usr_id'"),
@@ -182,18 +188,13 @@ RULES = [
     (whole("collector:", "  title: '{usr_name}'"), "11:3: unknown field 'usr_name'"),
     (whole("collector:", "  title: '{user_id|user_nme}'"), "11:3: 'user_nme' is no field"),
     (whole("collector:", "  title: '{user_id'"), "11:3: a '{' without its other half"),
-    (
-        whole("collector:", "  first_seen: {key: [user_id]}"),
-        "11:3: 'first_seen' is not served by this version",
-    ),
-    (whole("collector:", "  baseline: {}"), "11:3: 'baseline' is not served by this version"),
     (whole("collector:", "  dedup: {key: [user_id, nme]}"), "11:26: Login has no field 'nme'"),
     (
         whole("collector:", "  dedup: {fallback: [job_id]}"),
         "11:22: 'job_id' never has a value in Login",
     ),
     (whole("collector:", "  dedup: {window: 5 minutes}"), "11:11: 'window' must be a duration"),
-    (whole("collector:", "  dedup: {key: []}"), "11:11: 'key' List should have at least 1 item"),
+    (whole("collector:", "  dedup: {key: []}"), "11:11: 'key' must hold one item or more"),
     (
         whole("collector:", "  severity:", "    - {when: t, level: low}"),
         "12:8: unknown selection 't'; known are s",
@@ -208,6 +209,22 @@ RULES = [
     ),
     (whole("collector:", "  severity:", "    - {when: s}"), "12:7: missing key 'level'"),
     (whole("collector:", "  severity:", "    - {level: low}"), "12:7: a case needs 'when'"),
+    (
+        whole("collector:", "  severity_step:", "    - {when: s, add: 5}"),
+        "12:17: 'add' should be less than or equal to 4",
+    ),
+    (
+        whole("collector:", "  severity_step:", "    - {when: s, mx: high}"),
+        "12:17: unknown key 'mx', did you mean 'max'?",
+    ),
+    (
+        whole("collector:", "  severity_step:", "    - {when: s, max: hi}"),
+        "12:17: 'max' must be one of",
+    ),
+    (
+        whole("collector:", "  severity_step:", "    - {when: t}"),
+        "12:8: unknown selection 't'; known are s",
+    ),
     (
         whole("collector:", "  severity:", "    - {field: user_id, level: low}"),
         "12:7: 'field' and a comparison",
@@ -226,7 +243,7 @@ RULES = [
     ),
     (
         whole("collector:", "  tests:", "    - {name: n, events: [], expect: {}}"),
-        "12:17: 'events' List should have",
+        "12:17: 'events' must hold one item or more",
     ),
     (
         whole("collector:", "  tests:", "    - {name: n, events: [{a: b}]}"),
@@ -321,16 +338,10 @@ def test_what_every_rule_has_is_asked_for(head, expected, rule_file, schema):
     assert found.startswith(expected)
 
 
-OTHERS = [
-    ("correlation: {type: event_count}\n", "5:1: correlations are not served by this version"),
-    ("filter: {rules: any}\n", "5:1: filters are not served by this version"),
-    ("action: global\n", "5:1: actions are not served by this version"),
-]
+def test_collections_of_sigma_are_refused_clearly(rule_file, schema):
+    expected = "5:1: action (global, reset, repeat) is not served; write every rule out"
 
-
-@pytest.mark.parametrize(("body", "expected"), OTHERS)
-def test_what_is_not_served_yet_is_said_clearly(body, expected, rule_file, schema):
-    assert [expected] == said(rule_file(body), schema)
+    assert [expected] == said(rule_file("action: global\n"), schema)
 
 
 def test_a_test_of_several_types_must_say_which(rule_file, schema):
@@ -412,3 +423,28 @@ def test_what_only_the_engine_refuses_is_refused_when_loading(rule_file, schema)
     (found,) = said(rule_file(body), schema)
 
     assert found.startswith("6:1: the engine refuses it: Binder Error")
+
+
+def test_a_folder_of_lists_holds_no_rules(rule_file, schema, tmp_path):
+    rule_file(BODY)
+    rule_file("entries: [a]\n", name="lists/names.yml", head="")
+
+    assert 1 == len(detect.load([tmp_path], schema=schema).rules)
+
+
+def test_a_rule_knows_the_lists_that_it_reads(rule_file, schema, tmp_path):
+    body = """
+    logsource: {product: salesforce, service: Login}
+    detection:
+      s: {user_name|expand: '%admins%'}
+      t: {user_name|expand: '%robots%'}
+      condition: s
+    collector: {severity: [{when: t, level: high}]}
+    """
+    rule_file("entries: [ada@example.com]\n", name="lists/admins.yml", head="")
+    rule_file("entries: [etl@example.com]\n", name="lists/robots.yml", head="")
+    paths = [rule_file(body)]
+
+    loaded = detect.load(paths, schema=schema, lists=lists.load([tmp_path]))
+
+    assert [frozenset({"admins", "robots"})] == [rule.lists for rule in loaded.rules]

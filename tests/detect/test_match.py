@@ -288,3 +288,32 @@ def test_an_event_may_hold_any_text(db, rules):
     assert hostile == match.event["user_id"]
     assert f"by {hostile}" == match.title
     assert hostile == match.entities["user_id"]
+
+
+def test_rules_find_together_what_each_finds_alone(db, rules):
+    """What rules share is computed once for all of them, and nobody finds more or less for it."""
+    texts = ["Straße", "STRASSE", "İstanbul", "istanbul", 'lower("user_id")', "it's", '"', None]
+    store(db, *({"user_id": text, "operation": text} for text in texts))
+    values = ["straße", "i*", "*STAN*", 'LOWER("user_id")', "it's*", "*'*", '*"*', "?"]
+    documents = [
+        *(detection(user_id=value) for value in values),
+        *(detection(operation=value) for value in values),
+        *(detection(**{"user_id|cased": value}) for value in values),
+    ]
+    loaded = rules(*documents)
+    alone = [
+        (match.rule, match.event_uid)
+        for rule in loaded.rules
+        for match in run(Matcher(RuleSet(rules=(rule,))), db)
+    ]
+
+    assert alone == [(match.rule, match.event_uid) for match in run(Matcher(loaded), db)]
+    assert {"e4"} == {uid for rule, uid in alone if rule in {"rule-3", "rule-11"}}
+
+
+def test_of_two_events_with_one_uid_the_one_that_fits_is_found(db, rules):
+    store(db, {"event_uid": "e", "user_id": "1"}, {"event_uid": "e", "user_id": "2"})
+
+    (match,) = run(Matcher(rules(detection(user_id="2"), detection(user_id="3"))), db)
+
+    assert "2" == match.event["user_id"]

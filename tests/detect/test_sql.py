@@ -68,6 +68,15 @@ TABLE = [
         [b64encode(pad + "secret".encode("utf-16le") + b"!!").decode() for pad in (b"", b"a")],
         [b64encode(b"secret").decode()],
     ),
+    (
+        {"detail|utf16|base64": "hi"},
+        [b64encode(b"\xff\xfe" + "hi".encode("utf-16le")).decode()],
+        [b64encode("hi".encode("utf-16le")).decode()],
+    ),
+    ({"detail|utf16be|base64": "hi"}, [b64encode("hi".encode("utf-16be")).decode()], ["hi"]),
+    ({"detail|wide|base64": "hi"}, [b64encode("hi".encode("utf-16le")).decode()], ["hi"]),
+    ({"detail|base64|cased": "hi"}, ["aGk="], ["AGK=", None]),
+    ({"user_name|re|ignorecase|multiline|dotall": "^O.X$"}, ["j\no\nx\n"], ["jox"]),
     ({"user_name": "ÄRGER"}, ["ärger", "Ärger"], ["arger"]),
     ({"user_name|contains": ["é", "x"]}, ["caf\u00e9", "CAF\u00c9", "X"], ["cafe"]),
     ({"user_name": "İstanbul"}, ["İstanbul"], [None, "stanbul"]),
@@ -111,6 +120,8 @@ def test_parts_of_a_time_are_in_utc(where):
 
     assert [True] == where(night, [row])
     assert [True] == where({"s": {"time|day": 10, "time|minute": 15}, "condition": "s"}, [row])
+    assert [True] == where({"s": {"time|week": 46, "time|year": 2026}, "condition": "s"}, [row])
+    assert [False] == where({"s": {"time|week": 45}, "condition": "s"}, [row])
     assert [False] == where({"s": {"time|month": [1, 12]}, "condition": "s"}, [row])
 
 
@@ -166,6 +177,16 @@ def test_two_fields_are_compared_without_regard_to_case(key, one, other, expecte
     assert [expected] == where({"s": {key: "detail"}, "condition": "s"}, [row])
 
 
+def test_a_number_is_text_where_it_is_compared_with_text_or_in_part(where):
+    def found(key, other, **row):
+        return where({"s": {key: other}, "condition": "s"}, [row])
+
+    assert [True] == found("record_count|fieldref", "detail", record_count=15, detail="15")
+    assert [False] == found("record_count|fieldref", "detail", record_count=15, detail="15.0")
+    assert [True] == found("record_count|fieldref", "score", record_count=15, score=15.0)
+    assert [True] == found("score|fieldref|startswith", "record_count", score=15.5, record_count=15)
+
+
 def test_keywords_are_looked_for_in_the_text_columns(where):
     """A value without a field is found anywhere inside a text column, whatever the case."""
     rows = [
@@ -218,6 +239,10 @@ SPELLED = [
     ({"user_name": "a\\b*"}, """lower("user_name") LIKE 'a\\b%' ESCAPE '!'"""),
     ({"user_name": "*"}, """"user_name" IS NOT NULL"""),
     ({"user_name": "Ä"}, """lower("user_name") = lower('Ä')"""),
+    (
+        {"user_id": "0055f00000Hyy1QAAQ"},
+        """(substr("user_id", 1, 15) = '0055f00000Hyy1Q' AND length("user_id") IN (15, 18))""",
+    ),
     ({"ROWS|gte": 5}, """TRY_CAST("ROWS" AS DECIMAL(38, 9)) >= 5"""),
     (
         {"source_ip|cidr": ["10.0.0.0/8", "11.0.0.0/8"]},
@@ -273,8 +298,10 @@ def test_no_text_is_anything_but_text(text, modifiers, where):
 
 REFUSED = [
     ({"CLIENT_IP|cidr": "10.0.0.0/8"}, "cidr is served for source_ip"),
-    ({"user_name|expand": "%admins%"}, "placeholders"),
+    ({"user_name|expand": "%admins%"}, "unknown list 'admins'"),
     ({"user_name|wide": "ab"}, "NUL"),
+    ({"user_name|utf16": "ab"}, "NUL"),
+    ({"user_name|utf16be": "ab"}, "NUL"),
     ({"user_name": "a\x00b"}, "NUL"),
     ({"user_name": "a\ud800"}, "surrogate"),
     ({"user_name|re": "a\x00"}, "NUL"),

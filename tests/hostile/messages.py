@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -25,6 +27,30 @@ EVENT_FIELDS = (
 )
 
 
+CONTEXT_FIELDS = {
+    "window": (
+        *("type", "rules", "metric", "limit", "operator", "event_count", "window_start"),
+        *("window_end", "timespan_seconds", "group"),
+    ),
+    "list": (
+        *("list", "entry", "form", "field", "value", "source", "campaign", "first_seen"),
+        *("last_seen", "confidence", "note"),
+    ),
+    "first_seen": ("key", "since", "last_seen", "learn_days", "forget_days"),
+    "baseline": (
+        *("metric", "field", "value", "mean", "stddev", "windows", "window_start"),
+        *("window_end", "history_days", "recent"),
+    ),
+}
+
+
+def _poisoned_context(value: str) -> Iterator[dict[str, Any]]:
+    for kind, names in CONTEXT_FIELDS.items():
+        yield {"kind": kind, **dict.fromkeys(names, value)}
+    yield {"kind": "window", "type": "temporal", "rules": [value], "group": {value: value}}
+    yield {"kind": "first_seen", "key": {value: value}}
+
+
 def poisoned(message: Message, value: str) -> Message:
     """The message with that text in the place of every text, of names and links too."""
     alert = replace(
@@ -37,12 +63,21 @@ def poisoned(message: Message, value: str) -> Message:
         status=value,
         entities={**dict.fromkeys(ENTITY_FIELDS, value), value: value},
         evidence=(dict.fromkeys(EVENT_FIELDS, value),) * 7,
+        context=tuple(_poisoned_context(value)),
+        reason=value,
+        merged_into=value,
         description=value,
         attack=(value, "T1078.004"),
         triage=f"1. {value}\n2. {value}",
         references=(value, f"https://example.com/{value}"),
     )
     return replace(message, key=value, alert=alert, user_url=value)
+
+
+def poisoned_context(message: Message, value: str) -> Message:
+    """The message, seen against things of every kind that say that text wherever they can."""
+    context = tuple(_poisoned_context(value))
+    return replace(message, alert=replace(message.alert, entities={}, context=context))
 
 
 any_text = st.text(st.characters(exclude_categories=()))
@@ -56,6 +91,15 @@ _values = (
     | _moments
     | st.lists(st.integers(), max_size=3)
 )
+_contexts = st.sampled_from(sorted(CONTEXT_FIELDS)).flatmap(
+    lambda kind: st.fixed_dictionaries(
+        {"kind": st.just(kind)},
+        optional=dict.fromkeys(
+            CONTEXT_FIELDS[kind],
+            _values | st.lists(any_text, max_size=3) | st.dictionaries(any_text, any_text),
+        ),
+    )
+)
 _texts = st.lists(any_text, max_size=30).map(tuple)
 
 alerts = st.builds(
@@ -66,7 +110,7 @@ alerts = st.builds(
     key=_texts,
     title=any_text,
     severity=st.sampled_from(Severity),
-    status=any_text,
+    status=any_text | st.sampled_from(["withdrawn", "merged"]),
     first_time=_moments,
     last_time=_moments,
     count=st.integers(0, 10**12),
@@ -81,6 +125,9 @@ alerts = st.builds(
     references=_texts | st.just(("https://example.com/" + "r" * 200,) * 30),
     created=st.just(datetime(2026, 11, 19, tzinfo=UTC)),
     revision=st.integers(1, 10**9),
+    context=st.lists(_contexts | st.just({"kind": "other"}), max_size=6).map(tuple),
+    reason=any_text,
+    merged_into=any_text,
 )
 
 messages = st.builds(

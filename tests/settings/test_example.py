@@ -57,6 +57,7 @@ def complete(tmp_path_factory):
     text = "\n".join(off.sub(r"\1", line) for line in lines)
     path = tmp_path_factory.mktemp("example") / "collector.yaml"
     path.write_text(text)
+    path.with_name("tor-exits.txt").write_text("185.220.101.33\n")
     return load(path, ENVIRON)
 
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from collector.errors import CollectorError, StateBusy
-from collector.model import ArchiveFile, Cursor, Severity
+from collector.model import ArchiveFile, Cursor, Member, Severity
 from collector.store import alerts, ledger, outbox, tables
 from collector.store.database import open_database
 from collector.store.lock import locked
@@ -166,26 +166,109 @@ def test_a_failed_poll_keeps_the_time_of_the_last_success(database):
     )
 
 
+def member(uid="e1", seconds=0, alert_id=None, **changes):
+    made = Member(
+        alert_id=alert_id or alert().id,
+        event_uid=uid,
+        time=NOON + seconds * SECOND,
+        severity=Severity.HIGH,
+        weight=0.1,
+        count=2,
+        late_seconds=60,
+        title="Odd login",
+        shown={"entities": {"user_id": "005"}, "evidence": [{"event_uid": uid}], "context": []},
+    )
+    return replace(made, **changes)
+
+
+def joined(connection, *members):
+    alerts.save(connection, [alert()], {alert().id: members})
+
+
+def members(database, *uids):
+    with database.read() as connection:
+        return alerts.members(connection, org="acme", rule="odd-login", event_uids=uids)
+
+
 def test_an_alert_comes_back_as_it_went(database):
+    full = alert(
+        context=({"kind": "list", "list": "ioc_ip"},),
+        status="withdrawn",
+        merged_into="b" * 20,
+        reason="It was late.",
+        basis={"lead": [1, "e1"], "weight": 1.5},
+    )
     with database.begin() as connection:
-        alerts.save(connection, [alert()], {alert().id: ["e1"]})
+        alerts.save(connection, [full], {})
 
     with database.read() as connection:
-        assert alert() == alerts.get(connection, alert().id)
-        assert [alert()] == alerts.starting_with(connection, alert().id[:6])
+        assert full == alerts.get(connection, full.id)
+        assert [full] == alerts.starting_with(connection, full.id[:6])
+        assert [full] == list(alerts.named(connection, {full.id, "none"}))
         assert [] == alerts.starting_with(connection, "%")
-        assert {"e1": alert().id} == alerts.owners(
-            connection, org="acme", rule="odd-login", event_uids=["e1", "e2"]
-        )
+        assert alerts.get(connection, "none") is None
 
 
-def test_an_event_cannot_belong_to_two_alerts_of_a_rule(database):
+def test_a_member_comes_back_as_it_went(database):
+    plain = member("e2", shown=None)
     with database.begin() as connection:
-        alerts.save(connection, [alert()], {alert().id: ["e1"]})
+        joined(connection, member(), plain)
 
+    assert {"e1": member(), "e2": plain} == members(database, "e1", "e2", "e3")
+
+
+def test_the_members_of_alerts_come_in_the_order_of_time(database):
+    with database.begin() as connection:
+        joined(connection, member("e1", 5), member("e2", 1), member("e3", 3))
+
+    with database.read() as connection:
+        found = alerts.members_of(connection, [alert().id])
+        assert ["e2", "e3", "e1"] == [one.event_uid for one in found]
+        assert [] == list(alerts.members_of(connection, []))
+
+
+def test_an_event_belongs_to_the_alert_of_a_rule_that_had_it_last(database):
     other = alert(id="f" * 20)
-    with pytest.raises(sa.exc.IntegrityError), database.begin() as connection:
-        alerts.save(connection, [other], {other.id: ["e1"]})
+    moved = member(alert_id=other.id, title="Odder")
+    with database.begin() as connection:
+        joined(connection, member())
+        alerts.save(connection, [other], {other.id: [moved]})
+
+    assert {"e1": moved} == members(database, "e1")
+
+
+def test_an_event_parts_from_the_alert_that_is_named_and_from_no_other(database):
+    with database.begin() as connection:
+        joined(connection, member("e1"), member("e2"))
+        of_rule = {"org": "acme", "rule": "odd-login"}
+        alerts.part(connection, **of_rule, event_uid="e1", alert_id="another")
+        alerts.part(connection, **of_rule, event_uid="e2", alert_id=alert().id)
+
+    assert {"e1": member("e1")} == members(database, "e1", "e2")
+
+
+def test_events_move_to_another_alert_one_by_one_or_all(database):
+    other = alert(id="f" * 20)
+    with database.begin() as connection:
+        joined(connection, member("e1"), member("e2"), member("e3"))
+        alerts.move(connection, org="acme", rule="odd-login", event_uids=["e2"], alert_id="e" * 20)
+        alerts.move_all(connection, alert(status="merged", merged_into=other.id))
+
+    owners = {uid: one.alert_id for uid, one in members(database, "e1", "e2", "e3").items()}
+    assert {"e1": other.id, "e2": "e" * 20, "e3": other.id} == owners
+
+
+def test_what_went_on_in_another_alert_is_not_listed_and_never_near(database):
+    gone = alert(status="merged", merged_into="b" * 20)
+    with database.begin() as connection:
+        alerts.save(connection, [gone], {})
+
+    with database.read() as connection:
+        assert [] == alerts.listing(connection)
+        assert [gone] == alerts.listing(connection, merged=True)
+        assert [] == alerts.near(
+            connection, org="acme", rule="odd-login", key=gone.key, between=(NOON, NOON)
+        )
 
 
 @pytest.mark.parametrize(("hours", "found"), [(-2, 0), (-1, 1), (1, 1), (2, 0)])
@@ -225,9 +308,13 @@ def lease(database, now=NOON):
         return outbox.lease(connection, "chat", now=now, until=now + timedelta(minutes=2))
 
 
-def states(database):
+def heaps(database):
     with database.read() as connection:
-        return {pile.state: pile.count for pile in outbox.piles(connection)}
+        return outbox.piles(connection)
+
+
+def states(database):
+    return {pile.state: pile.count for pile in heaps(database)}
 
 
 def test_a_leased_message_is_nobody_elses_until_the_lease_ends(database):
@@ -284,6 +371,27 @@ def test_a_revision_that_may_have_been_told_is_kept(database):
     owe(database, revision=2)
 
     assert {"leased": 1, "ready": 1} == states(database)
+
+
+def test_what_is_over_is_owed_no_more_to_channels_that_have_not_heard_of_it(database):
+    owe(database)
+    lease(database)
+    with database.begin() as connection:
+        outbox.owe(connection, alert(revision=2), ["chat", "mail"], now=NOON)
+        assert frozenset({"chat"}) == outbox.reached(connection, alert().id)
+        outbox.drop(connection, alert().id, now=NOON)
+
+    assert {("chat", "leased"), ("chat", "ready"), ("mail", "superseded")} == {
+        (pile.channel, pile.state) for pile in heaps(database)
+    }
+
+
+def test_a_channel_that_refused_has_not_heard(database):
+    owe(database)
+    with database.begin() as connection:
+        taken = outbox.lease(connection, "chat", now=NOON, until=NOON + SECOND)
+        outbox.refused(connection, taken.key, reason="no such channel", now=NOON)
+        assert frozenset() == outbox.reached(connection, alert().id)
 
 
 def test_owing_the_same_message_twice_is_refused(database):

@@ -104,8 +104,16 @@ def upgrade() -> None:
         sa.Column("rule", sa.Text, primary_key=True),
         sa.Column("event_uid", sa.Text, primary_key=True),
         sa.Column("alert_id", sa.Text, nullable=False),
+        sa.Column("time", sa.BigInteger, nullable=False),
+        sa.Column("severity", sa.SmallInteger, nullable=False),
+        sa.Column("weight", sa.Double, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("late_seconds", sa.BigInteger, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("shown", sa.JSON),
     )
-    op.create_index("matches_of_alert", "matches", ["alert_id"])
+    op.create_index("matches_of_alert", "matches", ["alert_id", "time"])
+    op.create_index("matches_of_rule", "matches", ["org", "rule", "time"])
     op.create_table(
         "alerts",
         sa.Column("id", sa.Text, primary_key=True),
@@ -130,6 +138,10 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("told_severity", sa.SmallInteger, nullable=False),
         sa.Column("told_count", sa.BigInteger, nullable=False),
+        sa.Column("context", sa.JSON, nullable=False),
+        sa.Column("merged_into", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("basis", sa.JSON, nullable=False),
     )
     op.create_index("alerts_of_key", "alerts", ["org", "rule", "key_digest", "last_time"])
     op.create_index("alerts_by_creation", "alerts", ["created"])
@@ -149,3 +161,55 @@ def upgrade() -> None:
         sa.Column("finished", sa.BigInteger),
     )
     op.create_index("deliveries_due", "deliveries", ["channel", "state", "due"])
+    op.create_table(
+        "faults",
+        sa.Column("rule", sa.Text, primary_key=True),
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("first", sa.BigInteger, nullable=False),
+        sa.Column("last", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "rule_files",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("changed", sa.BigInteger, nullable=False),
+        sa.Column("rules", sa.Integer, nullable=False),
+        sa.Column("problems", sa.JSON, nullable=False),
+    )
+    op.create_table(
+        "list_entries",
+        sa.Column("list", sa.Text, primary_key=True),
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("since", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "learned",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("rule", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "seen",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("rule", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("start", sa.BigInteger, primary_key=True),
+        sa.Column("uid", sa.Text, nullable=False),
+        sa.Column("last", sa.BigInteger, nullable=False),
+    )
+    op.create_index("seen_by_time", "seen", ["last"])
+    op.create_table(
+        "measures",
+        sa.Column("org", sa.Text, primary_key=True),
+        sa.Column("rule", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("start", sa.BigInteger, primary_key=True),
+        sa.Column("value", sa.Double, nullable=False),
+        sa.Column("events", sa.BigInteger, nullable=False),
+        sa.Column("last", sa.BigInteger, nullable=False),
+        sa.Column("received", sa.BigInteger, nullable=False),
+        sa.Column("told", sa.Boolean, nullable=False),
+    )
+    op.create_index("measures_by_time", "measures", ["last"])

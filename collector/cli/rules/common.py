@@ -1,0 +1,45 @@
+"""What the commands about rules share: the rules of PATHS, and words for what they look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from collector.assembly import SCHEMA, shipped
+from collector.detect import RuleSet, lists, load
+from collector.model import Baseline, Correlation, FirstSeen, Rule
+
+LISTED = 4
+"""So many event types of a rule are listed; a rule may see all of them."""
+
+paths_argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+
+
+def load_paths(paths: Sequence[Path]) -> RuleSet:
+    """The rules of PATHS, or the shipped ones, with the shipped lists and those of PATHS.
+
+    Raises RulesError with all that is wrong.
+    """
+    known = lists.load([shipped("rules"), *paths])
+    return load(list(paths) or [shipped("rules")], schema=SCHEMA, lists=known)
+
+
+def kind(rule: Rule) -> str:
+    """What kind of rule it is: `event`, `first_seen`, `baseline`, or a type of correlation."""
+    match rule.over:
+        case Correlation(type=name):
+            return name
+        case FirstSeen():
+            return "first_seen"
+        case Baseline():
+            return "baseline"
+    return "event"
+
+
+def some(event_types: Sequence[str]) -> str:
+    """The first of many event types, and how many there are beside."""
+    listed = ", ".join(event_types[:LISTED]) or "every type"
+    more = len(event_types) - LISTED
+    return f"{listed} and {more} more" if more > 0 else listed

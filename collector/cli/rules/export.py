@@ -1,0 +1,69 @@
+"""`collector rules export`: the rules in the words of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from collector import clock, normalize
+from collector.assembly import SCHEMA
+from collector.cli.common import counted, tell
+from collector.cli.rules.common import load_paths, paths_argument
+from collector.detect import export_sigma, export_sql
+from collector.detect.export import Sheet
+
+_SIGMA, _DUCKDB, _SPARK = "sigma", "duckdb", "spark"
+
+
+@click.command("export")
+@click.option(
+    "--to",
+    "language",
+    type=click.Choice([_SIGMA, _DUCKDB, _SPARK]),
+    required=True,
+    help="Sigma without the block of ours, or SQL over the archive.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for one file for each rule. Default: all of them on stdout.",
+)
+@paths_argument
+def command(paths: Sequence[Path], *, language: str, out: Path | None) -> None:
+    """The rules as plain Sigma, or as SQL for DuckDB or Spark.
+
+    Value lists are written out: export again when they change. Sigma has one level a rule, so that
+    a rule whose severity depends on the event becomes one for each level. What cannot be said in
+    the other language is named on stderr.
+    """
+    said = []
+    for sheet in _sheets(paths, language):
+        if sheet.text:
+            said.append(sheet)
+        else:
+            tell(f"{sheet.rule} is left out: {sheet.reason}")
+    if out is None:
+        click.echo(("---\n" if language == _SIGMA else "\n").join(each.text for each in said))
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    suffix = "yml" if language == _SIGMA else "sql"
+    for each in said:
+        (out / f"{each.rule}.{suffix}").write_text(each.text, encoding="utf-8")
+    tell(f"{counted(len(said), 'rule')} in {out}")
+
+
+def _sheets(paths: Sequence[Path], language: str) -> Iterator[Sheet]:
+    rules = load_paths(paths)
+    if language == _SIGMA:
+        return export_sigma.sheets(rules, at=clock.now())
+    return export_sql.sheets(rules, _archive(language))
+
+
+def _archive(language: str) -> export_sql.Archive:
+    return export_sql.Archive(
+        schema=SCHEMA,
+        derived=normalize.DERIVED,
+        dialect="spark" if language == _SPARK else "duckdb",
+    )

@@ -1,0 +1,43 @@
+"""Which entries of which value lists an event's values are, for the alert to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from collector.detect.lists import Lists
+from collector.model import Event, Rule
+from collector.text import cut
+
+VALUE_LIMIT = 200
+"""Characters of a value that are shown."""
+
+
+def context(rule: Rule, event: Event, lists: Lists) -> tuple[Mapping[str, Any], ...]:
+    """For each list that the rule looks into, the entry that one of the event's values is."""
+    return tuple(_found(rule, event, lists))
+
+
+def _found(rule: Rule, event: Event, lists: Lists) -> Iterator[Mapping[str, Any]]:
+    for name in sorted(rule.lists):
+        for field in sorted(rule.fields):
+            value = event.get(field)
+            if not isinstance(value, str):
+                continue
+            entry = lists.find(name, value, event["time"], field=field)
+            if entry is not None:
+                yield {
+                    "kind": "list",
+                    "list": name,
+                    "field": field,
+                    "value": cut(value, VALUE_LIMIT),
+                    "entry": entry.text,
+                    "form": entry.form,
+                    "source": entry.source,
+                    "campaign": entry.campaign,
+                    "first_seen": entry.first_seen and entry.first_seen.isoformat(),
+                    "last_seen": entry.last_seen and entry.last_seen.isoformat(),
+                    "confidence": entry.confidence,
+                    "note": entry.note,
+                }
+                break

@@ -1,0 +1,19 @@
+"""Episodes in a state database of their own."""
+
+import pytest
+
+from collector.store.database import open_database
+from fakes.episodes import Episodes
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = open_database(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def episodes(database):
+    """Those of a rule that looks at single events."""
+    return Episodes(database)

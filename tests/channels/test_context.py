@@ -1,0 +1,250 @@
+"""What an event was seen against is one plain sentence, on every channel, whatever is in it."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from collector import text
+from collector.channels.card import card
+from collector.channels.context import sentences
+from collector.channels.email_message import compose, html
+from collector.channels.slack_message import payload
+from collector.channels.terminal import panel
+from collector.model import Message
+from hostile.messages import poisoned_context
+from hostile.strings import HOSTILE
+
+WINDOW = {
+    "kind": "window",
+    "type": "event_count",
+    "rules": ["failed-login"],
+    "metric": 14,
+    "limit": 10,
+    "operator": "gte",
+    "event_count": 14,
+    "window_start": "2026-11-19T08:00:00Z",
+    "window_end": "2026-11-19T08:05:00Z",
+    "timespan_seconds": 300,
+    "group": {"user_id": "005"},
+}
+LIST = {
+    "kind": "list",
+    "list": "ioc_ip",
+    "entry": "208.68.36.90",
+    "form": "value",
+    "field": "source_ip",
+    "value": "208.68.36.90",
+    "source": "GTIG",
+    "campaign": "Drift theft",
+    "first_seen": "2025-08-08",
+    "last_seen": "2025-08-20T00:00:00Z",
+    "confidence": None,
+    "note": None,
+}
+FIRST_SEEN = {
+    "kind": "first_seen",
+    "key": {"app_name": "Data Loader", "country": "NL"},
+    "since": "2026-08-01T07:00:00+00:00",
+    "last_seen": None,
+    "learn_days": 14,
+    "forget_days": 90,
+}
+BASELINE = {
+    "kind": "baseline",
+    "metric": "sum",
+    "field": "record_count",
+    "value": 9400.0,
+    "mean": 120.0,
+    "stddev": 40.0,
+    "windows": 57,
+    "window_start": "2026-11-19T08:00:00Z",
+    "window_end": "2026-11-19T09:00:00Z",
+    "history_days": 30,
+    "recent": [["2026-11-19T07:00:00Z", 118.0]],
+}
+ALL = (WINDOW, LIST, FIRST_SEEN, BASELINE)
+
+
+def said(entry: dict[str, Any], /, **changes: Any) -> str:
+    """The sentence of an entry with other values."""
+    ((_, sentence),) = sentences([{**entry, **changes}])
+    return sentence
+
+
+def seen(message: Message) -> Message:
+    """The message, seen against one thing of every kind."""
+    return replace(message, alert=replace(message.alert, entities={}, context=ALL))
+
+
+def test_each_kind_is_a_fact(message: Message) -> None:
+    facts = {fact.label: fact.value for fact in card(seen(message)).facts}
+
+    assert facts["Window"] == "14 events within 5 min, 10 are asked for"
+    assert facts["List"] == (
+        "ioc_ip: 208.68.36.90 (Drift theft, published by GTIG, last seen 2025-08-20)"
+    )
+    assert facts["New"] == (
+        "not seen in the 90 days before; history since 2026-08-01"
+        " (app_name Data Loader, country NL)"
+    )
+    assert facts["Usual"] == "120 ± 40 in 57 windows of 1 h over 30 d; this one 9,400"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"operator": "gt"}, "14 events within 5 min, more than 10 are asked for"),
+        ({"operator": "lt", "event_count": 1}, "1 event within 5 min, fewer than 10 are asked for"),
+        (
+            {"type": "value_count", "metric": 12},
+            "12 different values in 14 events within 5 min, 10 are asked for",
+        ),
+        (
+            {"type": "value_avg", "metric": 12.345678, "timespan_seconds": 5400},
+            "an average of 12.35 in 14 events within 1 h 30 min, 10 are asked for",
+        ),
+        ({"type": "temporal", "rules": ["a", "b"]}, "a, b: 14 events within 5 min"),
+        (
+            {"type": "temporal_ordered", "rules": ["a", "b"]},
+            "a, b in this order: 14 events within 5 min",
+        ),
+    ],
+)
+def test_a_window_says_what_its_condition_asks_for(changes: dict[str, Any], sentence: str) -> None:
+    assert said(WINDOW, **changes) == sentence
+
+
+def test_a_list_says_which_entry_a_value_fell_under() -> None:
+    assert said(LIST, value="208.68.36.91", entry="208.68.36.0/24", campaign=None).startswith(
+        "ioc_ip: 208.68.36.91 by 208.68.36.0/24 (published by GTIG"
+    )
+    assert said({"kind": "list", "list": "mine", "entry": "x"}) == "mine: x"
+
+
+def test_what_was_seen_long_ago_says_when() -> None:
+    assert said(FIRST_SEEN, key={}, last_seen="2026-05-01T00:00:00Z") == (
+        "not seen in the 90 days before, last on 2026-05-01; history since 2026-08-01"
+    )
+
+
+def test_a_group_without_a_past_says_so() -> None:
+    assert said(BASELINE, mean=None, stddev=None, windows=0) == "no history yet; this one 9,400"
+
+
+def test_a_kind_that_is_not_known_says_nothing() -> None:
+    assert list(sentences([{"kind": "moon"}, {}])) == []
+
+
+@pytest.mark.parametrize("status", ["withdrawn", "merged"])
+def test_an_alert_that_is_over_says_what_became_of_it(message: Message, status: str) -> None:
+    over = replace(message.alert, status=status, reason="It was late.", merged_into="abc")
+    shown = card(replace(message, alert=over, update=True))
+
+    assert shown.headline == status.capitalize()
+    assert (
+        shown.description
+        == {
+            "withdrawn": "This does not hold any more. It was late.",
+            "merged": "This went on in the alert abc.",
+        }[status]
+    )
+
+
+# ---- on every channel
+
+
+def printed(message: Message, *, colours: bool = False) -> str:
+    page = io.StringIO()
+    Console(
+        file=page, width=250, force_terminal=colours, color_system="truecolor" if colours else None
+    ).print(panel(message))
+    return page.getvalue()
+
+
+def mail(message: Message) -> EmailMessage:
+    made = compose(
+        message,
+        sender="collector@acme.com",
+        recipients=("soc@acme.com",),
+        date=datetime(2026, 11, 19, tzinfo=UTC),
+    )
+    return email.message_from_bytes(made.as_bytes(), policy=email.policy.default)
+
+
+def slack_texts(found: Any) -> Iterator[str]:
+    if isinstance(found, dict):
+        if found.get("type") in {"text", "plain_text"}:
+            yield found["text"]
+        found = list(found.values())
+    if isinstance(found, list):
+        for inner in found:
+            yield from slack_texts(inner)
+
+
+class Page(HTMLParser):
+    """The words and tags of a document."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.words, self.tags = "", set[tuple[str, tuple[str, ...]]]()
+        self.feed(document)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add((tag, tuple(name for name, _ in attrs)))
+
+
+def test_every_channel_tells_each_kind(message: Message) -> None:
+    told = seen(message)
+    shown = {
+        "terminal": printed(told),
+        "slack": "".join(slack_texts(payload(told)["blocks"])),
+        "text": mail(told).get_body(("plain",)).get_content(),  # type: ignore[union-attr]
+        "html": Page(html(told)).words,
+    }
+
+    for words in shown.values():
+        for _, sentence in sentences(ALL):
+            assert sentence in words
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_hostile_context_acts_nowhere(message: Message) -> None:
+    ours, tags = set(COLOUR.findall(printed(seen(message), colours=True))), Page(html(message)).tags
+    for value in HOSTILE:
+        poisoned = poisoned_context(message, value)
+        drawn = printed(poisoned, colours=True)
+
+        assert set(COLOUR.findall(drawn)) <= ours
+        assert COLOUR.sub("", drawn).replace("\n", "").isprintable()
+        assert Page(html(poisoned)).tags == tags
+        assert mail(poisoned).keys() == mail(message).keys()
+        blocks = payload(poisoned)["blocks"]
+        assert all(words.replace("\n", "").isprintable() for words in slack_texts(blocks))
+
+
+def test_hostile_context_can_be_read(message: Message) -> None:
+    for value in HOSTILE:
+        if len(text.visible(value)) <= 50 and value.strip():
+            labels = {
+                fact.label
+                for fact in card(poisoned_context(message, value)).facts
+                if text.visible(value) in text.visible(fact.value)
+            }
+            assert {"Window", "List", "New", "Usual"} <= labels

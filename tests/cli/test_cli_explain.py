@@ -1,0 +1,107 @@
+"""`alerts explain` says why, for people and for scripts; what it shows of events does nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli.conftest import AGENT
+from cli.processes import configuration, invoke, lines
+
+from collector.cli import explain
+from collector.errors import CollectorError
+from collector.explain import Account, Witness
+from collector.store import alerts
+from collector.store.database import open_database
+from fakes.nouns import alert, rule
+from hostile.strings import HOSTILE
+
+
+@pytest.fixture
+def found(polled):
+    """The id of the one alert."""
+    (listed,) = lines(invoke("alerts", "list", "--json", "-c", polled.config))
+    return listed["id"]
+
+
+def test_json_is_one_object_with_every_item_and_what_decided(polled, found):
+    (said,) = lines(invoke("alerts", "explain", found[:8], "--json", "-c", polled.config))
+    (event,) = said["events"]
+    (fit,) = event["rules"]
+    holding = [
+        (item["item"], item["values"], item["found"])
+        for selection in fit["selections"]
+        if selection["holds"]
+        for alternative in selection["alternatives"]
+        for item in alternative
+        if item["holds"]
+    ]
+
+    assert (found, "cli-activity", [], 0) == tuple(
+        said[key] for key in ("id", "rule", "remarks", "more")
+    )
+    assert [("user_agent|startswith", ["Salesforce-CLI/"], {"user_agent": AGENT})] == holding
+    assert ["cli"] == [case["if"] for case in fit["severity"]["cases"] if case["decides"]]
+    assert (True, True, "high") == (event["archived"], fit["holds"], fit["severity"]["severity"])
+    assert "eve@acme.com" == event["event"]["user_name"]
+
+
+def test_people_see_each_item_at_its_line_with_what_the_event_has(polled, found):
+    screen = invoke("alerts", "explain", found, "-c", polled.config).stdout
+    words = " ".join(screen.split())
+
+    assert "matches cli-activity" in words
+    assert "cli-activity.yml:1: 1 event, open" in words
+    assert "✗ fetcher" in words
+    assert "✓ user_agent|startswith:" in words
+    assert "Salesforce-CLI/1.0 \\x1b[31m" in words
+    assert "cli: high (this one)" in words
+    assert screen.replace("\n", "").isprintable()
+
+
+def test_an_id_that_fits_none_is_told_in_a_sentence(polled):
+    with pytest.raises(CollectorError, match="no alert has an id"):
+        raise invoke("alerts", "explain", "zz", "-c", polled.config).exception
+
+
+def test_an_alert_of_a_rule_that_is_gone_is_shown_as_it_was_kept(tmp_path):
+    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    (tmp_path / "state").mkdir()
+    database = open_database(tmp_path / "state")
+    evidence = ({"event_uid": "e1", "user_name": "ada", "time": "2026-03-01T12:00:00.000Z"},)
+    with database.begin() as connection:
+        alerts.save(connection, [alert(evidence=evidence, count=3)], {})
+    database.close()
+    words = " ".join(invoke("alerts", "explain", "01", "-c", config).stdout.split())
+    (said,) = lines(invoke("alerts", "explain", "01", "--json", "-c", config))
+
+    assert "odd-login is not among the rules" in words
+    assert "user_name ada" in words
+    assert "2 events more: see --limit" in words
+    assert (None, None, [], 2) == (
+        said["path"],
+        said["line"],
+        said["events"][0]["rules"],
+        said["more"],
+    )
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if len(text) < 200], ids=repr)
+def test_no_text_acts_on_a_terminal_or_breaks_a_line_of_json(text, capsys):
+    event = {"event_uid": text, "event_type": text, "time": text, text: text}
+    context = {"kind": text, "note": text, "group": {text: text}, "recent": [[text, 1]]}
+    hostile = Account(
+        alert=alert(id=text, title=text, rule=text, org=text, status=text, context=(context,)),
+        rule=rule(name=text),
+        line=1,
+        remarks=(text,),
+        windows={},
+        witnesses=(Witness(event=event),),
+        more=1,
+    )
+    explain._print(hostile)
+    screen = capsys.readouterr().out
+
+    assert screen.replace("\n", "").isprintable()
+    explain.print_json(explain._as_dict(hostile))
+    assert [1] == [json.loads(line)["more"] for line in capsys.readouterr().out.splitlines()]

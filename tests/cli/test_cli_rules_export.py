@@ -1,0 +1,134 @@
+"""`rules export`: what is written loads elsewhere, and finds what the rules find here."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+from cli.processes import invoke
+from sigma.collection import SigmaCollection
+
+from collector.assembly import workbench
+from collector.cli.rules.common import kind, load_paths
+from collector.detect.export_sql import ARCHIVE
+from collector.rulecheck import check
+from collector.store import tables
+
+LADDER = """\
+title: A login
+id: 6f1f6c1e-54a8-4c5f-9d0a-0d5d5a4e1b11
+name: a-login
+level: low
+logsource: {product: salesforce, service: Login}
+detection:
+  ada: {user_name|contains: ada}
+  eve: {user_name|contains: eve}
+  condition: ada or eve
+collector:
+  severity: [{when: eve, level: high}]
+---
+title: Usual
+id: 6f1f6c1e-54a8-4c5f-9d0a-0d5d5a4e1b12
+name: usual
+level: low
+logsource: {product: salesforce, service: Login}
+detection:
+  any: {user_name|exists: true}
+  condition: any
+collector:
+  baseline: {metric: count, group_by: [user_name], window: 1h, history: 30d}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "rules.yml"
+    path.write_text(LADDER)
+    return path
+
+
+def test_the_shipped_rules_load_in_pysigma(tmp_path):
+    out = tmp_path / "sigma"
+    result = invoke("rules", "export", "--to", "sigma", "--out", out)
+    found = SigmaCollection.load_ruleset([out])
+
+    assert 0 == result.exit_code
+    assert [] == [*found.errors, *(error for rule in found.rules for error in rule.errors)]
+    told = {rule.name for rule in load_paths(()).rules if kind(rule) == "event" and rule.alert}
+    assert told <= {path.stem for path in out.iterdir()}
+
+
+def test_on_stdout_the_rules_follow_each_other_and_what_cannot_be_said_is_on_stderr(path):
+    result = invoke("rules", "export", "--to", "sigma", path)
+    found = SigmaCollection.from_yaml(result.stdout)
+
+    assert ["a-login-high", "a-login-low"] == [rule.name for rule in found.rules]
+    assert (
+        "usual is left out: Sigma has no words for a measure held against its past\n"
+        == result.stderr
+    )
+
+
+@pytest.mark.parametrize("language", ["duckdb", "spark"])
+def test_sql_stands_below_a_line_with_the_name_of_its_rule(path, language, tmp_path):
+    result = invoke("rules", "export", "--to", language, path)
+    headers = [line for line in result.stdout.splitlines() if line.startswith("-- rule: ")]
+
+    assert ["-- rule: a-login", "-- rule: usual"] == headers
+
+    out = tmp_path / "sql"
+    invoke("rules", "export", "--to", language, "--out", out, path)
+
+    assert {"a-login.sql", "usual.sql"} == {each.name for each in out.iterdir()}
+
+
+def test_a_language_has_to_be_named(path):
+    assert 2 == invoke("rules", "export", path).exit_code
+    assert 2 == invoke("rules", "export", "--to", "prolog", path).exit_code
+
+
+def test_sql_over_an_archive_finds_the_events_that_the_rules_have_found(tmp_path):
+    """Of the tests of the shipped rules, each of which has an org of its own."""
+    out = tmp_path / "sql"
+    invoke("rules", "export", "--to", "duckdb", "--out", out)
+    rules = load_paths(())
+    with workbench(rules) as bench:
+        verdicts = check(
+            rules.rules,
+            pipeline=bench.pipeline,
+            database=bench.database,
+            spool=bench.places.spool,
+        )
+        assert [] == [each.complaint for each in verdicts if each.complaint]
+        archive = bench.places.archive
+        single = [rule for rule in rules.rules if kind(rule) == "event"]
+        asked = [(rule, f"{rule.name}-{n}") for rule in single for n in range(len(rule.tests))]
+        with bench.database.read() as connection:
+            expected = {
+                (rule.name, org): _matched(connection, rule.name, org) for rule, org in asked
+            }
+        actual = {
+            (rule.name, org): _found((out / f"{rule.name}.sql").read_text(), archive, org)
+            for rule, org in asked
+        }
+
+    assert expected == actual
+    assert any(expected.values())
+
+
+def _matched(connection, rule, org):
+    table = tables.matches
+    query = sa.select(table.c.event_uid).where(table.c.rule == rule, table.c.org == org)
+    return set(connection.execute(query).scalars())
+
+
+def _found(text, archive, org):
+    (view,) = [line for line in text.splitlines() if line.startswith("-- CREATE VIEW")]
+    with duckdb.connect() as connection:
+        if not list((archive / f"org={org}").rglob("*.parquet")):
+            return set()
+        view = view[3:].replace(f"{ARCHIVE}/", f"{archive}/org={org}/")
+        connection.execute(view.replace("'ORG'", f"'{org}'"))
+        result = connection.execute(text)
+        place = [column[0] for column in result.description].index("event_uid")
+        return {row[place] for row in result.fetchall()}

@@ -1,0 +1,102 @@
+"""What is usual for a group, when a window is more than that, and how grave that is."""
+
+from datetime import timedelta
+
+import pytest
+
+from collector import engine
+from collector.detect import baseline
+from collector.detect.baseline import Usual, least
+from collector.model import Baseline, Severity, SeverityCase, SeverityStep
+from fakes.nouns import NOON, rule
+
+OVER = Baseline(
+    metric="sum",
+    field="record_count",
+    group_by=("user_id",),
+    window=timedelta(hours=1),
+    history=timedelta(days=30),
+    deviations=2.0,
+    floor=5.0,
+    minimum=2,
+    cold_start=100.0,
+)
+
+
+def usual(*values):
+    squares = sum(value * value for value in values)
+    return Usual(windows=len(values), total=sum(values), squares=squares)
+
+
+def test_mean_and_deviation_are_those_of_the_population():
+    assert (5.0, 2.0) == (usual(3, 7).mean, usual(3, 7).deviation)
+    assert 1.5 == usual(3, 7).deviations(8)
+
+
+def test_without_a_past_or_without_deviation_nothing_is_so_many_deviations():
+    assert (None, None) == (usual().mean, usual().deviations(8))
+    assert usual(5, 5).deviations(8) is None
+
+
+@pytest.mark.parametrize(
+    ("past", "value", "fires"),
+    [
+        ((3, 7), 9, False),
+        ((3, 7), 9.01, True),
+        ((1, 1), 4, False),
+        ((1, 1), 5, True),
+        ((6, 6), 6, False),
+        ((6,), 99, False),
+        ((6,), 100, True),
+        ((), 100, True),
+    ],
+)
+def test_a_window_is_told_by_its_past_or_as_a_new_group_by_itself(past, value, fires):
+    assert fires is usual(*past).is_exceeded(OVER, value)
+
+
+def test_many_large_and_equal_values_have_no_deviation():
+    assert 0.0 == usual(*[123_456_789.0] * 700).deviation
+
+
+def test_no_window_with_less_than_the_least_can_be_told():
+    assert 5.0 == least(OVER)
+
+
+def test_the_uid_of_a_window_is_of_its_rule_group_and_time():
+    places = [(rule(), "a", 1), (rule(), "b", 1), (rule(), "a", 2), (rule(name="other"), "a", 1)]
+    uids = {baseline.window_uid(*place) for place in [*places, *places]}
+
+    assert 4 == len(uids)
+    assert all(uid.startswith("window:") for uid in uids)
+
+
+def test_the_first_case_that_holds_and_every_step_decide():
+    made = rule(
+        over=OVER,
+        cases=(
+            SeverityCase(predicate='"metric" > 10', level=Severity.HIGH),
+            SeverityCase(predicate="\"user_id\" = 'u2'", level=Severity.LOW),
+        ),
+        steps=(
+            SeverityStep(predicate='"mean" IS NULL', add=2, most=Severity.HIGH),
+            SeverityStep(predicate='"deviations" > 1', add=1, most=Severity.CRITICAL),
+        ),
+    )
+    windows = [
+        (11.0, 1.0, 2.0, 3, 1, NOON, NOON, "u2"),
+        (10.0, None, None, 0, 1, NOON, NOON, "u2"),
+        (10.0, 1.0, None, 3, 1, NOON, NOON, "u1"),
+    ]
+    with engine.connect() as connection:
+        answers = connection.execute(
+            baseline.answers(made), [list(column) for column in zip(*windows, strict=True)]
+        ).fetchall()
+
+    found = [baseline.severity(made, each) for each in answers]
+    assert [Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM] == found
+
+
+def test_other_kinds_of_rules_are_refused():
+    with pytest.raises(TypeError, match="odd-login is no baseline"):
+        baseline.baseline(rule())

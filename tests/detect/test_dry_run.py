@@ -1,0 +1,78 @@
+"""What the engine refuses of rules, before there are events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from collector.detect import dry_run
+from collector.model import Baseline, Correlation, Severity, SeverityCase, SeverityStep
+from fakes.nouns import rule
+
+BURST = Correlation(
+    type="event_count",
+    rules=("odd-login",),
+    group_by=("user_id",),
+    timespan=timedelta(hours=1),
+    operator="gte",
+    limit=5,
+)
+USUAL = Baseline(
+    metric="count",
+    field=None,
+    group_by=("user_id",),
+    window=timedelta(hours=1),
+    history=timedelta(days=30),
+    deviations=3,
+    floor=0,
+    minimum=20,
+)
+
+
+def case(predicate):
+    return (SeverityCase(predicate=predicate, level=Severity.HIGH),)
+
+
+def step(predicate):
+    return (SeverityStep(predicate=predicate, add=1, most=Severity.HIGH),)
+
+
+FINE = [
+    rule(predicate='"user_id" = 1::VARCHAR', fields=frozenset({"user_id"})),
+    rule(predicate="FALSE", over=BURST, cases=case('"metric" > 5'), steps=step("\"user_id\" = ''")),
+    rule(over=USUAL, cases=case('"mean" > "deviations"')),
+]
+
+
+def test_rules_that_can_run_are_not_refused(schema):
+    assert [] == list(dry_run.refusals(FINE, FINE[:1], schema))
+
+
+WRONG = [
+    rule(predicate='"nothing" = 5'),
+    rule(cases=case('"metric" > 5')),
+    rule(steps=step("time > 5")),
+    rule(predicate="FALSE", over=BURST, cases=case('"mean" > 5')),
+    rule(predicate="FALSE", over=BURST, steps=step('"source_ip" > 5')),
+    rule(predicate='"nothing"', over=USUAL),
+    rule(over=USUAL, cases=case('"record_count" > 5')),
+]
+
+
+def test_a_rule_is_asked_about_in_each_of_its_variants(schema):
+    ((name, _),) = dry_run.refusals(FINE, [rule(predicate="nothing")], schema)
+
+    assert "odd-login" == name
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_rule_that_cannot_run_is_named_among_the_others(wrong, schema):
+    named = [replace(each, name=f"fine-{n}") for n, each in enumerate(FINE * dry_run.AT_ONCE)]
+
+    ((name, reason),) = dry_run.refusals([*named, wrong], [], schema)
+
+    assert "odd-login" == name
+    assert "Binder Error" in reason
+    assert "\n" not in reason

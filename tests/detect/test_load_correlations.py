@@ -1,0 +1,373 @@
+"""Correlation documents: what is read out of them, and every way in which they can be wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import duckdb
+import pytest
+
+from collector import detect
+from collector.detect import computed, title
+from collector.errors import RulesError
+from collector.model import Correlation
+
+NUMBERS = {"login": 1, "read": 2, "seen": 3}
+
+
+def rule(name, service, field, *, block="{}"):
+    return f"""\
+title: {name}
+id: 0d9ff9fb-6f0f-4c55-9f0b-00000000000{NUMBERS[name]}
+name: {name}
+level: low
+logsource: {{product: salesforce, service: {service}}}
+detection: {{s: {{{field}: x}}, condition: s}}
+collector: {block}
+---
+"""
+
+
+LOGIN = rule("login", "Login", "LOGIN_STATUS")
+READ = rule("read", "ApiEvent", "operation")
+SEEN = rule("seen", "ApiEvent", "operation", block="{first_seen: {key: [user_id]}}")
+
+
+def correlation(name="burst", number=9, *, block="{}", **mapping):
+    mapping = {"type": "event_count", "rules": "[login]", "timespan": "10m", **mapping}
+    lines = [f"  {key.replace('_', '-')}: {value}" for key, value in mapping.items() if value]
+    head = (
+        f"title: {name}\nid: 0d9ff9fb-6f0f-4c55-9f0b-0000000000{number:02}\n"
+        f"name: {name}\nlevel: high\n"
+    )
+    return "\n".join([f"{head}correlation:", *lines, f"collector: {block}", "---", ""])
+
+
+COUNT = {"condition": "{gte: 3}"}
+
+
+@pytest.fixture
+def load(rule_file, schema):
+    def load(*documents, disable=()):
+        path = rule_file("", head="".join(documents))
+        return detect.load([path], schema=schema, disable=disable)
+
+    return load
+
+
+def test_a_whole_correlation_is_read(load):
+    burst = correlation(
+        type="value_percentile",
+        rules="[login, 0D9FF9FB-6f0f-4c55-9f0b-000000000002]",
+        group_by="[who, source_ip]",
+        timespan="2h",
+        aliases="{who: {login: USER_NAME, 0d9ff9fb-6f0f-4c55-9f0b-000000000002: user_id}}",
+        condition="{lt: 2.5, field: user_id, percentile: 99.5}",
+    )
+
+    found = load(LOGIN, burst, READ).by_name["burst"]
+
+    expected = Correlation(
+        type="value_percentile",
+        rules=("login", "read"),
+        group_by=("who", "source_ip"),
+        timespan=timedelta(hours=2),
+        aliases={"who": {"login": "USER_NAME", "read": "user_id"}},
+        field="user_id",
+        percentile=99.5,
+        operator="lt",
+        limit=2.5,
+    )
+    assert expected == found.over
+    assert ("FALSE", (), frozenset()) == (found.predicate, found.event_types, found.fields)
+    assert (("who", "source_ip"), ()) == (found.dedup_key, found.dedup_fallback)
+    assert timedelta(hours=2) == found.dedup_window
+
+
+@pytest.mark.parametrize("kind", ["temporal", "temporal_ordered"])
+@pytest.mark.parametrize("condition", [None, "{gte: 2}", "{eq: 2}"])
+def test_temporal_types_ask_for_every_rule(kind, condition, load):
+    burst = correlation(type=kind, rules="[login, read]", condition=condition)
+
+    over = load(LOGIN, READ, burst).by_name["burst"].over
+
+    assert (None, None, ()) == (over.operator, over.limit, over.group_by)
+
+
+def test_one_order_may_ask_for_a_rule_twice(load):
+    burst = correlation(type="temporal_ordered", rules="[login, login, read]")
+
+    assert ("login", "login", "read") == load(LOGIN, READ, burst).by_name["burst"].over.rules
+
+
+def test_texts_stand_for_lists_of_one(load):
+    burst = correlation(rules="login", group_by="user_id", **COUNT)
+
+    over = load(LOGIN, burst).by_name["burst"].over
+
+    assert (("login",), ("user_id",)) == (over.rules, over.group_by)
+
+
+def test_correlations_of_correlations_come_after_what_they_look_at(load):
+    top = correlation("top", 7, rules="[middle]", group_by="[user_id]", **COUNT)
+    middle = correlation("middle", 8, rules="[burst, login]", group_by="[user_id]", **COUNT)
+    burst = correlation(group_by="[user_id]", **COUNT)
+
+    loaded = load(top, middle, burst, LOGIN)
+
+    assert ["login", "burst", "middle", "top"] == [each.name for each in loaded.rules]
+    assert ["burst", "middle", "top"] == [each.name for each in loaded.correlations]
+    assert {"burst", "middle", "login"} == loaded.referenced
+    assert ["login"] == [each.name for each in loaded.for_type("Login")]
+    assert () == loaded.for_type("ApiEvent")
+
+
+def test_an_outer_correlation_may_compute_with_what_an_inner_one_comes_to(load):
+    inner = correlation(group_by="[user_id]", **COUNT)
+    outer = correlation(
+        "outer", 8, type="value_sum", rules="[burst]", condition="{gte: 9, field: metric}"
+    )
+
+    assert "metric" == load(LOGIN, inner, outer).by_name["outer"].over.field
+
+
+ALERTS = [
+    ({}, {}, (False, True)),
+    ({"generate": "true"}, {}, (True, True)),
+    ({}, {"block": "{alert: true}"}, (True, True)),
+    ({"generate": "true"}, {"block": "{alert: false}"}, (False, True)),
+    ({"block": "{alert: false}"}, {}, (False, False)),
+]
+
+
+@pytest.mark.parametrize(("of_burst", "of_login", "expected"), ALERTS)
+def test_what_correlations_look_at_is_told_by_itself_only_if_somebody_says_so(
+    of_burst, of_login, expected, load
+):
+    login = rule("login", "Login", "LOGIN_STATUS", **of_login)
+
+    loaded = load(login, READ, correlation(**COUNT, **of_burst))
+
+    assert expected == (loaded.by_name["login"].alert, loaded.by_name["burst"].alert)
+    assert loaded.by_name["read"].alert
+
+
+def test_what_is_said_of_windows_is_about_what_they_compute(load):
+    block = (
+        "{severity: [{field: metric, gte: 50, level: critical}],"
+        " severity_step: [{field: user_id, eq: '005000000000001'}],"
+        " title: '{metric:,} of {user_id|user_name|nobody known} until {window_end}'}"
+    )
+
+    found = load(LOGIN, correlation(group_by="[user_id]", block=block, **COUNT)).by_name["burst"]
+
+    columns = computed.columns(found)
+    empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
+    asked = ", ".join(each.predicate for each in (*found.cases, *found.steps))
+    assert [(False, False)] == duckdb.sql(f"SELECT {asked} FROM (SELECT {empty})").fetchall()
+    assert {"metric", "event_count", "user_id"} == set(columns)
+    assert {"user_name"} == found.fields
+    assert "1,234 of ada until unknown" == title.of(found).render(
+        {"metric": 1234.0, "user_name": "ada"}
+    )
+
+
+def test_titles_know_fallbacks_from_fields(load):
+    burst = correlation(block="{title: '{user_id|somebody}'}", **COUNT)
+
+    assert "somebody" == title.of(load(LOGIN, burst).by_name["burst"]).render({})
+
+
+# ---- what is wrong
+
+
+def said(load, *documents, disable=()):
+    with pytest.raises(RulesError) as caught:
+        load(*documents, disable=disable)
+    return [f"{each.line}:{each.column}: {each.message}" for each in caught.value.problems]
+
+
+def mapping(**changes):
+    return {"group_by": "[user_id]", **COUNT, **changes}
+
+
+WRONG = [
+    ({"type": "event_sum"}, "6:3: 'type' should be 'event_count', 'value_count'"),
+    ({"rules": None}, "5:1: missing key 'rules'"),
+    ({"rules": "[]"}, "7:3: 'rules' must hold one item or more"),
+    ({"rules": "[logins]"}, "7:11: unknown rule 'logins', did you mean 'login'?"),
+    ({"rules": "[login, login]"}, "7:18: rule 'login' stands here twice"),
+    ({"rules": "[seen]"}, "7:11: rule 'seen' looks at more than one event"),
+    ({"rules": "[burst]"}, "7:3: correlations that go round: burst → burst"),
+    ({"timespan": None}, "5:1: missing key 'timespan'"),
+    ({"timespan": "10 minutes"}, "8:3: 'timespan' must be a time span such as 10m, 1h or 7d"),
+    ({"timespan": "0m"}, "8:3: 'timespan' must be a time span"),
+    ({"timespan": "91d"}, "8:3: 'timespan' must be at most 90d"),
+    ({"timespan": "99999999999999999999y"}, "8:3: 'timespan' must be at most 90d"),
+    ({"group_by": "[nme]"}, "9:14: in rule 'login' Login has no field 'nme'"),
+    ({"group_by": "[job_id]"}, "9:14: in rule 'login' 'job_id' never has a value in Login"),
+    ({"group_by": "[user_id, user_id]"}, "9:23: 'user_id' stands here twice"),
+    ({"group_by": "[event_type]"}, "9:14: groups cannot be told apart by 'event_type'"),
+    ({"condition": None}, "5:1: missing key 'condition'"),
+    ({"condition": "{}"}, "10:3: a condition has one limit, which is one of gt, gte"),
+    ({"condition": "{gte: 1, lte: 5}"}, "10:3: a condition has one limit"),
+    ({"condition": "{gte: many}"}, "10:15: 'gte' should be a number"),
+    ({"condition": "{gte: .nan}"}, "10:15: 'gte' should be a finite number"),
+    ({"condition": "{at_least: 1}"}, "10:15: unknown key 'at_least'"),
+    ({"condition": "login and not read"}, "10:3: 'condition' over the names of rules is not"),
+    ({"condition": "{gte: 3, field: user_id}"}, "10:23: event_count has no 'field'"),
+    ({"condition": "{gte: 3, percentile: 5}"}, "10:23: event_count has no 'percentile'"),
+    ({"aliases": "{who: {read: user_id}}"}, "11:19: an alias for 'read', which is none of"),
+    ({"generate": "maybe"}, "11:3: 'generate' should be a boolean"),
+    ({"fields": "[a]"}, "11:3: unknown key 'fields'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), WRONG, ids=[row[1] for row in WRONG])
+def test_what_is_wrong_is_told_where_it_stands(changes, expected, load):
+    (found,) = said(load, correlation(**mapping(**changes)), LOGIN, READ, SEEN)
+
+    assert found.startswith(expected)
+
+
+VALUES = [
+    ("value_count", "{gte: 3}", "10:3: value_count needs a 'field'"),
+    ("value_count", "{gte: 3, field: [user_id, source_ip]}", "10:23: 'field' names several fields"),
+    ("value_count", "{gte: 3, field: nme}", "10:23: in rule 'login' Login has no field 'nme'"),
+    ("value_sum", "{gte: 3, field: record_count}", "10:23: in rule 'login' 'record_count' never"),
+    ("value_percentile", "{gte: 3, field: user_id}", "10:3: value_percentile needs a 'percentile'"),
+    (
+        "value_percentile",
+        "{gte: 3, field: user_id, percentile: 101}",
+        "10:39: 'percentile' should be less than or equal to 100",
+    ),
+    ("temporal", "{gte: 2}", "10:3: temporal asks for every rule once or more"),
+    ("temporal", "{gte: 1, field: user_id}", "10:23: temporal has no 'field'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "condition", "expected"), VALUES)
+def test_each_type_has_its_own_condition(kind, condition, expected, load):
+    (found,) = said(load, correlation(**mapping(type=kind, condition=condition)), LOGIN)
+
+    assert found.startswith(expected)
+
+
+BLOCKS = [
+    ("{event_types: [Login]}", "11:13: a correlation has no 'event_types'; the rules that"),
+    ("{first_seen: {key: [user_id]}}", "11:13: a correlation has no 'first_seen'"),
+    ("{baseline: {metric: count}}", "11:13: a correlation has no 'baseline'"),
+    ("{severity: [{when: s, level: low}]}", "11:25: 'when' is about an event"),
+    ("{severity: [{field: source_ip, eq: x, level: low}]}", "11:25: its window has no field"),
+    ("{severity: [{field: mean, gte: 1, level: low}]}", "11:25: its window has no field 'mean'"),
+    ("{dedup: {key: [source_ip]}}", "11:27: its window has no field 'source_ip'; known are"),
+    ("{title: '{nme}'}", "11:13: unknown field 'nme'"),
+    ("{tests: [{name: n, events: [{a: 1}], expect: {}}]}", "11:40: of which type?"),
+]
+
+
+@pytest.mark.parametrize(("block", "expected"), BLOCKS)
+def test_the_block_of_a_correlation_tells_of_windows(block, expected, load):
+    (found,) = said(load, correlation(**mapping(), block=block), LOGIN)
+
+    assert found.startswith(expected)
+
+
+def test_an_alias_is_told_where_it_stands_for_nothing(load):
+    burst = correlation(
+        **mapping(
+            rules="[login, read]",
+            group_by="[who]",
+            aliases="{who: {login: usr_id, read: user_id}}",
+        )
+    )
+
+    (found,) = said(load, burst, LOGIN, READ)
+
+    assert found.startswith("11:19: in rule 'login' Login has no field 'usr_id', did you mean")
+
+
+def test_a_name_that_is_no_alias_for_a_rule_is_a_field_of_it(load):
+    burst = correlation(
+        **mapping(rules="[login, read]", group_by="[who]", aliases="{who: {login: user_id}}")
+    )
+
+    (found,) = said(load, burst, LOGIN, READ)
+
+    assert found.startswith("9:14: in rule 'read' ApiEvent has no field 'who'")
+
+
+def test_an_outer_correlation_sees_the_groups_of_the_inner_one_alone(load):
+    inner = correlation(group_by="[user_id]", **COUNT)
+    outer = correlation("outer", 8, rules="[burst]", group_by="[source_ip]", **COUNT)
+
+    (found,) = said(load, outer, inner, LOGIN)
+
+    assert found.startswith("9:14: in rule 'burst' its window has no field 'source_ip'")
+
+
+def test_what_is_disabled_cannot_be_correlated(load):
+    (found,) = said(load, correlation(**COUNT), LOGIN, disable=["login"])
+
+    assert "7:11: rule 'login' is disabled" == found
+
+
+def test_a_disabled_correlation_asks_for_nothing(load):
+    assert () == load(correlation(**COUNT), LOGIN, disable=["login", "burst"]).rules
+
+
+def test_correlations_that_go_round_are_told_at_each_of_them(load):
+    one = correlation("one", 7, rules="[two]", **COUNT)
+    two = correlation("two", 8, rules="[one]", **COUNT)
+
+    first, second = said(load, one, two)
+
+    assert first.endswith("correlations that go round: one → two → one")
+    assert second.endswith("correlations that go round: two → one → two")
+
+
+def test_correlations_are_five_deep_at_most(load):
+    names = ["login", "a", "b", "c", "d", "e", "f"]
+    chain = [
+        correlation(name, 10 + number, rules=f"[{below}]", **COUNT)
+        for number, (below, name) in enumerate(pairwise(names))
+    ]
+
+    assert 6 == len(load(LOGIN, *chain[:5]).rules)
+    (found,) = said(load, LOGIN, *chain)
+    assert "more than 5 deep: f → e → d → c → b → a" in found
+
+
+def test_a_correlation_selects_nothing_itself(load):
+    body = "detection: {s: {user_id: x}, condition: s}\nlogsource: {product: salesforce}\n"
+
+    found = said(load, body + correlation(**COUNT), LOGIN)
+
+    assert "1:1: a correlation selects no events itself; write a rule for them" == found[0]
+    assert "2:1: a correlation has no logsource; the rules that it looks at have" == found[1]
+
+
+def test_a_rule_that_is_wrong_is_told_of_once(load):
+    broken = LOGIN.replace("LOGIN_STATUS", "LOGIN_STATE")
+
+    (found,) = said(load, correlation(**mapping(group_by="[nme]")), broken)
+
+    assert "Login has no field 'LOGIN_STATE'" in found
+
+
+def test_what_every_document_has_is_asked_for(load):
+    burst = correlation(**COUNT).replace("level: high", "level: hi")
+
+    assert ["4:1: 'hi' is not a valid Sigma rule level"] == said(load, burst, LOGIN)
+
+
+def test_a_filter_is_nothing_to_correlate(load):
+    quiet = (
+        "title: q\nname: quiet\nlogsource: {product: salesforce}\n"
+        "filter: {rules: any, s: {user_id: x}, condition: not s}\n---\n"
+    )
+
+    (found,) = said(load, correlation(**mapping(rules="[quiet]")), LOGIN, quiet)
+
+    assert "7:11: 'quiet' is a filter, not a rule" == found

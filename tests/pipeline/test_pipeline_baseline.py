@@ -1,0 +1,353 @@
+"""Baselines: batches in any order say what the SQL over everything says."""
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collector import engine
+from collector.clock import EPOCH, to_micros
+from collector.detect import RuleSet, baseline
+from collector.model import Baseline, Severity, SeverityCase, SeverityStep
+from collector.pipeline.baseline import Baselines
+from collector.store import tables
+from collector.store.database import open_database
+from fakes.judging import Org
+from fakes.nouns import NOON, rule
+
+HOUR = timedelta(hours=1)
+OVER = Baseline(
+    metric="sum",
+    field="record_count",
+    group_by=("user_id",),
+    window=HOUR,
+    history=10 * HOUR,
+    deviations=2.0,
+    floor=0.0,
+    minimum=2,
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("judging")
+    database = open_database(root)
+    with engine.connect() as connection:
+        yield lambda: Org(database, connection, root)
+    database.close()
+
+
+def much(*, types=("ApiEvent",), changes=None, **over):
+    made = rule(
+        name="much",
+        event_types=types,
+        predicate="coalesce(outcome = 'success', FALSE)",
+        fields=frozenset({"user_id", "entity", "outcome", "record_count", "AMOUNT"}),
+        title="{metric:,} by {user_id}, {deviations|no} sd over {mean} in {history} windows",
+        over=replace(OVER, **over),
+    )
+    return replace(made, **(changes or {}))
+
+
+def judge(org, made):
+    return Baselines(org.database, RuleSet(rules=(made,)))
+
+
+def event(uid, hours, count=1, user="u1", outcome="success", **more):
+    return {
+        "event_uid": uid,
+        "time": NOON + hours * HOUR,
+        "user_id": user,
+        "record_count": count,
+        "outcome": outcome,
+        **more,
+    }
+
+
+def usual(*counts, user="u1"):
+    """One event an hour."""
+    return [event(f"{user}-{n}", n, count, user) for n, count in enumerate(counts)]
+
+
+def starts(org):
+    """The hours of the windows that are told."""
+    return {
+        (match.event["window_start"] - NOON) / HOUR: match.weight for match in org.held.values()
+    }
+
+
+def test_what_is_far_above_the_past_is_told(world):
+    org, made = world(), much()
+    org.bring(
+        judge(org, made), [*usual(14, 12, 10), event("e", 3, 16), event("f", 3.5, 1)], "ApiEvent"
+    )
+
+    assert {} == org.failures
+    assert {3: 17} == starts(org)
+
+
+def test_exactly_so_many_deviations_are_not_enough(world):
+    org, made = world(), much(deviations=1.0)
+    org.bring(judge(org, made), [*usual(10, 14), event("e", 2, 14)], "ApiEvent")
+
+    assert {} == starts(org)
+
+
+def test_less_than_the_floor_is_not_told(world):
+    org, made = world(), much(floor=18.0)
+    org.bring(judge(org, made), [*usual(14, 12, 10), event("e", 3, 17)], "ApiEvent")
+    org.bring(judge(org, made), [event("f", 3, 1)], "ApiEvent")
+
+    assert {3: 18} == starts(org)
+
+
+def test_a_new_group_is_told_by_its_value_alone(world):
+    org, made = world(), much(minimum=3, cold_start=100.0, floor=1000.0)
+    org.bring(judge(org, made), usual(99, 100, 100, 101), "ApiEvent")
+
+    assert {1: 100, 2: 100} == starts(org)
+
+
+def test_a_window_is_told_before_it_is_over_and_grows(world):
+    org, made = world(), much()
+    org.bring(judge(org, made), [*usual(14, 12, 10), event("e", 3, 30)], "ApiEvent")
+    (first,) = org.held.values()
+    org.bring(judge(org, made), [event("f", 3.9, 70)], "ApiEvent")
+    (second,) = org.held.values()
+
+    assert (first.event_uid, 30, 1) == (second.event_uid, first.weight, first.count)
+    assert (100, 2) == (second.weight, second.count)
+    assert ["f", "e"] == [each["event_uid"] for each in (second.event, *second.evidence)]
+    assert (NOON + 3.9 * HOUR, "f") == (second.time, second.event["event_uid"])
+
+
+def test_late_events_raise_what_is_usual_and_take_matches_back(world):
+    org, made = world(), much()
+    org.bring(judge(org, made), [*usual(14, 12, 10), event("e", 3, 30)], "ApiEvent")
+    org.bring(judge(org, made), [event("late", 1.5, 100)], "ApiEvent")
+
+    assert {} == starts(org)
+    assert [False] * 4 == [row[-1] for row in org.rows(tables.measures)]
+
+
+def test_windows_long_past_are_no_past(world):
+    org, made = world(), much(minimum=1)
+    events = [event("a", 0, 1000), event("b", 1, 10), event("c", 11.1, 11)]
+    org.bring(judge(org, made), events, "ApiEvent")
+
+    assert {11: 11} == starts(org)
+
+
+def test_windows_begin_at_multiples_of_their_length(world):
+    org, made = world(), much(window=timedelta(days=7), history=timedelta(days=90), cold_start=1.0)
+    org.bring(judge(org, made), [event("e", 0)], "ApiEvent")
+
+    (match,) = org.held.values()
+    start = match.event["window_start"]
+    assert timedelta() == (start - EPOCH) % timedelta(days=7)
+    assert start <= NOON < match.event["window_end"] == start + timedelta(days=7)
+
+
+def test_text_that_is_no_number_adds_nothing(world):
+    org, made = world(), much(field="AMOUNT", cold_start=0.0)
+    amounts = ["1.5", "inf", "nan", "1e400", "x", "", None, " 2 "]
+    rows = [event(f"e{n}", 0, AMOUNT=amount) for n, amount in enumerate(amounts)]
+    org.bring(judge(org, made), rows, "ApiEvent")
+
+    assert {0: 3.5} == starts(org)
+
+
+def test_distinct_tells_values_apart_as_text(world):
+    org, made = world(), much(metric="distinct", field="entity", cold_start=1.0)
+    rows = [event(f"e{n}", 0, entity=name) for n, name in enumerate(["A", "a", "A", None])]
+    org.bring(judge(org, made), rows, "ApiEvent")
+
+    assert {0: 2} == starts(org)
+
+
+def test_a_match_tells_of_the_window_and_what_is_usual(world):
+    cases = (SeverityCase(predicate='"metric" >= 40', level=Severity.LOW),)
+    steps = (
+        SeverityStep(
+            predicate='"deviations" > 10 AND "user_id" = \'u1\'', add=3, most=Severity.HIGH
+        ),
+        SeverityStep(predicate='"history" > 3', add=1, most=Severity.CRITICAL),
+    )
+    org, made = world(), much(changes={"cases": cases, "steps": steps})
+    rows = [event(f"e{n}", 3 + n / 100, n, source_ip=f"10.0.0.{n // 5}") for n in range(12)]
+    for each in rows:
+        each["country"] = "DE"
+    org.bring(judge(org, made), [*usual(14, 12, 10), *rows], "ApiEvent")
+
+    (match,) = org.held.values()
+    sd = math.sqrt(8 / 3)
+    assert Severity.HIGH == match.severity
+    assert "66 by u1, 33.07 sd over 12 in 3 windows" == match.title
+    assert ("u1",) == match.key
+    assert (66, 12, 9) == (match.weight, match.count, len(match.evidence))
+    assert {"user_id": "u1", "country": "DE"} == match.entities
+    assert "e11" == match.event["event_uid"]
+    assert match.event_uid.startswith("window:")
+    (context,) = match.context
+    assert pytest.approx(sd) == context.pop("stddev")
+    assert {
+        "kind": "baseline",
+        "metric": "sum",
+        "field": "record_count",
+        "value": 66.0,
+        "mean": 12.0,
+        "windows": 3,
+        "window_start": (NOON + 3 * HOUR).isoformat(),
+        "window_end": (NOON + 4 * HOUR).isoformat(),
+        "history_days": 10 / 24,
+        "recent": [[(NOON + n * HOUR).isoformat(), 14.0 - 2 * n] for n in range(3)],
+    } == context
+
+
+def test_a_rule_that_is_new_knows_the_whole_archive_and_tells_of_the_batch_alone(world):
+    org = world()
+    org.bring(judge(org, much(group_by=("entity",))), usual(14, 12, 10, 90, 12, 12), "ApiEvent")
+    org.bring(judge(org, much()), [event("e", 7, 500)], "ApiEvent")
+
+    assert {7: 500} == starts(org)
+
+
+def test_a_rule_that_is_gone_remembers_nothing(world):
+    org = world()
+    org.bring(judge(org, much()), usual(1), "ApiEvent")
+    org.bring(Baselines(org.database, RuleSet(rules=())), usual(2), "ApiEvent")
+
+    assert set() == org.rows(tables.learned) | org.rows(tables.measures)
+
+
+def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
+    org, made = world(), much()
+    org.bring(judge(org, made), usual(1), "ApiEvent")
+    bad = replace(made, predicate="(detail::INTEGER > 0)", fields=made.fields | {"detail"})
+    broken = Baselines(org.database, RuleSet(rules=(bad, replace(made, name="other"))))
+    org.bring(broken, [event("e2", 1, detail="secret")], "ApiEvent")
+
+    assert {"much"} == broken.failures.keys()
+    assert "secret" not in broken.failures["much"]
+    assert {"other"} == {row[1] for row in org.rows(tables.learned)}
+
+
+# ---- laws
+
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(0, 12),
+        st.sampled_from([1, 1, 2, 3, 10, 40]),
+        st.sampled_from(["u1", "u1", "u2", None]),
+        st.sampled_from(["success", "success", "failure"]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+RULES = st.builds(
+    much,
+    metric=st.sampled_from(["sum", "count", "distinct"]),
+    deviations=st.sampled_from([0.0, 1.0, 2.5]),
+    floor=st.sampled_from([0.0, 5.0]),
+    minimum=st.integers(1, 3),
+    cold_start=st.sampled_from([None, 12.0, 2.0]),
+    history=st.sampled_from([3 * HOUR, 2.5 * HOUR, 8 * HOUR]),
+)
+
+
+def split(data, events):
+    """The events in some order, in batches."""
+    shuffled = data.draw(st.permutations(events))
+    while shuffled:
+        size = data.draw(st.integers(1, len(shuffled)))
+        yield shuffled[:size]
+        shuffled = shuffled[size:]
+
+
+def slow(made, events):
+    """The definition, word by word: (group, start) to value."""
+    over = made.over
+    windows = {}
+    for each in events:
+        if each["outcome"] == "success" and each["user_id"] is not None:
+            size = over.window / timedelta(microseconds=1)
+            start = to_micros(each["time"]) // size * size
+            windows.setdefault((each["user_id"], start), []).append(each["record_count"])
+    measure = {"sum": sum, "count": len, "distinct": lambda values: len(set(values))}[over.metric]
+    values = {place: measure(counts) for place, counts in windows.items()}
+    return {place: value for place, value in values.items() if _fires(over, values, place)}
+
+
+def _fires(over, values, place):
+    group, start = place
+    history = over.history / timedelta(microseconds=1)
+    past = [v for (g, s), v in values.items() if g == group and start - history <= s < start]
+    value = values[place]
+    if len(past) < over.minimum:
+        return over.cold_start is not None and value >= over.cold_start
+    mean = sum(past) / len(past)
+    variance = sum((each - mean) ** 2 for each in past) / len(past)
+    limit = mean + over.deviations * math.sqrt(variance)
+    return value > limit and not math.isclose(value, limit, rel_tol=1e-12) and value >= over.floor
+
+
+LAW = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def pure(org, made, *types):
+    """What the SQL that remembers nothing says, by the uid of the window."""
+    shown = "user_id, window_start, metric, event_count, history, mean, stddev"
+    windows = baseline.windows_sql(org.parts(made, *types))
+    sql = f"SELECT {shown} FROM ({windows}) WHERE fires"
+    return {(row[0], row[1]): row[2:] for row in org.connection.execute(sql).fetchall()}
+
+
+def told(org):
+    found = {}
+    for match in org.held.values():
+        (context,) = match.context
+        place = (match.event["user_id"], to_micros(match.event["window_start"]))
+        facts = [context[name] for name in ("windows", "mean", "stddev")]
+        found[place] = (match.weight, match.count, *facts)
+    return found
+
+
+@LAW
+@given(st.data(), EVENTS, RULES)
+def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, made):
+    org = world()
+    events = [event(f"e{n}", *values) for n, values in enumerate(drawn)]
+    for each in split(data, events):
+        org.bring(judge(org, made), each, "ApiEvent")
+
+    expected = pure(org, made, "ApiEvent")
+    assert {} == org.failures
+    assert slow(made, events) == {place: facts[0] for place, facts in expected.items()}
+    assert expected == told(org)
+    grown = {row[:-1] for row in org.rows(tables.measures)}
+    with org.database.begin() as connection:
+        connection.execute(tables.learned.delete().where(tables.learned.c.org == org.name))
+    org.bring(judge(org, made), [event("last", 0, outcome="failure")], "ApiEvent")
+    assert {row[:-1] for row in org.rows(tables.measures)} == grown
+
+
+@LAW
+@given(st.data(), EVENTS)
+def test_records_that_change_end_with_the_same_matches(world, data, drawn):
+    """Of derived events the last state counts, as if it had been the first."""
+    org, made = world(), much(types=("BulkJob", "ApiEvent"), minimum=1, deviations=0.0)
+    events = [
+        event(f"e{n}", hours, count, user, outcome, job_id=f"j{n % 5}", operation="query")
+        for n, (hours, count, user, outcome) in enumerate(drawn)
+    ]
+    for each in split(data, events):
+        kind = "ApiEvent" if each[0]["job_id"] == "j4" else "BulkApi2"
+        org.bring(judge(org, made), each, kind)
+
+    assert {} == org.failures
+    assert pure(org, made, "BulkJob", "ApiEvent") == told(org)

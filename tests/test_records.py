@@ -1,0 +1,132 @@
+"""Events are found again by their uid, whether they are stored, derived or kept by an alert."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from collector import engine, normalize, records
+from collector.archive import read
+from collector.store import ledger
+from fakes.nouns import NOON
+from fakes.path import bulk, login, opened
+
+JOB = "750000000000001"
+LOGINS = "0AT000000000002AAA"
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """Two events of one bulk job in two files, one of another job, and two logins."""
+    with opened(tmp_path) as bench:
+        for key, event_type, rows in (
+            ("a" * 32, "BulkApi2", [bulk(JOB, 100), bulk("750000000000002", 5)]),
+            ("b" * 32, "BulkApi2", [bulk(JOB, 200, 5)]),
+            ("c" * 32, "Login", [login(1), login(2, USER_NAME="bob@example.com")]),
+        ):
+            prefix = LOGINS if event_type == "Login" else key
+            made = bench.batch(event_type, rows, key=key, record_prefix=prefix)
+            bench.pipeline.ingest(made)
+        yield bench
+
+
+@pytest.fixture
+def connection():
+    with engine.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def find(bench, connection):
+    def run(*uids, **chosen):
+        with bench.database.read() as state:
+            files = ledger.archive_files(state, **chosen)
+        return records.find(connection, uids, files=files, root=bench.places.archive)
+
+    return run
+
+
+def uids(connection, relation):
+    return [event["event_uid"] for event in records.events(connection, relation)]
+
+
+def test_stored_events_are_found_in_the_files_that_hold_them(find, connection):
+    job, logins = sorted(
+        find(f"{'a' * 32}:0:1", f"{LOGINS}:0:2", "nobody's"), key=lambda each: each.event_type
+    )
+
+    assert ("acme", "BulkApi2", [f"{'a' * 32}:0:1"]) == (
+        job.org,
+        job.event_type,
+        uids(connection, job.relation),
+    )
+    assert ("Login", [f"{LOGINS}:0:2"]) == (logins.event_type, uids(connection, logins.relation))
+    assert ["a" * 32] == [file.path.rpartition("/")[2][:32] for file in job.files]
+    assert "bob@example.com" == records.events(connection, logins.relation)[0]["user_name"]
+
+
+def test_a_job_is_made_anew_of_all_its_events(find, connection):
+    (job,) = find(f"job:acme:{JOB}AAA")
+    (event,) = records.events(connection, job.relation)
+
+    assert ("BulkJob", 200) == (job.event_type, event["record_count"])
+    assert [f"{'a' * 32}:0:1", f"{'b' * 32}:0:1"] == uids(connection, job.made_of)
+
+
+def test_a_sign_in_is_made_anew_of_its_tellings(find, connection):
+    (found,) = find(f"login:acme:{LOGINS}:0:1")
+
+    assert "SignIn" == found.event_type
+    assert [f"login:acme:{LOGINS}:0:1"] == uids(connection, found.relation)
+    assert [f"{LOGINS}:0:1"] == uids(connection, found.made_of)
+
+
+@pytest.mark.parametrize(
+    "uid",
+    [
+        "nobody's",
+        "",
+        "job:acme",
+        "job:acme:750000000000009AAA",
+        f"job:other:{JOB}AAA",
+        f"login:acme:{LOGINS}:0:9",
+        "window:0123",
+        "' OR '1'='1",
+    ],
+)
+def test_what_no_file_holds_is_not_found(find, uid):
+    assert [] == find(uid)
+
+
+def test_nothing_is_found_in_files_of_another_day(find):
+    late = NOON + timedelta(days=30)
+
+    assert [] == find(f"{LOGINS}:0:1", between=(late, late))
+    assert 1 == len(find(f"{LOGINS}:0:1", between=(NOON, NOON + timedelta(hours=1))))
+
+
+def test_what_an_alert_has_kept_can_be_asked_like_an_event(connection):
+    kept = {
+        "event_uid": "e'1",
+        "event_type": "Login",
+        "time": "2026-03-01T12:00:00.000Z",
+        "source_ip": "203.0.113.7",
+        "record_count": 5,
+        "LOGIN_STATUS": "'; DROP",
+    }
+    found = records.kept(kept, "acme")
+    (event,) = records.events(connection, found.relation)
+
+    assert ("acme", "Login") == (found.org, found.event_type)
+    assert {**kept, "time": NOON, "received": NOON, "org": "acme"} == {
+        name: value for name, value in event.items() if name != "source_ip_key"
+    }
+    assert f"{'0' * 20}ffffcb007107" == event["source_ip_key"]
+    assert "source_ip_key" not in read.columns(
+        connection, records.kept({"time": kept["time"]}, "acme").relation
+    )
+
+
+def test_every_derived_type_can_be_found():
+    assert normalize.DERIVED.keys() == {name for name, _ in records.MADE_OF.values()}

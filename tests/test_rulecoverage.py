@@ -1,0 +1,171 @@
+"""How rules stand in an org: which fire, and why others have had nothing to look at."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from collector.detect import RuleSet
+from collector.model import Correlation, Stream
+from collector.rulecoverage import (
+    BLIND,
+    FIRES,
+    WAITS,
+    View,
+    coverage,
+    event_types,
+    silent_rules,
+    wants,
+)
+from collector.settings import Sources
+from collector.store.ledger import Poll
+from fakes.nouns import NOON, rule
+
+LOGIN = rule(name="login", event_types=("Login",))
+STORED = rule(name="stored", event_types=("ApiEvent", "LoginEvent"))
+JOBS = rule(name="jobs", event_types=("BulkJob",))
+ANYTHING = rule(name="anything", event_types=())
+
+
+def poll(source, name, state="ok", reason="", minutes=0):
+    return Poll(
+        stream=Stream(org="acme", source=source, name=name),
+        state=state,
+        reason=reason,
+        last_attempt=NOON + timedelta(minutes=minutes),
+        last_success=None,
+    )
+
+
+def silent(*rules, polls=(), seen=()):
+    return list(silent_rules(RuleSet(rules=rules), view(polls=polls, seen=seen)))
+
+
+def view(*, polls=(), seen=(), sources=None):
+    return View(org="acme", polls=polls, seen=frozenset(seen), sources=sources)
+
+
+def correlation(kind, *names):
+    over = Correlation(type=kind, rules=names, group_by=("user_id",), timespan=timedelta(hours=1))
+    return rule(name=kind, event_types=(), over=over)
+
+
+def states(*rules, **known):
+    return {each.rule: each.state for each in coverage(RuleSet(rules=rules), view(**known))}
+
+
+def test_a_rule_of_which_one_event_type_has_been_seen_is_not_mentioned():
+    assert [] == silent(LOGIN, ANYTHING, seen={"Login"})
+    assert [] == silent(STORED, seen={"LoginEvent"})
+
+
+def test_a_derived_event_type_is_seen_when_one_that_it_is_made_of_is():
+    assert [] == silent(JOBS, seen={"BulkApi2"})
+    (found,) = silent(JOBS, seen={"Login"})
+
+    assert {"BulkApi2", "BulkApi", "BulkJobInfo"} == set(found.why)
+
+
+def test_a_rule_whose_event_types_are_all_unavailable_cannot_fire():
+    hidden = [
+        poll("stored_events", "ApiEvent", "unavailable", "no ApiEvent for this user"),
+        poll("stored_events", "LoginEvent", "unavailable", "no LoginEvent for this user"),
+    ]
+    (found,) = silent(STORED, polls=hidden)
+
+    assert not found.can_fire
+    assert {"ApiEvent": "no it for this user", "LoginEvent": "no it for this user"} == found.why
+    (found,) = silent(STORED, polls=[hidden[0], poll("stored_events", "LoginEvent")])
+
+    assert found.can_fire
+    assert "no event so far" == found.why["LoginEvent"]
+
+
+def test_all_log_files_come_from_one_stream():
+    ok, failed = poll("event_log_file", "hourly"), poll("event_log_file", "*", "failed", "down")
+    hidden = poll("event_log_file", "*", "unavailable", "no EventLogFile")
+
+    assert {"Login": "no event so far"} == silent(LOGIN, polls=[ok])[0].why
+    assert {"Login": "could not be polled: down"} == silent(LOGIN, polls=[failed])[0].why
+    assert {"Login": "no EventLogFile"} == silent(LOGIN, polls=[hidden])[0].why
+    assert not silent(LOGIN, polls=[hidden])[0].can_fire
+
+
+def test_of_two_polls_of_a_source_the_later_counts():
+    failed = poll("event_log_file", "*", "failed", "down", minutes=-5)
+
+    assert {"Login": "no event so far"} == (
+        silent(LOGIN, polls=[failed, poll("event_log_file", "hourly")])[0].why
+    )
+
+
+def test_an_event_type_that_nobody_polls_may_be_switched_off():
+    (found,) = silent(LOGIN, polls=[poll("stored_events", "ApiEvent")])
+
+    assert {"Login": "not polled yet; is its source switched on?"} == found.why
+
+
+def test_a_rule_over_every_event_type_waits_for_the_first():
+    (found,) = silent(ANYTHING)
+
+    assert found.can_fire
+    assert {} == found.why
+
+
+def test_that_nothing_is_wrong_with_the_collector_is_not_mentioned():
+    assert [] == silent(rule(name="health", event_types=("CollectorHealth",)))
+
+
+def test_a_rule_fires_on_what_was_seen_and_says_what_was_not():
+    (found,) = coverage(RuleSet(rules=(STORED,)), view(seen={"ApiEvent"}))
+
+    assert (FIRES, ("ApiEvent",)) == (found.state, found.seen)
+    assert {"LoginEvent"} == set(found.why)
+
+
+def test_a_sequence_is_as_blind_as_its_blindest_part():
+    hidden = poll("stored_events", "ApiEvent", "unavailable", "no ApiEvent")
+    api = rule(name="api", event_types=("ApiEvent",))
+    all_of, any_of = (
+        correlation("temporal", "login", "api"),
+        correlation("event_count", "login", "api"),
+    )
+    found = states(LOGIN, api, all_of, any_of, polls=[hidden], seen={"Login"})
+
+    assert {"login": FIRES, "api": BLIND, "temporal": BLIND, "event_count": FIRES} == found
+    assert WAITS == states(LOGIN, api, all_of, seen={"Login"})["temporal"]
+
+
+def test_a_correlation_looks_at_the_event_types_of_its_parts_at_any_depth():
+    inner = correlation("event_count", "login", "stored")
+    outer = rule(
+        name="outer", event_types=(), over=correlation("temporal", "event_count", "jobs").over
+    )
+    rules = RuleSet(rules=(LOGIN, STORED, JOBS, ANYTHING, inner, outer))
+
+    assert ("Login", "ApiEvent", "LoginEvent", "BulkJob") == event_types(outer, rules)
+    assert "BulkJobInfo" in [need.event_type for need in wants(outer, rules)]
+    assert () == event_types(correlation("temporal", "login", "anything"), rules)
+
+
+def test_a_source_that_is_switched_off_makes_blind():
+    off = Sources.model_validate({"event_log_file": False})
+    (found,) = coverage(RuleSet(rules=(LOGIN,)), view(sources=off))
+
+    assert BLIND == found.state
+    assert {"Login": "its source event_log_file is switched off"} == found.why
+
+
+def test_a_type_that_nobody_asks_for_makes_blind():
+    some = Sources.model_validate({"stored_events": {"objects": ["Login*"]}})
+    (found,) = coverage(RuleSet(rules=(STORED,)), view(sources=some))
+
+    assert WAITS == found.state
+    assert "it is not among the objects of stored_events" == found.why["ApiEvent"]
+    assert "not polled yet; is its source switched on?" == found.why["LoginEvent"]
+
+
+def test_what_is_observed_comes_from_the_stream_of_its_source():
+    gone = rule(name="gone", event_types=("BulkJobRemoved",))
+    (found,) = silent(gone, polls=[poll("bulk_jobs", "query", "failed", "down")])
+
+    assert {"BulkJobRemoved": "could not be polled: down"} == found.why
