@@ -70,6 +70,9 @@ def _complaint(test: RuleTest, raised: Sequence[Alert]) -> str:
         return f"expected {test.severity}, got {severities}"
     if test.title is not None and any(title != test.title for title in titles):
         return f"expected the title {test.title!r}, got {_listed(titles)}"
+    keys = [alert.key for alert in raised]
+    if test.dedup is not None and any(key != test.dedup for key in keys):
+        return f"expected the dedup key {list(test.dedup)}, got {', '.join(map(str, keys))}"
     return ""
 
 

@@ -177,7 +177,8 @@ def test_the_daemon_looks_after_itself_when_it_is_due_and_survives_what_it_finds
             with collector.database.begin() as connection:
                 made = batch(received=clock.now(), facts={})
                 ledger.record(connection, made, ledger.Entry(state=ledger.LOST), [])
-            tick = daemon._WatchTick(collector)
+            watch = collector.watch
+            tick = daemon._Every(300.0, "watch_failed", lambda: watch.look(clock.now()))
             tick()
             assert 0 == count(collector), "it was not due yet"
             tick.due = 0.0

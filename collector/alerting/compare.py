@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from collector.alerting import summary
+from collector.alerting import basis, summary
 from collector.model import Alert, Match, Member
 
 
@@ -49,7 +49,7 @@ def compare(
     taken = {uid: stored[uid].alert_id for uid in gone if uid in stored}
     broken = set(taken.values())
     fewer: Counter[str] = Counter()
-    sources = cache(lambda alert_id: summary.of_alert(alerts[alert_id]).sources)
+    sources = cache(lambda alert_id: basis.of_alert(alerts[alert_id]).sources)
     for match in matches:
         known = stored.get(match.event_uid)
         if known is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from collector.alerting import chain, naming, summary
+from collector.alerting import basis, chain, naming, summary
 from collector.alerting.chain import Link
 from collector.alerting.compare import News
 from collector.alerting.naming import Find, Named
@@ -94,7 +94,7 @@ def fold(
 def _links(news: News, alerts: Mapping[str, Alert]) -> Iterator[Link]:
     for alert in alerts.values():
         if not naming.is_over(alert) and alert.id not in news.broken:
-            whole = summary.of_alert(alert)
+            whole = basis.of_alert(alert)
             remaining = whole.count - news.fewer.get(alert.id, 0)
             yield Link(summary=replace(whole, count=remaining), whole=alert.id)
     for match in news.fresh:

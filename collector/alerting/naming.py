@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
-from collector.alerting import chain, summary
+from collector.alerting import basis, chain
 from collector.alerting.chain import Chain
 from collector.alerting.compare import News
 from collector.model import MERGED, OPEN, WITHDRAWN, Alert, Rule
@@ -77,7 +77,7 @@ def _age(alert: Alert) -> tuple[datetime, str]:
 
 
 def _holding(before: Alert, found: Chain) -> Alert:
-    after = summary.applied(before, found.total)
+    after = basis.applied(before, found.total)
     return replace(after, status=OPEN, merged_into="", reason="") if is_over(before) else after
 
 

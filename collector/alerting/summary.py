@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from collector.alerting.evidence import EVIDENCE_LIMIT, context, evidence
-from collector.clock import from_micros, to_micros
-from collector.model import ENTITY_FIELDS, Alert, Event, Match, Member, Severity
+from collector.model import ENTITY_FIELDS, Event, Match, Member, Severity
 
 _FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_FIELDS)}
 
@@ -150,7 +149,7 @@ def _best(pieces: Iterable[Piece], lead: Lead) -> tuple[Piece, ...]:
     return tuple(sorted(chosen, key=lambda piece: (piece.time, piece.event_uid)))
 
 
-# ---- of a match, of a member that is remembered, of an alert
+# ---- of a match, of a member that is remembered
 
 
 def of_match(match: Match) -> Summary:
@@ -258,79 +257,3 @@ def _finite(weight: float) -> float:
     if math.isnan(weight):
         return 0.0
     return max(-sys.float_info.max, min(weight, sys.float_info.max))
-
-
-def of_alert(alert: Alert) -> Summary:
-    """What the matches of an alert come to, without a look at them."""
-    basis = alert.basis
-    return Summary(
-        first_time=alert.first_time,
-        last_time=alert.last_time,
-        newest=basis["newest"],
-        late_seconds=alert.late_seconds,
-        opener=(alert.first_time, basis["opener"]),
-        count=alert.count,
-        lead=Lead(
-            severity=alert.severity,
-            weight=basis["weight"],
-            time=from_micros(basis["lead"][0]),
-            event_uid=basis["lead"][1],
-            title=alert.title,
-            entities=basis["entities"],
-            context=alert.context,
-        ),
-        origins={
-            name: Origin(time=from_micros(micros), event_uid=uid, value=value)
-            for name, (micros, uid, value) in basis["origins"].items()
-        },
-        pieces=tuple(
-            Piece(
-                event_uid=uid,
-                owner=owner,
-                severity=Severity(severity),
-                beside=beside,
-                time=from_micros(micros),
-                event=event,
-            )
-            for (uid, owner, severity, beside, micros), event in zip(
-                basis["evidence"], alert.evidence, strict=True
-            )
-        ),
-    )
-
-
-def applied(alert: Alert, summary: Summary) -> Alert:
-    """The alert, saying what the summary says."""
-    lead = summary.lead
-    return replace(
-        alert,
-        title=lead.title,
-        severity=lead.severity,
-        first_time=summary.first_time,
-        last_time=summary.last_time,
-        count=summary.count,
-        late_seconds=summary.late_seconds,
-        entities=summary.entities,
-        evidence=tuple(evidence(piece.event) for piece in summary.pieces),
-        context=tuple(context(lead.context)),
-        basis={**_basis(summary), "opened": alert.basis.get("opened", summary.opener[1])},
-    )
-
-
-def _basis(summary: Summary) -> dict[str, Any]:
-    lead = summary.lead
-    return {
-        "newest": summary.newest,
-        "opener": summary.opener[1],
-        "lead": [to_micros(lead.time), lead.event_uid],
-        "weight": lead.weight,
-        "entities": dict(lead.entities),
-        "origins": {
-            name: [to_micros(origin.time), origin.event_uid, origin.value]
-            for name, origin in sorted(summary.origins.items())
-        },
-        "evidence": [
-            [piece.event_uid, piece.owner, int(piece.severity), piece.beside, to_micros(piece.time)]
-            for piece in summary.pieces
-        ],
-    }

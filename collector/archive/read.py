@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import duckdb
@@ -24,6 +25,10 @@ def columns(connection: duckdb.DuckDBPyConnection, source: str) -> frozenset[str
 
 def with_columns(connection: duckdb.DuckDBPyConnection, source: str, needs: Sequence[str]) -> str:
     """A SQL FROM item over `source` that surely has these columns: NULL where it lacks them."""
-    present = columns(connection, source)
+    return padded(source, columns(connection, source), needs)
+
+
+def padded(source: str, present: AbstractSet[str], needs: Sequence[str]) -> str:
+    """The same for a source whose columns are known."""
     missing = [f"NULL::VARCHAR AS {sql_identifier(name)}" for name in needs if name not in present]
-    return f"(SELECT {', '.join(['*', *missing])} FROM {source})"
+    return f"(SELECT {', '.join(['*', *missing])} FROM {source})" if missing else source

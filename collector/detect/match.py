@@ -11,19 +11,20 @@ from typing import Any
 
 import duckdb
 
-from collector.detect import dedup, title
-from collector.detect.load import RuleSet
+from collector.detect import dedup, listed, title
+from collector.detect.failure import FAILURES, reason
+from collector.detect.lists import Lists
+from collector.detect.ruleset import RuleSet
+from collector.detect.severity import severity
 from collector.detect.title import Template
 from collector.model import ENTITY_FIELDS, Event, Match, Rule, Severity
-from collector.text import cut, one_line, sql_identifier
+from collector.text import cut, sql_identifier
 
 ENTITY_LIMIT = 500
 PAGE = 500
 
 _POSITION = sql_identifier("#")  # no column of Salesforce's can have this name
 _FOLDED = re.compile(r"""'(?:[^']|'')*'|lower\(("(?:[^"]|"")*")\)|"(?:[^"]|"")*\"""")
-_QUOTE = re.compile(r"['\"].*", re.DOTALL)
-_FAILURES = (duckdb.Error, ValueError, OverflowError)
 _serial = itertools.count()
 
 
@@ -85,7 +86,7 @@ class Matcher:
         try:
             connection.execute(f"SELECT count(*) FROM {events} WHERE {rule.predicate}").fetchall()
         except duckdb.Error as error:
-            self.failures[rule.name] = _reason(error)
+            self.failures[rule.name] = reason(error)
             return False
         return True
 
@@ -95,11 +96,13 @@ class Matcher:
         position = 0
         while True:
             try:
-                template = title.parse(rule.title, rule.fields.__contains__)
+                template = title.of(rule)
                 names, rows = _page(connection, rule, table, position)
-                found = [_match(rule, template, org, names, row) for row in rows]
-            except _FAILURES as error:
-                self.failures[rule.name] = _reason(error)
+                found = [
+                    _match(rule, template, org, names, row, lists=self._rules.lists) for row in rows
+                ]
+            except FAILURES as error:
+                self.failures[rule.name] = reason(error)
                 return
             yield from found
             if len(rows) < PAGE:
@@ -167,25 +170,26 @@ def _page(
     connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, position: int
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     result = connection.execute(
-        f"SELECT {_severity(rule)}, * FROM {table} "
+        f"SELECT {severity(rule)}, * FROM {table} "
         f"WHERE {_POSITION} > {position} AND {rule.predicate} ORDER BY {_POSITION} LIMIT {PAGE}"
     )
     names = [column[0] for column in result.description[2:]]
     return names, result.fetchall()
 
 
-def _severity(rule: Rule) -> str:
-    cases = "".join(f" WHEN {case.predicate} THEN {int(case.level)}" for case in rule.cases)
-    return f"CASE{cases} ELSE {int(rule.level)} END" if cases else str(int(rule.level))
-
-
 # ---- rows
 
 
 def _match(
-    rule: Rule, template: Template, org: str, names: Sequence[str], row: tuple[Any, ...]
+    rule: Rule,
+    template: Template,
+    org: str,
+    names: Sequence[str],
+    row: tuple[Any, ...],
+    *,
+    lists: Lists,
 ) -> Match:
-    severity, _, *values = row
+    rank, _, *values = row
     event: dict[str, Any] = {
         name: value.astimezone(UTC) if isinstance(value, datetime) else value
         for name, value in zip(names, values, strict=True)
@@ -197,18 +201,14 @@ def _match(
         event_uid=event["event_uid"],
         time=event["time"],
         received=event["received"],
-        severity=Severity(severity),
+        severity=Severity(rank),
         title=template.render(event),
         key=dedup.key(rule, event),
         entities=_entities(event),
         event=event,
+        context=listed.context(rule, event, lists),
     )
 
 
 def _entities(event: Event) -> dict[str, str]:
     return {name: cut(str(event[name]), ENTITY_LIMIT) for name in ENTITY_FIELDS if name in event}
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, up to where engines begin to quote the text of events."""
-    return cut(one_line(_QUOTE.sub("…", f"{type(error).__name__}: {error}")), 200)

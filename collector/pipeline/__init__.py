@@ -19,6 +19,7 @@ from collector.pipeline import commit, quarantine
 from collector.pipeline.detection import Detection
 from collector.pipeline.judged import Judged
 from collector.pipeline.landing import Landed, Landing
+from collector.pipeline.scratch import tables
 from collector.pipeline.stored import Stored
 from collector.store import ledger
 from collector.store import rules as rule_store
@@ -158,12 +159,14 @@ class Pipeline:
 
     def _judge(self, batch: Batch, landed: Landed) -> Judged:
         org = batch.stream.org
-        events = replace(
-            self._stored.events(org),
-            event_type=batch.event_type,
-            fresh=tuple(self._places.archive / file.path for file in landed.files),
-        )
-        judged = self._detection.judge(events, landed.files, self._stored.known(org))
+        with tables(self._stored.engine) as made:
+            events = replace(
+                self._stored.events(org),
+                event_type=batch.event_type,
+                fresh=tuple(self._places.archive / file.path for file in landed.files),
+                made=made,
+            )
+            judged = self._detection.judge(events, landed.files, self._stored.known(org))
         self._report(org)
         return judged
 

@@ -15,8 +15,8 @@ from collector.pipeline.judged import Judged, Save
 from collector.pipeline.measured import Touched, everything, measured, touched
 from collector.pipeline.outliers import matches
 from collector.pipeline.past import Read, Stored
+from collector.pipeline.scratch import Tables, tables
 from collector.pipeline.selections import Selection, fingerprint, span_of
-from collector.pipeline.tables import Tables, tables
 from collector.pipeline.verdicts import Change, judged
 from collector.store import learned
 from collector.store.database import Database

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from collector.archive import read
 from collector.detect import Matcher, RuleSet
 from collector.model import ArchiveFile, Correlation, Match
 from collector.pipeline.baseline import Baselines
@@ -85,7 +84,7 @@ class Detection:
         yield from matcher.matches(
             events.connection,
             relation=relation,
-            columns=read.columns(events.connection, relation),
+            columns=events.columns(relation),
             event_type=event_type,
             org=events.org,
         )

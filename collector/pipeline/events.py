@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +12,8 @@ import duckdb
 
 from collector import normalize
 from collector.archive import read
+from collector.normalize import Derived
+from collector.pipeline.scratch import Tables
 from collector.text import sql_literal
 
 Span: TypeAlias = tuple[datetime, datetime]
@@ -19,6 +21,10 @@ Span: TypeAlias = tuple[datetime, datetime]
 
 Committed: TypeAlias = Callable[[Sequence[str], Span], Sequence[Path]]
 """The committed files of some event types of an org that may hold events of a span."""
+
+
+_CANONICAL = frozenset(normalize.CANONICAL)
+"""The columns of derived records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,7 @@ class Events:
         committed: finds what is committed.
         types: the event types of what is committed.
         event_type, fresh: what a batch brings beside, in files that are not yet committed.
+        made: where derived records that the batch brings are kept, so that they are made once.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -37,6 +44,9 @@ class Events:
     types: Callable[[], Sequence[str]]
     event_type: str = ""
     fresh: tuple[Path, ...] = ()
+    made: Tables | None = None
+    _columns: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _brought: dict[str, str] = field(default_factory=dict, repr=False)
 
     def of(self, event_type: str, span: Span, needs: Sequence[str]) -> str | None:
         """A FROM item with all events of a type in a span; None when there is no file of them.
@@ -47,9 +57,8 @@ class Events:
         if derived is None:
             found = self._stored((event_type,), span, needs)
         else:
-            around = (span[0] - derived.reach, span[1] + derived.reach)
-            stored = self._stored(derived.sources, around, derived.needs)
-            found = stored and self._complete(f"({derived.select(stored)})", needs)
+            stored = self._stored(derived.sources, _around(span, derived), derived.needs)
+            found = stored and read.padded(f"({derived.select(stored)})", _CANONICAL, needs)
         return found and f"(SELECT * FROM {found} WHERE {within(span)})"
 
     def brought(self, event_type: str, span: Span, needs: Sequence[str]) -> str | None:
@@ -57,17 +66,22 @@ class Events:
 
         `span` holds the times of all that the batch brings.
         """
-        fresh = read.relation(self.fresh)
         if event_type == self.event_type:
-            return self._complete(fresh, needs)
+            return self._complete(read.relation(self.fresh), needs)
         derived = normalize.DERIVED.get(event_type)
         if derived is None or self.event_type not in derived.sources:
             return None
-        around = (span[0] - derived.reach, span[1] + derived.reach)
-        stored = self._stored(derived.sources, around, derived.needs)
-        assert stored is not None  # noqa: S101 - the batch's own files are among them
-        touched = derived.touched(self._complete(fresh, derived.needs), stored)
-        return self._complete(f"({derived.select(touched)})", needs)
+        if event_type not in self._brought:
+            self._brought[event_type] = self._changed(derived, span)
+        return read.padded(self._brought[event_type], _CANONICAL, needs)
+
+    def columns(self, relation: str) -> frozenset[str]:
+        """The columns of a FROM item that it gave."""
+        if relation in self._brought.values():
+            return _CANONICAL
+        if relation not in self._columns:
+            self._columns[relation] = read.columns(self.connection, relation)
+        return self._columns[relation]
 
     def types_brought(self) -> Iterator[str]:
         """The batch's type, and those that are made of it."""
@@ -81,6 +95,14 @@ class Events:
         own = [self.event_type] if self.event_type else []
         return list(dict.fromkeys([*self.types(), *own]))
 
+    def _changed(self, derived: Derived, span: Span) -> str:
+        """The derived records that the batch's events belong to."""
+        fresh = self._complete(read.relation(self.fresh), derived.needs)
+        stored = self._stored(derived.sources, _around(span, derived), derived.needs)
+        assert stored is not None  # noqa: S101 - the batch's own files are among them
+        select = derived.select(derived.touched(fresh, stored))
+        return f"({select})" if self.made is None else self.made.make(select)
+
     def _stored(self, types: Sequence[str], span: Span, needs: Sequence[str]) -> str | None:
         paths = list(self.committed(types, span))
         if self.event_type in types:
@@ -88,7 +110,11 @@ class Events:
         return self._complete(read.relation(paths), needs) if paths else None
 
     def _complete(self, relation: str, needs: Sequence[str]) -> str:
-        return read.with_columns(self.connection, relation, needs)
+        return read.padded(relation, self.columns(relation), needs)
+
+
+def _around(span: Span, derived: Derived) -> Span:
+    return span[0] - derived.reach, span[1] + derived.reach
 
 
 def within(span: Span) -> str:

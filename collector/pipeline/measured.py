@@ -9,8 +9,8 @@ from collector.detect import baseline
 from collector.detect.novelty import micros
 from collector.detect.selected import Part, values
 from collector.pipeline.events import Span
+from collector.pipeline.scratch import Tables
 from collector.pipeline.selections import EVER, Selection, moment
-from collector.pipeline.tables import Tables
 from collector.store.measures import Measure, Place
 
 _NEAR = 86_400_000_000

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from collector import normalize
-from collector.detect import dedup, title
+from collector.detect import RuleSet, dedup, listed, title, windows
 from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
 from collector.pipeline.events import Events, Span, within
 from collector.text import cut, sql_identifier, sql_literal
@@ -31,6 +31,7 @@ class Found:
         span: the times of the events that it was made of.
     """
 
+    rules: RuleSet
     rule: Rule
     table: str
     scope: Span
@@ -42,6 +43,12 @@ class Found:
             f"SELECT event_uid, severity, metric FROM {self.table} WHERE {within(self.scope)}"
         ).fetchall()
         return {uid: (Severity(severity), _weight(self.rule, m)) for uid, severity, m in rows}
+
+    def listed(self, event: Event) -> Iterator[Mapping[str, Any]]:
+        """The entries of lists that the rules below it have found in an event."""
+        for leaf in windows.leaves(self.rule, self.rules.by_name):
+            fitting = self.rules.variant(leaf, event["event_type"])
+            yield from listed.context(fitting, event, self.rules.lists)
 
 
 def matches(found: Found, events: Events, uids: Sequence[str]) -> Iterator[Match]:
@@ -64,7 +71,7 @@ def matches(found: Found, events: Events, uids: Sequence[str]) -> Iterator[Match
             entities=_entities(correlation, shown),
             event=event,
             weight=_weight(rule, member["metric"]),
-            context=_context(correlation, member),
+            context=(*_window(correlation, member), *found.listed(shown)),
         )
 
 
@@ -116,7 +123,7 @@ def _entities(correlation: Correlation, shown: Event) -> dict[str, str]:
     }
 
 
-def _context(correlation: Correlation, member: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _window(correlation: Correlation, member: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """The window that ends with the event; nothing where that one does not fire."""
     if member["metric"] is None:
         return ()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from collector.archive import read
 from collector.clock import to_micros
 from collector.detect import Matcher, RuleSet, novelty
 from collector.detect.failure import FAILURES, reason
@@ -127,15 +126,15 @@ class Novelty:
         """The events with these uids as matches of the rule, with what they were seen against."""
         connection = selection.events.connection
         for part in parts if uids else ():
-            matcher = Matcher(RuleSet(rules=(_only(part.rule, uids),)))
+            matcher = Matcher(replace(self._all, rules=(_only(part.rule, uids),), variants={}))
             for match in matcher.matches(
                 connection,
                 relation=part.relation,
-                columns=read.columns(connection, part.relation),
+                columns=selection.events.columns(part.relation),
                 event_type="",
                 org=selection.events.org,
             ):
-                yield replace(match, context=(_context(part.rule, match, found),))
+                yield replace(match, context=(_context(part.rule, match, found), *match.context))
             self.failures |= matcher.failures
 
     def _since(self, selection: Selection) -> datetime:

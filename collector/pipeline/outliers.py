@@ -14,8 +14,8 @@ from collector.detect.selected import value, values
 from collector.model import ENTITY_FIELDS, Baseline, Event, Match, Rule
 from collector.pipeline.measured import Touched, rows_of, spans
 from collector.pipeline.members import ENTITY_LIMIT
+from collector.pipeline.scratch import Tables
 from collector.pipeline.selections import Selection, days, moment
-from collector.pipeline.tables import Tables
 from collector.pipeline.verdicts import Verdicts
 from collector.store.measures import Measure, Place
 from collector.text import cut, sql_literal
@@ -156,7 +156,7 @@ def _match(selection: Selection, found: Outlier, answers: Sequence[bool]) -> Mat
         time=moment(found.measure.last),
         received=moment(found.measure.received),
         severity=baseline.severity(rule, answers),
-        title=title.parse(rule.title, lambda _: True).render(event),
+        title=title.of(rule).render(event),
         key=dedup.key(rule, {**event, "event_uid": uid}),
         entities=_entities(over, event, others),
         event=event,

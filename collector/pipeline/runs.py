@@ -13,8 +13,8 @@ from collector.detect import novelty
 from collector.detect.moved import Around, resettled
 from collector.detect.novelty import Run, micros
 from collector.detect.selected import digest
+from collector.pipeline.scratch import tables
 from collector.pipeline.selections import EVER, Selection, moment
-from collector.pipeline.tables import tables
 from collector.store import learned, seen
 from collector.store.learned import FIRST_SEEN
 from collector.text import sql_literal

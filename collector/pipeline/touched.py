@@ -12,7 +12,7 @@ from collector.detect import RuleSet, windows
 from collector.detect.failure import reason
 from collector.model import Correlation, Rule
 from collector.pipeline.events import Events, Span
-from collector.pipeline.tables import Tables
+from collector.pipeline.scratch import Tables
 from collector.text import sql_identifier
 
 

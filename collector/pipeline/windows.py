@@ -15,7 +15,7 @@ from collector.pipeline.events import Events, Span
 from collector.pipeline.judged import Judged
 from collector.pipeline.leaf_events import LeafEvents
 from collector.pipeline.members import Found, matches
-from collector.pipeline.tables import Tables, tables
+from collector.pipeline.scratch import Tables, tables
 from collector.pipeline.touched import Brought, Touch
 
 Known: TypeAlias = Callable[[str, Span], Mapping[str, tuple[Severity, float]]]
@@ -60,7 +60,9 @@ class Windows:
         rule = self._rules.by_name[name]
         try:
             with tables(events.connection) as made:
-                return self._evaluated(rule, events, (span, span), None, known, made)
+                return self._evaluated(
+                    rule, events, (span, span), groups=None, known=known, made=made
+                )
         except FAILURES as error:
             self.failures[name] = reason(error)
             return Judged()
@@ -86,7 +88,7 @@ class Windows:
                 reach = windows.reach(rule, self._rules.by_name)
                 spans = _wider(span, reach), _wider(span, 2 * reach)
                 groups = touched if self._touch.is_apart(rule) else None
-                return self._evaluated(rule, events, spans, groups, known, made)
+                return self._evaluated(rule, events, spans, groups=groups, known=known, made=made)
         except FAILURES as error:
             self.failures[name] = reason(error)
             return Judged()
@@ -96,6 +98,7 @@ class Windows:
         rule: Rule,
         events: Events,
         spans: tuple[Span, Span],
+        *,
         groups: str | None,
         known: Known,
         made: Tables,
@@ -107,7 +110,9 @@ class Windows:
         members = windows.members(
             rule, self._rules.by_name, lambda leaf, _: f"SELECT * FROM {leaves[leaf]}"
         )
-        found = Found(rule=rule, table=made.make(members), scope=scope, span=span)
+        found = Found(
+            rules=self._rules, rule=rule, table=made.make(members), scope=scope, span=span
+        )
         before, held = known(rule.name, scope), found.held(events.connection)
         fresh = [uid for uid, weight in held.items() if before.get(uid) != weight]
         return Judged(

@@ -1,0 +1,53 @@
+"""The rules that the README shows load, and do what their tests say."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from collector.assembly import SCHEMA, shipped, workbench
+from collector.detect import lists as value_lists
+from collector.detect import load
+from collector.rulecheck import check
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory):
+    """Every example of the README, as files of a folder of rules."""
+    folder = tmp_path_factory.mktemp("rules")
+    (folder / "lists").mkdir()
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    for number, block in enumerate(blocks):
+        first = next(iter(yaml.safe_load_all(block)))
+        if "title" in first:
+            (folder / f"{number}.yml").write_text(block)
+        elif "entries" in first:
+            (folder / "lists" / f"{number}.yml").write_text(block)
+    return load([folder], schema=SCHEMA, lists=value_lists.load([shipped("rules"), folder]))
+
+
+def test_there_is_an_example_of_each_kind(rules):
+    kinds = {type(rule.over).__name__ for rule in rules.rules}
+
+    assert {"NoneType", "Correlation", "FirstSeen"} == kinds
+    assert {"campaign_ips"} == {name for rule in rules.rules for name in rule.lists}
+
+
+def test_the_examples_do_what_they_say(rules):
+    with workbench(rules) as bench:
+        verdicts = list(
+            check(
+                rules.rules,
+                pipeline=bench.pipeline,
+                database=bench.database,
+                spool=bench.places.spool,
+            )
+        )
+
+    assert 5 == len(verdicts)
+    assert [] == [(each.test.name, each.complaint) for each in verdicts if each.complaint]
