@@ -137,12 +137,9 @@ def number_items(draw: st.DrawFn) -> tuple[str, Any]:
 
 @st.composite
 def id_items(draw: st.DrawFn) -> tuple[str, Any]:
-    case, place, after = (
-        draw(switch(("", "|cased"))),
-        draw(switch(PLACES)),
-        draw(switch(("", "|neq"))),
-    )
-    wanted = st.sampled_from((*IDS[:4], *IDS[6:8], "0055f*", "hyy", "Hyy", f"{ID}?"))
+    case, after = draw(switch(("", "|cased"))), draw(switch(("", "|neq")))
+    place = draw(switch(("", "", *PLACES)))
+    wanted = st.sampled_from((*IDS[:2], *IDS[:4], *IDS[6:8], "0055f*", "hyy", "Hyy", f"{ID}?"))
     return f"{draw(switch(('user_id', 'OwnerId', 'JOB_ID')))}{case}{place}{after}", draw(
         many(wanted)
     )
@@ -217,7 +214,7 @@ others = st.one_of(
         st.sampled_from(("2026-02", "5", ".", "1")),
     ),
 )
-items = st.one_of(text_items(), number_items(), id_items(), references(), others)
+items = st.one_of(text_items(), number_items(), id_items(), id_items(), references(), others)
 keywords = st.one_of(
     many(texts.filter(lambda text: text.strip("*")) | st.sampled_from(WORDS) | st.just(5)),
     st.fixed_dictionaries({"|all": many(st.sampled_from(("e", "D", "s*t", "-?")), 2)}),
