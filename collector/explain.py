@@ -16,9 +16,9 @@ from collector.archive import read
 from collector.detect import RuleSet, Schema
 from collector.detect import explain as asking
 from collector.detect.explain import Explanation
+from collector.detect.explain.ladder import Ladder
+from collector.detect.explain.questions import Subject
 from collector.detect.failure import reason
-from collector.detect.ladder import Ladder
-from collector.detect.questions import Subject
 from collector.model import Alert, Baseline, Correlation, Event, Rule
 from collector.records import Records
 from collector.store import ledger, trail

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from collector import clock
 from collector.detect import RuleSet
-from collector.detect.entries import ValueList
+from collector.detect.lists.entries import ValueList
 from collector.errors import RulesError
 from collector.observe import log
 from collector.pipeline import Pipeline

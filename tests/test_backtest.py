@@ -278,7 +278,6 @@ def test_the_pipeline_and_the_backtest_agree(bench, ingest, history):
     for name in expected:
         note(f"{name} told")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backtest.hits, "TOP", 100)
         patch.setattr(kept, "CHUNK", 3)
         patch.setattr(single, "ENOUGH", 4)
         assert expected == counted(backtested(bench, load_rules(bench), org))

@@ -2,7 +2,20 @@
 
 from collector.backtest.difference import Change, differences
 from collector.backtest.hits import Group, Verdict
-from collector.backtest.kept import Kept
+from collector.backtest.kept import Kept, Seen, together
 from collector.backtest.run import BEGINNING, backtest, effort
+from collector.backtest.unseen import unseen
 
-__all__ = ["BEGINNING", "Change", "Group", "Kept", "Verdict", "backtest", "differences", "effort"]
+__all__ = [
+    "BEGINNING",
+    "Change",
+    "Group",
+    "Kept",
+    "Seen",
+    "Verdict",
+    "backtest",
+    "differences",
+    "effort",
+    "together",
+    "unseen",
+]

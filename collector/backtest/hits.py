@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
-from collector.detect.novelty import micros
+from collector.detect.past.novelty import micros
 from collector.model import Rule, Severity
 from collector.text import sql_literal
 
-TOP = 5
-"""So many groups of a rule are named."""
+TOP = 10_000
+"""So many groups of a rule are named at most."""
 
 _TABLE = "hits"
 
@@ -37,7 +37,8 @@ class Verdict:
         events: how many events it would have told of.
         alerts: episodes, by the day (UTC) on which each begins.
         severities: episodes, by how grave each gets, the gravest first.
-        groups: those with the most alerts, and of these with the most events.
+        groups: those with the most alerts, and of these with the most events, first.
+        group_count: how many there are.
         failure: why the rule could not be run; empty when it could.
     """
 
@@ -46,6 +47,7 @@ class Verdict:
     alerts: Mapping[date, int] = field(default_factory=dict)
     severities: Mapping[Severity, int] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
+    group_count: int = 0
     failure: str = ""
 
     @property
@@ -92,7 +94,9 @@ class Hits:
             "SELECT org, key, count(*) AS alerts, sum(events) AS events FROM episodes"
             f" GROUP BY org, key ORDER BY alerts DESC, events DESC, org, key LIMIT {TOP}"
         )
-        ((events,),) = self._rows("SELECT coalesce(sum(events), 0) FROM episodes")
+        ((events, count),) = self._rows(
+            "SELECT coalesce(sum(events), 0), count(DISTINCT (org, key)) FROM episodes"
+        )
         return Verdict(
             rule=rule,
             events=int(events),
@@ -102,6 +106,7 @@ class Hits:
                 Group(org=org, key=tuple(key), alerts=alerts, events=int(events))
                 for org, key, alerts, events in groups
             ),
+            group_count=count,
         )
 
     def _rows(self, sql: str) -> list[Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from collector import normalize
 from collector.archive import read
 from collector.model import ArchiveFile
 from collector.pipeline.events import Events, Span
-from collector.pipeline.selections import EVER
+from collector.pipeline.past.selections import EVER
 from collector.text import sql_identifier, sql_literal
 
 CHUNK = 3_000_000
@@ -21,6 +22,21 @@ CHUNK = 3_000_000
 
 _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How many events there are, from when to when, and of which types."""
+
+    rows: int
+    first: datetime
+    last: datetime
+    types: frozenset[str]
+
+    @property
+    def days(self) -> int:
+        """How many days they are of, one at least."""
+        return max(1, ceil((self.last - self.first) / _DAY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +56,18 @@ class Kept:
             org=self.org,
             committed=lambda types, span: [self.root / each.path for each in self._of(types, span)],
             types=self.types,
+        )
+
+    def seen(self, since: datetime) -> Seen:
+        """What there is from then on."""
+        later = [file for file in self.files if file.last >= since]
+        return Seen(
+            rows=sum(
+                file.rows if file.first >= since else self._count(file, since) for file in later
+            ),
+            first=max(since, min((file.first for file in later), default=since)),
+            last=max((file.last for file in later), default=since),
+            types=frozenset(replace(self, files=later).every_type()),
         )
 
     def types(self) -> list[str]:
@@ -84,6 +112,11 @@ class Kept:
         shown = ["*", *(f"NULL::VARCHAR AS {sql_identifier(name)}" for name in missing)]
         return f"(SELECT {', '.join(shown)} FROM {relation})"
 
+    def _count(self, file: ArchiveFile, since: datetime) -> int:
+        source = read.relation([self.root / file.path])
+        query = f"SELECT count(*) FROM {source} WHERE {after(since)}"
+        return int(self.connection.execute(query).fetchall()[0][0])
+
     def _of(self, event_types: Iterable[str], span: Span) -> list[ArchiveFile]:
         wanted = set(event_types)
         return [
@@ -91,6 +124,17 @@ class Kept:
             for file in self.files
             if file.event_type in wanted and file.last >= span[0] and file.first <= span[1]
         ]
+
+
+def together(seen: Iterable[Seen]) -> Seen:
+    """What there is of several orgs, of which there must be one."""
+    every = list(seen)
+    return Seen(
+        rows=sum(each.rows for each in every),
+        first=min(each.first for each in every),
+        last=max(each.last for each in every),
+        types=frozenset[str]().union(*(each.types for each in every)),
+    )
 
 
 def after(since: datetime) -> str:

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from collector.backtest.keys import key
 from collector.clock import to_micros
-from collector.detect import baseline, novelty
-from collector.detect.novelty import micros
-from collector.detect.selected import DIGEST, Part, digest, value, values
+from collector.detect.past import baseline, novelty
+from collector.detect.past.novelty import micros
+from collector.detect.past.selected import DIGEST, Part, digest, value, values
 from collector.detect.severity import severity
 from collector.model import Rule
 from collector.text import sql_identifier, sql_literal

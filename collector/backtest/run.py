@@ -17,11 +17,11 @@ from collector.backtest.single import Keep, Progress, Single
 from collector.clock import from_micros
 from collector.detect import RuleSet, windows
 from collector.detect.failure import FAILURES, reason
-from collector.detect.novelty import first_seen
-from collector.detect.selected import Part
+from collector.detect.past.novelty import first_seen
+from collector.detect.past.selected import Part
 from collector.model import Baseline, Correlation, FirstSeen, Rule
+from collector.pipeline.past.selections import EVER, Selection
 from collector.pipeline.scratch import tables
-from collector.pipeline.selections import EVER, Selection
 
 BEGINNING = EVER[0]
 """Before all events."""

@@ -12,8 +12,9 @@ import duckdb
 from collector.backtest.kept import Kept, after
 from collector.backtest.keys import key
 from collector.backtest.leaves import Leaves, Wanted
-from collector.detect import RuleSet, folding
+from collector.detect import RuleSet
 from collector.detect.failure import FAILURES, reason
+from collector.detect.predicates import folding
 from collector.detect.severity import severity
 from collector.model import Rule
 from collector.normalize import DERIVED

@@ -28,8 +28,8 @@ from collector.cli.common import (
 )
 from collector.cli.options import config_option, json_option, load_settings, named_alert, reading
 from collector.detect.explain import Explanation
-from collector.detect.ladder import Ladder, Rung
-from collector.detect.questions import Item
+from collector.detect.explain.ladder import Ladder, Rung
+from collector.detect.explain.questions import Item
 from collector.explain import Account, Ground, Witness, account
 from collector.model import Event
 from collector.pipeline import Places

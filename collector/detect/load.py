@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sigma.exceptions import SigmaError
 
-from collector.detect import correlated, document, draft, dry_run, filters
-from collector.detect.compile import compile_correlation, compile_rule
-from collector.detect.document import Document
-from collector.detect.draft import CorrelationDraft, Draft
-from collector.detect.library import Library
-from collector.detect.list_files import FOLDER
+from collector.detect.language import correlated, document, draft, dry_run, filters
+from collector.detect.language.compile import compile_correlation, compile_rule
+from collector.detect.language.document import Document
+from collector.detect.language.draft import CorrelationDraft, Draft
+from collector.detect.language.library import Library
 from collector.detect.lists import NONE, Lists
+from collector.detect.lists.files import FOLDER
 from collector.detect.ruleset import RuleSet
 from collector.detect.schema import Schema
 from collector.errors import Problem, RulesError

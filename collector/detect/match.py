@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from collector.detect import dedup, listed, title
+from collector.detect import dedup, title
 from collector.detect.failure import FAILURES, reason
-from collector.detect.lists import Lists
+from collector.detect.lists import Lists, listed
 from collector.detect.ruleset import RuleSet
 from collector.detect.severity import severity
 from collector.detect.title import Template

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from collector.detect.document import Document
+from collector.detect.language.document import Document
 from collector.detect.lists import NONE, Lists
 from collector.model import Correlation, Rule
 

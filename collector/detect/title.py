@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from collector.detect import computed
+from collector.detect.language import computed
 from collector.model import Event, Rule
 from collector.text import cut
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from collector.detect import Matcher, RuleSet
 from collector.model import ArchiveFile, Correlation, Match
-from collector.pipeline.baseline import Baselines
 from collector.pipeline.events import Events, Span
 from collector.pipeline.judged import Judged
-from collector.pipeline.novelty import Novelty
-from collector.pipeline.selections import EVER, span_of
+from collector.pipeline.past.baseline import Baselines
+from collector.pipeline.past.novelty import Novelty
+from collector.pipeline.past.selections import EVER, span_of
 from collector.pipeline.windows import Known, Windows
 from collector.store.database import Database
 

@@ -10,7 +10,7 @@ from sigma.collection import SigmaCollection
 
 from collector.assembly import workbench
 from collector.cli.rules.common import kind, load_paths
-from collector.detect.export_sql import ARCHIVE
+from collector.detect.export.sql import ARCHIVE
 from collector.rulecheck import check
 from collector.store import tables
 

@@ -14,8 +14,8 @@ from sigma.conditions import ConditionOR
 from sigma.rule import SigmaDetections
 
 from collector import detect, engine
-from collector.detect import sql
-from collector.detect.columns import Columns
+from collector.detect.predicates import sql
+from collector.detect.predicates.columns import Columns
 
 Where = Callable[..., list[bool]]
 

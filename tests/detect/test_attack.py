@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from collector.detect import attack
+from collector.detect.lint import attack
 
 
 def test_a_technique_is_found_whatever_the_case_of_its_id():

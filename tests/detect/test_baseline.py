@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from collector import engine
-from collector.detect import baseline
-from collector.detect.baseline import Usual, least
+from collector.detect.past import baseline
+from collector.detect.past.baseline import Usual, least
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
 from fakes.nouns import NOON, rule
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.detect.cidr import prefixes
+from collector.detect.predicates.cidr import prefixes
 
 
 def _key(address) -> str:

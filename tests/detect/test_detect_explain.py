@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from collector import detect
 from collector.detect import Matcher
-from collector.detect.entries import ListEntry, ValueList
 from collector.detect.explain import explain
+from collector.detect.explain.questions import Subject
 from collector.detect.lists import Lists
-from collector.detect.questions import Subject
+from collector.detect.lists.entries import ListEntry, ValueList
 from collector.model import Severity
 from collector.text import sql_literal
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.detect import document
+from collector.detect.language import document
 from collector.errors import RulesError
 
 

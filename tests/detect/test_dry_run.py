@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from collector.detect import dry_run
+from collector.detect.language import dry_run
 from collector.model import Baseline, Correlation, Severity, SeverityCase, SeverityStep
 from fakes.nouns import rule
 

@@ -11,10 +11,10 @@ import yaml
 from sigma.collection import SigmaCollection
 
 from collector import detect
-from collector.detect.entries import ListEntry
-from collector.detect.export_lists import written_out
-from collector.detect.export_sigma import sheets
+from collector.detect.export.lists import written_out
+from collector.detect.export.sigma import sheets
 from collector.detect.lists import Lists, ValueList
+from collector.detect.lists.entries import ListEntry
 from collector.detect.severity import severity
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.detect.ids import are_same, is_id, short
+from collector.detect.predicates.ids import are_same, is_id, short
 
 LOWER, UPPER = "0055f00000Hyy1Q", "0055F00000HYY1Q"
 WHOLE = f"{LOWER}AAQ"

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sigma.exceptions import SigmaError
 
-from collector.detect import lists, sql
-from collector.detect.check_detection import item
-from collector.detect.columns import Columns
-from collector.detect.entries import ListEntry, ValueList
-from collector.detect.equality import FEW
+from collector.detect import lists
+from collector.detect.language.check_detection import item
+from collector.detect.lists.entries import ListEntry, ValueList
+from collector.detect.predicates import sql
+from collector.detect.predicates.columns import Columns
+from collector.detect.predicates.equality import FEW
 from collector.errors import RulesError
 from collector.normalize.addresses import address_groups, address_key, address_text
 

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from collector import detect
-from collector.detect import computed, title
+from collector.detect import title
+from collector.detect.language import computed
 from collector.errors import RulesError
 from collector.model import Correlation
 

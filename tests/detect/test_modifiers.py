@@ -7,9 +7,9 @@ import itertools
 import pytest
 from sigma.modifiers import modifier_mapping
 
-from collector.detect.check_detection import MODIFIERS, item_problem
-from collector.detect.modifiers import mismatch
-from collector.detect.scope import Scope
+from collector.detect.language.check_detection import MODIFIERS, item_problem
+from collector.detect.language.modifiers import mismatch
+from collector.detect.language.scope import Scope
 
 VALUES = ("abc -x", 5, True, None, "10.0.0.0/8", "detail", "%nobody%")
 FIELDS = ("user_name", "time", "source_ip", "record_count", "user_id", "")

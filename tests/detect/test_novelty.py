@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import engine
-from collector.detect import novelty
-from collector.detect.moved import Around, resettled
-from collector.detect.novelty import Run, joined
-from collector.detect.selected import Part
+from collector.detect.past import novelty
+from collector.detect.past.moved import Around, resettled
+from collector.detect.past.novelty import Run, joined
+from collector.detect.past.selected import Part
 from collector.model import FirstSeen
 from fakes.nouns import NOON, rule
 

@@ -7,9 +7,9 @@ from itertools import product
 import pytest
 from sigma.rule import SigmaDetections
 
-from collector.detect import sql
-from collector.detect.columns import Columns
-from collector.detect.possible import ALWAYS, MAYBE, NEVER, Sight, outcomes, wanted
+from collector.detect.lint.possible import ALWAYS, MAYBE, NEVER, Sight, outcomes, wanted
+from collector.detect.predicates import sql
+from collector.detect.predicates.columns import Columns
 
 HAD = frozenset({"user_name", "query", "event_type"})
 LOGIN = Sight(event_type="Login", has=HAD.__contains__)

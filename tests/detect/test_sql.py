@@ -7,8 +7,8 @@ import pytest
 from sigma.exceptions import SigmaError
 from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 
-from collector.detect import sql
-from collector.detect.columns import Columns
+from collector.detect.predicates import sql
+from collector.detect.predicates.columns import Columns
 from collector.text import sql_identifier
 
 AGENT = "Salesforce-CLI/1.0"

@@ -13,10 +13,10 @@ import duckdb
 
 from collector import normalize
 from collector.archive import read
-from collector.detect.selected import Part
+from collector.detect.past.selected import Part
 from collector.model import ArchiveFile, Match, Stream
 from collector.pipeline.events import Events
-from collector.pipeline.selections import span_of
+from collector.pipeline.past.selections import span_of
 from collector.store import ledger
 from collector.store.database import Database
 from fakes.nouns import NOON, batch

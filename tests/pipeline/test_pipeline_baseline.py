@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from collector import engine
 from collector.clock import EPOCH, to_micros
-from collector.detect import RuleSet, baseline
+from collector.detect import RuleSet
+from collector.detect.past import baseline
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
-from collector.pipeline.baseline import Baselines
+from collector.pipeline.past.baseline import Baselines
 from collector.store import tables
 from collector.store.database import open_database
 from fakes.judging import Org

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector import engine
-from collector.detect import RuleSet, novelty
+from collector.detect import RuleSet
+from collector.detect.past import novelty
 from collector.model import FirstSeen
-from collector.pipeline.novelty import Novelty
+from collector.pipeline.past.novelty import Novelty
 from collector.store import tables
 from collector.store.database import open_database
 from fakes.judging import Org

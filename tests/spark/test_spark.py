@@ -16,7 +16,7 @@ import yaml
 
 from collector import detect, engine
 from collector.detect import windows
-from collector.detect.dialect import spark
+from collector.detect.export.dialect import spark
 from collector.model import Severity, SeverityCase, SeverityStep
 from collector.text import sql_identifier, sql_literal
 from fakes.windows import MINUTE, correlation, event, known

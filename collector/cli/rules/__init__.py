@@ -7,6 +7,7 @@ import importlib
 import click
 
 COMMANDS = {
+    "backtest": "How often each rule would have told you, over the archive or over files.",
     "coverage": "Which rules can fire in each org, and what is missing for the others.",
     "export": "The rules as plain Sigma, or as SQL for DuckDB or Spark.",
     "lint": "All that is wrong or odd, as file:line:column.",
@@ -38,7 +39,7 @@ class _Commands(click.Group):
 
 @click.group("rules", cls=_Commands)
 def command() -> None:
-    """List, test, lint and export detection rules, and see which can fire.
+    """List, test, lint, backtest and export detection rules, and see which can fire.
 
     Without PATHS the shipped rules are meant; with PATHS those files and folders alone. Exit code 2
     when a rule is wrong, each mistake on a line of its own as file:line:column.

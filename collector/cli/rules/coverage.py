@@ -26,7 +26,8 @@ from collector.cli.common import (
 from collector.cli.options import config_option, json_option, load_settings, reading
 from collector.cli.rules.common import kind, load_paths, paths_argument
 from collector.cli.status import current, org_view
-from collector.detect import RuleSet, attack
+from collector.detect import RuleSet
+from collector.detect.lint import attack
 from collector.errors import CollectorError
 from collector.rulecoverage import BLIND, FIRES, WAITS, Standing, View, coverage, wants
 from collector.settings import Settings

@@ -11,8 +11,9 @@ from collector import clock, normalize
 from collector.assembly import SCHEMA
 from collector.cli.common import counted, tell
 from collector.cli.rules.common import load_paths, paths_argument
-from collector.detect import export_sigma, export_sql
 from collector.detect.export import Sheet
+from collector.detect.export import sigma as export_sigma
+from collector.detect.export import sql as export_sql
 
 _SIGMA, _DUCKDB, _SPARK = "sigma", "duckdb", "spark"
 

@@ -1,0 +1,166 @@
+"""Why a rule says what it says of an event: each part of it is asked of the engine by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from collector.detect import dedup, title
+from collector.detect.explain.ladder import Ladder, Rungs, ladder, rungs
+from collector.detect.explain.questions import (
+    Answers,
+    Asked,
+    Selection,
+    Subject,
+    answered,
+    asked,
+    questions,
+)
+from collector.detect.language import computed
+from collector.detect.language.document import Document
+from collector.model import Baseline, Event, Rule
+from collector.text import sql_identifier, sql_literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a rule says of one event, and why.
+
+    Attributes:
+        condition: as it is run; several are alternatives.
+        ladder, title: what the event by itself would be told as.
+        key: the values that make events one episode, by column.
+
+    A baseline tells of windows, not of events: it has none of these three.
+    """
+
+    rule: str
+    path: Path
+    event: Event
+    holds: bool
+    condition: tuple[str, ...]
+    condition_line: int
+    selections: tuple[Selection, ...]
+    ladder: Ladder | None = None
+    key: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+
+
+def explain(
+    subject: Subject,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    relation: str,
+    columns: frozenset[str],
+) -> list[Explanation]:
+    """What the rule says of each event, in the order of their times.
+
+    Args:
+        subject: the rule.
+        connection: of `engine`.
+        relation: an item of a FROM clause, with events of the subject's type alone.
+        columns: its columns; those that the rule needs beyond them are NULL.
+
+    Raises duckdb.Error where the rule cannot be run on these events.
+    """
+    parts = tuple(asked(subject))
+    steps = rungs(subject.rule, subject.document, subject.physical)
+    told = [] if isinstance(subject.rule.over, Baseline) else steps.questions
+    wanted = [subject.rule.predicate, *questions(parts), *told]
+    events = _complete(relation, subject, parts, columns)
+    rows = _ask(connection, wanted, f"{events} ORDER BY time, event_uid")
+    return [_explained(subject, parts, steps, answers, event) for answers, event in rows]
+
+
+def judge(
+    rule: Rule,
+    document: Document,
+    connection: duckdb.DuckDBPyConnection,
+    values: Mapping[str, float | str | None],
+) -> Ladder:
+    """What a rule over several events says of a window of which these columns are known."""
+    steps = rungs(rule, document, lambda field: field)
+    window = ", ".join(
+        f"CAST({_literal(values.get(name))} AS {kind}) AS {sql_identifier(name)}"
+        for name, kind in computed.columns(rule).items()
+    )
+    ((answers, known),) = _ask(connection, steps.questions, f"(SELECT {window})")
+    return ladder(steps, answers, known)
+
+
+def _literal(value: float | str | None) -> str:
+    return "NULL" if value is None else sql_literal(str(value))
+
+
+def _ask(
+    connection: duckdb.DuckDBPyConnection, wanted: Sequence[str], relation: str
+) -> Iterator[tuple[Answers, Event]]:
+    """For every row: the answer to each question, and the row without what is NULL."""
+    distinct = list(dict.fromkeys(wanted))
+    answers = "".join(f"{each}, " for each in distinct)
+    result = connection.execute(f"SELECT {answers}* FROM {relation}")
+    names = [column[0] for column in result.description[len(distinct) :]]
+    for row in result.fetchall():
+        values = zip(names, row[len(distinct) :], strict=True)
+        event = {name: _in_utc(value) for name, value in values if value is not None}
+        yield dict(zip(distinct, row, strict=False)), event
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def _complete(
+    relation: str, subject: Subject, parts: Sequence[Asked], columns: frozenset[str]
+) -> str:
+    """The relation with the columns that are read and it does not have."""
+    # A selection that the condition does not use reads what the rule does not.
+    needed = subject.rule.fields.union(*(part.reads for part in parts))
+    present = {name.lower() for name in columns}
+    missing = {name.lower(): name for name in sorted(needed) if name.lower() not in present}
+    nulls = "".join(
+        f", CAST(NULL AS {subject.schema.canonical.get(name, 'VARCHAR')}) AS {sql_identifier(name)}"
+        for name in missing.values()
+    )
+    return f"(SELECT *{nulls} FROM {relation}) AS events"
+
+
+def _explained(
+    subject: Subject,
+    parts: Sequence[Asked],
+    steps: Rungs,
+    answers: Answers,
+    event: Event,
+) -> Explanation:
+    rule, document = subject.rule, subject.document
+    condition = document.data["detection"]["condition"]
+    said = Explanation(
+        rule=rule.name,
+        path=rule.path,
+        event=event,
+        holds=answers[rule.predicate],
+        condition=tuple(condition) if isinstance(condition, list) else (condition,),
+        condition_line=document.line(("detection", "condition")),
+        selections=tuple(answered(part, subject.lists, answers, event) for part in parts),
+    )
+    if isinstance(rule.over, Baseline):
+        return said
+    return replace(
+        said,
+        ladder=ladder(steps, answers, event),
+        key=dict(zip(_key_fields(rule, event), dedup.key(rule, event), strict=True)),
+        title=title.parse(rule.title, rule.fields.__contains__).render(event),
+    )
+
+
+def _key_fields(rule: Rule, event: Event) -> tuple[str, ...]:
+    """The columns whose values `dedup.key` takes."""
+    for fields in (rule.dedup_key, rule.dedup_fallback):
+        if any(event.get(field) not in (None, "") for field in fields):
+            return fields
+    return ("event_uid",)

@@ -1,0 +1,74 @@
+"""The value lists that rules may name: those of rule folders, and those of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from collector.detect.lists import files
+from collector.detect.lists.entries import ListEntry, ValueList
+from collector.errors import Problem, RulesError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """Value lists by name."""
+
+    by_name: Mapping[str, ValueList] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all lists."""
+        return frozenset(self.by_name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.by_name
+
+    def __getitem__(self, name: str) -> ValueList:
+        return self.by_name[name]
+
+    def find(
+        self, name: str, value: str, at: datetime, *, field: str | None = None
+    ) -> ListEntry | None:
+        """The entry of a list that holds an event's value, as `ValueList.find` says."""
+        listed = self.by_name.get(name)
+        return listed.find(value, at, field=field) if listed else None
+
+
+NONE = Lists()
+
+
+def load(
+    paths: Sequence[Path], extra: Mapping[str, Sequence[str] | Path] = MappingProxyType({})
+) -> Lists:
+    """The lists below folders of rules, and further ones.
+
+    Args:
+        paths: what rules are loaded from; of it, the files (`*.yml`, `*.yaml`) in folders that are
+            called `lists`.
+        extra: by name, values (a network among them counts as one) or a file, which is added to
+            the list of that name: `*.yml` and `*.yaml` as in a folder, anything else with one value
+            or network a line.
+
+    Raises RulesError with every problem of every file.
+    """
+    problems: list[Problem] = []
+    gathered: dict[str, dict[ListEntry, None]] = {}
+    for name, source in [*((None, path) for path in files.below(paths)), *extra.items()]:
+        try:
+            found = files.read(source, name=name)
+        except RulesError as error:
+            problems += error.problems
+        else:
+            gathered.setdefault(found.name, {}).update(dict.fromkeys(found.entries))
+    if problems:
+        raise RulesError(problems)
+    return Lists(
+        by_name={
+            name: ValueList(name=name, entries=tuple(entries))
+            for name, entries in sorted(gathered.items())
+        }
+    )

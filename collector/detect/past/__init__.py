@@ -1,0 +1,1 @@
+"""What was not there before, and what is far above what is usual."""

@@ -1,0 +1,1 @@
+"""Conditions over single events as SQL predicates."""
