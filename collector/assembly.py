@@ -21,7 +21,7 @@ from collector.model import Channel, Route
 from collector.observe import log
 from collector.pipeline import Pipeline, Places
 from collector.poll import Poller
-from collector.reload import Reload
+from collector.reload import Reload, stamp
 from collector.salesforce.client import Client
 from collector.salesforce.gate import unattended
 from collector.salesforce.vault import FOLDER, DiskVault
@@ -80,6 +80,8 @@ def assembled(
         CollectorError: the state cannot be opened.
     """
     stop = stop or threading.Event()
+    paths = rule_paths(settings.rules)
+    seen = stamp(paths)
     rules = load_rules(settings.rules)
     places = Places(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **more_channels}
@@ -110,7 +112,8 @@ def assembled(
             watch=_watch(pollers, places, database=database, pipeline=pipeline),
             reload=Reload(
                 load=lambda: load_rules(settings.rules),
-                paths=rule_paths(settings.rules),
+                paths=paths,
+                seen=seen,
                 rules=rules,
                 pipeline=pipeline,
                 database=database,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 
 from collector import backtest, engine
 from collector.assembly import SCHEMA, workbench
-from collector.backtest import kept, single
+from collector.backtest import hits, kept, keys, single
 from collector.detect import load
-from collector.model import OPEN
+from collector.detect.dedup import key as key_of
+from collector.model import OPEN, Severity
 from collector.scan import batch_of, records_columns
 from collector.segments import write_records
 from collector.store import alerts, ledger
-from fakes.nouns import NOON
+from fakes.nouns import NOON, rule
 
 RULES = """
 title: Failed
@@ -285,3 +287,330 @@ def test_the_pipeline_and_the_backtest_agree(bench, ingest, history):
 
 def load_rules(bench):
     return bench.pipeline._rules
+
+
+# ---- what the law does not reach
+
+
+def login(number, minutes, **changes):
+    usual = {"user": USERS[0], "ip": "203.0.113.1", "agent": "curl/8", "failed": True, "count": "1"}
+    return record("Login", str(number), minutes, **(usual | changes))
+
+
+def verdict(bench, rules, org, name, **options):
+    (found,) = (each for each in backtested(bench, rules, org, **options) if each.rule.name == name)
+    return found
+
+
+def test_nothing_before_the_time_is_told_but_the_past_counts(bench, ingest):
+    org, days = f"org{next(serial)}", 24 * 60
+    ingest(org, "Login", [login(n, n * days) for n in range(4)])
+    ingest(org, "Login", [login(9, 3 * days + 60, agent="Mozilla/5.0")])
+    since = START + timedelta(days=2)
+    rules = load_rules(bench)
+
+    failed = verdict(bench, rules, org, "failed", since=since)
+    assert {date(2026, 3, 3): 1, date(2026, 3, 4): 1} == failed.alerts
+    new = verdict(bench, rules, org, "new-agent", since=since)
+    assert {date(2026, 3, 4): 1} == new.alerts
+    assert {Severity.MEDIUM: 1} == new.severities
+
+
+def test_a_window_that_reaches_back_before_the_time_fires_in_it(bench, ingest):
+    org = f"org{next(serial)}"
+    ingest(org, "Login", [login(1, 100), login(2, 160)])
+    since = START + timedelta(minutes=150)
+
+    found = verdict(bench, load_rules(bench), org, "many-failed", since=since)
+
+    assert (1, 1) == (found.total, found.events)
+
+
+def test_a_login_that_two_sources_tell_of_is_one_event_of_a_rule_over_logins(bench, ingest):
+    org = f"org{next(serial)}"
+    common = {"user": USERS[0], "ip": "203.0.113.1", "agent": "a", "failed": True, "count": "1"}
+    for event_type in ("Login", "LoginEvent"):
+        records = [record(event_type, f"{n}", n * 600, **common) for n in range(4)]
+        ingest(org, event_type, records)
+    every = rule(name="sign-in", event_types=("SignIn",), fields=frozenset({"user_id"}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept, "CHUNK", 1)
+        (found,) = backtested(bench, replace(load_rules(bench), rules=(every,), variants={}), org)
+
+    assert (4, 4) == (found.total, found.events)
+    assert 4 == ledger_rows(bench, org, "LoginEvent")
+
+
+def ledger_rows(bench, org, event_type):
+    with bench.database.read() as connection:
+        return sum(
+            file.rows
+            for file in ledger.archive_files(connection, org=org, event_types=[event_type])
+        )
+
+
+def test_a_rule_that_fails_says_so_and_takes_the_correlations_over_it_along(bench, ingest):
+    org = f"org{next(serial)}"
+    ingest(org, "Login", [login(1, 100), login(2, 160)])
+    rules = load_rules(bench)
+    broken = replace(rules.by_name["failed"], predicate="(user_agent::INTEGER > 0)")
+    changed = replace(
+        rules,
+        rules=tuple(broken if each.name == "failed" else each for each in rules.rules),
+        variants={},
+    )
+
+    found = {each.rule.name: each for each in backtested(bench, changed, org)}
+
+    assert {"failed", "many-failed", "twice"} == {n for n, each in found.items() if each.failure}
+    assert "ConversionException" in found["failed"].failure
+    assert "curl" not in found["failed"].failure
+    assert "" == found["new-agent"].failure
+
+
+def test_orgs_are_looked_at_by_themselves(bench, ingest):
+    names = [f"org{next(serial)}" for _ in range(2)]
+    for name in names:
+        ingest(name, "Login", [login(1, 100)])
+
+    with engine.connect(bench.places.spool) as connection:
+        found = backtest.backtest(
+            load_rules(bench),
+            [each for name in names for each in orgs(bench, name, connection)],
+            connection=connection,
+        )
+
+    by_name = {each.rule.name: each for each in found}
+    assert 0 == by_name["many-failed"].total
+    assert [(name, 1) for name in names] == [
+        (group.org, group.alerts) for group in by_name["failed"].groups
+    ]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"user_id": "u", "entity": "e"},
+        {"user_id": "", "entity": None, "detail": "d"},
+        {"user_id": None, "entity": "", "detail": ""},
+        {"user_id": "u" * 200, "entity": "é\U0001f600" * 100 + "x"},
+        {"user_id": "'\"\\", "entity": "\x00|"},
+    ],
+)
+@pytest.mark.parametrize("second", [0, 0.5])
+def test_keys_are_those_of_alerts(values, second):
+    made = rule(dedup_key=("user_id", "entity", "score"), dedup_fallback=("detail", "record_count"))
+    with_time = replace(made, dedup_key=(*made.dedup_key, "time"))
+    event = {
+        **dict.fromkeys(("user_id", "entity", "detail")),
+        **values,
+        "event_uid": "uid",
+        "time": NOON + timedelta(seconds=second),
+    }
+    with engine.connect() as connection:
+        for each in (
+            made,
+            with_time,
+            replace(made, dedup_fallback=()),
+            replace(made, dedup_key=()),
+        ):
+            columns = ", ".join(f'${name} AS "{name}"' for name in event)
+            row = f"SELECT {columns}, NULL::DOUBLE AS score, NULL::BIGINT AS record_count"
+            sql = f"SELECT {keys.key(each)} FROM ({row})"
+            assert [(list(key_of(each, event)),)] == connection.execute(sql, event).fetchall()
+
+
+def hits_of(rows, window=timedelta(hours=1)):
+    made = rule(dedup_window=window)
+    with engine.connect() as connection:
+        found = hits.Hits(connection)
+        for part in rows:
+            values = ", ".join(
+                f"(['{key}'], TIMESTAMPTZ '{NOON + timedelta(minutes=minutes)}', {severity}, 1)"
+                for key, minutes, severity in part
+            )
+            found.add(0, made, "acme", f"FROM (VALUES {values}) AS t(key, time, severity, events)")
+        return found.verdict(0, made)
+
+
+def test_a_gap_of_more_than_the_window_opens_another_episode():
+    found = hits_of([[("a", 0, 1), ("a", 60, 3), ("a", 121, 2), ("b", 60, 1)]])
+
+    assert (3, 4) == (found.total, found.events)
+    assert {Severity.HIGH: 1, Severity.MEDIUM: 1, Severity.LOW: 1} == found.severities
+    assert [(("a",), 2, 3), (("b",), 1, 1)] == [
+        (group.key, group.alerts, group.events) for group in found.groups
+    ]
+
+
+def test_parts_of_an_episode_that_come_apart_are_put_together():
+    apart = hits_of([[("a", 0, 1), ("a", 100, 1)], [("a", 50, 2)], [("a", 161, 0)]])
+
+    assert (2, 4) == (apart.total, apart.events)
+    assert {date(2026, 3, 1): 2} == apart.alerts
+
+
+def test_a_short_part_within_a_long_one_does_not_end_it():
+    found = hits_of([[("a", 0, 1), ("a", 50, 1), ("a", 100, 1)], [("a", 10, 1)], [("a", 150, 1)]])
+
+    assert (1, 5) == (found.total, found.events)
+
+
+def test_days_are_those_on_which_episodes_begin():
+    found = hits_of([[("a", 11 * 60 + 50, 1), ("a", 12 * 60 + 10, 1), ("a", 14 * 60, 1)]])
+
+    assert {date(2026, 3, 1): 1, date(2026, 3, 2): 1} == found.alerts
+
+
+def of(name, *groups, **changes):
+    return hits.Verdict(
+        rule=rule(name=name),
+        events=sum(count for _, count in groups),
+        alerts={date(2026, 3, 1): len(groups)} if groups else {},
+        groups=tuple(
+            hits.Group(org="acme", key=(key,), alerts=1, events=count) for key, count in groups
+        ),
+        group_count=len(groups),
+        **changes,
+    )
+
+
+def test_what_two_versions_tell_alike_is_no_difference():
+    ours = [of("same", ("u1", 2)), of("more", ("u1", 1), ("u2", 1)), of("here")]
+    theirs = [of("there", ("u1", 1)), of("more", ("u1", 1), ("u3", 1), ("u4", 1))]
+    theirs.append(replace(ours[0], rule=rule(name="same", predicate="FALSE")))
+
+    found = {change.rule: change for change in backtest.differences(ours, theirs)}
+
+    assert ["here", "more", "there"] == list(found)
+    assert (0, -1, -1) == tuple(change.alerts for change in found.values())
+    assert [("u2",)] == [group.key for group in found["more"].new]
+    assert [("u3",), ("u4",)] == [group.key for group in found["more"].gone]
+    assert (None, None) == (found["here"].theirs, found["there"].ours)
+    assert ((), ()) == (found["there"].new, found["there"].gone)
+
+
+def test_of_groups_that_are_not_all_known_none_is_called_new():
+    ours, theirs = of("r", ("u1", 1), ("u2", 1)), of("r", ("u1", 1))
+    (change,) = backtest.differences([ours], [replace(theirs, group_count=2)])
+
+    assert ((), ()) == (change.new, change.gone)
+
+
+def test_a_rule_is_blind_without_events_of_its_types(bench):
+    rules = load_rules(bench)
+
+    def missing(name, *types):
+        return backtest.unseen(rules.by_name[name], rules, frozenset(types))
+
+    assert ("Login", "LoginEvent") == missing("failed", "ApiEvent")
+    assert () == missing("failed", "LoginEvent")
+    assert ("ApiEvent",) == missing("login-then-read", "Login")
+    assert ("Login", "LoginEvent") == missing("many-failed", "ApiEvent")
+    assert ("Login", "LoginEvent") == missing("twice", "ApiEvent")
+    assert () == missing("twice", "ApiEvent", "Login")
+
+
+def test_effort_is_what_progress_comes_to(bench, ingest):
+    org, done = f"org{next(serial)}", []
+    ingest(org, "Login", [login(n, n) for n in range(5)])
+    ingest(org, "ApiEvent", [first("ApiEvent")])
+    rules = load_rules(bench)
+
+    backtested(bench, rules, org, progress=done.append)
+
+    with engine.connect() as connection:
+        assert sum(done) == backtest.effort(rules, orgs(bench, org, connection))
+    assert 2 * 5 + 2 * 1 == sum(done)
+
+
+def test_what_is_seen_is_counted_from_the_time_on(bench, ingest):
+    org = f"org{next(serial)}"
+    ingest(org, "Login", [login(n, n * 24 * 60) for n in range(3)])
+    ingest(org, "Login", [login(9, 24 * 60 + 5)])
+
+    with engine.connect() as connection:
+        (found,) = orgs(bench, org, connection)
+        whole = found.seen(backtest.BEGINNING)
+        part = found.seen(START + timedelta(days=1, minutes=1))
+
+    assert (4, 2, {"Login", "SignIn"}) == (whole.rows, whole.days, set(whole.types))
+    assert (2, 1) == (part.rows, part.days)
+
+
+def test_the_past_of_windows_reaches_back_before_the_time(bench, ingest):
+    org = f"org{next(serial)}"
+    usual = {"user": USERS[0], "ip": "", "agent": "", "failed": False}
+    counts = [5, 6, 5, 10]  # A new user with so little is not told.
+    records = [
+        record("ApiEvent", f"{n}", n * 120, count=str(count), **usual)
+        for n, count in enumerate(counts)
+    ]
+    ingest(org, "ApiEvent", records)
+    found = verdict(
+        bench, load_rules(bench), org, "unusual", since=START + timedelta(minutes=6 * 60)
+    )
+
+    assert (1, 1) == (found.total, found.events)
+    assert {Severity.MEDIUM: 1} == found.severities
+
+
+OTHERS = """
+title: Plain
+id: 00000000-0000-4000-8000-0000000000a1
+name: plain
+level: low
+logsource: {product: salesforce}
+detection: {any: {USER_TYPE|exists: true}, condition: any}
+collector: {event_types: [Login, Logout], alert: true, dedup: {key: [USER_TYPE], window: 1h}}
+---
+title: First
+id: 00000000-0000-4000-8000-0000000000a2
+name: first
+level: low
+logsource: {product: salesforce}
+detection: {any: {USER_TYPE|exists: true}, condition: any}
+collector:
+  event_types: [Login, Logout]
+  first_seen: {key: [USER_TYPE], learn: 1d, forget: 2d}
+---
+title: Often
+id: 00000000-0000-4000-8000-0000000000a3
+name: often
+level: low
+logsource: {product: salesforce}
+detection: {any: {USER_TYPE|exists: true}, condition: any}
+collector:
+  event_types: [Login, Logout]
+  severity: [{field: USER_TYPE, eq: b, level: high}]
+  baseline: {metric: count, group_by: [USER_TYPE], window: 1h, history: 9d, deviations: 3,
+             floor: 1, minimum: 9, cold_start: 2}
+---
+title: Twice
+id: 00000000-0000-4000-8000-0000000000a4
+name: two
+level: low
+correlation:
+  {type: event_count, rules: [plain], group-by: [USER_TYPE], timespan: 1h, condition: {gte: 2}}
+"""
+
+
+def test_fields_that_types_keep_in_other_columns_are_found_there(tmp_path):
+    path = tmp_path / "rules.yml"
+    path.write_text(OTHERS)
+    rules = load([path], schema=SCHEMA)
+    assert {"plain", "first", "often"} == {name for name, _ in rules.variants}
+    records = [
+        {"TIMESTAMP_DERIVED": f"2026-03-0{day}T10:0{minute}:00.000Z", "USER_TYPE": kind}
+        for day, minute, kind in [(1, 0, "a"), (3, 0, "b"), (3, 1, "b"), (3, 2, "a"), (9, 0, "a")]
+    ]
+    with workbench(rules) as bench:
+        segments = write_records(bench.places.spool, "r", records_columns(records), records)
+        batch = batch_of("Logout", segments, org="acme", identity="1", received=NOON)
+        assert () == bench.pipeline.ingest(batch).quarantined
+
+        expected = told(bench, "acme")
+        assert {"plain", "first", "often", "two"} == expected.keys()
+        assert {Severity.HIGH: 1} == expected["often"][1]
+        assert expected == counted(backtested(bench, rules, "acme"))

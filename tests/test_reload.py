@@ -1,13 +1,17 @@
 """Rules and lists are read again when their files change; a broken file changes nothing."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
+from structlog.testing import capture_logs
 
 from collector import engine
 from collector.assembly import SCHEMA
 from collector.detect import lists, load
 from collector.health import symptoms
 from collector.pipeline import Pipeline, Places
-from collector.reload import Reload
+from collector.reload import Reload, stamp
 from collector.store import rules as rule_store
 from collector.store.database import open_database
 from collector.store.vitals import vitals
@@ -68,9 +72,12 @@ def made(tmp_path, folder):
     def read():
         return load([folder], schema=SCHEMA, lists=lists.load([folder]))
 
+    seen = stamp([folder])
     rules = read()
     pipeline = Pipeline(database=database, connection=connection, places=places, rules=rules)
-    reload = Reload(load=read, paths=[folder], rules=rules, pipeline=pipeline, database=database)
+    reload = Reload(
+        load=read, paths=[folder], seen=seen, rules=rules, pipeline=pipeline, database=database
+    )
     reload.begin()
     yield Bench(places=places, database=database, pipeline=pipeline), reload
     connection.close()
@@ -197,9 +204,185 @@ def test_what_a_list_gained_while_nobody_was_at_work_is_matched_at_the_start(mad
     Reload(
         load=lambda: grown,
         paths=[folder],
+        seen=stamp([folder]),
         rules=grown,
         pipeline=bench.pipeline,
         database=bench.database,
     ).begin()
 
     assert ["An address that is known"] == titles(bench)
+
+
+def test_a_list_that_was_away_is_matched_with_what_came_meanwhile(made, folder):
+    bench, reload = made
+    bad = folder / "lists" / "bad_ip.yml"
+    bad.write_text("entries: [203.0.113.7]\n")
+    reload.look()
+    bad.unlink()
+    reload.look()
+    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
+    bad.write_text("entries: [203.0.113.7]\n")
+    (folder / "known.yml").write_text(LISTED)
+
+    reload.look()
+
+    assert ["An address that is known"] == titles(bench)
+
+
+def test_a_rule_that_failed_over_the_archive_sees_it_again_once_it_is_mended(made, folder):
+    bench, reload = made
+    (folder / "known.yml").write_text(LISTED)
+    (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
+    reload.look()
+    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
+    read = reload._load
+    reload._load = lambda: sick(read(), "known-address")
+    (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, 203.0.113.7]\n")
+
+    reload.look()
+    failed = states(bench)
+    reload._load = read
+    (folder / "known.yml").write_text(f"{LISTED}# mended\n")
+    reload.look()
+
+    assert ["failing"] == sorted(set(failed))
+    assert ["An address that is known"] == titles(bench)
+    assert [] == states(bench)
+
+
+def sick(rules, name):
+    predicate = 'CAST("status" AS INTEGER) = 1'
+    return replace(
+        rules,
+        rules=tuple(
+            replace(rule, predicate=predicate, fields=frozenset({"status"}))
+            if rule.name == name
+            else rule
+            for rule in rules.rules
+        ),
+    )
+
+
+def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look(made, folder):
+    bench, reload = made
+    read = reload._load
+
+    def read_and_change():
+        rules = read()
+        (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGER"))
+        return rules
+
+    (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
+    reload._load = read_and_change
+    reload.look()
+    reload._load = read
+
+    assert reload.look()
+    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_STRANGER")]))
+    assert ["Odd status"] == titles(bench)
+
+
+def test_a_file_that_changed_between_the_start_and_the_first_look_is_seen(made, folder):
+    bench, reload = made
+    seen, rules = stamp([folder]), reload._load()
+    (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
+    started = Reload(
+        load=reload._load,
+        paths=[folder],
+        seen=seen,
+        rules=rules,
+        pipeline=bench.pipeline,
+        database=bench.database,
+    )
+    started.begin()
+
+    assert started.look()
+
+
+def test_a_half_written_file_is_a_problem_until_the_next_look(made, folder):
+    bench, reload = made
+    whole = RULE.replace("LOGIN_ODD", "LOGIN_STRANGE")
+    (folder / "odd.yml").write_text(whole[: whole.index("odd: {status") + 12])
+    refused = not reload.look(), len(loading(bench).problems)
+    (folder / "odd.yml").write_text(whole)
+
+    assert (True, 1) == refused
+    assert reload.look()
+    assert () == loading(bench).problems
+
+
+def test_what_is_wrong_is_told_once_for_each_change(made, folder):
+    _, reload = made
+    (folder / "odd.yml").write_text("title: [")
+
+    with capture_logs() as logs:
+        reload.look()
+        reload.look()
+        (folder / "odd.yml").write_text("title: [")
+        (folder / "notes.txt").write_text("not a rule")
+        reload.look()
+        (folder / "odd.yml").write_text("titel: x")
+        reload.look()
+
+    places = [line["problem"].split(": ")[0] for line in logs if line["event"] == "rules_refused"]
+    assert f"{folder / 'odd.yml'}:1:9" == places[0]
+    assert f"{folder / 'odd.yml'}:1:9" not in places[1:]
+    assert places[1:]
+
+
+def test_the_symptom_of_a_broken_file_keeps_its_beginning_until_something_else_is_wrong(
+    made, folder
+):
+    bench, reload = made
+    (folder / "odd.yml").write_text("title: [")
+    reload.look()
+    first = loading(bench)
+    (folder / "odd.yml").write_text("title: [")
+    reload.look()
+
+    assert first == loading(bench)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "odd.yml.swp", "README.md", "odd.yml~"])
+def test_files_that_hold_no_rules_change_nothing(made, folder, name):
+    _, reload = made
+    (folder / name).write_text("draft")
+
+    assert not reload.look()
+
+
+def test_a_file_put_in_the_place_of_another_is_seen_whatever_its_time_and_length(made, folder):
+    _, reload = made
+    old = folder / "odd.yml"
+    new = folder / "odd.new"
+    new.write_text(RULE.replace("LOGIN_ODD", "LOGIN_EVE"))
+    shutil.copystat(old, new)
+    new.rename(old)
+
+    assert reload.look()
+
+
+def test_rules_that_come_and_go_are_named(made, folder):
+    _, reload = made
+    second = RULE.replace("9a01", "9a09").replace("odd-status", "odder-status")
+    (folder / "odder.yml").write_text(second)
+    (folder / "odd.yml").write_text("")
+
+    with capture_logs() as logs:
+        reload.look()
+
+    (told,) = [line for line in logs if line["event"] == "rules_loaded"]
+    assert (1, ["odder-status"], ["odd-status"]) == (told["rules"], told["added"], told["gone"])
+
+
+def test_a_folder_that_is_gone_for_a_while_leaves_the_set_before_at_work(made, folder):
+    bench, reload = made
+    folder.rename(folder.parent / "away")
+    refused = not reload.look(), len(loading(bench).problems)
+    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_ODD")]))
+    (folder.parent / "away").rename(folder)
+
+    assert (True, 1) == refused
+    assert ["Odd status"] == titles(bench)
+    reload.look()
+    assert () == loading(bench).problems

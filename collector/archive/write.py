@@ -17,7 +17,8 @@ from collector.archive.read import relation
 from collector.model import ArchiveFile, Batch
 from collector.text import sql_literal
 
-_FORMAT = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)"
+FORMAT = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)"
+"""How events are kept."""
 STAGING = ".staging"
 
 
@@ -53,7 +54,7 @@ def stage(
     path = root / STAGING / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        connection.execute(f"COPY ({select}) TO {sql_literal(str(path))} {_FORMAT}")
+        connection.execute(f"COPY ({select}) TO {sql_literal(str(path))} {FORMAT}")
         return _measured(connection, path)
     except duckdb.Error:
         path.unlink(missing_ok=True)
@@ -97,7 +98,7 @@ def _by_day(
             f"COPY (SELECT * FROM {relation([staged.path])}"
             f" WHERE time::DATE = DATE '{day}' AND {condition}"
             f" QUALIFY row_number() OVER (PARTITION BY event_uid ORDER BY time) = 1)"
-            f" TO {sql_literal(str(part))} {_FORMAT}"
+            f" TO {sql_literal(str(part))} {FORMAT}"
         )
         kept = _measured(connection, part)
         if kept is not None:

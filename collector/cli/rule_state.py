@@ -39,8 +39,8 @@ def rule_lines(state: RuleState) -> Iterator[dict[str, Any]]:
 def print_rules(state: RuleState, *, now: datetime) -> None:
     """What is wrong with rules; nothing where nothing is."""
     if state.problems:
-        count = state.loading.rules if state.loading else 0
-        say(f"Rule files are broken; the {count} rules of before stay at work:")
+        stay = f"; the {state.loading.rules} rules of before stay at work" if state.loading else ""
+        say(f"Rule files are broken{stay}:")
         for problem in state.problems:
             say(f"  {shown(problem)}")
     rows = table(

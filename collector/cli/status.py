@@ -78,6 +78,7 @@ def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) ->
         return
     if not status.polls:
         say("nothing has been collected yet: `collector run` does it")
+        print_rules(status.rules, now=status.now)
         return
     for org in settings.orgs:
         _print_streams(status, org.name)

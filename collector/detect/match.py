@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +22,6 @@ ENTITY_LIMIT = 500
 PAGE = 500
 
 _POSITION = sql_identifier("#")  # no column of Salesforce's can have this name
-_FOLDED = re.compile(r"""'(?:[^']|'')*'|lower\(("(?:[^"]|"")*")\)|"(?:[^"]|"")*\"""")
 _serial = itertools.count()
 
 
@@ -132,7 +129,8 @@ def _copied(
 ) -> bool:
     """Whether any event fits any rule; then all that do are in the table, in their order."""
     # Two steps: only the columns of the rules are read of every event, the others of few or none.
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {_fitting(events, rules)}")
+    fitting = folding.any_of(events, [rule.predicate for rule in rules], '"event_uid"')
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {fitting}")
     if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
         return False
     connection.execute(
@@ -141,22 +139,6 @@ def _copied(
         f' FROM {events} WHERE "event_uid" IN (SELECT "event_uid" FROM {table})'
     )
     return True
-
-
-def _fitting(events: str, rules: Sequence[Rule]) -> str:
-    """A SELECT of the `event_uid` of each event that any of the rules fits."""
-    fits = " OR ".join(rule.predicate for rule in rules)
-    # Folding the case of long text is most of what rules cost: do it once for all of them.
-    used = Counter(match[1] for match in _FOLDED.finditer(fits) if match[1])
-    once = {column: _once(column) for column, times in used.items() if times > 1}
-    folded = "".join(f", lower({column}) AS {name}" for column, name in once.items())
-    fits = _FOLDED.sub(lambda match: once.get(match[1], match[0]), fits)
-    return f'SELECT "event_uid" FROM (SELECT *{folded} FROM {events}) AS events WHERE {fits}'
-
-
-def _once(column: str) -> str:
-    """A name for the folded text of a quoted column."""
-    return f'"#{column[1:]}'
 
 
 def _read(connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]) -> None:

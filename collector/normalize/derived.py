@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 
 from collector.normalize import sign_ins
@@ -26,6 +27,9 @@ class Derived:
         touched: a SQL FROM item with all the events that the records of fresh ones are made of,
             from two with the columns of `needs`: the fresh events, and all stored ones, the fresh
             among them. `select` makes the same records of it as of everything.
+        near: a SQL FROM item from the same two, cheaply: those of the stored events of which
+            `touched` makes the same as of all.
+        among: the same event type, where there are events of only some of `sources`, one at least.
         reach: how far apart in time the events of one record may lie; whole days.
     """
 
@@ -34,6 +38,8 @@ class Derived:
     needs: tuple[str, ...]
     select: Callable[[str], str]
     touched: Callable[[str, str], str]
+    near: Callable[[str, str], str]
+    among: Callable[[Collection[str]], Derived]
     reach: timedelta
 
 
@@ -81,24 +87,34 @@ def _same_jobs(fresh: str, stored: str) -> str:
     return f"(SELECT * FROM {stored} WHERE job_id IN (SELECT job_id FROM {fresh}))"
 
 
+def _bulk_job(_: Collection[str]) -> Derived:
+    return Derived(
+        event_type="BulkJob",
+        sources=("BulkApi2", "BulkApi", "BulkJobInfo"),
+        needs=(*CANONICAL, "BATCH_ID"),
+        select=bulk_jobs,
+        touched=_same_jobs,
+        near=_same_jobs,
+        among=_bulk_job,
+        reach=JOB_LIFE,
+    )
+
+
+def _sign_in(types: Collection[str]) -> Derived:
+    kinds = tuple(name for name in sign_ins.SOURCES if name in types)
+    return Derived(
+        event_type="SignIn",
+        sources=sign_ins.SOURCES,
+        needs=sign_ins.NEEDS,
+        select=partial(sign_ins.sign_ins, kinds=kinds),
+        touched=partial(sign_ins.touched, kinds=kinds),
+        near=sign_ins.near,
+        among=_sign_in,
+        reach=timedelta(days=1),
+    )
+
+
 DERIVED: Mapping[str, Derived] = MappingProxyType(
-    {
-        "BulkJob": Derived(
-            event_type="BulkJob",
-            sources=("BulkApi2", "BulkApi", "BulkJobInfo"),
-            needs=(*CANONICAL, "BATCH_ID"),
-            select=bulk_jobs,
-            touched=_same_jobs,
-            reach=JOB_LIFE,
-        ),
-        "SignIn": Derived(
-            event_type="SignIn",
-            sources=sign_ins.SOURCES,
-            needs=sign_ins.NEEDS,
-            select=sign_ins.sign_ins,
-            touched=sign_ins.touched,
-            reach=timedelta(days=1),
-        ),
-    }
+    {"BulkJob": _bulk_job(()), "SignIn": _sign_in(sign_ins.SOURCES)}
 )
 """Every derived event type, by name."""

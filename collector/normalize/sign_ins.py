@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from collector.normalize.schema import CANONICAL
 
@@ -29,8 +29,10 @@ _KEY = "org || '|' || nullif(login_key, '')"
 _ALIKE = tuple(("who || '|' || second", f"who || '|' || (second + {shift})") for shift in SHIFTS)
 
 
-def sign_ins(relation: str) -> str:
+def sign_ins(relation: str, kinds: Sequence[str] = SOURCES) -> str:
     """SQL that gives one event per login from a SQL FROM item over tellings of logins.
+
+    `kinds` are the types of tellings that there may be; of fewer the SQL is much shorter.
 
     Two tellings are of one login when one names the other (LoginHistoryId, LoginKey), else when
     they agree on user, address and outcome and lie within two seconds. Each telling of a login is
@@ -44,23 +46,15 @@ def sign_ins(relation: str) -> str:
     return (
         f"SELECT {columns} FROM (SELECT *, CASE event_type {order} END AS preference,"
         " row_number() OVER (PARTITION BY org, login ORDER BY received, event_uid) AS turn"
-        f" FROM ({_grouped(relation)})) GROUP BY org, login"
+        f" FROM ({_grouped(relation, kinds)})) GROUP BY org, login"
     )
 
 
-def touched(fresh: str, stored: str) -> str:
-    """A SQL FROM item: of the stored tellings, those of the logins that a fresh one is about.
-
-    What lies within a minute is enough to see which telling is of which login.
-    """
-    minutes = f"SELECT DISTINCT date_trunc('minute', time) AS minute FROM {fresh}"
-    around = (
-        "SELECT minute + INTERVAL 1 MINUTE * shift"
-        f" FROM ({minutes}), (SELECT unnest([-1, 0, 1]) AS shift)"
-    )
+def touched(fresh: str, stored: str, kinds: Sequence[str] = SOURCES) -> str:
+    """A SQL FROM item: of the stored tellings, those of the logins that a fresh one is about."""
     return (
-        f"(WITH near AS (SELECT * FROM {stored} WHERE date_trunc('minute', time) IN ({around})),"
-        f" known AS ({_grouped('near')}),"
+        f"(WITH near AS (SELECT * FROM {near(fresh, stored)}),"
+        f" known AS ({_grouped('near', kinds)}),"
         f" wanted AS (SELECT org, login FROM known WHERE event_uid IN"
         f" (SELECT event_uid FROM {fresh}))"
         " SELECT * FROM near WHERE event_uid IN"
@@ -68,25 +62,51 @@ def touched(fresh: str, stored: str) -> str:
     )
 
 
-def _grouped(relation: str) -> str:
+def near(fresh: str, stored: str) -> str:
+    """A SQL FROM item: of the stored tellings, those within a minute of a fresh one.
+
+    That is enough to see which telling is of which login.
+    """
+    minutes = f"SELECT DISTINCT date_trunc('minute', time) AS minute FROM {fresh}"
+    around = (
+        "SELECT minute + INTERVAL 1 MINUTE * shift"
+        f" FROM ({minutes}), (SELECT unnest([-1, 0, 1]) AS shift)"
+    )
+    return f"(SELECT * FROM {stored} WHERE date_trunc('minute', time) IN ({around}))"
+
+
+def _grouped(relation: str, kinds: Sequence[str]) -> str:
     """The tellings, each with the `login` that it is of: the event_uid of one of its tellings."""
     told = (
         f"SELECT *, epoch_ms(time) // 1000 AS second, {_WHO} AS who FROM {relation}"
-        f" WHERE event_type IN ({', '.join(map(repr, SOURCES))})"
+        f" WHERE event_type IN ({', '.join(map(repr, kinds))})"
     )
-    history = (_HISTORY.format(column='"LoginHistoryId"'), _HISTORY.format(column='"Id"'))
-    with_event = {
-        **_pairs("eh", ("LoginEvent", "LoginHistory"), [history, *_ALIKE]),
-        **_pairs("el", ("LoginEvent", "Login"), [(_KEY, _KEY), *_ALIKE]),
-    }
-    rest = _pairs("hl", ("LoginHistory", "Login"), _ALIKE, apart="paired")
-    steps = {"told": told, **with_event, "paired": _all(with_event), **rest}
-    parts = ", ".join(f"{name} AS ({sql})" for name, sql in steps.items())
+    if len(kinds) == 1:
+        return f"SELECT *, event_uid AS login FROM ({told})"
+    steps, links = _links(kinds)
+    parts = ", ".join(f"{name} AS ({sql})" for name, sql in {"told": told, **steps}.items())
     return (
-        f"WITH {parts}, links AS ({_all(['paired', *rest])})"
+        f"WITH {parts}, links AS ({_all(links)})"
         " SELECT told.*, coalesce(links.one, told.event_uid) AS login"
         " FROM told LEFT JOIN links ON links.other = told.event_uid"
     )
+
+
+def _links(kinds: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Steps by which tellings of two kinds or three find each other, and which give the links."""
+    history = (_HISTORY.format(column='"LoginHistoryId"'), _HISTORY.format(column='"Id"'))
+    with_event: dict[str, str] = {}
+    if "LoginEvent" in kinds and "LoginHistory" in kinds:
+        with_event |= _pairs("eh", ("LoginEvent", "LoginHistory"), [history, *_ALIKE])
+    if "LoginEvent" in kinds and "Login" in kinds:
+        with_event |= _pairs("el", ("LoginEvent", "Login"), [(_KEY, _KEY), *_ALIKE])
+    if "LoginHistory" not in kinds or "Login" not in kinds:
+        return with_event, list(with_event)
+    if not with_event:
+        rest = _pairs("hl", ("LoginHistory", "Login"), _ALIKE)
+        return rest, list(rest)
+    rest = _pairs("hl", ("LoginHistory", "Login"), _ALIKE, apart="paired")
+    return {**with_event, "paired": _all(with_event), **rest}, ["paired", *rest]
 
 
 def _pairs(

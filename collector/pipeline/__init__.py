@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from collector.store import ledger
 from collector.store import rules as rule_store
 from collector.store.database import Database
 
-__all__ = ["Ingested", "Pipeline", "Places"]
+__all__ = ["Ingested", "Pipeline", "Places", "Reviewed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,14 @@ class Ingested:
     duplicates: int = 0
     quarantined: tuple[str, ...] = ()
     told: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What came of matching the archive again; `failed` are the rules that could not be run."""
+
+    told: tuple[Alert, ...] = ()
+    failed: frozenset[str] = frozenset()
 
 
 class Pipeline:
@@ -104,20 +112,21 @@ class Pipeline:
             self._rules = rules
             self._detection = Detection(rules, self._database)
 
-    def review(self, names: Sequence[str]) -> list[Alert]:
+    def review(self, names: Sequence[str]) -> Reviewed:
         """Match all that is committed with some of the rules again; what is known stays as it is.
 
-        Returns the alerts that have something new to tell.
+        Those that fail are counted, and the others go on.
         """
         told: list[Alert] = []
-        with self._turn:
-            for org in self._stored.orgs():
-                for name in names:
-                    known = self._stored.known(org)
-                    for judged in self._detection.review(name, self._stored.events(org), known):
+        failed: set[str] = set()
+        for org in self._stored.orgs():
+            for name in names:
+                with self._turn:  # batches may come in between two rules
+                    events, known = self._stored.events(org), self._stored.known(org)
+                    for judged in self._detection.review(name, events, known):
                         told += self._add(judged)
-                self._report(org)
-        return told
+                    failed.update(self._report(org))
+        return Reviewed(told=tuple(told), failed=frozenset(failed))
 
     def lose(self, batch: Batch, reason: str) -> None:
         """Write down that a batch can not be had any more, and go on after it."""
@@ -170,14 +179,15 @@ class Pipeline:
         self._report(org)
         return judged
 
-    def _report(self, org: str) -> None:
-        """Count the rules that have failed; the others went on."""
+    def _report(self, org: str) -> Collection[str]:
+        """Count the rules that have failed, and name them; the others went on."""
         failed = self._detection.failures()
         for rule, reason in failed.items():
             log.error("rule_failed", rule=rule, org=org, reason=reason)
         if failed:
             with self._database.begin() as connection:
                 rule_store.count_faults(connection, org, failed, now=clock.now())
+        return failed.keys()
 
     def _commit(self, batch: Batch, landed: Landed, judged: Judged) -> list[Alert]:
         now = clock.now()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from collector.detect import Matcher, RuleSet
+from collector.detect.failure import FAILURES, reason
 from collector.model import ArchiveFile, Correlation, Match
 from collector.pipeline.events import Events, Span
 from collector.pipeline.judged import Judged
@@ -14,6 +16,9 @@ from collector.pipeline.past.novelty import Novelty
 from collector.pipeline.past.selections import EVER, span_of
 from collector.pipeline.windows import Known, Windows
 from collector.store.database import Database
+
+AT_ONCE = 5_000
+"""So many matches of the past are held in memory and written in one transaction."""
 
 
 class Detection:
@@ -61,12 +66,21 @@ class Detection:
             yield self._windows.review(name, events, EVER, known)
         elif rule.over is None:
             matcher = Matcher(replace(self._rules, rules=(rule,)))
-            for event_type in rule.event_types or events.stored_types():
-                relation = events.of(event_type, EVER, ())
-                if relation is not None:
-                    found = self._matches(matcher, events, event_type, relation)
-                    yield Judged(matches=list(found))
+            try:
+                yield from self._review(matcher, rule.event_types, events)
+            except FAILURES as error:
+                matcher.failures[name] = reason(error)
             self._matchers[0].failures.update(matcher.failures)
+
+    def _review(
+        self, matcher: Matcher, event_types: Sequence[str], events: Events
+    ) -> Iterator[Judged]:
+        for event_type in event_types or events.stored_types():
+            relation = events.of(event_type, EVER, ())
+            if relation is not None:
+                found = self._matches(matcher, events, event_type, relation)
+                while part := list(itertools.islice(found, AT_ONCE)):
+                    yield Judged(matches=part)
 
     def _single(self, events: Events, span: Span) -> Iterator[Match]:
         for event_type in events.types_brought():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
+import several_events
 import yaml
 
 TOOLS = ("python-requests/", "curl/", "Go-http-client/", "sqlmap", "nikto", "PostmanRuntime/")
@@ -20,9 +21,18 @@ PATTERNS = (
 )
 
 
-def write(folder: Path) -> Path:
-    """The rules as one file of Sigma documents in the folder; its path."""
+def write(folder: Path, *, several: bool = False, again: int = 0) -> Path:
+    """The rules as one file of Sigma documents in the folder; its path.
+
+    With `several`, twelve of the sixty look at several events; `again` of the others are there
+    once more, under other names.
+    """
     documents = [_document(number, one) for number, one in enumerate(_detections())]
+    if several:
+        documents = [*documents[:48], *several_events.documents()]
+    documents += [
+        _document(100 + number, documents[number]["detection"]) for number in range(again)
+    ]
     path = folder / "sixty.yml"
     path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
     return path

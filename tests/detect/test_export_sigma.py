@@ -16,6 +16,7 @@ from collector.detect.export.sigma import sheets
 from collector.detect.lists import Lists, ValueList
 from collector.detect.lists.entries import ListEntry
 from collector.detect.severity import severity
+from collector.text import sql_literal
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ID = "0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01"
@@ -297,3 +298,68 @@ def test_a_list_in_a_rule_is_written_out(rule_file, schema):
         documents(sheet)[0]["detection"]["a"]
     )
     collection(sheet)
+
+
+LISTS = {
+    "bad": (
+        entry("value", "Thief"),
+        entry("value", "a*b"),
+        entry("prefix", "evil-"),
+        entry("contains", "rob"),
+    ),
+    "ours": (entry("value", "evil-twin"), entry("value", "ann")),
+    "ex": (entry("value", "ann"), entry("value", "Thief")),
+    "twin": (entry("value", "evil-twin"),),
+    "empty": (),
+}
+NAMES = ("thief", "a*b", "axb", "evil-twin", "evil-x", "a robber", "ann", "bob", "", None)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"user_name|expand": "%bad%"},
+        {"user_name|expand": ["%bad%", "%ours%", "bob"]},
+        {"user_name|expand|neq": "%bad%"},
+        {"user_name|expand|neq": ["%bad%", "%ours%"]},
+        {"user_name|expand|neq": "%empty%"},
+        {"user_name|expand|all": ["%bad%", "evil*"]},
+        {"user_name|expand|all": ["%bad%", "%twin%", "evil*", "*win"]},
+        {"user_name|expand|all": ["%bad%", "%empty%"]},
+        {"user_name|expand|all|neq": ["%bad%", "%ours%"]},
+        {"user_name|expand|all|neq": ["a*", "%ours%"]},
+        {"user_name|expand": "%ours%", "user_name": "ann"},
+        {"user_name|expand": "%bad%", "user_name|startswith": ["e", "a"]},
+        {"user_name|expand|neq": "%bad%", "user_name|neq": "bob"},
+        [{"user_name|expand|neq": "%bad%"}, {"user_name|expand": "%ours%"}],
+    ],
+    ids=str,
+)
+def test_a_rule_with_its_lists_written_out_holds_for_the_same_events(
+    rules, connection, schema, tmp_path, item
+):
+    lists = Lists(by_name={name: ValueList(name=name, entries=e) for name, e in LISTS.items()})
+    path = tmp_path / "rule.yml"
+    body = {"logsource": {"product": "salesforce"}, "detection": {"a": item, "condition": "a"}}
+    head = {"title": "A", "id": ID, "name": "a-rule", "level": "low"}
+    path.write_text(yaml.safe_dump({**head, **body}), encoding="utf-8")
+    whole = detect.load([path], schema=schema, lists=lists)
+    (sheet,) = exported(whole).values()
+    collection(sheet)
+
+    (ours,), (told,) = whole.rules, rules(*documents(sheet)).rules
+    rows = ", ".join(f"({'NULL' if name is None else sql_literal(name)})" for name in NAMES)
+    found = connection.execute(
+        f"SELECT {ours.predicate}, {told.predicate} FROM (VALUES {rows}) AS t(user_name)"
+    ).fetchall()
+    assert [held for held, _ in found] == [held for _, held in found]
+
+
+def test_two_lists_of_one_field_at_once_are_more_than_sigma_can_say(rule_file, schema):
+    lists = Lists(
+        by_name={name: ValueList(name=name, entries=LISTS[name]) for name in ("ours", "ex")}
+    )
+    body = LOGIN.replace("USER_NAME: x", "USER_NAME|expand|all: ['%ours%', '%ex%']")
+    (sheet,) = exported(detect.load([rule_file(body)], schema=schema, lists=lists)).values()
+
+    assert "Sigma has no words for USER_NAME in two lists at once" == sheet.reason

@@ -17,6 +17,7 @@ import yaml
 from collector import detect, engine
 from collector.detect import windows
 from collector.detect.export.dialect import spark
+from collector.detect.predicates import equality
 from collector.model import Severity, SeverityCase, SeverityStep
 from collector.text import sql_identifier, sql_literal
 from fakes.windows import MINUTE, correlation, event, known
@@ -53,6 +54,9 @@ TEXTS = (
         "0055f00000ETL01",
     ),
 )
+MANY = tuple(f"odd-{number}" for number in range(2 * equality.FEW))
+"""Too many texts to stand one by one in a rule."""
+
 BUSY = 48
 NETWORK_KEYS = (None, "0" * 20 + "ffffc0a80101", "0" * 20 + "ffff0a000001", "2001" + "0" * 28)
 
@@ -60,6 +64,10 @@ PREDICATES: Sequence[Mapping[str, Any]] = (
     {"detail": "login"},
     {"detail": ["LOGIN", "query", "ÄÖ"]},
     {"detail|cased": "login"},
+    {"detail": [*MANY, "LOGIN", "it's", "a\\b"]},
+    {"detail": [*MANY, "ÄÖ"]},
+    {"detail|cased": [*MANY, "login", 'say "x"']},
+    {"user_id": [f"0055f00000ETL{n}AAA" for n in range(10, 99)] + ["0055f00000ETL01"]},
     {"detail|contains": "%b_"},
     {"detail|contains": "a\\b"},
     {"detail|startswith": "a!"},

@@ -22,4 +22,24 @@ def _as_spark(node: exp.Expression) -> exp.Expression:
             return exp.Anonymous(this="percentile", expressions=[value, part])
         case exp.Anonymous(this=name, expressions=arguments) if name.lower() == "epoch_us":
             return exp.Anonymous(this="unix_micros", expressions=arguments)
+        case exp.UnixToTime(this=moment):  # of DuckDB's epoch_ms, which is also the other way round
+            return exp.Anonymous(this="unix_millis", expressions=[moment])
+        case exp.In(this=subject, args={"query": exp.Subquery(this=query)}):
+            values = _values(query)
+            return exp.In(this=subject, expressions=values) if values else node
     return node
+
+
+def _values(query: exp.Expression) -> list[exp.Expression]:
+    """The texts that are cut out of a long one; Spark has IN (SELECT …) in WHERE alone."""
+    match query.expressions:
+        case [exp.Explode(this=exp.Split(this=whole, expression=separator))]:
+            texts = _text(whole).split(_text(separator))
+            literals = [exp.Literal.string(text) for text in texts]
+            is_lowered = isinstance(whole, exp.Lower)
+            return [exp.Lower(this=each) if is_lowered else each for each in literals]
+    return []
+
+
+def _text(literal: exp.Expression) -> str:
+    return str(literal.this.this if isinstance(literal, exp.Lower) else literal.this)

@@ -14,6 +14,7 @@ from collector.detect.export.bands import bands, told_by_level
 from collector.detect.export.lists import written_out
 from collector.detect.language.block import KEY
 from collector.detect.language.document import Document
+from collector.detect.predicates.literals import Unsupported
 from collector.detect.ruleset import RuleSet
 from collector.model import Baseline, Correlation, FirstSeen, Rule
 
@@ -51,7 +52,10 @@ def sheets(rules: RuleSet, *, at: datetime) -> Iterator[Sheet]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as people do."""
+    """Writes text of several lines as people do, and what stands there twice, twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - yaml asks of every value
+        return True
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
@@ -74,6 +78,10 @@ def _unsaid(rule: Rule, book: _Book) -> str:
         parts = [book.rules.by_name[name] for name in rule.over.rules]
         broken = [part.name for part in parts if _unsaid(part, book)]
         return f"it looks at {broken[0]}, which Sigma has no words for" if broken else ""
+    try:
+        _detection(book.rules.documents[rule.name], book)
+    except Unsupported as error:
+        return str(error)
     is_idle = not rule.alert and rule.name not in book.rules.referenced
     return "it tells nobody, and no correlation looks at it" if is_idle else ""
 
@@ -95,10 +103,7 @@ def _said(rule: Rule, book: _Book) -> list[Data]:
 def _whole(document: Document, rule: Rule, book: _Book) -> Data:
     """The rule without its block; its event types are a selection or, if it is one, the service."""
     data = {key: value for key, value in document.data.items() if key != KEY}
-    detection = {
-        name: value if name == "condition" else written_out(value, book.rules.lists, book.at)
-        for name, value in data["detection"].items()
-    }
+    detection = _detection(document, book)
     condition = detection.pop("condition")
     if isinstance(condition, list):
         condition = " or ".join(f"({each})" for each in condition)
@@ -109,6 +114,14 @@ def _whole(document: Document, rule: Rule, book: _Book) -> Data:
         detection[_EVENT_TYPES] = {"event_type": types}
         condition = f"{_EVENT_TYPES} and ({condition})"
     return {**data, "detection": {**detection, "condition": condition}}
+
+
+def _detection(document: Document, book: _Book) -> Data:
+    """The detection with its lists written out. Raises Unsupported."""
+    return {
+        name: value if name == "condition" else written_out(value, book.rules.lists, book.at)
+        for name, value in document.data["detection"].items()
+    }
 
 
 def _correlation(document: Document, over: Correlation, book: _Book) -> Data:

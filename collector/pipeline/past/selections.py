@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from collector import normalize
-from collector.archive import read
 from collector.clock import from_micros, to_micros
 from collector.detect import RuleSet
 from collector.detect.past.selected import Part
@@ -53,7 +52,7 @@ class Selection:
         """The derived records that the batch changes, as they were before it."""
         for event_type in self._types_brought():
             rule = self.variant(event_type)
-            relation = _replaced(self.events, event_type, self.span, _needs(rule))
+            relation = self.events.replaced(event_type, self.span, _needs(rule))
             if relation is not None:
                 yield Part(rule=rule, relation=relation)
 
@@ -122,20 +121,3 @@ def _needs(rule: Rule) -> list[str]:
 def _sources(event_type: str) -> tuple[str, ...]:
     derived = normalize.DERIVED.get(event_type)
     return derived.sources if derived else (event_type,)
-
-
-def _replaced(events: Events, event_type: str, span: Span, needs: list[str]) -> str | None:
-    derived = normalize.DERIVED.get(event_type)
-    if derived is None:
-        return None
-    around = (span[0] - derived.reach, span[1] + derived.reach)
-    earlier = list(events.committed(derived.sources, around))
-    if not earlier:
-        return None
-    fresh, stored = (
-        read.with_columns(events.connection, read.relation(paths), derived.needs)
-        for paths in (events.fresh, [*earlier, *events.fresh])
-    )
-    told = f"(SELECT event_uid FROM {fresh})"
-    before = f"(SELECT * FROM {derived.touched(fresh, stored)} WHERE event_uid NOT IN {told})"
-    return read.with_columns(events.connection, f"({derived.select(before)})", needs)
