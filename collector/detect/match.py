@@ -12,6 +12,7 @@ import duckdb
 from collector.detect import dedup, title
 from collector.detect.failure import FAILURES, reason
 from collector.detect.lists import Lists, listed
+from collector.detect.predicates import folding
 from collector.detect.ruleset import RuleSet
 from collector.detect.severity import severity
 from collector.detect.title import Template
