@@ -12,6 +12,7 @@ import pytest
 
 from collector.demo import EmbeddedOrg, LogFile, Store
 from collector.store import alerts, ledger, outbox
+from collector.store import rules as rule_store
 from collector.store.database import open_database
 from fakes.path import elf_csv, login
 from fakes.slack import slack_receiver
@@ -19,12 +20,13 @@ from fakes.slack import slack_receiver
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def log_file(number, *, agent="Salesforce-CLI/1.0"):
+def log_file(number, *, agent="Salesforce-CLI/1.0", time=None, **changes):
     at = NOW - timedelta(hours=4) + timedelta(minutes=number)
     row = login(
         BROWSER_TYPE=agent,
         USER_ID=f"0050000000{number:05}",
-        TIMESTAMP_DERIVED=at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        TIMESTAMP_DERIVED=time or at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        **changes,
     )
     return LogFile(
         id=f"0AT{number:012}AAA",
@@ -48,7 +50,7 @@ def org():
 def config(org, tmp_path):
     path = tmp_path / "collector.yaml"
 
-    def write(*login_urls, webhook):
+    def write(*login_urls, webhook, rules=None):
         auth = {
             "flow": "client_credentials",
             "client_id": org.application.client_id,
@@ -66,6 +68,8 @@ def config(org, tmp_path):
         ]
         channels = {"chat": {"type": "slack", "webhook_url": "${env:WEBHOOK}"}}
         settings = {"state_dir": str(tmp_path / "state"), "orgs": orgs, "channels": channels}
+        if rules is not None:
+            settings["rules"] = rules
         path.write_text(json.dumps(settings))
         secrets = {"SF_SECRET": org.application.client_secret, "WEBHOOK": webhook}
         return path, {**os.environ, **secrets}
@@ -162,3 +166,168 @@ def states(directory):
         found = {poll.stream.org: poll.state for poll in ledger.polls(connection)}
     database.close()
     return found
+
+
+# ---- rules that change while it runs
+
+PLAIN = """\
+title: {title}
+id: 7a1f0a52-7a0e-4a39-9f59-3a1c5d2e0c01
+name: agent-of-ours
+level: medium
+logsource: {{product: salesforce, service: Login}}
+detection:
+  agent: {{user_agent|startswith: {agent}}}
+  condition: agent
+"""
+
+LISTED = """\
+title: An address that is known
+id: 7a1f0a52-7a0e-4a39-9f59-3a1c5d2e0c02
+name: known-address
+level: high
+logsource: {product: salesforce, service: Login}
+detection:
+  known: {source_ip|expand: '%bad_ip%'}
+  condition: known
+"""
+
+
+@pytest.fixture
+def rules(tmp_path):
+    folder = tmp_path / "rules"
+    (folder / "lists").mkdir(parents=True)
+    (folder / "agent.yml").write_text(PLAIN.format(title="First", agent="First/"))
+    (folder / "known.yml").write_text(LISTED)
+    (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
+    return folder
+
+
+@pytest.fixture
+def running(org, config, rules, tmp_path):
+    """The daemon with rules of the user's, and what `status` says of it."""
+    with slack_receiver() as receiver:
+        path, environment = config(
+            org.base_url,
+            webhook=receiver.url,
+            rules={"paths": [str(rules)]},
+        )
+        process = start(path, environment)
+        assert until(lambda: receiver.bodies, seconds=60)
+        yield Running(process, path, environment, tmp_path)
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def finished(config, environment, *command):
+    return subprocess.run(
+        [sys.executable, "-m", "collector", *command, "-c", str(config)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Running:
+    """A daemon at work, seen from outside."""
+
+    def __init__(self, process, config, environment, directory):
+        self.process = process
+        self.config = config
+        self.environment = environment
+        self.directory = directory
+
+    def status(self):
+        return finished(self.config, self.environment, "status").stdout
+
+    def titles(self):
+        """Of what rules of the user's have told."""
+        told = self._read(alerts.listing)
+        return [alert.title for alert in told if alert.rule != "cli-activity"]
+
+    def stored(self):
+        """How many events."""
+        return sum(total.rows for total in self._read(ledger.totals))
+
+    def loading(self):
+        return self._read(rule_store.loading)
+
+    def _read(self, ask):
+        database = open_database(self.directory / "state")
+        try:
+            with database.read() as connection:
+                return ask(connection)
+        finally:
+            database.close()
+
+
+def test_a_changed_rule_is_at_work_without_a_restart(running, org, rules):
+    assert until(lambda: running.stored() == 1, seconds=60)
+    loaded = running.loading()
+    (rules / "agent.yml").write_text(PLAIN.format(title="Second", agent="Second/"))
+    assert until(lambda: running.loading() != loaded, seconds=60)
+    org.store.add_files([log_file(2, agent="First/1"), log_file(3, agent="Second/1")])
+    assert until(lambda: running.stored() == 3, seconds=60)
+    logs = end(running.process)
+
+    assert ["Second"] == running.titles()
+    assert 0 == running.process.returncode
+    assert "rules_loaded" in {line["event"] for line in logs}
+
+
+def test_a_broken_edit_leaves_the_set_before_at_work_and_is_shown_until_it_is_mended(
+    running, org, rules
+):
+    assert until(lambda: running.stored() == 1, seconds=60)
+    file = rules / "agent.yml"
+    file.write_text(PLAIN.format(title="Second", agent="Second/").replace("user_agent", "agnet"))
+    assert until(lambda: running.loading().problems, seconds=60)
+    org.store.add_files([log_file(2, agent="First/1"), log_file(3, agent="Second/1")])
+    assert until(lambda: running.stored() == 3, seconds=60)
+    broken, at_work = running.status(), running.titles()
+    file.write_text(PLAIN.format(title="Third", agent="Third/"))
+    assert until(lambda: not running.loading().problems, seconds=60)
+    mended = running.status()
+    logs = end(running.process)
+
+    assert ["First"] == at_work
+    place = f"{file}:7:11: "
+    assert place in "".join(broken.split("\n"))
+    assert "rules of before stay at work" in broken
+    assert "broken" not in mended
+    refused = [line for line in logs if line["event"] == "rules_refused"]
+    assert [True] == [line["problem"].startswith(place) for line in refused]
+
+
+def test_an_entry_of_a_list_finds_what_was_stored_long_before_it(running, org, rules):
+    week_ago = (NOW - timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    old = log_file(2, SOURCE_IP="203.0.113.77", USER_NAME="eve@example.com", time=week_ago)
+    org.store.add_files([old])
+    assert until(lambda: running.stored() == 2, seconds=60)
+    silent = running.titles()
+    (rules / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, 203.0.113.77]\n")
+    assert until(running.titles, seconds=60)
+    logs = end(running.process)
+
+    assert [] == silent
+    assert ["An address that is known"] == running.titles()
+    (grown,) = [line for line in logs if line["event"] == "lists_grown" and line["alerts"]]
+    assert ["bad_ip"] == grown["lists"]
+
+
+@pytest.mark.parametrize("command", [["run"], ["run", "--once"], ["check"]])
+def test_broken_rules_at_the_start_are_all_told_with_exit_code_2(org, config, rules, command):
+    (rules / "agent.yml").write_text("title: [")
+    (rules / "known.yml").write_text(LISTED.replace("source_ip", "sauce_ip"))
+    path, environment = config(
+        org.base_url, webhook="http://127.0.0.1:9", rules={"paths": [str(rules)]}
+    )
+    ended = finished(path, environment, *command)
+
+    assert 2 == ended.returncode
+    assert f"{rules / 'agent.yml'}:2:1: " in ended.stderr
+    assert f"{rules / 'known.yml'}:7:11: " in ended.stderr
+    assert "Traceback" not in ended.stderr

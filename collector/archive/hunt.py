@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import duckdb
 
 from collector import engine
 from collector.archive.read import relation, with_columns
 from collector.errors import HuntError
-from collector.model import ArchiveFile
+from collector.model import ArchiveFile, View
 from collector.text import sql_identifier, sql_literal
-
-
-class View(Protocol):
-    """A view that is computed from stored event types, such as one record per bulk job."""
-
-    @property
-    def sources(self) -> Sequence[str]:
-        """The event types that it reads."""
-
-    @property
-    def needs(self) -> Sequence[str]:
-        """The columns that it reads; NULL where no file has them."""
-
-    @property
-    def select(self) -> Callable[[str], str]:
-        """Its SQL, given a FROM item with those columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

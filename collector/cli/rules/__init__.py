@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from collector.cli.lazy import Lazy
 
 COMMANDS = {
     "backtest": "How often each rule would have told you, over the archive or over files.",
@@ -17,27 +17,7 @@ COMMANDS = {
 """Every command; the module of that name in this package holds it as `command`."""
 
 
-class _Commands(click.Group):
-    """Loads a command's module when the command is asked for, so that `--help` is instant."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All commands, in alphabetical order."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """One line for each command, without loading any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
-
-
-@click.group("rules", cls=_Commands)
+@click.group("rules", cls=Lazy, package=__name__, known=COMMANDS)
 def command() -> None:
     """List, test, lint, backtest and export detection rules, and see which can fire.
 

@@ -22,8 +22,6 @@ def _as_spark(node: exp.Expression) -> exp.Expression:
             return exp.Anonymous(this="percentile", expressions=[value, part])
         case exp.Anonymous(this=name, expressions=arguments) if name.lower() == "epoch_us":
             return exp.Anonymous(this="unix_micros", expressions=arguments)
-        case exp.UnixToTime(this=moment):  # of DuckDB's epoch_ms, which is also the other way round
-            return exp.Anonymous(this="unix_millis", expressions=[moment])
         case exp.In(this=subject, args={"query": exp.Subquery(this=query)}):
             values = _values(query)
             return exp.In(this=subject, expressions=values) if values else node

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from collector.clock import EPOCH
 from collector.detect import windows
@@ -15,7 +15,7 @@ from collector.detect.past.selected import Part
 from collector.detect.ruleset import RuleSet
 from collector.detect.schema import Schema
 from collector.detect.severity import severity
-from collector.model import Baseline, Correlation, FirstSeen, Rule, Severity
+from collector.model import Baseline, Correlation, FirstSeen, Rule, Severity, View
 from collector.text import one_line, sql_identifier, sql_literal
 
 Dialect = Literal["duckdb", "spark"]
@@ -37,22 +37,6 @@ _VIEW: Mapping[Dialect, str] = {
 
 _MEMBER = ("event_uid", "event_type", "time", "received")
 _WINDOW = ("metric", "event_count", "window_start", "window_end", "complete")
-
-
-class View(Protocol):
-    """An event type that is computed from stored ones."""
-
-    @property
-    def sources(self) -> Sequence[str]:
-        """The event types that it reads."""
-
-    @property
-    def needs(self) -> Sequence[str]:
-        """The columns that it reads; NULL where no file has them."""
-
-    @property
-    def select(self) -> Callable[[str], str]:
-        """Its SQL, given a FROM item with those columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
