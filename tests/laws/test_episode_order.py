@@ -1,23 +1,18 @@
 """Alerts are what their matches make them, in whatever order and batches those came and went."""
 
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.model import FirstSeen, Severity
-from collector.store import tables
-from collector.store.database import open_database
+from fakes import databases
 from fakes.episodes import Episodes, visible
 from fakes.nouns import NOON, match
 
-POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
 HOUR = timedelta(hours=1)
 SHOWN = 10
 FIRST_SEEN = FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR)
@@ -25,36 +20,9 @@ FIELDS = ("user_id", "user_name", "source_ip", "region")
 _numbers = count()
 
 
-@contextmanager
-def opened(kind, folder):
-    database = open_database(folder, POSTGRES if kind == "postgres" else None)
-    try:
-        yield database
-    finally:
-        if kind == "postgres":
-            with database.begin() as connection:
-                tables.metadata.drop_all(connection)
-                connection.execute(sa.text("DROP TABLE alembic_version"))
-        database.close()
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgres",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    not POSTGRES, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
-                ),
-            ],
-        ),
-    ],
-)
+@pytest.fixture(scope="module", params=databases.KINDS)
 def database(request, tmp_path_factory):
-    with opened(request.param, tmp_path_factory.mktemp("state")) as found:
+    with databases.opened(request.param, tmp_path_factory.mktemp("state")) as found:
         yield found
 
 

@@ -15,9 +15,9 @@ from collector.model import ArchiveFile, Cursor, Member, Severity
 from collector.store import alerts, ledger, outbox, tables
 from collector.store.database import open_database
 from collector.store.lock import locked
+from fakes import databases
 from fakes.nouns import NOON, STREAM, alert, batch
 
-POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
 SECOND = timedelta(seconds=1)
 FILE = ArchiveFile(
     path="org=acme/x.parquet",
@@ -31,28 +31,10 @@ FILE = ArchiveFile(
 )
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgres",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    not POSTGRES, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=databases.KINDS)
 def database(request, tmp_path):
-    opened = open_database(tmp_path, POSTGRES if request.param == "postgres" else None)
-    yield opened
-    if request.param == "postgres":
-        with opened.begin() as connection:
-            tables.metadata.drop_all(connection)
-            connection.execute(sa.text("DROP TABLE alembic_version"))
-    opened.close()
+    with databases.opened(request.param, tmp_path) as opened:
+        yield opened
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(database):

@@ -1,42 +1,22 @@
 """What is remembered of rules: faults, how loading went, and which entries of lists."""
 
-import os
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from collector.store import rules, tables
-from collector.store.database import open_database
 from collector.store.rules import Fault, Loading
+from fakes import databases
 from fakes.nouns import NOON
 
-POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgres",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(
-                    not POSTGRES, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
-                ),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=databases.KINDS)
 def database(request, tmp_path):
-    opened = open_database(tmp_path, POSTGRES if request.param == "postgres" else None)
-    yield opened
-    if request.param == "postgres":
-        with opened.begin() as connection:
-            tables.metadata.drop_all(connection)
-            connection.execute(sa.text("DROP TABLE alembic_version"))
-    opened.close()
+    with databases.opened(request.param, tmp_path) as opened:
+        yield opened
 
 
 def fail(database, org="acme", *, now=NOON, **reasons):

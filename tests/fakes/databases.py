@@ -1,0 +1,44 @@
+"""The state in both databases: SQLite always, PostgreSQL where there is one to test with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from collector.store import tables
+from collector.store.database import Database, open_database
+
+POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
+
+KINDS = [
+    "sqlite",
+    pytest.param(
+        "postgres",
+        marks=[
+            pytest.mark.postgres,
+            pytest.mark.skipif(
+                not POSTGRES, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
+            ),
+        ],
+    ),
+]
+"""What a fixture of databases is to be parametrized with."""
+
+
+@contextmanager
+def opened(kind: str, folder: Path) -> Iterator[Database]:
+    """A new database of that kind, of which nothing is left afterwards."""
+    database = open_database(folder, POSTGRES if kind == "postgres" else None)
+    try:
+        yield database
+    finally:
+        if kind == "postgres":
+            with database.begin() as connection:
+                tables.metadata.drop_all(connection)
+                connection.execute(sa.text("DROP TABLE alembic_version"))
+        database.close()
