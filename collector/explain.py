@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from collector import normalize, records
 from collector.archive import read
-from collector.detect import RuleSet, Schema
+from collector.detect import RuleSet, Schema, windows
 from collector.detect import explain as asking
 from collector.detect.explain import Explanation
 from collector.detect.explain.ladder import Ladder
@@ -190,7 +190,7 @@ def _uids(ground: Ground, alert: Alert, limit: int) -> list[str]:
     """The events that tell most, and then others."""
     kept = [str(event["event_uid"]) for event in alert.evidence]
     others = trail.members(ground.state, alert.id, limit=limit + len(kept))
-    distinct = dict.fromkeys([*kept, *others])
+    distinct = dict.fromkeys([*kept, *map(windows.event_uid, others)])
     return [uid for uid in distinct if not uid.startswith(WINDOW)][:limit]
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from collector import records
 from collector.archive import read
+from collector.detect import windows
 from collector.model import Alert, ArchiveFile, Event
 from collector.records import Records
 from collector.sources.contract import batch_key
@@ -140,7 +141,7 @@ def _batches(state: sa.Connection, event_uid: str) -> Iterator[str]:
 
 def _raised(state: sa.Connection, event_uid: str) -> dict[str, tuple[Raised, ...]]:
     raised: dict[str, tuple[Raised, ...]] = {}
-    for membership in trail.memberships(state, event_uid):
+    for membership in trail.memberships(state, event_uid, apart=windows.APART):
         alert = alerts.get(state, membership.alert_id)
         if alert:
             told = tuple(trail.deliveries(state, alert.id))

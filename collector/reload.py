@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from collector import clock
-from collector.detect import RuleSet
+from collector.detect import RuleSet, files
 from collector.detect.lists.entries import ValueList
 from collector.errors import RulesError
 from collector.observe import log
 from collector.pipeline import Pipeline
 from collector.store import rules as store
 from collector.store.database import Database
-
-SUFFIXES = frozenset({".yml", ".yaml"})
-"""What is read of a folder; a file that is named itself may have any."""
 
 Stamp: TypeAlias = frozenset[tuple[str, int, int, int]]
 """Files by path, times of change of content and of anything in nanoseconds, and size."""
@@ -152,7 +149,7 @@ def stamp(paths: Iterable[Path]) -> Stamp:
 def _files(path: Path) -> Iterable[Path]:
     if not path.is_dir():
         return (path,)
-    return (file for file in path.rglob("*") if file.suffix in SUFFIXES)
+    return files.below(path)
 
 
 def _stamped(file: Path) -> tuple[str, int, int, int] | None:

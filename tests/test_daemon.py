@@ -249,8 +249,9 @@ class Running:
         return [alert.title for alert in told if alert.rule != "cli-activity"]
 
     def stored(self):
-        """How many events."""
-        return sum(total.rows for total in self._read(ledger.totals))
+        """How many logins."""
+        totals = self._read(ledger.totals)
+        return sum(total.rows for total in totals if total.event_type == "Login")
 
     def loading(self):
         return self._read(rule_store.loading)

@@ -386,3 +386,13 @@ def test_a_folder_that_is_gone_for_a_while_leaves_the_set_before_at_work(made, f
     assert ["Odd status"] == titles(bench)
     reload.look()
     assert () == loading(bench).problems
+
+
+def test_hidden_files_are_no_rules(made, folder):
+    """Editors lock files so, and Kubernetes keeps what it mounts in such folders."""
+    _, reload = made
+    (folder / ".#odd.yml").write_text("title: [")
+    (folder / "..2026_11_20").mkdir()
+    (folder / "..2026_11_20" / "odd.yml").write_text(RULE)
+
+    assert not reload.look()

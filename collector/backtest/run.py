@@ -155,12 +155,12 @@ class _Org:
         members = windows.members(rule, self._rules.by_name, pieces.source)
         falls = isinstance(rule.over, Correlation) and rule.over.operator in {"lt", "lte"}
         weight = f"coalesce({'-' if falls else ''}metric, 0)"
-        # An event may be in several groups, but it is one match of the rule: the gravest.
+        uid = windows.match_uid(rule, self._rules.by_name)
         return (
-            "SELECT key, time, severity, 1 AS events FROM (SELECT event_uid, time, severity,"
+            f"SELECT key, time, severity, 1 AS events FROM (SELECT {uid} AS uid, time, severity,"
             f" {key(rule)} AS key, {weight} AS weight FROM ({members})) WHERE {after(self._since)}"
             " QUALIFY row_number() OVER"
-            " (PARTITION BY event_uid ORDER BY severity DESC, weight DESC, key DESC) = 1"
+            " (PARTITION BY uid ORDER BY severity DESC, weight DESC, key DESC) = 1"
         )
 
     def _compared(self, rule: Rule) -> str:

@@ -50,6 +50,7 @@ def command() -> None:
 @click.option("--min-severity", type=SEVERITIES, default="informational", show_default=True)
 @click.option("--rule", help="Only of this rule.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--all", "everything", is_flag=True, help="Also those that went on in another one.")
 def listing(
     config: Path,
     *,
@@ -58,8 +59,9 @@ def listing(
     min_severity: str,
     rule: str | None,
     limit: int | None,
+    everything: bool,
 ) -> None:
-    """All alerts, the newest event first."""
+    """The alerts, the newest event first."""
     with reading(load_settings(config)) as connection:
         found = alerts.listing(
             connection,
@@ -67,6 +69,7 @@ def listing(
             min_severity=Severity.parse(min_severity),
             rule=rule,
             limit=limit,
+            merged=everything,
         )
     print_alerts(found, as_json=as_json)
 

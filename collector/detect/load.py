@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sigma.exceptions import SigmaError
 
+from collector.detect import files
 from collector.detect.language import correlated, document, draft, dry_run, filters
 from collector.detect.language.compile import compile_correlation, compile_rule
 from collector.detect.language.document import Document
@@ -23,8 +24,6 @@ from collector.errors import Problem, RulesError
 from collector.model import Rule
 
 __all__ = ["RuleSet", "load"]
-
-SUFFIXES = frozenset({".yml", ".yaml"})
 
 
 def load(
@@ -97,12 +96,11 @@ def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        found = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
-        found = [each for each in found if FOLDER not in each.relative_to(path).parts[:-1]]
+        found = files.below(path)
         if not found:
             message = "a folder without rule files (*.yml, *.yaml)"
             problems.append(Problem(path=path, line=1, column=1, message=message))
-        yield from found
+        yield from (each for each in found if FOLDER not in each.relative_to(path).parts[:-1])
 
 
 # ---- documents

@@ -78,7 +78,7 @@ def near(fresh: str, stored: str) -> str:
 def _grouped(relation: str, kinds: Sequence[str]) -> str:
     """The tellings, each with the `login` that it is of: the event_uid of one of its tellings."""
     told = (
-        f"SELECT *, epoch_ms(time) // 1000 AS second, {_WHO} AS who FROM {relation}"
+        f"SELECT *, epoch_us(time) // 1000000 AS second, {_WHO} AS who FROM {relation}"
         f" WHERE event_type IN ({', '.join(map(repr, kinds))})"
     )
     if len(kinds) == 1:

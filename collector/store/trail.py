@@ -75,16 +75,22 @@ def orgs(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(sa.select(column).distinct().order_by(column)))
 
 
-def memberships(connection: sa.Connection, event_uid: str) -> list[Membership]:
-    """The rules that matched an event, and the alerts that it belongs to."""
+def memberships(connection: sa.Connection, event_uid: str, *, apart: str) -> list[Membership]:
+    """The rules that matched an event, and the alerts that it belongs to.
+
+    Where a rule matched it several times, the uids of the matches go on after it with `apart`.
+    """
     table, alerts = tables.matches, tables.alerts
     # The key of the matches begins with org and rule: by uid alone, all of them would be read.
     rules = sa.select(alerts.c.org, alerts.c.rule).distinct().subquery()
+    is_sqlite = connection.dialect.name == "sqlite"
+    uid = table.c.event_uid if is_sqlite else sa.collate(table.c.event_uid, "C")
+    first, beyond = f"{event_uid}{apart}", f"{event_uid}{chr(ord(apart) + 1)}"
     query = (
         sa.select(table)
         .join(rules, sa.and_(rules.c.org == table.c.org, rules.c.rule == table.c.rule))
-        .where(table.c.event_uid == event_uid)
-        .order_by(table.c.org, table.c.rule)
+        .where(sa.or_(uid == event_uid, sa.and_(uid >= first, uid < beyond)))
+        .order_by(table.c.org, table.c.rule, table.c.event_uid)
     )
     return [
         Membership(

@@ -150,6 +150,17 @@ def test_what_went_on_in_another_alert_is_not_listed_and_says_where_it_went(tmp_
     assert "withdrawn: odd-login" in invoke("alerts", "list", "-c", config).output
 
 
+def test_all_alerts_are_listed_if_asked_for_with_those_that_went_on_in_another(tmp_path):
+    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    gone = alert(id="a" * 20, status="merged", merged_into="b" * 20)
+    _save(tmp_path, gone, alert(id="b" * 20))
+
+    assert {gone.id: "merged", "b" * 20: "open"} == {
+        line["id"]: line["status"]
+        for line in lines(invoke("alerts", "list", "--all", "--json", "-c", config))
+    }
+
+
 def test_hostile_titles_act_on_no_terminal(tmp_path):
     config = configuration(tmp_path, "https://acme.my.salesforce.com")
     hostile = [alert(id=f"{n:020}", title=text, rule=text) for n, text in enumerate(STORABLE)]

@@ -127,3 +127,18 @@ def test_before_the_first_poll_it_says_so(state):
     config, _ = state
 
     assert "nothing has been collected yet" in invoke("status", "-c", config).stdout
+
+
+def test_broken_rule_files_are_shown_before_anything_has_been_collected(tmp_path):
+    broken = tmp_path / "broken.yml"
+    broken.write_text("- no mapping\n")
+    config = configuration(
+        tmp_path, "https://acme.my.salesforce.com", rules={"paths": [str(broken)]}
+    )
+    (tmp_path / "state").mkdir()
+    open_database(tmp_path / "state").close()
+    screen = invoke("status", "-c", config).stdout
+
+    assert "nothing has been collected yet" in screen
+    assert "Rule files are broken:" in screen
+    assert f"{broken}:1:1: " in "".join(screen.split("\n"))

@@ -432,6 +432,12 @@ def test_a_folder_of_lists_holds_no_rules(rule_file, schema, tmp_path):
     assert 1 == len(detect.load([tmp_path], schema=schema).rules)
 
 
+def test_a_folder_may_hold_lists_alone(rule_file, schema, tmp_path):
+    rule_file("entries: [a]\n", name="lists/names.yml", head="")
+
+    assert () == detect.load([tmp_path], schema=schema).rules
+
+
 def test_a_rule_knows_the_lists_that_it_reads(rule_file, schema, tmp_path):
     body = """
     logsource: {product: salesforce, service: Login}

@@ -199,10 +199,12 @@ def test_a_match_tells_of_the_window_and_what_is_usual(world):
         "metric": "sum",
         "field": "record_count",
         "value": 66.0,
+        "event_count": 12,
         "mean": 12.0,
         "windows": 3,
         "window_start": (NOON + 3 * HOUR).isoformat(),
         "window_end": (NOON + 4 * HOUR).isoformat(),
+        "group": {"user_id": "u1"},
         "history_days": 10 / 24,
         "recent": [[(NOON + n * HOUR).isoformat(), 14.0 - 2 * n] for n in range(3)],
     } == context

@@ -55,8 +55,16 @@ def test_an_event_is_in_one_alert_of_each_rule_that_matched_it(state):
         ("acme", "one", "acme-one", "one says"),
         ("acme", "two", "acme-two", "two says"),
         ("other", "one", "other-one", "one says"),
-    ] == [(m.org, m.rule, m.alert_id, m.title) for m in trail.memberships(state, "e1")]
-    assert [] == trail.memberships(state, "e3")
+    ] == [(m.org, m.rule, m.alert_id, m.title) for m in trail.memberships(state, "e1", apart="#")]
+    assert [] == trail.memberships(state, "e3", apart="#")
+
+
+def test_an_event_that_a_rule_matched_several_times_is_in_the_alerts_of_all(state):
+    for uid in ("e1", "e1#a", "e1#b", "e1$", "e1-#c", "e11", "E1#d", "e10#e"):
+        join(state, alert(id=f"of {uid}"), uid)
+
+    found = trail.memberships(state, "e1", apart="#")
+    assert ["of e1", "of e1#a", "of e1#b"] == [each.alert_id for each in found]
 
 
 def test_the_gravest_members_of_an_alert_come_first_then_the_earliest(state):

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import yaml
 from yaml.constructor import SafeConstructor
+from yaml.reader import Reader
 
 from collector.errors import Problem, RulesError
 
@@ -46,6 +47,7 @@ def read(path: Path) -> list[Document]:
     aliases and duplicate keys, which read differently from what they do.
     """
     text = _text(path)
+    _refuse_control_characters(path, text)
     try:
         _refuse_bombs(path, text)
         nodes = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
@@ -76,6 +78,15 @@ def _text(path: Path) -> str:
         raise RulesError([problem]) from None
 
 
+def _refuse_control_characters(path: Path, text: str) -> None:
+    if not (found := Reader.NON_PRINTABLE.search(text)):
+        return
+    before = text[: found.start()]
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    message = f"the character U+{ord(found[0]):04X} may not stand in YAML"
+    raise RulesError([Problem(path=path, line=line, column=column, message=message)])
+
+
 def _refuse_bombs(path: Path, text: str) -> None:
     """Aliases and deep nesting, seen in the parser's events before anything is built of them."""
     depth = 0
@@ -93,7 +104,8 @@ def _refuse_bombs(path: Path, text: str) -> None:
 
 def _defects(path: Path, root: yaml.Node) -> Iterator[Problem]:
     if not isinstance(root, yaml.MappingNode):
-        yield _problem(path, root.start_mark, "a rule is a mapping of keys such as `title:`")
+        message = "a document is a mapping of keys, such as `title:` in rules"
+        yield _problem(path, root.start_mark, message)
         return
     for node in _nodes(root):
         if isinstance(node, yaml.MappingNode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from collector.detect import files
 from collector.detect.language import document
 from collector.detect.lists.check import entry_of, list_problems, plain_entry
 from collector.detect.lists.entries import ListEntry, ValueList
@@ -16,7 +17,6 @@ from collector.errors import Problem, RulesError
 FOLDER = "lists"
 """What a folder below the rules is called that holds lists, not rules."""
 
-SUFFIXES = frozenset({".yml", ".yaml"})
 MAX_ENTRIES = 50_000
 MAX_BYTES = 5_000_000
 
@@ -26,8 +26,8 @@ def below(paths: Iterable[Path]) -> Iterator[Path]:
     found = {
         each: None
         for path in paths
-        for each in sorted(path.rglob("*"))
-        if each.suffix in SUFFIXES and FOLDER in each.relative_to(path).parts[:-1]
+        for each in files.below(path)
+        if FOLDER in each.relative_to(path).parts[:-1]
     }
     return iter(found)
 
@@ -41,7 +41,7 @@ def read(source: Path | Sequence[str], *, name: str | None) -> ValueList:
     """
     if not isinstance(source, Path):
         return _plain(Path(f"rules.lists.{name}"), source, name or "")
-    if source.suffix in SUFFIXES:
+    if source.suffix in files.SUFFIXES:
         return _yaml(source, name)
     return _plain(source, _lines(source), name or source.stem)
 

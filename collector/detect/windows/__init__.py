@@ -11,9 +11,21 @@ from datetime import timedelta
 from collector.detect.windows import rows as window_rows
 from collector.detect.windows.frames import FIRES, FIXED, MEASURED
 from collector.detect.windows.measures import measured
-from collector.detect.windows.members import in_firing, named_groups
+from collector.detect.windows.members import APART, event_uid, in_firing, member_uid, named_groups
 from collector.detect.windows.rows import correlation_of, distinct, field_at, is_correlation
 from collector.model import Rule
+
+__all__ = [
+    "APART",
+    "anchors",
+    "event_uid",
+    "fields_of",
+    "groups",
+    "leaves",
+    "match_uid",
+    "members",
+    "reach",
+]
 
 Source = Callable[[str, Sequence[str]], str]
 """Given the name of a plain rule and fields by the names that the rule uses, a SELECT of its
@@ -86,6 +98,25 @@ def members(rule: Rule, rules: Mapping[str, Rule], source: Source) -> str:
     is when it was received.
     """
     return in_firing(rule, _anchors(rule, rules, source))
+
+
+def match_uid(rule: Rule, rules: Mapping[str, Rule]) -> str:
+    """SQL: what tells members from each other, given their columns.
+
+    It is the event_uid; if an event may be in several groups, with a mark of its group after it.
+    """
+    return member_uid(correlation_of(rule)) if _has_several_groups(rule, rules) else "event_uid"
+
+
+def _has_several_groups(rule: Rule, rules: Mapping[str, Rule]) -> bool:
+    """Whether an event may come to a correlation in several groups."""
+    correlation = correlation_of(rule)
+    names = distinct(correlation)
+    if not correlation.group_by:
+        return False
+    inner = [rules[name] for name in names if is_correlation(name, rules)]
+    has_own = len(names) > 1 and bool(correlation.aliases)
+    return has_own or any(_has_several_groups(each, rules) for each in inner)
 
 
 def _anchors(rule: Rule, rules: Mapping[str, Rule], source: Source) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from collector.detect.severity import severity
 from collector.detect.windows.frames import (
     FIRES,
@@ -16,7 +18,13 @@ from collector.detect.windows.frames import (
 )
 from collector.detect.windows.rows import correlation_of
 from collector.model import Correlation, Rule, Severity
-from collector.text import sql_identifier
+from collector.text import sql_identifier, sql_literal
+
+APART = "#"
+"""What parts the uid of an event from the mark of the group in which it is a member."""
+
+_MARK = 16
+_MARKED = re.compile(rf"{APART}[0-9a-f]{{{_MARK}}}\Z")
 
 _NEXT = sql_identifier("#next")
 _COMPLETE = sql_identifier("#complete")
@@ -29,6 +37,18 @@ def named_groups(correlation: Correlation) -> list[tuple[str, str]]:
         for place, name in enumerate(correlation.group_by)
         if name not in FIXED
     ]
+
+
+def member_uid(correlation: Correlation) -> str:
+    """The uid of a member's event, and a mark of its group; columns are those of `in_firing`."""
+    texts = ", ".join(f"CAST({sql_identifier(name)} AS VARCHAR)" for name in correlation.group_by)
+    mark = f"left(sha256(CAST(to_json([{texts}]) AS VARCHAR)), {_MARK})"
+    return f"event_uid || {sql_literal(APART)} || {mark}"
+
+
+def event_uid(member: str) -> str:
+    """The uid of a member's event, given what `member_uid` gives or a plain one."""
+    return _MARKED.sub("", member)
 
 
 def in_firing(rule: Rule, anchors: str) -> str:

@@ -186,11 +186,13 @@ def _context(rule: Rule, found: Outlier) -> dict[str, object]:
         "metric": over.metric,
         "field": over.field,
         "value": found.measure.value,
+        "event_count": found.measure.events,
         "mean": found.usual.mean,
         "stddev": found.usual.deviation,
         "windows": found.usual.windows,
         "window_start": shown["window_start"].isoformat(),
         "window_end": shown["window_end"].isoformat(),
+        "group": dict(found.group),
         "history_days": days(over.history),
         "recent": [[moment(start).isoformat(), value] for start, value in found.recent[-RECENT:]],
     }

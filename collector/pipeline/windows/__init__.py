@@ -19,7 +19,7 @@ from collector.pipeline.windows.members import Found, matches
 from collector.pipeline.windows.touched import Brought, Touch
 
 Known: TypeAlias = Callable[[str, Span], Mapping[str, tuple[Severity, float]]]
-"""By event uid, the severity and weight of what a rule has matched in a span of event time."""
+"""By uid, the severity and weight of what a rule has matched in a span of event time."""
 
 
 class Windows:
@@ -70,7 +70,8 @@ class Windows:
     def _blame(self) -> None:
         """A correlation fails with any of the rules that it looks at."""
         for leaf, why in self._touch.failures.items():
-            self.failures |= {name: why for name, below in self._leaves.items() if leaf in below}
+            told = f"its rule {leaf}: {why}"
+            self.failures |= {name: told for name, below in self._leaves.items() if leaf in below}
         self._touch.failures.clear()
 
     def _attempt(

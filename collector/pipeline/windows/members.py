@@ -18,6 +18,8 @@ from collector.text import cut, sql_identifier, sql_literal
 
 ENTITY_LIMIT = 500
 
+_UID = "#uid"  # no column of an event can have such a name
+
 MEASURES = ("metric", "event_count", "window_start", "window_end")
 """What a title may show beside the fields of the event."""
 
@@ -38,10 +40,15 @@ class Found:
     scope: Span
     span: Span
 
+    @property
+    def uid(self) -> str:
+        """SQL: the uid of a member as a match, of which an event may be several."""
+        return windows.match_uid(self.rule, self.rules.by_name)
+
     def held(self, connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Severity, float]]:
-        """By event uid, the severity and weight of every member in the scope."""
+        """By uid, the severity and weight of every member in the scope."""
         rows = connection.execute(
-            f"SELECT event_uid, severity, metric FROM {self.table} WHERE {within(self.scope)}"
+            f"SELECT {self.uid}, severity, metric FROM {self.table} WHERE {within(self.scope)}"
         ).fetchall()
         return {uid: (Severity(severity), _weight(self.rule, m)) for uid, severity, m in rows}
 
@@ -63,7 +70,7 @@ def matches(found: Found, events: Events, uids: Sequence[str]) -> Iterator[Match
         yield Match(
             org=events.org,
             rule=rule.name,
-            event_uid=member["event_uid"],
+            event_uid=member[_UID],
             time=member["time"],
             received=member["complete"],
             severity=Severity(member["severity"]),
@@ -88,9 +95,10 @@ def _rows(
         if relation is None:
             continue
         result = connection.execute(
-            f"SELECT m.*, {columns} FROM {found.table} AS m JOIN {relation} AS e USING (event_uid)"
-            f" WHERE m.event_type = {sql_literal(event_type)}"
-            " AND event_uid IN (SELECT unnest($uids))",
+            f"SELECT m.*, {columns} FROM (SELECT *, {found.uid} AS {sql_identifier(_UID)}"
+            f" FROM {found.table} WHERE event_type = {sql_literal(event_type)}) AS m"
+            f" JOIN {relation} AS e USING (event_uid)"
+            f" WHERE m.{sql_identifier(_UID)} IN (SELECT unnest($uids))",
             {"uids": list(uids)},
         )
         width = len(result.description) - len(normalize.CANONICAL)

@@ -1,0 +1,156 @@
+"""An event that comes to a correlation in several groups is a member in each of them."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from collector import engine
+from collector.assembly import SCHEMA
+from collector.detect import load
+from collector.explain import Ground, account
+from collector.journey import journeys
+from collector.store import alerts
+from fakes.path import login, opened
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+LOGSOURCE = {"product": "salesforce", "service": "Login"}
+
+
+def document(number, name, **more):
+    identity = f"0d9ff9fb-6f0f-4c55-9f0b-{number:012d}"
+    return {"title": name, "id": identity, "name": name, "level": "medium", **more}
+
+
+def leaf(number, name, status):
+    detection = {"s": {"LOGIN_STATUS": status}, "condition": "s"}
+    return document(
+        number, name, logsource=LOGSOURCE, detection=detection, collector={"alert": False}
+    )
+
+
+def correlation(number, name, rules, condition, **more):
+    over = {
+        "type": "event_count",
+        "rules": rules,
+        "group-by": ["who"],
+        "timespan": "10m",
+        "condition": condition,
+    }
+    return document(number, name, correlation=over | more)
+
+
+def rules(condition=None):
+    """Those who log in, and those whom the login is said to be for, are one person's two names."""
+    aliases = {"who": {"by-name": "user_name", "for-name": "BROWSER_TYPE"}}
+    pair = ["by-name", "for-name"]
+    return (
+        leaf(1, "by-name", ["LOGIN_ODD", "LOGIN_ALONE"]),
+        leaf(2, "for-name", "LOGIN_ODD"),
+        correlation(3, "often", pair, condition or {"gte": 2}, aliases=aliases),
+    )
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    def load_all(*documents):
+        path = tmp_path / "groups.yml"
+        path.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
+        return load([path], schema=SCHEMA)
+
+    return load_all
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with opened(tmp_path) as bench:
+        yield bench
+
+
+def odd(number, name, other, status="LOGIN_ODD"):
+    return login(number, USER_NAME=name, BROWSER_TYPE=other, LOGIN_STATUS=status)
+
+
+def ingest(bench, *rows, key="a" * 32):
+    return bench.pipeline.ingest(bench.batch("Login", rows, key=key, record_prefix=key))
+
+
+def told(bench):
+    """By group, how many events an alert has, and what has become of it."""
+    return {found.key: (found.count, found.status) for found in bench.alerts()}
+
+
+def test_each_group_has_its_alert_with_all_of_its_events(bench, loaded):
+    bench.pipeline.use(loaded(*rules()))
+    ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB), odd(3, BOB, "x"))
+
+    assert {(ANN,): (2, "open"), (BOB,): (3, "open")} == told(bench)
+    assert {(ANN,): 2, (BOB,): 3} == {each.key: len(each.evidence) for each in bench.alerts()}
+
+
+def test_it_is_the_same_in_whatever_batches_they_come(bench, loaded):
+    bench.pipeline.use(loaded(*rules()))
+    ingest(bench, odd(2, ANN, BOB), key="a" * 32)
+    ingest(bench, odd(3, BOB, "x"), key="b" * 32)
+    assert {(BOB,): (2, "open")} == told(bench)
+
+    ingest(bench, odd(1, ANN, BOB), key="c" * 32)
+    assert {(ANN,): (2, "open"), (BOB,): (3, "open")} == told(bench)
+    assert () == bench.pipeline.review(["often"]).told
+
+
+def test_what_ceases_in_one_group_goes_on_in_another(bench, loaded):
+    bench.pipeline.use(loaded(*rules({"lt": 2})))
+    ingest(bench, odd(1, ANN, BOB), key="a" * 32)
+    assert {(ANN,): (1, "open"), (BOB,): (1, "open")} == told(bench)
+
+    ingest(bench, odd(0, ANN, "x", "LOGIN_ALONE"), key="b" * 32)
+    assert {(ANN,): 1, (BOB,): 1} == {key: count for key, (count, _) in told(bench).items()}
+    assert {(ANN,): 0, (BOB,): 1_000} == {
+        found.key: found.first_time.microsecond for found in bench.alerts()
+    }
+
+
+def test_a_correlation_over_it_has_them_in_each_of_its_groups_too(bench, loaded):
+    outer = correlation(4, "outer", ["often"], {"gte": 1})
+    inner = rules()
+    bench.pipeline.use(loaded(*inner, outer))
+    ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
+
+    assert {(ANN,): (1, "open"), (BOB,): (1, "open")} == told(bench)
+
+
+def test_each_of_its_alerts_is_explained_by_the_events_themselves(bench, loaded):
+    whole = loaded(*rules())
+    bench.pipeline.use(whole)
+    ingest(bench, *(odd(number, ANN, BOB) for number in range(12)))
+
+    with bench.database.read() as state, engine.connect() as connection:
+        ground = Ground(
+            state=state, engine=connection, root=bench.places.archive, rules=whole, schema=SCHEMA
+        )
+        accounts = [account(ground, found, limit=50) for found in alerts.listing(state)]
+    assert [(12, 0, ())] * 2 == [
+        (len(each.witnesses), each.more, each.remarks) for each in accounts
+    ]
+    assert all(witness.archived for each in accounts for witness in each.witnesses)
+
+
+def test_the_way_of_an_event_leads_to_both_of_its_alerts(bench, loaded):
+    bench.pipeline.use(loaded(*rules()))
+    ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
+    uid = bench.rows()[0][0]
+
+    with bench.database.read() as state, engine.connect() as connection:
+        (found,) = journeys(state, connection, uid, root=bench.places.archive)
+    assert {(ANN,), (BOB,)} == {raised.alert.key for raised in found.alerts}
+
+
+def test_an_event_that_can_be_in_one_group_alone_keeps_its_uid(bench, loaded):
+    by_name, for_name, often = rules()
+    over = {**often["correlation"], "rules": ["by-name"], "aliases": {}, "group-by": ["user_name"]}
+    bench.pipeline.use(loaded(by_name, for_name, {**often, "correlation": over}))
+    ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
+
+    (found,) = bench.alerts()
+    assert found.basis["opened"] in {uid for (uid,) in bench.rows()}
