@@ -249,3 +249,13 @@ def test_spark_is_told_in_its_own_words(exported, block):
     assert "add what no file has yet to the view, as NULL: raw_Query" in sql
     assert "`raw_Query`" in sql
     assert "BY NAME" not in sql
+
+
+def test_spark_is_told_texts_one_by_one_however_many_there_are(exported):
+    """Of IN (SELECT …) it would make a join."""
+    names = [f"it's-{number}" for number in range(60)]
+    ladder = {"severity": [{"when": "a", "level": "high"}]}
+
+    sql = exported(document({"user_id": [*names, "Ä"]}, ladder), dialect="spark")["rule-0"]
+    assert "EXPLODE" not in sql
+    assert all(f"'it\\'s-{number}'" in sql for number in range(60))

@@ -102,6 +102,8 @@ def session(folder):
         pytest.skip("needs Java")
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
+        # Compiling well and collecting side by side do not pay for so few rows.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": "127.0.0.1",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",
@@ -109,6 +111,7 @@ def session(folder):
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.ui.enabled": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.ui.showConsoleProgress": "false",
     }
     builder = pyspark_sql.SparkSession.builder.master("local[1]").config(map=settings)

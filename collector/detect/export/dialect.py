@@ -29,7 +29,7 @@ def _as_spark(node: exp.Expression) -> exp.Expression:
 
 
 def _values(query: exp.Expression) -> list[exp.Expression]:
-    """The texts that are cut out of a long one; Spark has IN (SELECT …) in WHERE alone."""
+    """The texts that are cut out of a long one, so that nothing has to be joined."""
     match query.expressions:
         case [exp.Explode(this=exp.Split(this=whole, expression=separator))]:
             texts = _text(whole).split(_text(separator))

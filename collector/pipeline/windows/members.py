@@ -20,9 +20,6 @@ ENTITY_LIMIT = 500
 
 _UID = "#uid"  # no column of an event can have such a name
 
-MEASURES = ("metric", "event_count", "window_start", "window_end")
-"""What a title may show beside the fields of the event."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
