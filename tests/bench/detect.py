@@ -26,7 +26,6 @@ from collector.backtest import Kept, backtest
 from collector.detect import RuleSet, load
 from collector.detect.lint import warnings
 from collector.model import ArchiveFile
-from collector.segments import Cutter
 from collector.store import ledger
 
 
@@ -112,9 +111,7 @@ def late(path: Path) -> measuring.Run:
 
         def take(key: str, source: Path) -> float:
             begun = time.perf_counter()
-            cutter = Cutter(bench.places.spool, key)
-            cutter.feed(source.read_bytes())
-            cut = cutter.finish()
+            cut = measuring.cut(source, bench.places.spool, key)
             bench.pipeline.ingest(measuring.batch(key, "RestApi", cut.paths, cut.columns))
             return time.perf_counter() - begun
 
@@ -147,9 +144,7 @@ def _backtest(directory: Path, chosen: argparse.Namespace) -> None:
 def _month(path: Path, root: Path, days: int) -> int:
     """One day through the path, and its Parquet file again for every other day."""
     with measuring.quiet_workbench(RuleSet(rules=())) as bench:
-        cutter = Cutter(bench.places.spool, "day")
-        cutter.feed(path.read_bytes())
-        cut = cutter.finish()
+        cut = measuring.cut(path, bench.places.spool, "day")
         bench.pipeline.ingest(measuring.batch("day", "RestApi", cut.paths, cut.columns))
         with bench.database.read() as connection:
             files = ledger.archive_files(connection)

@@ -19,7 +19,7 @@ from collector import clock
 from collector.assembly import Workbench, workbench
 from collector.detect import RuleSet
 from collector.model import Batch, Stream
-from collector.segments import Cutter
+from collector.segments import Cutter, Segments
 
 NOMINAL = datetime(2026, 11, 10, tzinfo=UTC)
 
@@ -48,14 +48,19 @@ def whole_path(path: Path, rules: RuleSet) -> Run:
     """A log file to the committed batch: cut as a download is cut, normalize, archive, detect."""
     with quiet_workbench(rules) as bench:
         begun = time.perf_counter()
-        cutter = Cutter(bench.places.spool, "bench")
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                cutter.feed(chunk)
-        segments = cutter.finish()
+        segments = cut(path, bench.places.spool, "bench")
         done = bench.pipeline.ingest(batch("whole", "RestApi", segments.paths, segments.columns))
         seconds = time.perf_counter() - begun
     return {"seconds": seconds, "peak": peak(), "rows": done.rows, "alerts": len(done.told)}
+
+
+def cut(path: Path, spool: Path, name: str) -> Segments:
+    """A file in segments, as a download is cut."""
+    cutter = Cutter(spool, name)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            cutter.feed(chunk)
+    return cutter.finish()
 
 
 def quiet_workbench(rules: RuleSet) -> AbstractContextManager[Workbench]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from collector.detect.past.baseline import Usual, least
@@ -35,7 +36,7 @@ class Change:
         kept = {place: each for place, each in self.before.items() if place not in self.touched}
         for place, each in self.measured.items():
             known = self.before.get(place)
-            kept[place] = each._replace(told=known is not None and known.told)
+            kept[place] = _with_told(each, told=known is not None and known.told)
         return kept
 
 
@@ -68,7 +69,7 @@ def judged(rule: Baseline, change: Change, past: Past) -> Verdicts:
     return Verdicts(
         fired=fired,
         recent=recent(past, after, change.touched, fired, micros(rule.history)),
-        windows={place: each._replace(told=place in fired) for place, each in after.items()},
+        windows={place: _with_told(each, told=place in fired) for place, each in after.items()},
         withdrawn=frozenset(told - fired.keys()),
     )
 
@@ -81,7 +82,7 @@ def _usual(
     for (key, start), each in after.items():
         if each.value >= least(rule):
             by_start.setdefault(start, []).append(key)
-    edits = _edits(change)
+    edits = _edits(change, {key for keys in by_start.values() for key in keys})
     history = micros(rule.history)
     for start, keys in by_start.items():
         known = past.sums(keys, start - history, start)
@@ -92,14 +93,21 @@ def _usual(
             yield (key, start), Usual(windows=int(count), total=total, squares=squares)
 
 
-def _edits(change: Change) -> dict[str, list[tuple[int, Sums]]]:
+def _edits(change: Change, keys: AbstractSet[str]) -> dict[str, list[tuple[int, Sums]]]:
     """By group, what each touched window adds to the sums that are remembered."""
     edits: dict[str, list[tuple[int, Sums]]] = {}
     for place in change.touched:
+        if place[0] not in keys:
+            continue
         old, new = (_sums(each.get(place)) for each in (change.before, change.measured))
         edit = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
         edits.setdefault(place[0], []).append((place[1], edit))
     return edits
+
+
+def _with_told(window: Measure, *, told: bool) -> Measure:
+    # There are many windows, and few of them change.
+    return window if window.told == told else window._replace(told=told)
 
 
 def _sums(window: Measure | None) -> Sums:
