@@ -10,17 +10,20 @@ MEMORY_LIMIT = "1GB"
 THREADS = 2
 
 
-def connect(scratch: Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    scratch: Path | None = None, *, memory: str = MEMORY_LIMIT
+) -> duckdb.DuckDBPyConnection:
     """A new in-memory engine.
 
     Args:
         scratch: a directory that large sorts may spill to; None forbids spilling.
+        memory: how much it may hold, in DuckDB's words; the process holds some more.
 
     One engine may serve several threads, each with its own `cursor(engine)`.
     """
     engine = duckdb.connect(
         config={
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory,
             "threads": THREADS,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

@@ -23,6 +23,9 @@ from collector.model import Baseline, Correlation, FirstSeen, Rule
 from collector.pipeline.past.selections import EVER, Selection
 from collector.pipeline.scratch import tables
 
+MEMORY = "700MB"
+"""What the engine of a backtest is to hold, so that the process stays below a gigabyte."""
+
 BEGINNING = EVER[0]
 """Before all events."""
 

@@ -22,7 +22,7 @@ import sixty_rules
 from collector import engine
 from collector.archive import write as archive
 from collector.assembly import SCHEMA
-from collector.backtest import Kept, backtest
+from collector.backtest import MEMORY, Kept, backtest
 from collector.detect import RuleSet, load
 from collector.detect.lint import warnings
 from collector.model import ArchiveFile
@@ -171,7 +171,7 @@ def past_several(root: Path) -> measuring.Run:
 
 
 def _tested(root: Path, rules: RuleSet) -> measuring.Run:
-    with engine.connect(root) as connection:
+    with engine.connect(root, memory=MEMORY) as connection:
         files = [_file(connection, path) for path in sorted(root.glob("*.parquet"))]
         kept = Kept(connection=connection, root=root, org="acme", files=files)
         begun = time.perf_counter()

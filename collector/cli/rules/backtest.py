@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from collector import clock, engine, scan
 from collector.assembly import Workbench, load_rules, shipped, workbench
-from collector.backtest import BEGINNING, Kept, Verdict, backtest, differences, effort
+from collector.backtest import BEGINNING, MEMORY, Kept, Verdict, backtest, differences, effort
 from collector.backtest import together as all_of
 from collector.cli.common import quiet_logs
 from collector.cli.options import config_option, duration, json_option, load_settings, reading
@@ -150,7 +150,7 @@ def _of_archive(asked: _Asked) -> Iterator[_Material]:
     root = Places(state_dir=settings.state_dir).archive
     with (
         TemporaryDirectory(prefix="collector-") as scratch,
-        engine.connect(Path(scratch)) as connection,
+        engine.connect(Path(scratch), memory=MEMORY) as connection,
     ):
         yield _Material(
             rules=rules,
@@ -181,7 +181,7 @@ def _of_files(asked: _Asked) -> Iterator[_Material]:
             files = ledger.archive_files(connection)
         if not files:
             raise CollectorError("there is no event in these files")
-        with engine.connect(bench.places.spool) as connection:
+        with engine.connect(bench.places.spool, memory=MEMORY) as connection:
             yield _Material(
                 rules=rules,
                 connection=connection,
