@@ -75,4 +75,4 @@ def test_sources_are_asked_less_often_before_the_share_is_used_up(tmp_path):
         # 1,440 polls a day do not fit into 200 calls.
         assert bench.poller.pacing.interval(source) > 7 * source.every
         assert [] == bench.poller.due(now() + 5 * source.every)
-        assert [source] == bench.poller.due(now() + 10 * source.every)
+        assert [source] == bench.poller.due(now() + 20 * source.every)

@@ -216,7 +216,7 @@ others = st.one_of(
 )
 items = st.one_of(text_items(), number_items(), id_items(), id_items(), references(), others)
 keywords = st.one_of(
-    many(texts.filter(lambda text: text.strip("*")) | st.sampled_from(WORDS) | st.just(5)),
+    many(texts.filter(lambda text: text.strip("*?")) | st.sampled_from(WORDS) | st.just(5)),
     st.fixed_dictionaries({"|all": many(st.sampled_from(("e", "D", "s*t", "-?")), 2)}),
     st.fixed_dictionaries({"|re": st.sampled_from(PATTERNS)}),
     st.fixed_dictionaries({"|cased|contains": st.sampled_from(("D", "d"))}),
