@@ -21,7 +21,7 @@ from collector.model import Channel, Route
 from collector.observe import log
 from collector.pipeline import Pipeline, Places
 from collector.poll import Poller
-from collector.reload import Reload, stamp
+from collector.reload import Reload, Stamp, stamp
 from collector.salesforce.client import Client
 from collector.salesforce.gate import unattended
 from collector.salesforce.vault import FOLDER, DiskVault
@@ -80,8 +80,7 @@ def assembled(
         CollectorError: the state cannot be opened.
     """
     stop = stop or threading.Event()
-    paths = rule_paths(settings.rules)
-    seen = stamp(paths)
+    seen = stamp(rule_paths(settings.rules))
     rules = load_rules(settings.rules)
     places = Places(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **more_channels}
@@ -110,14 +109,7 @@ def assembled(
             pollers=tuple(pollers),
             deliverer=_deliverer(settings, channels, database=database, stop=stop),
             watch=_watch(pollers, places, database=database, pipeline=pipeline),
-            reload=Reload(
-                load=lambda: load_rules(settings.rules),
-                paths=paths,
-                seen=seen,
-                rules=rules,
-                pipeline=pipeline,
-                database=database,
-            ),
+            reload=_reload(settings, rules, seen, database=database, pipeline=pipeline),
             stop=stop,
         )
 
@@ -246,6 +238,19 @@ def _deliverer(
         channels=channels,
         login_urls={org.name: org.login_url for org in settings.orgs},
         stop=stop,
+    )
+
+
+def _reload(
+    settings: Settings, rules: RuleSet, seen: Stamp, *, database: Database, pipeline: Pipeline
+) -> Reload:
+    return Reload(
+        load=lambda: load_rules(settings.rules),
+        paths=rule_paths(settings.rules),
+        seen=seen,
+        rules=rules,
+        pipeline=pipeline,
+        database=database,
     )
 
 

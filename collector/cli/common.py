@@ -163,3 +163,13 @@ def cells(values: Iterable[object]) -> list[Text]:
 def colored(severity: Severity) -> Text:
     """A severity in its color."""
     return Text(str(severity), style=COLORS[severity])
+
+
+def value_text(value: Any) -> str:
+    """A value of an event as one reads it: text as it is, whole numbers without a point."""
+    value = plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

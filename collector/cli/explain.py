@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +17,12 @@ from collector.cli.common import (
     colored,
     counted,
     number,
-    plain,
     print_json,
     print_paragraph,
     print_table,
     shown,
     table,
+    value_text,
     whole,
 )
 from collector.cli.options import config_option, json_option, load_settings, named_alert, reading
@@ -100,7 +99,7 @@ def _print_context(context: Mapping[str, Any], ladder: Ladder | None) -> None:
     rows = table(whole(""), "", title=_words(context.get("kind")))
     rows.show_header = False
     for name, value in _flat(context):
-        rows.add_row(*cells((_words(name), _text(value))))
+        rows.add_row(*cells((_words(name), value_text(value))))
     print_table(rows)
     if ladder:
         _print_lines("Severity of the window", _severity(ladder))
@@ -116,7 +115,7 @@ def _flat(context: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def _print_witness(witness: Witness) -> None:
     event = witness.event
-    head = f"{event.get('event_type', 'event')} {event['event_uid']} at {_text(event['time'])}"
+    head = f"{event.get('event_type', 'event')} {event['event_uid']} at {value_text(event['time'])}"
     if not witness.fits:
         _print_event(head, event)
     for fit in witness.fits:
@@ -130,7 +129,7 @@ def _print_event(head: str, event: Event) -> None:
     rows = table(whole(""), "", title=head)
     rows.show_header = False
     for name, value in event.items():
-        rows.add_row(*cells((name, _text(value))))
+        rows.add_row(*cells((name, value_text(value))))
     print_table(rows)
 
 
@@ -180,7 +179,7 @@ def _mark(*, holds: bool) -> Text:
 
 
 def _values(item: Item) -> str:
-    listed = ", ".join(map(_text, item.values[:_VALUES]))
+    listed = ", ".join(map(value_text, item.values[:_VALUES]))
     more = len(item.values) - _VALUES
     return f"{listed} and {more:,} more" if more > 0 else listed
 
@@ -190,31 +189,24 @@ def _found(item: Item) -> str:
     field = item.key.split("|")[0]
     own = list(item.found.items())
     bare = len(own) == 1 and own[0][0] == field
-    said = _text(own[0][1]) if bare else _pairs(item.found)
+    said = value_text(own[0][1]) if bare else _pairs(item.found)
     entries = "; ".join(f"in the list as {_entry(entry)}" for entry in _entries(item))
     return f"{said or 'nothing'} ({entries})" if entries else said or "nothing"
 
 
 def _entry(entry: Mapping[str, Any]) -> str:
-    known = [f"{_words(name)} {_text(value)}" for name, value in entry.items() if name not in _BARE]
-    return ", ".join([" ".join(_text(entry[name]) for name in _BARE), *known])
+    known = [
+        f"{_words(name)} {value_text(value)}" for name, value in entry.items() if name not in _BARE
+    ]
+    return ", ".join([" ".join(value_text(entry[name]) for name in _BARE), *known])
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {_text(value) or 'nothing'}" for name, value in values.items())
+    return ", ".join(f"{name}: {value_text(value) or 'nothing'}" for name, value in values.items())
 
 
 def _words(name: object) -> str:
     return str(name).replace("_", " ")
-
-
-def _text(value: Any) -> str:
-    value = plain(value)
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 # ---- for a script

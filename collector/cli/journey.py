@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -14,12 +13,12 @@ from collector.cli.common import (
     cells,
     colored,
     number,
-    plain,
     print_json,
     print_paragraph,
     print_table,
     span,
     table,
+    value_text,
     whole,
 )
 from collector.cli.options import reading
@@ -67,7 +66,7 @@ def _print_pairs(title: str, pairs: Sequence[tuple[str, Any]]) -> None:
     rows = table(whole(""), "", title=title)
     rows.show_header = False
     for name, value in pairs:
-        rows.add_row(*cells((name, _text(value))))
+        rows.add_row(*cells((name, value_text(value))))
     print_table(rows)
 
 
@@ -100,7 +99,7 @@ def _when(journey: Journey) -> str:
         return ""
     late = _late(journey)
     came = f", received {span(late)} later" if late else ""
-    return f" at {_text(event['time'])}{came}"
+    return f" at {value_text(event['time'])}{came}"
 
 
 def _late(journey: Journey) -> timedelta | None:
@@ -117,7 +116,7 @@ def _print_parts(journey: Journey) -> None:
         return
     rows = table(whole("time"), whole("event type"), "event", title="What it is made of")
     for part in journey.made_of:
-        rows.add_row(*cells((_text(part.time), part.event_type, part.event_uid)))
+        rows.add_row(*cells((value_text(part.time), part.event_type, part.event_uid)))
     print_table(rows)
 
 
@@ -138,7 +137,7 @@ def _print_alerts(raised: Sequence[Raised]) -> None:
 def _message(told: Told) -> str:
     since = told.finished or told.created
     reason = f" ({told.reason})" if told.reason else ""
-    return f"{told.channel} {told.state} {_text(since)}{reason}"
+    return f"{told.channel} {told.state} {value_text(since)}{reason}"
 
 
 def _print_neighbours(journey: Journey) -> None:
@@ -153,22 +152,13 @@ def _print_neighbours(journey: Journey) -> None:
         title="What is beside it, within a day",
     )
     for each in journey.neighbours:
-        first, last = _text(each.first), _text(each.last)
+        first, last = value_text(each.first), value_text(each.last)
         rows.add_row(*cells((each.column, each.event_type, f"{each.count:,}", first, last)))
     if rows.row_count:
         print_table(rows)
     for sql in journey.sql.values():
         # Quoted for a shell: what stands in it has come from the org.
         print_paragraph(f"collector hunt {shlex.quote(sql)}")
-
-
-def _text(value: Any) -> str:
-    value = plain(value)
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 # ---- for a script

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from collector.model import MERGED, Alert, Member, Severity
 from collector.store import tables
+from collector.store.chunks import chunks
 from collector.store.upsert import upsert, upsert_all
 
 _COLUMNS = tuple(field.name for field in fields(Alert))
 _TUPLES = ("key", "evidence", "attack", "references", "context")
 _OBJECTS = ("entities", "basis")
 _MEMBER_COLUMNS = tuple(field.name for field in fields(Member))
-_AT_ONCE = 500
 
 
 def near(
@@ -57,7 +57,7 @@ def get(connection: sa.Connection, alert_id: str) -> Alert | None:
 
 def named(connection: sa.Connection, alert_ids: Iterable[str]) -> Iterator[Alert]:
     """The alerts with those ids."""
-    for chunk in _chunks(sorted(alert_ids)):
+    for chunk in chunks(sorted(alert_ids)):
         query = sa.select(tables.alerts).where(tables.alerts.c.id.in_(chunk))
         yield from (_alert(row) for row in connection.execute(query))
 
@@ -119,7 +119,7 @@ def members(
     """Those of the events that belong to an alert of the rule, by uid."""
     table = tables.matches
     found: dict[str, Member] = {}
-    for chunk in _chunks(list(event_uids)):
+    for chunk in chunks(event_uids):
         query = sa.select(table).where(
             table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk)
         )
@@ -171,7 +171,7 @@ def move(
 ) -> None:
     """Let events go over to an alert from the one that they are in."""
     table = tables.matches
-    for chunk in _chunks(list(event_uids)):
+    for chunk in chunks(event_uids):
         connection.execute(
             sa.update(table)
             .where(table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk))
@@ -216,8 +216,3 @@ def _member_row(member: Member) -> dict[str, Any]:
 def _member(row: sa.Row[Any]) -> Member:
     values = row._asdict()
     return Member(**{name: values[name] for name in _MEMBER_COLUMNS})
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _AT_ONCE):
-        yield values[start : start + _AT_ONCE]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from collector.model import Batch
 from collector.store import tables
+from collector.store.chunks import chunks
 
 
 def recall(connection: sa.Connection, *, org: str, source: str) -> dict[str, Mapping[str, Any]]:
@@ -25,8 +26,7 @@ def remember(connection: sa.Connection, batch: Batch) -> None:
     table = tables.inventory
     owner = {"org": batch.stream.org, "source": batch.stream.source}
     ids = list(batch.remember)
-    for start in range(0, len(ids), 500):
-        chunk = ids[start : start + 500]
+    for chunk in chunks(ids):
         connection.execute(
             sa.delete(table).where(
                 table.c.org == owner["org"],

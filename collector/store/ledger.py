@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from collector.clock import EPOCH
 from collector.model import ArchiveFile, Batch, Cursor, Stream
 from collector.store import tables
+from collector.store.chunks import chunks
 from collector.store.upsert import upsert
 
 STORED, QUARANTINED, LOST = "stored", "quarantined", "lost"
@@ -112,8 +113,7 @@ def known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Those of the batch keys that the ledger holds."""
     column = tables.batches.c.key
     found: set[str] = set()
-    for start in range(0, len(keys), 500):
-        chunk = keys[start : start + 500]
+    for chunk in chunks(keys):
         found.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
     return frozenset(found)
 

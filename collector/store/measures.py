@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from collector.store import tables
+from collector.store import remembered, tables
+from collector.store.chunks import chunks
 from collector.store.upsert import upsert_all
 
 _CHUNK = 2_000
@@ -38,7 +38,7 @@ def between(
     table = tables.measures
     columns = (table.c.value, table.c.events, table.c.last, table.c.received, table.c.told)
     found: dict[Place, Measure] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys, _CHUNK):
         query = sa.select(table.c.key, table.c.start, *columns).where(
             table.c.org == org,
             table.c.rule == rule,
@@ -57,7 +57,7 @@ def sums(
     table = tables.measures
     value = table.c.value
     found: dict[str, Sums] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys, _CHUNK):
         query = (
             sa.select(table.c.key, sa.func.count(), sa.func.sum(value), sa.func.sum(value * value))
             .where(
@@ -87,29 +87,14 @@ def remember(
 
 def forget(connection: sa.Connection, *, org: str, rule: str, places: Iterable[Place]) -> None:
     """Drop these windows."""
-    table = tables.measures
-    gone = sa.delete(table).where(
-        table.c.org == org,
-        table.c.rule == rule,
-        table.c.key == sa.bindparam("gone_key"),
-        table.c.start == sa.bindparam("gone_start"),
-    )
-    if rows := [{"gone_key": key, "gone_start": start} for key, start in places]:
-        connection.execute(gone, rows)
+    remembered.forget(connection, tables.measures, org=org, rule=rule, places=places)
 
 
 def clear(connection: sa.Connection, *, org: str, rule: str) -> None:
     """Drop all that a rule remembers of an org."""
-    table = tables.measures
-    connection.execute(sa.delete(table).where(table.c.org == org, table.c.rule == rule))
+    remembered.clear(connection, tables.measures, org=org, rule=rule)
 
 
 def expire(connection: sa.Connection, *, before: int) -> None:
     """Drop the windows whose last event was before that moment, in microseconds since 1970."""
-    connection.execute(sa.delete(tables.measures).where(tables.measures.c.last < before))
-
-
-def _chunks(keys: Collection[str]) -> Iterator[list[str]]:
-    wanted = iter(keys)
-    while chunk := list(islice(wanted, _CHUNK)):
-        yield chunk
+    remembered.expire(connection, tables.measures, before=before)

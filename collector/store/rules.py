@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from collector.store import tables
+from collector.store.chunks import chunks
 from collector.store.upsert import insert_into, upsert
 
 _ONLY = 1
@@ -95,13 +96,9 @@ def know_entries(
     table = tables.list_entries
     wanted = frozenset(digests)
     known = known_entries(connection).get(name, frozenset())
-    for chunk in _chunks(sorted(known - wanted)):
+    for chunk in chunks(sorted(known - wanted)):
         gone = sa.delete(table).where(table.c.list == name, table.c.digest.in_(chunk))
         connection.execute(gone)
     rows = [{"list": name, "digest": digest, "since": now} for digest in sorted(wanted - known)]
     if rows:
         connection.execute(sa.insert(table), rows)
-
-
-def _chunks(items: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from itertools import islice
 
 import sqlalchemy as sa
 
-from collector.store import tables
+from collector.store import remembered, tables
+from collector.store.chunks import chunks
 from collector.store.upsert import upsert_all
 
 Row = tuple[int, str, int]
@@ -23,8 +23,7 @@ def runs(
     table = tables.seen
     columns = (table.c.key, table.c.start, table.c.uid, table.c.last)
     found: dict[str, list[Row]] = {}
-    wanted = iter(keys)
-    while chunk := list(islice(wanted, _CHUNK)):
+    for chunk in chunks(keys, _CHUNK):
         query = (
             sa.select(*columns)
             .where(table.c.org == org, table.c.rule == rule, table.c.key.in_(chunk))
@@ -50,23 +49,14 @@ def forget(
     connection: sa.Connection, *, org: str, rule: str, starts: Iterable[tuple[str, int]]
 ) -> None:
     """Drop the runs with these keys and starts."""
-    table = tables.seen
-    gone = sa.delete(table).where(
-        table.c.org == org,
-        table.c.rule == rule,
-        table.c.key == sa.bindparam("gone_key"),
-        table.c.start == sa.bindparam("gone_start"),
-    )
-    if rows := [{"gone_key": key, "gone_start": start} for key, start in starts]:
-        connection.execute(gone, rows)
+    remembered.forget(connection, tables.seen, org=org, rule=rule, places=starts)
 
 
 def clear(connection: sa.Connection, *, org: str, rule: str) -> None:
     """Drop all that a rule remembers of an org."""
-    table = tables.seen
-    connection.execute(sa.delete(table).where(table.c.org == org, table.c.rule == rule))
+    remembered.clear(connection, tables.seen, org=org, rule=rule)
 
 
 def expire(connection: sa.Connection, *, before: int) -> None:
     """Drop the runs that ended before that moment, in microseconds since 1970."""
-    connection.execute(sa.delete(tables.seen).where(tables.seen.c.last < before))
+    remembered.expire(connection, tables.seen, before=before)

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 
 from collector.detect import RuleSet
-from collector.detect.failure import FAILURES, reason
 from collector.detect.past import baseline
 from collector.detect.past.novelty import micros
 from collector.model import ArchiveFile, Baseline, Withdrawn
 from collector.pipeline.events import Events
-from collector.pipeline.judged import Judged, Save
+from collector.pipeline.judged import Judged
 from collector.pipeline.past import memory
+from collector.pipeline.past.learners import Learners
 from collector.pipeline.past.measured import Touched, everything, measured, touched
 from collector.pipeline.past.memory import Read, Stored
 from collector.pipeline.past.outliers import matches
-from collector.pipeline.past.selections import Selection, fingerprint, span_of
+from collector.pipeline.past.selections import Selection
 from collector.pipeline.past.verdicts import Change, judged
 from collector.pipeline.scratch import Tables, tables
 from collector.store import learned
@@ -32,45 +32,25 @@ class Baselines:
     """
 
     def __init__(self, database: Database, rules: RuleSet) -> None:
-        self.failures: dict[str, str] = {}
         self._database = database
-        self._all = rules
-        self._rules = {
-            rule.name: (rule, fingerprint(rules, rule))
-            for rule in rules.rules
-            if isinstance(rule.over, Baseline) and rule.alert
-        }
+        self._learners = Learners(
+            database, rules, over=Baseline, kind=learned.BASELINE, lose=memory.lose
+        )
+        self.failures = self._learners.failures
 
     def judge(self, events: Events, files: Sequence[ArchiveFile]) -> Judged:
         """What the rules say now of the windows that a batch's new files have events of.
 
         Windows whose past these are, are judged again.
         """
-        if not files:
-            return Judged()
-        with self._database.read() as connection:
-            known = learned.fingerprints(connection, org=events.org, kind=learned.BASELINE)
-        gone = known.keys() - self._rules.keys()
-        found = Judged(save=[_lose(events, name) for name in sorted(gone)])
-        span = span_of(files)
-        for rule, form in self._rules.values():
-            selection = Selection(rules=self._all, rule=rule, events=events, span=span)
-            if selection.is_touched():
-                is_known = known.get(rule.name) == form
-                found = found.and_also(self._judge(selection, form, is_known=is_known))
-        return found
+        return self._learners.judge(events, files, self._judge)
 
-    def _judge(self, selection: Selection, form: str, *, is_known: bool) -> Judged:
-        name = selection.rule.name
-        try:
-            with tables(selection.events.connection) as made:
-                windows = touched(selection, made)
-                if is_known:
-                    return self._grown(selection, windows, made)
-                return _built(selection, windows, made, form)
-        except FAILURES as error:
-            self.failures[name] = reason(error)
-            return Judged(save=[_lose(selection.events, name)])
+    def _judge(self, selection: Selection, anew: str | None) -> Judged:
+        with tables(selection.events.connection) as made:
+            windows = touched(selection, made)
+            if anew is None:
+                return self._grown(selection, windows, made)
+            return _built(selection, windows, made, anew)
 
     def _grown(self, selection: Selection, windows: Touched, made: Tables) -> Judged:
         """With what is remembered of the past."""
@@ -119,7 +99,3 @@ def _before(selection: Selection, windows: Touched, stored: Stored) -> dict[Plac
     history = micros(baseline.baseline(selection.rule).history)
     found = stored.windows(first, min(first.values()), last + history)
     return {place: each for place, each in found.items() if place[1] >= first[place[0]]}
-
-
-def _lose(events: Events, rule: str) -> Save:
-    return partial(memory.lose, org=events.org, rule=rule)

@@ -13,16 +13,16 @@ from functools import partial
 
 from collector.clock import to_micros
 from collector.detect import Matcher, RuleSet
-from collector.detect.failure import FAILURES, reason
 from collector.detect.past import novelty
 from collector.detect.past.novelty import Run, micros
 from collector.detect.past.selected import Part
 from collector.model import ArchiveFile, FirstSeen, Match, Rule, Withdrawn
 from collector.pipeline.events import Events
-from collector.pipeline.judged import Judged, Save
+from collector.pipeline.judged import Judged
 from collector.pipeline.past import runs
+from collector.pipeline.past.learners import Learners
 from collector.pipeline.past.runs import Brought, Turned
-from collector.pipeline.past.selections import EVER, Selection, days, fingerprint, moment, span_of
+from collector.pipeline.past.selections import EVER, Selection, days, moment
 from collector.store import learned, ledger
 from collector.store.database import Database
 from collector.text import sql_literal
@@ -44,41 +44,22 @@ class Novelty:
     """
 
     def __init__(self, database: Database, rules: RuleSet) -> None:
-        self.failures: dict[str, str] = {}
         self._database = database
         self._all = rules
-        self._rules = {
-            rule.name: (rule, fingerprint(rules, rule))
-            for rule in rules.rules
-            if isinstance(rule.over, FirstSeen) and rule.alert
-        }
+        self._learners = Learners(
+            database, rules, over=FirstSeen, kind=learned.FIRST_SEEN, lose=runs.lose
+        )
+        self.failures = self._learners.failures
 
     def judge(self, events: Events, files: Sequence[ArchiveFile]) -> Judged:
         """What the rules say now of the keys that a batch's new files have events of."""
-        if not files:
-            return Judged()
-        with self._database.read() as connection:
-            known = learned.fingerprints(connection, org=events.org, kind=learned.FIRST_SEEN)
-        gone = known.keys() - self._rules.keys()
-        judged = Judged(save=[_lose(events, name) for name in sorted(gone)])
-        span = span_of(files)
-        for rule, form in self._rules.values():
-            selection = Selection(rules=self._all, rule=rule, events=events, span=span)
-            if selection.is_touched():
-                is_known = known.get(rule.name) == form
-                judged = judged.and_also(self._judge(selection, form, is_known=is_known))
-        return judged
+        return self._learners.judge(events, files, self._judge)
 
-    def _judge(self, selection: Selection, form: str, *, is_known: bool) -> Judged:
-        name = selection.rule.name
-        try:
-            brought = runs.brought(selection)
-            if is_known:
-                return self._grown(selection, brought)
-            return self._built(selection, brought, form)
-        except FAILURES as error:
-            self.failures[name] = reason(error)
-            return Judged(save=[_lose(selection.events, name)])
+    def _judge(self, selection: Selection, anew: str | None) -> Judged:
+        brought = runs.brought(selection)
+        if anew is None:
+            return self._grown(selection, brought)
+        return self._built(selection, brought, anew)
 
     def _built(self, selection: Selection, brought: Brought, form: str) -> Judged:
         """With a memory made of the whole archive; what is told are events of the batch."""
@@ -136,7 +117,7 @@ class Novelty:
                 org=selection.events.org,
             ):
                 yield replace(match, context=(_context(part.rule, match, found), *match.context))
-            self.failures |= matcher.failures
+            self.failures.update(matcher.failures)
 
     def _since(self, selection: Selection) -> datetime:
         """When the history of the rule's event types begins, the batch's events among them."""
@@ -165,7 +146,3 @@ def _context(rule: Rule, match: Match, found: _Found) -> dict[str, object]:
         "learn_days": days(over.learn),
         "forget_days": days(over.forget),
     }
-
-
-def _lose(events: Events, rule: str) -> Save:
-    return partial(runs.lose, org=events.org, rule=rule)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collector.detect import dedup, title
+from collector.detect.match import ENTITY_LIMIT
 from collector.detect.past import baseline
 from collector.detect.past.baseline import Usual
 from collector.detect.past.novelty import micros
@@ -17,7 +18,6 @@ from collector.pipeline.past.measured import Touched, rows_of, spans
 from collector.pipeline.past.selections import Selection, days, moment
 from collector.pipeline.past.verdicts import Verdicts
 from collector.pipeline.scratch import Tables
-from collector.pipeline.windows.members import ENTITY_LIMIT
 from collector.store.measures import Measure, Place
 from collector.text import cut, sql_literal
 

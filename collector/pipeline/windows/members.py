@@ -12,11 +12,10 @@ import duckdb
 from collector import normalize
 from collector.detect import RuleSet, dedup, title, windows
 from collector.detect.lists import listed
+from collector.detect.match import ENTITY_LIMIT
 from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
 from collector.pipeline.events import Events, Span, within
 from collector.text import cut, sql_identifier, sql_literal
-
-ENTITY_LIMIT = 500
 
 _UID = "#uid"  # no column of an event can have such a name
 
