@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from collector import channels as channel_kinds
-from collector import engine, normalize, sources
-from collector.archive.sweep import sweep
+from collector import clock, engine, normalize, sources
+from collector.archive.strays import set_strays_aside
 from collector.deliver import Deliverer
 from collector.detect import RuleSet, Schema, lists, load
 from collector.model import Channel, Route
 from collector.observe import log
 from collector.pipeline import Pipeline, Places
+from collector.pipeline.claim import claim_archive
 from collector.poll import Poller
 from collector.reload import Reload, Stamp, stamp
 from collector.salesforce.client import Client
@@ -185,13 +186,15 @@ def shipped(name: str) -> Path:
 
 
 def _tidy(database: Database, places: Places) -> None:
+    claim_archive(database, places.archive)
     shutil.rmtree(places.spool, ignore_errors=True)
     places.make()
     with database.read() as connection:
         committed = ledger.archive_files(connection)
-    strays = sweep(places.archive, committed)
+    aside = places.strays / f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
+    strays = set_strays_aside(places.archive, committed, aside=aside)
     if strays:
-        log.info("strays_removed", files=strays)
+        log.warning("strays_set_aside", files=strays, folder=str(aside))
 
 
 def _routes(settings: Settings) -> Sequence[Route]:

@@ -11,7 +11,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 │   ├── QueryTooWide            QUERY_TIMEOUT: ask for less at a time
 │   └── Unreachable             time-out, reset, 5xx, HTML instead of an answer: try again later
 ├── CorruptDownload             a body that is not the log that it claims to be; never parsed
-├── CorruptSegment              CSV that cannot be read even after repair; quarantined
+├── ArchiveWithoutLedger        events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
 ├── StateBusy                   another process works on this state directory
 └── Stopped                     we were asked to end; nothing is in doubt
@@ -98,8 +98,8 @@ class CorruptDownload(CollectorError):
     """A downloaded body that is not the log that it claims to be. Nothing of it was parsed."""
 
 
-class CorruptSegment(CollectorError):
-    """CSV that cannot be read even after repair."""
+class ArchiveWithoutLedger(CollectorError):
+    """The archive holds events of which the state database knows nothing: nothing is touched."""
 
 
 class HuntError(CollectorError):

@@ -122,7 +122,7 @@ class Reload:
         owed = self._match_again(grown) if grown else frozenset()
         with self._database.begin() as connection:
             for name in changed - owed:  # only now: whoever dies in between begins again
-                store.know_entries(connection, name, _of(lists, name), now=clock.now())
+                store.know_entries(connection, name, _of(lists, name))
 
     def _match_again(self, grown: AbstractSet[str]) -> AbstractSet[str]:
         """The lists that rules look into which failed over the archive: they see it again later."""

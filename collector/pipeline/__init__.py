@@ -49,6 +49,11 @@ class Places:
         """Segments that could not be read, by batch key."""
         return self.state_dir / "quarantine"
 
+    @property
+    def strays(self) -> Path:
+        """Event files that no ledger names, by when they were found; absent as long as none was."""
+        return self.state_dir / "strays"
+
     def make(self) -> None:
         """Create what is missing, for the owner alone."""
         for path in (self.state_dir, self.archive, self.spool, self.quarantine):

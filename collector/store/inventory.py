@@ -35,7 +35,7 @@ def remember(connection: sa.Connection, batch: Batch) -> None:
             )
         )
     rows = [
-        {**owner, "id": thing, "state": dict(state), "seen": batch.received}
+        {**owner, "id": thing, "state": dict(state)}
         for thing, state in batch.remember.items()
         if state is not None
     ]

@@ -89,9 +89,7 @@ def known_entries(connection: sa.Connection) -> dict[str, frozenset[str]]:
     return {name: frozenset(digests) for name, digests in found.items()}
 
 
-def know_entries(
-    connection: sa.Connection, name: str, digests: Iterable[str], *, now: datetime
-) -> None:
+def know_entries(connection: sa.Connection, name: str, digests: Iterable[str]) -> None:
     """The archive has been matched with exactly these entries of a list; others are forgotten."""
     table = tables.list_entries
     wanted = frozenset(digests)
@@ -99,6 +97,6 @@ def know_entries(
     for chunk in chunks(sorted(known - wanted)):
         gone = sa.delete(table).where(table.c.list == name, table.c.digest.in_(chunk))
         connection.execute(gone)
-    rows = [{"list": name, "digest": digest, "since": now} for digest in sorted(wanted - known)]
+    rows = [{"list": name, "digest": digest} for digest in sorted(wanted - known)]
     if rows:
         connection.execute(sa.insert(table), rows)

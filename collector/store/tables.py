@@ -40,6 +40,14 @@ class Level(TypeDecorator[Severity]):
 
 metadata = sa.MetaData()
 
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.Text, nullable=False),
+    comment="One row: the id by which the archive knows the database that commits to it.",
+)
+
 cursors = sa.Table(
     "cursors",
     metadata,
@@ -91,7 +99,6 @@ inventory = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("state", sa.JSON, nullable=False),
-    sa.Column("seen", Moment, nullable=False),
     comment="Things that come and go (bulk jobs, tokens), as each was when it last changed.",
 )
 
@@ -250,7 +257,6 @@ list_entries = sa.Table(
     metadata,
     sa.Column("list", sa.Text, primary_key=True),
     sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("since", Moment, nullable=False),
     comment="The entries of value lists with which the archive has been matched.",
 )
 

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from collector import engine
-from collector.archive import read, sweep, write
+from collector.archive import owner, read, strays, write
 from fakes.nouns import batch
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -134,13 +134,25 @@ def test_files_of_different_columns_read_as_one_table(connection, tmp_path):
     assert {"event_uid", "time", "extra", "missing"} == read.columns(connection, needed)
 
 
-def test_sweeping_removes_strays_and_nothing_else(connection, tmp_path):
+def test_strays_are_set_aside_and_nothing_else(connection, tmp_path):
+    root, aside = tmp_path / "archive", tmp_path / "strays"
     files = []
     for name in ("kept-0000", "stray-0000"):
-        staged = write.stage(connection, ONE_DAY, root=tmp_path, name=name)
-        files += write.place(connection, staged, root=tmp_path, batch=batch())
-    (tmp_path / write.STAGING / "half.parquet").write_bytes(b"PAR1")
+        staged = write.stage(connection, ONE_DAY, root=root, name=name)
+        files += write.place(connection, staged, root=root, batch=batch())
+    (root / write.STAGING / "half.parquet").write_bytes(b"PAR1")
+    stray = (root / files[1].path).read_bytes()
 
-    assert 1 == sweep.sweep(tmp_path, files[:1])
-    assert [tmp_path / files[0].path] == list(tmp_path.rglob("*.parquet"))
-    assert 0 == sweep.sweep(tmp_path, files[:1])
+    assert 1 == strays.set_strays_aside(root, files[:1], aside=aside)
+    assert [root / files[0].path] == list(root.rglob("*.parquet"))
+    assert stray == (aside / files[1].path).read_bytes()
+    assert 0 == strays.set_strays_aside(root, files[:1], aside=aside)
+
+
+def test_an_archive_says_whose_it_is(tmp_path):
+    assert None is owner.read_ledger_id(tmp_path)
+    owner.write_ledger_id(tmp_path, "a")
+    owner.write_ledger_id(tmp_path, "b")
+
+    assert "b" == owner.read_ledger_id(tmp_path)
+    assert [tmp_path / owner.FILE_NAME] == list(tmp_path.iterdir())

@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
-from collector.store import rules, tables
+from collector.store import rules
 from collector.store.rules import Fault, Loading
 from fakes import databases
 from fakes.nouns import NOON
@@ -45,9 +44,9 @@ def loading(database):
         return rules.loading(connection)
 
 
-def know(database, name, *digests, now=NOON):
+def know(database, name, *digests):
     with database.begin() as connection:
-        rules.know_entries(connection, name, digests, now=now)
+        rules.know_entries(connection, name, digests)
 
 
 def known(database):
@@ -155,15 +154,6 @@ def test_a_list_without_entries_is_forgotten(database):
     know(database, "ips")
 
     assert {} == known(database)
-
-
-def test_an_entry_keeps_the_time_since_when_it_is_known(database):
-    know(database, "ips", "a")
-    know(database, "ips", "a", "b", now=NOON + MINUTE)
-
-    with database.read() as connection:
-        rows = connection.execute(sa.select(tables.list_entries)).all()
-    assert {"a": NOON, "b": NOON + MINUTE} == {row.digest: row.since for row in rows}
 
 
 def test_thousands_at_once_are_no_problem(database):

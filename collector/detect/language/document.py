@@ -90,7 +90,8 @@ def _refuse_control_characters(path: Path, text: str) -> None:
 def _refuse_bombs(path: Path, text: str) -> None:
     """Aliases and deep nesting, seen in the parser's events before anything is built of them."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    # Not the C parser: it has a limit of its own, which depends on the version of libyaml.
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             message = "aliases (*name) are not served; repeat the value"
         elif isinstance(event, yaml.CollectionStartEvent) and depth == MAX_DEPTH:

@@ -1,0 +1,102 @@
+"""An archive whose state database is lost, is another one, or comes from an older backup."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+
+import pytest
+from cli.processes import collector, configuration
+
+
+@pytest.fixture
+def state(polled, tmp_path):
+    """A copy of the state directory that the first pass has left, with its configuration."""
+    shutil.copytree(polled.config.parent / "state", tmp_path / "state")
+    channels = {"here": {"type": "terminal"}}
+    return configuration(tmp_path, polled.org.base_url, channels=channels)
+
+
+def archived(config):
+    """The bytes of every event file of the archive, by its place."""
+    root = config.parent / "state" / "archive"
+    return {path.relative_to(root): path.read_bytes() for path in root.rglob("*.parquet")}
+
+
+def lose_database(config):
+    for path in (config.parent / "state").glob("state.db*"):
+        path.unlink()
+
+
+COMMANDS = [
+    ["run", "--once"],
+    ["run"],
+    ["quarantine", "retry"],
+    ["backfill", "--since", "1d"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_archive_without_its_ledger_is_refused_and_left_alone(state, command):
+    before = archived(state)
+    lose_database(state)
+
+    process = collector(*command, "-c", state, cwd=state.parent)
+
+    assert 1 == process.returncode
+    assert "restore it" in process.stderr
+    assert "Nothing was changed" in process.stderr
+    assert before == archived(state) != {}
+
+
+def test_the_ledger_of_another_archive_is_refused(state, tmp_path):
+    """Such as a `database_url` that points to the wrong database."""
+    other = tmp_path / "other"
+    other.mkdir()
+    config = configuration(other, "http://127.0.0.1:9", channels={"here": {"type": "terminal"}})
+    collector("run", "--once", "-c", config, cwd=other)
+    before = archived(state)
+    lose_database(state)
+    shutil.copy(other / "state" / "state.db", state.parent / "state" / "state.db")
+
+    process = collector("run", "--once", "-c", state, cwd=state.parent)
+
+    assert 1 == process.returncode
+    assert "is not the one that knows them" in process.stderr
+    assert before == archived(state) != {}
+
+
+def test_what_an_older_ledger_does_not_know_is_set_aside_and_told(state):
+    before = archived(state)
+    with sqlite3.connect(state.parent / "state" / "state.db") as database:
+        database.execute("DELETE FROM files WHERE path = (SELECT min(path) FROM files)")
+    database.close()
+
+    process = collector("run", "--once", "-c", state, cwd=state.parent)
+
+    assert "strays_set_aside" in process.stderr
+    [stray] = (state.parent / "state" / "strays").rglob("*.parquet")
+    assert stray.read_bytes() in before.values()
+    after = archived(state)
+    assert before.items() >= after.items()
+    assert len(before) - 1 == len(after)
+
+
+def test_an_archive_of_the_version_before_is_taken_over(state):
+    """Neither it nor its database says which belongs to which; the committed files do."""
+    (state.parent / "state" / "archive" / "_ledger_id").unlink()
+    with sqlite3.connect(state.parent / "state" / "state.db") as database:
+        database.execute("DROP TABLE ledger")
+        database.execute("ALTER TABLE inventory ADD COLUMN seen BIGINT NOT NULL DEFAULT 0")
+        database.execute("ALTER TABLE list_entries ADD COLUMN since BIGINT NOT NULL DEFAULT 0")
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+    database.close()
+    before = archived(state)
+
+    process = collector("run", "--once", "-c", state, cwd=state.parent)
+
+    assert "strays" not in process.stderr
+    assert before.items() <= archived(state).items()
+    marker = state.parent / "state" / "archive" / "_ledger_id"
+    assert "0600" == f"{os.stat(marker).st_mode & 0o777:04o}"
