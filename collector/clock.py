@@ -19,12 +19,12 @@ def monotonic() -> float:
     return time.monotonic()
 
 
-def wait(seconds: float, stop: threading.Event | None = None) -> bool:
+def wait(seconds: float, stop_event: threading.Event | None = None) -> bool:
     """Wait, or return early when `stop` is set. True when it was."""
-    if stop is None:
+    if stop_event is None:
         time.sleep(seconds)
         return False
-    return stop.wait(seconds)
+    return stop_event.wait(seconds)
 
 
 def to_micros(moment: datetime) -> int:

@@ -10,8 +10,8 @@ MEMORY_LIMIT = "1GB"
 THREADS = 2
 
 
-def connect(
-    scratch: Path | None = None, *, memory: str = MEMORY_LIMIT
+def open_engine(
+    spill_directory: Path | None = None, *, memory_limit: str = MEMORY_LIMIT
 ) -> duckdb.DuckDBPyConnection:
     """A new in-memory engine.
 
@@ -23,21 +23,21 @@ def connect(
     """
     engine = duckdb.connect(
         config={
-            "memory_limit": memory,
+            "memory_limit": memory_limit,
             "threads": THREADS,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "temp_directory": str(scratch) if scratch else "",
+            "temp_directory": str(spill_directory) if spill_directory else "",
         }
     )
-    return _in_utc(engine)
+    return _set_utc(engine)
 
 
-def cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def open_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A further connection to the same engine, for another thread."""
-    return _in_utc(engine.cursor())
+    return _set_utc(engine.cursor())
 
 
-def _in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def _set_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     return connection

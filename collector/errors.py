@@ -4,7 +4,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── SettingsError               problems of a configuration file, all of them at once (exit 2)
 ├── RulesError                  problems of rule files, all of them at once (exit 2)
 ├── SalesforceError             an org did not give what was asked for
-│   ├── LoginRefused            the token endpoint said no; it says what to change in Setup
+│   ├── LoginRefusedError            the token endpoint said no; it says what to change in Setup
 │   ├── SessionExpired          401 after one new login
 │   ├── NotAvailable            object, field or resource that this org or user does not have
 │   ├── LimitExceeded           REQUEST_LIMIT_EXCEEDED: pause, do not insist
@@ -40,17 +40,17 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}: {self.message}"
 
 
-class _Problems(CollectorError):
+class _ProblemListError(CollectorError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems, key=lambda p: (str(p.path), p.line, p.column))
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class SettingsError(_Problems):
+class SettingsError(_ProblemListError):
     """Problems of a configuration file, all of them at once."""
 
 
-class RulesError(_Problems):
+class RulesError(_ProblemListError):
     """Problems of rule files, all of them at once."""
 
 
@@ -58,7 +58,7 @@ class SalesforceError(CollectorError):
     """An org did not give what was asked for."""
 
 
-class LoginRefused(SalesforceError):
+class LoginRefusedError(SalesforceError):
     """The token endpoint said no. `permanent` when trying again cannot help."""
 
     def __init__(self, message: str, *, permanent: bool) -> None:
@@ -66,11 +66,11 @@ class LoginRefused(SalesforceError):
         self.permanent = permanent
 
 
-class SessionExpired(SalesforceError):
+class SessionExpiredError(SalesforceError):
     """401 although we have just logged in."""
 
 
-class NotAvailable(SalesforceError):
+class NotAvailableError(SalesforceError):
     """An object, field or resource that this org or this user does not have."""
 
     def __init__(self, message: str, *, code: str) -> None:
@@ -78,27 +78,27 @@ class NotAvailable(SalesforceError):
         self.code = code
 
 
-class LimitExceeded(SalesforceError):
+class LimitExceededError(SalesforceError):
     """REQUEST_LIMIT_EXCEEDED. `daily` tells the 24-hour limit from the concurrent one."""
 
-    def __init__(self, message: str, *, daily: bool) -> None:
+    def __init__(self, message: str, *, is_daily: bool) -> None:
         super().__init__(message)
-        self.daily = daily
+        self.is_daily = is_daily
 
 
-class QueryTooWide(SalesforceError):
+class QueryTooWideError(SalesforceError):
     """QUERY_TIMEOUT: the same query over a shorter window may pass."""
 
 
-class Unreachable(SalesforceError):
+class UnreachableError(SalesforceError):
     """A time-out, a reset, 5xx or HTML where an answer should be: try again later."""
 
 
-class CorruptDownload(CollectorError):
+class CorruptDownloadError(CollectorError):
     """A downloaded body that is not the log that it claims to be. Nothing of it was parsed."""
 
 
-class ArchiveWithoutLedger(CollectorError):
+class ArchiveWithoutLedgerError(CollectorError):
     """The archive holds events of which the state database knows nothing: nothing is touched."""
 
 
@@ -106,9 +106,9 @@ class HuntError(CollectorError):
     """A query over the archive that was refused or went over its limits."""
 
 
-class StateBusy(CollectorError):
+class StateBusyError(CollectorError):
     """Another process works on this state directory."""
 
 
-class Stopped(CollectorError):
+class StoppedError(CollectorError):
     """We were asked to end between two steps; nothing is in doubt."""

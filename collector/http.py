@@ -25,19 +25,19 @@ from collector.errors import CollectorError
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 
-BODY_BYTES = 64 << 20
+MAX_BODY_BYTES = 64 << 20
 """The largest body that is ever held in memory, decoded."""
 
-BODY_SECONDS = 300.0
+MAX_BODY_SECONDS = 300.0
 """The longest that such a body may take: one byte a minute is no answer."""
 
-PIECE_BYTES = 256 << 10
+MAX_PIECE_BYTES = 256 << 10
 """The most that is decoded at a time."""
 
-_HOST = re.compile(rb"[a-z0-9._:-]+")
+_HOST_PATTERN = re.compile(rb"[a-z0-9._:-]+")
 
 
-def client(*, ca_file: Path | None = None, proxy: str | None = None) -> httpx.Client:
+def build_client(*, ca_file: Path | None = None, proxy: str | None = None) -> httpx.Client:
     """An HTTP client that waits 5 s for a connection and 60 s for a byte.
 
     It follows no redirect, keeps no cookie and reads no proxy, netrc or certificate setting from
@@ -50,10 +50,10 @@ def client(*, ca_file: Path | None = None, proxy: str | None = None) -> httpx.Cl
     # httpx logs every URL at INFO, and a Slack webhook's URL is a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
-    trust = _trust(ca_file)
+    trust = _build_ssl_context(ca_file)
     return httpx.Client(
         verify=trust,
-        proxy=_proxy(proxy, trust) if proxy else None,
+        proxy=_build_proxy(proxy, trust) if proxy else None,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
         trust_env=False,
@@ -65,7 +65,7 @@ def client(*, ca_file: Path | None = None, proxy: str | None = None) -> httpx.Cl
     )
 
 
-def session(over: httpx.Client) -> requests.Session:
+def build_session(http_client: httpx.Client) -> requests.Session:
     """What simple-salesforce calls a session, carried over one of our clients.
 
     Time-outs, certificates, caps and the absence of redirects are the client's, for every call and
@@ -75,12 +75,12 @@ def session(over: httpx.Client) -> requests.Session:
     result.trust_env = False
     result.headers.clear()
     result.adapters.clear()
-    result.mount("https://", _Bridge(over))
-    result.mount("http://", _Bridge(over))
+    result.mount("https://", _HttpxAdapter(http_client))
+    result.mount("http://", _HttpxAdapter(http_client))
     return result
 
 
-def checked_url(url: str, *, what: str) -> str:
+def check_url(url: str, *, what: str) -> str:
     """The URL as it is, if it may be called: https, or http on this machine alone.
 
     Raises:
@@ -92,7 +92,7 @@ def checked_url(url: str, *, what: str) -> str:
         raise CollectorError(f"{what} is not a URL") from None
     if parts.userinfo:
         raise CollectorError(f"{what} must not contain a user name or password")
-    if not _HOST.fullmatch(parts.raw_host) or (parts.port or 443) > 65535:
+    if not _HOST_PATTERN.fullmatch(parts.raw_host) or (parts.port or 443) > 65535:
         raise CollectorError(f"{what} must be a whole URL such as https://example.com")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.host)):
         return url
@@ -109,12 +109,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def body(answer: httpx.Response, *, limit: int = BODY_BYTES) -> bytes:
+def read_body(answer: httpx.Response, *, limit: int = MAX_BODY_BYTES) -> bytes:
     """The whole decoded body of a streamed answer. Raises as `pieces` does."""
-    return b"".join(pieces(answer, limit=limit, seconds=BODY_SECONDS))
+    return b"".join(read_pieces(answer, limit=limit, seconds=MAX_BODY_SECONDS))
 
 
-def pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[bytes]:
+def read_pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[bytes]:
     """The decoded body of a streamed answer, at most `PIECE_BYTES` or one network read at a time.
 
     Raises:
@@ -125,7 +125,7 @@ def pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[by
     """
     due = clock.monotonic() + seconds
     size = 0
-    for piece in _decoded(answer):
+    for piece in _read_decoded(answer):
         size += len(piece)
         if size > limit:
             raise httpx.DecodingError(f"the body is longer than {limit} bytes")
@@ -137,21 +137,21 @@ def pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[by
 def has_end(answer: httpx.Response) -> bool:
     """Whether a cut body can be told from a whole one: by its length, its chunks or its packing."""
     headers = answer.headers
-    return any(h in headers for h in ("Content-Length", "Transfer-Encoding")) or _gzip(answer)
+    return any(h in headers for h in ("Content-Length", "Transfer-Encoding")) or _is_gzipped(answer)
 
 
-def _decoded(answer: httpx.Response) -> Iterator[bytes]:
-    return _inflated(answer.iter_raw()) if _gzip(answer) else answer.iter_raw()
+def _read_decoded(answer: httpx.Response) -> Iterator[bytes]:
+    return _inflate_chunks(answer.iter_raw()) if _is_gzipped(answer) else answer.iter_raw()
 
 
-def _gzip(answer: httpx.Response) -> bool:
+def _is_gzipped(answer: httpx.Response) -> bool:
     encoding: str = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip"}:
         raise httpx.DecodingError("the body is packed in a way that was not asked for")
     return encoding.endswith("gzip")
 
 
-def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _inflate_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     # httpx and requests inflate a chunk whole, however large it becomes, and take a gzip stream
     # that stops early for a complete one.
     stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
@@ -159,7 +159,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
         packed = chunk
         while packed or stream.unconsumed_tail:
             try:
-                piece = stream.decompress(packed or stream.unconsumed_tail, PIECE_BYTES)
+                piece = stream.decompress(packed or stream.unconsumed_tail, MAX_PIECE_BYTES)
             except zlib.error:
                 raise httpx.DecodingError("the gzip stream is broken") from None
             if stream.unused_data:
@@ -170,7 +170,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise httpx.DecodingError("the gzip stream stops before its end")
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def _build_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
     if ca_file is not None:
         try:
@@ -180,32 +180,32 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-def _proxy(url: str, trust: ssl.SSLContext) -> httpx.Proxy:
+def _build_proxy(url: str, trust: ssl.SSLContext) -> httpx.Proxy:
     https = url.lower().startswith("https:")
     return httpx.Proxy(url, ssl_context=trust if https else None)
 
 
-class _Bridge(BaseAdapter):
+class _HttpxAdapter(BaseAdapter):
     """Carries what a requests.Session sends over an httpx client."""
 
-    def __init__(self, over: httpx.Client) -> None:
+    def __init__(self, http_client: httpx.Client) -> None:
         super().__init__()
-        self._over = over
+        self._http_client = http_client
 
     def send(
         self, request: requests.PreparedRequest, *_: object, **__: object
     ) -> requests.Response:
         headers: dict[str, Any] = dict(request.headers)
-        with self._over.stream(
+        with self._http_client.stream(
             str(request.method), str(request.url), headers=headers, content=request.body
         ) as answer:
-            return _as_requests(answer, request, body(answer))
+            return _to_requests_response(answer, request, read_body(answer))
 
     def close(self) -> None:
         """Whoever made the client closes it."""
 
 
-def _as_requests(
+def _to_requests_response(
     answer: httpx.Response, request: requests.PreparedRequest, content: bytes
 ) -> requests.Response:
     result = requests.Response()

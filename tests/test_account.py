@@ -8,20 +8,25 @@ import pytest
 import yaml
 
 from collector import engine
-from collector.assembly import SCHEMA, shipped
-from collector.detect import RuleSet, lists, load
-from collector.explain import Ground, account
+from collector.api.alert_explanation import ExplainContext, explain_alert
+from collector.app.wiring import EVENT_SCHEMA, find_shipped_folder
+from collector.detect import RuleSet, lists, load_rule_set
 from collector.model import Severity
 from collector.store import alerts, ledger
-from fakes.nouns import alert
-from fakes.path import bulk, login, opened, shipped_rules
+from fakes.model_samples import build_alert
+from fakes.pipeline_bench import (
+    build_bulk_row,
+    build_login_row,
+    load_shipped_rules,
+    open_pipeline_bench,
+)
 
 AGENT = {"BROWSER_TYPE": "Salesforce-CLI/1.0"}
 
 
 @pytest.fixture
 def bench(tmp_path):
-    with opened(tmp_path) as bench:
+    with open_pipeline_bench(tmp_path) as bench:
         yield bench
 
 
@@ -30,16 +35,16 @@ def told(bench):
     """The account of the one alert; `rules` are those that are there now."""
 
     def run(found=None, *, rules=None, limit=5):
-        with bench.database.read() as state, engine.connect() as connection:
-            ground = Ground(
+        with bench.database.read() as state, engine.open_engine() as connection:
+            ground = ExplainContext(
                 state=state,
                 engine=connection,
-                root=bench.places.archive,
-                rules=rules or shipped_rules(),
-                schema=SCHEMA,
+                archive_root=bench.places.archive,
+                rules=rules or load_shipped_rules(),
+                schema=EVENT_SCHEMA,
             )
-            (chosen,) = [found] if found else alerts.listing(state)
-            return account(ground, chosen, limit=limit)
+            (chosen,) = [found] if found else alerts.list_alerts(state)
+            return explain_alert(ground, chosen, limit=limit)
 
     return run
 
@@ -49,18 +54,20 @@ def ingest(bench, event_type, *rows, **changes):
 
 
 def without(name):
-    return RuleSet(rules=tuple(rule for rule in shipped_rules().rules if rule.name != name))
+    return RuleSet(rules=tuple(rule for rule in load_shipped_rules().rules if rule.name != name))
 
 
 def changed(name, **values):
     """The shipped rules, one of them with other values."""
-    rules = shipped_rules()
+    rules = load_shipped_rules()
     made = tuple(replace(r, **values) if r.name == name else r for r in rules.rules)
     return replace(rules, rules=made)
 
 
 def test_the_events_of_an_alert_are_asked_as_the_archive_has_them(bench, told):
-    ingest(bench, "Login", login(1, **AGENT), login(2), login(3, **AGENT))
+    ingest(
+        bench, "Login", build_login_row(1, **AGENT), build_login_row(2), build_login_row(3, **AGENT)
+    )
     found = told()
     first, second = found.witnesses
 
@@ -73,14 +80,19 @@ def test_the_events_of_an_alert_are_asked_as_the_archive_has_them(bench, told):
 
 
 def test_no_more_events_than_asked_for_are_told_and_the_others_are_counted(bench, told):
-    ingest(bench, "Login", *(login(number, **AGENT) for number in range(20)))
+    ingest(bench, "Login", *(build_login_row(number, **AGENT) for number in range(20)))
 
     assert (2, 18) == (len(told(limit=2).witnesses), told(limit=2).more)
     assert (15, 5) == (len(told(limit=15).witnesses), told(limit=15).more)
 
 
 def test_a_derived_event_is_made_anew(bench, told):
-    ingest(bench, "BulkApi2", bulk("750000000000001", 60_000), bulk("750000000000001", 70_000, 5))
+    ingest(
+        bench,
+        "BulkApi2",
+        build_bulk_row("750000000000001", 60_000),
+        build_bulk_row("750000000000001", 70_000, 5),
+    )
     (witness,) = told().witnesses
     (fit,) = witness.fits
 
@@ -91,9 +103,11 @@ def test_a_derived_event_is_made_anew(bench, told):
 
 
 def test_what_the_archive_has_lost_is_asked_as_the_alert_has_kept_it(bench, told):
-    ingest(bench, "Login", login(1, **AGENT))
+    ingest(bench, "Login", build_login_row(1, **AGENT))
     with bench.database.begin() as state:
-        ledger.record(state, bench.batch("Login", [login()]), ledger.Entry(state="stored"), [])
+        ledger.record_batch(
+            state, bench.batch("Login", [build_login_row()]), ledger.LedgerEntry(state="stored"), []
+        )
     found = told()
     (witness,) = found.witnesses
 
@@ -102,7 +116,7 @@ def test_what_the_archive_has_lost_is_asked_as_the_alert_has_kept_it(bench, told
 
 
 def test_a_rule_that_is_gone_leaves_what_was_stored(bench, told):
-    ingest(bench, "Login", login(1, **AGENT))
+    ingest(bench, "Login", build_login_row(1, **AGENT))
     found = told(rules=without("cli-activity"))
     (witness,) = found.witnesses
 
@@ -112,7 +126,7 @@ def test_a_rule_that_is_gone_leaves_what_was_stored(bench, told):
 
 
 def test_a_rule_that_says_something_else_now_is_told_of(bench, told):
-    ingest(bench, "Login", login(1, **AGENT))
+    ingest(bench, "Login", build_login_row(1, **AGENT))
     reworded = told(rules=changed("cli-activity", triage="Do nothing."))
     narrowed = told(rules=changed("cli-activity", predicate="FALSE"))
 
@@ -122,9 +136,9 @@ def test_a_rule_that_says_something_else_now_is_told_of(bench, told):
 
 
 def test_what_became_of_an_alert_comes_first(bench, told):
-    ingest(bench, "Login", login(1, **AGENT))
+    ingest(bench, "Login", build_login_row(1, **AGENT))
     with bench.database.read() as state:
-        (found,) = alerts.listing(state)
+        (found,) = alerts.list_alerts(state)
     merged = told(replace(found, status="merged", merged_into="abc"))
     withdrawn = told(replace(found, status="withdrawn", reason="It was not the first."))
 
@@ -133,7 +147,7 @@ def test_what_became_of_an_alert_comes_first(bench, told):
 
 
 def test_a_rule_that_cannot_be_run_is_told_of_without_words_of_events(bench, told):
-    ingest(bench, "Login", login(1, **AGENT))
+    ingest(bench, "Login", build_login_row(1, **AGENT))
     found = told(rules=changed("cli-activity", predicate="CAST(user_agent AS INTEGER) = 1"))
 
     assert ["cli-activity cannot be run: ConversionException: "] == [
@@ -170,19 +184,30 @@ def burst(tmp_path):
     """The shipped rules, and a correlation over two of them."""
     path = tmp_path / "burst.yml"
     path.write_text(yaml.safe_dump(BURST), encoding="utf-8")
-    rules = load([shipped("rules"), path], schema=SCHEMA, lists=lists.load([shipped("rules")]))
+    rules = load_rule_set(
+        [find_shipped_folder("rules"), path],
+        schema=EVENT_SCHEMA,
+        lists=lists.load_lists([find_shipped_folder("rules")]),
+    )
     return rules, rules.by_name["burst"]
 
 
 def test_of_a_correlation_each_event_says_which_of_its_rules_it_fits(bench, told, burst):
     rules, rule = burst
-    ingest(bench, "Login", login(1, **AGENT), login(2), key="a" * 32, record_prefix="a" * 32)
-    ingest(bench, "BulkApi2", bulk("750000000000001", 60_000), key="b" * 32)
+    ingest(
+        bench,
+        "Login",
+        build_login_row(1, **AGENT),
+        build_login_row(2),
+        key="a" * 32,
+        record_prefix="a" * 32,
+    )
+    ingest(bench, "BulkApi2", build_bulk_row("750000000000001", 60_000), key="b" * 32)
     with bench.database.read() as state:
-        shown = [event for each in alerts.listing(state) for event in each.evidence]
+        shown = [event for each in alerts.list_alerts(state) for event in each.evidence]
     window = {"kind": "window", "metric": 14, "event_count": 14}
     found = told(
-        alert(
+        build_alert(
             rule="burst",
             evidence=tuple(shown),
             count=14,

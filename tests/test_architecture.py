@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import collector
-from collector.assembly import shipped
-from collector.store.database import MIGRATIONS
+from collector.app.wiring import find_shipped_folder
+from collector.store.database import MIGRATIONS_DIR
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "collector"
@@ -151,9 +151,9 @@ def test_what_is_installed_has_every_file_of_the_repository():
     installed = Path(collector.__file__).parent
 
     assert [] == _missing(PACKAGE, installed)
-    assert [] == _missing(PACKAGE / "store" / "migrations", MIGRATIONS)
+    assert [] == _missing(PACKAGE / "store" / "migrations", MIGRATIONS_DIR)
     for name in ("rules", "config"):
-        assert [] == _missing(ROOT / name, shipped(name))
+        assert [] == _missing(ROOT / name, find_shipped_folder(name))
 
 
 def _missing(source: Path, target: Path) -> list[str]:

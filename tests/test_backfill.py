@@ -8,24 +8,33 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.backfill import Backfill
-from collector.demo import Behaviour, EmbeddedOrg, Fault, Store
+from collector.collection.backfill import Backfill
+from collector.demo import EmbeddedOrg, InjectedFault, OrgBehaviour, OrgStore
 from collector.model import Stream
-from collector.store import alerts, coverage, ledger, outbox
-from fakes.collecting import DAY, HOUR, collecting, configure, log_file, login_rows, poll, stored
+from collector.store import alerts, ledger, outbox, stream_coverage
+from fakes.collector_setup import (
+    DAY,
+    HOUR,
+    build_log_file,
+    build_login_rows,
+    list_stored_values,
+    open_test_collector,
+    poll_sources,
+    write_config,
+)
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-FILES = [log_file(n, NOW - (240 - n) * HOUR) for n in range(0, 236, 4)]
-ROWS = login_rows(NOW - 10 * DAY, 240, HOUR)
+FILES = [build_log_file(n, NOW - (240 - n) * HOUR) for n in range(0, 236, 4)]
+ROWS = build_login_rows(NOW - 10 * DAY, 240, HOUR)
 NAMES = sorted(f"user{n:04}-{row:03}@example.com" for n in range(0, 236, 4) for row in range(3))
 SOURCES = {"event_log_file": {"settle": "0s"}, "login_history": {}}
 
 
 @pytest.fixture
 def org():
-    store = Store()
+    store = OrgStore()
     store.add_files(FILES)
-    store.add("LoginHistory", *ROWS)
+    store.add_rows("LoginHistory", *ROWS)
     with EmbeddedOrg(store) as served:
         yield served
 
@@ -35,11 +44,11 @@ def run(collector, *, since=20 * DAY):
     (poller,) = collector.pollers
     backfill = Backfill(
         context=poller.context,
-        pacing=poller.pacing,
+        api_budget=poller.pacing,
         database=collector.database,
         pipeline=collector.pipeline,
         since=datetime.now(UTC) - since,
-        stop=collector.stop,
+        stop_event=collector.stop,
     )
     return list(backfill.run(poller.sources))
 
@@ -53,16 +62,16 @@ def downloads(org):
 
 
 def of_files(directory):
-    return [name for name in stored(directory) if name]
+    return [name for name in list_stored_values(directory) if name]
 
 
 def of_rows(directory):
-    return [uid for uid in stored(directory, "event_uid") if uid.startswith("0Ya")]
+    return [uid for uid in list_stored_values(directory, "event_uid") if uid.startswith("0Ya")]
 
 
 def test_it_reads_what_lies_before_collecting_began_and_nothing_twice(org, tmp_path):
-    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
-        poll(collector)
+    with open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector:
+        poll_sources(collector)
         live = downloads(org)
         steps = run(collector)
 
@@ -74,17 +83,17 @@ def test_it_reads_what_lies_before_collecting_began_and_nothing_twice(org, tmp_p
 
 
 def test_polls_after_a_backfill_neither_miss_nor_repeat_anything(org, tmp_path):
-    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+    with open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector:
         run(collector)
-        poll(collector)
+        poll_sources(collector)
 
     assert NAMES == of_files(tmp_path)
     assert [row["Id"] for row in ROWS] == of_rows(tmp_path)
 
 
 def test_a_second_backfill_asks_only_for_what_is_older_than_the_first(org, tmp_path):
-    with collecting(configure(tmp_path, org, login_history={})) as collector:
-        poll(collector)
+    with open_test_collector(write_config(tmp_path, org, login_history={})) as collector:
+        poll_sources(collector)
         run(collector, since=4 * DAY)
         asked = len(org.journal)
         run(collector, since=4 * DAY)
@@ -96,11 +105,11 @@ def test_a_second_backfill_asks_only_for_what_is_older_than_the_first(org, tmp_p
 
 
 def test_it_goes_from_older_to_newer_and_says_how_far_it_is(org, tmp_path):
-    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+    with open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector:
         steps = run(collector)
 
     for name in ("hourly", "LoginHistory"):
-        shares = [step.done for step in steps if step.stream.name == name]
+        shares = [step.fraction_read for step in steps if step.stream.name == name]
         assert sorted(shares) == shares
         assert (0.0, 1.0) == (shares[0], shares[-1])
     assert 240 + len(NAMES) == sum(step.rows for step in steps)
@@ -108,17 +117,17 @@ def test_it_goes_from_older_to_newer_and_says_how_far_it_is(org, tmp_path):
 
 def test_the_live_cursors_stay_where_they_are(org, tmp_path):
     live = Stream(org="acme", source="login_history", name="LoginHistory")
-    with collecting(configure(tmp_path, org, login_history={})) as collector:
-        poll(collector)
+    with open_test_collector(write_config(tmp_path, org, login_history={})) as collector:
+        poll_sources(collector)
         with collector.database.read() as connection:
-            before = ledger.cursor(connection, live)
+            before = ledger.read_cursor(connection, live)
         run(collector)
         with collector.database.read() as connection:
-            assert before == ledger.cursor(connection, live)
-            (span,) = coverage.merged(
+            assert before == ledger.read_cursor(connection, live)
+            (span,) = stream_coverage.merge_spans(
                 [
                     span
-                    for spans in coverage.everything(connection, org="acme").values()
+                    for spans in stream_coverage.list_org_coverage(connection, org="acme").values()
                     for span in spans
                 ]
             )
@@ -126,8 +135,8 @@ def test_the_live_cursors_stay_where_they_are(org, tmp_path):
 
 
 def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing(org, tmp_path):
-    org.fail(Fault(path=f"/{FILES[3].id}/LogFile", status=503, times=None))
-    with collecting(configure(tmp_path, org, **SOURCES)) as collector:
+    org.fail(InjectedFault(address_pattern=f"/{FILES[3].id}/LogFile", status=503, times=None))
+    with open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector:
         steps = run(collector)
         assert len(NAMES) - 3 == len(of_files(tmp_path))
         org.recover()
@@ -140,17 +149,20 @@ def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing
 
 
 def test_it_leaves_the_rest_of_our_share_to_the_polls_and_goes_on_another_day(tmp_path):
-    store = Store()
+    store = OrgStore()
     store.add_files(FILES)
-    with EmbeddedOrg(store, behaviour=Behaviour(daily_calls=400)) as org:
-        config = configure(tmp_path, org, event_log_file={"settle": "0s"})
-        with collecting(config) as collector:
+    with EmbeddedOrg(store, behaviour=OrgBehaviour(daily_call_limit=400)) as org:
+        config = write_config(tmp_path, org, event_log_file={"settle": "0s"})
+        with open_test_collector(config) as collector:
             steps = run(collector)
             (poller,) = collector.pollers
             (source,) = poller.sources
-            assert "pause" != poller.pacing.verdict(source).pace
+            assert "pause" != poller.api_budget.decide_pace(source).pace
     some = len(of_files(tmp_path))
-    with EmbeddedOrg(store) as org, collecting(configure(tmp_path, org, **SOURCES)) as collector:
+    with (
+        EmbeddedOrg(store) as org,
+        open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector,
+    ):
         run(collector)
 
     (problem,) = problems(steps)
@@ -188,7 +200,7 @@ def killed(config, org, *, after):
 
 
 def test_killed_three_times_it_ends_with_each_event_once(org, tmp_path):
-    config = configure(tmp_path, org, **SOURCES)
+    config = write_config(tmp_path, org, **SOURCES)
     assert all(killed(config, org, after=files) for files in (3, 11, 17))
     assert 0 < len(of_files(tmp_path)) < len(NAMES)
     last = finished(config)
@@ -201,7 +213,7 @@ def test_killed_three_times_it_ends_with_each_event_once(org, tmp_path):
 
 
 def test_without_a_terminal_it_says_plainly_how_far_it_is(org, tmp_path):
-    done = finished(configure(tmp_path, org, login_history={}))
+    done = finished(write_config(tmp_path, org, login_history={}))
 
     assert "240 events stored\n" == done.stdout
     lines = done.stderr.splitlines()
@@ -210,22 +222,22 @@ def test_without_a_terminal_it_says_plainly_how_far_it_is(org, tmp_path):
 
 
 def test_quiet_keeps_alerts_and_owes_no_message(tmp_path):
-    store = Store()
-    store.add_files([log_file(1, NOW - 3 * DAY, agent="Salesforce-CLI/1.0")])
+    store = OrgStore()
+    store.add_files([build_log_file(1, NOW - 3 * DAY, agent="Salesforce-CLI/1.0")])
     channels = {"here": {"type": "terminal"}}
     with EmbeddedOrg(store) as org:
-        config = configure(tmp_path, org, channels=channels, event_log_file={"settle": "0s"})
+        config = write_config(tmp_path, org, channels=channels, event_log_file={"settle": "0s"})
         quiet = finished(config, "--quiet")
 
     assert 0 == quiet.returncode, quiet.stderr
-    with collecting(config) as collector, collector.database.read() as connection:
-        assert ["open"] == [alert.status for alert in alerts.listing(connection)]
-        assert [] == outbox.piles(connection)
+    with open_test_collector(config) as collector, collector.database.read() as connection:
+        assert ["open"] == [alert.status for alert in alerts.list_alerts(connection)]
+        assert [] == outbox.list_queue_stats(connection)
 
 
 def test_what_it_could_not_read_makes_it_end_with_1(org, tmp_path):
-    org.fail(Fault(path="/LogFile", status=503, times=None))
-    config = configure(tmp_path, org, event_log_file={"settle": "0s"})
+    org.fail(InjectedFault(address_pattern="/LogFile", status=503, times=None))
+    config = write_config(tmp_path, org, event_log_file={"settle": "0s"})
     org.store.remove_file(FILES[0].id)
     for file in FILES[2:]:
         org.store.remove_file(file.id)
@@ -237,6 +249,8 @@ def test_what_it_could_not_read_makes_it_end_with_1(org, tmp_path):
 
 
 def test_nothing_is_left_to_do_where_collecting_began_earlier(org, tmp_path):
-    with collecting(configure(tmp_path, org, login_history={"lookback": "30d"})) as collector:
-        poll(collector)
-        assert [1.0] == [step.done for step in run(collector, since=timedelta(days=5))]
+    with open_test_collector(
+        write_config(tmp_path, org, login_history={"lookback": "30d"})
+    ) as collector:
+        poll_sources(collector)
+        assert [1.0] == [step.fraction_read for step in run(collector, since=timedelta(days=5))]

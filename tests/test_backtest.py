@@ -13,15 +13,15 @@ from hypothesis import event as note
 from hypothesis import strategies as st
 
 from collector import backtest, engine
-from collector.assembly import SCHEMA, workbench
-from collector.backtest import hits, kept, keys, single
-from collector.detect import load
-from collector.detect.dedup import key as key_of
-from collector.model import OPEN, Severity
-from collector.scan import batch_of, records_columns
-from collector.segments import write_records
+from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
+from collector.backtest import archive_events, dedup_keys, hits, single_events
+from collector.collection.local_files import build_batch, list_columns
+from collector.csv_segments import write_records
+from collector.detect import load_rule_set
+from collector.detect.dedup import build_dedup_key as key_of
+from collector.model import STATUS_OPEN, Severity
 from collector.store import alerts, ledger
-from fakes.nouns import NOON, rule
+from fakes.model_samples import NOON, build_rule
 
 RULES = """
 title: Failed
@@ -142,7 +142,7 @@ serial = itertools.count()
 def bench(tmp_path_factory):
     path = tmp_path_factory.mktemp("rules") / "rules.yml"
     path.write_text(RULES)
-    with workbench(load([path], schema=SCHEMA)) as made:
+    with open_temporary_pipeline(load_rule_set([path], schema=EVENT_SCHEMA)) as made:
         yield made
 
 
@@ -153,9 +153,9 @@ def ingest(bench):
     def ingest(org, event_type, records):
         number = next(serial)
         spool = bench.places.spool
-        segments = write_records(spool, f"r{number}", records_columns(records), records)
+        segments = write_records(spool, f"r{number}", list_columns(records), records)
         received = NOON + timedelta(days=30, seconds=number)
-        batch = batch_of(event_type, segments, org=org, identity=str(number), received=received)
+        batch = build_batch(event_type, segments, org=org, identity=str(number), received=received)
         assert () == bench.pipeline.ingest(batch).quarantined
 
     return ingest
@@ -222,20 +222,26 @@ def first(event_type):
 
 def orgs(bench, org, connection):
     with bench.database.read() as state:
-        files = ledger.archive_files(state, org=org)
-    return [kept.Kept(connection=connection, root=bench.places.archive, org=org, files=files)]
+        files = ledger.list_archive_files(state, org=org)
+    return [
+        archive_events.OrgArchive(
+            connection=connection, root=bench.places.archive, org=org, files=files
+        )
+    ]
 
 
 def backtested(bench, rules, org, **options):
-    with engine.connect(bench.places.spool) as connection:
+    with engine.open_engine(bench.places.spool) as connection:
         found = orgs(bench, org, connection)
-        return backtest.backtest(rules, found, connection=connection, **options)
+        return backtest.run_backtest(rules, found, connection=connection, **options)
 
 
 def told(bench, org):
     """By rule, what the pipeline has told: days, severities, and keys."""
     with bench.database.read() as connection:
-        found = [each for each in alerts.listing(connection, org=org) if each.status == OPEN]
+        found = [
+            each for each in alerts.list_alerts(connection, org=org) if each.status == STATUS_OPEN
+        ]
     result = {}
     for name in {each.rule for each in found}:
         own = [each for each in found if each.rule == name]
@@ -280,8 +286,8 @@ def test_the_pipeline_and_the_backtest_agree(bench, ingest, history):
     for name in expected:
         note(f"{name} told")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "CHUNK", 3)
-        patch.setattr(single, "ENOUGH", 4)
+        patch.setattr(archive_events, "CHUNK", 3)
+        patch.setattr(single_events, "ENOUGH", 4)
         assert expected == counted(backtested(bench, load_rules(bench), org))
 
 
@@ -310,10 +316,10 @@ def test_nothing_before_the_time_is_told_but_the_past_counts(bench, ingest):
     rules = load_rules(bench)
 
     failed = verdict(bench, rules, org, "failed", since=since)
-    assert {date(2026, 3, 3): 1, date(2026, 3, 4): 1} == failed.alerts
+    assert {date(2026, 3, 3): 1, date(2026, 3, 4): 1} == failed.alerts_by_day
     new = verdict(bench, rules, org, "new-agent", since=since)
-    assert {date(2026, 3, 4): 1} == new.alerts
-    assert {Severity.MEDIUM: 1} == new.severities
+    assert {date(2026, 3, 4): 1} == new.alerts_by_day
+    assert {Severity.MEDIUM: 1} == new.alerts_by_severity
 
 
 def test_a_window_that_reaches_back_before_the_time_fires_in_it(bench, ingest):
@@ -323,7 +329,7 @@ def test_a_window_that_reaches_back_before_the_time_fires_in_it(bench, ingest):
 
     found = verdict(bench, load_rules(bench), org, "many-failed", since=since)
 
-    assert (1, 1) == (found.total, found.events)
+    assert (1, 1) == (found.alert_count, found.event_count)
 
 
 def test_a_login_that_two_sources_tell_of_is_one_event_of_a_rule_over_logins(bench, ingest):
@@ -332,13 +338,13 @@ def test_a_login_that_two_sources_tell_of_is_one_event_of_a_rule_over_logins(ben
     for event_type in ("Login", "LoginEvent"):
         records = [record(event_type, f"{n}", n * 600, **common) for n in range(4)]
         ingest(org, event_type, records)
-    every = rule(name="sign-in", event_types=("SignIn",), fields=frozenset({"user_id"}))
+    every = build_rule(name="sign-in", event_types=("SignIn",), fields=frozenset({"user_id"}))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "CHUNK", 1)
+        patch.setattr(archive_events, "CHUNK", 1)
         (found,) = backtested(bench, replace(load_rules(bench), rules=(every,), variants={}), org)
 
-    assert (4, 4) == (found.total, found.events)
+    assert (4, 4) == (found.alert_count, found.event_count)
     assert 4 == ledger_rows(bench, org, "LoginEvent")
 
 
@@ -346,7 +352,7 @@ def ledger_rows(bench, org, event_type):
     with bench.database.read() as connection:
         return sum(
             file.rows
-            for file in ledger.archive_files(connection, org=org, event_types=[event_type])
+            for file in ledger.list_archive_files(connection, org=org, event_types=[event_type])
         )
 
 
@@ -374,15 +380,15 @@ def test_orgs_are_looked_at_by_themselves(bench, ingest):
     for name in names:
         ingest(name, "Login", [login(1, 100)])
 
-    with engine.connect(bench.places.spool) as connection:
-        found = backtest.backtest(
+    with engine.open_engine(bench.places.spool) as connection:
+        found = backtest.run_backtest(
             load_rules(bench),
             [each for name in names for each in orgs(bench, name, connection)],
             connection=connection,
         )
 
     by_name = {each.rule.name: each for each in found}
-    assert 0 == by_name["many-failed"].total
+    assert 0 == by_name["many-failed"].alert_count
     assert [(name, 1) for name in names] == [
         (group.org, group.alerts) for group in by_name["failed"].groups
     ]
@@ -400,7 +406,9 @@ def test_orgs_are_looked_at_by_themselves(bench, ingest):
 )
 @pytest.mark.parametrize("second", [0, 0.5])
 def test_keys_are_those_of_alerts(values, second):
-    made = rule(dedup_key=("user_id", "entity", "score"), dedup_fallback=("detail", "record_count"))
+    made = build_rule(
+        dedup_key=("user_id", "entity", "score"), dedup_fallback=("detail", "record_count")
+    )
     with_time = replace(made, dedup_key=(*made.dedup_key, "time"))
     event = {
         **dict.fromkeys(("user_id", "entity", "detail")),
@@ -408,7 +416,7 @@ def test_keys_are_those_of_alerts(values, second):
         "event_uid": "uid",
         "time": NOON + timedelta(seconds=second),
     }
-    with engine.connect() as connection:
+    with engine.open_engine() as connection:
         for each in (
             made,
             with_time,
@@ -417,28 +425,30 @@ def test_keys_are_those_of_alerts(values, second):
         ):
             columns = ", ".join(f'${name} AS "{name}"' for name in event)
             row = f"SELECT {columns}, NULL::DOUBLE AS score, NULL::BIGINT AS record_count"
-            sql = f"SELECT {keys.key(each)} FROM ({row})"
+            sql = f"SELECT {dedup_keys.render_dedup_key(each)} FROM ({row})"
             assert [(list(key_of(each, event)),)] == connection.execute(sql, event).fetchall()
 
 
 def hits_of(rows, window=timedelta(hours=1)):
-    made = rule(dedup_window=window)
-    with engine.connect() as connection:
-        found = hits.Hits(connection)
+    made = build_rule(dedup_window=window)
+    with engine.open_engine() as connection:
+        found = hits.HitTable(connection)
         for part in rows:
             values = ", ".join(
                 f"(['{key}'], TIMESTAMPTZ '{NOON + timedelta(minutes=minutes)}', {severity}, 1)"
                 for key, minutes, severity in part
             )
-            found.add(0, made, "acme", f"FROM (VALUES {values}) AS t(key, time, severity, events)")
-        return found.verdict(0, made)
+            found.add_hits(
+                0, made, "acme", f"FROM (VALUES {values}) AS t(key, time, severity, events)"
+            )
+        return found.build_result(0, made)
 
 
 def test_a_gap_of_more_than_the_window_opens_another_episode():
     found = hits_of([[("a", 0, 1), ("a", 60, 3), ("a", 121, 2), ("b", 60, 1)]])
 
-    assert (3, 4) == (found.total, found.events)
-    assert {Severity.HIGH: 1, Severity.MEDIUM: 1, Severity.LOW: 1} == found.severities
+    assert (3, 4) == (found.alert_count, found.event_count)
+    assert {Severity.HIGH: 1, Severity.MEDIUM: 1, Severity.LOW: 1} == found.alerts_by_severity
     assert [(("a",), 2, 3), (("b",), 1, 1)] == [
         (group.key, group.alerts, group.events) for group in found.groups
     ]
@@ -447,29 +457,29 @@ def test_a_gap_of_more_than_the_window_opens_another_episode():
 def test_parts_of_an_episode_that_come_apart_are_put_together():
     apart = hits_of([[("a", 0, 1), ("a", 100, 1)], [("a", 50, 2)], [("a", 161, 0)]])
 
-    assert (2, 4) == (apart.total, apart.events)
-    assert {date(2026, 3, 1): 2} == apart.alerts
+    assert (2, 4) == (apart.alert_count, apart.event_count)
+    assert {date(2026, 3, 1): 2} == apart.alerts_by_day
 
 
 def test_a_short_part_within_a_long_one_does_not_end_it():
     found = hits_of([[("a", 0, 1), ("a", 50, 1), ("a", 100, 1)], [("a", 10, 1)], [("a", 150, 1)]])
 
-    assert (1, 5) == (found.total, found.events)
+    assert (1, 5) == (found.alert_count, found.event_count)
 
 
 def test_days_are_those_on_which_episodes_begin():
     found = hits_of([[("a", 11 * 60 + 50, 1), ("a", 12 * 60 + 10, 1), ("a", 14 * 60, 1)]])
 
-    assert {date(2026, 3, 1): 1, date(2026, 3, 2): 1} == found.alerts
+    assert {date(2026, 3, 1): 1, date(2026, 3, 2): 1} == found.alerts_by_day
 
 
 def of(name, *groups, **changes):
-    return hits.Verdict(
-        rule=rule(name=name),
-        events=sum(count for _, count in groups),
-        alerts={date(2026, 3, 1): len(groups)} if groups else {},
+    return hits.BacktestResult(
+        rule=build_rule(name=name),
+        event_count=sum(count for _, count in groups),
+        alerts_by_day={date(2026, 3, 1): len(groups)} if groups else {},
         groups=tuple(
-            hits.Group(org="acme", key=(key,), alerts=1, events=count) for key, count in groups
+            hits.AlertGroup(org="acme", key=(key,), alerts=1, events=count) for key, count in groups
         ),
         group_count=len(groups),
         **changes,
@@ -479,30 +489,30 @@ def of(name, *groups, **changes):
 def test_what_two_versions_tell_alike_is_no_difference():
     ours = [of("same", ("u1", 2)), of("more", ("u1", 1), ("u2", 1)), of("here")]
     theirs = [of("there", ("u1", 1)), of("more", ("u1", 1), ("u3", 1), ("u4", 1))]
-    theirs.append(replace(ours[0], rule=rule(name="same", predicate="FALSE")))
+    theirs.append(replace(ours[0], rule=build_rule(name="same", predicate="FALSE")))
 
-    found = {change.rule: change for change in backtest.differences(ours, theirs)}
+    found = {change.rule: change for change in backtest.list_differences(ours, theirs)}
 
     assert ["here", "more", "there"] == list(found)
-    assert (0, -1, -1) == tuple(change.alerts for change in found.values())
-    assert [("u2",)] == [group.key for group in found["more"].new]
-    assert [("u3",), ("u4",)] == [group.key for group in found["more"].gone]
+    assert (0, -1, -1) == tuple(change.alert_difference for change in found.values())
+    assert [("u2",)] == [group.key for group in found["more"].new_groups]
+    assert [("u3",), ("u4",)] == [group.key for group in found["more"].lost_groups]
     assert (None, None) == (found["here"].theirs, found["there"].ours)
-    assert ((), ()) == (found["there"].new, found["there"].gone)
+    assert ((), ()) == (found["there"].new_groups, found["there"].lost_groups)
 
 
 def test_of_groups_that_are_not_all_known_none_is_called_new():
     ours, theirs = of("r", ("u1", 1), ("u2", 1)), of("r", ("u1", 1))
-    (change,) = backtest.differences([ours], [replace(theirs, group_count=2)])
+    (change,) = backtest.list_differences([ours], [replace(theirs, group_count=2)])
 
-    assert ((), ()) == (change.new, change.gone)
+    assert ((), ()) == (change.new_groups, change.lost_groups)
 
 
 def test_a_rule_is_blind_without_events_of_its_types(bench):
     rules = load_rules(bench)
 
     def missing(name, *types):
-        return backtest.unseen(rules.by_name[name], rules, frozenset(types))
+        return backtest.list_missing_types(rules.by_name[name], rules, frozenset(types))
 
     assert ("Login", "LoginEvent") == missing("failed", "ApiEvent")
     assert () == missing("failed", "LoginEvent")
@@ -520,8 +530,8 @@ def test_effort_is_what_progress_comes_to(bench, ingest):
 
     backtested(bench, rules, org, progress=done.append)
 
-    with engine.connect() as connection:
-        assert sum(done) == backtest.effort(rules, orgs(bench, org, connection))
+    with engine.open_engine() as connection:
+        assert sum(done) == backtest.estimate_effort(rules, orgs(bench, org, connection))
     assert 2 * 5 + 2 * 1 == sum(done)
 
 
@@ -530,10 +540,10 @@ def test_what_is_seen_is_counted_from_the_time_on(bench, ingest):
     ingest(org, "Login", [login(n, n * 24 * 60) for n in range(3)])
     ingest(org, "Login", [login(9, 24 * 60 + 5)])
 
-    with engine.connect() as connection:
+    with engine.open_engine() as connection:
         (found,) = orgs(bench, org, connection)
-        whole = found.seen(backtest.BEGINNING)
-        part = found.seen(START + timedelta(days=1, minutes=1))
+        whole = found.measure_extent(backtest.BEGINNING)
+        part = found.measure_extent(START + timedelta(days=1, minutes=1))
 
     assert (4, 2, {"Login", "SignIn"}) == (whole.rows, whole.days, set(whole.types))
     assert (2, 1) == (part.rows, part.days)
@@ -552,8 +562,8 @@ def test_the_past_of_windows_reaches_back_before_the_time(bench, ingest):
         bench, load_rules(bench), org, "unusual", since=START + timedelta(minutes=6 * 60)
     )
 
-    assert (1, 1) == (found.total, found.events)
-    assert {Severity.MEDIUM: 1} == found.severities
+    assert (1, 1) == (found.alert_count, found.event_count)
+    assert {Severity.MEDIUM: 1} == found.alerts_by_severity
 
 
 OTHERS = """
@@ -599,16 +609,16 @@ correlation:
 def test_fields_that_types_keep_in_other_columns_are_found_there(tmp_path):
     path = tmp_path / "rules.yml"
     path.write_text(OTHERS)
-    rules = load([path], schema=SCHEMA)
+    rules = load_rule_set([path], schema=EVENT_SCHEMA)
     assert {"plain", "first", "often"} == {name for name, _ in rules.variants}
     records = [
         {"TIMESTAMP_DERIVED": f"2026-03-0{day}T10:0{minute}:00.000Z", "USER_TYPE": kind}
         for day, minute, kind in [(1, 0, "a"), (3, 0, "b"), (3, 1, "b"), (3, 2, "a"), (9, 0, "a")]
     ]
-    with workbench(rules) as bench:
-        segments = write_records(bench.places.spool, "r", records_columns(records), records)
-        batch = batch_of("Logout", segments, org="acme", identity="1", received=NOON)
-        assert () == bench.pipeline.ingest(batch).quarantined
+    with open_temporary_pipeline(rules) as bench:
+        segments = write_records(bench.paths.spool, "r", list_columns(records), records)
+        batch = build_batch("Logout", segments, org="acme", identity="1", received=NOON)
+        assert () == bench.pipeline.ingest(batch).quarantine_reasons
 
         expected = told(bench, "acme")
         assert {"plain", "first", "often", "two"} == expected.keys()

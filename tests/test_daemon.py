@@ -10,37 +10,37 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.demo import EmbeddedOrg, LogFile, Store
+from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
 from collector.store import alerts, ledger, outbox
-from collector.store import rules as rule_store
+from collector.store import rule_status as rule_store
 from collector.store.database import open_database
-from fakes.path import elf_csv, login
-from fakes.slack import slack_receiver
+from fakes.pipeline_bench import build_login_row, render_elf_csv
+from fakes.slack import run_slack_receiver
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def log_file(number, *, agent="Salesforce-CLI/1.0", time=None, **changes):
     at = NOW - timedelta(hours=4) + timedelta(minutes=number)
-    row = login(
+    row = build_login_row(
         BROWSER_TYPE=agent,
         USER_ID=f"0050000000{number:05}",
         TIMESTAMP_DERIVED=time or at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         **changes,
     )
-    return LogFile(
+    return OrgLogFile(
         id=f"0AT{number:012}AAA",
         event_type="Login",
         log_date=at.replace(minute=0, second=0),
         created=at,
         sequence=1,
-        content=elf_csv([row]),
+        content=render_elf_csv([row]),
     )
 
 
 @pytest.fixture
 def org():
-    store = Store()
+    store = OrgStore()
     store.add_files([log_file(1)])
     with EmbeddedOrg(store) as served:
         yield served
@@ -103,7 +103,7 @@ def end(process, sign=signal.SIGTERM):
 
 
 def test_it_collects_detects_delivers_and_goes_on_until_sigterm(org, config, tmp_path):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         process = start(*config(org.base_url, webhook=receiver.url))
         assert until(lambda: len(receiver.bodies) == 1)
         org.store.add_files([log_file(2)])
@@ -116,13 +116,15 @@ def test_it_collects_detects_delivers_and_goes_on_until_sigterm(org, config, tmp
     }
     database = open_database(tmp_path / "state")
     with database.read() as connection:
-        assert 2 == len(alerts.listing(connection))
-        assert {"sent": 2} == {pile.state: pile.count for pile in outbox.piles(connection)}
+        assert 2 == len(alerts.list_alerts(connection))
+        assert {"sent": 2} == {
+            pile.state: pile.count for pile in outbox.list_queue_stats(connection)
+        }
     database.close()
 
 
 def test_sigint_ends_it_as_well(org, config):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         process = start(*config(org.base_url, webhook=receiver.url))
         assert until(lambda: receiver.bodies)
         end(process, signal.SIGINT)
@@ -131,7 +133,7 @@ def test_sigint_ends_it_as_well(org, config):
 
 
 def test_a_second_one_on_the_same_state_is_refused_in_words(org, config):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         path, environment = config(org.base_url, webhook=receiver.url)
         process = start(path, environment)
         assert until(lambda: receiver.bodies)
@@ -151,7 +153,7 @@ def test_a_second_one_on_the_same_state_is_refused_in_words(org, config):
 
 
 def test_an_org_that_cannot_be_reached_does_not_delay_another(org, config, tmp_path):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         process = start(*config("http://127.0.0.1:9", org.base_url, webhook=receiver.url))
         assert until(lambda: receiver.bodies)
         assert until(lambda: "failed" in states(tmp_path).values(), seconds=60)
@@ -163,7 +165,7 @@ def test_an_org_that_cannot_be_reached_does_not_delay_another(org, config, tmp_p
 def states(directory):
     database = open_database(directory / "state")
     with database.read() as connection:
-        found = {poll.stream.org: poll.state for poll in ledger.polls(connection)}
+        found = {poll.stream.org: poll.state for poll in ledger.list_poll_statuses(connection)}
     database.close()
     return found
 
@@ -206,7 +208,7 @@ def rules(tmp_path):
 @pytest.fixture
 def running(org, config, rules, tmp_path):
     """The daemon with rules of the user's, and what `status` says of it."""
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         path, environment = config(
             org.base_url,
             webhook=receiver.url,
@@ -245,16 +247,16 @@ class Running:
 
     def titles(self):
         """Of what rules of the user's have told."""
-        told = self._read(alerts.listing)
+        told = self._read(alerts.list_alerts)
         return [alert.title for alert in told if alert.rule != "cli-activity"]
 
     def stored(self):
         """How many logins."""
-        totals = self._read(ledger.totals)
+        totals = self._read(ledger.list_ledger_totals)
         return sum(total.rows for total in totals if total.event_type == "Login")
 
     def loading(self):
-        return self._read(rule_store.loading)
+        return self._read(rule_store.read_load_status)
 
     def _read(self, ask):
         database = open_database(self.directory / "state")

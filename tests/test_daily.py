@@ -5,25 +5,36 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.daily import Twins, compare, hourly
-from collector.demo import EmbeddedOrg, Fault, Store
-from collector.store import account
-from fakes.collecting import DAY, HOUR, collecting, configure, log_file, poll
+from collector.completeness.daily_audit import (
+    HourlyDailyComparison,
+    compare_daily_files,
+    sum_hourly_files,
+)
+from collector.demo import EmbeddedOrg, InjectedFault, OrgStore
+from collector.store import batch_inventory
+from fakes.collector_setup import (
+    DAY,
+    HOUR,
+    build_log_file,
+    open_test_collector,
+    poll_sources,
+    write_config,
+)
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 FIRST = TODAY - 6 * DAY
 
 
 def daily(number, day, rows, **changes):
-    return log_file(number, day, rows=rows, sequence=0, created=day + 30 * HOUR, **changes)
+    return build_log_file(number, day, rows=rows, sequence=0, created=day + 30 * HOUR, **changes)
 
 
 def files():
     """Login on the first day: 3 + 2 late; on the second: 4, of which the hourly file has 3."""
-    yield log_file(1, FIRST + HOUR)
-    yield log_file(2, FIRST + HOUR, rows=2, sequence=2, created=FIRST + 50 * HOUR)
-    yield log_file(3, FIRST + DAY + HOUR)
-    yield log_file(4, FIRST + 3 * DAY + HOUR)
+    yield build_log_file(1, FIRST + HOUR)
+    yield build_log_file(2, FIRST + HOUR, rows=2, sequence=2, created=FIRST + 50 * HOUR)
+    yield build_log_file(3, FIRST + DAY + HOUR)
+    yield build_log_file(4, FIRST + 3 * DAY + HOUR)
     yield daily(11, FIRST, 5)
     yield daily(12, FIRST + DAY, 4)
     yield daily(13, FIRST + 2 * DAY, 1)
@@ -32,7 +43,7 @@ def files():
 
 @pytest.fixture
 def org():
-    store = Store()
+    store = OrgStore()
     store.add_files(files())
     with EmbeddedOrg(store) as served:
         yield served
@@ -40,21 +51,23 @@ def org():
 
 @pytest.fixture
 def compared(org, tmp_path):
-    config = configure(tmp_path, org, event_log_file={"settle": "0s", "lookback": "9d"})
-    with collecting(config) as collector:
-        poll(collector)
+    config = write_config(tmp_path, org, event_log_file={"settle": "0s", "lookback": "9d"})
+    with open_test_collector(config) as collector:
+        poll_sources(collector)
         (poller,) = collector.pollers
         with collector.database.read() as connection:
-            items = account.items(connection, org="acme", since=FIRST, until=TODAY)
+            items = batch_inventory.list_inventory_items(
+                connection, org="acme", since=FIRST, until=TODAY
+            )
 
         def compare_these(*, since=FIRST, collected="Login", counted="Login"):
-            found = compare(
+            found = compare_daily_files(
                 poller.context,
-                hourly(items),
+                sum_hourly_files(items),
                 since=since,
                 until=TODAY,
-                collected=lambda name: collected in ("*", name),
-                counted=lambda name: counted in ("*", name),
+                is_collected=lambda name: collected in ("*", name),
+                is_counted=lambda name: counted in ("*", name),
             )
             return {((one.day - FIRST.date()).days, one.event_type): one for one in found}
 
@@ -99,7 +112,11 @@ def test_a_day_that_was_collected_in_part_is_not_compared(compared):
 
 def test_a_daily_file_that_cannot_be_had_is_told_and_the_others_are_counted(compared, org):
     path = f"/0AT{11:012}AAA/LogFile"
-    org.fail(Fault(path=path, times=None, status=404, body=[{"errorCode": "NOT_FOUND"}]))
+    org.fail(
+        InjectedFault(
+            address_pattern=path, times=None, status=404, body=[{"errorCode": "NOT_FOUND"}]
+        )
+    )
     found = compared()
 
     assert "NOT_FOUND" in found[0, "Login"].trouble
@@ -124,7 +141,7 @@ def test_nothing_of_a_daily_file_remains(compared, tmp_path):
     ],
 )
 def test_only_what_can_hardly_come_any_more_is_missing(days, changes, short):
-    twins = Twins(
+    twins = HourlyDailyComparison(
         **{
             "org": "acme",
             "event_type": "Login",
@@ -135,4 +152,4 @@ def test_only_what_can_hardly_come_any_more_is_missing(days, changes, short):
         }
     )
 
-    assert short == twins.is_short(FIRST + days * DAY)
+    assert short == twins.is_incomplete(FIRST + days * DAY)

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from collector.channels import build
-from collector.deliver import Deliverer
+from collector.channels import build_channel
+from collector.delivery.worker import DeliveryWorker
 from collector.model import Severity
-from collector.settings import Secret, SlackChannel
+from collector.settings import Secret, SlackSettings
 from collector.store import alerts, outbox, tables
 from collector.store.database import open_database
-from fakes.nouns import NOON, alert
-from fakes.slack import Answer, HangUp, slack_receiver
+from fakes.model_samples import NOON, build_alert
+from fakes.slack import HangUp, WebhookReply, run_slack_receiver
 
 
 @pytest.fixture
@@ -25,15 +25,15 @@ def database(tmp_path):
 
 @contextmanager
 def delivering(database, *reactions, stop=None):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         receiver.script.extend(reactions)
-        channel = build("chat", SlackChannel(webhook_url=Secret(receiver.url)))
+        channel = build_channel("chat", SlackSettings(webhook_url=Secret(receiver.url)))
         yield (
-            Deliverer(
+            DeliveryWorker(
                 database=database,
                 channels={"chat": channel},
                 login_urls={"acme": "https://acme.my.salesforce.com"},
-                stop=stop or threading.Event(),
+                stop_event=stop or threading.Event(),
             ),
             receiver,
         )
@@ -41,10 +41,10 @@ def delivering(database, *reactions, stop=None):
 
 def owe(database, *numbers, **changes):
     for number in numbers:
-        made = alert(id=f"{number:020}", title=f"Alert {number}", **changes)
+        made = build_alert(id=f"{number:020}", title=f"Alert {number}", **changes)
         with database.begin() as connection:
-            alerts.save(connection, [made], {})
-            outbox.owe(connection, made, ["chat"], now=NOON)
+            alerts.save_alerts(connection, [made], {})
+            outbox.enqueue_alert(connection, made, ["chat"], now=NOON)
 
 
 def deliveries(database):
@@ -62,8 +62,8 @@ def make_due(database):
 def test_what_is_owed_is_sent_once_in_order(database):
     owe(database, 1, 2, 3)
     with delivering(database) as (deliverer, receiver):
-        assert 3 == deliverer.drain("chat")
-        assert 0 == deliverer.drain("chat")
+        assert 3 == deliverer.drain_channel("chat")
+        assert 0 == deliverer.drain_channel("chat")
 
         assert 3 == len(receiver.bodies)
         told = [body["text"] for body in receiver.bodies]
@@ -74,7 +74,7 @@ def test_what_is_owed_is_sent_once_in_order(database):
 def test_the_message_links_to_the_user_in_the_org(database):
     owe(database, 1)
     with delivering(database) as (deliverer, receiver):
-        deliverer.drain("chat")
+        deliverer.drain_channel("chat")
 
         assert "https://acme.my.salesforce.com/005000000000001AAA" in str(receiver.bodies[0])
 
@@ -82,29 +82,29 @@ def test_the_message_links_to_the_user_in_the_org(database):
 def test_a_user_id_that_is_none_becomes_no_link(database):
     owe(database, 1, entities={"user_id": "../../evil?x=1"})
     with delivering(database) as (deliverer, receiver):
-        deliverer.drain("chat")
+        deliverer.drain_channel("chat")
 
         assert "my.salesforce.com/" not in str(receiver.bodies[0])
 
 
 def test_what_is_not_taken_is_tried_again_with_the_attempt_counted(database):
     owe(database, 1)
-    with delivering(database, Answer(status=503, body="busy")) as (deliverer, receiver):
-        assert 0 == deliverer.drain("chat")
+    with delivering(database, WebhookReply(status=503, body="busy")) as (deliverer, receiver):
+        assert 0 == deliverer.drain_channel("chat")
         (row,) = deliveries(database)
         assert ("ready", 1) == (row.state, row.attempts)
         assert row.due > NOON
 
         make_due(database)
-        assert 1 == deliverer.drain("chat")
+        assert 1 == deliverer.drain_channel("chat")
         assert 2 == len(receiver.bodies)
 
 
 def test_a_pause_that_the_receiver_asks_for_is_kept_by_the_whole_channel(database):
     owe(database, 1, 2, 3)
-    limited = Answer(status=429, headers={"Retry-After": "30"})
+    limited = WebhookReply(status=429, headers={"Retry-After": "30"})
     with delivering(database, limited) as (deliverer, receiver):
-        assert 0 == deliverer.drain("chat")
+        assert 0 == deliverer.drain_channel("chat")
 
         assert 1 == len(receiver.bodies)
     assert 3 == len({row.key for row in deliveries(database) if row.state == "ready"})
@@ -112,8 +112,8 @@ def test_a_pause_that_the_receiver_asks_for_is_kept_by_the_whole_channel(databas
 
 def test_a_refusal_is_final_and_the_next_message_is_sent(database):
     owe(database, 1, 2)
-    with delivering(database, Answer(status=404, body="no_service")) as (deliverer, _):
-        assert 1 == deliverer.drain("chat")
+    with delivering(database, WebhookReply(status=404, body="no_service")) as (deliverer, _):
+        assert 1 == deliverer.drain_channel("chat")
 
     first, second = deliveries(database)
     assert ("refused", "sent") == (first.state, second.state)
@@ -123,9 +123,9 @@ def test_a_refusal_is_final_and_the_next_message_is_sent(database):
 def test_what_may_have_arrived_is_repeated_and_marked_as_a_possible_repeat(database):
     owe(database, 1)
     with delivering(database, HangUp()) as (deliverer, receiver):
-        assert 0 == deliverer.drain("chat")
+        assert 0 == deliverer.drain_channel("chat")
         make_due(database)
-        assert 1 == deliverer.drain("chat")
+        assert 1 == deliverer.drain_channel("chat")
 
         first, second = (str(body) for body in receiver.bodies)
         key = f"{1:020}.1.chat"
@@ -137,7 +137,7 @@ def test_what_may_have_arrived_is_repeated_and_marked_as_a_possible_repeat(datab
 def test_an_update_says_so(database):
     owe(database, 1, revision=2, severity=Severity.CRITICAL)
     with delivering(database) as (deliverer, receiver):
-        deliverer.drain("chat")
+        deliverer.drain_channel("chat")
 
         assert "Update" in str(receiver.bodies[0])
 
@@ -147,7 +147,7 @@ def test_asked_to_stop_nothing_more_is_leased(database):
     stop = threading.Event()
     stop.set()
     with delivering(database, stop=stop) as (deliverer, receiver):
-        assert 0 == deliverer.drain("chat")
+        assert 0 == deliverer.drain_channel("chat")
 
         assert [] == receiver.bodies
     assert ["ready"] == [row.state for row in deliveries(database)]
@@ -155,8 +155,8 @@ def test_asked_to_stop_nothing_more_is_leased(database):
 
 def test_the_secret_of_a_channel_is_never_kept(database, tmp_path):
     owe(database, 1)
-    with delivering(database, Answer(status=403, body="action_prohibited")) as (deliverer, _):
-        deliverer.drain("chat")
+    with delivering(database, WebhookReply(status=403, body="action_prohibited")) as (deliverer, _):
+        deliverer.drain_channel("chat")
     database.close()
 
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from collector import clock, doctor, sources
-from collector.demo import Behaviour, EmbeddedOrg, Fault, LogFile, Store
-from collector.model import Again, Refused, Sent, Unknown
-from collector.salesforce.client import Client
-from collector.settings import ClientCredentialsAuth, Org, Secret, Sources
+from collector import clock, sources
+from collector.demo import EmbeddedOrg, InjectedFault, OrgBehaviour, OrgLogFile, OrgStore
+from collector.model import DeliveryRejection, DeliverySuccess, IndeterminateDelivery, RetryLater
+from collector.preflight import checks
+from collector.salesforce.client import SalesforceClient
+from collector.settings import ClientCredentialsAuth, OrgSettings, Secret, SourcesSettings
 
 
 @contextmanager
@@ -21,15 +22,17 @@ def context(server, tmp_path, *, secret=None):
     auth = ClientCredentialsAuth(
         client_id=application.client_id, client_secret=Secret(secret or application.client_secret)
     )
-    settings = Org(name="acme", login_url=server.base_url, auth=auth)
-    with closing(Client(settings, stop=threading.Event(), retry_pause=(0, 0.01))) as client:
-        yield sources.Context(
+    settings = OrgSettings(name="acme", login_url=server.base_url, auth=auth)
+    with closing(
+        SalesforceClient(settings, stop_event=threading.Event(), retry_pause=(0, 0.01))
+    ) as client:
+        yield sources.SourceContext(
             org="acme",
             client=client,
             catalog=sources.Catalog(client),
             spool=tmp_path,
-            known=lambda _keys: frozenset(),
-            newest=lambda _stream: None,
+            find_stored_keys=lambda _keys: frozenset(),
+            find_newest_time=lambda _stream: None,
         )
 
 
@@ -39,19 +42,19 @@ def examine(tmp_path):
 
     def ask(store=None, *, secret=None, faults=(), spent=0, **options):
         with (
-            EmbeddedOrg(store or Store(), **options) as server,
+            EmbeddedOrg(store or OrgStore(), **options) as server,
             context(server, tmp_path, secret=secret) as asked,
         ):
-            server.fail(*faults)
+            server.inject_faults(*faults)
             server.spend_calls(spent)
-            kinds = list(sources.build(Sources()))
-            return {found.subject: found for found in doctor.examine_org(asked, kinds)}
+            kinds = list(sources.build_sources(SourcesSettings()))
+            return {found.subject: found for found in checks.examine_org(asked, kinds)}
 
     return ask
 
 
 def log_file(now):
-    return LogFile(
+    return OrgLogFile(
         id="0AT5f00000AAAAAAAA",
         event_type="Login",
         log_date=now - timedelta(hours=6),
@@ -63,7 +66,7 @@ def log_file(now):
 
 def test_an_org_that_gives_everything_has_no_failure(examine):
     now = clock.now()
-    store = Store()
+    store = OrgStore()
     store.add_files([log_file(now)])
     found = examine(store)
 
@@ -84,9 +87,9 @@ def test_a_refused_login_ends_the_examination(examine):
 
 
 def test_an_object_without_rows_may_not_be_stored(examine):
-    store = Store()
+    store = OrgStore()
     now = clock.now().replace(microsecond=0)
-    store.add("LogoutEvent", {"EventDate": now, "CreatedDate": now, "EventIdentifier": "e"})
+    store.add_rows("LogoutEvent", {"EventDate": now, "CreatedDate": now, "EventIdentifier": "e"})
     found = examine(store)
 
     assert "ok" == found["acme/stored_events/LogoutEvent"].level
@@ -104,7 +107,7 @@ def test_an_org_without_recent_log_files_may_not_generate_them(examine):
 
 def test_objects_that_the_user_does_not_see_are_warnings(examine):
     missing = frozenset({"EventLogFile", "SetupAuditTrail", "LoginHistory", "ApiEvent"})
-    found = examine(behaviour=Behaviour(missing=missing))
+    found = examine(behaviour=OrgBehaviour(missing=missing))
 
     for subject, permission in {
         "event_log_file/*": "View Event Log Files",
@@ -117,7 +120,7 @@ def test_objects_that_the_user_does_not_see_are_warnings(examine):
 
 
 def test_an_object_that_cannot_be_asked_fails_and_the_next_is_still_looked_at(examine):
-    down = Fault(path="FROM UriEvent", times=None, status=503, body="<html>")
+    down = InjectedFault(address_pattern="FROM UriEvent", times=None, status=503, body="<html>")
     found = examine(faults=[down])
 
     assert "failed" == found["acme/stored_events/UriEvent"].level
@@ -136,15 +139,15 @@ def test_a_clock_that_is_off_is_a_warning_that_says_by_how_much(examine):
 
 
 def test_calls_that_are_nearly_used_up_are_a_warning(examine):
-    plenty = examine(behaviour=Behaviour(daily_calls=1_000))["acme/limits"]
-    scarce = examine(behaviour=Behaviour(daily_calls=1_000), spent=800)["acme/limits"]
+    plenty = examine(behaviour=OrgBehaviour(daily_call_limit=1_000))["acme/limits"]
+    scarce = examine(behaviour=OrgBehaviour(daily_call_limit=1_000), spent=800)["acme/limits"]
 
     assert ("ok", "warning") == (plenty.level, scarce.level)
     assert " of 1,000 API calls used" in scarce.message
 
 
 def test_limits_that_cannot_be_read_name_the_permission(examine):
-    refused = Fault(path="/limits", times=None, status=403, body=[])
+    refused = InjectedFault(address_pattern="/limits", times=None, status=403, body=[])
     found = examine(faults=[refused])["acme/limits"]
 
     assert "warning" == found.level
@@ -163,9 +166,9 @@ class _Receiver:
         return self.outcome
 
 
-@pytest.mark.parametrize("kind", [Again, Refused, Unknown])
+@pytest.mark.parametrize("kind", [RetryLater, DeliveryRejection, IndeterminateDelivery])
 def test_a_channel_that_does_not_take_the_test_message_has_failed(kind):
-    found = doctor.examine_channel("secops", _Receiver(kind(reason="no such webhook")))
+    found = checks.examine_channel("secops", _Receiver(kind(reason="no such webhook")))
 
     assert ("failed", "channels/secops", "no such webhook") == (
         found.level,
@@ -175,8 +178,8 @@ def test_a_channel_that_does_not_take_the_test_message_has_failed(kind):
 
 
 def test_a_test_message_says_that_it_is_one():
-    receiver = _Receiver(Sent())
-    found = doctor.examine_channel("secops", receiver)
+    receiver = _Receiver(DeliverySuccess())
+    found = checks.examine_channel("secops", receiver)
 
     assert "ok" == found.level
     assert "Test message" in receiver.messages[0].alert.title

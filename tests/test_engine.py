@@ -10,7 +10,7 @@ from collector import engine
 
 @pytest.fixture
 def connection():
-    opened = engine.connect()
+    opened = engine.open_engine()
     yield opened
     opened.close()
 
@@ -21,14 +21,14 @@ def zone(connection):
 
 def test_every_connection_is_in_utc(connection):
     assert "UTC" == zone(connection)
-    assert "UTC" == zone(engine.cursor(connection))
+    assert "UTC" == zone(engine.open_cursor(connection))
 
 
 def test_a_cursor_serves_another_thread(connection):
     answers = []
 
     def work():
-        answers.append(engine.cursor(connection).execute("SELECT 41 + 1").fetchone()[0])
+        answers.append(engine.open_cursor(connection).execute("SELECT 41 + 1").fetchone()[0])
 
     thread = threading.Thread(target=work)
     thread.start()

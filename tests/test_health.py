@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from collector.health import symptoms
+from collector.health.symptoms import find_symptoms
 from collector.model import Stream
-from collector.store.ledger import Poll
-from collector.store.outbox import Pile
-from collector.store.vitals import Habit, SetAside, Vitals
-from fakes.nouns import NOON
+from collector.store.health_snapshot import HealthSnapshot, StreamActivity, UnusableBatches
+from collector.store.ledger import PollStatus
+from collector.store.outbox import QueueStats
+from fakes.model_samples import NOON
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -20,12 +20,14 @@ LOGIN = replace(API, name="LoginEvent")
 HOURLY = Stream(org="acme", source="event_log_file", name="hourly")
 DAILY = replace(HOURLY, name="daily")
 EXPECTED = {("acme", "stored_events"): MINUTE, ("acme", "event_log_file"): 10 * MINUTE}
-NOTHING = Vitals(polls=(), habits={}, set_aside=(), waiting=(), refused=())
+NOTHING = HealthSnapshot(
+    polls=(), activity={}, unusable_batches=(), waiting_deliveries=(), rejected_deliveries=()
+)
 
 
 def poll(stream=API, *, state="ok", since=30 * DAY, success=MINUTE, reason=""):
     """A poll; times are how long ago."""
-    return Poll(
+    return PollStatus(
         stream=stream,
         state=state,
         reason=reason,
@@ -36,12 +38,12 @@ def poll(stream=API, *, state="ok", since=30 * DAY, success=MINUTE, reason=""):
 
 
 def habit(newest, *, days=8, pause=HOUR):
-    return Habit(newest=NOON - newest, days=days, pause=pause)
+    return StreamActivity(newest_log_time=NOON - newest, active_days=days, longest_pause=pause)
 
 
 def seen(*polls, started=30 * DAY, expected=EXPECTED, **changes):
     vitals = replace(NOTHING, polls=polls, **changes)
-    return symptoms(vitals, expected, now=NOON, started=NOON - started)
+    return find_symptoms(vitals, expected, now=NOON, started_at=NOON - started)
 
 
 def states(*polls, **changes):
@@ -161,12 +163,12 @@ def test_an_object_may_be_empty_for_other_reasons(changes):
 
 
 def test_lost_and_quarantined_batches_are_told():
-    lost = SetAside(
+    lost = UnusableBatches(
         org="acme",
         source="event_log_file",
         event_type="Login",
         state="lost",
-        first=NOON - HOUR,
+        first_received=NOON - HOUR,
         count=3,
         reason="deleted",
     )
@@ -182,13 +184,13 @@ def test_lost_and_quarantined_batches_are_told():
 
 @pytest.mark.parametrize(("waiting", "told"), [(59 * MINUTE, []), (HOUR, ["stuck"])])
 def test_messages_that_wait_for_an_hour_are_told(waiting, told):
-    pile = Pile(channel="chat", state="ready", count=2, oldest=NOON - waiting, reason="503")
+    pile = QueueStats(channel="chat", state="ready", count=2, oldest=NOON - waiting, reason="503")
 
     assert told == states(waiting=(pile,))
 
 
 def test_messages_that_a_channel_refused_are_told():
-    pile = Pile(channel="chat", state="refused", count=2, oldest=NOON, reason="no such hook")
+    pile = QueueStats(channel="chat", state="refused", count=2, oldest=NOON, reason="no such hook")
     (symptom,) = seen(refused=(pile,))
 
     assert ("collector", "outbox/chat", "refused") == (symptom.org, symptom.subject, symptom.state)
@@ -210,12 +212,12 @@ def test_an_episode_keeps_its_identity_and_the_next_one_has_another():
 
 
 def test_what_does_not_last_is_another_thing_every_day():
-    day = SetAside(
+    day = UnusableBatches(
         org="acme",
         source="event_log_file",
         event_type="Login",
         state="lost",
-        first=NOON,
+        first_received=NOON,
         count=1,
         reason="deleted",
     )

@@ -17,7 +17,7 @@ from collector import __version__, clock
 from collector import http as web
 from collector.errors import CollectorError
 from fakes.proxy import FakeProxy
-from fakes.salesforce import FakeSalesforce, Reply, private_key, private_pem
+from fakes.salesforce import FakeSalesforce, HttpReply, create_private_key, render_private_pem
 
 GZIP = {"Content-Encoding": "gzip"}
 
@@ -30,14 +30,14 @@ def server():
 
 @pytest.fixture(scope="module")
 def client():
-    with web.client() as client:
+    with web.build_client() as client:
         yield client
 
 
-def fetched(client: httpx.Client, server: FakeSalesforce, answer: Reply, limit: int = 1 << 20):
-    server.then("/x", answer)
+def fetched(client: httpx.Client, server: FakeSalesforce, answer: HttpReply, limit: int = 1 << 20):
+    server.queue_replies("/x", answer)
     with client.stream("GET", f"{server.url}/x") as response:
-        return web.body(response, limit=limit)
+        return web.read_body(response, limit=limit)
 
 
 class TestClient:
@@ -45,20 +45,20 @@ class TestClient:
         assert client.timeout == httpx.Timeout(60, connect=5)
 
     def test_it_says_who_it_is(self, client, server):
-        fetched(client, server, Reply())
+        fetched(client, server, HttpReply())
 
         assert server.journal[-1].headers["user-agent"] == f"collector/{__version__}"
 
     def test_it_follows_nobody(self, client, server):
-        server.then("/x", Reply(status=302, headers={"Location": f"{server.url}/y"}))
+        server.then("/x", HttpReply(status=302, headers={"Location": f"{server.url}/y"}))
 
         assert client.get(f"{server.url}/x").status_code == 302
         assert server.asked("/y") == []
 
     def test_it_keeps_no_cookie(self, client, server):
-        server.then("/x", Reply(headers={"Set-Cookie": "a=b; Path=/"}))
+        server.then("/x", HttpReply(headers={"Set-Cookie": "a=b; Path=/"}))
         client.get(f"{server.url}/x")
-        fetched(client, server, Reply())
+        fetched(client, server, HttpReply())
 
         assert "cookie" not in server.journal[-1].headers
 
@@ -69,9 +69,9 @@ class TestClient:
         monkeypatch.setenv("NETRC", str(netrc))
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, "http://127.0.0.1:1")
-        with web.client() as client, web.session(client) as session:
-            assert fetched(client, server, Reply(body=b"x")) == b"x"
-            server.then("/x", Reply(body=b"y"))
+        with web.build_client() as client, web.build_session(client) as session:
+            assert fetched(client, server, HttpReply(body=b"x")) == b"x"
+            server.then("/x", HttpReply(body=b"y"))
             assert session.get(f"{server.url}/x").content == b"y"
 
         assert "authorization" not in server.journal[-1].headers
@@ -79,8 +79,8 @@ class TestClient:
 
     def test_no_log_line_shows_a_url(self, server, caplog):
         caplog.set_level("DEBUG")
-        with web.client() as client:
-            fetched(client, server, Reply())
+        with web.build_client() as client:
+            fetched(client, server, HttpReply())
 
         assert "/x" not in caplog.text
         assert server.url not in caplog.text
@@ -91,9 +91,12 @@ class TestCertificates:
         path = tmp_path / "ca.pem"
         path.write_bytes(certificate())
         with _TlsServer(path) as url:
-            with web.client(ca_file=path) as client:
+            with web.build_client(ca_file=path) as client:
                 assert client.get(url).status_code == 200
-            with web.client() as client, pytest.raises(httpx.ConnectError, match="CERTIFICATE"):
+            with (
+                web.build_client() as client,
+                pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
+            ):
                 client.get(url)
 
     @pytest.mark.parametrize("content", [None, b"", b"nonsense"])
@@ -103,7 +106,7 @@ class TestCertificates:
             path.write_bytes(content)
 
         with pytest.raises(CollectorError, match=r"ca\.pem"):
-            web.client(ca_file=path)
+            web.build_client(ca_file=path)
 
 
 class TestProxy:
@@ -112,33 +115,33 @@ class TestProxy:
         path.write_bytes(certificate())
         with _TlsServer(path) as url, FakeProxy("u:canary@") as proxy:
             address = f"http://u:canary%40@{proxy.address}"
-            with web.client(ca_file=path, proxy=address) as client:
+            with web.build_client(ca_file=path, proxy=address) as client:
                 assert client.get(url).status_code == 200
             with (
-                web.client(proxy=address) as client,
+                web.build_client(proxy=address) as client,
                 pytest.raises(httpx.ConnectError, match="CERTIFICATE"),
             ):
                 client.get(url)
 
-            assert [method for method, _ in proxy.asked] == ["CONNECT", "CONNECT"]
-            assert {target for _, target in proxy.asked} == {httpx.URL(url).netloc.decode()}
+            assert [method for method, _ in proxy.requests] == ["CONNECT", "CONNECT"]
+            assert {target for _, target in proxy.requests} == {httpx.URL(url).netloc.decode()}
 
     def test_a_session_goes_through_it_as_well(self, server):
-        server.then("/x", Reply(body=b"y"))
+        server.then("/x", HttpReply(body=b"y"))
         with (
             FakeProxy() as proxy,
-            web.client(proxy=f"http://{proxy.address}") as client,
-            web.session(client) as session,
+            web.build_client(proxy=f"http://{proxy.address}") as client,
+            web.build_session(client) as session,
         ):
             assert session.get(f"{server.url}/x?q=1").content == b"y"
-            assert proxy.asked == [("GET", f"{server.url}/x?q=1")]
+            assert proxy.requests == [("GET", f"{server.url}/x?q=1")]
 
     def test_a_proxy_of_tls_is_trusted_by_the_ca_file(self, tmp_path):
         path = tmp_path / "ca.pem"
         path.write_bytes(certificate())
         with (
             _TlsServer(path) as url,
-            web.client(ca_file=path, proxy=url) as client,
+            web.build_client(ca_file=path, proxy=url) as client,
             pytest.raises(httpx.ProxyError, match="501"),
         ):
             client.get("https://acme.my.salesforce.com")
@@ -146,7 +149,7 @@ class TestProxy:
     def test_what_it_refuses_is_an_error_without_the_password(self):
         with (
             FakeProxy("somebody:else") as proxy,
-            web.client(proxy=f"http://u:canary@{proxy.address}") as client,
+            web.build_client(proxy=f"http://u:canary@{proxy.address}") as client,
             pytest.raises(httpx.ProxyError, match="407") as raised,
         ):
             client.get("https://acme.my.salesforce.com")
@@ -157,21 +160,21 @@ class TestBody:
     @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
     def test_it_is_decoded(self, client, server, framing):
         body = bytes(range(256)) * 3_000
-        assert fetched(client, server, Reply(body=body, framing=framing)) == body
-        packed = Reply(body=gzip.compress(body), headers=GZIP, framing=framing)
+        assert fetched(client, server, HttpReply(body=body, framing=framing)) == body
+        packed = HttpReply(body=gzip.compress(body), headers=GZIP, framing=framing)
         assert fetched(client, server, packed) == body
 
     @pytest.mark.parametrize(
         ("answer", "words"),
         [
-            (Reply(body=b"x" * 101), "longer than 100"),
-            (Reply(body=gzip.compress(b"x" * 101), headers=GZIP), "longer than 100"),
-            (Reply(body=b"not gzip", headers=GZIP), "broken"),
-            (Reply(body=gzip.compress(b"x")[:-1], headers=GZIP), "before its end"),
-            (Reply(body=b"", headers=GZIP), "before its end"),
-            (Reply(body=gzip.compress(b"x") + b"y", headers=GZIP), "after its end"),
-            (Reply(body=b"x", headers={"Content-Encoding": "gzip, gzip"}), "not asked for"),
-            (Reply(body=b"x", headers={"Content-Encoding": "br"}), "not asked for"),
+            (HttpReply(body=b"x" * 101), "longer than 100"),
+            (HttpReply(body=gzip.compress(b"x" * 101), headers=GZIP), "longer than 100"),
+            (HttpReply(body=b"not gzip", headers=GZIP), "broken"),
+            (HttpReply(body=gzip.compress(b"x")[:-1], headers=GZIP), "before its end"),
+            (HttpReply(body=b"", headers=GZIP), "before its end"),
+            (HttpReply(body=gzip.compress(b"x") + b"y", headers=GZIP), "after its end"),
+            (HttpReply(body=b"x", headers={"Content-Encoding": "gzip, gzip"}), "not asked for"),
+            (HttpReply(body=b"x", headers={"Content-Encoding": "br"}), "not asked for"),
         ],
     )
     def test_what_cannot_be_believed_is_refused(self, client, server, answer, words):
@@ -181,14 +184,14 @@ class TestBody:
     @pytest.mark.parametrize("framing", ["length", "chunked"])
     def test_a_broken_connection_is_no_end(self, client, server, framing):
         with pytest.raises(httpx.TransportError):
-            fetched(client, server, Reply(body=b"abcdef", framing=framing, sent=3))
+            fetched(client, server, HttpReply(body=b"abcdef", framing=framing, sent_bytes=3))
 
     def test_a_bomb_is_never_held_inflated(self, client, server):
         bomb = gzip.compress(b"0" * (64 << 20), 9)
         tracemalloc.start()
         try:
             with pytest.raises(httpx.DecodingError):
-                fetched(client, server, Reply(body=bomb, headers=GZIP), limit=1 << 20)
+                fetched(client, server, HttpReply(body=bomb, headers=GZIP), limit=1 << 20)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -196,20 +199,20 @@ class TestBody:
         assert peak < 4 << 20
 
     def test_it_may_not_take_for_ever(self, client, server):
-        server.then("/x", Reply(body=b"x"))
+        server.then("/x", HttpReply(body=b"x"))
         with (
             client.stream("GET", f"{server.url}/x") as response,
             pytest.raises(httpx.ReadTimeout, match="longer than"),
         ):
-            b"".join(web.pieces(response, limit=10, seconds=-1))
+            b"".join(web.read_pieces(response, limit=10, seconds=-1))
 
     @pytest.mark.parametrize(
         ("answer", "known"),
         [
-            (Reply(body=b"x"), True),
-            (Reply(body=b"x", framing="chunked"), True),
-            (Reply(body=b"x", framing="close"), False),
-            (Reply(body=gzip.compress(b"x"), headers=GZIP, framing="close"), True),
+            (HttpReply(body=b"x"), True),
+            (HttpReply(body=b"x", framing="chunked"), True),
+            (HttpReply(body=b"x", framing="close"), False),
+            (HttpReply(body=gzip.compress(b"x"), headers=GZIP, framing="close"), True),
         ],
     )
     def test_whether_it_has_an_end_can_be_asked(self, client, server, answer, known):
@@ -221,11 +224,11 @@ class TestBody:
 class TestSession:
     @pytest.fixture
     def session(self, client):
-        with web.session(client) as session:
+        with web.build_session(client) as session:
             yield session
 
     def test_it_speaks_over_our_client(self, session, server):
-        server.then("/x", Reply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"}))
+        server.then("/x", HttpReply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"}))
         answer = session.get(f"{server.url}/x", params={"q": "a b+c"}, headers={"X-B": "c"})
 
         assert answer.status_code == 418
@@ -236,25 +239,25 @@ class TestSession:
         assert server.journal[-1].headers["user-agent"] == f"collector/{__version__}"
 
     def test_it_unpacks(self, session, server):
-        server.then("/x", Reply(body=gzip.compress(b"abc"), headers=GZIP))
+        server.then("/x", HttpReply(body=gzip.compress(b"abc"), headers=GZIP))
 
         assert session.get(f"{server.url}/x").content == b"abc"
 
     def test_it_sends_bodies(self, session, server):
-        server.then("/x", Reply())
+        server.then("/x", HttpReply())
         session.post(f"{server.url}/x", data={"a": "b"})
 
         assert server.journal[-1].body == b"a=b"
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_it_follows_nobody(self, session, server, status):
-        server.then("/x", Reply(status=status, headers={"Location": f"{server.url}/y"}))
+        server.then("/x", HttpReply(status=status, headers={"Location": f"{server.url}/y"}))
 
         assert session.get(f"{server.url}/x").status_code == status
         assert server.asked("/y") == []
 
     def test_it_raises_what_httpx_raises(self, session, server):
-        server.then("/x", Reply(drop=True))
+        server.then("/x", HttpReply(drops_connection=True))
 
         with pytest.raises(httpx.RemoteProtocolError):
             session.get(f"{server.url}/x")
@@ -274,7 +277,7 @@ class TestUrls:
         ],
     )
     def test_https_and_this_machine_may_be_called(self, url):
-        assert web.checked_url(url, what="it") == url
+        assert web.check_url(url, what="it") == url
 
     @pytest.mark.parametrize(
         "url",
@@ -301,7 +304,7 @@ class TestUrls:
     )
     def test_nothing_else_may_and_is_not_shown(self, url):
         with pytest.raises(CollectorError, match="webhook_url") as raised:
-            web.checked_url(url, what="webhook_url")
+            web.check_url(url, what="webhook_url")
         assert "canary" not in str(raised.value)
 
 
@@ -314,13 +317,13 @@ def certificate() -> bytes:
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(private_key().public_key())
+        .public_key(create_private_key().public_key())
         .serial_number(1)
         .not_valid_before(clock.now() - day)
         .not_valid_after(clock.now() + day)
         .add_extension(here, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(private_key(), hashes.SHA256())
+        .sign(create_private_key(), hashes.SHA256())
     )
     return built.public_bytes(serialization.Encoding.PEM)
 
@@ -339,7 +342,7 @@ class _TlsServer:
                 pass
 
         key_file = certificate_file.with_suffix(".key")
-        key_file.write_text(private_pem())
+        key_file.write_text(render_private_pem())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate_file, key_file)
         self._server = HTTPServer(("127.0.0.1", 0), Handler)

@@ -8,16 +8,16 @@ import pytest
 import sqlalchemy as sa
 
 from collector import clock, engine
-from collector.archive import hunt
-from collector.journey import journeys
+from collector.api.event_trace import trace_event
+from collector.archive import hunt_query
 from collector.model import Severity, Stream
-from collector.sources.contract import batch_key
-from collector.store import alerts, ledger, listing, outbox, tables
-from fakes.nouns import NOON, alert
-from fakes.path import bulk, login, opened
+from collector.sources.contract import build_batch_key
+from collector.store import alerts, ledger, listed_files, outbox, tables
+from fakes.model_samples import NOON, build_alert
+from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
 FILE = "0AT000000000002AAA"
-KEY = batch_key("acme", "event_log_file", FILE)
+KEY = build_batch_key("acme", "event_log_file", FILE)
 JOB = "750000000000001"
 CLI = {"BROWSER_TYPE": "Salesforce-CLI/1.0", "SESSION_KEY": "s'1", "LOGIN_KEY": "l1"}
 
@@ -25,24 +25,28 @@ CLI = {"BROWSER_TYPE": "Salesforce-CLI/1.0", "SESSION_KEY": "s'1", "LOGIN_KEY": 
 @pytest.fixture
 def bench(tmp_path):
     """A log file that was listed and fetched, with a login that alerts, and a job in two files."""
-    with opened(tmp_path, channels=["here", "there"]) as bench:
-        rows = [login(1, **CLI), login(2, SESSION_KEY="s'1"), login(3)]
+    with open_pipeline_bench(tmp_path, channels=["here", "there"]) as bench:
+        rows = [
+            build_login_row(1, **CLI),
+            build_login_row(2, SESSION_KEY="s'1"),
+            build_login_row(3),
+        ]
         facts = {"file": FILE, "interval": "hourly"}
-        logins = bench.batch("Login", rows, key=KEY, record_prefix=FILE, facts=facts)
+        logins = bench.write_batch("Login", rows, key=KEY, record_prefix=FILE, facts=facts)
         with bench.database.begin() as state:
-            listing.note(state, [logins], now=NOON + timedelta(hours=2))
+            listed_files.record_listed_files(state, [logins], now=NOON + timedelta(hours=2))
         bench.pipeline.ingest(logins)
         for key, minute in (("a" * 32, 0), ("b" * 32, 5)):
-            job = bulk(JOB, 100_000, minute, SESSION_KEY="s'1")
-            bench.pipeline.ingest(bench.batch("BulkApi2", [job], key=key, record_prefix=key))
+            job = build_bulk_row(JOB, 100_000, minute, SESSION_KEY="s'1")
+            bench.pipeline.ingest(bench.write_batch("BulkApi2", [job], key=key, record_prefix=key))
         yield bench
 
 
 @pytest.fixture
 def way(bench):
     def run(uid):
-        with bench.database.read() as state, engine.connect() as connection:
-            return journeys(state, connection, uid, root=bench.places.archive)
+        with bench.database.read() as state, engine.open_engine() as connection:
+            return trace_event(state, connection, uid, archive_root=bench.places.archive)
 
     return run
 
@@ -76,8 +80,8 @@ def test_all_its_columns_are_told_ours_first(way):
 def test_the_rules_that_matched_it_are_told_with_their_messages(way, bench):
     with bench.database.begin() as state:
         now = clock.now()
-        leased = outbox.lease(state, "here", now=now, until=now)
-        outbox.sent(state, leased.key, reference="", now=NOON)
+        leased = outbox.lease_delivery(state, "here", now=now, until=now)
+        outbox.mark_sent(state, leased.key, reference="", now=NOON)
     (found,) = way(f"{FILE}:0:1")
     (raised,) = found.alerts
 
@@ -109,9 +113,11 @@ def test_its_neighbours_are_counted_by_what_ties_them_and_by_type(way):
 
 def test_how_to_see_them_is_sql_that_runs(way, bench):
     with bench.database.read() as state:
-        files = ledger.archive_files(state)
+        files = ledger.list_archive_files(state)
     sql = way(f"{FILE}:0:1")[0].sql["session_key"]
-    answer = hunt.hunt(sql, root=bench.places.archive, files=files, derived={})
+    answer = hunt_query.run_hunt_query(
+        sql, root=bench.places.archive, files=files, derived_types={}
+    )
 
     assert 4 == len(answer.rows)
 
@@ -131,7 +137,12 @@ def test_a_job_is_told_with_what_it_is_made_of(way):
 def test_an_event_that_only_an_alert_remembers_is_told_from_there(way, bench):
     (known,) = way(f"{FILE}:0:1")
     with bench.database.begin() as state:
-        ledger.record(state, bench.batch("Login", [login()], key=KEY), ledger.Entry(state="x"), [])
+        ledger.record_batch(
+            state,
+            bench.batch("Login", [build_login_row()], key=KEY),
+            ledger.LedgerEntry(state="x"),
+            [],
+        )
     (found,) = way(f"{FILE}:0:1")
 
     assert ((), ()) == (found.files, found.batches)
@@ -142,7 +153,7 @@ def test_an_event_that_only_an_alert_remembers_is_told_from_there(way, bench):
 def test_a_window_is_told_with_the_events_that_its_alert_shows(way, bench):
     shown = {"event_uid": "e1", "event_type": "Login", "time": "2026-03-01T12:00:00.000Z"}
     match = {"org": "acme", "rule": "odd-login", "event_uid": "window:1"}
-    _join(bench, alert(evidence=(shown,)), match)
+    _join(bench, build_alert(evidence=(shown,)), match)
     (found,) = way("window:1")
 
     assert [("e1", "Login", NOON)] == [
@@ -155,7 +166,7 @@ def test_a_window_is_told_with_the_events_that_its_alert_shows(way, bench):
 def _join(bench, found, match):
     rest = {"time": NOON, "severity": Severity.LOW, "weight": 1.0, "count": 1, "late_seconds": 0}
     with bench.database.begin() as state:
-        alerts.save(state, [found], {})
+        alerts.save_alerts(state, [found], {})
         values = {**match, **rest, "alert_id": found.id, "title": "Odd"}
         state.execute(sa.insert(tables.matches).values(values))
 
@@ -168,9 +179,9 @@ def test_nobody_knows_other_uids(way, uid):
 def test_one_uid_in_two_orgs_is_two_events(way, bench):
     """A sandbox is a copy: it may serve what its production org serves."""
     stream = Stream(org="other", source="event_log_file", name="hourly")
-    key = batch_key("other", "event_log_file", FILE)
+    key = build_batch_key("other", "event_log_file", FILE)
     bench.pipeline.ingest(
-        bench.batch("Login", [login(1)], key=key, record_prefix=FILE, stream=stream)
+        bench.batch("Login", [build_login_row(1)], key=key, record_prefix=FILE, stream=stream)
     )
 
     assert ["acme", "other"] == sorted(each.org for each in way(f"{FILE}:0:1"))

@@ -5,8 +5,8 @@ import json
 import pytest
 import structlog
 
-from collector import observe
-from hostile.strings import HOSTILE
+from collector import logs
+from hostile.strings import HOSTILE_STRINGS
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +22,8 @@ def lines(capsys):
 
 
 def test_an_event_is_one_json_object_with_time_and_level(capsys):
-    observe.configure()
-    observe.log.info("batch_stored", rows=3, reason="one\ntwo")
+    logs.configure_logging()
+    logs.log.info("batch_stored", rows=3, reason="one\ntwo")
 
     (line,) = lines(capsys)
     logged = json.loads(line)
@@ -37,29 +37,29 @@ def test_an_event_is_one_json_object_with_time_and_level(capsys):
 
 
 def test_events_below_the_level_are_not_logged(capsys):
-    observe.configure(level="error")
-    observe.log.warning("poll_failed")
+    logs.configure_logging(level="error")
+    logs.log.warning("poll_failed")
 
     assert [] == lines(capsys)
 
 
 def test_no_hostile_text_breaks_a_line_or_reaches_the_terminal_raw(capsys):
-    observe.configure()
-    for text in HOSTILE:
-        observe.log.info("poll_failed", reason=text)
+    logs.configure_logging()
+    for text in HOSTILE_STRINGS:
+        logs.log.info("poll_failed", reason=text)
 
     logged = lines(capsys)
-    assert len(HOSTILE) == len(logged)
+    assert len(HOSTILE_STRINGS) == len(logged)
     assert all(line.isascii() and line.isprintable() for line in logged)
 
 
 def test_secrets_are_hidden_in_values_and_in_tracebacks(capsys):
-    observe.configure(secrets=["canary-1", "-----BEGIN\ncanary-2\n-----END", ""])
+    logs.configure_logging(secrets=["canary-1", "-----BEGIN\ncanary-2\n-----END", ""])
 
     try:
         int("canary-1")
     except ValueError:
-        observe.log.exception("failed", reason="before -----BEGIN\ncanary-2\n-----END after")
+        logs.log.exception("failed", reason="before -----BEGIN\ncanary-2\n-----END after")
 
     (line,) = lines(capsys)
     assert "canary" not in line

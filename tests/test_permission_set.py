@@ -5,11 +5,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from collector import privileges
-from collector.assembly import shipped
+from collector.app.wiring import find_shipped_folder
 from collector.demo.permissions import PERMISSIONS
+from collector.preflight import privileges
 
-FOLDER = shipped("config") / "permissionset"
+FOLDER = find_shipped_folder("config") / "permissionset"
 SPACE = "{http://soap.sforce.com/2006/04/metadata}"
 READS = {
     "ApiEnabled",
@@ -40,7 +40,9 @@ def test_it_grants_these_permissions_once_each_in_the_order_that_is_kept(permiss
 
 def test_nothing_in_it_writes(permission_set):
     """By the very measure with which `check` judges the user."""
-    powerful = privileges.powerful(f"Permissions{name}" for name in names(permission_set))
+    powerful = privileges.list_powerful_permissions(
+        f"Permissions{name}" for name in names(permission_set)
+    )
 
     assert [] == list(powerful)
     kinds = {child.tag.removeprefix(SPACE) for child in permission_set}
@@ -49,16 +51,23 @@ def test_nothing_in_it_writes(permission_set):
 
 @pytest.mark.parametrize(
     "name",
-    ["ModifyAllData", "ViewAllData", "ManageUsers", "AuthorApex", "EditTask", *privileges.NEEDED],
+    [
+        "ModifyAllData",
+        "ViewAllData",
+        "ManageUsers",
+        "AuthorApex",
+        "EditTask",
+        *privileges.REQUIRED_PERMISSIONS,
+    ],
 )
 def test_the_measure_knows_what_writes(name):
-    assert [name] == list(privileges.powerful([f"Permissions{name}"]))
+    assert [name] == list(privileges.list_powerful_permissions([f"Permissions{name}"]))
 
 
 def test_what_is_left_out_is_said_with_its_reason(permission_set):
     text = (FOLDER / "permissionsets" / "Collector.permissionset").read_text()
 
-    for name in (*privileges.NEEDED, "View Event Log Object Data"):
+    for name in (*privileges.REQUIRED_PERMISSIONS, "View Event Log Object Data"):
         assert name in text
 
 

@@ -7,21 +7,22 @@ from contextlib import closing
 
 import pytest
 
-from collector import privileges, sources
-from collector.demo import Application, Behaviour, EmbeddedOrg, Fault, Store
-from collector.salesforce.client import Client
-from collector.settings import ClientCredentialsAuth, Org, Secret
+from collector import sources
+from collector.demo import ConnectedApp, EmbeddedOrg, InjectedFault, OrgBehaviour, OrgStore
+from collector.preflight import privileges
+from collector.salesforce.client import SalesforceClient
+from collector.settings import ClientCredentialsAuth, OrgSettings, Secret
 
-USER = Application().user_id
+USER = ConnectedApp().user_id
 PROFILE = {"Id": "00e000000000001AAA", "Name": "Minimum Access - API Only Integrations"}
 
 
 def store(*sets, objects=(), user=USER):
     """An org whose user has these permission sets: (label, permissions), the first the profile."""
-    made = Store()
-    made.add("Profile", PROFILE)
+    made = OrgStore()
+    made.add_rows("Profile", PROFILE)
     for number, (label, permissions) in enumerate(sets):
-        made.add(
+        made.add_rows(
             "PermissionSet",
             {
                 "Id": f"0PS{number:012}AAA",
@@ -31,7 +32,7 @@ def store(*sets, objects=(), user=USER):
                 **{f"Permissions{name}": True for name in permissions.split()},
             },
         )
-        made.add(
+        made.add_rows(
             "PermissionSetAssignment",
             {
                 "Id": f"0Pa{number:012}AAA",
@@ -40,7 +41,7 @@ def store(*sets, objects=(), user=USER):
             },
         )
     for number, name in enumerate(objects):
-        made.add(
+        made.add_rows(
             "ObjectPermissions",
             {
                 "Id": f"110{number:012}AAA",
@@ -61,17 +62,17 @@ def verdict(tmp_path):
                 client_id=server.application.client_id,
                 client_secret=Secret(server.application.client_secret),
             )
-            settings = Org(name="acme", login_url=server.base_url, auth=auth)
-            with closing(Client(settings, stop=threading.Event())) as client:
-                server.fail(*faults)
-                return privileges.verdict(
-                    sources.Context(
+            settings = OrgSettings(name="acme", login_url=server.base_url, auth=auth)
+            with closing(SalesforceClient(settings, stop_event=threading.Event())) as client:
+                server.inject_faults(*faults)
+                return privileges.assess_privileges(
+                    sources.SourceContext(
                         org="acme",
                         client=client,
                         catalog=sources.Catalog(client),
                         spool=tmp_path,
-                        known=lambda _keys: frozenset(),
-                        newest=lambda _stream: None,
+                        find_stored_keys=lambda _keys: frozenset(),
+                        find_newest_time=lambda _stream: None,
                     )
                 )
 
@@ -134,7 +135,7 @@ def test_another_users_permissions_are_not_ours(verdict):
 
 
 def test_what_cannot_be_read_is_said_to_be_unknown(verdict):
-    hidden = Behaviour(missing=frozenset({"PermissionSet"}))
+    hidden = OrgBehaviour(missing=frozenset({"PermissionSet"}))
     level, message = verdict(store(("x", READS)), behaviour=hidden)
 
     assert "warning" == level
@@ -143,14 +144,14 @@ def test_what_cannot_be_read_is_said_to_be_unknown(verdict):
 
 
 def test_a_list_of_objects_that_is_hidden_does_not_hide_the_rest(verdict):
-    hidden = Behaviour(missing=frozenset({"ObjectPermissions"}))
+    hidden = OrgBehaviour(missing=frozenset({"ObjectPermissions"}))
     level, _ = verdict(store(("x", READS)), behaviour=hidden)
 
     assert "ok" == level
 
 
 def test_an_org_in_trouble_is_no_verdict(verdict):
-    fault = Fault(path="PermissionSetAssignment", times=None, status=500)
+    fault = InjectedFault(address_pattern="PermissionSetAssignment", times=None, status=500)
     level, message = verdict(store(("x", READS)), fault)
 
     assert ("warning", True) == (level, "not readable" in message)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collector.assembly import SCHEMA, shipped, workbench
+from collector.app.wiring import EVENT_SCHEMA, find_shipped_folder, open_temporary_pipeline
 from collector.detect import lists as value_lists
-from collector.detect import load
-from collector.rulecheck import check
+from collector.detect import load_rule_set
+from collector.rules.self_tests import run_rule_tests
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -28,7 +28,11 @@ def rules(tmp_path_factory):
             (folder / f"{number}.yml").write_text(block)
         elif "entries" in first:
             (folder / "lists" / f"{number}.yml").write_text(block)
-    return load([folder], schema=SCHEMA, lists=value_lists.load([shipped("rules"), folder]))
+    return load_rule_set(
+        [folder],
+        schema=EVENT_SCHEMA,
+        lists=value_lists.load_lists([find_shipped_folder("rules"), folder]),
+    )
 
 
 def test_there_is_an_example_of_each_kind(rules):
@@ -39,15 +43,15 @@ def test_there_is_an_example_of_each_kind(rules):
 
 
 def test_the_examples_do_what_they_say(rules):
-    with workbench(rules) as bench:
+    with open_temporary_pipeline(rules) as bench:
         verdicts = list(
-            check(
+            run_rule_tests(
                 rules.rules,
                 pipeline=bench.pipeline,
                 database=bench.database,
-                spool=bench.places.spool,
+                spool=bench.paths.spool,
             )
         )
 
     assert 5 == len(verdicts)
-    assert [] == [(each.test.name, each.complaint) for each in verdicts if each.complaint]
+    assert [] == [(each.test.name, each.failure) for each in verdicts if each.failure]

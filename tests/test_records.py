@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from collector import engine, normalize, records
-from collector.archive import read
+from collector import engine, normalize
+from collector.api import event_lookup
+from collector.archive import parquet_sql
 from collector.store import ledger
-from fakes.nouns import NOON
-from fakes.path import bulk, login, opened
+from fakes.model_samples import NOON
+from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
 JOB = "750000000000001"
 LOGINS = "0AT000000000002AAA"
@@ -19,21 +20,29 @@ LOGINS = "0AT000000000002AAA"
 @pytest.fixture
 def bench(tmp_path):
     """Two events of one bulk job in two files, one of another job, and two logins."""
-    with opened(tmp_path) as bench:
+    with open_pipeline_bench(tmp_path) as bench:
         for key, event_type, rows in (
-            ("a" * 32, "BulkApi2", [bulk(JOB, 100), bulk("750000000000002", 5)]),
-            ("b" * 32, "BulkApi2", [bulk(JOB, 200, 5)]),
-            ("c" * 32, "Login", [login(1), login(2, USER_NAME="bob@example.com")]),
+            (
+                "a" * 32,
+                "BulkApi2",
+                [build_bulk_row(JOB, 100), build_bulk_row("750000000000002", 5)],
+            ),
+            ("b" * 32, "BulkApi2", [build_bulk_row(JOB, 200, 5)]),
+            (
+                "c" * 32,
+                "Login",
+                [build_login_row(1), build_login_row(2, USER_NAME="bob@example.com")],
+            ),
         ):
             prefix = LOGINS if event_type == "Login" else key
-            made = bench.batch(event_type, rows, key=key, record_prefix=prefix)
+            made = bench.write_batch(event_type, rows, key=key, record_prefix=prefix)
             bench.pipeline.ingest(made)
         yield bench
 
 
 @pytest.fixture
 def connection():
-    with engine.connect() as connection:
+    with engine.open_engine() as connection:
         yield connection
 
 
@@ -41,14 +50,16 @@ def connection():
 def find(bench, connection):
     def run(*uids, **chosen):
         with bench.database.read() as state:
-            files = ledger.archive_files(state, **chosen)
-        return records.find(connection, uids, files=files, root=bench.places.archive)
+            files = ledger.list_archive_files(state, **chosen)
+        return event_lookup.find_events(
+            connection, uids, files=files, archive_root=bench.places.archive
+        )
 
     return run
 
 
 def uids(connection, relation):
-    return [event["event_uid"] for event in records.events(connection, relation)]
+    return [event["event_uid"] for event in event_lookup.read_events(connection, relation)]
 
 
 def test_stored_events_are_found_in_the_files_that_hold_them(find, connection):
@@ -63,12 +74,14 @@ def test_stored_events_are_found_in_the_files_that_hold_them(find, connection):
     )
     assert ("Login", [f"{LOGINS}:0:2"]) == (logins.event_type, uids(connection, logins.relation))
     assert ["a" * 32] == [file.path.rpartition("/")[2][:32] for file in job.files]
-    assert "bob@example.com" == records.events(connection, logins.relation)[0]["user_name"]
+    assert (
+        "bob@example.com" == event_lookup.read_events(connection, logins.relation)[0]["user_name"]
+    )
 
 
 def test_a_job_is_made_anew_of_all_its_events(find, connection):
     (job,) = find(f"job:acme:{JOB}AAA")
-    (event,) = records.events(connection, job.relation)
+    (event,) = event_lookup.read_events(connection, job.relation)
 
     assert ("BulkJob", 200) == (job.event_type, event["record_count"])
     assert [f"{'a' * 32}:0:1", f"{'b' * 32}:0:1"] == uids(connection, job.made_of)
@@ -115,18 +128,20 @@ def test_what_an_alert_has_kept_can_be_asked_like_an_event(connection):
         "record_count": 5,
         "LOGIN_STATUS": "'; DROP",
     }
-    found = records.kept(kept, "acme")
-    (event,) = records.events(connection, found.relation)
+    found = event_lookup.restore_alert_event(kept, "acme")
+    (event,) = event_lookup.read_events(connection, found.relation)
 
     assert ("acme", "Login") == (found.org, found.event_type)
     assert {**kept, "time": NOON, "received": NOON, "org": "acme"} == {
         name: value for name, value in event.items() if name != "source_ip_key"
     }
     assert f"{'0' * 20}ffffcb007107" == event["source_ip_key"]
-    assert "source_ip_key" not in read.columns(
-        connection, records.kept({"time": kept["time"]}, "acme").relation
+    assert "source_ip_key" not in parquet_sql.describe_columns(
+        connection, event_lookup.restore_alert_event({"time": kept["time"]}, "acme").relation
     )
 
 
 def test_every_derived_type_can_be_found():
-    assert normalize.DERIVED.keys() == {name for name, _ in records.MADE_OF.values()}
+    assert normalize.DERIVED_EVENT_TYPES.keys() == {
+        name for name, _ in event_lookup.DERIVED_UID_KINDS.values()
+    }

@@ -7,16 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector import engine
-from collector.assembly import SCHEMA
-from collector.detect import lists, load
-from collector.health import symptoms
-from collector.pipeline import Pipeline, Places
-from collector.reload import Reload, stamp
-from collector.store import rules as rule_store
+from collector.app.wiring import EVENT_SCHEMA
+from collector.detect import lists, load_rule_set
+from collector.health.symptoms import find_symptoms
+from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.rules.hot_reload import RuleReloader, stamp_files
+from collector.store import rule_status as rule_store
 from collector.store.database import open_database
-from collector.store.vitals import vitals
-from fakes.nouns import NOON
-from fakes.path import Bench, login
+from collector.store.health_snapshot import read_health_snapshot
+from fakes.model_samples import NOON
+from fakes.pipeline_bench import PipelineBench, build_login_row
 
 RULE = """\
 title: Odd status
@@ -64,29 +64,34 @@ def folder(tmp_path):
 @pytest.fixture
 def made(tmp_path, folder):
     """A pipeline with the folder's rules, and what reloads them."""
-    places = Places(state_dir=tmp_path / "state")
-    places.make()
+    places = StatePaths(state_dir=tmp_path / "state")
+    places.create_folders()
     database = open_database(places.state_dir)
-    connection = engine.connect(places.spool)
+    connection = engine.open_engine(places.spool)
 
     def read():
-        return load([folder], schema=SCHEMA, lists=lists.load([folder]))
+        return load_rule_set([folder], schema=EVENT_SCHEMA, lists=lists.load_lists([folder]))
 
-    seen = stamp([folder])
+    seen = stamp_files([folder])
     rules = read()
-    pipeline = Pipeline(database=database, connection=connection, places=places, rules=rules)
-    reload = Reload(
-        load=read, paths=[folder], seen=seen, rules=rules, pipeline=pipeline, database=database
+    pipeline = Pipeline(database=database, connection=connection, paths=places, rules=rules)
+    reload = RuleReloader(
+        load_rules=read,
+        paths=[folder],
+        file_stamps=seen,
+        rules=rules,
+        pipeline=pipeline,
+        database=database,
     )
     reload.begin()
-    yield Bench(places=places, database=database, pipeline=pipeline), reload
+    yield PipelineBench(places=places, database=database, pipeline=pipeline), reload
     connection.close()
     database.close()
 
 
 def loading(bench):
     with bench.database.read() as connection:
-        return rule_store.loading(connection)
+        return rule_store.read_load_status(connection)
 
 
 def titles(bench):
@@ -95,7 +100,9 @@ def titles(bench):
 
 def logins(*addresses, first=0):
     return [
-        login(number, SOURCE_IP=address, TIMESTAMP_DERIVED=f"2026-03-01T12:{number:02}:00.000Z")
+        build_login_row(
+            number, SOURCE_IP=address, TIMESTAMP_DERIVED=f"2026-03-01T12:{number:02}:00.000Z"
+        )
         for number, address in enumerate(addresses, first)
     ]
 
@@ -108,11 +115,15 @@ def test_nothing_is_loaded_while_nothing_changes(made):
 
 def test_a_changed_rule_judges_what_comes_from_then_on(made, folder):
     bench, reload = made
-    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_STRANGE")], key="a" * 32))
+    bench.pipeline.ingest(
+        bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGE")], key="a" * 32)
+    )
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
 
     assert reload.look()
-    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_STRANGE")], key="b" * 32))
+    bench.pipeline.ingest(
+        bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGE")], key="b" * 32)
+    )
 
     assert [1] == [alert.count for alert in bench.alerts()]
 
@@ -122,7 +133,7 @@ def test_a_broken_file_leaves_the_set_before_at_work_and_says_where(made, folder
     (folder / "odd.yml").write_text(RULE.replace("status:", "stattus:"))
 
     assert not reload.look()
-    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_ODD")]))
+    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_ODD")]))
 
     (problem,) = loading(bench).problems
     assert problem.startswith(f"{folder / 'odd.yml'}:7:9: ")
@@ -142,8 +153,8 @@ def test_a_broken_file_is_a_symptom_until_it_is_mended(made, folder):
 
 def states(bench):
     with bench.database.read() as connection:
-        seen = vitals(connection, now=NOON.replace(year=2100))
-    found = symptoms(seen, {}, now=NOON.replace(year=2100), started=NOON)
+        seen = read_health_snapshot(connection, now=NOON.replace(year=2100))
+    found = find_symptoms(seen, {}, now=NOON.replace(year=2100), started_at=NOON)
     return [symptom.state for symptom in found]
 
 
@@ -198,13 +209,13 @@ def test_what_a_list_gained_while_nobody_was_at_work_is_matched_at_the_start(mad
     reload.look()
     bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
     (folder / "lists" / "bad_ip.yml").write_text("entries: [203.0.113.7]\n")
-    grown = load([folder], schema=SCHEMA, lists=lists.load([folder]))
+    grown = load_rule_set([folder], schema=EVENT_SCHEMA, lists=lists.load_lists([folder]))
     bench.pipeline.use(grown)
 
-    Reload(
-        load=lambda: grown,
+    RuleReloader(
+        load_rules=lambda: grown,
         paths=[folder],
-        seen=stamp([folder]),
+        file_stamps=stamp_files([folder]),
         rules=grown,
         pipeline=bench.pipeline,
         database=bench.database,
@@ -278,25 +289,25 @@ def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look
     reload._load = read
 
     assert reload.look()
-    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_STRANGER")]))
+    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
     assert ["Odd status"] == titles(bench)
 
 
 def test_a_file_that_changed_between_the_start_and_the_first_look_is_seen(made, folder):
     bench, reload = made
-    seen, rules = stamp([folder]), reload._load()
+    seen, rules = stamp_files([folder]), reload._load()
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
-    started = Reload(
-        load=reload._load,
+    started = RuleReloader(
+        load_rules=reload._load,
         paths=[folder],
-        seen=seen,
+        file_stamps=seen,
         rules=rules,
         pipeline=bench.pipeline,
         database=bench.database,
     )
     started.begin()
 
-    assert started.look()
+    assert started.reload_rules()
 
 
 def test_a_half_written_file_is_a_problem_until_the_next_look(made, folder):
@@ -379,7 +390,7 @@ def test_a_folder_that_is_gone_for_a_while_leaves_the_set_before_at_work(made, f
     bench, reload = made
     folder.rename(folder.parent / "away")
     refused = not reload.look(), len(loading(bench).problems)
-    bench.pipeline.ingest(bench.batch("Login", [login(LOGIN_STATUS="LOGIN_ODD")]))
+    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_ODD")]))
     (folder.parent / "away").rename(folder)
 
     assert (True, 1) == refused

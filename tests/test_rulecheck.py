@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from collector import rulecheck
-from collector.assembly import SCHEMA, workbench
-from collector.detect import load
+from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
+from collector.detect import load_rule_set
+from collector.rules import self_tests
 
 RULE = """\
 title: A login
@@ -40,15 +40,15 @@ def complaints(tmp_path):
         for number, (events, expectation) in enumerate(tests):
             text += f"    - {{name: t{number}, events: [{events}], expect: {{{expectation}}}}}\n"
         (tmp_path / "rule.yml").write_text(text)
-        rules = load([tmp_path / "rule.yml"], schema=SCHEMA)
-        with workbench(rules) as bench:
-            verdicts = rulecheck.check(
+        rules = load_rule_set([tmp_path / "rule.yml"], schema=EVENT_SCHEMA)
+        with open_temporary_pipeline(rules) as bench:
+            verdicts = self_tests.run_rule_tests(
                 rules.rules,
                 pipeline=bench.pipeline,
                 database=bench.database,
-                spool=bench.places.spool,
+                spool=bench.paths.spool,
             )
-            return [verdict.complaint for verdict in verdicts]
+            return [verdict.failure for verdict in verdicts]
 
     return check
 

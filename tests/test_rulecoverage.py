@@ -6,28 +6,28 @@ from datetime import timedelta
 
 from collector.detect import RuleSet
 from collector.model import Correlation, Stream
-from collector.rulecoverage import (
+from collector.rules.coverage import (
     BLIND,
     FIRES,
     WAITS,
-    View,
-    coverage,
-    event_types,
-    silent_rules,
-    wants,
+    OrgView,
+    compute_coverage,
+    list_rule_needs,
+    list_rule_types,
+    list_silent_rules,
 )
-from collector.settings import Sources
-from collector.store.ledger import Poll
-from fakes.nouns import NOON, rule
+from collector.settings import SourcesSettings
+from collector.store.ledger import PollStatus
+from fakes.model_samples import NOON, build_rule
 
-LOGIN = rule(name="login", event_types=("Login",))
-STORED = rule(name="stored", event_types=("ApiEvent", "LoginEvent"))
-JOBS = rule(name="jobs", event_types=("BulkJob",))
-ANYTHING = rule(name="anything", event_types=())
+LOGIN = build_rule(name="login", event_types=("Login",))
+STORED = build_rule(name="stored", event_types=("ApiEvent", "LoginEvent"))
+JOBS = build_rule(name="jobs", event_types=("BulkJob",))
+ANYTHING = build_rule(name="anything", event_types=())
 
 
 def poll(source, name, state="ok", reason="", minutes=0):
-    return Poll(
+    return PollStatus(
         stream=Stream(org="acme", source=source, name=name),
         state=state,
         reason=reason,
@@ -37,20 +37,20 @@ def poll(source, name, state="ok", reason="", minutes=0):
 
 
 def silent(*rules, polls=(), seen=()):
-    return list(silent_rules(RuleSet(rules=rules), view(polls=polls, seen=seen)))
+    return list(list_silent_rules(RuleSet(rules=rules), view(polls=polls, seen=seen)))
 
 
 def view(*, polls=(), seen=(), sources=None):
-    return View(org="acme", polls=polls, seen=frozenset(seen), sources=sources)
+    return OrgView(org="acme", polls=polls, seen_types=frozenset(seen), sources=sources)
 
 
 def correlation(kind, *names):
     over = Correlation(type=kind, rules=names, group_by=("user_id",), timespan=timedelta(hours=1))
-    return rule(name=kind, event_types=(), over=over)
+    return build_rule(name=kind, event_types=(), over=over)
 
 
 def states(*rules, **known):
-    return {each.rule: each.state for each in coverage(RuleSet(rules=rules), view(**known))}
+    return {each.rule: each.state for each in compute_coverage(RuleSet(rules=rules), view(**known))}
 
 
 def test_a_rule_of_which_one_event_type_has_been_seen_is_not_mentioned():
@@ -112,19 +112,19 @@ def test_a_rule_over_every_event_type_waits_for_the_first():
 
 
 def test_that_nothing_is_wrong_with_the_collector_is_not_mentioned():
-    assert [] == silent(rule(name="health", event_types=("CollectorHealth",)))
+    assert [] == silent(build_rule(name="health", event_types=("CollectorHealth",)))
 
 
 def test_a_rule_fires_on_what_was_seen_and_says_what_was_not():
-    (found,) = coverage(RuleSet(rules=(STORED,)), view(seen={"ApiEvent"}))
+    (found,) = compute_coverage(RuleSet(rules=(STORED,)), view(seen={"ApiEvent"}))
 
-    assert (FIRES, ("ApiEvent",)) == (found.state, found.seen)
-    assert {"LoginEvent"} == set(found.why)
+    assert (FIRES, ("ApiEvent",)) == (found.state, found.seen_types)
+    assert {"LoginEvent"} == set(found.reasons)
 
 
 def test_a_sequence_is_as_blind_as_its_blindest_part():
     hidden = poll("stored_events", "ApiEvent", "unavailable", "no ApiEvent")
-    api = rule(name="api", event_types=("ApiEvent",))
+    api = build_rule(name="api", event_types=("ApiEvent",))
     all_of, any_of = (
         correlation("temporal", "login", "api"),
         correlation("event_count", "login", "api"),
@@ -137,35 +137,37 @@ def test_a_sequence_is_as_blind_as_its_blindest_part():
 
 def test_a_correlation_looks_at_the_event_types_of_its_parts_at_any_depth():
     inner = correlation("event_count", "login", "stored")
-    outer = rule(
-        name="outer", event_types=(), over=correlation("temporal", "event_count", "jobs").over
+    outer = build_rule(
+        name="outer",
+        event_types=(),
+        over=correlation("temporal", "event_count", "jobs").aggregation,
     )
     rules = RuleSet(rules=(LOGIN, STORED, JOBS, ANYTHING, inner, outer))
 
-    assert ("Login", "ApiEvent", "LoginEvent", "BulkJob") == event_types(outer, rules)
-    assert "BulkJobInfo" in [need.event_type for need in wants(outer, rules)]
-    assert () == event_types(correlation("temporal", "login", "anything"), rules)
+    assert ("Login", "ApiEvent", "LoginEvent", "BulkJob") == list_rule_types(outer, rules)
+    assert "BulkJobInfo" in [need.event_type for need in list_rule_needs(outer, rules)]
+    assert () == list_rule_types(correlation("temporal", "login", "anything"), rules)
 
 
 def test_a_source_that_is_switched_off_makes_blind():
-    off = Sources.model_validate({"event_log_file": False})
-    (found,) = coverage(RuleSet(rules=(LOGIN,)), view(sources=off))
+    off = SourcesSettings.model_validate({"event_log_file": False})
+    (found,) = compute_coverage(RuleSet(rules=(LOGIN,)), view(sources=off))
 
     assert BLIND == found.state
-    assert {"Login": "its source event_log_file is switched off"} == found.why
+    assert {"Login": "its source event_log_file is switched off"} == found.reasons
 
 
 def test_a_type_that_nobody_asks_for_makes_blind():
-    some = Sources.model_validate({"stored_events": {"objects": ["Login*"]}})
-    (found,) = coverage(RuleSet(rules=(STORED,)), view(sources=some))
+    some = SourcesSettings.model_validate({"stored_events": {"objects": ["Login*"]}})
+    (found,) = compute_coverage(RuleSet(rules=(STORED,)), view(sources=some))
 
     assert WAITS == found.state
-    assert "it is not among the objects of stored_events" == found.why["ApiEvent"]
-    assert "not polled yet; is its source switched on?" == found.why["LoginEvent"]
+    assert "it is not among the objects of stored_events" == found.reasons["ApiEvent"]
+    assert "not polled yet; is its source switched on?" == found.reasons["LoginEvent"]
 
 
 def test_what_is_observed_comes_from_the_stream_of_its_source():
-    gone = rule(name="gone", event_types=("BulkJobRemoved",))
+    gone = build_rule(name="gone", event_types=("BulkJobRemoved",))
     (found,) = silent(gone, polls=[poll("bulk_jobs", "query", "failed", "down")])
 
     assert {"BulkJobRemoved": "could not be polled: down"} == found.why

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from collector import scan
-from collector.demo.elf import csv_line
+from collector.collection import local_files
+from collector.collection.local_files import SkippedFile
+from collector.demo.event_log import render_csv_line
 from collector.model import Batch
-from collector.scan import Skipped
 
 LOGIN = {"EVENT_TYPE": "Login", "USER_NAME": "ada@acme.com"}
 API_EVENT = {"attributes": {"type": "ApiEvent"}, "EventIdentifier": "e1", "Operation": "Query"}
@@ -33,14 +33,16 @@ def batches(tmp_path, spool):
     def read(name, content, **options):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return list(scan.batches(path, spool, **options))
+        return list(local_files.read_batches(path, spool, **options))
 
     return read
 
 
 def table(*records):
     columns = list(records[0])
-    return csv_line(columns) + "".join(csv_line(list(record.values())) for record in records)
+    return render_csv_line(columns) + "".join(
+        render_csv_line(list(record.values())) for record in records
+    )
 
 
 def rows(batch):
@@ -58,7 +60,7 @@ def types(parts):
 
 
 def reasons(parts):
-    return [part.reason for part in parts if isinstance(part, Skipped)]
+    return [part.reason for part in parts if isinstance(part, SkippedFile)]
 
 
 # ---- which type
@@ -115,8 +117,8 @@ def test_an_event_type_that_is_not_documented_yet_is_taken(batches):
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "", "x" * 300, "Ev\nil", None, 5, ["Login"]])
 def test_a_type_that_could_not_be_part_of_a_path_is_none(name):
-    assert None is scan.type_of({"EVENT_TYPE": name})
-    assert None is scan.type_of({"attributes": {"type": name}})
+    assert None is local_files.read_event_type({"EVENT_TYPE": name})
+    assert None is local_files.read_event_type({"attributes": {"type": name}})
 
 
 # ---- JSON in its shapes
@@ -167,12 +169,12 @@ def test_an_answer_without_records_is_no_fault(batches):
 
 
 def test_many_records_come_in_several_batches(batches):
-    count = scan.RECORDS + 1
+    count = local_files.MAX_BATCH_RECORDS + 1
     parts = batches(
         "x.ndjson", "".join(f'{{"EVENT_TYPE":"Login","N":{n}}}\n' for n in range(count))
     )
 
-    assert [scan.RECORDS, 1] == [len(rows(part)) for part in parts]
+    assert [local_files.MAX_BATCH_RECORDS, 1] == [len(rows(part)) for part in parts]
     assert 2 == len({part.key for part in parts})
 
 
@@ -219,7 +221,7 @@ def test_what_cannot_be_read_is_skipped_with_a_reason_and_leaves_nothing(
 
 
 def test_a_missing_file_is_skipped(tmp_path, spool):
-    (skipped,) = scan.batches(tmp_path / "gone.csv", spool)
+    (skipped,) = local_files.read_batches(tmp_path / "gone.csv", spool)
 
     assert "cannot be read: No such file or directory" == skipped.reason
 
@@ -232,7 +234,7 @@ def test_records_were_received_when_the_file_was_written(batches, tmp_path):
     path = tmp_path / "x.csv"
     batches("x.csv", table(LOGIN))
     os.utime(path, (1_700_000_000, 1_700_000_000))
-    (batch,) = scan.batches(path, tmp_path / "spool")
+    (batch,) = local_files.read_batches(path, tmp_path / "spool")
 
     assert "2023-11-14T22:13:20+00:00" == batch.received.isoformat()
 
@@ -270,12 +272,13 @@ def test_what_only_looks_like_a_file_is_told_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
 
     assert [("broken.csv", "is no ordinary file"), ("pipe.csv", "is no ordinary file")] == [
-        (skipped.path.name, skipped.reason) for skipped in scan.find([tmp_path], recursive=True)
+        (skipped.path.name, skipped.reason)
+        for skipped in local_files.find_files([tmp_path], recursive=True)
     ]
 
 
 def _names(paths, *, recursive):
-    found = scan.find(paths, recursive=recursive)
+    found = local_files.find_files(paths, recursive=recursive)
     return [each.name for each in found if isinstance(each, Path)]
 
 

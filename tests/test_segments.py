@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import segments
-from collector.errors import CorruptDownload
-from collector.segments import Cutter, Segments, write_records
+from collector import csv_segments
+from collector.csv_segments import CsvSegmenter, CsvSegments, write_records
+from collector.errors import CorruptDownloadError
 
 FIELDS = st.text(st.sampled_from('"\n\r, aé\0日') | st.characters(codec="utf-8"), max_size=12)
 TABLES = st.integers(1, 3).flatmap(
@@ -35,17 +35,21 @@ def parsed(data: bytes) -> list[list[str]]:
 
 
 def cut(
-    directory: Path, data: bytes, *, size: int = segments.SEGMENT_BYTES, at: tuple[int, ...] = ()
-) -> Segments:
+    directory: Path,
+    data: bytes,
+    *,
+    size: int = csv_segments.SEGMENT_BYTES,
+    at: tuple[int, ...] = (),
+) -> CsvSegments:
     """The segments of the data when it is fed in the pieces between those places."""
-    cutter = Cutter(directory, "x", segment_bytes=size)
+    cutter = CsvSegmenter(directory, "x", segment_bytes=size)
     places = [0, *sorted(at), len(data)]
     for start, end in itertools.pairwise(places):
-        cutter.feed(data[start:end])
-    return cutter.finish()
+        cutter.feed_chunk(data[start:end])
+    return cutter.finish_segments()
 
 
-def contents(cut_up: Segments) -> list[bytes]:
+def contents(cut_up: CsvSegments) -> list[bytes]:
     return [path.read_bytes() for path in cut_up.paths]
 
 
@@ -94,7 +98,7 @@ class TestLaws:
             if whole.count(b'"', 0, stop) % 2 == 0:
                 assert b"".join(contents(cut(Path(folder), whole[:stop]))) == whole[:stop]
                 return
-            with pytest.raises(CorruptDownload, match="cut short"):
+            with pytest.raises(CorruptDownloadError, match="cut short"):
                 cut(Path(folder), whole[:stop], size=5)
             assert list(Path(folder).iterdir()) == []
 
@@ -144,14 +148,14 @@ class TestHeader:
             (b"1,2,3\n", "column names"),
             ("é\n".encode(), "column names"),
             (b"A\0\n", "column names"),
-            (b"A" * (segments.HEADER_BYTES + 1), "column names"),
+            (b"A" * (csv_segments.MAX_HEADER_BYTES + 1), "column names"),
             (b"A" * 200_000 + b"\n", "column names"),
-            (b"A," * segments.COLUMNS + b"A\n", "column names"),
+            (b"A," * csv_segments.MAX_COLUMNS + b"A\n", "column names"),
             (b"\x1f\x8b\x08\0\0\0\n", "column names"),
         ],
     )
     def test_what_has_none_is_no_log(self, tmp_path, data, words):
-        with pytest.raises(CorruptDownload, match=words):
+        with pytest.raises(CorruptDownloadError, match=words):
             cut(tmp_path, data)
         assert list(tmp_path.iterdir()) == []
 
@@ -186,11 +190,11 @@ class TestFiles:
         assert contents(cut(tmp_path, b"A\n1\n")) == [b"A\n1\n"]
 
     def test_abort_removes_them(self, tmp_path):
-        cutter = Cutter(tmp_path, "x", segment_bytes=1)
-        cutter.feed(b"A\n1\n2\n3")
+        cutter = CsvSegmenter(tmp_path, "x", segment_bytes=1)
+        cutter.feed_chunk(b"A\n1\n2\n3")
         assert len(list(tmp_path.iterdir())) == 3
-        cutter.abort()
-        cutter.abort()
+        cutter.remove_segments()
+        cutter.remove_segments()
 
         assert list(tmp_path.iterdir()) == []
 
@@ -255,7 +259,7 @@ class TestRecords:
 
     def test_many_records_are_cut_where_the_same_csv_is(self, tmp_path):
         value = "é" * 50_000
-        count = segments.SEGMENT_BYTES // 100_000 + 5
+        count = csv_segments.SEGMENT_BYTES // 100_000 + 5
         written = write_records(tmp_path, "x", ["A"], ({"A": value} for _ in range(count)))
         (tmp_path / "again").mkdir()
         again = cut(tmp_path / "again", encoded([["A"], *[[value]] * count]))

@@ -12,12 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector import text
-from hostile.strings import HOSTILE
+from collector import escaping
+from hostile.strings import HOSTILE_STRINGS
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 LIMITS = st.integers(min_value=1, max_value=60)
-OUTPUTS = (text.terminal, text.plain, text.header, text.slack_plain, text.slack)
+OUTPUTS = (
+    escaping.escape_terminal,
+    escaping.escape_plain,
+    escaping.escape_header,
+    escaping.escape_slack_plain,
+    escaping.escape_slack_mrkdwn,
+)
 """What takes a limit. Any of them may be shown any text."""
 
 output = pytest.mark.parametrize("escape", OUTPUTS, ids=lambda escape: escape.__name__)
@@ -36,7 +42,7 @@ def utf16(value: str) -> int:
 def test_hostile_text_is_printable_on_one_line_and_within_the_limit(
     escape: Callable[[str, int], str], limit: int
 ) -> None:
-    for value in HOSTILE:
+    for value in HOSTILE_STRINGS:
         shown = escape(value, limit)
 
         assert shown.isprintable()
@@ -92,7 +98,7 @@ def test_what_is_too_long_ends_with_an_ellipsis(escape: Callable[[str, int], str
     ],
 )
 def test_what_cannot_be_seen_is_shown(value: str, shown: str) -> None:
-    assert text.visible(value) == shown
+    assert escaping.escape_invisible(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -108,26 +114,26 @@ def test_what_cannot_be_seen_is_shown(value: str, shown: str) -> None:
     ],
 )
 def test_a_letter_that_poses_as_a_latin_one_is_shown(value: str, shown: str) -> None:
-    assert text.visible(value) == shown
+    assert escaping.escape_invisible(value) == shown
 
 
 def test_marks_do_not_pile_up() -> None:
-    shown = text.visible("Z" + "\u0351" * 40)
+    shown = escaping.escape_invisible("Z" + "\u0351" * 40)
 
     assert shown == "Z" + "\u0351" * 4 + r"\u0351" * 36
 
 
 @given(value=st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_printable_ascii_is_left_alone(value: str) -> None:
-    assert text.visible(value) == value
+    assert escaping.escape_invisible(value) == value
 
 
 @given(value=ANY_TEXT)
 def test_what_is_visible_stays_visible(value: str) -> None:
     """Escaping twice changes nothing more."""
-    once = text.visible(value)
+    once = escaping.escape_invisible(value)
 
-    assert text.visible(once) == once
+    assert escaping.escape_invisible(once) == once
 
 
 # ---- cut
@@ -135,7 +141,7 @@ def test_what_is_visible_stays_visible(value: str) -> None:
 
 @given(value=ANY_TEXT.map(lambda value: "".join(value.split())), limit=LIMITS)
 def test_a_cut_text_is_a_prefix_that_ends_between_letters(value: str, limit: int) -> None:
-    short = text.cut(value, limit)
+    short = escaping.truncate_text(value, limit)
 
     if short != value:
         kept = short.removesuffix("…")
@@ -158,7 +164,7 @@ def test_a_cut_text_is_a_prefix_that_ends_between_letters(value: str, limit: int
     ],
 )
 def test_a_cut_never_parts_a_letter_from_its_marks(value: str, limit: int, short: str) -> None:
-    assert text.cut(value, limit) == short
+    assert escaping.truncate_text(value, limit) == short
 
 
 # ---- one line
@@ -166,7 +172,7 @@ def test_a_cut_never_parts_a_letter_from_its_marks(value: str, limit: int, short
 
 @given(value=ANY_TEXT)
 def test_prose_has_single_blanks(value: str) -> None:
-    line = text.one_line(value)
+    line = escaping.collapse_whitespace(value)
 
     assert line.split(" ") == ([""] if not line else line.split())
 
@@ -175,22 +181,22 @@ def test_prose_has_single_blanks(value: str) -> None:
 
 
 def test_a_header_holds_no_second_one() -> None:
-    shown = text.header("x\r\nBcc: evil@evil.example", 100)
+    shown = escaping.escape_header("x\r\nBcc: evil@evil.example", 100)
 
     assert shown == "x Bcc: evil@evil.example"
 
 
 def test_a_header_holds_no_encoded_word() -> None:
-    for value in HOSTILE:
-        assert "=?" not in text.header(value, 1_000)
+    for value in HOSTILE_STRINGS:
+        assert "=?" not in escaping.escape_header(value, 1_000)
 
 
 # ---- Slack
 
 
-@given(value=ANY_TEXT | st.sampled_from(HOSTILE), limit=st.integers(1, 300))
+@given(value=ANY_TEXT | st.sampled_from(HOSTILE_STRINGS), limit=st.integers(1, 300))
 def test_mrkdwn_holds_no_tag_and_no_broken_entity(value: str, limit: int) -> None:
-    shown = text.slack(value, limit)
+    shown = escaping.escape_slack_mrkdwn(value, limit)
 
     assert "<" not in shown
     assert ">" not in shown
@@ -211,17 +217,17 @@ def test_mrkdwn_holds_no_tag_and_no_broken_entity(value: str, limit: int) -> Non
     ],
 )
 def test_mrkdwn_has_no_mention_format_emoji_or_link(value: str, shown: str) -> None:
-    assert text.slack(value, 100) == shown
+    assert escaping.escape_slack_mrkdwn(value, 100) == shown
 
 
 @given(
     value=st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="@*_~`:"))
 )
 def test_mrkdwn_reads_as_the_text_that_it_was_made_of(value: str) -> None:
-    assert html.unescape(text.slack(value, 10_000)) == (value or "-")
+    assert html.unescape(escaping.escape_slack_mrkdwn(value, 10_000)) == (value or "-")
 
 
-@pytest.mark.parametrize("escape", [text.slack, text.slack_plain])
+@pytest.mark.parametrize("escape", [escaping.escape_slack_mrkdwn, escaping.escape_slack_plain])
 @pytest.mark.parametrize("value", ["", " ", "\t\u3000"])
 def test_slack_never_gets_an_empty_text(escape: Callable[[str, int], str], value: str) -> None:
     assert escape(value, 10) == "-"
@@ -232,14 +238,14 @@ def test_slack_never_gets_an_empty_text(escape: Callable[[str, int], str], value
 
 @given(value=st.text())
 def test_a_literal_is_the_value_and_nothing_else(value: str) -> None:
-    [[back]] = sqlite3.connect(":memory:").execute(f"SELECT {text.sql_literal(value)}")
+    [[back]] = sqlite3.connect(":memory:").execute(f"SELECT {escaping.quote_literal(value)}")
 
     assert back == value.replace("\0", "")
 
 
 def test_an_identifier_is_one_name() -> None:
-    for value in HOSTILE:
-        quoted = text.sql_identifier(value)
+    for value in HOSTILE_STRINGS:
+        quoted = escaping.quote_identifier(value)
 
         assert re.fullmatch(r'"([^"\0]|"")*"', quoted)
 
@@ -249,18 +255,18 @@ def test_an_identifier_is_one_name() -> None:
 
 def test_a_hostile_name_is_no_file_name() -> None:
     harmless = re.compile(r"[A-Za-z0-9_-]{1,80}")
-    for value in HOSTILE:
-        assert text.is_file_name(value) <= bool(harmless.fullmatch(value))
+    for value in HOSTILE_STRINGS:
+        assert escaping.is_file_name(value) <= bool(harmless.fullmatch(value))
 
 
 @pytest.mark.parametrize("name", ["a", "0AT5f000001", "x_y-z", "a" * 80])
 def test_a_plain_name_is_a_file_name(name: str) -> None:
-    assert text.is_file_name(name)
+    assert escaping.is_file_name(name)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "-rf", "a/b", "a.b", "a\n", "a" * 81, "é"])
 def test_a_name_that_is_more_than_a_name_is_no_file_name(name: str) -> None:
-    assert not text.is_file_name(name)
+    assert not escaping.is_file_name(name)
 
 
 # ---- links
@@ -268,18 +274,20 @@ def test_a_name_that_is_more_than_a_name_is_no_file_name(name: str) -> None:
 
 @pytest.mark.parametrize("value", ["0055f00000HyJSw", "0055f00000HyJSwXXY"])
 def test_a_record_id_may_stand_in_a_link(value: str) -> None:
-    assert text.url_path_id(value) == value
+    assert escaping.check_record_id(value) == value
 
 
 @pytest.mark.parametrize(
     "value", ["", "0055f0", "0055f00000HyJSw/..", "a" * 19, "é" * 15, "a" * 15 + "\n"]
 )
 def test_nothing_else_may(value: str) -> None:
-    assert text.url_path_id(value) is None
+    assert escaping.check_record_id(value) is None
 
 
 def test_no_hostile_text_may() -> None:
-    assert [text.url_path_id(value) for value in HOSTILE] == [None] * len(HOSTILE)
+    assert [escaping.check_record_id(value) for value in HOSTILE_STRINGS] == [None] * len(
+        HOSTILE_STRINGS
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,7 +301,7 @@ def test_no_hostile_text_may() -> None:
     ],
 )
 def test_a_plain_url_is_a_link(url: str) -> None:
-    assert text.link(url) == url
+    assert escaping.check_link_target(url) == url
 
 
 @pytest.mark.parametrize(
@@ -318,4 +326,4 @@ def test_a_plain_url_is_a_link(url: str) -> None:
     ],
 )
 def test_anything_else_is_not(url: str) -> None:
-    assert text.link(url) is None
+    assert escaping.check_link_target(url) is None

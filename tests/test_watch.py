@@ -4,14 +4,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector import clock, daemon
-from collector.demo import Behaviour, EmbeddedOrg, Store
+from collector import clock
+from collector.app import daemon
+from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
+from collector.health.monitor import HealthMonitor
 from collector.model import Stream
-from collector.store import alerts, inventory, ledger, outbox
-from collector.watch import Watch
-from fakes.collecting import DAY, HOUR, collecting, configure, log_file, poll
-from fakes.nouns import batch
-from fakes.path import opened
+from collector.store import alerts, ledger, outbox, tracked_objects
+from fakes.collector_setup import (
+    DAY,
+    HOUR,
+    build_log_file,
+    open_test_collector,
+    poll_sources,
+    write_config,
+)
+from fakes.model_samples import build_batch
+from fakes.pipeline_bench import open_pipeline_bench
 
 API = Stream(org="acme", source="stored_events", name="ApiEvent")
 LOGIN = Stream(org="acme", source="stored_events", name="LoginEvent")
@@ -21,31 +29,31 @@ NOW = clock.now()
 
 @pytest.fixture
 def bench(tmp_path):
-    with opened(tmp_path) as made:
+    with open_pipeline_bench(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def told(tmp_path):
     """The same, with a channel that nobody delivers to."""
-    with opened(tmp_path, channels=("chat",)) as made:
+    with open_pipeline_bench(tmp_path, channels=("chat",)) as made:
         yield made
 
 
 def watch(bench):
-    return Watch(
+    return HealthMonitor(
         database=bench.database,
         pipeline=bench.pipeline,
         spool=bench.places.spool,
-        expected=lambda: EXPECTED,
+        read_schedule=lambda: EXPECTED,
     )
 
 
 def polled(bench, state, *, at=NOW, stream=API, reason=""):
     with bench.database.begin() as connection:
-        ledger.set_poll(
+        ledger.save_poll_status(
             connection,
-            ledger.Poll(
+            ledger.PollStatus(
                 stream=stream,
                 state=state,
                 reason=reason,
@@ -61,15 +69,15 @@ def events(bench):
 
 def owed(bench):
     with bench.database.read() as connection:
-        return sum(pile.count for pile in outbox.piles(connection))
+        return sum(pile.count for pile in outbox.list_queue_stats(connection))
 
 
 def test_an_episode_is_told_once_however_often_one_looks(told):
     polled(told, "ok", at=NOW - HOUR)
     polled(told, "unavailable", reason="it needs Shield")
     eyes = watch(told)
-    first = eyes.look(NOW)
-    again = [eyes.look(NOW + times * timedelta(minutes=5)) for times in range(5)]
+    first = eyes.check_health(NOW)
+    again = [eyes.check_health(NOW + times * timedelta(minutes=5)) for times in range(5)]
 
     assert ["unavailable"] == [symptom.state for symptom in first]
     assert [[]] * 5 == again
@@ -83,9 +91,9 @@ def test_an_episode_is_told_once_however_often_one_looks(told):
 def test_a_process_that_starts_anew_does_not_tell_it_again(bench):
     polled(bench, "ok", at=NOW - HOUR)
     polled(bench, "unavailable")
-    watch(bench).look(NOW)
+    watch(bench).check_health(NOW)
 
-    assert [] == watch(bench).look(NOW)
+    assert [] == watch(bench).check_health(NOW)
     assert 1 == len(events(bench))
 
 
@@ -93,15 +101,15 @@ def test_when_it_heals_that_is_an_event_and_no_alert_and_the_next_time_is_told(b
     eyes = watch(bench)
     polled(bench, "ok", at=NOW - HOUR)
     polled(bench, "unavailable")
-    eyes.look(NOW)
+    eyes.check_health(NOW)
     polled(bench, "ok", at=NOW + HOUR)
-    eyes.look(NOW + HOUR)
+    eyes.check_health(NOW + HOUR)
     assert ["recovered", "unavailable"] == [row[0] for row in events(bench)]
     assert 1 == len(bench.alerts())
 
     later = NOW + 8 * HOUR
     polled(bench, "unavailable", at=later)
-    assert ["unavailable"] == [symptom.state for symptom in eyes.look(later)]
+    assert ["unavailable"] == [symptom.state for symptom in eyes.check_health(later)]
     assert 2 == len(bench.alerts())
     assert 3 == len(events(bench))
 
@@ -110,7 +118,7 @@ def test_streams_of_one_source_that_fall_ill_together_are_one_message(told):
     for stream in (API, LOGIN):
         polled(told, "ok", at=NOW - HOUR, stream=stream)
         polled(told, "unavailable", stream=stream)
-    watch(told).look(NOW)
+    watch(told).check_health(NOW)
 
     assert 2 == len(events(told))
     assert [2] == [alert.count for alert in told.alerts()]
@@ -119,26 +127,26 @@ def test_streams_of_one_source_that_fall_ill_together_are_one_message(told):
 
 def test_lost_batches_are_told_once_a_day_and_nothing_recovers_from_them(bench):
     with bench.database.begin() as connection:
-        made = batch(stream=API, event_type="ApiEvent", received=NOW)
-        entry = ledger.Entry(state=ledger.LOST, reason="deleted")
-        ledger.record(connection, made, entry, [])
+        made = build_batch(stream=API, event_type="ApiEvent", received=NOW)
+        entry = ledger.LedgerEntry(state=ledger.BATCH_LOST, reason="deleted")
+        ledger.record_batch(connection, made, entry, [])
     eyes = watch(bench)
     for hours in (0, 1, 49):
-        eyes.look(NOW + hours * HOUR)
+        eyes.check_health(NOW + hours * HOUR)
 
     assert [("lost", "1 of ApiEvent: deleted")] == [(row[0], row[4]) for row in events(bench)]
     assert ["high"] == [str(alert.severity) for alert in bench.alerts()]
     with bench.database.read() as connection:
-        assert {} == inventory.recall(connection, org="acme", source="health")
+        assert {} == tracked_objects.read_object_states(connection, org="acme", source="health")
 
 
 def test_a_stuck_outbox_is_told_once_though_its_oldest_message_changes(told):
     eyes, now = watch(told), clock.now()
     polled(told, "ok", at=now - HOUR)
     polled(told, "unavailable", at=now)
-    eyes.look(now)
+    eyes.check_health(now)
     assert 1 == owed(told)
-    stuck = [eyes.look(now + timedelta(hours=hours)) for hours in (2, 3, 4)]
+    stuck = [eyes.check_health(now + timedelta(hours=hours)) for hours in (2, 3, 4)]
 
     assert [1, 0, 0] == [len(found) for found in stuck]
     assert {"acme", "collector"} == {row[2] for row in events(told)}
@@ -147,23 +155,25 @@ def test_a_stuck_outbox_is_told_once_though_its_oldest_message_changes(told):
 def test_nothing_remains_in_the_spool(bench):
     polled(bench, "ok", at=NOW - HOUR)
     polled(bench, "unavailable")
-    watch(bench).look(NOW)
+    watch(bench).check_health(NOW)
 
     assert [] == list(bench.places.spool.iterdir())
 
 
 def test_one_pass_tells_of_a_permission_that_went_away(tmp_path):
     channels = {"here": {"type": "terminal"}}
-    with EmbeddedOrg(Store()) as org:
-        config = configure(tmp_path, org, channels=channels, login_history={})
-        with collecting(config) as collector:
+    with EmbeddedOrg(OrgStore()) as org:
+        config = write_config(tmp_path, org, channels=channels, login_history={})
+        with open_test_collector(config) as collector:
             daemon.run_once(collector)
-    with EmbeddedOrg(Store(), behaviour=Behaviour(missing=frozenset({"LoginHistory"}))) as org:
-        config = configure(tmp_path, org, channels=channels, login_history={})
-        with collecting(config) as collector:
-            told = [daemon.run_once(collector).delivered for _ in range(2)]
+    with EmbeddedOrg(
+        OrgStore(), behaviour=OrgBehaviour(missing=frozenset({"LoginHistory"}))
+    ) as org:
+        config = write_config(tmp_path, org, channels=channels, login_history={})
+        with open_test_collector(config) as collector:
+            told = [daemon.run_once(collector).delivery_count for _ in range(2)]
             with collector.database.read() as connection:
-                (alert,) = alerts.listing(connection)
+                (alert,) = alerts.list_alerts(connection)
 
     assert [1, 0] == told
     assert "Monitor Login History" in alert.title
@@ -171,34 +181,38 @@ def test_one_pass_tells_of_a_permission_that_went_away(tmp_path):
 
 
 def test_the_daemon_looks_after_itself_when_it_is_due_and_survives_what_it_finds(tmp_path):
-    with EmbeddedOrg(Store()) as org:
-        config = configure(tmp_path, org, login_history={})
-        with collecting(config) as collector:
+    with EmbeddedOrg(OrgStore()) as org:
+        config = write_config(tmp_path, org, login_history={})
+        with open_test_collector(config) as collector:
             with collector.database.begin() as connection:
-                made = batch(received=clock.now(), facts={})
-                ledger.record(connection, made, ledger.Entry(state=ledger.LOST), [])
-            watch = collector.watch
-            tick = daemon._Every(300.0, "watch_failed", lambda: watch.look(clock.now()))
+                made = build_batch(received=clock.now(), facts={})
+                ledger.record_batch(
+                    connection, made, ledger.LedgerEntry(state=ledger.BATCH_LOST), []
+                )
+            watch = collector.health_monitor
+            tick = daemon._PeriodicJob(
+                300.0, "watch_failed", lambda: watch.check_health(clock.now())
+            )
             tick()
             assert 0 == count(collector), "it was not due yet"
-            tick.due = 0.0
+            tick.next_run = 0.0
             tick()
             assert 1 == count(collector)
-        tick.due = 0.0
+        tick.next_run = 0.0
         tick()
 
 
 def count(collector):
     with collector.database.read() as connection:
-        return len(alerts.listing(connection))
+        return len(alerts.list_alerts(connection))
 
 
 def test_a_pass_over_old_files_blames_nobody_for_what_came_before(tmp_path):
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    store = Store()
-    store.add_files([log_file(n, now - 5 * DAY + n * HOUR) for n in range(3)])
+    store = OrgStore()
+    store.add_files([build_log_file(n, now - 5 * DAY + n * HOUR) for n in range(3)])
     with EmbeddedOrg(store) as org:
-        config = configure(tmp_path, org, event_log_file={"settle": "0s", "lookback": "9d"})
-        with collecting(config) as collector:
-            poll(collector)
-            assert [] == collector.watch.look(clock.now())
+        config = write_config(tmp_path, org, event_log_file={"settle": "0s", "lookback": "9d"})
+        with open_test_collector(config) as collector:
+            poll_sources(collector)
+            assert [] == collector.health_monitor.check_health(clock.now())

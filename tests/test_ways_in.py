@@ -7,11 +7,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from collector.assembly import assembled
+from collector.app.daemon import run_once
+from collector.app.wiring import open_collector
 from collector.cli import cli
-from collector.daemon import run_once
-from collector.demo import Application, EmbeddedOrg, Store
-from collector.settings import load
+from collector.demo import ConnectedApp, EmbeddedOrg, OrgStore
+from collector.settings import read_settings
 from collector.store import ledger
 
 SECRETS = {
@@ -35,7 +35,7 @@ TOKEN = "/services/oauth2/token"
 
 @pytest.fixture
 def org():
-    with EmbeddedOrg(Store(), application=Application(rotates=True, **SECRETS)) as org:
+    with EmbeddedOrg(OrgStore(), application=ConnectedApp(rotates=True, **SECRETS)) as org:
         yield org
 
 
@@ -46,27 +46,29 @@ def settings(org, tmp_path):
         listed = [{"name": "acme", "login_url": org.base_url, "auth": auth}]
         path = tmp_path / "collector.yaml"
         path.write_text(json.dumps({"state_dir": "state", "orgs": listed}))
-        return load(path, SECRETS).settings
+        return read_settings(path, SECRETS).settings
 
     return settings
 
 
 def one_pass(settings):
     """What a process says of one pass, and the states of its polls."""
-    with assembled(settings) as collector:
+    with open_collector(settings) as collector:
         result = run_once(collector)
         with collector.database.read() as connection:
-            polls = ledger.polls(connection)
+            polls = ledger.list_poll_statuses(connection)
     return result.problems, {poll.state for poll in polls}
 
 
 def test_an_org_that_refuses_us_in_the_middle_says_so_of_the_stream(org, settings):
-    with assembled(settings("client_credentials")) as collector:
+    with open_collector(settings("client_credentials")) as collector:
         assert run_once(collector).problems == ()
         org.revoke()
         problems = run_once(collector).problems
         with collector.database.read() as connection:
-            failed = [poll for poll in ledger.polls(connection) if poll.state == "failed"]
+            failed = [
+                poll for poll in ledger.list_poll_statuses(connection) if poll.state == "failed"
+            ]
 
     assert "approve the user for the app" in problems[0]
     assert [problems[0].removeprefix("acme: ")] == [poll.reason for poll in failed]

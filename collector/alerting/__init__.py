@@ -1,7 +1,7 @@
 """From matches to alerts, and from alerts to the channels that hear of them."""
 
-from collector.alerting.compare import News, compare
-from collector.alerting.episodes import Folded, fold
-from collector.alerting.routes import channels_for
+from collector.alerting.folding import EpisodeChanges, fold_episodes
+from collector.alerting.match_diff import MatchDiff, diff_matches
+from collector.alerting.routing import select_channels
 
-__all__ = ["Folded", "News", "channels_for", "compare", "fold"]
+__all__ = ["EpisodeChanges", "MatchDiff", "diff_matches", "fold_episodes", "select_channels"]

@@ -17,39 +17,39 @@ _TEXT_LIMIT = 2_000
 # What was cut is a little longer than the limit, and is not to be cut again.
 _CUT_LIMIT = _TEXT_LIMIT + 50
 _ITEM_LIMIT = 100
-_DEPTH = 4
-_NOISE = frozenset({"source_ip_key", "batch", "source"})
+_DEPTH_LIMIT = 4
+_HIDDEN_COLUMNS = frozenset({"source_ip_key", "batch", "source"})
 
 
-def evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def to_evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """An event: values that are null or say nothing to a person are left out.
 
     What has been made evidence stays as it is.
     """
     return {
-        name: _value(value)
+        name: _bound_value(value)
         for name, value in event.items()
-        if value is not None and name not in _NOISE
+        if value is not None and name not in _HIDDEN_COLUMNS
     }
 
 
-def context(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def to_context(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What an event was seen against. What has been made context stays as it is."""
-    return [_nested(entry, _DEPTH) for entry in islice(found, CONTEXT_LIMIT)]
+    return [_bound_nested(entry, _DEPTH_LIMIT) for entry in islice(entries, CONTEXT_LIMIT)]
 
 
-def _nested(value: Any, depth: int) -> Any:
+def _bound_nested(value: Any, depth: int) -> Any:
     if value is None:
         return None
     if isinstance(value, Mapping) and depth:
         items = islice(value.items(), _ITEM_LIMIT)
-        return {str(name): _nested(inner, depth - 1) for name, inner in items}
+        return {str(name): _bound_nested(inner, depth - 1) for name, inner in items}
     if isinstance(value, (list, tuple)) and depth:
-        return [_nested(inner, depth - 1) for inner in value[:_ITEM_LIMIT]]
-    return _value(value)
+        return [_bound_nested(inner, depth - 1) for inner in value[:_ITEM_LIMIT]]
+    return _bound_value(value)
 
 
-def _value(value: Any) -> Any:
+def _bound_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, str) and len(value) > _CUT_LIMIT:

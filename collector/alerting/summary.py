@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from collector.alerting.evidence import EVIDENCE_LIMIT, context, evidence
-from collector.model import ENTITY_FIELDS, Event, Match, Member, Severity
+from collector.alerting.evidence import EVIDENCE_LIMIT, to_context, to_evidence
+from collector.model import ENTITY_FIELDS, AlertMatch, Event, Match, Severity
 
 _FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_FIELDS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
+class LeadMatch:
     """The match that an alert is named after."""
 
     severity: Severity
@@ -34,7 +34,7 @@ class Lead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class EntityOrigin:
     """The value of an entity in the earliest match that has one."""
 
     time: datetime
@@ -48,48 +48,48 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class EvidenceItem:
     """An event of the evidence; `owner` is the uid of the match that brought it.
 
     `beside` is False for the event that a match is about, and True for what it shows beside.
     """
 
     event_uid: str
-    owner: str
+    match_uid: str
     severity: Severity
-    beside: bool
+    is_secondary: bool
     time: datetime
     event: Event
 
     @property
     def rank(self) -> tuple[int, bool, datetime, str]:
         """The least ranks are shown."""
-        return -self.severity, self.beside, self.time, self.event_uid
+        return -self.severity, self.is_secondary, self.time, self.event_uid
 
     @property
-    def claim(self) -> tuple[int, bool, str]:
+    def owner_rank(self) -> tuple[int, bool, str]:
         """Of several matches that bring the same event, the least claim has it."""
-        return -self.severity, self.beside, self.owner
+        return -self.severity, self.is_secondary, self.match_uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class MatchSummary:
     """What any number of matches come to. `newest` is the uid of the last of them."""
 
     first_time: datetime
     last_time: datetime
-    newest: str
+    newest_uid: str
     late_seconds: int
     opener: tuple[datetime, str]
     count: int
-    lead: Lead
-    origins: Mapping[str, Origin]
-    pieces: tuple[Piece, ...]
+    lead: LeadMatch
+    entity_origins: Mapping[str, EntityOrigin]
+    evidence_items: tuple[EvidenceItem, ...]
 
     @property
     def entities(self) -> dict[str, str]:
         """The lead's, and for what it does not say the earliest match's that does."""
-        known = {name: origin.value for name, origin in self.origins.items()}
+        known = {name: origin.value for name, origin in self.entity_origins.items()}
         known.update((name, value) for name, value in self.lead.entities.items() if value)
         last = len(_FIELD_ORDER)
         return {
@@ -98,49 +98,51 @@ class Summary:
         }
 
     @property
-    def sources(self) -> frozenset[str]:
+    def source_uids(self) -> frozenset[str]:
         """The uids of the matches without which it would say something else than another count."""
-        shown = {piece.owner for piece in self.pieces}
-        told = {origin.event_uid for origin in self.origins.values()}
-        return frozenset({self.newest, self.lead.event_uid, self.opener[1]} | shown | told)
+        shown = {piece.match_uid for piece in self.evidence_items}
+        told = {origin.event_uid for origin in self.entity_origins.values()}
+        return frozenset({self.newest_uid, self.lead.event_uid, self.opener[1]} | shown | told)
 
 
-def combined(summaries: Sequence[Summary]) -> Summary:
+def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
     """What the matches of all of them come to; in whatever order they stand, it is the same."""
     if len(summaries) == 1:
         return summaries[0]
-    newest = max(summaries, key=lambda part: (part.last_time, part.newest))
+    newest = max(summaries, key=lambda part: (part.last_time, part.newest_uid))
     lead = min((part.lead for part in summaries), key=lambda lead: lead.rank)
     opener = min(part.opener for part in summaries)
-    return Summary(
+    return MatchSummary(
         first_time=opener[0],
         last_time=newest.last_time,
-        newest=newest.newest,
+        newest_uid=newest.newest_uid,
         late_seconds=newest.late_seconds,
         opener=opener,
         count=sum(part.count for part in summaries),
         lead=lead,
-        origins=_earliest(summaries),
-        pieces=_best((piece for part in summaries for piece in part.pieces), lead),
+        entity_origins=_pick_earliest_origins(summaries),
+        evidence_items=_select_evidence(
+            (piece for part in summaries for piece in part.evidence_items), lead
+        ),
     )
 
 
-def _earliest(summaries: Iterable[Summary]) -> Mapping[str, Origin]:
-    found: dict[str, Origin] = {}
+def _pick_earliest_origins(summaries: Iterable[MatchSummary]) -> Mapping[str, EntityOrigin]:
+    found: dict[str, EntityOrigin] = {}
     for part in summaries:
-        for name, origin in part.origins.items():
+        for name, origin in part.entity_origins.items():
             known = found.get(name)
             if known is None or origin.rank < known.rank:
                 found[name] = origin
     return found
 
 
-def _best(pieces: Iterable[Piece], lead: Lead) -> tuple[Piece, ...]:
+def _select_evidence(items: Iterable[EvidenceItem], lead: LeadMatch) -> tuple[EvidenceItem, ...]:
     """The event of the lead and the best others, each event once, in the order of time."""
-    single: dict[str, Piece] = {}
-    for piece in pieces:
+    single: dict[str, EvidenceItem] = {}
+    for piece in items:
         known = single.get(piece.event_uid)
-        if known is None or piece.claim < known.claim:
+        if known is None or piece.owner_rank < known.owner_rank:
             single[piece.event_uid] = piece
     leading = single.pop(lead.event_uid, None)
     room = EVIDENCE_LIMIT if leading is None else EVIDENCE_LIMIT - 1
@@ -152,24 +154,26 @@ def _best(pieces: Iterable[Piece], lead: Lead) -> tuple[Piece, ...]:
 # ---- of a match, of a member that is remembered
 
 
-def of_match(match: Match) -> Summary:
+def summarize_match(match: Match) -> MatchSummary:
     """What a single match comes to."""
-    lead = Lead(
+    lead = LeadMatch(
         severity=match.severity,
-        weight=_finite(match.weight),
+        weight=_clamp_weight(match.weight),
         time=match.time,
         event_uid=match.event_uid,
         title=match.title,
         entities=match.entities,
         context=match.context,
     )
-    return _single(lead, match.count, late(match), (match.event, *match.evidence))
+    return _summarize_single(
+        lead, match.count, compute_lateness(match), (match.event, *match.evidence)
+    )
 
 
-def of_member(member: Member) -> Summary:
+def summarize_alert_match(member: AlertMatch) -> MatchSummary:
     """What a match came to. One of which nothing is kept to show adds to the count alone."""
     shown = member.shown or {}
-    lead = Lead(
+    lead = LeadMatch(
         severity=member.severity,
         weight=member.weight,
         time=member.time,
@@ -178,81 +182,83 @@ def of_member(member: Member) -> Summary:
         entities=shown.get("entities", {}),
         context=shown.get("context", ()),
     )
-    return _single(lead, member.count, member.late_seconds, shown.get("evidence", ()))
+    return _summarize_single(lead, member.count, member.late_seconds, shown.get("evidence", ()))
 
 
-def member(match: Match, alert_id: str, *, whole: bool) -> Member:
+def build_alert_match(match: Match, alert_id: str, *, with_content: bool) -> AlertMatch:
     """A match as it is remembered: with all that it would show, or without."""
-    return Member(
+    return AlertMatch(
         alert_id=alert_id,
         event_uid=match.event_uid,
         time=match.time,
         severity=match.severity,
-        weight=_finite(match.weight),
+        weight=_clamp_weight(match.weight),
         count=match.count,
-        late_seconds=late(match),
+        late_seconds=compute_lateness(match),
         title=match.title,
-        shown=_shown(match) if whole else None,
+        shown=_collect_shown_values(match) if with_content else None,
     )
 
 
-def _shown(match: Match) -> dict[str, Any]:
-    own_first = sorted(of_match(match).pieces, key=lambda piece: piece.beside)
+def _collect_shown_values(match: Match) -> dict[str, Any]:
+    own_first = sorted(summarize_match(match).evidence_items, key=lambda piece: piece.is_secondary)
     return {
         "entities": dict(match.entities),
-        "evidence": [evidence(piece.event) for piece in own_first],
-        "context": context(match.context),
+        "evidence": [to_evidence(piece.event) for piece in own_first],
+        "context": to_context(match.context),
     }
 
 
-def late(match: Match) -> int:
+def compute_lateness(match: Match) -> int:
     """How many seconds after it happened the event was received."""
     return max(0, round((match.received - match.time).total_seconds()))
 
 
-def _single(lead: Lead, count: int, late_seconds: int, events: Sequence[Event]) -> Summary:
-    return Summary(
+def _summarize_single(
+    lead: LeadMatch, count: int, late_seconds: int, events: Sequence[Event]
+) -> MatchSummary:
+    return MatchSummary(
         first_time=lead.time,
         last_time=lead.time,
-        newest=lead.event_uid,
+        newest_uid=lead.event_uid,
         late_seconds=late_seconds,
         opener=(lead.time, lead.event_uid),
         count=count,
         lead=lead,
-        origins={
-            name: Origin(time=lead.time, event_uid=lead.event_uid, value=value)
+        entity_origins={
+            name: EntityOrigin(time=lead.time, event_uid=lead.event_uid, value=value)
             for name, value in lead.entities.items()
             if value
         },
-        pieces=_best(_pieces(lead, events), lead),
+        evidence_items=_select_evidence(_build_evidence_items(lead, events), lead),
     )
 
 
-def _pieces(lead: Lead, events: Sequence[Event]) -> Iterator[Piece]:
+def _build_evidence_items(lead: LeadMatch, events: Sequence[Event]) -> Iterator[EvidenceItem]:
     for position, event in enumerate(events):
         beside = position > 0
         uid = str(event.get("event_uid") or f"{lead.event_uid}+{position}")
-        yield Piece(
+        yield EvidenceItem(
             event_uid=uid if beside else lead.event_uid,
-            owner=lead.event_uid,
+            match_uid=lead.event_uid,
             severity=lead.severity,
-            beside=beside,
-            time=_moment(event.get("time"), lead.time) if beside else lead.time,
+            is_secondary=beside,
+            time=_parse_event_time(event.get("time"), lead.time) if beside else lead.time,
             event=event,
         )
 
 
-def _moment(value: object, otherwise: datetime) -> datetime:
+def _parse_event_time(value: object, default: datetime) -> datetime:
     """A time of an event, to the millisecond that its JSON form has."""
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
-        return otherwise
+        return default
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
 
 
-def _finite(weight: float) -> float:
+def _clamp_weight(weight: float) -> float:
     """What is no number weighs nothing: it has no order, and JSON has no word for it."""
     if math.isnan(weight):
         return 0.0

@@ -9,18 +9,18 @@ from typing import Any
 
 import duckdb
 
-from collector.detect.past.novelty import micros
+from collector.detect.first_seen_sql import duration_to_micros
+from collector.escaping import quote_literal
 from collector.model import Rule, Severity
-from collector.text import sql_literal
 
-TOP = 10_000
+GROUP_LIMIT = 10_000
 """So many groups of a rule are named at most."""
 
 _TABLE = "hits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class AlertGroup:
     """A dedup key of an org: how many alerts it would have had, of how many events."""
 
     org: str
@@ -30,7 +30,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class BacktestResult:
     """What one rule would have told.
 
     Attributes:
@@ -43,20 +43,20 @@ class Verdict:
     """
 
     rule: Rule
-    events: int = 0
-    alerts: Mapping[date, int] = field(default_factory=dict)
-    severities: Mapping[Severity, int] = field(default_factory=dict)
-    groups: tuple[Group, ...] = ()
+    event_count: int = 0
+    alerts_by_day: Mapping[date, int] = field(default_factory=dict)
+    alerts_by_severity: Mapping[Severity, int] = field(default_factory=dict)
+    groups: tuple[AlertGroup, ...] = ()
     group_count: int = 0
     failure: str = ""
 
     @property
-    def total(self) -> int:
+    def alert_count(self) -> int:
         """All alerts."""
-        return sum(self.alerts.values())
+        return sum(self.alerts_by_day.values())
 
 
-class Hits:
+class HitTable:
     """The hits of rules, by their numbers, put together into parts of episodes as they come."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -66,58 +66,62 @@ class Hits:
             " first BIGINT, last BIGINT, severity TINYINT, events BIGINT)"
         )
 
-    def add(self, number: int, rule: Rule, org: str, rows: str) -> None:
+    def add_hits(self, number: int, rule: Rule, org: str, rows: str) -> None:
         """Add hits of a rule: a SELECT of key, time, severity and the number of events of each.
 
         Raises duckdb.Error.
         """
         hits = (
-            f"SELECT {sql_literal(org)} AS org, key, epoch_us(time) AS first,"
+            f"SELECT {quote_literal(org)} AS org, key, epoch_us(time) AS first,"
             f" epoch_us(time) AS last, severity, events FROM ({rows})"
         )
         self._connection.execute(
-            f"INSERT INTO {_TABLE} SELECT {number}, * FROM ({_joined(hits, rule)})"
+            f"INSERT INTO {_TABLE} SELECT {number}, * FROM ({_join_episodes(hits, rule)})"
         )
 
-    def verdict(self, number: int, rule: Rule) -> Verdict:
+    def build_result(self, number: int, rule: Rule) -> BacktestResult:
         """What the hits of a rule come to."""
         of_rule = f"SELECT * EXCLUDE (rule) FROM {_TABLE} WHERE rule = {number}"
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE episodes AS {_joined(of_rule, rule)}"
+            f"CREATE OR REPLACE TEMP TABLE episodes AS {_join_episodes(of_rule, rule)}"
         )
-        days = self._rows(
+        days = self._fetch_rows(
             "SELECT CAST(make_timestamp(first) AS DATE) AS day, count(*) FROM episodes"
             " GROUP BY day ORDER BY day"
         )
-        grades = self._rows("SELECT severity, count(*) FROM episodes GROUP BY 1 ORDER BY 1 DESC")
-        groups = self._rows(
-            "SELECT org, key, count(*) AS alerts, sum(events) AS events FROM episodes"
-            f" GROUP BY org, key ORDER BY alerts DESC, events DESC, org, key LIMIT {TOP}"
+        grades = self._fetch_rows(
+            "SELECT severity, count(*) FROM episodes GROUP BY 1 ORDER BY 1 DESC"
         )
-        ((events, count),) = self._rows(
+        groups = self._fetch_rows(
+            "SELECT org, key, count(*) AS alerts, sum(events) AS events FROM episodes"
+            f" GROUP BY org, key ORDER BY alerts DESC, events DESC, org, key LIMIT {GROUP_LIMIT}"
+        )
+        ((events, count),) = self._fetch_rows(
             "SELECT coalesce(sum(events), 0), count(DISTINCT (org, key)) FROM episodes"
         )
-        return Verdict(
+        return BacktestResult(
             rule=rule,
-            events=int(events),
-            alerts=dict(days),
-            severities={Severity(grade): count for grade, count in grades},
+            event_count=int(events),
+            alerts_by_day=dict(days),
+            alerts_by_severity={Severity(grade): count for grade, count in grades},
             groups=tuple(
-                Group(org=org, key=tuple(key), alerts=alerts, events=int(events))
+                AlertGroup(org=org, key=tuple(key), alerts=alerts, events=int(events))
                 for org, key, alerts, events in groups
             ),
             group_count=count,
         )
 
-    def _rows(self, sql: str) -> list[Any]:
+    def _fetch_rows(self, sql: str) -> list[Any]:
         return self._connection.execute(sql).fetchall()
 
 
-def _joined(rows: str, rule: Rule) -> str:
+def _join_episodes(rows: str, rule: Rule) -> str:
     """SQL: hits of one key, none more than the dedup window after those before it, as one row."""
     order = "OVER (PARTITION BY org, key ORDER BY first, last"
     before = f"max(last) {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    opens = f"CASE WHEN first - {before} <= {micros(rule.dedup_window)} THEN 0 ELSE 1 END"
+    opens = (
+        f"CASE WHEN first - {before} <= {duration_to_micros(rule.dedup_window)} THEN 0 ELSE 1 END"
+    )
     numbered = f"SELECT *, sum(opens) {order} ROWS UNBOUNDED PRECEDING) AS episode FROM marked"
     return (
         f"WITH marked AS (SELECT *, {opens} AS opens FROM ({rows})), numbered AS ({numbered})"

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from collector.channels.email import Email
-from collector.channels.slack import Slack
-from collector.channels.terminal import Terminal
+from collector.channels.email import EmailNotifier
+from collector.channels.slack import SlackNotifier
+from collector.channels.terminal import TerminalNotifier
 from collector.errors import CollectorError
 from collector.model import Channel
 from collector.settings import ChannelSettings
 
-__all__ = ["KINDS", "build"]
+__all__ = ["CHANNEL_FACTORIES", "build_channel"]
 
-KINDS: Mapping[str, Callable[[Any], Channel]] = {
-    "slack": lambda settings: Slack(settings=settings),
-    "email": lambda settings: Email(settings=settings),
-    "terminal": lambda _: Terminal(),
+CHANNEL_FACTORIES: Mapping[str, Callable[[Any], Channel]] = {
+    "slack": lambda settings: SlackNotifier(settings=settings),
+    "email": lambda settings: EmailNotifier(settings=settings),
+    "terminal": lambda _: TerminalNotifier(),
 }
 """By the `type` of its settings: what makes the channel of them."""
 
 
-def build(name: str, settings: ChannelSettings) -> Channel:
+def build_channel(name: str, settings: ChannelSettings) -> Channel:
     """The channel of that name. Nothing is connected to yet.
 
     Raises:
         CollectorError: there is no row for its type.
     """
-    make = KINDS.get(settings.type)
+    make = CHANNEL_FACTORIES.get(settings.type)
     if make is None:
         raise CollectorError(f"channel {name}: there is no kind {settings.type!r}")
     return make(settings)

@@ -1,6 +1,6 @@
 """What a message says, in order, for no output in particular.
 
-Every text on a card is as it came: the channel that shows it passes it through `collector.text`.
+Every text on a card is as it came: the channel that shows it passes it through `collector.escaping`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from collector import text
-from collector.channels.context import as_text, sentences, span
-from collector.model import MERGED, WITHDRAWN, Alert, Event, Message, Severity
+from collector import escaping
+from collector.channels.context_sentences import as_text, format_duration, render_context
+from collector.model import STATUS_MERGED, STATUS_WITHDRAWN, Alert, Event, Message, Severity
 
-FACTS_SHOWN = 14
-EVENTS_SHOWN = 5
-DETAILS_SHOWN = 8
-STEPS_SHOWN = 10
-LINKS_SHOWN = 10
+MAX_FACTS = 14
+MAX_EVENTS = 5
+MAX_DETAILS = 8
+MAX_STEPS = 10
+MAX_LINKS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class CardLink:
     """`url` has passed `text.link`."""
 
     label: str
@@ -39,7 +39,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class EvidenceRow:
     """One event of the evidence: when, of which type, and what of it is worth reading."""
 
     time: str
@@ -65,31 +65,31 @@ class Card:
     title: str
     description: str
     facts: tuple[Fact, ...]
-    evidence: tuple[Row, ...]
+    evidence: tuple[EvidenceRow, ...]
     more_events: int
     steps: tuple[str, ...]
     more_steps: int
-    links: tuple[Link, ...]
+    links: tuple[CardLink, ...]
     repeat: str
     origin: tuple[Fact, ...]
 
 
-def card(message: Message) -> Card:
+def build_card(message: Message) -> Card:
     """The card of a message."""
     alert = message.alert
-    steps = tuple(_steps(alert.triage))
+    steps = tuple(_parse_steps(alert.triage))
     return Card(
         severity=alert.severity,
-        headline=_headline(message),
-        title=text.one_line(alert.title) or alert.rule,
-        description=text.one_line(_description(alert)),
-        facts=tuple(_facts(alert))[:FACTS_SHOWN],
-        evidence=tuple(_row(event, alert) for event in alert.evidence[:EVENTS_SHOWN]),
-        more_events=max(0, alert.count - len(alert.evidence[:EVENTS_SHOWN])),
-        steps=steps[:STEPS_SHOWN],
-        more_steps=len(steps[STEPS_SHOWN:]),
-        links=tuple(_links(message))[:LINKS_SHOWN],
-        repeat=_repeat(message),
+        headline=_render_headline(message),
+        title=escaping.collapse_whitespace(alert.title) or alert.rule,
+        description=escaping.collapse_whitespace(_describe_alert(alert)),
+        facts=tuple(_list_facts(alert))[:MAX_FACTS],
+        evidence=tuple(_build_row(event, alert) for event in alert.evidence[:MAX_EVENTS]),
+        more_events=max(0, alert.count - len(alert.evidence[:MAX_EVENTS])),
+        steps=steps[:MAX_STEPS],
+        more_steps=len(steps[MAX_STEPS:]),
+        links=tuple(_list_links(message))[:MAX_LINKS],
+        repeat=_render_repeat_note(message),
         origin=(
             Fact(label="org", value=alert.org),
             Fact(label="rule", value=alert.rule),
@@ -99,28 +99,28 @@ def card(message: Message) -> Card:
     )
 
 
-_OVER = {WITHDRAWN: "Withdrawn", MERGED: "Merged"}
+_END_HEADLINES = {STATUS_WITHDRAWN: "Withdrawn", STATUS_MERGED: "Merged"}
 
 
-def _description(alert: Alert) -> str:
+def _describe_alert(alert: Alert) -> str:
     """What the rule says of itself; of an alert that is over, what became of it."""
-    if alert.status == WITHDRAWN:
+    if alert.status == STATUS_WITHDRAWN:
         return f"This does not hold any more. {alert.reason}"
-    if alert.status == MERGED:
+    if alert.status == STATUS_MERGED:
         return f"This went on in the alert {alert.merged_into}."
     return alert.description
 
 
-def _headline(message: Message) -> str:
+def _render_headline(message: Message) -> str:
     alert = message.alert
-    if alert.status in _OVER:
-        return _OVER[alert.status]
-    if message.update:
-        return f"Update: now {alert.severity}, {_counted(alert.count)}"
+    if alert.status in _END_HEADLINES:
+        return _END_HEADLINES[alert.status]
+    if message.is_update:
+        return f"Update: now {alert.severity}, {_format_event_count(alert.count)}"
     return str(alert.severity).capitalize()
 
 
-def _repeat(message: Message) -> str:
+def _render_repeat_note(message: Message) -> str:
     if message.attempt <= 1:
         return ""
     return f"possible repeat, attempt {message.attempt}, key {message.key}"
@@ -128,7 +128,7 @@ def _repeat(message: Message) -> str:
 
 # ---- facts
 
-_ENTITIES = (
+_ENTITY_LABELS = (
     ("Who", ("user_name", "user_id")),
     ("To whom", ("target_user",)),
     ("From where", ("source_ip", "country")),
@@ -139,65 +139,69 @@ _ENTITIES = (
     ("Job", ("job_id",)),
     ("Session", ("session_key", "login_key")),
 )
-_LABELLED = frozenset(name for _, names in _ENTITIES for name in names)
+_LABELLED_COLUMNS = frozenset(name for _, names in _ENTITY_LABELS for name in names)
 
 
-def _facts(alert: Alert) -> Iterator[Fact]:
-    for label, names in _ENTITIES:
+def _list_facts(alert: Alert) -> Iterator[Fact]:
+    for label, names in _ENTITY_LABELS:
         known = [value for name in names if (value := alert.entities.get(name))]
         if known:
-            yield Fact(label=label, value=_with_rest(known))
-    if operations := _operations(alert.evidence):
+            yield Fact(label=label, value=_join_values(known))
+    if operations := _render_operations(alert.evidence):
         yield Fact(label="What", value=operations)
-    yield Fact(label="How much", value=_how_much(alert))
-    yield Fact(label="When", value=_when(alert))
-    for label, sentence in sentences(alert.context):
+    yield Fact(label="How much", value=_render_quantity(alert))
+    yield Fact(label="When", value=_render_period(alert))
+    for label, sentence in render_context(alert.context):
         yield Fact(label=label, value=sentence)
     for name, value in alert.entities.items():
-        if name not in _LABELLED and value:
+        if name not in _LABELLED_COLUMNS and value:
             yield Fact(label=name, value=value)
 
 
-def _with_rest(values: list[str]) -> str:
+def _join_values(values: list[str]) -> str:
     return values[0] if len(values) == 1 else f"{values[0]} ({', '.join(values[1:])})"
 
 
-def _operations(events: Iterable[Event]) -> str:
+def _render_operations(events: Iterable[Event]) -> str:
     pairs = (f"{as_text(e.get('event_type'))} {as_text(e.get('operation'))}" for e in events)
-    known = dict.fromkeys(text.one_line(pair) for pair in pairs)
+    known = dict.fromkeys(escaping.collapse_whitespace(pair) for pair in pairs)
     return ", ".join(list(filter(None, known))[:3])
 
 
-def _how_much(alert: Alert) -> str:
-    sizes = [n for e in alert.evidence if (n := _number(e.get("record_count"))) is not None]
+def _render_quantity(alert: Alert) -> str:
+    sizes = [n for e in alert.evidence if (n := _parse_number(e.get("record_count"))) is not None]
     if not sizes:
-        return _counted(alert.count)
+        return _format_event_count(alert.count)
     records = f"{max(sizes):,} records"
-    return records if alert.count == 1 else f"{_counted(alert.count)}, one with {records}"
+    return (
+        records if alert.count == 1 else f"{_format_event_count(alert.count)}, one with {records}"
+    )
 
 
-def _counted(count: int) -> str:
+def _format_event_count(count: int) -> str:
     return "1 event" if count == 1 else f"{count:,} events"
 
 
-def _when(alert: Alert) -> str:
-    first, last = _moment(alert.first_time), _moment(alert.last_time)
+def _render_period(alert: Alert) -> str:
+    first, last = _format_time(alert.first_time), _format_time(alert.last_time)
     if first == last:
         period = f"{first} UTC"
     else:
         same_day = alert.first_time.date() == alert.last_time.date()
         period = f"{first} to {last[11:] if same_day else last} UTC"
     late = alert.late_seconds
-    return f"{period}, received {f'{span(late)} after' if late > 0 else 'as'} it happened"
+    return (
+        f"{period}, received {f'{format_duration(late)} after' if late > 0 else 'as'} it happened"
+    )
 
 
-def _moment(time: datetime) -> str:
+def _format_time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 # ---- evidence
 
-_DETAILS = (
+_DETAIL_COLUMNS = (
     "operation",
     "entity",
     "record_count",
@@ -219,33 +223,33 @@ _DETAILS = (
 )
 
 
-def _row(event: Event, alert: Alert) -> Row:
+def _build_row(event: Event, alert: Alert) -> EvidenceRow:
     details = (
         Fact(label=name, value=value)
-        for name in _DETAILS
-        if (value := _detail(name, event.get(name))) and value != alert.entities.get(name)
+        for name in _DETAIL_COLUMNS
+        if (value := _format_detail(name, event.get(name))) and value != alert.entities.get(name)
     )
-    return Row(
-        time=_event_time(event.get("time")),
+    return EvidenceRow(
+        time=_format_event_time(event.get("time")),
         kind=as_text(event.get("event_type")) or "event",
-        details=tuple(details)[:DETAILS_SHOWN],
+        details=tuple(details)[:MAX_DETAILS],
     )
 
 
-def _event_time(value: Any) -> str:
+def _format_event_time(value: Any) -> str:
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return _moment(moment)
+        return _format_time(moment)
     except (TypeError, ValueError, OverflowError):
         return as_text(value) or "no time"
 
 
-def _detail(name: str, value: Any) -> str:
-    number = _number(value) if name == "record_count" else None
+def _format_detail(name: str, value: Any) -> str:
+    number = _parse_number(value) if name == "record_count" else None
     return as_text(value) if number is None else f"{number:,}"
 
 
-def _number(value: Any) -> int | None:
+def _parse_number(value: Any) -> int | None:
     try:
         return int(float(value))
     except (TypeError, ValueError, OverflowError):
@@ -254,36 +258,36 @@ def _number(value: Any) -> int | None:
 
 # ---- what to do, and where to read on
 
-_STEP = re.compile(r"\s*(?:\d{1,2}[.)]|[-*•])\s+(.*)")
+_STEP_PATTERN = re.compile(r"\s*(?:\d{1,2}[.)]|[-*•])\s+(.*)")
 
 
-def _steps(triage: str) -> Iterator[str]:
+def _parse_steps(triage: str) -> Iterator[str]:
     """The items of a list with their continuation lines; without a list, each line."""
     lines = [line for line in triage.splitlines() if line.strip()]
-    listed = any(_STEP.fullmatch(line) for line in lines)
+    listed = any(_STEP_PATTERN.fullmatch(line) for line in lines)
     step = ""
     for line in lines:
-        item = _STEP.fullmatch(line)
+        item = _STEP_PATTERN.fullmatch(line)
         if item or not listed:
             if step:
                 yield step
             step = ""
-        step = text.one_line(f"{step} {item[1] if item else line}")
+        step = escaping.collapse_whitespace(f"{step} {item[1] if item else line}")
     if step:
         yield step
 
 
-_TECHNIQUE = re.compile(r"T(\d{4})(?:\.(\d{3}))?", re.IGNORECASE | re.ASCII)
+_TECHNIQUE_PATTERN = re.compile(r"T(\d{4})(?:\.(\d{3}))?", re.IGNORECASE | re.ASCII)
 
 
-def _links(message: Message) -> Iterator[Link]:
-    if message.user_url and (url := text.link(message.user_url)):
-        yield Link(label="The user in the org", url=url)
+def _list_links(message: Message) -> Iterator[CardLink]:
+    if message.user_url and (url := escaping.check_link_target(message.user_url)):
+        yield CardLink(label="The user in the org", url=url)
     for technique in message.alert.attack:
-        if parts := _TECHNIQUE.fullmatch(technique):
+        if parts := _TECHNIQUE_PATTERN.fullmatch(technique):
             path = "/".join(filter(None, parts.groups()))
             label = f"ATT&CK {technique.upper()}"
-            yield Link(label=label, url=f"https://attack.mitre.org/techniques/T{path}/")
+            yield CardLink(label=label, url=f"https://attack.mitre.org/techniques/T{path}/")
     for reference in message.alert.references:
-        if url := text.link(reference):
-            yield Link(label=url, url=url)
+        if url := escaping.check_link_target(reference):
+            yield CardLink(label=url, url=url)

@@ -12,19 +12,26 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
 
-from collector import clock, http, text
-from collector.channels.email_message import compose
+from collector import clock, escaping, http
+from collector.channels.email_message import compose_mail
 from collector.errors import CollectorError
-from collector.model import Again, Message, Outcome, Refused, Sent, Unknown
-from collector.settings import EmailChannel
+from collector.model import (
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    IndeterminateDelivery,
+    Message,
+    RetryLater,
+)
+from collector.settings import EmailSettings
 
 TIMEOUT_SECONDS = 30.0
 
-_REPLY = 200
+_REPLY_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Email:
+class EmailNotifier:
     """Hands messages to a mail server.
 
     What is not plain from the receiver's answer:
@@ -36,39 +43,43 @@ class Email:
       to wait for them would keep it from the others, to repeat it would tell those for ever.
     """
 
-    settings: EmailChannel
+    settings: EmailSettings
     timeout_seconds: float = TIMEOUT_SECONDS
 
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: Message) -> DeliveryOutcome:
         """Hand it over once."""
         settings = self.settings
         if settings.username and settings.tls == "none" and not http.is_loopback(settings.host):
-            return Refused(reason="no login without TLS: set 'tls' to starttls or implicit")
-        mail = compose(message, sender=settings.sender, recipients=settings.to, date=clock.now())
+            return DeliveryRejection(
+                reason="no login without TLS: set 'tls' to starttls or implicit"
+            )
+        mail = compose_mail(
+            message, sender=settings.sender, recipients=settings.to, date=clock.now()
+        )
         try:
             with contextlib.closing(self._connect()) as server:
-                self._encrypt(server)
-                return self._log_in(server) or self._hand_over(server, mail)
+                self._start_tls(server)
+                return self._log_in(server) or self._submit_mail(server, mail)
         except CollectorError as problem:
-            return Again(reason=str(problem))
+            return RetryLater(reason=str(problem))
         except UnicodeError:  # of a label of more than 63 characters, for one
-            return Refused(reason=f"{self._name} is not the name of a host")
+            return DeliveryRejection(reason=f"{self._server_name} is not the name of a host")
         except OSError as problem:  # every error of smtplib and of ssl is one
-            return self._failure(problem)
+            return self._classify_error(problem)
 
     def _connect(self) -> smtplib.SMTP:
-        where = (self.settings.host, self.settings.port, _our_name())
+        where = (self.settings.host, self.settings.port, _read_host_name())
         if self.settings.tls != "implicit":
             return smtplib.SMTP(*where, timeout=self.timeout_seconds)
-        trust = _trust(self.settings.ca_file)
+        trust = _build_tls_context(self.settings.ca_file)
         return smtplib.SMTP_SSL(*where, timeout=self.timeout_seconds, context=trust)
 
-    def _encrypt(self, server: smtplib.SMTP) -> None:
+    def _start_tls(self, server: smtplib.SMTP) -> None:
         if self.settings.tls == "starttls":
-            server.starttls(context=_trust(self.settings.ca_file))
+            server.starttls(context=_build_tls_context(self.settings.ca_file))
         server.ehlo_or_helo_if_needed()
 
-    def _log_in(self, server: smtplib.SMTP) -> Outcome | None:
+    def _log_in(self, server: smtplib.SMTP) -> DeliveryOutcome | None:
         """None once we are in. The server's words are left out: they may repeat ours."""
         username, password = self.settings.username, self.settings.password
         if username is None or password is None:
@@ -78,83 +89,95 @@ class Email:
         except smtplib.SMTPServerDisconnected:
             raise
         except smtplib.SMTPAuthenticationError as problem:
-            return self._declined("the login (check username and password)", problem.smtp_code)
+            return self._build_refusal("the login (check username and password)", problem.smtp_code)
         except UnicodeError:
-            return Refused(reason="SMTP logins take ASCII alone, in username and in password")
+            return DeliveryRejection(
+                reason="SMTP logins take ASCII alone, in username and in password"
+            )
         except (smtplib.SMTPException, ValueError):  # or a challenge that cannot be read
-            return Refused(reason=f"{self._name} offers no way to log in that we know")
+            return DeliveryRejection(
+                reason=f"{self._server_name} offers no way to log in that we know"
+            )
         return None
 
-    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage) -> Outcome:
+    def _submit_mail(self, server: smtplib.SMTP, mail: EmailMessage) -> DeliveryOutcome:
         settings = self.settings
         international = not "".join((settings.sender, *settings.to)).isascii()
         if international and not server.has_extn("smtputf8"):
-            return Refused(reason=f"{self._name} takes ASCII addresses alone (no SMTPUTF8)")
+            return DeliveryRejection(
+                reason=f"{self._server_name} takes ASCII addresses alone (no SMTPUTF8)"
+            )
         options = ("SMTPUTF8", "BODY=8BITMIME") if international else ()
         code, reply = server.mail(settings.sender, options)
         if code != 250:
-            return self._declined(f"the sender {settings.sender}", code, reply)
+            return self._build_refusal(f"the sender {settings.sender}", code, reply)
         answers = {address: server.rcpt(address) for address in settings.to}
         refused = {address: answer for address, answer in answers.items() if answer[0] // 10 != 25}
         if len(refused) == len(answers):
             # The mildest answer: if one of them may be had later, all are tried again.
             address, (code, reply) = min(refused.items(), key=lambda item: item[1][0])
-            return self._declined(f"the recipient {address}", code, reply)
+            return self._build_refusal(f"the recipient {address}", code, reply)
         content = mail.as_bytes(policy=SMTPUTF8 if international else SMTP)
-        return self._transmit(server, content, refused=tuple(refused))
+        return self._send_data(server, content, refused=tuple(refused))
 
-    def _transmit(
+    def _send_data(
         self, server: smtplib.SMTP, content: bytes, *, refused: tuple[str, ...]
-    ) -> Outcome:
+    ) -> DeliveryOutcome:
         code, reply = server.docmd("DATA")
         if code != 354:
-            return self._declined("the mail", code, reply)
+            return self._build_refusal("the mail", code, reply)
         try:
-            server.send(_dot_stuffed(content))
+            server.send(_stuff_dots(content))
             code, reply = server.getreply()
         except OSError:
-            return Unknown(reason=f"{self._name} hung up after the mail had left")
+            return IndeterminateDelivery(
+                reason=f"{self._server_name} hung up after the mail had left"
+            )
         if not 200 <= code < 600:
-            return Unknown(reason=f"{self._name} gave no clear answer after the mail had left")
+            return IndeterminateDelivery(
+                reason=f"{self._server_name} gave no clear answer after the mail had left"
+            )
         if code >= 300:
-            return self._declined("the mail", code, reply)
+            return self._build_refusal("the mail", code, reply)
         with contextlib.suppress(OSError):
             server.quit()
         missing = f"; refused recipients: {', '.join(refused)}" if refused else ""
-        return Sent(reference=_words(reply) + missing)
+        return DeliverySuccess(reference=_decode_reply(reply) + missing)
 
-    def _declined(self, what: str, code: int, reply: bytes = b"") -> Outcome:
-        reason = f"{self._name} refused {what}: {code} {_words(reply)}".rstrip()
-        return Refused(reason=reason) if code >= 500 else Again(reason=reason)
+    def _build_refusal(self, what: str, code: int, reply: bytes = b"") -> DeliveryOutcome:
+        reason = f"{self._server_name} refused {what}: {code} {_decode_reply(reply)}".rstrip()
+        return DeliveryRejection(reason=reason) if code >= 500 else RetryLater(reason=reason)
 
-    def _failure(self, problem: OSError) -> Outcome:
+    def _classify_error(self, problem: OSError) -> DeliveryOutcome:
         match problem:
             case ssl.SSLCertVerificationError():
                 words = f"its certificate does not verify: {problem.verify_message}"
             case smtplib.SMTPResponseException():
                 reply = problem.smtp_error
                 reply = reply if isinstance(reply, bytes) else reply.encode()
-                return self._declined("us", problem.smtp_code, reply)
+                return self._build_refusal("us", problem.smtp_code, reply)
             case smtplib.SMTPNotSupportedError():
                 words = "it does not offer STARTTLS"
             case smtplib.SMTPServerDisconnected():
                 words = "it hung up before the mail had left"
             case _:
                 words = f"it cannot be reached: {problem.strerror or type(problem).__name__}"
-        return Again(reason=text.header(f"{self._name}: {words}", _REPLY))
+        return RetryLater(
+            reason=escaping.escape_header(f"{self._server_name}: {words}", _REPLY_LIMIT)
+        )
 
     @property
-    def _name(self) -> str:
+    def _server_name(self) -> str:
         return f"{self.settings.host}:{self.settings.port}"
 
 
-def _our_name() -> str:
+def _read_host_name() -> str:
     # Left alone, smtplib would ask the name server for it, which can take half a minute.
     name = socket.gethostname()
     return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "localhost"
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def _build_tls_context(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file is not None:
         try:
@@ -164,13 +187,13 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+_LEADING_DOT_PATTERN = re.compile(rb"^\.", re.MULTILINE)
 
 
-def _dot_stuffed(content: bytes) -> bytes:
+def _stuff_dots(content: bytes) -> bytes:
     """The text as DATA wants it (RFC 5321, 4.5.2), with the end mark. Lines end with CR LF."""
-    return _LEADING_DOT.sub(b"..", content) + b".\r\n"
+    return _LEADING_DOT_PATTERN.sub(b"..", content) + b".\r\n"
 
 
-def _words(reply: bytes) -> str:
-    return text.header(reply.decode("utf-8", "replace"), _REPLY)
+def _decode_reply(reply: bytes) -> str:
+    return escaping.escape_header(reply.decode("utf-8", "replace"), _REPLY_LIMIT)

@@ -13,12 +13,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from collector import text
-from collector.channels.card import Card, card
+from collector import escaping
+from collector.channels.card import Card, build_card
 from collector.model import Message, Severity
 
-_SUBJECT = 160
-_VALUE = 600
+_HEADER_LIMIT = 160
+_VALUE_LIMIT = 600
 
 _COLOURS = {
     Severity.CRITICAL: "#c81e1e",
@@ -29,7 +29,7 @@ _COLOURS = {
 }
 
 
-def compose(
+def compose_mail(
     message: Message, *, sender: str, recipients: tuple[str, ...], date: datetime
 ) -> EmailMessage:
     """The whole mail.
@@ -37,37 +37,37 @@ def compose(
     `Message-ID` is a function of the message's key and the sender's domain, so every attempt has
     the same. All mails of an alert refer to one id, made of the alert's: so they form a thread.
     """
-    shown = card(message)
+    shown = build_card(message)
     domain = sender.rpartition("@")[2]
-    thread = f"<alert.{_id_part(message.alert.id)}@{domain}>"
+    thread = f"<alert.{_build_id_part(message.alert.id)}@{domain}>"
     subject = f"[{message.alert.org}] {shown.headline}: {shown.title}"
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
-    mail["Subject"] = text.header(subject, _SUBJECT)
+    mail["Subject"] = escaping.escape_header(subject, _HEADER_LIMIT)
     mail["Date"] = format_datetime(date)
-    mail["Message-ID"] = f"<{_id_part(message.key)}@{domain}>"
+    mail["Message-ID"] = f"<{_build_id_part(message.key)}@{domain}>"
     mail["References"] = thread
-    if message.update:
+    if message.is_update:
         mail["In-Reply-To"] = thread
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["X-Collector-Alert"] = text.header(message.alert.id, _SUBJECT)
-    mail.set_content(_render("email.txt.j2", shown), cte="quoted-printable")
-    mail.add_alternative(html(message), subtype="html", cte="quoted-printable")
+    mail["X-Collector-Alert"] = escaping.escape_header(message.alert.id, _HEADER_LIMIT)
+    mail.set_content(_render_template("email.txt.j2", shown), cte="quoted-printable")
+    mail.add_alternative(render_html(message), subtype="html", cte="quoted-printable")
     return mail
 
 
-def html(message: Message) -> str:
+def render_html(message: Message) -> str:
     """The HTML part: one document, no script, no style sheet, nothing loaded from elsewhere."""
-    return _render("email.html.j2", card(message))
+    return _render_template("email.html.j2", build_card(message))
 
 
-_ID_PART = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_ID_PART_PATTERN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
-def _id_part(value: str) -> str:
-    if len(value) <= 120 and _ID_PART.fullmatch(value):
+def _build_id_part(value: str) -> str:
+    if len(value) <= 120 and _ID_PART_PATTERN.fullmatch(value):
         return value
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -75,14 +75,14 @@ def _id_part(value: str) -> str:
 # ---- templates
 
 
-def _printable(value: Any) -> Any:
-    return text.plain(value, _VALUE) if isinstance(value, str) else value
+def _make_printable(value: Any) -> Any:
+    return escaping.escape_plain(value, _VALUE_LIMIT) if isinstance(value, str) else value
 
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(("html.j2",)),
-    finalize=_printable,  # every value that a template shows passes `text.plain`, then the escape
+    finalize=_make_printable,  # every value that a template shows passes `text.plain`, then the escape
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -90,5 +90,5 @@ _TEMPLATES = Environment(
 )
 
 
-def _render(name: str, shown: Card) -> str:
+def _render_template(name: str, shown: Card) -> str:
     return _TEMPLATES.get_template(name).render(card=shown, colour=_COLOURS[shown.severity])

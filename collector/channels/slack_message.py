@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from collector import text
-from collector.channels.card import Card, Fact, Link, Row, card
+from collector import escaping
+from collector.channels.card import Card, CardLink, EvidenceRow, Fact, build_card
 from collector.model import Message, Severity
 
-Block = dict[str, Any]
+SlackBlock = dict[str, Any]
 
 # Slack refuses a header of more than 150 characters, and blocks of more than about 13,200 together
 # (not documented; bolt-js issue 2509). The most that these and card.py allow is below 12,000.
-_HEADER = 150
-_NOTIFICATION = 300
-_DESCRIPTION = 500
-_LABEL = 30
-_VALUE = 180
-_EVENT = 400
-_STEP = 200
-_LINK_LABEL = 60
-_LINK_URL = 200
-_ORIGIN = 100
-_REPEAT = 200
+_HEADER_LIMIT = 150
+_NOTIFICATION_LIMIT = 300
+_DESCRIPTION_LIMIT = 500
+_LABEL_LIMIT = 30
+_VALUE_LIMIT = 180
+_EVENT_LIMIT = 400
+_STEP_LIMIT = 200
+_LINK_LABEL_LIMIT = 60
+_LINK_URL_LIMIT = 200
+_ORIGIN_LIMIT = 100
+_REPEAT_LIMIT = 200
 
-_SIGNS = {
+_SEVERITY_EMOJI = {
     Severity.CRITICAL: "🔴",
     Severity.HIGH: "🟠",
     Severity.MEDIUM: "🟡",
@@ -38,107 +38,110 @@ _SIGNS = {
 }
 
 
-def payload(message: Message) -> dict[str, Any]:
+def build_payload(message: Message) -> dict[str, Any]:
     """What a webhook takes: at most 50 blocks, and the text that notifications show."""
-    shown = card(message)
+    shown = build_card(message)
     notification = f"{shown.headline}: {shown.title} ({message.alert.org})"
     return {
-        "text": f"{_SIGNS[shown.severity]} {text.slack(notification, _NOTIFICATION)}",
+        "text": f"{_SEVERITY_EMOJI[shown.severity]} {escaping.escape_slack_mrkdwn(notification, _NOTIFICATION_LIMIT)}",
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
-        "blocks": list(_blocks(shown)),
+        "blocks": list(_list_blocks(shown)),
     }
 
 
-def _blocks(shown: Card) -> Iterator[Block]:
+def _list_blocks(shown: Card) -> Iterator[SlackBlock]:
     yield {
         "type": "header",
-        "text": _plain(f"{_SIGNS[shown.severity]} {shown.title}", _HEADER),
+        "text": _to_plain_text(f"{_SEVERITY_EMOJI[shown.severity]} {shown.title}", _HEADER_LIMIT),
     }
-    yield _rich(_section(*_summary(shown)))
-    yield _rich(_section(*_facts(shown.facts)))
+    yield _to_rich_text(_to_section(*_render_summary(shown)))
+    yield _to_rich_text(_to_section(*_render_facts(shown.facts)))
     if shown.evidence:
-        yield _rich(_title("Evidence"), _evidence(shown))
+        yield _to_rich_text(_to_title("Evidence"), _render_evidence(shown))
     if shown.steps:
-        yield _rich(_title("What to do"), *_steps(shown))
-    if links := list(_links(shown.links)):
-        yield _rich(_section(*links))
-    yield {"type": "context", "elements": list(_footer(shown))}
+        yield _to_rich_text(_to_title("What to do"), *_render_steps(shown))
+    if links := list(_render_links(shown.links)):
+        yield _to_rich_text(_to_section(*links))
+    yield {"type": "context", "elements": list(_render_footer(shown))}
 
 
-def _summary(shown: Card) -> Iterator[Block]:
-    yield _bold(shown.headline)
+def _render_summary(shown: Card) -> Iterator[SlackBlock]:
+    yield _to_bold_element(shown.headline)
     if shown.description:
-        yield _text("\n")
-        yield _text(text.slack_plain(shown.description, _DESCRIPTION))
+        yield _to_text_element("\n")
+        yield _to_text_element(escaping.escape_slack_plain(shown.description, _DESCRIPTION_LIMIT))
 
 
-def _facts(facts: tuple[Fact, ...]) -> Iterator[Block]:
+def _render_facts(facts: tuple[Fact, ...]) -> Iterator[SlackBlock]:
     for fact in facts:
         end = "" if fact is facts[-1] else "\n"
-        yield _bold(text.slack_plain(fact.label, _LABEL))
-        yield _text(f"  {text.slack_plain(fact.value, _VALUE)}{end}")
+        yield _to_bold_element(escaping.escape_slack_plain(fact.label, _LABEL_LIMIT))
+        yield _to_text_element(f"  {escaping.escape_slack_plain(fact.value, _VALUE_LIMIT)}{end}")
 
 
-def _evidence(shown: Card) -> Block:
-    lines = [text.slack_plain(_line(row), _EVENT) for row in shown.evidence]
+def _render_evidence(shown: Card) -> SlackBlock:
+    lines = [escaping.escape_slack_plain(_render_row(row), _EVENT_LIMIT) for row in shown.evidence]
     if shown.more_events:
         lines.append(f"… {shown.more_events:,} more")
-    return {"type": "rich_text_preformatted", "elements": [_text("\n".join(lines))]}
+    return {"type": "rich_text_preformatted", "elements": [_to_text_element("\n".join(lines))]}
 
 
-def _line(row: Row) -> str:
+def _render_row(row: EvidenceRow) -> str:
     details = " ".join(f"{detail.label}={detail.value}" for detail in row.details)
     return f"{row.time}  {row.kind}  {details}".rstrip()
 
 
-def _steps(shown: Card) -> Iterator[Block]:
-    items = [_section(_text(text.slack_plain(step, _STEP))) for step in shown.steps]
+def _render_steps(shown: Card) -> Iterator[SlackBlock]:
+    items = [
+        _to_section(_to_text_element(escaping.escape_slack_plain(step, _STEP_LIMIT)))
+        for step in shown.steps
+    ]
     yield {"type": "rich_text_list", "style": "ordered", "elements": items}
     if shown.more_steps:
-        yield _section(_text(f"… {shown.more_steps} more"))
+        yield _to_section(_to_text_element(f"… {shown.more_steps} more"))
 
 
-def _links(links: Iterable[Link]) -> Iterator[Block]:
-    short = [link for link in links if len(link.url) <= _LINK_URL]
+def _render_links(links: Iterable[CardLink]) -> Iterator[SlackBlock]:
+    short = [link for link in links if len(link.url) <= _LINK_URL_LIMIT]
     for position, link in enumerate(short):
         if position:
-            yield _text("  ·  ")
-        label = text.slack_plain(link.label, _LINK_LABEL)
+            yield _to_text_element("  ·  ")
+        label = escaping.escape_slack_plain(link.label, _LINK_LABEL_LIMIT)
         yield {"type": "link", "url": link.url, "text": label}
 
 
-def _footer(shown: Card) -> Iterator[Block]:
+def _render_footer(shown: Card) -> Iterator[SlackBlock]:
     for fact in shown.origin:
-        yield _plain(f"{fact.label} {fact.value}", _ORIGIN)
+        yield _to_plain_text(f"{fact.label} {fact.value}", _ORIGIN_LIMIT)
     if shown.repeat:
-        yield _plain(shown.repeat, _REPEAT)
+        yield _to_plain_text(shown.repeat, _REPEAT_LIMIT)
 
 
 # ---- the pieces of Block Kit
 
 
-def _plain(value: str, limit: int) -> Block:
+def _to_plain_text(value: str, limit: int) -> SlackBlock:
     # Without `emoji: false`, ":white_check_mark:" in a value would become a picture.
-    return {"type": "plain_text", "text": text.slack_plain(value, limit), "emoji": False}
+    return {"type": "plain_text", "text": escaping.escape_slack_plain(value, limit), "emoji": False}
 
 
-def _rich(*elements: Block) -> Block:
+def _to_rich_text(*elements: SlackBlock) -> SlackBlock:
     return {"type": "rich_text", "elements": list(elements)}
 
 
-def _section(*elements: Block) -> Block:
+def _to_section(*elements: SlackBlock) -> SlackBlock:
     return {"type": "rich_text_section", "elements": list(elements)}
 
 
-def _title(words: str) -> Block:
-    return _section(_bold(words))
+def _to_title(words: str) -> SlackBlock:
+    return _to_section(_to_bold_element(words))
 
 
-def _text(escaped: str) -> Block:
+def _to_text_element(escaped: str) -> SlackBlock:
     return {"type": "text", "text": escaped}
 
 
-def _bold(escaped: str) -> Block:
+def _to_bold_element(escaped: str) -> SlackBlock:
     return {"type": "text", "text": escaped, "style": {"bold": True}}

@@ -13,11 +13,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from collector import text
-from collector.channels.card import Card, Fact, Row, card
-from collector.model import Message, Outcome, Refused, Sent, Severity
+from collector import escaping
+from collector.channels.card import Card, EvidenceRow, Fact, build_card
+from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message, Severity
 
-_VALUE = 400
+_VALUE_LIMIT = 400
 
 _COLOURS = {
     Severity.CRITICAL: "bright_red",
@@ -29,22 +29,24 @@ _COLOURS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terminal:
+class TerminalNotifier:
     """Prints a panel for each message. The console, if none is given, writes to stdout."""
 
     console: Console = field(default_factory=Console)
 
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: Message) -> DeliveryOutcome:
         """Print it. A stream that is closed or cannot show the text refuses it for good."""
         try:
-            self.console.file.write(_drawn(panel(message), self.console))
+            self.console.file.write(_draw_panel(build_panel(message), self.console))
             self.console.file.flush()
         except (OSError, ValueError) as problem:
-            return Refused(reason=f"the terminal cannot be written to: {type(problem).__name__}")
-        return Sent()
+            return DeliveryRejection(
+                reason=f"the terminal cannot be written to: {type(problem).__name__}"
+            )
+        return DeliverySuccess()
 
 
-def _drawn(shown: Panel, console: Console) -> str:
+def _draw_panel(shown: Panel, console: Console) -> str:
     """As that console would write it. If it did, a broken pipe would end the whole process."""
     page = io.StringIO()
     Console(
@@ -56,16 +58,16 @@ def _drawn(shown: Panel, console: Console) -> str:
     return page.getvalue()
 
 
-def panel(message: Message) -> Panel:
+def build_panel(message: Message) -> Panel:
     """What is printed. No text of it is rich markup, an emoji code or a link."""
-    shown = card(message)
+    shown = build_card(message)
     colour = _COLOURS[shown.severity]
     origin = "  ".join(f"{fact.label} {fact.value}" for fact in shown.origin)
     return Panel(
-        Group(*_parts(shown)),
-        title=_text(shown.headline, f"bold {colour}"),
+        Group(*_list_parts(shown)),
+        title=_to_rich_text(shown.headline, f"bold {colour}"),
         title_align="left",
-        subtitle=_text(origin, "dim"),
+        subtitle=_to_rich_text(origin, "dim"),
         subtitle_align="left",
         border_style=colour,
         box=box.ROUNDED,
@@ -73,59 +75,59 @@ def panel(message: Message) -> Panel:
     )
 
 
-def _parts(shown: Card) -> Iterator[RenderableType]:
-    yield _text(shown.title, "bold")
+def _list_parts(shown: Card) -> Iterator[RenderableType]:
+    yield _to_rich_text(shown.title, "bold")
     if shown.description:
-        yield _text(shown.description, "dim")
+        yield _to_rich_text(shown.description, "dim")
     yield Text()
-    yield _pairs(shown.facts)
+    yield _build_fact_table(shown.facts)
     if shown.evidence:
-        yield _heading("Evidence")
-        yield _events(shown)
+        yield _render_heading("Evidence")
+        yield _build_event_table(shown)
     if shown.steps:
-        yield _heading("What to do")
-        yield from _steps(shown)
+        yield _render_heading("What to do")
+        yield from _render_steps(shown)
     if shown.links:
-        yield _heading("Links")
-        yield from (_text(link.url) for link in shown.links)
+        yield _render_heading("Links")
+        yield from (_to_rich_text(link.url) for link in shown.links)
     if shown.repeat:
-        yield _heading(shown.repeat)
+        yield _render_heading(shown.repeat)
 
 
-def _pairs(facts: Iterable[Fact]) -> Table:
+def _build_fact_table(facts: Iterable[Fact]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for fact in facts:
-        table.add_row(_text(fact.label, "dim"), _text(fact.value))
+        table.add_row(_to_rich_text(fact.label, "dim"), _to_rich_text(fact.value))
     return table
 
 
-def _events(shown: Card) -> Table:
+def _build_event_table(shown: Card) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for row in shown.evidence:
-        table.add_row(_text(row.time, "dim"), _text(_line(row)))
+        table.add_row(_to_rich_text(row.time, "dim"), _to_rich_text(_render_row(row)))
     if shown.more_events:
-        table.add_row("", _text(f"… {shown.more_events:,} more", "dim"))
+        table.add_row("", _to_rich_text(f"… {shown.more_events:,} more", "dim"))
     return table
 
 
-def _line(row: Row) -> str:
+def _render_row(row: EvidenceRow) -> str:
     return "  ".join([row.kind, *(f"{detail.label}={detail.value}" for detail in row.details)])
 
 
-def _steps(shown: Card) -> Iterator[Text]:
+def _render_steps(shown: Card) -> Iterator[Text]:
     for number, step in enumerate(shown.steps, start=1):
-        yield _text(f"{number}. {step}")
+        yield _to_rich_text(f"{number}. {step}")
     if shown.more_steps:
-        yield _text(f"… {shown.more_steps} more", "dim")
+        yield _to_rich_text(f"… {shown.more_steps} more", "dim")
 
 
-def _heading(words: str) -> Text:
-    return Text("\n").append_text(_text(words, "bold"))
+def _render_heading(words: str) -> Text:
+    return Text("\n").append_text(_to_rich_text(words, "bold"))
 
 
-def _text(value: str, style: str = "") -> Text:
-    return Text(text.terminal(value, _VALUE), style=style, overflow="fold")
+def _to_rich_text(value: str, style: str = "") -> Text:
+    return Text(escaping.escape_terminal(value, _VALUE_LIMIT), style=style, overflow="fold")

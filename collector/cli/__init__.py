@@ -8,8 +8,8 @@ import sys
 
 import click
 
-from collector import __version__, text
-from collector.cli.lazy import Lazy
+from collector import __version__, escaping
+from collector.cli.lazy_group import LazyGroup
 from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 @click.group(
-    cls=Lazy,
+    cls=LazyGroup,
     package=__name__,
     known=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -52,30 +52,30 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
-        _forget_output()
+        _discard_output()
         code = 1
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (SettingsError, RulesError) as error:
         for problem in error.problems:
-            _tell(str(problem))
+            _print_error(str(problem))
         code = 2
     except CollectorError as error:
-        _tell(f"Error: {text.one_line(str(error))}")
+        _print_error(f"Error: {escaping.collapse_whitespace(str(error))}")
         code = 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _tell(f"Error: {where}{error.strerror or error}")
+        _print_error(f"Error: {where}{error.strerror or error}")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     """A line on stderr. What an org or a file has put into it does nothing there."""
-    click.echo(text.terminal(sentence, 4_000), err=True)
+    click.echo(escaping.escape_terminal(sentence, 4_000), err=True)
 
 
-def _forget_output() -> None:
+def _discard_output() -> None:
     """Nobody reads it any more; without this, Python would complain of that when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,31 +11,31 @@ import click
 from rich.text import Text
 
 from collector import clock
-from collector.channels.terminal import Terminal
+from collector.channels.terminal import TerminalNotifier
 from collector.cli import explain
-from collector.cli.common import (
-    cells,
-    colored,
-    counted,
-    print_json,
-    print_table,
-    say,
-    shown,
-    table,
-    whole,
-)
 from collector.cli.options import (
     config_option,
-    duration,
+    find_alert,
     json_option,
     load_settings,
-    named_alert,
-    reading,
+    open_state_view,
+    parse_duration,
 )
-from collector.model import OPEN, Alert, Message, Severity
+from collector.cli.output import (
+    build_fixed_column,
+    build_table,
+    color_severity,
+    format_count,
+    print_json,
+    print_line,
+    print_table,
+    to_cells,
+    to_safe_text,
+)
+from collector.model import STATUS_OPEN, Alert, Message, Severity
 from collector.store import alerts
 
-SEVERITIES = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
+SEVERITY_CHOICE = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
 
 
 @click.group("alerts")
@@ -46,12 +46,14 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-@click.option("--since", callback=duration, metavar="24h", help="Only with events since then.")
-@click.option("--min-severity", type=SEVERITIES, default="informational", show_default=True)
+@click.option(
+    "--since", callback=parse_duration, metavar="24h", help="Only with events since then."
+)
+@click.option("--min-severity", type=SEVERITY_CHOICE, default="informational", show_default=True)
 @click.option("--rule", help="Only of this rule.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
 @click.option("--all", "everything", is_flag=True, help="Also those that went on in another one.")
-def listing(
+def list_alerts(
     config: Path,
     *,
     as_json: bool,
@@ -62,14 +64,14 @@ def listing(
     everything: bool,
 ) -> None:
     """The alerts, the newest event first."""
-    with reading(load_settings(config)) as connection:
-        found = alerts.listing(
+    with open_state_view(load_settings(config)) as connection:
+        found = alerts.list_alerts(
             connection,
             since=clock.now() - since if since is not None else None,
             min_severity=Severity.parse(min_severity),
             rule=rule,
             limit=limit,
-            merged=everything,
+            include_merged=everything,
         )
     print_alerts(found, as_json=as_json)
 
@@ -78,14 +80,14 @@ def listing(
 @config_option
 @json_option
 @click.argument("alert_id", metavar="ID")
-def show(config: Path, *, as_json: bool, alert_id: str) -> None:
+def show_alert(config: Path, *, as_json: bool, alert_id: str) -> None:
     """One alert in full. The first characters of its id are enough."""
-    with reading(load_settings(config)) as connection:
-        found = named_alert(connection, alert_id)
+    with open_state_view(load_settings(config)) as connection:
+        found = find_alert(connection, alert_id)
     if as_json:
-        print_json(as_dict(found))
+        print_json(to_alert_dict(found))
         return
-    Terminal().send(Message(key=alert_id, alert=found, update=False, attempt=1))
+    TerminalNotifier().send(Message(key=alert_id, alert=found, is_update=False, attempt=1))
 
 
 command.add_command(explain.command)
@@ -95,19 +97,28 @@ def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
     """Alerts as JSON lines, or as a table."""
     if as_json:
         for alert in found:
-            print_json(as_dict(alert))
+            print_json(to_alert_dict(alert))
         return
     if not found:
-        say("no alerts")
+        print_line("no alerts")
         return
-    rows = table(whole("id"), whole("severity"), whole("last event"), "alert")
+    rows = build_table(
+        build_fixed_column("id"),
+        build_fixed_column("severity"),
+        build_fixed_column("last event"),
+        "alert",
+    )
     for alert in found:
         newest = alert.last_time.strftime("%Y-%m-%d %H:%MZ")
-        rows.add_row(*cells((alert.id[:8], colored(alert.severity), newest, _summary(alert))))
+        rows.add_row(
+            *to_cells(
+                (alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
+            )
+        )
     print_table(rows)
 
 
-def as_dict(alert: Alert) -> dict[str, Any]:
+def to_alert_dict(alert: Alert) -> dict[str, Any]:
     """An alert as the JSON object that scripts read.
 
     `merged_into` and `reason` are there only where an alert is over and has them.
@@ -137,9 +148,9 @@ def as_dict(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _summary(alert: Alert) -> Text:
+def _format_summary(alert: Alert) -> Text:
     """The title, and below it what it is about."""
-    about = f"{alert.rule}, {counted(alert.count, 'event')}, {alert.org}"
-    if alert.status != OPEN:
+    about = f"{alert.rule}, {format_count(alert.count, 'event')}, {alert.org}"
+    if alert.status != STATUS_OPEN:
         about = f"{alert.status}: {about}"
-    return Text.assemble(shown(alert.title), "\n", (shown(about), "dim"))
+    return Text.assemble(to_safe_text(alert.title), "\n", (to_safe_text(about), "dim"))

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from collector import clock, sources
-from collector.assembly import Collector, assembled
-from collector.backfill import KINDS, Backfill, Step
-from collector.cli.options import config_option, duration, load_settings
-from collector.errors import LoginRefused, Stopped
+from collector.app.wiring import Collector, open_collector
+from collector.cli.options import config_option, load_settings, parse_duration
+from collector.collection.backfill import BACKFILL_KINDS, Backfill, BackfillProgress
+from collector.collection.poller import Poller
+from collector.errors import LoginRefusedError, StoppedError
+from collector.escaping import escape_terminal
+from collector.logs import configure_logging
 from collector.model import Stream
-from collector.observe import configure
-from collector.poll import Poller
-from collector.settings import Settings, secrets_in
-from collector.text import terminal
+from collector.settings import Settings, list_secrets
 
 
 @click.command("backfill")
@@ -29,7 +29,7 @@ from collector.text import terminal
 @click.option(
     "--since",
     required=True,
-    callback=duration,
+    callback=parse_duration,
     metavar="DURATION",
     help="How far to go back, such as 30d.",
 )
@@ -37,7 +37,7 @@ from collector.text import terminal
 @click.option(
     "--source",
     "kinds",
-    type=click.Choice(sorted(KINDS & sources.KINDS.keys())),
+    type=click.Choice(sorted(BACKFILL_KINDS & sources.SOURCE_FACTORIES.keys())),
     multiple=True,
     help="Only this source; may be repeated. Default: all that have a past to read.",
 )
@@ -49,112 +49,116 @@ def command(config: Path, *, since: timedelta, quiet: bool, kinds: tuple[str, ..
     when the same command has something left to do.
     """
     settings = load_settings(config)
-    configure(level="error", secrets=secrets_in(settings))
-    with assembled(_without_channels(settings) if quiet else settings) as collector:
-        signal.signal(signal.SIGTERM, lambda *_: collector.stop.set())
-        signal.signal(signal.SIGINT, lambda *_: collector.stop.set())
-        report = _Report()
+    configure_logging(level="error", secrets=list_secrets(settings))
+    with open_collector(_remove_channels(settings) if quiet else settings) as collector:
+        signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
+        signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
+        report = _BackfillSummary()
         for poller in collector.pollers:
-            with _problems_told(report, poller.org):
-                _run(collector, poller, since, frozenset(kinds) or KINDS, report)
+            with _collect_problems(report, poller.org):
+                _run_backfill(collector, poller, since, frozenset(kinds) or BACKFILL_KINDS, report)
             for channel in collector.deliverer.channels:
-                collector.deliverer.drain(channel)
-    click.echo(f"{report.rows:,} events stored")
+                collector.deliverer.drain_channel(channel)
+    click.echo(f"{report.row_count:,} events stored")
     for problem in report.problems:
-        click.echo(terminal(f"failed: {problem}", 2_000), err=True)
+        click.echo(escape_terminal(f"failed: {problem}", 2_000), err=True)
     if report.problems:
         click.echo("what is missing is read by the same command, run again", err=True)
         raise click.exceptions.Exit(1)
 
 
-def _without_channels(settings: Settings) -> Settings:
+def _remove_channels(settings: Settings) -> Settings:
     """The same, with nobody to tell: alerts are kept, and no message is owed."""
     return settings.model_copy(update={"channels": {}, "routes": ()})
 
 
-def _run(
-    collector: Collector, poller: Poller, since: timedelta, kinds: frozenset[str], report: _Report
+def _run_backfill(
+    collector: Collector,
+    poller: Poller,
+    since: timedelta,
+    kinds: frozenset[str],
+    report: _BackfillSummary,
 ) -> None:
     backfill = Backfill(
         context=poller.context,
-        pacing=poller.pacing,
+        api_budget=poller.api_budget,
         database=collector.database,
         pipeline=collector.pipeline,
         since=clock.now() - since,
-        stop=collector.stop,
+        stop_event=collector.stop_event,
     )
     chosen = [source for source in poller.sources if source.kind in kinds]
-    with _shown(Console(stderr=True, highlight=False)) as display:
+    with _open_display(Console(stderr=True, highlight=False)) as display:
         for step in backfill.run(chosen):
-            report.add(step)
-            display.show(step)
+            report.add_step(step)
+            display.show_step(step)
 
 
 @contextmanager
-def _problems_told(report: _Report, org: str) -> Iterator[None]:
+def _collect_problems(report: _BackfillSummary, org: str) -> Iterator[None]:
     try:
         yield
-    except LoginRefused as error:
+    except LoginRefusedError as error:
         report.problems.append(f"{org}: {error}")
-    except Stopped:
+    except StoppedError:
         report.problems.append(f"{org}: it was stopped")
 
 
-class _Report:
+class _BackfillSummary:
     """What all of it came to."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.row_count = 0
         self.problems: list[str] = []
 
-    def add(self, step: Step) -> None:
+    def add_step(self, step: BackfillProgress) -> None:
         """Count a step."""
-        self.rows += step.rows
+        self.row_count += step.rows
         if step.problem:
             self.problems.append(f"{step.stream}: {step.problem}")
 
 
-class _Bars:
+class _ProgressBars:
     """A bar for each stream, for a person who looks on."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[Stream, TaskID] = {}
 
-    def show(self, step: Step) -> None:
+    def show_step(self, step: BackfillProgress) -> None:
         """Show how far a stream is."""
         if step.stream not in self._tasks:
-            name = terminal(str(step.stream), 80)
+            name = escape_terminal(str(step.stream), 80)
             self._tasks[step.stream] = self._progress.add_task(name, total=1.0, events=0)
         task = self._tasks[step.stream]
         events = self._progress.tasks[task].fields["events"] + step.rows
-        self._progress.update(task, completed=step.done, events=events)
+        self._progress.update(task, completed=step.fraction_read, events=events)
 
 
-class _Lines:
+class _ProgressLines:
     """A line for each tenth of a stream, where nobody looks on."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: dict[Stream, int] = {}
-        self._events: dict[Stream, int] = {}
+        self._printed_tenths: dict[Stream, int] = {}
+        self._event_counts: dict[Stream, int] = {}
 
-    def show(self, step: Step) -> None:
+    def show_step(self, step: BackfillProgress) -> None:
         """Say how far a stream is, when there is something new to say."""
-        self._events[step.stream] = self._events.get(step.stream, 0) + step.rows
-        tenths = int(step.done * 10)
-        if self._told.get(step.stream, -1) >= tenths:
+        self._event_counts[step.stream] = self._event_counts.get(step.stream, 0) + step.rows
+        tenths = int(step.fraction_read * 10)
+        if self._printed_tenths.get(step.stream, -1) >= tenths:
             return
-        self._told[step.stream] = tenths
-        share, events = f"{tenths * 10} %", f"{self._events[step.stream]:,} events"
-        line = terminal(f"{step.stream}: {share}, {events}", 200)
+        self._printed_tenths[step.stream] = tenths
+        share, events = f"{tenths * 10} %", f"{self._event_counts[step.stream]:,} events"
+        line = escape_terminal(f"{step.stream}: {share}, {events}", 200)
         self._console.print(line, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[_Bars | _Lines]:
+def _open_display(console: Console) -> Iterator[_ProgressBars | _ProgressLines]:
     if not console.is_terminal:
-        yield _Lines(console)
+        yield _ProgressLines(console)
         return
     progress = Progress(
         TextColumn("{task.description}", markup=False),
@@ -165,4 +169,4 @@ def _shown(console: Console) -> Iterator[_Bars | _Lines]:
         console=console,
     )
     with progress:
-        yield _Bars(progress)
+        yield _ProgressBars(progress)

@@ -16,15 +16,20 @@ from rich.console import Console
 from rich.text import Text
 
 from collector import sources
-from collector.assembly import build_channels, load_rules
-from collector.cli.common import counted, print_json, shown, together
+from collector.app.wiring import build_channels, load_rules
 from collector.cli.options import config_option, json_option, read_config
-from collector.doctor import Finding, examine_channel, examine_org
-from collector.salesforce.client import Client
-from collector.salesforce.vault import FOLDER, DiskVault, MemoryVault, Vault
-from collector.settings import Org, RefreshTokenAuth, Settings
+from collector.cli.output import format_count, group_by_message, print_json, to_safe_text
+from collector.preflight.checks import PreflightFinding, examine_channel, examine_org
+from collector.salesforce.client import SalesforceClient
+from collector.salesforce.token_store import (
+    TOKEN_FOLDER,
+    DiskTokenStore,
+    MemoryTokenStore,
+    TokenStore,
+)
+from collector.settings import OrgSettings, RefreshTokenAuth, Settings
 
-_STYLES = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
+_LEVEL_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 
 
 @click.command("check")
@@ -37,92 +42,98 @@ def command(config: Path, *, as_json: bool, send_test: bool) -> None:
     Exit code 0 when all is fine or worth a warning only, 1 when something failed.
     """
     levels: set[str] = set()
-    for _, about in groupby(_findings(config, send_test=send_test), key=_area):
+    for _, about in groupby(_check_everything(config, send_test=send_test), key=_parse_area):
         findings = list(about)
         levels.update(finding.level for finding in findings)
         if as_json:
-            _print_json(findings)
+            _print_findings_json(findings)
         else:
-            _print(findings)
+            _print_findings(findings)
     if "failed" in levels:
         raise click.exceptions.Exit(1)
 
 
-def _findings(config: Path, *, send_test: bool) -> Iterator[Finding]:
+def _check_everything(config: Path, *, send_test: bool) -> Iterator[PreflightFinding]:
     loaded = read_config(config, log_level="error")
     for warning in loaded.warnings:
-        yield Finding(level="warning", subject="config", message=str(warning))
-    yield Finding(level="ok", subject="config", message=f"{config} is good")
+        yield PreflightFinding(level="warning", subject="config", message=str(warning))
+    yield PreflightFinding(level="ok", subject="config", message=f"{config} is good")
     rules = load_rules(loaded.settings.rules)
-    good = f"{counted(len(rules.rules), 'rule')} loaded, nothing wrong"
-    yield Finding(level="ok", subject="rules", message=good)
-    yield from _orgs(loaded.settings)
-    yield from _channels(loaded.settings, send_test=send_test)
+    good = f"{format_count(len(rules.rules), 'rule')} loaded, nothing wrong"
+    yield PreflightFinding(level="ok", subject="rules", message=good)
+    yield from _check_orgs(loaded.settings)
+    yield from _check_channels(loaded.settings, send_test=send_test)
 
 
-def _orgs(settings: Settings) -> Iterator[Finding]:
+def _check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
     for org in settings.orgs:
-        vault = _vault(org, settings.state_dir)
+        vault = _choose_token_store(org, settings.state_dir)
         with (
-            closing(Client(org, stop=threading.Event(), vault=vault)) as client,
+            closing(
+                SalesforceClient(org, stop_event=threading.Event(), token_store=vault)
+            ) as client,
             TemporaryDirectory() as spool,
         ):
-            context = sources.Context(
+            context = sources.SourceContext(
                 org=org.name,
                 client=client,
                 catalog=sources.Catalog(client),
                 spool=Path(spool),
-                known=lambda _keys: frozenset(),
-                newest=lambda _stream: None,
+                find_stored_keys=lambda _keys: frozenset(),
+                find_newest_time=lambda _stream: None,
             )
-            yield from examine_org(context, list(sources.build(org.sources)))
+            yield from examine_org(context, list(sources.build_sources(org.sources)))
 
 
-def _vault(org: Org, state_dir: Path) -> Vault:
+def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:
     """Where the daemon remembers its logins, if whoever runs this may write there.
 
     A refresh token that the org replaces has to get there in any case.
     """
     if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
-        return DiskVault(state_dir / FOLDER)
-    return MemoryVault()
+        return DiskTokenStore(state_dir / TOKEN_FOLDER)
+    return MemoryTokenStore()
 
 
-def _channels(settings: Settings, *, send_test: bool) -> Iterator[Finding]:
+def _check_channels(settings: Settings, *, send_test: bool) -> Iterator[PreflightFinding]:
     for name, channel in build_channels(settings).items():
         if not send_test:
-            yield Finding(level="ok", subject=f"channels/{name}", message="not tried: --send-test")
+            yield PreflightFinding(
+                level="ok", subject=f"channels/{name}", message="not tried: --send-test"
+            )
             continue
         with redirect_stdout(sys.stderr):  # a terminal prints the message; stdout is for findings
             finding = examine_channel(name, channel)
         yield finding
 
 
-def _area(finding: Finding) -> str:
+def _parse_area(finding: PreflightFinding) -> str:
     """What is shown together: the streams of one source of one org."""
     return finding.subject.rpartition("/")[0] if finding.subject.count("/") > 1 else finding.subject
 
 
-def _print_json(findings: Iterable[Finding]) -> None:
+def _print_findings_json(findings: Iterable[PreflightFinding]) -> None:
     for finding in findings:
         print_json({"level": finding.level, "subject": finding.subject, "message": finding.message})
 
 
-def _print(findings: Iterable[Finding]) -> None:
+def _print_findings(findings: Iterable[PreflightFinding]) -> None:
     """A line for each finding; streams of which the same is to be said share one."""
     console = Console(highlight=False)
-    by_level: dict[str, list[Finding]] = {}
+    by_level: dict[str, list[PreflightFinding]] = {}
     for finding in findings:
         by_level.setdefault(finding.level, []).append(finding)
     for level, alike in by_level.items():
-        area = _area(alike[0])
+        area = _parse_area(alike[0])
         said = [(finding.subject.removeprefix(f"{area}/"), finding.message) for finding in alike]
-        mark = Text.assemble(_STYLES[level], " ")
-        for names, message in together(said):
-            console.print(mark + Text(shown(_line(area, names, message))), soft_wrap=True)
+        mark = Text.assemble(_LEVEL_MARKS[level], " ")
+        for names, message in group_by_message(said):
+            console.print(
+                mark + Text(to_safe_text(_format_line(area, names, message))), soft_wrap=True
+            )
 
 
-def _line(area: str, names: list[str], message: str) -> str:
+def _format_line(area: str, names: list[str], message: str) -> str:
     if names == [area]:
         return f"{area} — {message}"
     if len(names) == 1:

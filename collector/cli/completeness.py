@@ -14,33 +14,33 @@ from typing import Any
 
 import click
 
-from collector import clock, daily, sources
-from collector.cli.common import (
-    cells,
-    counted,
-    number,
+from collector import clock, sources
+from collector.cli.options import open_state_view, parse_duration
+from collector.cli.output import (
+    build_fixed_column,
+    build_number_column,
+    build_table,
+    format_count,
     print_json,
+    print_line,
     print_table,
-    say,
-    table,
-    whole,
+    to_cells,
 )
-from collector.cli.options import duration, reading
-from collector.completeness import Proof, prove
-from collector.daily import Twins
+from collector.completeness import CompletenessReport, build_completeness_report, daily_audit
+from collector.completeness.daily_audit import HourlyDailyComparison
 from collector.errors import CollectorError
-from collector.pipeline import Places
-from collector.salesforce.client import Client
-from collector.settings import Org, Settings
-from collector.store import account, listing
+from collector.ingest.pipeline import StatePaths
+from collector.salesforce.client import SalesforceClient
+from collector.settings import OrgSettings, Settings
+from collector.store import batch_inventory, listed_files
 
-Command = Callable[..., Any]
+CompletenessCommand = Callable[..., Any]
 
-SHOWN = 20
+LINE_LIMIT = 20
 """Lines of a kind that are shown to a person; --json has all."""
 
 
-def completeness_options(command: Command) -> Command:
+def completeness_options(command: CompletenessCommand) -> CompletenessCommand:
     """Add the options of the proof: `show_completeness` takes them."""
     for option in (
         click.option(
@@ -60,7 +60,7 @@ def completeness_options(command: Command) -> Command:
         click.option(
             "--since",
             default="7d",
-            callback=duration,
+            callback=parse_duration,
             metavar="DURATION",
             show_default=True,
             help="How far back the proof reaches.",
@@ -91,85 +91,100 @@ def show_completeness(
     until = clock.now()
     complete = True
     for org in settings.orgs:
-        proof = _proof(settings, org, since=until - since, until=until)
-        twins = _twins(settings, org, proof, verified) if compares or verified else []
-        problems = [*proof.problems, *_short(twins, until)]
+        proof = _build_org_report(settings, org, since=until - since, until=until)
+        twins = _compare_daily_files(settings, org, proof, verified) if compares or verified else []
+        problems = [*proof.problems, *_list_daily_shortfalls(twins, until)]
         complete = complete and not problems
         if as_json:
-            _print_json(proof, twins, problems)
+            _print_report_json(proof, twins, problems)
         else:
-            _print(proof, twins, problems)
+            _print_report(proof, twins, problems)
     if not complete:
         raise click.exceptions.Exit(1)
 
 
-def _proof(settings: Settings, org: Org, *, since: datetime, until: datetime) -> Proof:
-    archive = Places(state_dir=settings.state_dir).archive
-    with reading(settings) as connection:
-        return prove(connection, org=org.name, since=since, until=until, archive=archive)
+def _build_org_report(
+    settings: Settings, org: OrgSettings, *, since: datetime, until: datetime
+) -> CompletenessReport:
+    archive = StatePaths(state_dir=settings.state_dir).archive
+    with open_state_view(settings) as connection:
+        return build_completeness_report(
+            connection, org=org.name, since=since, until=until, archive=archive
+        )
 
 
 # ---- daily files
 
 
-def _twins(settings: Settings, org: Org, proof: Proof, verified: Sequence[str]) -> list[Twins]:
+def _compare_daily_files(
+    settings: Settings, org: OrgSettings, proof: CompletenessReport, verified: Sequence[str]
+) -> list[HourlyDailyComparison]:
     source = org.sources.event_log_file
     if source is None:
         return []
-    with reading(settings) as connection:
-        items = account.items(connection, org=org.name, since=proof.since, until=proof.until)
-    mine = daily.hourly(items)
+    with open_state_view(settings) as connection:
+        items = batch_inventory.list_inventory_items(
+            connection, org=org.name, since=proof.since, until=proof.until
+        )
+    mine = daily_audit.sum_hourly_files(items)
     if not mine:
         return []
-    first = min(item.nominal for item in items if item.facts.get("sequence"))
-    with closing(Client(org, stop=threading.Event())) as client, TemporaryDirectory() as spool:
-        context = _context(org, client, Path(spool))
+    first = min(item.log_time for item in items if item.facts.get("sequence"))
+    with (
+        closing(SalesforceClient(org, stop_event=threading.Event())) as client,
+        TemporaryDirectory() as spool,
+    ):
+        context = _build_source_context(org, client, Path(spool))
         try:
             return list(
-                daily.compare(
+                daily_audit.compare_daily_files(
                     context,
                     mine,
                     since=max(proof.since, first),
                     until=proof.until,
-                    collected=lambda name: _fits(name, source.event_types),
-                    counted=lambda name: _fits(name, verified),
+                    is_collected=lambda name: _matches_any(name, source.event_types),
+                    is_counted=lambda name: _matches_any(name, verified),
                 )
             )
         except CollectorError as error:
             raise CollectorError(f"the daily files could not be compared: {error}") from error
 
 
-def _context(org: Org, client: Client, spool: Path) -> sources.Context:
-    return sources.Context(
+def _build_source_context(
+    org: OrgSettings, client: SalesforceClient, spool: Path
+) -> sources.SourceContext:
+    return sources.SourceContext(
         org=org.name,
         client=client,
         catalog=sources.Catalog(client),
         spool=spool,
-        known=lambda _keys: frozenset(),
-        newest=lambda _stream: None,
+        find_stored_keys=lambda _keys: frozenset(),
+        find_newest_time=lambda _stream: None,
     )
 
 
-def _fits(name: str, globs: Sequence[str]) -> bool:
+def _matches_any(name: str, globs: Sequence[str]) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs)
 
 
-def _short(twins: Sequence[Twins], now: datetime) -> Iterator[str]:
+def _list_daily_shortfalls(twins: Sequence[HourlyDailyComparison], now: datetime) -> Iterator[str]:
     for one in twins:
-        if one.is_short(now):
+        if one.is_incomplete(now):
             yield f"{one.org}/{one.event_type}: on {one.day} {one.verdict} against the daily file"
 
 
 # ---- for scripts
 
 
-def _print_json(proof: Proof, twins: Sequence[Twins], problems: Sequence[str]) -> None:
+def _print_report_json(
+    proof: CompletenessReport, twins: Sequence[HourlyDailyComparison], problems: Sequence[str]
+) -> None:
     parts: Mapping[str, Sequence[Any]] = {
-        "count": proof.counts,
+        "count": proof.balances,
         "sequence_gap": proof.sequence_gaps,
         "quiet_hours": proof.quiet_hours,
-        "windows": proof.windows,
-        "archived": proof.archived,
+        "windows": proof.window_coverage,
+        "archived": proof.archive_comparisons,
     }
     for kind, group in parts.items():
         for one in group:
@@ -183,7 +198,7 @@ def _print_json(proof: Proof, twins: Sequence[Twins], problems: Sequence[str]) -
             "since": proof.since,
             "until": proof.until,
             "complete": not problems,
-            "pending": sum(count.pending for count in proof.counts),
+            "pending": sum(count.pending for count in proof.balances),
             "problems": problems,
         }
     )
@@ -192,78 +207,93 @@ def _print_json(proof: Proof, twins: Sequence[Twins], problems: Sequence[str]) -
 # ---- for people
 
 
-def _print(proof: Proof, twins: Sequence[Twins], problems: Sequence[str]) -> None:
+def _print_report(
+    proof: CompletenessReport, twins: Sequence[HourlyDailyComparison], problems: Sequence[str]
+) -> None:
     _print_counts(proof)
     _print_windows(proof)
-    _print_twins(twins)
-    _print_information(proof)
-    for problem in problems[:SHOWN]:
-        say(f"missing: {problem}")
-    if len(problems) > SHOWN:
-        say(f"and {len(problems) - SHOWN:,} more: --json has all of them")
+    _print_daily_comparisons(twins)
+    _print_harmless_gaps(proof)
+    for problem in problems[:LINE_LIMIT]:
+        print_line(f"missing: {problem}")
+    if len(problems) > LINE_LIMIT:
+        print_line(f"and {len(problems) - LINE_LIMIT:,} more: --json has all of them")
     if not problems:
-        pending = sum(count.pending for count in proof.counts)
-        rest = f"; {counted(pending, 'file')} pending until the next polls" if pending else ""
-        say(f"{proof.org}: nothing is missing of what was listed or served{rest}")
+        pending = sum(count.pending for count in proof.balances)
+        rest = f"; {format_count(pending, 'file')} pending until the next polls" if pending else ""
+        print_line(f"{proof.org}: nothing is missing of what was listed or served{rest}")
 
 
-def _print_counts(proof: Proof) -> None:
+def _print_counts(proof: CompletenessReport) -> None:
     """What nobody wants to see is shown only where there is some."""
     names = ("duplicates", "quarantined", "lost", "pending")
-    some = [name for name in names if any(getattr(count, name) for count in proof.counts)]
-    rows = table(
+    some = [name for name in names if any(getattr(count, name) for count in proof.balances)]
+    rows = build_table(
         "event type",
-        number("listed"),
-        number("stored"),
-        number("events"),
-        *map(number, some),
-        title=f"What {proof.org} has listed since {_moment(proof.since)}",
+        build_number_column("listed"),
+        build_number_column("stored"),
+        build_number_column("events"),
+        *map(build_number_column, some),
+        title=f"What {proof.org} has listed since {_format_time(proof.since)}",
     )
-    for one in proof.counts:
+    for one in proof.balances:
         numbers = [f"{getattr(one, name):,}" for name in ("stored", "rows", *some)]
-        rows.add_row(*cells((one.event_type, f"{one.listed:,} {one.unit}", *numbers)))
-    if proof.counts:
+        rows.add_row(*to_cells((one.event_type, f"{one.listed:,} {one.unit}", *numbers)))
+    if proof.balances:
         print_table(rows)
 
 
-def _print_windows(proof: Proof) -> None:
-    rows = table(
-        "stream", whole("from"), whole("until"), number("gaps"), title="Time that was read"
+def _print_windows(proof: CompletenessReport) -> None:
+    rows = build_table(
+        "stream",
+        build_fixed_column("from"),
+        build_fixed_column("until"),
+        build_number_column("gaps"),
+        title="Time that was read",
     )
-    for one in proof.windows:
-        name = one.stream.replace(listing.SUFFIX, " (files by creation)")
-        rows.add_row(*cells((name, _moment(one.start), _moment(one.until), len(one.gaps))))
-    if proof.windows:
+    for one in proof.window_coverage:
+        name = one.stream.replace(listed_files.LISTING_SUFFIX, " (files by creation)")
+        rows.add_row(
+            *to_cells((name, _format_time(one.start), _format_time(one.until), len(one.gaps)))
+        )
+    if proof.window_coverage:
         print_table(rows)
 
 
-def _print_twins(twins: Sequence[Twins]) -> None:
-    rows = table(
-        whole("day"),
+def _print_daily_comparisons(twins: Sequence[HourlyDailyComparison]) -> None:
+    rows = build_table(
+        build_fixed_column("day"),
         "event type",
-        number("hourly"),
-        number("daily"),
+        build_number_column("hourly"),
+        build_number_column("daily"),
         "verdict",
         title="Hourly files against daily ones",
     )
     for one in twins:
-        told = counted(one.hourly_rows, "event"), counted(one.daily_rows or 0, "event")
+        told = format_count(one.hourly_rows, "event"), format_count(one.daily_rows or 0, "event")
         if one.daily_rows is None:
-            told = counted(one.hourly_bytes, "byte"), counted(one.daily_bytes or 0, "byte")
-        rows.add_row(*cells((one.day, one.event_type, *told, one.trouble or one.verdict)))
+            told = (
+                format_count(one.hourly_bytes, "byte"),
+                format_count(one.daily_bytes or 0, "byte"),
+            )
+        rows.add_row(*to_cells((one.day, one.event_type, *told, one.trouble or one.verdict)))
     if twins:
         print_table(rows)
 
 
-def _print_information(proof: Proof) -> None:
+def _print_harmless_gaps(proof: CompletenessReport) -> None:
     """What looks like a gap and is none."""
-    for one in proof.quiet_hours[:SHOWN]:
-        hours = counted(len(one.hours), "hour")
-        say(f"{one.event_type}: {hours} without a file, which is no gap: without events is none")
-    for gap in [gap for gap in proof.sequence_gaps if gap.explained][:SHOWN]:
+    for one in proof.quiet_hours[:LINE_LIMIT]:
+        hours = format_count(len(one.hours), "hour")
+        print_line(
+            f"{one.event_type}: {hours} without a file, which is no gap: without events is none"
+        )
+    for gap in [gap for gap in proof.sequence_gaps if gap.explained][:LINE_LIMIT]:
         missing = ", ".join(map(str, gap.missing))
-        say(f"{gap.event_type}: file {missing} of {_moment(gap.hour)} is unknown: {gap.explained}")
+        print_line(
+            f"{gap.event_type}: file {missing} of {_format_time(gap.hour)} is unknown: {gap.explained}"
+        )
 
 
-def _moment(value: datetime) -> str:
+def _format_time(value: datetime) -> str:
     return value.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -19,16 +19,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from collector import clock, daemon
-from collector.assembly import Collector, assembled
-from collector.channels.files import Files
-from collector.cli.common import cells, colored, quiet_logs
-from collector.demo import EmbeddedOrg, World, build
+from collector import clock
+from collector.app import daemon
+from collector.app.wiring import Collector, open_collector
+from collector.channels.files import FileNotifier
+from collector.cli.output import color_severity, quiet_logs, to_cells
+from collector.demo import DemoScenario, EmbeddedOrg, build_scenario
 from collector.model import Alert
-from collector.settings import Settings, load
+from collector.settings import Settings, read_settings
 from collector.store import alerts, ledger
 
-ORG = "acme"
+ORG_NAME = "acme"
 
 
 @click.command("demo")
@@ -50,22 +51,24 @@ def command(*, output: Path | None, serve: bool) -> None:
     output.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)
     started = time.perf_counter()
-    with _step(console, "Making up an ordinary day of a company, and four attacks"):
-        world = build(end=clock.now().replace(microsecond=0))
-    with EmbeddedOrg(world.store()) as org:
-        settings = _settings(org, output)
+    with _show_step(console, "Making up an ordinary day of a company, and four attacks"):
+        world = build_scenario(end=clock.now().replace(microsecond=0))
+    with EmbeddedOrg(world.build_store()) as org:
+        settings = _write_settings(org, output)
         messages = output / "messages"
-        with assembled(settings, more_channels={"files": Files(directory=messages)}) as collector:
-            problems = _collect(console, collector, world)
-            found, stored = _found(collector)
+        with open_collector(
+            settings, extra_channels={"files": FileNotifier(directory=messages)}
+        ) as collector:
+            problems = _collect_events(console, collector, world)
+            found, stored = _read_results(collector)
             seconds = time.perf_counter() - started
-            console.print(_screen(world, found, stored, seconds, output))
+            console.print(_render_summary(world, found, stored, seconds, output))
             if serve:
-                _serve(console, org, collector, output)
-    _verdict(world, found, problems)
+                _serve_org(console, org, collector, output)
+    _exit_on_failure(world, found, problems)
 
 
-def _collect(console: Console, collector: Collector, world: World) -> Sequence[str]:
+def _collect_events(console: Console, collector: Collector, world: DemoScenario) -> Sequence[str]:
     """One pass, as `collector run --once` makes it, with its progress shown."""
     (poller,) = collector.pollers
     progress = Progress(
@@ -78,31 +81,31 @@ def _collect(console: Console, collector: Collector, world: World) -> Sequence[s
         transient=True,
     )
     with progress:
-        task = progress.add_task("Collecting", total=sum(world.counts.values()))
+        task = progress.add_task("Collecting", total=sum(world.event_counts.values()))
         problems: list[str] = []
         for source in poller.sources:
             progress.update(task, description=f"Collecting {source.kind}")
-            for polled in poller.poll(source):
+            for polled in poller.poll_source(source):
                 progress.advance(task, polled.rows)
                 if polled.state == "failed":
                     problems.append(f"{polled.stream}: {polled.reason}")
         progress.update(task, description="Delivering alerts")
         for channel in collector.deliverer.channels:
-            collector.deliverer.drain(channel)
+            collector.deliverer.drain_channel(channel)
     return problems
 
 
-def _found(collector: Collector) -> tuple[list[Alert], Mapping[str, int]]:
+def _read_results(collector: Collector) -> tuple[list[Alert], Mapping[str, int]]:
     with collector.database.read() as connection:
-        found = alerts.listing(connection)
+        found = alerts.list_alerts(connection)
         stored: Counter[str] = Counter()
-        for total in ledger.totals(connection):
+        for total in ledger.list_ledger_totals(connection):
             stored[total.event_type] += total.rows
     return sorted(found, key=lambda alert: (-alert.severity, alert.first_time)), stored
 
 
-def _screen(
-    world: World,
+def _render_summary(
+    world: DemoScenario,
     found: Sequence[Alert],
     stored: Mapping[str, int],
     seconds: float,
@@ -118,15 +121,15 @@ def _screen(
     return Group(
         "",
         Panel(head, title="A day at Acme", title_align="left", border_style="green", expand=False),
-        _collected(stored),
-        _alerts(world, found),
-        Text(_score(world, found, events)),
+        _render_event_counts(stored),
+        _render_alerts(world, found),
+        Text(_format_score(world, found, events)),
         "",
-        _where(output, found),
+        _render_next_steps(output, found),
     )
 
 
-def _collected(stored: Mapping[str, int]) -> Columns:
+def _render_event_counts(stored: Mapping[str, int]) -> Columns:
     items = [
         Text.assemble((f"{count:>7,}", "cyan"), f" {name}")
         for name, count in sorted(stored.items(), key=lambda item: -item[1])
@@ -134,10 +137,10 @@ def _collected(stored: Mapping[str, int]) -> Columns:
     return Columns(items, column_first=True, padding=(0, 3), title="What was collected")
 
 
-def _alerts(world: World, found: Sequence[Alert]) -> Table:
+def _render_alerts(world: DemoScenario, found: Sequence[Alert]) -> Table:
     """Each alert with what was scripted to cause it."""
     stories: dict[tuple[str, str], list[str]] = {}
-    for expected in world.expected:
+    for expected in world.expected_alerts:
         stories.setdefault((expected.rule, str(expected.severity)), []).append(expected.story)
     rows = Table(box=SIMPLE_HEAD, title="What was found, and what had happened", pad_edge=False)
     rows.add_column("severity")
@@ -145,32 +148,32 @@ def _alerts(world: World, found: Sequence[Alert]) -> Table:
     rows.add_column("when", no_wrap=True)
     for alert in found:
         owed = stories.get((alert.rule, str(alert.severity)))
-        title, story = cells((alert.title, owed.pop(0) if owed else "nothing was scripted here"))
+        title, story = to_cells((alert.title, owed.pop(0) if owed else "nothing was scripted here"))
         story.stylize("dim")
         when = alert.first_time.strftime("%a %H:%M")
-        rows.add_row(colored(alert.severity), Text.assemble(title, "\n", story), when)
+        rows.add_row(color_severity(alert.severity), Text.assemble(title, "\n", story), when)
     return rows
 
 
-def _score(world: World, found: Sequence[Alert], events: int) -> str:
-    missed, surplus = _difference(world, found)
+def _format_score(world: DemoScenario, found: Sequence[Alert], events: int) -> str:
+    missed, surplus = _compare_alerts(world, found)
     if not missed and not surplus:
         return (
-            f"Exactly the {len(world.expected)} alerts that were scripted,"
+            f"Exactly the {len(world.expected_alerts)} alerts that were scripted,"
             f" and no other among {events:,} events."
         )
     return f"Missed: {missed or 'none'}. Not expected: {surplus or 'none'}."
 
 
-def _difference(
-    world: World, found: Sequence[Alert]
+def _compare_alerts(
+    world: DemoScenario, found: Sequence[Alert]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    expected = Counter((one.rule, str(one.severity)) for one in world.expected)
+    expected = Counter((one.rule, str(one.severity)) for one in world.expected_alerts)
     got = Counter((alert.rule, str(alert.severity)) for alert in found)
     return list((expected - got).elements()), list((got - expected).elements())
 
 
-def _where(output: Path, found: Sequence[Alert]) -> Table:
+def _render_next_steps(output: Path, found: Sequence[Alert]) -> Table:
     config = output / "collector.yaml"
     grid = Table.grid(padding=(0, 2))
     first = found[0].id[:8] if found else "ID"
@@ -187,13 +190,13 @@ def _where(output: Path, found: Sequence[Alert]) -> Table:
     return grid
 
 
-def _serve(console: Console, org: EmbeddedOrg, collector: Collector, output: Path) -> None:
+def _serve_org(console: Console, org: EmbeddedOrg, collector: Collector, output: Path) -> None:
     console.print(f"\nThe org serves at {org.base_url}; the daemon polls it. Ctrl-C ends both.")
     console.print(f"In another terminal: collector status -c {output / 'collector.yaml'}")
-    daemon.run(collector)
+    daemon.run_forever(collector)
 
 
-def _settings(org: EmbeddedOrg, output: Path) -> Settings:
+def _write_settings(org: EmbeddedOrg, output: Path) -> Settings:
     """A configuration as a user would write it; other commands can be tried on the state."""
     secret = output / "client_secret"
     secret.touch(mode=0o600)
@@ -209,7 +212,7 @@ def _settings(org: EmbeddedOrg, output: Path) -> Settings:
         "state_dir": "state",
         "orgs": [
             {
-                "name": ORG,
+                "name": ORG_NAME,
                 "login_url": org.base_url,
                 "auth": {
                     "flow": "client_credentials",
@@ -222,18 +225,18 @@ def _settings(org: EmbeddedOrg, output: Path) -> Settings:
     }
     path = output / "collector.yaml"
     path.write_text(json.dumps(config, indent=2) + "\n")
-    return load(path, {}).settings
+    return read_settings(path, {}).settings
 
 
 @contextmanager
-def _step(console: Console, what: str) -> Iterator[None]:
-    with console.status(what):
+def _show_step(console: Console, description: str) -> Iterator[None]:
+    with console.status(description):
         yield
 
 
-def _verdict(world: World, found: Sequence[Alert], problems: Sequence[str]) -> None:
+def _exit_on_failure(world: DemoScenario, found: Sequence[Alert], problems: Sequence[str]) -> None:
     """Exit with 1 unless exactly the scripted attacks were found and nothing failed."""
     for problem in problems:
         click.echo(f"failed: {problem}", err=True)
-    if problems or any(_difference(world, found)):
+    if problems or any(_compare_alerts(world, found)):
         raise click.exceptions.Exit(1)

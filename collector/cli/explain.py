@@ -11,35 +11,46 @@ import click
 from rich.text import Text
 
 from collector import engine
-from collector.assembly import SCHEMA, load_rules
-from collector.cli.common import (
-    cells,
-    colored,
-    counted,
-    number,
+from collector.api.alert_explanation import (
+    AlertExplanation,
+    EvidenceEvent,
+    ExplainContext,
+    explain_alert,
+)
+from collector.app.wiring import EVENT_SCHEMA, load_rules
+from collector.cli.options import (
+    config_option,
+    find_alert,
+    json_option,
+    load_settings,
+    open_state_view,
+)
+from collector.cli.output import (
+    build_fixed_column,
+    build_number_column,
+    build_table,
+    color_severity,
+    format_count,
+    format_value,
     print_json,
     print_paragraph,
     print_table,
-    shown,
-    table,
-    value_text,
-    whole,
+    to_cells,
+    to_safe_text,
 )
-from collector.cli.options import config_option, json_option, load_settings, named_alert, reading
 from collector.detect.explain import Explanation
-from collector.detect.explain.ladder import Ladder, Rung
-from collector.detect.explain.questions import Item
-from collector.explain import Account, Ground, Witness, account
+from collector.detect.explain.questions import ItemAnswer
+from collector.detect.explain.severity_ladder import SeverityLadder, SeverityRung
+from collector.ingest.pipeline import StatePaths
 from collector.model import Event
-from collector.pipeline import Places
 
-_VALUES = 6
+_VALUE_LIMIT = 6
 """So many values of an item are listed."""
 
-_BARE = ("form", "text")
+_UNNAMED_KEYS = ("form", "text")
 """What of an entry of a list is told without its name: `cidr 203.0.113.0/24`."""
 
-Line = tuple[object, object, object, object]
+ExplanationRow = tuple[object, object, object, object]
 
 
 @click.command("explain")
@@ -60,187 +71,206 @@ def command(config: Path, *, as_json: bool, limit: int, alert_id: str) -> None:
     it. The first characters of the id are enough.
     """
     settings = load_settings(config)
-    with reading(settings) as state, engine.connect() as connection:
-        alert = named_alert(state, alert_id)
-        ground = Ground(
+    with open_state_view(settings) as state, engine.open_engine() as connection:
+        alert = find_alert(state, alert_id)
+        ground = ExplainContext(
             state=state,
             engine=connection,
-            root=Places(state_dir=settings.state_dir).archive,
+            archive_root=StatePaths(state_dir=settings.state_dir).archive,
             rules=load_rules(settings.rules),
-            schema=SCHEMA,
+            schema=EVENT_SCHEMA,
         )
-        found = account(ground, alert, limit=limit)
+        found = explain_alert(ground, alert, limit=limit)
     if as_json:
-        print_json(_as_dict(found))
+        print_json(_to_explanation_dict(found))
     else:
-        _print(found)
+        _print_explanation(found)
 
 
 # ---- for a person
 
 
-def _print(found: Account) -> None:
+def _print_explanation(found: AlertExplanation) -> None:
     alert, rule = found.alert, found.rule
-    place = f" at {rule.path}:{found.line}" if rule else ""
+    place = f" at {rule.path}:{found.rule_line}" if rule else ""
     print_paragraph(f"{alert.severity} alert {alert.id[:8]} of {alert.org}: {alert.title}")
-    print_paragraph(f"{alert.rule}{place}: {counted(alert.count, 'event')}, {alert.status}")
+    print_paragraph(f"{alert.rule}{place}: {format_count(alert.count, 'event')}, {alert.status}")
     for remark in found.remarks:
         print_paragraph(remark)
     for position, context in enumerate(alert.context):
-        _print_context(context, found.windows.get(position))
-    for witness in found.witnesses:
-        _print_witness(witness)
-    if found.more:
-        print_paragraph(f"{counted(found.more, 'event')} more: see --limit")
+        _print_context(context, found.window_severities.get(position))
+    for witness in found.evidence:
+        _print_evidence(witness)
+    if found.remaining_count:
+        print_paragraph(f"{format_count(found.remaining_count, 'event')} more: see --limit")
 
 
-def _print_context(context: Mapping[str, Any], ladder: Ladder | None) -> None:
+def _print_context(context: Mapping[str, Any], ladder: SeverityLadder | None) -> None:
     """What the events were seen against."""
-    rows = table(whole(""), "", title=_words(context.get("kind")))
+    rows = build_table(build_fixed_column(""), "", title=_format_label(context.get("kind")))
     rows.show_header = False
-    for name, value in _flat(context):
-        rows.add_row(*cells((_words(name), value_text(value))))
+    for name, value in _flatten_context(context):
+        rows.add_row(*to_cells((_format_label(name), format_value(value))))
     print_table(rows)
     if ladder:
-        _print_lines("Severity of the window", _severity(ladder))
+        _print_rows("Severity of the window", _build_severity_rows(ladder))
 
 
-def _flat(context: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten_context(context: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in context.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name} ")
+            yield from _flatten_context(value, f"{prefix}{name} ")
         elif f"{prefix}{name}" != "kind" and value is not None:
             yield f"{prefix}{name}", value
 
 
-def _print_witness(witness: Witness) -> None:
+def _print_evidence(witness: EvidenceEvent) -> None:
     event = witness.event
-    head = f"{event.get('event_type', 'event')} {event['event_uid']} at {value_text(event['time'])}"
-    if not witness.fits:
+    head = (
+        f"{event.get('event_type', 'event')} {event['event_uid']} at {format_value(event['time'])}"
+    )
+    if not witness.rule_explanations:
         _print_event(head, event)
-    for fit in witness.fits:
+    for fit in witness.rule_explanations:
         verdict = "matches" if fit.holds else "does not match"
-        told = [*_severity(fit.ladder), *_told(fit)] if fit.ladder else []
-        lines = [*_condition(fit), *_selections(fit), *told]
-        _print_lines(f"{head} {verdict} {fit.rule}", lines, path=fit.path)
+        told = [*_build_severity_rows(fit.ladder), *_build_alert_rows(fit)] if fit.ladder else []
+        lines = [*_build_condition_rows(fit), *_build_selection_rows(fit), *told]
+        _print_rows(f"{head} {verdict} {fit.rule}", lines, path=fit.path)
 
 
 def _print_event(head: str, event: Event) -> None:
-    rows = table(whole(""), "", title=head)
+    rows = build_table(build_fixed_column(""), "", title=head)
     rows.show_header = False
     for name, value in event.items():
-        rows.add_row(*cells((name, value_text(value))))
+        rows.add_row(*to_cells((name, format_value(value))))
     print_table(rows)
 
 
-def _print_lines(title: str, lines: Iterable[Line], path: Path | None = None) -> None:
-    rows = table(number("line"), whole(""), str(path or "asked"), "the event has", title=title)
+def _print_rows(title: str, lines: Iterable[ExplanationRow], path: Path | None = None) -> None:
+    rows = build_table(
+        build_number_column("line"),
+        build_fixed_column(""),
+        str(path or "asked"),
+        "the event has",
+        title=title,
+    )
     for line in lines:
-        rows.add_row(*cells(line))
+        rows.add_row(*to_cells(line))
     print_table(rows)
 
 
-def _condition(fit: Explanation) -> Iterator[Line]:
+def _build_condition_rows(fit: Explanation) -> Iterator[ExplanationRow]:
     words = " | ".join(fit.condition)
-    yield fit.condition_line, _mark(holds=fit.holds), Text(shown(f"condition: {words}"), "bold"), ""
+    yield (
+        fit.condition_line,
+        _render_mark(holds=fit.holds),
+        Text(to_safe_text(f"condition: {words}"), "bold"),
+        "",
+    )
 
 
-def _selections(fit: Explanation) -> Iterator[Line]:
+def _build_selection_rows(fit: Explanation) -> Iterator[ExplanationRow]:
     for selection in fit.selections:
         yield (
             selection.line or "",
-            _mark(holds=selection.holds),
-            Text(shown(selection.name), "bold"),
+            _render_mark(holds=selection.holds),
+            Text(to_safe_text(selection.name), "bold"),
             "",
         )
         for position, alternative in enumerate(selection.alternatives):
             for item in alternative:
                 joined = "or " if position and item is alternative[0] else ""
-                asked = f"  {joined}{item.key or 'any field'}: {_values(item)}"
-                yield item.line or "", _mark(holds=item.holds), asked, _found(item)
+                asked = f"  {joined}{item.key or 'any field'}: {_format_values(item)}"
+                yield item.line or "", _render_mark(holds=item.holds), asked, _format_found(item)
 
 
-def _severity(ladder: Ladder) -> Iterator[Line]:
-    yield "", "", Text.assemble(("severity: ", "bold"), colored(ladder.severity)), ""
+def _build_severity_rows(ladder: SeverityLadder) -> Iterator[ExplanationRow]:
+    yield "", "", Text.assemble(("severity: ", "bold"), color_severity(ladder.severity)), ""
     for rung in (*ladder.cases, *ladder.steps):
-        said = f"  {rung.words}: {rung.gives}{' (this one)' if rung.decides else ''}"
-        yield rung.line, _mark(holds=rung.holds), said, _pairs(rung.found)
-    if not any(rung.decides for rung in ladder.cases):
+        said = f"  {rung.text}: {rung.effect}{' (this one)' if rung.is_decisive else ''}"
+        yield rung.line, _render_mark(holds=rung.holds), said, _format_pairs(rung.event_values)
+    if not any(rung.is_decisive for rung in ladder.cases):
         yield "", "", f"  level: {ladder.level} (this one)", ""
 
 
-def _told(fit: Explanation) -> Iterator[Line]:
+def _build_alert_rows(fit: Explanation) -> Iterator[ExplanationRow]:
     yield "", "", Text("title", "bold"), fit.title
-    yield "", "", Text("one alert with what has the same", "bold"), _pairs(fit.key)
+    yield "", "", Text("one alert with what has the same", "bold"), _format_pairs(fit.key)
 
 
-def _mark(*, holds: bool) -> Text:
+def _render_mark(*, holds: bool) -> Text:
     return Text("✓", "green") if holds else Text("✗", "red")
 
 
-def _values(item: Item) -> str:
-    listed = ", ".join(map(value_text, item.values[:_VALUES]))
-    more = len(item.values) - _VALUES
+def _format_values(item: ItemAnswer) -> str:
+    listed = ", ".join(map(format_value, item.values[:_VALUE_LIMIT]))
+    more = len(item.values) - _VALUE_LIMIT
     return f"{listed} and {more:,} more" if more > 0 else listed
 
 
-def _found(item: Item) -> str:
+def _format_found(item: ItemAnswer) -> str:
     """The values, by name where that is not plain from the item; and the entries of lists."""
     field = item.key.split("|")[0]
-    own = list(item.found.items())
+    own = list(item.event_values.items())
     bare = len(own) == 1 and own[0][0] == field
-    said = value_text(own[0][1]) if bare else _pairs(item.found)
-    entries = "; ".join(f"in the list as {_entry(entry)}" for entry in _entries(item))
+    said = format_value(own[0][1]) if bare else _format_pairs(item.event_values)
+    entries = "; ".join(
+        f"in the list as {_format_entry(entry)}" for entry in _list_entry_dicts(item)
+    )
     return f"{said or 'nothing'} ({entries})" if entries else said or "nothing"
 
 
-def _entry(entry: Mapping[str, Any]) -> str:
+def _format_entry(entry: Mapping[str, Any]) -> str:
     known = [
-        f"{_words(name)} {value_text(value)}" for name, value in entry.items() if name not in _BARE
+        f"{_format_label(name)} {format_value(value)}"
+        for name, value in entry.items()
+        if name not in _UNNAMED_KEYS
     ]
-    return ", ".join([" ".join(value_text(entry[name]) for name in _BARE), *known])
+    return ", ".join([" ".join(format_value(entry[name]) for name in _UNNAMED_KEYS), *known])
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value_text(value) or 'nothing'}" for name, value in values.items())
+def _format_pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}: {format_value(value) or 'nothing'}" for name, value in values.items()
+    )
 
 
-def _words(name: object) -> str:
+def _format_label(name: object) -> str:
     return str(name).replace("_", " ")
 
 
 # ---- for a script
 
 
-def _as_dict(found: Account) -> dict[str, Any]:
+def _to_explanation_dict(found: AlertExplanation) -> dict[str, Any]:
     rule = found.rule
     return {
         "id": found.alert.id,
         "rule": found.alert.rule,
         "path": rule and rule.path,
-        "line": found.line if rule else None,
+        "line": found.rule_line if rule else None,
         "severity": found.alert.severity,
         "remarks": found.remarks,
         "context": [
-            {**context, **({"severity": _ladder(ladder)} if ladder else {})}
+            {**context, **({"severity": _to_ladder_dict(ladder)} if ladder else {})}
             for position, context in enumerate(found.alert.context)
-            for ladder in [found.windows.get(position)]
+            for ladder in [found.window_severities.get(position)]
         ],
-        "events": [_witness(witness) for witness in found.witnesses],
-        "more": found.more,
+        "events": [_to_evidence_dict(witness) for witness in found.evidence],
+        "more": found.remaining_count,
     }
 
 
-def _witness(witness: Witness) -> dict[str, Any]:
+def _to_evidence_dict(witness: EvidenceEvent) -> dict[str, Any]:
     return {
         "event_uid": witness.event["event_uid"],
-        "archived": witness.archived,
+        "archived": witness.is_archived,
         "event": witness.event,
-        "rules": [_fit(fit) for fit in witness.fits],
+        "rules": [_to_rule_dict(fit) for fit in witness.rule_explanations],
     }
 
 
-def _fit(fit: Explanation) -> dict[str, Any]:
+def _to_rule_dict(fit: Explanation) -> dict[str, Any]:
     return {
         "rule": fit.rule,
         "path": fit.path,
@@ -252,48 +282,49 @@ def _fit(fit: Explanation) -> dict[str, Any]:
                 "line": selection.line,
                 "holds": selection.holds,
                 "alternatives": [
-                    [_item(item) for item in alternative] for alternative in selection.alternatives
+                    [_to_item_dict(item) for item in alternative]
+                    for alternative in selection.alternatives
                 ],
             }
             for selection in fit.selections
         ],
-        "severity": fit.ladder and _ladder(fit.ladder),
+        "severity": fit.ladder and _to_ladder_dict(fit.ladder),
         "title": fit.title,
         "key": fit.key,
     }
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _to_item_dict(item: ItemAnswer) -> dict[str, Any]:
     return {
         "line": item.line,
         "item": item.key,
         "values": item.values,
-        "found": item.found,
+        "found": item.event_values,
         "holds": item.holds,
-        "entries": list(_entries(item)),
+        "entries": list(_list_entry_dicts(item)),
     }
 
 
-def _entries(item: Item) -> Iterator[dict[str, Any]]:
-    for entry in item.entries:
+def _list_entry_dicts(item: ItemAnswer) -> Iterator[dict[str, Any]]:
+    for entry in item.list_entries:
         yield {name: value for name, value in asdict(entry).items() if value is not None}
 
 
-def _ladder(ladder: Ladder) -> dict[str, Any]:
+def _to_ladder_dict(ladder: SeverityLadder) -> dict[str, Any]:
     return {
         "severity": ladder.severity,
         "level": ladder.level,
-        "cases": [_rung(rung) for rung in ladder.cases],
-        "steps": [_rung(rung) for rung in ladder.steps],
+        "cases": [_to_rung_dict(rung) for rung in ladder.cases],
+        "steps": [_to_rung_dict(rung) for rung in ladder.steps],
     }
 
 
-def _rung(rung: Rung) -> dict[str, Any]:
+def _to_rung_dict(rung: SeverityRung) -> dict[str, Any]:
     return {
         "line": rung.line,
-        "if": rung.words,
-        "then": rung.gives,
-        "found": rung.found,
+        "if": rung.text,
+        "then": rung.effect,
+        "found": rung.event_values,
         "holds": rung.holds,
-        "decides": rung.decides,
+        "decides": rung.is_decisive,
     }

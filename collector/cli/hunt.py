@@ -15,19 +15,27 @@ import click
 import duckdb
 
 from collector import normalize
-from collector.archive import hunt
-from collector.archive.hunt import Answer
-from collector.cli.common import cells, plain, print_json, print_table, shown, table, tell
-from collector.cli.journey import show_event
-from collector.cli.options import config_option, json_option, load_settings, reading
+from collector.archive import hunt_query
+from collector.archive.hunt_query import HuntResult
+from collector.cli.event_trace import show_event
+from collector.cli.options import config_option, json_option, load_settings, open_state_view
+from collector.cli.output import (
+    build_table,
+    print_json,
+    print_stderr,
+    print_table,
+    to_cells,
+    to_json_value,
+    to_safe_text,
+)
 from collector.errors import CollectorError, HuntError
+from collector.escaping import collapse_whitespace, escape_csv_cell
+from collector.ingest.pipeline import StatePaths
 from collector.model import ArchiveFile
-from collector.pipeline import Places
 from collector.settings import Settings
 from collector.store import ledger
-from collector.text import csv_cell, one_line
 
-_NOT_THE_QUERY = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
+_RESOURCE_ERRORS = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
 """What ends a query that is well written."""
 
 
@@ -83,7 +91,7 @@ def command(
     if event_uid is not None:
         _show_event(settings, event_uid, style)
     if sql is not None:
-        _hunt(settings, sql, style=style, seconds=seconds, limit=limit)
+        _run_query(settings, sql, style=style, seconds=seconds, limit=limit)
 
 
 def _show_event(settings: Settings, event_uid: str, style: str) -> None:
@@ -92,77 +100,81 @@ def _show_event(settings: Settings, event_uid: str, style: str) -> None:
     show_event(settings, event_uid, as_json=style == "json")
 
 
-def _hunt(settings: Settings, sql: str, *, style: str, seconds: float, limit: int) -> None:
-    with reading(settings) as connection:
-        files = ledger.archive_files(connection)
+def _run_query(settings: Settings, sql: str, *, style: str, seconds: float, limit: int) -> None:
+    with open_state_view(settings) as connection:
+        files = ledger.list_archive_files(connection)
     if not files:
         raise CollectorError("the archive is empty: no event has been collected yet")
     try:
-        answer = hunt.hunt(
+        answer = hunt_query.run_hunt_query(
             sql,
-            root=Places(state_dir=settings.state_dir).archive,
+            root=StatePaths(state_dir=settings.state_dir).archive,
             files=files,
-            derived=normalize.DERIVED,
-            seconds=seconds,
+            derived_types=normalize.DERIVED_EVENT_TYPES,
+            timeout_seconds=seconds,
             limit=limit,
         )
     except HuntError as error:
-        if isinstance(error.__context__, _NOT_THE_QUERY):
+        if isinstance(error.__context__, _RESOURCE_ERRORS):
             raise
-        raise click.UsageError(_explained(error, files)) from error
-    {"table": _print_table, "csv": _print_csv, "json": _print_json}[style](answer)
+        raise click.UsageError(_explain_error(error, files)) from error
+    {"table": _print_answer_table, "csv": _print_answer_csv, "json": _print_answer_json}[style](
+        answer
+    )
     if answer.truncated:
-        tell(f"only the first {limit:,} rows: see --limit")
+        print_stderr(f"only the first {limit:,} rows: see --limit")
 
 
-def _explained(error: HuntError, files: Sequence[ArchiveFile]) -> str:
+def _explain_error(error: HuntError, files: Sequence[ArchiveFile]) -> str:
     """What is wrong with the SQL, in one sentence; where a table is unknown, which there are."""
     message = str(error)
     if not message.startswith("Catalog Error: Table "):
-        return shown(one_line(message))
+        return to_safe_text(collapse_whitespace(message))
     stored = {file.event_type for file in files}
     derived = {
-        name for name, view in normalize.DERIVED.items() if not stored.isdisjoint(view.sources)
+        name
+        for name, view in normalize.DERIVED_EVENT_TYPES.items()
+        if not stored.isdisjoint(view.source_types)
     }
     tables = ", ".join(["events", *sorted(stored | derived)])
-    return shown(f"{message.splitlines()[0]} There are {tables}")
+    return to_safe_text(f"{message.splitlines()[0]} There are {tables}")
 
 
-def _print_table(answer: Answer) -> None:
-    rows = table(*answer.columns)
+def _print_answer_table(answer: HuntResult) -> None:
+    rows = build_table(*answer.columns)
     for row in answer.rows:
-        rows.add_row(*cells(_as_text(value) for value in row))
+        rows.add_row(*to_cells(_to_plain_text(value) for value in row))
     print_table(rows)
 
 
-def _print_csv(answer: Answer) -> None:
+def _print_answer_csv(answer: HuntResult) -> None:
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([csv_cell(name) for name in answer.columns])
+    writer.writerow([escape_csv_cell(name) for name in answer.columns])
     for row in answer.rows:
-        writer.writerow([_csv_value(value) for value in row])
+        writer.writerow([_to_csv_value(value) for value in row])
 
 
-def _print_json(answer: Answer) -> None:
-    names = _distinct(answer.columns)
+def _print_answer_json(answer: HuntResult) -> None:
+    names = _number_duplicates(answer.columns)
     for row in answer.rows:
         print_json(dict(zip(names, row, strict=True)))
 
 
-def _csv_value(value: Any) -> str:
+def _to_csv_value(value: Any) -> str:
     """Only text may look like a formula: the `-` of a number stays one."""
-    written = _as_text(value)
-    return written if isinstance(value, int | float | Decimal) else csv_cell(written)
+    written = _to_plain_text(value)
+    return written if isinstance(value, int | float | Decimal) else escape_csv_cell(written)
 
 
-def _as_text(value: Any) -> str:
+def _to_plain_text(value: Any) -> str:
     """NULL is empty, times are ISO 8601, lists and structs are JSON."""
-    value = plain(value)
+    value = to_json_value(value)
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def _number_duplicates(names: Sequence[str]) -> list[str]:
     """The names of columns, each once: `n`, `n_2`."""
     result: list[str] = []
     for name in names:

@@ -13,24 +13,24 @@ import click
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
-from collector.assembly import database_of, shipped
-from collector.cli.common import tell
+from collector.app.wiring import find_shipped_folder, open_state_database
+from collector.cli.output import print_stderr
 from collector.errors import CollectorError
+from collector.logs import configure_logging
 from collector.model import Alert
-from collector.observe import configure
-from collector.settings import Loaded, Settings, load, secrets_in
+from collector.settings import LoadedSettings, Settings, list_secrets, read_settings
 from collector.settings.values import Duration
 from collector.store import alerts
-from collector.store.database import FILE_NAME
+from collector.store.database import DATABASE_FILE_NAME
 
 DEFAULT_CONFIG = "collector.yaml"
 
-_DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
+_DURATION_ADAPTER: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
-Command = Callable[..., Any]
+CommandFunction = Callable[..., Any]
 
 
-def config_option(command: Command) -> Command:
+def config_option(command: CommandFunction) -> CommandFunction:
     """Add `-c`, which defaults to $COLLECTOR_CONFIG, then to ./collector.yaml."""
     return click.option(
         "-c",
@@ -43,39 +43,39 @@ def config_option(command: Command) -> Command:
     )(command)
 
 
-def json_option(command: Command) -> Command:
+def json_option(command: CommandFunction) -> CommandFunction:
     """Add `--json`: one JSON object a line."""
     return click.option(
         "--json", "as_json", is_flag=True, help="One JSON object a line, for scripts."
     )(command)
 
 
-def duration(
+def parse_duration(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> timedelta | None:
     """A callback for options such as `--since 24h`, with the durations of the configuration."""
     if value is None:
         return None
     try:
-        return _DURATION.validate_python(value)
+        return _DURATION_ADAPTER.validate_python(value)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise click.BadParameter(message, context, parameter) from None
 
 
-def read_config(config: Path, *, log_level: str = "info") -> Loaded:
+def read_config(config: Path, *, log_level: str = "info") -> LoadedSettings:
     """A configuration. From here on its secrets are kept out of the logs.
 
     Raises click's UsageError where there is no such file, SettingsError with all that is wrong.
     """
     if not config.exists():
-        example = shipped("config") / "collector.example.yaml"
+        example = find_shipped_folder("config") / "collector.example.yaml"
         raise click.UsageError(
             f"there is no {config}: name your configuration with -c or in $COLLECTOR_CONFIG;"
             f" every key is explained in {example}"
         )
-    loaded = load(config, os.environ)
-    configure(level=log_level, secrets=secrets_in(loaded.settings))
+    loaded = read_settings(config, os.environ)
+    configure_logging(level=log_level, secrets=list_secrets(loaded.settings))
     return loaded
 
 
@@ -83,22 +83,22 @@ def load_settings(config: Path) -> Settings:
     """The settings of a configuration; its warnings go to stderr."""
     loaded = read_config(config)
     for warning in loaded.warnings:
-        tell(f"{warning} (warning)")
+        print_stderr(f"{warning} (warning)")
     return loaded.settings
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[sa.Connection]:
+def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
     """A view of the state, for commands that only look and make nothing.
 
     Raises CollectorError where there is no state yet, or it cannot be opened.
     """
-    state = settings.state_dir / FILE_NAME
+    state = settings.state_dir / DATABASE_FILE_NAME
     if settings.database_url is None and not state.exists():
         raise CollectorError(
             f"nothing has been collected yet: there is no {state}; `collector run` makes it"
         )
-    database = database_of(settings)
+    database = open_state_database(settings)
     try:
         with database.read() as connection:
             yield connection
@@ -106,11 +106,11 @@ def reading(settings: Settings) -> Iterator[sa.Connection]:
         database.close()
 
 
-def named_alert(connection: sa.Connection, prefix: str) -> Alert:
+def find_alert(connection: sa.Connection, id_prefix: str) -> Alert:
     """The alert whose id begins so. Raises CollectorError where that is none or several."""
-    found = alerts.starting_with(connection, prefix)
+    found = alerts.find_alerts_by_prefix(connection, id_prefix)
     if not found:
-        raise CollectorError(f"no alert has an id that begins with {prefix!r}")
+        raise CollectorError(f"no alert has an id that begins with {id_prefix!r}")
     if len(found) > 1:
-        raise CollectorError(f"several alerts have ids that begin with {prefix!r}: give more")
+        raise CollectorError(f"several alerts have ids that begin with {id_prefix!r}: give more")
     return found[0]

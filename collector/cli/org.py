@@ -7,7 +7,7 @@ import json
 import click
 
 from collector import clock
-from collector.demo import EmbeddedOrg, build
+from collector.demo import EmbeddedOrg, build_scenario
 
 
 @click.command("org")
@@ -18,10 +18,10 @@ def command(*, port: int, seed: int) -> None:
 
     Prints a configuration for it, which `collector run` takes as it is.
     """
-    world = build(end=clock.now().replace(microsecond=0), seed=seed)
-    with EmbeddedOrg(world.store(), port=port) as org:
-        click.echo(json.dumps(_config(org), indent=2))
-        click.echo(f"serving {sum(world.counts.values()):,} events; Ctrl-C ends it", err=True)
+    world = build_scenario(end=clock.now().replace(microsecond=0), seed=seed)
+    with EmbeddedOrg(world.build_store(), port=port) as org:
+        click.echo(json.dumps(_build_config(org), indent=2))
+        click.echo(f"serving {sum(world.event_counts.values()):,} events; Ctrl-C ends it", err=True)
         try:
             while True:
                 clock.wait(3600)
@@ -29,7 +29,7 @@ def command(*, port: int, seed: int) -> None:
             click.echo("ended", err=True)
 
 
-def _config(org: EmbeddedOrg) -> dict[str, object]:
+def _build_config(org: EmbeddedOrg) -> dict[str, object]:
     """A whole configuration; its secret is literal because the org is gone when this ends."""
     auth = {
         "flow": "client_credentials",

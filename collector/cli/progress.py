@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from collector.cli.common import shown
+from collector.cli.output import to_safe_text
 
-PATIENCE = 2.0
+BAR_DELAY_SECONDS = 2.0
 """Seconds before the bar appears."""
 
 
-class Work:
+class WorkProgress:
     """Work under way: how far it is, and what there is to say beside it."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
@@ -27,15 +27,19 @@ class Work:
         """So much more of the total is done."""
         self._progress.advance(self._task, amount)
 
-    def tell(self, sentence: str) -> None:
+    def print_message(self, sentence: str) -> None:
         """A line on stderr, above the bar if there is one."""
-        self._progress.console.print(Text(shown(sentence)), soft_wrap=True)
+        self._progress.console.print(Text(to_safe_text(sentence)), soft_wrap=True)
 
 
 @contextmanager
-def working(
-    what: str, *, total: float, console: Console | None = None, patience: float = PATIENCE
-) -> Iterator[Work]:
+def show_progress(
+    description: str,
+    *,
+    total: float,
+    console: Console | None = None,
+    delay_seconds: float = BAR_DELAY_SECONDS,
+) -> Iterator[WorkProgress]:
     """Show how far the work is, once it has taken longer than `patience` seconds.
 
     On a console that is no terminal only what is told appears.
@@ -51,11 +55,11 @@ def working(
         redirect_stderr=False,
     )
     progress.disable = not progress.console.is_terminal
-    task = progress.add_task(what, total=total)
-    timer = Timer(patience, progress.start)
+    task = progress.add_task(description, total=total)
+    timer = Timer(delay_seconds, progress.start)
     timer.start()
     try:
-        yield Work(progress, task)
+        yield WorkProgress(progress, task)
     finally:
         timer.cancel()
         timer.join()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from collector.assembly import assembled
-from collector.cli.common import cells, print_json, print_table, table
+from collector.app.wiring import open_collector
 from collector.cli.options import config_option, json_option, load_settings
-from collector.pipeline import Places, quarantine
+from collector.cli.output import build_table, print_json, print_table, to_cells
+from collector.ingest import quarantine
+from collector.ingest.pipeline import StatePaths
 
 
 @click.group("quarantine")
@@ -20,18 +21,18 @@ def command() -> None:
 @command.command("list")
 @config_option
 @json_option
-def listing(config: Path, *, as_json: bool) -> None:
+def list_segments(config: Path, *, as_json: bool) -> None:
     """Every segment of a log that is set aside, with the reason."""
-    places = Places(state_dir=load_settings(config).state_dir)
-    rows = table("batch", "event type", "of", "segment", "reason", title="Quarantine")
-    for held in quarantine.held(places.quarantine):
+    places = StatePaths(state_dir=load_settings(config).state_dir)
+    rows = build_table("batch", "event type", "of", "segment", "reason", title="Quarantine")
+    for held in quarantine.list_batches(places.quarantine):
         batch = held.batch
         for index, reason in zip(held.indexes, held.reasons, strict=True):
             if as_json:
                 names = {"batch": batch.key, "org": batch.stream.org, "segment": index}
                 print_json({**names, "event_type": batch.event_type, "reason": reason})
-            of = f"{batch.nominal:%Y-%m-%d %H:%M}"
-            rows.add_row(*cells((batch.key[:8], batch.event_type, of, index, reason)))
+            of = f"{batch.log_time:%Y-%m-%d %H:%M}"
+            rows.add_row(*to_cells((batch.key[:8], batch.event_type, of, index, reason)))
     if as_json:
         return
     if rows.row_count:
@@ -43,21 +44,23 @@ def listing(config: Path, *, as_json: bool) -> None:
 @command.command("retry")
 @config_option
 @click.argument("keys", nargs=-1)
-def retry(config: Path, keys: tuple[str, ...]) -> None:
+def retry_batches(config: Path, keys: tuple[str, ...]) -> None:
     """Read everything that is set aside once more, or the batches whose key begins with KEYS.
 
     Worth a try after an update, or after a file was mended by hand.
     """
     failed = False
-    with assembled(load_settings(config)) as collector:
-        places = Places(state_dir=collector.settings.state_dir)
-        for held in list(quarantine.held(places.quarantine)):
+    with open_collector(load_settings(config)) as collector:
+        places = StatePaths(state_dir=collector.settings.state_dir)
+        for held in list(quarantine.list_batches(places.quarantine)):
             if keys and not held.batch.key.startswith(keys):
                 continue
-            done = collector.pipeline.retry(held)
-            failed = failed or bool(done.quarantined)
+            done = collector.pipeline.retry_quarantined(held)
+            failed = failed or bool(done.quarantine_reasons)
             left = (
-                f", {len(done.quarantined)} segments still unreadable" if done.quarantined else ""
+                f", {len(done.quarantine_reasons)} segments still unreadable"
+                if done.quarantine_reasons
+                else ""
             )
             click.echo(f"{held.batch.key[:8]} {held.batch.event_type}: {done.rows:,} events{left}")
     if failed:

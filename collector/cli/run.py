@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from collector import daemon
-from collector.assembly import assembled
-from collector.cli.common import counted, say, tell
+from collector.app import daemon
+from collector.app.wiring import open_collector
 from collector.cli.options import config_option, load_settings
+from collector.cli.output import format_count, print_line, print_stderr
 
 
 @click.command("run")
@@ -20,14 +20,14 @@ def command(config: Path, *, once: bool) -> None:
 
     With --once: exit code 0 when all went well, 1 when something failed, and with what.
     """
-    with assembled(load_settings(config)) as collector:
+    with open_collector(load_settings(config)) as collector:
         if not once:
-            daemon.run(collector)
+            daemon.run_forever(collector)
             return
         result = daemon.run_once(collector)
-    events = counted(sum(polled.rows for polled in result.polled), "event")
-    say(f"{events} stored, {counted(result.delivered, 'message')} delivered")
+    events = format_count(sum(polled.rows for polled in result.poll_results), "event")
+    print_line(f"{events} stored, {format_count(result.delivery_count, 'message')} delivered")
     for problem in result.problems:
-        tell(f"failed: {problem}")
+        print_stderr(f"failed: {problem}")
     if result.problems:
         raise click.exceptions.Exit(1)

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import click
 
-from collector import normalize, scan
-from collector.assembly import Workbench, load_rules, workbench
+from collector import normalize
+from collector.app.wiring import TemporaryPipeline, load_rules, open_temporary_pipeline
 from collector.cli.alerts import print_alerts
-from collector.cli.common import counted, quiet_logs, tell
 from collector.cli.options import json_option
-from collector.cli.progress import Work, working
+from collector.cli.output import format_count, print_stderr, quiet_logs
+from collector.cli.progress import WorkProgress, show_progress
+from collector.collection import local_files
 from collector.detect import RuleSet
+from collector.escaping import is_file_name
 from collector.model import Batch
 from collector.settings import RulesSettings
 from collector.store import alerts
-from collector.text import is_file_name
 
 
-def _event_type(
+def _parse_event_type(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
     """The event type as Salesforce writes it, given in any case; there may be unknown ones."""
@@ -29,11 +30,13 @@ def _event_type(
         return None
     if not is_file_name(value):
         raise click.BadParameter("must be a name such as Login", context, parameter)
-    known = {name.lower(): name for name in normalize.event_types()}
+    known = {name.lower(): name for name in normalize.list_event_types()}
     if value.lower() not in known:
         near = difflib.get_close_matches(value.lower(), known, n=1)
         meant = f"; did you mean {known[near[0]]}?" if near else ""
-        tell(f"{value} is no event type that we know, so its columns mean nothing to us{meant}")
+        print_stderr(
+            f"{value} is no event type that we know, so its columns mean nothing to us{meant}"
+        )
     return known.get(value.lower(), value)
 
 
@@ -43,7 +46,7 @@ def _event_type(
 @click.option(
     "--type",
     "event_type",
-    callback=_event_type,
+    callback=_parse_event_type,
     metavar="Login",
     help="The event type of all files, where they do not say it.",
 )
@@ -70,21 +73,21 @@ def command(
     """
     quiet_logs()
     rules = load_rules(RulesSettings(paths=tuple(rule_paths)))
-    files = list(scan.find(paths, recursive=recursive))
-    total = sum(_size(file) for file in files)
-    with workbench(rules) as bench:
-        with working("Scanning", total=total) as work:
-            scanner = _Scanner(bench, rules, work, event_type)
+    files = list(local_files.find_files(paths, recursive=recursive))
+    total = sum(_measure_size(file) for file in files)
+    with open_temporary_pipeline(rules) as bench:
+        with show_progress("Scanning", total=total) as work:
+            scanner = _FileScanner(bench, rules, work, event_type)
             for file in files:
-                scanner.examine(file)
+                scanner.scan_file(file)
         with bench.database.read() as connection:
-            found = alerts.listing(connection)
+            found = alerts.list_alerts(connection)
     print_alerts(found, as_json=as_json)
-    if scanner.failed:
+    if scanner.has_failures:
         raise click.exceptions.Exit(1)
 
 
-class _Scanner:
+class _FileScanner:
     """Scans one file after the other and says what came of each.
 
     Attributes:
@@ -92,53 +95,55 @@ class _Scanner:
     """
 
     def __init__(
-        self, bench: Workbench, rules: RuleSet, work: Work, event_type: str | None
+        self, bench: TemporaryPipeline, rules: RuleSet, work: WorkProgress, event_type: str | None
     ) -> None:
-        self.failed = False
+        self.has_failures = False
         self._bench = bench
         self._rules = rules
         self._work = work
         self._event_type = event_type
-        self._keys: set[str] = set()
+        self._batch_keys: set[str] = set()
 
-    def examine(self, file: Path | scan.Skipped) -> None:
+    def scan_file(self, file: Path | local_files.SkippedFile) -> None:
         """Examine one file, or say why not."""
-        if isinstance(file, scan.Skipped):
-            self._skip(file)
+        if isinstance(file, local_files.SkippedFile):
+            self._report_skip(file)
             return
-        spool = self._bench.places.spool
+        spool = self._bench.paths.spool
         is_empty = True
-        for part in scan.batches(file, spool, event_type=self._event_type):
+        for part in local_files.read_batches(file, spool, event_type=self._event_type):
             is_empty = False
-            if isinstance(part, scan.Skipped):
-                self._skip(part)
+            if isinstance(part, local_files.SkippedFile):
+                self._report_skip(part)
             else:
-                self._ingest(file, part)
+                self._ingest_batch(file, part)
         if is_empty:
-            self._work.tell(f"{file}: no records")
-        self._work.advance(_size(file))
+            self._work.print_message(f"{file}: no records")
+        self._work.advance(_measure_size(file))
 
-    def _skip(self, skipped: scan.Skipped) -> None:
-        self.failed = True
-        self._work.tell(f"{skipped.path}: {skipped.reason}")
+    def _report_skip(self, skipped: local_files.SkippedFile) -> None:
+        self.has_failures = True
+        self._work.print_message(f"{skipped.path}: {skipped.reason}")
 
-    def _ingest(self, path: Path, batch: Batch) -> None:
-        is_repeat = batch.key in self._keys
-        self._keys.add(batch.key)
+    def _ingest_batch(self, path: Path, batch: Batch) -> None:
+        is_repeat = batch.key in self._batch_keys
+        self._batch_keys.add(batch.key)
         ingested = self._bench.pipeline.ingest(batch)
-        for reason in ingested.quarantined:
-            self._skip(scan.Skipped(path=path, reason=f"cannot be read: {reason}"))
-        notes = [counted(ingested.rows, f"{batch.event_type} event")]
+        for reason in ingested.quarantine_reasons:
+            self._report_skip(
+                local_files.SkippedFile(path=path, reason=f"cannot be read: {reason}")
+            )
+        notes = [format_count(ingested.rows, f"{batch.event_type} event")]
         if ingested.duplicates:
-            notes.append(f"{counted(ingested.duplicates, 'duplicate')} left out")
+            notes.append(f"{format_count(ingested.duplicates, 'duplicate')} left out")
         if is_repeat:
             notes.append("the same as an earlier file")
-        elif self._rules.for_type(batch.event_type):
-            notes.append(counted(len(ingested.told), "alert"))
+        elif self._rules.select_by_type(batch.event_type):
+            notes.append(format_count(len(ingested.notified_alerts), "alert"))
         else:
             notes.append("no rule looks at this type")
-        self._work.tell(f"{path}: {', '.join(notes)}")
+        self._work.print_message(f"{path}: {', '.join(notes)}")
 
 
-def _size(file: Path | scan.Skipped) -> int:
-    return 0 if isinstance(file, scan.Skipped) else file.stat().st_size
+def _measure_size(file: Path | local_files.SkippedFile) -> int:
+    return 0 if isinstance(file, local_files.SkippedFile) else file.stat().st_size

@@ -13,50 +13,50 @@ import sqlalchemy as sa
 from rich.text import Text
 
 from collector import clock
-from collector.assembly import load_rules
-from collector.cli.common import (
-    cells,
-    number,
+from collector.app.wiring import load_rules
+from collector.cli.completeness import completeness_options, show_completeness
+from collector.cli.options import config_option, json_option, load_settings, open_state_view
+from collector.cli.output import (
+    build_fixed_column,
+    build_number_column,
+    build_table,
+    format_duration,
+    group_by_message,
     print_json,
+    print_line,
     print_paragraph,
     print_table,
-    say,
-    span,
-    table,
-    together,
-    whole,
+    to_cells,
 )
-from collector.cli.completeness import completeness_options, show_completeness
-from collector.cli.options import config_option, json_option, load_settings, reading
-from collector.cli.rule_state import RuleState, print_rules, rule_lines
+from collector.cli.rule_status import RuleStatusReport, list_rule_objects, print_rule_problems
+from collector.collection.poller import POLL_FAILED, POLL_OK, POLL_UNAVAILABLE
 from collector.detect import RuleSet
 from collector.errors import RulesError
 from collector.model import Stream
-from collector.poll import FAILED, OK, UNAVAILABLE
-from collector.rulecoverage import SilentRule, View, silent_rules
-from collector.settings import Org, Settings
+from collector.rules.coverage import OrgView, SilentRule, list_silent_rules
+from collector.settings import OrgSettings, Settings
 from collector.store import ledger, outbox
-from collector.store import rules as rule_store
-from collector.store.ledger import Poll, Total
-from collector.store.outbox import Pile
+from collector.store import rule_status as rule_store
+from collector.store.ledger import LedgerTotal, PollStatus
+from collector.store.outbox import QueueStats
 
-_LISTED = 4
+_EVENT_TYPE_LIMIT = 4
 """So many event types share a reason before the others are only counted."""
 
-_STYLES = {OK: "green", FAILED: "bold red"}
+_STATE_STYLES = {POLL_OK: "green", POLL_FAILED: "bold red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class StatusReport:
     """How it goes, as of `now`. `reached` is up to when a stream is complete."""
 
     now: datetime
-    polls: Sequence[Poll]
-    reached: Mapping[Stream, datetime]
-    totals: Sequence[Total]
-    piles: Sequence[Pile]
-    silent: Sequence[SilentRule]
-    rules: RuleState
+    polls: Sequence[PollStatus]
+    complete_until: Mapping[Stream, datetime]
+    totals: Sequence[LedgerTotal]
+    queue_stats: Sequence[QueueStats]
+    silent_rules: Sequence[SilentRule]
+    rule_status: RuleStatusReport
 
 
 @click.command("status")
@@ -69,27 +69,27 @@ def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) ->
     if completeness or proof["compares"] or proof["verified"]:
         show_completeness(settings, as_json=as_json, **proof)
         return
-    rules, problems = _rules(settings)
-    with reading(settings) as connection:
-        status = _status(connection, settings, rules, problems)
+    rules, problems = _try_load_rules(settings)
+    with open_state_view(settings) as connection:
+        status = _read_status(connection, settings, rules, problems)
     if as_json:
-        for line in (*_lines(status), *rule_lines(status.rules)):
+        for line in (*_list_status_objects(status), *list_rule_objects(status.rule_status)):
             print_json(line)
         return
     if not status.polls:
-        say("nothing has been collected yet: `collector run` does it")
-        print_rules(status.rules, now=status.now)
+        print_line("nothing has been collected yet: `collector run` does it")
+        print_rule_problems(status.rule_status, now=status.now)
         return
     for org in settings.orgs:
         _print_streams(status, org.name)
     for org in settings.orgs:
         _print_totals(status, org.name)
-    print_rules(status.rules, now=status.now)
-    _print_silent(status.silent)
-    _print_piles(status)
+    print_rule_problems(status.rule_status, now=status.now)
+    _print_silent_rules(status.silent_rules)
+    _print_outbox(status)
 
 
-def _rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
+def _try_load_rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
     """The rules of the files; none while these are broken, and then what is wrong with them."""
     try:
         return load_rules(settings.rules), ()
@@ -97,43 +97,47 @@ def _rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
         return RuleSet(rules=()), tuple(map(str, error.problems))
 
 
-def _status(
+def _read_status(
     connection: sa.Connection, settings: Settings, rules: RuleSet, problems: Sequence[str]
-) -> Status:
+) -> StatusReport:
     orgs = [org.name for org in settings.orgs]
-    polls = current([poll for org in orgs for poll in ledger.polls(connection, org=org)])
-    cursors = ((poll.stream, ledger.cursor(connection, poll.stream)) for poll in polls)
-    totals = ledger.totals(connection)
-    return Status(
+    polls = drop_recovered_failures(
+        [poll for org in orgs for poll in ledger.list_poll_statuses(connection, org=org)]
+    )
+    cursors = ((poll.stream, ledger.read_cursor(connection, poll.stream)) for poll in polls)
+    totals = ledger.list_ledger_totals(connection)
+    return StatusReport(
         now=clock.now(),
         polls=polls,
-        reached={stream: cursor.time for stream, cursor in cursors if cursor},
+        complete_until={stream: cursor.time for stream, cursor in cursors if cursor},
         totals=totals,
-        piles=outbox.piles(connection),
-        silent=[
+        queue_stats=outbox.list_queue_stats(connection),
+        silent_rules=[
             each
             for org in settings.orgs
-            for each in silent_rules(rules, org_view(org, polls, totals))
+            for each in list_silent_rules(rules, build_org_view(org, polls, totals))
         ],
-        rules=RuleState(
-            loading=rule_store.loading(connection),
-            faults=tuple(rule_store.faults(connection)),
+        rule_status=RuleStatusReport(
+            last_loading=rule_store.read_load_status(connection),
+            faults=tuple(rule_store.list_faults(connection)),
             problems=tuple(problems),
         ),
     )
 
 
-def org_view(org: Org, polls: Sequence[Poll], totals: Sequence[Total]) -> View:
+def build_org_view(
+    org: OrgSettings, polls: Sequence[PollStatus], totals: Sequence[LedgerTotal]
+) -> OrgView:
     """What the state and the configuration tell of an org."""
-    return View(
+    return OrgView(
         org=org.name,
         polls=[poll for poll in polls if poll.stream.org == org.name],
-        seen={total.event_type for total in totals if total.org == org.name and total.rows},
+        seen_types={total.event_type for total in totals if total.org == org.name and total.rows},
         sources=org.sources,
     )
 
 
-def current(polls: Sequence[Poll]) -> list[Poll]:
+def drop_recovered_failures(polls: Sequence[PollStatus]) -> list[PollStatus]:
     """Without the failures of a whole source that it has recovered from since."""
     newest: dict[tuple[str, str], datetime] = {}
     for poll in polls:
@@ -150,9 +154,9 @@ def current(polls: Sequence[Poll]) -> list[Poll]:
 # ---- for scripts
 
 
-def _lines(status: Status) -> Iterator[dict[str, Any]]:
+def _list_status_objects(status: StatusReport) -> Iterator[dict[str, Any]]:
     for poll in status.polls:
-        reached = status.reached.get(poll.stream)
+        reached = status.complete_until.get(poll.stream)
         yield {
             "kind": "stream",
             "org": poll.stream.org,
@@ -167,113 +171,117 @@ def _lines(status: Status) -> Iterator[dict[str, Any]]:
         }
     for total in status.totals:
         yield {"kind": "stored", **asdict(total)}
-    for each in status.silent:
+    for each in status.silent_rules:
         yield {"kind": "silent_rule", **asdict(each)}
-    for pile in status.piles:
+    for pile in status.queue_stats:
         yield {"kind": "outbox", **asdict(pile)}
 
 
 # ---- for people
 
 
-def _print_streams(status: Status, org: str) -> None:
+def _print_streams(status: StatusReport, org: str) -> None:
     polls = [poll for poll in status.polls if poll.stream.org == org]
-    rows = table(
-        whole("source"),
+    rows = build_table(
+        build_fixed_column("source"),
         "stream",
-        whole("state"),
-        number("polled"),
-        number("behind"),
+        build_fixed_column("state"),
+        build_number_column("polled"),
+        build_number_column("behind"),
         title=f"Streams of {org}",
     )
     above = ""
     for poll in polls:
-        if poll.state == UNAVAILABLE:
+        if poll.state == POLL_UNAVAILABLE:
             continue
-        stream, reached = poll.stream, status.reached.get(poll.stream)
+        stream, reached = poll.stream, status.complete_until.get(poll.stream)
         source = "" if stream.source == above else stream.source
         above = stream.source
-        state = Text(poll.state, style=_STYLES.get(poll.state, ""))
-        behind = span(status.now - reached) if reached else "unknown"
-        polled = f"{span(status.now - poll.last_attempt)} ago"
-        rows.add_row(*cells((source, _name(stream.name), state, polled, behind)))
+        state = Text(poll.state, style=_STATE_STYLES.get(poll.state, ""))
+        behind = format_duration(status.now - reached) if reached else "unknown"
+        polled = f"{format_duration(status.now - poll.last_attempt)} ago"
+        rows.add_row(*to_cells((source, _format_stream_name(stream.name), state, polled, behind)))
     if rows.rows:
         print_table(rows)
-    _print_reasons(polls, FAILED, "failed")
-    _print_reasons(polls, UNAVAILABLE, "not available")
+    _print_reasons(polls, POLL_FAILED, "failed")
+    _print_reasons(polls, POLL_UNAVAILABLE, "not available")
 
 
-def _print_reasons(polls: Sequence[Poll], state: str, words: str) -> None:
+def _print_reasons(polls: Sequence[PollStatus], state: str, words: str) -> None:
     """A paragraph for each reason, with the streams that share it."""
     by_source: dict[str, list[tuple[str, str]]] = {}
     for poll in polls:
         if poll.state == state:
             by_source.setdefault(poll.stream.source, []).append((poll.stream.name, poll.reason))
     for source, said in by_source.items():
-        for names, reason in together(said):
-            streams = _name(names[0]) if len(names) == 1 else f"{len(names)} streams"
+        for names, reason in group_by_message(said):
+            streams = _format_stream_name(names[0]) if len(names) == 1 else f"{len(names)} streams"
             listed = "" if len(names) == 1 else f" ({', '.join(names)})"
             print_paragraph(f"{source}: {streams} {words}: {reason}{listed}")
 
 
-def _name(stream: str) -> str:
+def _format_stream_name(stream: str) -> str:
     return "everything" if stream == "*" else stream
 
 
-def _print_totals(status: Status, org: str) -> None:
+def _print_totals(status: StatusReport, org: str) -> None:
     totals = [total for total in status.totals if total.org == org]
-    names = ["batches", "duplicates", *_troubles(totals)]
-    rows = table(
+    names = ["batches", "duplicates", *_list_trouble_columns(totals)]
+    rows = build_table(
         "event type",
-        number("events"),
-        *map(number, names),
-        number("newest"),
+        build_number_column("events"),
+        *map(build_number_column, names),
+        build_number_column("newest"),
         title=f"Archive of {org}",
     )
     for total in totals:
         counts = [f"{getattr(total, name):,}" for name in ("rows", *names)]
-        newest = f"{span(status.now - total.newest)} ago"
-        rows.add_row(*cells((total.event_type, *counts, newest)))
+        newest = f"{format_duration(status.now - total.newest)} ago"
+        rows.add_row(*to_cells((total.event_type, *counts, newest)))
     if totals:
         print_table(rows)
 
 
-def _troubles(totals: Sequence[Total]) -> list[str]:
+def _list_trouble_columns(totals: Sequence[LedgerTotal]) -> list[str]:
     """What nobody wants to see, and what is shown only where there is some."""
     names = ("quarantined", "lost")
     return [name for name in names if any(getattr(total, name) for total in totals)]
 
 
-def _print_silent(silent: Sequence[SilentRule]) -> None:
-    rows = table(whole("rule"), "why", title="Rules that have had nothing to look at")
+def _print_silent_rules(silent: Sequence[SilentRule]) -> None:
+    rows = build_table(
+        build_fixed_column("rule"), "why", title="Rules that have had nothing to look at"
+    )
     for each in silent:
-        why = "; ".join(_reasons(each.why)) or "no event so far"
-        rows.add_row(*cells((each.rule, why if each.can_fire else f"cannot fire: {why}")))
+        why = "; ".join(_group_reasons(each.why)) or "no event so far"
+        rows.add_row(*to_cells((each.rule, why if each.can_fire else f"cannot fire: {why}")))
     if silent:
         print_table(rows)
 
 
-def _reasons(why: Mapping[str, str]) -> Iterator[str]:
+def _group_reasons(why: Mapping[str, str]) -> Iterator[str]:
     """Each reason once, with the event types that it is true of."""
     groups: dict[str, list[str]] = {}
     for event_type, reason in why.items():
         groups.setdefault(reason, []).append(event_type)
     for reason, names in groups.items():
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        yield f"{', '.join(names[:_LISTED])}{more}: {reason}"
+        more = (
+            f" and {len(names) - _EVENT_TYPE_LIMIT} more" if len(names) > _EVENT_TYPE_LIMIT else ""
+        )
+        yield f"{', '.join(names[:_EVENT_TYPE_LIMIT])}{more}: {reason}"
 
 
-def _print_piles(status: Status) -> None:
-    rows = table(
+def _print_outbox(status: StatusReport) -> None:
+    rows = build_table(
         "channel",
-        whole("state"),
-        number("messages"),
-        number("oldest"),
+        build_fixed_column("state"),
+        build_number_column("messages"),
+        build_number_column("oldest"),
         "reason",
         title="Outbox",
     )
-    for pile in status.piles:
-        oldest = f"{span(status.now - pile.oldest)} ago"
-        rows.add_row(*cells((pile.channel, pile.state, f"{pile.count:,}", oldest, pile.reason)))
-    if status.piles:
+    for pile in status.queue_stats:
+        oldest = f"{format_duration(status.now - pile.oldest)} ago"
+        rows.add_row(*to_cells((pile.channel, pile.state, f"{pile.count:,}", oldest, pile.reason)))
+    if status.queue_stats:
         print_table(rows)

@@ -10,33 +10,46 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from collector.completeness.archived import Archived, archived
-from collector.completeness.counts import Count, counts
-from collector.completeness.hours import QuietHours, SequenceGap, quiet_hours, sequence_gaps
-from collector.completeness.windows import Windows, windows
+from collector.completeness.archive_comparison import ArchiveComparison, compare_archive
+from collector.completeness.balances import EventTypeBalance, compute_balances
+from collector.completeness.hourly_files import (
+    QuietHours,
+    SequenceGap,
+    find_quiet_hours,
+    find_sequence_gaps,
+)
+from collector.completeness.window_coverage import WindowCoverage, compute_window_coverage
 from collector.model import Stream
-from collector.store import account, coverage, listing
-from collector.store.coverage import Span
+from collector.store import batch_inventory, listed_files, stream_coverage
+from collector.store.stream_coverage import CoverageSpan
 
-__all__ = ["Archived", "Count", "Proof", "QuietHours", "SequenceGap", "Windows", "prove"]
+__all__ = [
+    "ArchiveComparison",
+    "CompletenessReport",
+    "EventTypeBalance",
+    "QuietHours",
+    "SequenceGap",
+    "WindowCoverage",
+    "build_completeness_report",
+]
 
 
-class _Part(Protocol):
-    def problems(self) -> Iterable[str]: ...
+class _AuditPart(Protocol):
+    def list_problems(self) -> Iterable[str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class CompletenessReport:
     """What there is to say of an org between two times."""
 
     org: str
     since: datetime
     until: datetime
-    counts: Sequence[Count]
+    balances: Sequence[EventTypeBalance]
     sequence_gaps: Sequence[SequenceGap]
     quiet_hours: Sequence[QuietHours]
-    windows: Sequence[Windows]
-    archived: Sequence[Archived]
+    window_coverage: Sequence[WindowCoverage]
+    archive_comparisons: Sequence[ArchiveComparison]
 
     @property
     def problems(self) -> list[str]:
@@ -44,37 +57,45 @@ class Proof:
 
         What is pending is not missing: it comes with the next polls.
         """
-        parts: list[_Part] = [
-            *self.counts,
+        parts: list[_AuditPart] = [
+            *self.balances,
             *self.sequence_gaps,
-            *self.windows,
-            *self.archived,
+            *self.window_coverage,
+            *self.archive_comparisons,
         ]
-        return [problem for part in parts for problem in part.problems()]
+        return [problem for part in parts for problem in part.list_problems()]
 
 
-def prove(
+def build_completeness_report(
     connection: sa.Connection, *, org: str, since: datetime, until: datetime, archive: Path
-) -> Proof:
+) -> CompletenessReport:
     """The proof for an org. Reads the state, looks at the archive's files, and changes nothing."""
-    items = account.items(connection, org=org, since=since, until=until)
-    files = account.files(connection, org=org, since=since, until=until)
-    covered = coverage.everything(connection, org=org)
-    return Proof(
+    items = batch_inventory.list_inventory_items(connection, org=org, since=since, until=until)
+    files = batch_inventory.list_batch_files(connection, org=org, since=since, until=until)
+    covered = stream_coverage.list_org_coverage(connection, org=org)
+    return CompletenessReport(
         org=org,
         since=since,
         until=until,
-        counts=list(counts(items)),
-        sequence_gaps=list(sequence_gaps(items, began=_began(covered, until))),
-        quiet_hours=list(quiet_hours(items)),
-        windows=list(windows(covered, within=Span(start=since, until=until))),
-        archived=list(archived(items, files, archive)),
+        balances=list(compute_balances(items)),
+        sequence_gaps=list(
+            find_sequence_gaps(items, listing_start=_find_listing_start(covered, until))
+        ),
+        quiet_hours=list(find_quiet_hours(items)),
+        window_coverage=list(
+            compute_window_coverage(covered, within=CoverageSpan(start=since, until=until))
+        ),
+        archive_comparisons=list(compare_archive(items, files, archive)),
     )
 
 
-def _began(covered: Mapping[Stream, Sequence[Span]], until: datetime) -> datetime:
+def _find_listing_start(
+    covered_spans: Mapping[Stream, Sequence[CoverageSpan]], until: datetime
+) -> datetime:
     """From which creation time on files were listed."""
     starts = [
-        spans[0].start for stream, spans in covered.items() if stream.name.endswith(listing.SUFFIX)
+        spans[0].start
+        for stream, spans in covered_spans.items()
+        if stream.name.endswith(listed_files.LISTING_SUFFIX)
     ]
     return min(starts, default=until)

@@ -1,22 +1,22 @@
 """The embedded Salesforce org, and an ordinary day with four attacks in it."""
 
-from collector.demo.attacks import Expected
-from collector.demo.faults import Fault
-from collector.demo.oauth import Application
-from collector.demo.org import Behaviour
-from collector.demo.scenario import World, build
+from collector.demo.attacks import ExpectedAlert
+from collector.demo.faults import InjectedFault
+from collector.demo.oauth import ConnectedApp
+from collector.demo.org_backend import OrgBehaviour
+from collector.demo.org_store import BulkJob, OrgLogFile, OrgStore
+from collector.demo.scenario import DemoScenario, build_scenario
 from collector.demo.server import EmbeddedOrg
-from collector.demo.store import BulkJob, LogFile, Store
 
 __all__ = [
-    "Application",
-    "Behaviour",
     "BulkJob",
+    "ConnectedApp",
+    "DemoScenario",
     "EmbeddedOrg",
-    "Expected",
-    "Fault",
-    "LogFile",
-    "Store",
-    "World",
-    "build",
+    "ExpectedAlert",
+    "InjectedFault",
+    "OrgBehaviour",
+    "OrgLogFile",
+    "OrgStore",
+    "build_scenario",
 ]

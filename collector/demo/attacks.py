@@ -6,12 +6,19 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from collector.demo.day import Day, Session
-from collector.demo.machines import CLIENTS, Client, api_event, bulk_row, call, program_login
-from collector.demo.office_hours import browser_login
+from collector.demo.org_store import BulkJob
 from collector.demo.people import People, Person
-from collector.demo.setup_changes import audit
-from collector.demo.store import BulkJob
+from collector.demo.program_activity import (
+    API_CLIENTS,
+    ApiClient,
+    build_program_login,
+    log_bulk_progress,
+    simulate_call,
+    store_api_event,
+)
+from collector.demo.scenario_day import ScenarioDay, UserSession
+from collector.demo.setup_changes import record_audit_row
+from collector.demo.user_activity import build_browser_login
 from collector.model import Severity
 
 FETCHER_IP = "203.0.113.214"
@@ -22,7 +29,7 @@ STOLEN_RECORDS = 187_342
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class ExpectedAlert:
     """An alert that the day must cause, and what happened, in a sentence."""
 
     rule: str
@@ -30,24 +37,28 @@ class Expected:
     story: str
 
 
-def stolen_token(day: Day, people: People, at: datetime) -> list[Expected]:
+def simulate_stolen_token(day: ScenarioDay, people: People, at: datetime) -> list[ExpectedAlert]:
     """Tokens taken from a vendor are tried out by two tools."""
     widget = people.programs["chat.widget"]
-    fetcher = _tool("chat.widget", "Chat Widget", "Salesforce-Multi-Org-Fetcher/1.0")
-    session = day.login(widget, at, program_login(fetcher), ip=FETCHER_IP)
+    fetcher = _build_tool("chat.widget", "Chat Widget", "Salesforce-Multi-Org-Fetcher/1.0")
+    session = day.record_login(widget, at, build_program_login(fetcher), ip=FETCHER_IP)
     for number in range(12):
-        call(day, session, replace(fetcher, agent=""), at + timedelta(seconds=3 * number + 2))
-    cli = _tool("developer", "Deploy Tool", "Salesforce-CLI/1.0")
-    shell = _borrowed(day, replace(people.developer, ip=CLI_IP), cli, at + timedelta(minutes=15))
+        simulate_call(
+            day, session, replace(fetcher, agent=""), at + timedelta(seconds=3 * number + 2)
+        )
+    cli = _build_tool("developer", "Deploy Tool", "Salesforce-CLI/1.0")
+    shell = _open_stolen_session(
+        day, replace(people.developer, ip=CLI_IP), cli, at + timedelta(minutes=15)
+    )
     counting = replace(cli, query="SELECT COUNT() FROM Contact")
-    api_event(day, shell, counting, at + timedelta(minutes=17), 1)
+    store_api_event(day, shell, counting, at + timedelta(minutes=17), 1)
     return [
-        Expected(
+        ExpectedAlert(
             rule="cli-activity",
             severity=Severity.CRITICAL,
             story="The chat widget's stolen token logs in as Salesforce-Multi-Org-Fetcher.",
         ),
-        Expected(
+        ExpectedAlert(
             rule="cli-activity",
             severity=Severity.HIGH,
             story="Salesforce-CLI/1.0 counts the contacts with a developer's token.",
@@ -55,11 +66,11 @@ def stolen_token(day: Day, people: People, at: datetime) -> list[Expected]:
     ]
 
 
-def rogue_package(day: Day, people: People, at: datetime) -> list[Expected]:
+def simulate_rogue_package(day: ScenarioDay, people: People, at: datetime) -> list[ExpectedAlert]:
     """A caller who says to be the help desk talks an administrator into two installations."""
     admin = people.admins[0]
-    session = day.login(admin, at, browser_login(admin))
-    audit(
+    session = day.record_login(admin, at, build_browser_login(admin))
+    record_audit_row(
         day,
         at + timedelta(minutes=6),
         admin,
@@ -67,15 +78,17 @@ def rogue_package(day: Day, people: People, at: datetime) -> list[Expected]:
         section="Connected Apps",
         display="Installed Connected App My Ticket Portal to Salesforce",
     )
-    _package(day, session, at + timedelta(minutes=9), name="Vendor Maps", succeeded="0")
-    _package(day, session, at + timedelta(minutes=14), name="Ticket Export Helper", succeeded="1")
+    _log_package_install(day, session, at + timedelta(minutes=9), name="Vendor Maps", succeeded="0")
+    _log_package_install(
+        day, session, at + timedelta(minutes=14), name="Ticket Export Helper", succeeded="1"
+    )
     return [
-        Expected(
+        ExpectedAlert(
             rule="package-or-app-installed",
             severity=Severity.LOW,
             story="An administrator installs the connected app My Ticket Portal.",
         ),
-        Expected(
+        ExpectedAlert(
             rule="package-or-app-installed",
             severity=Severity.HIGH,
             story="The unmanaged package Ticket Export Helper is installed.",
@@ -83,13 +96,15 @@ def rogue_package(day: Day, people: People, at: datetime) -> list[Expected]:
     ]
 
 
-def bulk_theft(day: Day, people: People, at: datetime) -> tuple[list[Expected], BulkJob]:
+def simulate_bulk_theft(
+    day: ScenarioDay, people: People, at: datetime
+) -> tuple[list[ExpectedAlert], BulkJob]:
     """All contacts leave through a bulk query; the job is deleted as soon as it is read."""
-    thief = _tool("chat.widget", "Chat Widget", "python-requests/2.32.4")
+    thief = _build_tool("chat.widget", "Chat Widget", "python-requests/2.32.4")
     stolen = replace(people.programs["chat.widget"], ip=THIEF_IP)
-    session = _borrowed(day, stolen, thief, at - timedelta(minutes=4))
+    session = _open_stolen_session(day, stolen, thief, at - timedelta(minutes=4))
     job = BulkJob(
-        id=day.ids.record("750"),
+        id=day.ids.make_record_id("750"),
         kind="V2Query",
         operation="query",
         object="Contact",
@@ -100,26 +115,26 @@ def bulk_theft(day: Day, people: People, at: datetime) -> tuple[list[Expected], 
         deleted=at.replace(microsecond=0) + timedelta(seconds=226),
     )
     for seconds, records in ((70, 41_000), (140, 118_500), (202, STOLEN_RECORDS)):
-        bulk_row(day, session, job, at + timedelta(seconds=seconds), records)
+        log_bulk_progress(day, session, job, at + timedelta(seconds=seconds), records)
     download = {"Query": _STOLEN_QUERY, "LoginHistoryId": session.history_id, "EvaluationTime": 0.0}
-    day.store(
+    day.store_event(
         "BulkApiResultEventStore",
         at + timedelta(seconds=214),
-        {**session.stored, **download},
+        {**session.object_fields, **download},
     )
-    _anomaly(day, session, at + timedelta(minutes=9))
+    _store_anomaly(day, session, at + timedelta(minutes=9))
     return [
-        Expected(
+        ExpectedAlert(
             rule="bulk-api-job",
             severity=Severity.CRITICAL,
             story=f"A bulk query reads {STOLEN_RECORDS:,} contacts.",
         ),
-        Expected(
+        ExpectedAlert(
             rule="bulk-api-job",
             severity=Severity.MEDIUM,
             story="Its result is downloaded: an unknown number of records, and no job id.",
         ),
-        Expected(
+        ExpectedAlert(
             rule="api-anomaly",
             severity=Severity.CRITICAL,
             story="Salesforce's own detection finds it unusual: score 0.958.",
@@ -127,9 +142,9 @@ def bulk_theft(day: Day, people: People, at: datetime) -> tuple[list[Expected], 
     ], job
 
 
-def _tool(user: str, app: str, agent: str) -> Client:
+def _build_tool(user: str, app: str, agent: str) -> ApiClient:
     return replace(
-        CLIENTS[0],
+        API_CLIENTS[0],
         user=user,
         app=app,
         app_id="0H4000000000C01",
@@ -140,16 +155,20 @@ def _tool(user: str, app: str, agent: str) -> Client:
     )
 
 
-def _borrowed(day: Day, person: Person, client: Client, at: datetime) -> Session:
+def _open_stolen_session(
+    day: ScenarioDay, person: Person, client: ApiClient, at: datetime
+) -> UserSession:
     """A session from a refreshed token, seen by its user agent nowhere in the login records."""
-    kind = replace(program_login(client), agent="Jakarta Commons-HttpClient/3.1")
-    return day.login(person, at, kind, ip=person.ip)
+    kind = replace(build_program_login(client), agent="Jakarta Commons-HttpClient/3.1")
+    return day.record_login(person, at, kind, ip=person.ip)
 
 
-def _package(day: Day, session: Session, at: datetime, *, name: str, succeeded: str) -> None:
+def _log_package_install(
+    day: ScenarioDay, session: UserSession, at: datetime, *, name: str, succeeded: str
+) -> None:
     install = {
-        "RUN_TIME": day.pick(20_000),
-        "CPU_TIME": day.pick(9000),
+        "RUN_TIME": day.pick_number(20_000),
+        "CPU_TIME": day.pick_number(9000),
         "URI": "/_ui/core/mfpackage/install",
         "OPERATION_TYPE": "INSTALL",
         "IS_SUCCESSFUL": succeeded,
@@ -159,10 +178,10 @@ def _package(day: Day, session: Session, at: datetime, *, name: str, succeeded: 
         "PACKAGE_NAME": name,
         "FAILURE_TYPE": "" if succeeded == "1" else "MISSING_DEPENDENCY",
     }
-    day.log.add("PackageInstall", at, {**session.logged, **install})
+    day.event_log.add_event("PackageInstall", at, {**session.log_columns, **install})
 
 
-def _anomaly(day: Day, session: Session, at: datetime) -> None:
+def _store_anomaly(day: ScenarioDay, session: UserSession, at: datetime) -> None:
     features = [
         ("rowCount", str(STOLEN_RECORDS), "91.20 %"),
         ("autonomousSystem", "Example Hosting", "5.31 %"),
@@ -171,7 +190,7 @@ def _anomaly(day: Day, session: Session, at: datetime) -> None:
     ]
     names = ("featureName", "featureValue", "featureContribution")
     anomaly = {
-        "Id": day.ids.record("0eR"),
+        "Id": day.ids.make_record_id("0eR"),
         "ApiAnomalyEventNumber": "00000042",
         "Score": 0.958,
         "Summary": "API was called with unusually high value for number of rows"
@@ -181,11 +200,11 @@ def _anomaly(day: Day, session: Session, at: datetime) -> None:
         ),
         "Operation": "Query",
         "QueriedEntities": "Contact",
-        "RequestIdentifier": day.ids.request(),
+        "RequestIdentifier": day.ids.make_request_id(),
         "RowsProcessed": float(STOLEN_RECORDS),
         "Uri": "/services/data/v58.0/jobs/query",
         "UserAgent": "python-requests/2.32.4",
         "EvaluationTime": 0.0,
     }
-    own = {key: value for key, value in session.stored.items() if key != "SessionLevel"}
-    day.store("ApiAnomalyEventStore", at, {**own, **anomaly})
+    own = {key: value for key, value in session.object_fields.items() if key != "SessionLevel"}
+    day.store_event("ApiAnomalyEventStore", at, {**own, **anomaly})

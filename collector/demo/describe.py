@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from collector.demo.objects import OBJECTS, Field, Kind, SObject
-from collector.demo.query import View
+from collector.demo.sobjects import SOBJECTS, SObject, SObjectField, SObjectKind
+from collector.demo.soql_execution import RequestView
 
 _SOAP_TYPES = {
     "id": "tns:ID",
@@ -19,24 +19,24 @@ _SOAP_TYPES = {
 _LENGTHS = {"id": 18, "reference": 18, "string": 255, "textarea": 32_000}
 
 
-def catalogue(view: View) -> dict[str, Any]:
+def describe_global(view: RequestView) -> dict[str, Any]:
     """The answer of /sobjects: the objects that this user has."""
-    found = [one for one in OBJECTS.values() if one.name not in view.missing]
+    found = [one for one in SOBJECTS.values() if one.name not in view.missing]
     return {
         "encoding": "UTF-8",
         "maxBatchSize": 200,
-        "sobjects": [_summary(one, view.version) for one in found],
+        "sobjects": [_summarize_sobject(one, view.version) for one in found],
     }
 
 
-def describe(sobject: SObject, version: str) -> dict[str, Any]:
+def describe_sobject(sobject: SObject, version: str) -> dict[str, Any]:
     """The answer of /sobjects/X/describe."""
-    big = sobject.kind is Kind.BIG
-    fields = [_field(field, aggregatable=not big) for field in sobject.fields.values()]
-    return {**_summary(sobject, version), "fields": fields}
+    big = sobject.kind is SObjectKind.BIG
+    fields = [_describe_field(field, aggregatable=not big) for field in sobject.fields.values()]
+    return {**_summarize_sobject(sobject, version), "fields": fields}
 
 
-def _summary(sobject: SObject, version: str) -> dict[str, Any]:
+def _summarize_sobject(sobject: SObject, version: str) -> dict[str, Any]:
     base = f"/services/data/v{version}/sobjects/{sobject.name}"
     return {
         "name": sobject.name,
@@ -47,7 +47,7 @@ def _summary(sobject: SObject, version: str) -> dict[str, Any]:
         "deletable": False,
         "updateable": False,
         "queryable": True,
-        "retrieveable": sobject.kind is Kind.STANDARD,
+        "retrieveable": sobject.kind is SObjectKind.STANDARD,
         "urls": {
             "sobject": base,
             "describe": base + "/describe",
@@ -56,7 +56,7 @@ def _summary(sobject: SObject, version: str) -> dict[str, Any]:
     }
 
 
-def _field(field: Field, *, aggregatable: bool) -> dict[str, Any]:
+def _describe_field(field: SObjectField, *, aggregatable: bool) -> dict[str, Any]:
     return {
         "name": field.name,
         "label": field.name,

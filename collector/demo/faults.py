@@ -6,11 +6,11 @@ import re
 import threading
 from dataclasses import dataclass
 
-Body = str | bytes | list[dict[str, str]] | dict[str, str]
+FaultBody = str | bytes | list[dict[str, str]] | dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class InjectedFault:
     """A fault.
 
     Attributes:
@@ -22,82 +22,86 @@ class Fault:
         cut: bytes of the body after which the connection breaks.
     """
 
-    path: str = ""
+    address_pattern: str = ""
     times: int | None = 1
     status: int | None = None
-    body: Body = ""
+    body: FaultBody = ""
     delay: float = 0.0
-    cut: int | None = None
+    cut_after: int | None = None
 
 
-def refused(
+def build_error_fault(
     code: str, message: str, *, status: int, path: str = "", times: int | None = 1
-) -> Fault:
+) -> InjectedFault:
     """An error array of the REST API."""
     body = [{"message": message, "errorCode": code}]
-    return Fault(path=path, times=times, status=status, body=body)
+    return InjectedFault(address_pattern=path, times=times, status=status, body=body)
 
 
-def maintenance(path: str = "", times: int | None = 1, *, status: int = 503) -> Fault:
+def build_maintenance_fault(
+    path: str = "", times: int | None = 1, *, status: int = 503
+) -> InjectedFault:
     """An HTML page where an answer should be; `status` 200 is the nastiest."""
     page = "<html><head><title>Down for maintenance</title></head><body>We'll be back</body></html>"
-    return Fault(path=path, times=times, status=status, body=page)
+    return InjectedFault(address_pattern=path, times=times, status=status, body=page)
 
 
-def lost_route(path: str = "", times: int | None = 1) -> Fault:
+def build_lost_route_fault(path: str = "", times: int | None = 1) -> InjectedFault:
     """Salesforce Edge does not know the host: 420."""
-    return Fault(path=path, times=times, status=420, body="<html><body>420</body></html>")
+    return InjectedFault(
+        address_pattern=path, times=times, status=420, body="<html><body>420</body></html>"
+    )
 
 
-def query_timeout(path: str = "/query", times: int | None = 1) -> Fault:
+def build_timeout_fault(path: str = "/query", times: int | None = 1) -> InjectedFault:
     """QUERY_TIMEOUT, as 400."""
     message = "Your query request was running for too long."
-    return refused("QUERY_TIMEOUT", message, status=400, path=path, times=times)
+    return build_error_fault("QUERY_TIMEOUT", message, status=400, path=path, times=times)
 
 
-def daily_limit(path: str = "/services/data/v", times: int | None = 1) -> Fault:
+def build_daily_limit_fault(path: str = "/services/data/v", times: int | None = 1) -> InjectedFault:
     """REQUEST_LIMIT_EXCEEDED because the day's calls are used up."""
     message = "TotalRequests Limit exceeded."
-    return refused("REQUEST_LIMIT_EXCEEDED", message, status=403, path=path, times=times)
+    return build_error_fault("REQUEST_LIMIT_EXCEEDED", message, status=403, path=path, times=times)
 
 
-def concurrent_limit(path: str = "/services/data/v", times: int | None = 1) -> Fault:
+def build_concurrency_fault(path: str = "/services/data/v", times: int | None = 1) -> InjectedFault:
     """REQUEST_LIMIT_EXCEEDED because too many long requests run at once."""
     message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
-    return refused("REQUEST_LIMIT_EXCEEDED", message, status=403, path=path, times=times)
+    return build_error_fault("REQUEST_LIMIT_EXCEEDED", message, status=403, path=path, times=times)
 
 
-def expired_session(path: str = "/services/data/v", times: int | None = None) -> Fault:
+def build_expired_fault(path: str = "/services/data/v", times: int | None = None) -> InjectedFault:
     """401 whatever the token, for ever unless `times` says otherwise."""
     message = "Session expired or invalid"
-    return refused("INVALID_SESSION_ID", message, status=401, path=path, times=times)
+    return build_error_fault("INVALID_SESSION_ID", message, status=401, path=path, times=times)
 
 
-class Faults:
+class FaultQueue:
     """Those that wait to strike, oldest first; one strikes at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Fault, int | None]] = []
+        self._queue: list[tuple[InjectedFault, int | None]] = []
 
-    def add(self, fault: Fault) -> None:
+    def add_fault(self, fault: InjectedFault) -> None:
         """Let a fault strike `times` fitting requests from now on."""
         with self._lock:
-            self._waiting.append((fault, fault.times))
+            self._queue.append((fault, fault.times))
 
-    def clear(self) -> None:
+    def clear_faults(self) -> None:
         """Call every fault off."""
         with self._lock:
-            self._waiting.clear()
+            self._queue.clear()
 
-    def strike(self, address: str) -> Fault | None:
+    def take_fault(self, address: str) -> InjectedFault | None:
         """The fault that hits this request, if any; it has struck once more then."""
         with self._lock:
-            for index, (fault, left) in enumerate(self._waiting):
-                if re.search(fault.path, address):
+            for index, (fault, left) in enumerate(self._queue):
+                if re.search(fault.address_pattern, address):
                     if left is not None and left <= 1:
-                        del self._waiting[index]
+                        del self._queue[index]
                     else:
-                        self._waiting[index] = (fault, None if left is None else left - 1)
+                        self._queue[index] = (fault, None if left is None else left - 1)
                     return fault
         return None

@@ -11,7 +11,7 @@ INTEGRATION_USER_ID = "0055f00000CoLeCAAV"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
+class ConnectedApp:
     """The external client app that may log in, and as whom.
 
     `public_key` is PEM; without one the JWT flow is not set up, without a `refresh_token` or a
@@ -45,34 +45,34 @@ class OAuthError(Exception):
         self.body = {"error": error, "error_description": description}
 
 
-class Sessions:
+class AccessTokens:
     """The access tokens that are alive. Each dies on command, or after `uses` requests."""
 
     def __init__(self, uses: int | None) -> None:
         self._lock = threading.Lock()
-        self._uses = uses
-        self._left: dict[str, int | None] = {}
+        self._uses_per_token = uses
+        self._uses_left: dict[str, int | None] = {}
 
-    def open(self) -> str:
+    def issue_token(self) -> str:
         """A new token, `00D…!…`."""
         token = f"{ORGANIZATION_ID[:15]}!AR8AQ{secrets.token_urlsafe(60)}"
         with self._lock:
-            self._left[token] = self._uses
+            self._uses_left[token] = self._uses_per_token
         return token
 
-    def spend(self, token: str) -> bool:
+    def spend_token(self, token: str) -> bool:
         """Whether the token is alive; if so, one of its uses is gone."""
         with self._lock:
-            if token not in self._left:
+            if token not in self._uses_left:
                 return False
-            left = self._left[token]
+            left = self._uses_left[token]
             if left == 0:
-                del self._left[token]
+                del self._uses_left[token]
                 return False
-            self._left[token] = None if left is None else left - 1
+            self._uses_left[token] = None if left is None else left - 1
             return True
 
-    def end(self) -> None:
+    def expire_tokens(self) -> None:
         """End all of them."""
         with self._lock:
-            self._left.clear()
+            self._uses_left.clear()

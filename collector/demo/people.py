@@ -6,10 +6,10 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from collector.demo.ids import Ids
 from collector.demo.oauth import INTEGRATION_USER_ID
+from collector.demo.salesforce_ids import IdGenerator
 
-STAFF = 290
+STAFF_COUNT = 290
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Person:
     browser: Browser
     ip: str
 
-    def row(self, profile_id: str, created: Any) -> dict[str, Any]:
+    def to_row(self, profile_id: str, created: Any) -> dict[str, Any]:
         """The record of User."""
         return {
             "Id": self.id,
@@ -131,7 +131,7 @@ BROWSERS = (
         version="14180000",
     ),
 )
-PROGRAM = Browser(
+PROGRAM_BROWSER = Browser(
     agent="Jakarta Commons-HttpClient/3.1", name="Java", platform="Unknown", version="9999"
 )
 
@@ -165,32 +165,36 @@ class People:
     programs: dict[str, Person]
     guest: Person
 
-    def everybody(self) -> list[Person]:
+    def list_users(self) -> list[Person]:
         """All users of the org except the collector's own."""
         named = (self.developer, self.guest)
         return [*self.staff, *self.admins, *self.programs.values(), *named]
 
 
-def people(rng: random.Random, ids: Ids) -> People:
+def build_people(rng: random.Random, ids: IdGenerator) -> People:
     """The users, the same for the same generator."""
     names = [f"{first} {last}" for last in _LAST_NAMES.split() for first in _FIRST_NAMES.split()]
     rng.shuffle(names)
-    staff = tuple(_employee(name, rng.choice(_TEAMS), rng, ids) for name in names[:STAFF])
-    admins = tuple(_employee(name, "admin", rng, ids) for name in names[STAFF : STAFF + 3])
+    staff = tuple(
+        _build_employee(name, rng.choice(_TEAMS), rng, ids) for name in names[:STAFF_COUNT]
+    )
+    admins = tuple(
+        _build_employee(name, "admin", rng, ids) for name in names[STAFF_COUNT : STAFF_COUNT + 3]
+    )
     programs = {
-        key: _program(key, name, 200 + index, ids)
+        key: _build_program_user(key, name, 200 + index, ids)
         for index, (key, name) in enumerate(_PROGRAMS.items())
     }
     return People(
         staff=staff,
         admins=admins,
-        developer=_employee(names[STAFF + 3], "developer", rng, ids),
+        developer=_build_employee(names[STAFF_COUNT + 3], "developer", rng, ids),
         programs=programs,
-        guest=_guest(ids),
+        guest=_build_guest(ids),
     )
 
 
-def collector_user(application_username: str) -> Person:
+def build_collector_user(application_username: str) -> Person:
     """The integration user that the collector itself logs in as."""
     return Person(
         id=INTEGRATION_USER_ID,
@@ -200,15 +204,15 @@ def collector_user(application_username: str) -> Person:
         profile="Salesforce API Only System Integrations",
         user_type="Standard",
         office=AUSTIN,
-        browser=PROGRAM,
+        browser=PROGRAM_BROWSER,
         ip="192.0.2.250",
     )
 
 
-def _employee(name: str, team: str, rng: random.Random, ids: Ids) -> Person:
+def _build_employee(name: str, team: str, rng: random.Random, ids: IdGenerator) -> Person:
     office = rng.choice(_OFFICES)
     return Person(
-        id=ids.record("005"),
+        id=ids.make_record_id("005"),
         username=name.lower().replace(" ", ".") + "@acme.com",
         name=name,
         team=team,
@@ -220,23 +224,23 @@ def _employee(name: str, team: str, rng: random.Random, ids: Ids) -> Person:
     )
 
 
-def _program(key: str, name: str, host: int, ids: Ids) -> Person:
+def _build_program_user(key: str, name: str, host: int, ids: IdGenerator) -> Person:
     return Person(
-        id=ids.record("005"),
+        id=ids.make_record_id("005"),
         username=f"{key}@acme.com",
         name=name,
         team="integration",
         profile="Salesforce API Only System Integrations",
         user_type="Standard",
         office=AUSTIN,
-        browser=PROGRAM,
+        browser=PROGRAM_BROWSER,
         ip=f"192.0.2.{host}",
     )
 
 
-def _guest(ids: Ids) -> Person:
+def _build_guest(ids: IdGenerator) -> Person:
     return Person(
-        id=ids.record("005"),
+        id=ids.make_record_id("005"),
         username="support_site@acme.example.com",
         name="Support Site Guest User",
         team="guest",

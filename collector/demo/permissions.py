@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collector.demo.evaluate import Row
-from collector.demo.ids import Ids
 from collector.demo.oauth import INTEGRATION_USER_ID
+from collector.demo.salesforce_ids import IdGenerator
+from collector.demo.soql_conditions import SObjectRow
 
 PERMISSIONS = (
     "ApiEnabled",
@@ -18,18 +18,18 @@ PERMISSIONS = (
 )
 
 
-def permissions(ids: Ids, profile_id: str) -> dict[str, list[Row]]:
+def build_permission_rows(ids: IdGenerator, profile_id: str) -> dict[str, list[SObjectRow]]:
     """The user's two permission sets, of which one is its profile's, and their assignments."""
-    profile: Row = {
-        "Id": ids.record("0PS"),
+    profile: SObjectRow = {
+        "Id": ids.make_record_id("0PS"),
         "Label": "00e_profile",
         "IsOwnedByProfile": True,
         "ProfileId": profile_id,
         "PermissionsApiEnabled": True,
         "PermissionsApiUserOnly": True,
     }
-    collector: Row = {
-        "Id": ids.record("0PS"),
+    collector: SObjectRow = {
+        "Id": ids.make_record_id("0PS"),
         "Name": "Collector",
         "Label": "Collector",
         "IsOwnedByProfile": False,
@@ -39,7 +39,7 @@ def permissions(ids: Ids, profile_id: str) -> dict[str, list[Row]]:
         "PermissionSet": [profile, collector],
         "PermissionSetAssignment": [
             {
-                "Id": ids.record("0Pa"),
+                "Id": ids.make_record_id("0Pa"),
                 "AssigneeId": INTEGRATION_USER_ID,
                 "PermissionSetId": one["Id"],
                 "IsActive": True,

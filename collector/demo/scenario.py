@@ -7,29 +7,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from collector.demo.attacks import Expected, bulk_theft, rogue_package, stolen_token
-from collector.demo.day import Day
-from collector.demo.elf import floor_hour
-from collector.demo.evaluate import Row
-from collector.demo.ids import Ids
-from collector.demo.machines import (
-    CLIENTS,
-    broken_call,
-    bulk_load,
-    client_day,
-    dashboards,
-    guests,
-    program_login,
+from collector.demo.attacks import (
+    ExpectedAlert,
+    simulate_bulk_theft,
+    simulate_rogue_package,
+    simulate_stolen_token,
 )
-from collector.demo.oauth import ORGANIZATION_ID, Application
-from collector.demo.office_hours import browser_login, working_day
-from collector.demo.people import People, collector_user, people
-from collector.demo.permissions import permissions
-from collector.demo.setup_changes import setup_day
-from collector.demo.store import BulkJob, LogFile, Store
+from collector.demo.event_log import floor_hour
+from collector.demo.oauth import ORGANIZATION_ID, ConnectedApp
+from collector.demo.org_store import BulkJob, OrgLogFile, OrgStore
+from collector.demo.people import People, build_collector_user, build_people
+from collector.demo.permissions import build_permission_rows
+from collector.demo.program_activity import (
+    API_CLIENTS,
+    build_program_login,
+    log_failed_call,
+    simulate_bulk_load,
+    simulate_client,
+    simulate_dashboards,
+    simulate_guests,
+)
+from collector.demo.salesforce_ids import IdGenerator
+from collector.demo.scenario_day import ScenarioDay
+from collector.demo.setup_changes import simulate_setup_day
+from collector.demo.soql_conditions import SObjectRow
+from collector.demo.user_activity import build_browser_login, simulate_working_day
 from collector.model import Severity
 
-QUIET = timedelta(minutes=10)
+QUIET_MARGIN = timedelta(minutes=10)
 """Nothing happens this long after the start and before the end of the day, so that one pass of a
 collector at the end, looking back 24 hours, sees all of it."""
 
@@ -38,7 +43,7 @@ _TOKEN_SECRETS = ("AccessToken", "DeleteToken", "RequestToken")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class DemoScenario:
     """What the org holds.
 
     Attributes:
@@ -53,67 +58,74 @@ class World:
 
     start: datetime
     end: datetime
-    files: tuple[LogFile, ...]
-    rows: Mapping[str, tuple[Row, ...]]
+    files: tuple[OrgLogFile, ...]
+    rows: Mapping[str, tuple[SObjectRow, ...]]
     jobs: tuple[BulkJob, ...]
-    expected: tuple[Expected, ...]
-    counts: Mapping[str, int]
+    expected_alerts: tuple[ExpectedAlert, ...]
+    event_counts: Mapping[str, int]
 
-    def store(self) -> Store:
+    def build_store(self) -> OrgStore:
         """A new store with all of it."""
-        store = Store()
+        store = OrgStore()
         for name, rows in self.rows.items():
-            store.add(name, *rows)
+            store.add_rows(name, *rows)
         store.add_files(self.files)
         store.add_jobs(self.jobs)
         return store
 
 
-def build(*, end: datetime, seed: int = 7) -> World:
+def build_scenario(*, end: datetime, seed: int = 7) -> DemoScenario:
     """The 24 hours before `end` (aware, UTC); the same for the same arguments."""
     rng = random.Random(f"{seed} {end.isoformat()}")  # noqa: S311  (a story, not a secret)
-    ids = Ids(rng)
+    ids = IdGenerator(rng)
     start = end - timedelta(hours=24)
-    day = Day(rng, ids, start=start + QUIET, end=end - QUIET)
-    everybody = people(rng, ids)
-    _ordinary(day, everybody)
-    loads, jobs = _loads(day, everybody)
-    attacks, theft = _attacks(day, everybody)
-    counts = day.log.counts() | {name: len(rows) for name, rows in sorted(day.rows.items())}
-    return World(
+    day = ScenarioDay(rng, ids, start=start + QUIET_MARGIN, end=end - QUIET_MARGIN)
+    everybody = build_people(rng, ids)
+    _simulate_ordinary_day(day, everybody)
+    loads, jobs = _simulate_loads(day, everybody)
+    attacks, theft = _simulate_attacks(day, everybody)
+    counts = day.event_log.count_events() | {
+        name: len(rows) for name, rows in sorted(day.rows.items())
+    }
+    return DemoScenario(
         start=start,
         end=end,
-        files=tuple(day.log.files(rng)),
-        rows={name: tuple(rows) for name, rows in (day.rows | _directory(everybody, ids)).items()},
+        files=tuple(day.event_log.build_files(rng)),
+        rows={
+            name: tuple(rows)
+            for name, rows in (day.rows | _build_directory(everybody, ids)).items()
+        },
         jobs=(*jobs, theft),
-        expected=(*attacks, *loads),
-        counts=counts,
+        expected_alerts=(*attacks, *loads),
+        event_counts=counts,
     )
 
 
-def _ordinary(day: Day, everybody: People) -> None:
+def _simulate_ordinary_day(day: ScenarioDay, everybody: People) -> None:
     for person in (*everybody.staff, *everybody.admins, everybody.developer):
-        working_day(day, person)
-    for client in CLIENTS:
-        client_day(day, client, everybody.programs[client.user])
-    broken_call(day, everybody.programs["erp.connector"])
-    dashboards(day, everybody.programs["backup"])
-    guests(day, everybody)
-    setup_day(day, everybody)
-    _refused(day, everybody)
+        simulate_working_day(day, person)
+    for client in API_CLIENTS:
+        simulate_client(day, client, everybody.programs[client.user])
+    log_failed_call(day, everybody.programs["erp.connector"])
+    simulate_dashboards(day, everybody.programs["backup"])
+    simulate_guests(day, everybody)
+    simulate_setup_day(day, everybody)
+    _simulate_refused_logins(day, everybody)
 
 
-def _refused(day: Day, everybody: People) -> None:
+def _simulate_refused_logins(day: ScenarioDay, everybody: People) -> None:
     """Somebody who is locked out, and somebody who left."""
     noon = day.start + (day.end - day.start) / 2
     for person, status in (
         (everybody.staff[1], "LOGIN_ERROR_PASSWORD_LOCKOUT"),
         (everybody.staff[2], "LOGIN_ERROR_USER_INACTIVE"),
     ):
-        day.login(person, noon, browser_login(person), status=status)
+        day.record_login(person, noon, build_browser_login(person), status=status)
 
 
-def _loads(day: Day, everybody: People) -> tuple[list[Expected], list[BulkJob]]:
+def _simulate_loads(
+    day: ScenarioDay, everybody: People
+) -> tuple[list[ExpectedAlert], list[BulkJob]]:
     """The nightly load and a marketing import: every bulk job is an alert, these are low ones."""
     jobs = []
     plan = (
@@ -121,11 +133,13 @@ def _loads(day: Day, everybody: People) -> tuple[list[Expected], list[BulkJob]]:
         (3, "marketing.sync", "CampaignMember", 620),
     )
     for hours, user, entity, records in plan:
-        at = _anchor(day) + timedelta(hours=hours, minutes=20)
-        session = day.login(everybody.programs[user], at, program_login(CLIENTS[0]))
-        jobs.append(bulk_load(day, session, at, entity=entity, records=records))
+        at = _compute_anchor(day) + timedelta(hours=hours, minutes=20)
+        session = day.record_login(
+            everybody.programs[user], at, build_program_login(API_CLIENTS[0])
+        )
+        jobs.append(simulate_bulk_load(day, session, at, entity=entity, records=records))
     loads = [
-        Expected(
+        ExpectedAlert(
             rule="bulk-api-job",
             severity=Severity.LOW,
             story=f"An ordinary load writes {job.records:,} records of {job.object}.",
@@ -135,24 +149,26 @@ def _loads(day: Day, everybody: People) -> tuple[list[Expected], list[BulkJob]]:
     return loads, jobs
 
 
-def _attacks(day: Day, everybody: People) -> tuple[list[Expected], BulkJob]:
-    anchor = _anchor(day)
-    package = rogue_package(day, everybody, anchor + timedelta(minutes=12))
-    token = stolen_token(day, everybody, anchor + timedelta(hours=1, minutes=5))
-    bulk, job = bulk_theft(day, everybody, anchor + timedelta(hours=2, minutes=11))
+def _simulate_attacks(day: ScenarioDay, everybody: People) -> tuple[list[ExpectedAlert], BulkJob]:
+    anchor = _compute_anchor(day)
+    package = simulate_rogue_package(day, everybody, anchor + timedelta(minutes=12))
+    token = simulate_stolen_token(day, everybody, anchor + timedelta(hours=1, minutes=5))
+    bulk, job = simulate_bulk_theft(day, everybody, anchor + timedelta(hours=2, minutes=11))
     return [*token, *package, *bulk], job
 
 
-def _anchor(day: Day) -> datetime:
+def _compute_anchor(day: ScenarioDay) -> datetime:
     """A full hour early enough that the log files of all attacks are out by the day's end."""
     return floor_hour(day.end) - timedelta(hours=9)
 
 
-def _directory(everybody: People, ids: Ids) -> dict[str, list[Row]]:
+def _build_directory(everybody: People, ids: IdGenerator) -> dict[str, list[SObjectRow]]:
     """Users, their profiles and permissions, the tokens of programs, the organization itself."""
     long_ago = datetime.fromisoformat("2024-02-01T09:00:00+00:00")
-    users = [*everybody.everybody(), collector_user(Application().username)]
-    profiles = {name: ids.record("00e") for name in sorted({user.profile for user in users})}
+    users = [*everybody.list_users(), build_collector_user(ConnectedApp().username)]
+    profiles = {
+        name: ids.make_record_id("00e") for name in sorted({user.profile for user in users})
+    }
     organization = {
         "Id": ORGANIZATION_ID,
         "Name": "Acme",
@@ -163,21 +179,24 @@ def _directory(everybody: People, ids: Ids) -> dict[str, list[Row]]:
         "LanguageLocaleKey": "en_US",
         "CreatedDate": long_ago,
     }
-    tokens: list[Row] = [
+    tokens: list[SObjectRow] = [
         {
             "AppName": client.app,
             "UserId": everybody.programs[client.user].id,
-            "AppMenuItemId": ids.record("0DS"),
+            "AppMenuItemId": ids.make_record_id("0DS"),
             "CreatedDate": long_ago,
             "UseCount": 41_207,
-            **{secret: ids.key() + ids.key() for secret in _TOKEN_SECRETS},
+            **{
+                secret: ids.make_surrogate_key() + ids.make_surrogate_key()
+                for secret in _TOKEN_SECRETS
+            },
         }
-        for client in CLIENTS
+        for client in API_CLIENTS
     ]
     return {
         "OauthToken": tokens,
-        "User": [user.row(profiles[user.profile], long_ago) for user in users],
+        "User": [user.to_row(profiles[user.profile], long_ago) for user in users],
         "Profile": [{"Id": own, "Name": name} for name, own in profiles.items()],
         "Organization": [organization],
-        **permissions(ids, profiles[users[-1].profile]),
+        **build_permission_rows(ids, profiles[users[-1].profile]),
     }

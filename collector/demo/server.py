@@ -21,14 +21,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from collector.clock import now
-from collector.demo.answers import json_answer
-from collector.demo.faults import Fault
-from collector.demo.front import MAX_ADDRESS, ConnectionCutError, front
-from collector.demo.oauth import ORGANIZATION_ID, Application, OAuthError
-from collector.demo.org import Behaviour, Org, Visit
-from collector.demo.refusal import ApiError, not_found
-from collector.demo.resources import routes
-from collector.demo.store import Store
+from collector.demo.api_errors import ApiError, build_not_found
+from collector.demo.faults import InjectedFault
+from collector.demo.json_responses import build_json_response
+from collector.demo.middleware import MAX_ADDRESS_BYTES, ConnectionCutError, wrap_application
+from collector.demo.oauth import ORGANIZATION_ID, ConnectedApp, OAuthError
+from collector.demo.org_backend import LoggedRequest, OrgBackend, OrgBehaviour
+from collector.demo.org_store import OrgStore
+from collector.demo.rest_resources import build_routes
 
 
 class EmbeddedOrg:
@@ -40,19 +40,19 @@ class EmbeddedOrg:
 
     def __init__(
         self,
-        store: Store,
+        store: OrgStore,
         *,
-        application: Application | None = None,
-        behaviour: Behaviour | None = None,
+        application: ConnectedApp | None = None,
+        behaviour: OrgBehaviour | None = None,
         clock: Callable[[], datetime] = now,
         port: int = 0,
     ) -> None:
         self.store = store
-        self.application = application or Application()
-        self._org = Org(
+        self.application = application or ConnectedApp()
+        self._backend = OrgBackend(
             store,
             application=self.application,
-            behaviour=behaviour or Behaviour(),
+            behaviour=behaviour or OrgBehaviour(),
             clock=clock,
         )
         self._port = port
@@ -61,13 +61,13 @@ class EmbeddedOrg:
 
     def start(self) -> str:
         """Serve, and return the base URL. Raises OSError where the port is taken."""
-        listener = _listen(self._port)
+        listener = _open_listener(self._port)
         port = listener.getsockname()[1]
-        self._org.base_url = f"http://127.0.0.1:{port}"
-        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        self._backend.base_url = f"http://127.0.0.1:{port}"
+        logging.getLogger("uvicorn.error").addFilter(_is_unexpected_error)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                _application(self._org),
+                _build_application(self._backend),
                 loop="asyncio",
                 http="h11",
                 ws="none",
@@ -78,14 +78,14 @@ class EmbeddedOrg:
                 server_header=False,
                 date_header=False,
                 timeout_graceful_shutdown=1,
-                h11_max_incomplete_event_size=8 * MAX_ADDRESS,
+                h11_max_incomplete_event_size=8 * MAX_ADDRESS_BYTES,
             )
         )
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name=f"embedded-org-{port}", daemon=True
         )
         self._thread.start()
-        return self._org.base_url
+        return self._backend.base_url
 
     def stop(self) -> None:
         """Close every connection and end the thread. Stopping twice is harmless."""
@@ -110,54 +110,54 @@ class EmbeddedOrg:
     @property
     def base_url(self) -> str:
         """Where it serves: `http://127.0.0.1:PORT`."""
-        return self._org.base_url
+        return self._backend.base_url
 
     @property
-    def journal(self) -> tuple[Visit, ...]:
+    def request_log(self) -> tuple[LoggedRequest, ...]:
         """Every request so far, in the order they were answered."""
-        return self._org.journal
+        return self._backend.request_log
 
     @property
     def api_calls(self) -> int:
         """The calls that count against the day's limit."""
-        return self._org.api_calls
+        return self._backend.api_calls
 
     def spend_calls(self, count: int) -> None:
         """Other clients of the org make that many calls."""
-        self._org.spend_calls(count)
+        self._backend.spend_calls(count)
 
-    def fail(self, *faults: Fault) -> None:
+    def inject_faults(self, *faults: InjectedFault) -> None:
         """Let faults strike, in this order where several fit a request."""
         for fault in faults:
-            self._org.faults.add(fault)
+            self._backend.fault_queue.add_fault(fault)
 
-    def recover(self) -> None:
+    def clear_faults(self) -> None:
         """Call all faults off."""
-        self._org.faults.clear()
+        self._backend.fault_queue.clear_faults()
 
     def expire_tokens(self) -> None:
         """End every session: the next call of each answers 401."""
-        self._org.sessions.end()
+        self._backend.access_tokens.expire_tokens()
 
-    def revoke(self) -> None:
+    def revoke_approval(self) -> None:
         """An admin takes the app's approval away: every session ends, and nobody gets in."""
-        self._org.tokens.revoke()
+        self._backend.token_endpoint.revoke_approval()
 
-    def restore(self) -> None:
+    def restore_approval(self) -> None:
         """The admin approves the app again."""
-        self._org.tokens.restore()
+        self._backend.token_endpoint.restore_approval()
 
     @property
-    def wrong_passwords(self) -> int:
+    def wrong_password_count(self) -> int:
         """Those in a row until now; `Application.lock_after` of them lock the user."""
-        return self._org.tokens.password.wrong
+        return self._backend.token_endpoint.password_grant.wrong_count
 
     def expire_locators(self) -> None:
         """End every query that is being read page by page."""
-        self._org.pages.expire()
+        self._backend.query_pager.expire_locators()
 
 
-def _listen(port: int) -> socket.socket:
+def _open_listener(port: int) -> socket.socket:
     """A listening socket that says TCP by name: only then does asyncio send without delay."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -170,7 +170,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_unexpected_error(record: logging.LogRecord) -> bool:
     """Whether uvicorn's log line is about something that we did not do on purpose."""
     kind = record.exc_info[0] if record.exc_info else None
     return kind is None or not issubclass(kind, ConnectionCutError | asyncio.CancelledError)
@@ -179,45 +179,51 @@ def _is_news(record: logging.LogRecord) -> bool:
 # ---- the application
 
 
-def _application(org: Org) -> ASGIApp:
-    async def token(request: Request) -> Response:
-        return await _token(org, request)
+def _build_application(org: OrgBackend) -> ASGIApp:
+    async def answer_token(request: Request) -> Response:
+        return await _issue_token(org, request)
 
-    async def identity(request: Request) -> Response:
-        return _identity(org, request)
+    async def answer_identity(request: Request) -> Response:
+        return _render_identity(org, request)
 
-    async def refused(request: Request, error: Exception) -> Response:
-        body, status = _refusal(error)
-        answer = json_answer(request, body, status=status)
+    async def answer_error(request: Request, error: Exception) -> Response:
+        body, status = _render_error(error)
+        answer = build_json_response(request, body, status=status)
         if answer.status_code != 401:
-            answer.headers["Sforce-Limit-Info"] = org.limit_info()
+            answer.headers["Sforce-Limit-Info"] = org.render_limit_info()
         return answer
 
     application = Starlette(
         routes=[
-            Route("/services/oauth2/token", token, methods=["GET", "POST"]),
-            Route("/services/oauth2/userinfo", identity),
-            Route("/id/{organization}/{user}", identity),
-            *routes(org),
+            Route("/services/oauth2/token", answer_token, methods=["GET", "POST"]),
+            Route("/services/oauth2/userinfo", answer_identity),
+            Route("/id/{organization}/{user}", answer_identity),
+            *build_routes(org),
         ],
-        exception_handlers={ApiError: refused, OAuthError: refused, HTTPException: refused},
+        exception_handlers={
+            ApiError: answer_error,
+            OAuthError: answer_error,
+            HTTPException: answer_error,
+        },
     )
-    return front(org, application)
+    return wrap_application(org, application)
 
 
-async def _token(org: Org, request: Request) -> Response:
+async def _issue_token(org: OrgBackend, request: Request) -> Response:
     if request.method != "POST":
         raise OAuthError("invalid_request", "must use HTTP POST")
     if "application/x-www-form-urlencoded" not in request.headers.get("content-type", ""):
         raise OAuthError("unsupported_grant_type", "grant type not supported")
     form = dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))
     authorization = request.headers.get("authorization", "")
-    return json_answer(request, org.tokens.answer(form, authorization, org.base_url, org.clock()))
+    return build_json_response(
+        request, org.token_endpoint.issue_token(form, authorization, org.base_url, org.clock())
+    )
 
 
-def _identity(org: Org, request: Request) -> Response:
+def _render_identity(org: OrgBackend, request: Request) -> Response:
     _, _, token = request.headers.get("authorization", "").partition(" ")
-    if not org.sessions.spend(token):
+    if not org.access_tokens.spend_token(token):
         return Response("Bad_OAuth_Token", status_code=403, media_type="text/html")
     who = org.application
     identity = {
@@ -226,16 +232,16 @@ def _identity(org: Org, request: Request) -> Response:
         "username": who.username,
         "preferred_username": who.username,
     }
-    return json_answer(request, identity)
+    return build_json_response(request, identity)
 
 
-def _refusal(error: Exception) -> tuple[Any, int]:
+def _render_error(error: Exception) -> tuple[Any, int]:
     """The body and status of an error: an object from the token endpoint, an array elsewhere."""
     if isinstance(error, OAuthError):
         return error.body, error.status
     if isinstance(error, ApiError):
-        return error.body(), error.status
+        return error.render_body(), error.status
     if isinstance(error, HTTPException) and error.status_code == 405:
         refusal = ApiError("METHOD_NOT_ALLOWED", "HTTP Method not allowed.", status=405)
-        return refusal.body(), refusal.status
-    return not_found().body(), 404
+        return refusal.render_body(), refusal.status
+    return build_not_found().render_body(), 404

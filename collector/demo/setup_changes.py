@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector.demo.day import Day
 from collector.demo.people import People, Person
+from collector.demo.scenario_day import ScenarioDay
 
 _USER_CHANGES = (
     ("createduser", "Created new user {name}"),
@@ -29,36 +29,38 @@ _OTHER_CHANGES = (
     ("queueMembership", "Manage Users", "Added group EMEA Support to queue Escalations"),
     ("remoteproxy", "Security Controls", "Created Remote Site Maps for https://maps.example.com"),
 )
-CHANGES = 44
+CHANGE_COUNT = 44
 
 
-def setup_day(day: Day, people: People) -> None:
+def simulate_setup_day(day: ScenarioDay, people: People) -> None:
     """Ordinary rows of SetupAuditTrail, some of them in the same second."""
     at = day.start
-    step = (day.end - day.start) / (CHANGES + 1)
-    for number in range(CHANGES):
+    step = (day.end - day.start) / (CHANGE_COUNT + 1)
+    for number in range(CHANGE_COUNT):
         at += step
         if number % 5 == 4:
             at -= step
         admin = people.admins[number % len(people.admins)]
         if number % 4 == 3:
             action, section, display = _OTHER_CHANGES[number // 4 % len(_OTHER_CHANGES)]
-            audit(day, at, admin, action=action, section=section, display=display)
+            record_audit_row(day, at, admin, action=action, section=section, display=display)
         else:
-            _user_change(day, at, admin, people.staff[int(day.rng.random() * len(people.staff))])
-    _oddities(day, people)
+            _record_user_change(
+                day, at, admin, people.staff[int(day.rng.random() * len(people.staff))]
+            )
+    _record_oddities(day, people)
 
 
-def _user_change(day: Day, at: datetime, admin: Person, user: Person) -> None:
+def _record_user_change(day: ScenarioDay, at: datetime, admin: Person, user: Person) -> None:
     action, template = _USER_CHANGES[int(day.rng.random() * len(_USER_CHANGES))]
     display = template.format(name=user.name, username=user.username, id=user.id[:15])
-    audit(day, at, admin, action=action, section="Manage Users", display=display)
+    record_audit_row(day, at, admin, action=action, section="Manage Users", display=display)
 
 
-def _oddities(day: Day, people: People) -> None:
+def _record_oddities(day: ScenarioDay, people: People) -> None:
     """A row without an author, one without a section, and one done while logged in as another."""
     noon = day.start + (day.end - day.start) / 2
-    audit(
+    record_audit_row(
         day,
         noon,
         None,
@@ -66,7 +68,7 @@ def _oddities(day: Day, people: People) -> None:
         section="Sharing Defaults",
         display="Finished updating the organization-wide defaults",
     )
-    audit(
+    record_audit_row(
         day,
         noon,
         people.admins[0],
@@ -74,7 +76,7 @@ def _oddities(day: Day, people: People) -> None:
         section=None,
         display="Organization setup action: verifyOnEmailChangeOffOn has changed.",
     )
-    audit(
+    record_audit_row(
         day,
         noon + timedelta(minutes=3),
         people.staff[0],
@@ -85,8 +87,8 @@ def _oddities(day: Day, people: People) -> None:
     )
 
 
-def audit(
-    day: Day,
+def record_audit_row(
+    day: ScenarioDay,
     at: datetime,
     author: Person | None,
     *,
@@ -98,7 +100,7 @@ def audit(
     """One row of the audit trail, to the second."""
     at = at.replace(microsecond=0)
     row: dict[str, Any] = {
-        "Id": day.ids.record("0Ym"),
+        "Id": day.ids.make_record_id("0Ym"),
         "Action": action,
         "Section": section,
         "Display": display,
@@ -107,4 +109,4 @@ def audit(
         "CreatedById": author.id if author else None,
         "DelegateUser": delegate,
     }
-    day.record("SetupAuditTrail", at, row)
+    day.store_record("SetupAuditTrail", at, row)

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from collector.demo.refusal import malformed
+from collector.demo.api_errors import build_malformed_query
 
-MAX_STRING = 4000
+MAX_STRING_LENGTH = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class SoqlToken:
     """A piece of the text: a string, datetime, date, number, word or symbol."""
 
     kind: str
@@ -20,20 +20,20 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DateWord:
+class DateLiteral:
     """`TODAY`, `LAST_N_DAYS:7`: a span of time that depends on when it is read."""
 
     name: str
     count: int = 0
 
 
-Literal = str | int | float | bool | None | date | datetime | DateWord
+SoqlLiteral = str | int | float | bool | None | date | datetime | DateLiteral
 
-DATE_WORDS = (
+DATE_LITERALS = (
     *("YESTERDAY", "TODAY", "TOMORROW", "LAST_WEEK", "THIS_WEEK"),
     *("LAST_MONTH", "THIS_MONTH", "LAST_90_DAYS"),
 )
-COUNTED_DATE_WORDS = ("LAST_N_DAYS", "NEXT_N_DAYS", "N_DAYS_AGO")
+COUNTED_DATE_LITERALS = ("LAST_N_DAYS", "NEXT_N_DAYS", "N_DAYS_AGO")
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -47,14 +47,14 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
-_ESCAPED = {
+_ESCAPES = {
     **dict(zip("nrtbfNRTBF", "\n\r\t\b\f" * 2, strict=True)),
     **dict(zip("'\"\\", "'\"\\", strict=True)),
     **{wild: "\\" + wild for wild in "_%"},
 }
 
 
-def tokens(text: str) -> list[Token]:
+def split_tokens(text: str) -> list[SoqlToken]:
     """The pieces of a query. Raises ApiError where a piece is none of SOQL's."""
     found = []
     end = len(text.rstrip())
@@ -62,58 +62,58 @@ def tokens(text: str) -> list[Token]:
     while at < end:
         match = _TOKEN.match(text, at, end)
         if match is None:
-            raise malformed(f"unexpected token: '{text[at:end].strip()[:20]}'")
+            raise build_malformed_query(f"unexpected token: '{text[at:end].strip()[:20]}'")
         kind = match.lastgroup or ""
-        found.append(Token(kind=kind, text=match[kind]))
+        found.append(SoqlToken(kind=kind, text=match[kind]))
         at = match.end()
     return found
 
 
-def literal(token: Token) -> Literal:
+def parse_literal(token: SoqlToken) -> SoqlLiteral:
     """What a literal means. Raises ApiError for a token that is none, or is out of range."""
     match token.kind:
         case "string":
-            return _string(token.text)
+            return _parse_string(token.text)
         case "number":
             return float(token.text) if "." in token.text else int(token.text[:20])
         case "date" | "datetime":
-            return _moment(token)
+            return _parse_moment(token)
         case "word":
-            return _word(token.text.upper())
-    raise malformed(f"unexpected token: '{token.text}'")
+            return _parse_word(token.text.upper())
+    raise build_malformed_query(f"unexpected token: '{token.text}'")
 
 
-def _string(quoted: str) -> str:
-    if len(quoted) > MAX_STRING + 2:
-        raise malformed(f"string literals cannot exceed {MAX_STRING} characters")
-    return _ESCAPE.sub(_unescaped, quoted[1:-1])
+def _parse_string(quoted: str) -> str:
+    if len(quoted) > MAX_STRING_LENGTH + 2:
+        raise build_malformed_query(f"string literals cannot exceed {MAX_STRING_LENGTH} characters")
+    return _ESCAPE.sub(_unescape_match, quoted[1:-1])
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     if match[1]:
         return chr(int(match[1], 16))
-    if match[2] not in _ESCAPED:
-        raise malformed(f"Illegal character sequence '{match[0]}' in string literal")
-    return _ESCAPED[match[2]]
+    if match[2] not in _ESCAPES:
+        raise build_malformed_query(f"Illegal character sequence '{match[0]}' in string literal")
+    return _ESCAPES[match[2]]
 
 
-def _moment(token: Token) -> date | datetime:
+def _parse_moment(token: SoqlToken) -> date | datetime:
     try:
         if token.kind == "date":
             return date.fromisoformat(token.text)
         return datetime.fromisoformat(token.text).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise malformed(f"Invalid datetime: {token.text}") from None
+        raise build_malformed_query(f"Invalid datetime: {token.text}") from None
 
 
-def _word(word: str) -> Literal:
+def _parse_word(word: str) -> SoqlLiteral:
     if word in ("TRUE", "FALSE"):
         return word == "TRUE"
     if word == "NULL":
         return None
-    if word in DATE_WORDS:
-        return DateWord(name=word)
+    if word in DATE_LITERALS:
+        return DateLiteral(name=word)
     name, _, count = word.partition(":")
-    if name in COUNTED_DATE_WORDS and 0 < len(count) < 6:
-        return DateWord(name=name, count=int(count))
-    raise malformed(f"unexpected token: '{word}'")
+    if name in COUNTED_DATE_LITERALS and 0 < len(count) < 6:
+        return DateLiteral(name=name, count=int(count))
+    raise build_malformed_query(f"unexpected token: '{word}'")

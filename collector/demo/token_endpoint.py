@@ -9,8 +9,14 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime
 
-from collector.demo.grants import AssertionOnce, Grant, Password, RefreshToken, client_credentials
-from collector.demo.oauth import ORGANIZATION_ID, Application, OAuthError, Sessions
+from collector.demo.oauth import ORGANIZATION_ID, AccessTokens, ConnectedApp, OAuthError
+from collector.demo.oauth_grants import (
+    JwtBearerGrant,
+    OAuthGrant,
+    PasswordGrant,
+    RefreshTokenGrant,
+    grant_client_credentials,
+)
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -18,28 +24,28 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 class TokenEndpoint:
     """Trades proofs for sessions."""
 
-    def __init__(self, application: Application, sessions: Sessions) -> None:
+    def __init__(self, application: ConnectedApp, access_tokens: AccessTokens) -> None:
         self._application = application
-        self._sessions = sessions
+        self._access_tokens = access_tokens
         self._revoked = threading.Event()
-        self.password = Password()
-        self._grants: dict[str, Grant] = {
-            "client_credentials": client_credentials,
-            "refresh_token": RefreshToken(application.refresh_token),
-            "password": self.password,
-            JWT_BEARER: AssertionOnce(),
+        self.password_grant = PasswordGrant()
+        self._grants: dict[str, OAuthGrant] = {
+            "client_credentials": grant_client_credentials,
+            "refresh_token": RefreshTokenGrant(application.refresh_token),
+            "password": self.password_grant,
+            JWT_BEARER: JwtBearerGrant(),
         }
 
-    def revoke(self) -> None:
+    def revoke_approval(self) -> None:
         """An admin takes the app's approval away: every session ends, and nobody gets in."""
         self._revoked.set()
-        self._sessions.end()
+        self._access_tokens.expire_tokens()
 
-    def restore(self) -> None:
+    def restore_approval(self) -> None:
         """The admin approves the app again."""
         self._revoked.clear()
 
-    def answer(
+    def issue_token(
         self, form: Mapping[str, str], authorization: str, base_url: str, now: datetime
     ) -> dict[str, str]:
         """The token response. Raises OAuthError."""
@@ -49,9 +55,9 @@ class TokenEndpoint:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
         if self._revoked.is_set():
             raise OAuthError("invalid_app_access", "user is not admin approved to access this app")
-        extra = grant({**form, **_basic(authorization)}, self._application, now)
+        extra = grant({**form, **_parse_basic_auth(authorization)}, self._application, now)
         answer = {
-            "access_token": self._sessions.open(),
+            "access_token": self._access_tokens.issue_token(),
             "scope": "api refresh_token",
             "instance_url": base_url,
             "id": f"{base_url}/id/{ORGANIZATION_ID}/{self._application.user_id}",
@@ -65,7 +71,7 @@ class TokenEndpoint:
         return {**answer, "signature": signature, "issued_at": issued_at}
 
 
-def _basic(authorization: str) -> dict[str, str]:
+def _parse_basic_auth(authorization: str) -> dict[str, str]:
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return {}

@@ -1,7 +1,7 @@
 """Sigma rules over single events: files to rules, events to matches."""
 
-from collector.detect.load import RuleSet, load
-from collector.detect.match import Matcher
-from collector.detect.schema import Schema
+from collector.detect.event_schema import EventSchema
+from collector.detect.loader import RuleSet, load_rule_set
+from collector.detect.matcher import RuleMatcher
 
-__all__ = ["Matcher", "RuleSet", "Schema", "load"]
+__all__ = ["EventSchema", "RuleMatcher", "RuleSet", "load_rule_set"]

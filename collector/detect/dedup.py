@@ -8,11 +8,11 @@ from typing import Any
 
 from collector.model import Event, Rule
 
-LONGEST = 200
+MAX_VALUE_LENGTH = 200
 """Longer values (queries, agents) count by their beginning and a hash of the whole."""
 
 
-def key(rule: Rule, event: Event) -> tuple[str, ...]:
+def build_dedup_key(rule: Rule, event: Event) -> tuple[str, ...]:
     """The values of the rule's dedup key, empty text for those that the event does not have.
 
     Where it has none of them those of the fallback key, and where it has none of these either its
@@ -22,19 +22,19 @@ def key(rule: Rule, event: Event) -> tuple[str, ...]:
     if not rule.dedup_key:
         return ()
     for fields in (rule.dedup_key, rule.dedup_fallback):
-        values = tuple(_text(event.get(field)) for field in fields)
+        values = tuple(_render_value(event.get(field)) for field in fields)
         if any(values):
             return values
-    return (_text(event["event_uid"]),)
+    return (_render_value(event["event_uid"]),)
 
 
-def _text(value: Any) -> str:
+def _render_value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     text = str(value)
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_VALUE_LENGTH:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{text[: LONGEST - 33]}~{digest[:32]}"
+    return f"{text[: MAX_VALUE_LENGTH - 33]}~{digest[:32]}"

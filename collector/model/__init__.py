@@ -4,37 +4,33 @@ A Batch carries the records of one log file or of one query window through the o
 some of its events into Matches, Matches of one dedup key into an Alert, Alerts into Messages.
 """
 
-from collector.model.alerting import (
-    MERGED,
-    OPEN,
-    WITHDRAWN,
-    Again,
+from collector.model.alerts import (
+    STATUS_MERGED,
+    STATUS_OPEN,
+    STATUS_WITHDRAWN,
     Alert,
+    AlertMatch,
     Channel,
     Delivery,
-    Member,
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    IndeterminateDelivery,
     Message,
-    Outcome,
-    Refused,
+    RetryLater,
     Route,
-    Sent,
-    Unknown,
-    Withdrawn,
+    Withdrawal,
 )
-from collector.model.collecting import (
-    ArchiveFile,
-    Batch,
-    Cursor,
-    Stream,
-)
-from collector.model.detecting import (
+from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
+from collector.model.derived_type import DerivedType
+from collector.model.rules import (
     ENTITY_FIELDS,
+    Aggregation,
     Baseline,
     Correlation,
     Event,
     FirstSeen,
     Match,
-    Over,
     Rule,
     RuleTest,
     SeverityCase,
@@ -43,15 +39,15 @@ from collector.model.detecting import (
 from collector.model.severity import (
     Severity,
 )
-from collector.model.view import View
 
 __all__ = [
     "ENTITY_FIELDS",
-    "MERGED",
-    "OPEN",
-    "WITHDRAWN",
-    "Again",
+    "STATUS_MERGED",
+    "STATUS_OPEN",
+    "STATUS_WITHDRAWN",
+    "Aggregation",
     "Alert",
+    "AlertMatch",
     "ArchiveFile",
     "Baseline",
     "Batch",
@@ -59,23 +55,22 @@ __all__ = [
     "Correlation",
     "Cursor",
     "Delivery",
+    "DeliveryOutcome",
+    "DeliveryRejection",
+    "DeliverySuccess",
+    "DerivedType",
     "Event",
     "FirstSeen",
+    "IndeterminateDelivery",
     "Match",
-    "Member",
     "Message",
-    "Outcome",
-    "Over",
-    "Refused",
+    "RetryLater",
     "Route",
     "Rule",
     "RuleTest",
-    "Sent",
     "Severity",
     "SeverityCase",
     "SeverityStep",
     "Stream",
-    "Unknown",
-    "View",
-    "Withdrawn",
+    "Withdrawal",
 ]

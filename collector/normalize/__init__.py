@@ -1,19 +1,25 @@
 """Turns what Salesforce logs into the event table: columns as data, one SELECT per segment."""
 
-from collector.normalize.derived import DERIVED, Derived
-from collector.normalize.repair import repair
-from collector.normalize.schema import CANONICAL, event_types, family, fields, physical
-from collector.normalize.sql import segment_relation, select
+from collector.normalize.derived_types import DERIVED_EVENT_TYPES, DerivedTypeSql
+from collector.normalize.event_schema import (
+    CANONICAL_COLUMNS,
+    find_family,
+    find_physical_column,
+    list_event_types,
+    list_fields,
+)
+from collector.normalize.segment_repair import repair_segment
+from collector.normalize.segment_select import build_segment_relation, build_segment_select
 
 __all__ = [
-    "CANONICAL",
-    "DERIVED",
-    "Derived",
-    "event_types",
-    "family",
-    "fields",
-    "physical",
-    "repair",
-    "segment_relation",
-    "select",
+    "CANONICAL_COLUMNS",
+    "DERIVED_EVENT_TYPES",
+    "DerivedTypeSql",
+    "build_segment_relation",
+    "build_segment_select",
+    "find_family",
+    "find_physical_column",
+    "list_event_types",
+    "list_fields",
+    "repair_segment",
 ]

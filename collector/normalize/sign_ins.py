@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from collector.normalize.schema import CANONICAL
+from collector.normalize.event_schema import CANONICAL_COLUMNS
 
-SOURCES = ("LoginEvent", "Login", "LoginHistory")
+SOURCE_TYPES = ("LoginEvent", "Login", "LoginHistory")
 """In the order in which their words are taken: LoginEvent says most, and to the millisecond."""
 
-NEEDS = (*CANONICAL, "Id", "LoginHistoryId")
+REQUIRED_COLUMNS = (*CANONICAL_COLUMNS, "Id", "LoginHistoryId")
 
-SHIFTS = (0, 1, -1, 2, -2)
+SECOND_SHIFTS = (0, 1, -1, 2, -2)
 """Seconds by which two tellings of one login may differ, the likeliest first: one of them is cut
 to the second, and each is stamped by another machine."""
 
-_OWN = {
+_COLUMN_OVERRIDES = {
     # The first that told gives the name, so that it stays the same when others tell it again.
     "event_uid": "'login:' || org || ':' || max(CASE WHEN turn = 1 THEN event_uid END)",
     "org": "org",
@@ -23,13 +23,15 @@ _OWN = {
     "received": "min(received)",
 }
 
-_WHO = "concat_ws('|', org, user_id, coalesce(source_ip_key, source_ip), outcome)"
-_HISTORY = "org || '|' || nullif(left({column}, 15), '')"
-_KEY = "org || '|' || nullif(login_key, '')"
-_ALIKE = tuple(("who || '|' || second", f"who || '|' || (second + {shift})") for shift in SHIFTS)
+_ACTOR_KEY = "concat_ws('|', org, user_id, coalesce(source_ip_key, source_ip), outcome)"
+_HISTORY_KEY = "org || '|' || nullif(left({column}, 15), '')"
+_LOGIN_KEY = "org || '|' || nullif(login_key, '')"
+_SIMILARITY_KEYS = tuple(
+    ("who || '|' || second", f"who || '|' || (second + {shift})") for shift in SECOND_SHIFTS
+)
 
 
-def sign_ins(relation: str, kinds: Sequence[str] = SOURCES) -> str:
+def build_sign_in_select(relation: str, kinds: Sequence[str] = SOURCE_TYPES) -> str:
     """SQL that gives one event per login from a SQL FROM item over tellings of logins.
 
     `kinds` are the types of tellings that there may be; of fewer the SQL is much shorter.
@@ -39,22 +41,22 @@ def sign_ins(relation: str, kinds: Sequence[str] = SOURCES) -> str:
     of another type, so two of one type are always two logins.
     """
     columns = ", ".join(
-        f"({_OWN.get(name, f'arg_min({name}, preference)')})::{kind} AS {name}"
-        for name, kind in CANONICAL.items()
+        f"({_COLUMN_OVERRIDES.get(name, f'arg_min({name}, preference)')})::{kind} AS {name}"
+        for name, kind in CANONICAL_COLUMNS.items()
     )
-    order = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(SOURCES))
+    order = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(SOURCE_TYPES))
     return (
         f"SELECT {columns} FROM (SELECT *, CASE event_type {order} END AS preference,"
         " row_number() OVER (PARTITION BY org, login ORDER BY received, event_uid) AS turn"
-        f" FROM ({_grouped(relation, kinds)})) GROUP BY org, login"
+        f" FROM ({_assign_logins(relation, kinds)})) GROUP BY org, login"
     )
 
 
-def touched(fresh: str, stored: str, kinds: Sequence[str] = SOURCES) -> str:
+def build_affected_events(fresh: str, stored: str, kinds: Sequence[str] = SOURCE_TYPES) -> str:
     """A SQL FROM item: of the stored tellings, those of the logins that a fresh one is about."""
     return (
-        f"(WITH near AS (SELECT * FROM {near(fresh, stored)}),"
-        f" known AS ({_grouped('near', kinds)}),"
+        f"(WITH near AS (SELECT * FROM {build_nearby_events(fresh, stored)}),"
+        f" known AS ({_assign_logins('near', kinds)}),"
         f" wanted AS (SELECT org, login FROM known WHERE event_uid IN"
         f" (SELECT event_uid FROM {fresh}))"
         " SELECT * FROM near WHERE event_uid IN"
@@ -62,7 +64,7 @@ def touched(fresh: str, stored: str, kinds: Sequence[str] = SOURCES) -> str:
     )
 
 
-def near(fresh: str, stored: str) -> str:
+def build_nearby_events(fresh: str, stored: str) -> str:
     """A SQL FROM item: of the stored tellings, those within a minute of a fresh one.
 
     That is enough to see which telling is of which login.
@@ -75,46 +77,52 @@ def near(fresh: str, stored: str) -> str:
     return f"(SELECT * FROM {stored} WHERE date_trunc('minute', time) IN ({around}))"
 
 
-def _grouped(relation: str, kinds: Sequence[str]) -> str:
+def _assign_logins(relation: str, kinds: Sequence[str]) -> str:
     """The tellings, each with the `login` that it is of: the event_uid of one of its tellings."""
     told = (
-        f"SELECT *, epoch_us(time) // 1000000 AS second, {_WHO} AS who FROM {relation}"
+        f"SELECT *, epoch_us(time) // 1000000 AS second, {_ACTOR_KEY} AS who FROM {relation}"
         f" WHERE event_type IN ({', '.join(map(repr, kinds))})"
     )
     if len(kinds) == 1:
         return f"SELECT *, event_uid AS login FROM ({told})"
-    steps, links = _links(kinds)
+    steps, links = _build_link_steps(kinds)
     parts = ", ".join(f"{name} AS ({sql})" for name, sql in {"told": told, **steps}.items())
     return (
-        f"WITH {parts}, links AS ({_all(links)})"
+        f"WITH {parts}, links AS ({_union_steps(links)})"
         " SELECT told.*, coalesce(links.one, told.event_uid) AS login"
         " FROM told LEFT JOIN links ON links.other = told.event_uid"
     )
 
 
-def _links(kinds: Collection[str]) -> tuple[dict[str, str], list[str]]:
+def _build_link_steps(kinds: Collection[str]) -> tuple[dict[str, str], list[str]]:
     """Steps by which tellings of two kinds or three find each other, and which give the links."""
-    history = (_HISTORY.format(column='"LoginHistoryId"'), _HISTORY.format(column='"Id"'))
+    history = (_HISTORY_KEY.format(column='"LoginHistoryId"'), _HISTORY_KEY.format(column='"Id"'))
     with_event: dict[str, str] = {}
     if "LoginEvent" in kinds and "LoginHistory" in kinds:
-        with_event |= _pairs("eh", ("LoginEvent", "LoginHistory"), [history, *_ALIKE])
+        with_event |= _build_pair_steps(
+            "eh", ("LoginEvent", "LoginHistory"), [history, *_SIMILARITY_KEYS]
+        )
     if "LoginEvent" in kinds and "Login" in kinds:
-        with_event |= _pairs("el", ("LoginEvent", "Login"), [(_KEY, _KEY), *_ALIKE])
+        with_event |= _build_pair_steps(
+            "el", ("LoginEvent", "Login"), [(_LOGIN_KEY, _LOGIN_KEY), *_SIMILARITY_KEYS]
+        )
     if "LoginHistory" not in kinds or "Login" not in kinds:
         return with_event, list(with_event)
     if not with_event:
-        rest = _pairs("hl", ("LoginHistory", "Login"), _ALIKE)
+        rest = _build_pair_steps("hl", ("LoginHistory", "Login"), _SIMILARITY_KEYS)
         return rest, list(rest)
-    rest = _pairs("hl", ("LoginHistory", "Login"), _ALIKE, apart="paired")
-    return {**with_event, "paired": _all(with_event), **rest}, ["paired", *rest]
+    rest = _build_pair_steps(
+        "hl", ("LoginHistory", "Login"), _SIMILARITY_KEYS, excluded_step="paired"
+    )
+    return {**with_event, "paired": _union_steps(with_event), **rest}, ["paired", *rest]
 
 
-def _pairs(
+def _build_pair_steps(
     prefix: str,
     types: tuple[str, str],
     cells: Sequence[tuple[str, str]],
     *,
-    apart: str | None = None,
+    excluded_step: str | None = None,
 ) -> dict[str, str]:
     """Steps by which tellings of two types find each other, one to one, none of them twice.
 
@@ -126,7 +134,7 @@ def _pairs(
         one, other = (
             f"(SELECT event_uid, {cell} AS cell, row_number() OVER"
             f" (PARTITION BY {cell} ORDER BY time, event_uid) AS place FROM told"
-            f" WHERE event_type = '{event_type}'{_free(side, steps, apart)})"
+            f" WHERE event_type = '{event_type}'{_build_unpaired_condition(side, steps, excluded_step)})"
             for side, event_type, cell in zip(("one", "other"), types, pair, strict=True)
         )
         steps[f"{prefix}{number}"] = (
@@ -136,12 +144,12 @@ def _pairs(
     return steps
 
 
-def _free(side: str, steps: Iterable[str], apart: str | None) -> str:
+def _build_unpaired_condition(side: str, steps: Iterable[str], excluded_step: str | None) -> str:
     """A condition: not paired before."""
     taken = [f"SELECT {side} FROM {name}" for name in steps]
-    taken += [f"SELECT other FROM {apart}"] if apart else []
+    taken += [f"SELECT other FROM {excluded_step}"] if excluded_step else []
     return f" AND event_uid NOT IN ({' UNION ALL '.join(taken)})" if taken else ""
 
 
-def _all(steps: Iterable[str]) -> str:
+def _union_steps(steps: Iterable[str]) -> str:
     return " UNION ALL ".join(f"SELECT one, other FROM {name}" for name in steps)

@@ -16,26 +16,26 @@ import httpx
 
 from collector import clock
 from collector import http as web
+from collector.csv_segments import CsvSegments
 from collector.errors import (
-    CorruptDownload,
+    CorruptDownloadError,
     SalesforceError,
-    SessionExpired,
-    Stopped,
-    Unreachable,
+    SessionExpiredError,
+    StoppedError,
+    UnreachableError,
 )
-from collector.salesforce import documents
-from collector.salesforce.answers import clock_skew
-from collector.salesforce.auth import Token
-from collector.salesforce.connection import CALL_HEADERS, Connection, api_versions
-from collector.salesforce.download import download
-from collector.salesforce.gate import Pace
-from collector.salesforce.logins import Logins
-from collector.salesforce.soql import identifier
-from collector.salesforce.vault import Vault
-from collector.segments import Segments
-from collector.settings import Org
+from collector.salesforce import responses
+from collector.salesforce.api_errors import compute_clock_skew
+from collector.salesforce.authenticator import Authenticator
+from collector.salesforce.connection import CALL_HEADERS, SalesforceConnection, fetch_api_versions
+from collector.salesforce.log_download import download_log
+from collector.salesforce.login_throttle import LoginLimits
+from collector.salesforce.soql import check_identifier
+from collector.salesforce.token_request import AccessToken
+from collector.salesforce.token_store import TokenStore
+from collector.settings import OrgSettings
 
-NEWEST_VERSION = "67.0"
+NEWEST_KNOWN_VERSION = "67.0"
 """The newest API version that we know; an org that has newer ones is asked for this one."""
 
 READ_TRIES = 3
@@ -44,17 +44,17 @@ RETRY_PAUSE = (0.5, 2.0)
 PATIENCE_SECONDS = 45.0
 """After this long no further try of the same request begins: the next poll will ask again."""
 
-_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,15})/(\d{1,15})", re.ASCII)
-_LOG_FILE = re.compile(r"/services/data/(v\d+\.\d+(/[\w-]+)+)", re.ASCII)
-_RESOURCE = re.compile(
+_USAGE_PATTERN = re.compile(r"(?<![\w-])api-usage=(\d{1,15})/(\d{1,15})", re.ASCII)
+_LOG_FILE_PATTERN = re.compile(r"/services/data/(v\d+\.\d+(/[\w-]+)+)", re.ASCII)
+_RESOURCE_PATTERN = re.compile(
     r"(?:/services/data/v\d+\.\d+/)?(\w[\w-]*(?:/[\w-]+)*(?:\?[\w.~=&%-]+)?)", re.ASCII
 )
 
-Answer = TypeVar("Answer")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class FieldDescription:
     """A field of an object, as its describe tells it."""
 
     name: str
@@ -63,21 +63,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class ApiUsage:
     """How many of the API calls that the org may make in 24 hours are used."""
 
-    used: int
-    maximum: int
+    used_calls: int
+    max_calls: int
 
 
-class Client:
+class SalesforceClient:
     """One org. Logs in when first needed, and once again whenever a token is refused (401).
 
     Every read is tried up to three times while the org is unreachable. The sentences of what is
     raised name the org and what was asked, never a token. Files may be downloaded by several
     threads at a time, all else is for one; `close` it at the end.
 
-    Every method may raise LoginRefused, SessionExpired, LimitExceeded, NotAvailable, Unreachable,
+    Every method may raise LoginRefusedError, SessionExpired, LimitExceeded, NotAvailable, Unreachable,
     another SalesforceError, or Stopped.
 
     Args:
@@ -95,31 +95,33 @@ class Client:
 
     def __init__(
         self,
-        org: Org,
+        org: OrgSettings,
         *,
-        stop: threading.Event | None = None,
+        stop_event: threading.Event | None = None,
         retry_pause: tuple[float, float] = RETRY_PAUSE,
-        vault: Vault | None = None,
-        pace: Pace | None = None,
+        token_store: TokenStore | None = None,
+        login_limits: LoginLimits | None = None,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
-        self.usage: Usage | None = None
-        self.calls = 0
-        self._counting = threading.Lock()
-        self.skew: timedelta | None = None
+        self.api_usage: ApiUsage | None = None
+        self.call_count = 0
+        self._count_lock = threading.Lock()
+        self.clock_skew: timedelta | None = None
         self._org = org
-        self._stop = stop
+        self._stop_event = stop_event
         self._retry_pause = retry_pause
         self._now = now
         proxy = org.proxy.reveal() if org.proxy else None
-        self._http = web.client(ca_file=org.ca_file, proxy=proxy)
-        self._http.event_hooks = {"response": [self._note]}
-        self._session = web.session(self._http)
-        self._logins = Logins(org, self._http, vault=vault, pace=pace, now=now)
-        self._login = threading.Lock()
-        self._token: Token | None = None
+        self._http = web.build_client(ca_file=org.ca_file, proxy=proxy)
+        self._http.event_hooks = {"response": [self._record_headers]}
+        self._session = web.build_session(self._http)
+        self._authenticator = Authenticator(
+            org, self._http, token_store=token_store, login_limits=login_limits, now=now
+        )
+        self._login_lock = threading.Lock()
+        self._token: AccessToken | None = None
         self._version = org.api_version
-        self._connection: Connection | None = None
+        self._connection: SalesforceConnection | None = None
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -128,21 +130,21 @@ class Client:
     @property
     def api_version(self) -> str:
         """The version that the org is asked in, such as `67.0`."""
-        return self._connected().version
+        return self._ensure_connection().version
 
     @property
     def instance_url(self) -> str:
         """Where the org's API is, as the last login said."""
-        return self._connected().token.instance_url
+        return self._ensure_connection().token.instance_url
 
     @property
     def user_id(self) -> str | None:
         """The user that the org is asked as; None where the login did not say."""
-        return self._connected().token.user_id
+        return self._ensure_connection().token.user_id
 
-    def now(self) -> datetime:
+    def estimate_org_time(self) -> datetime:
         """The present moment by our clock or by the org's, whichever is behind."""
-        return self._now() + min(self.skew or timedelta(), timedelta())
+        return self._now() + min(self.clock_skew or timedelta(), timedelta())
 
     def query(self, soql: str) -> Iterator[list[dict[str, Any]]]:
         """The records that a query finds, page by page, each page asked for when it is wanted.
@@ -150,26 +152,28 @@ class Client:
         Records are as Salesforce writes them without their `attributes`; related objects stay
         nested. Raises QueryTooWide where the org gave up on the query.
         """
-        where = self._where("query")
-        page = self._ask(lambda connection: connection.query(soql))
-        yield documents.records(where, page)
+        where = self._label_request("query")
+        page = self._call_with_login(lambda connection: connection.query(soql))
+        yield responses.parse_records(where, page)
         locator = ""
-        while locator := documents.next_page(where, page, locator):
-            page = self._ask(partial(_query_more, locator))
-            yield documents.records(where, page)
+        while locator := responses.parse_next_locator(where, page, locator):
+            page = self._call_with_login(partial(_fetch_next_page, locator))
+            yield responses.parse_records(where, page)
 
-    def describe(self, name: str) -> tuple[Field, ...]:
+    def describe_object(self, name: str) -> tuple[FieldDescription, ...]:
         """The fields of an object that this user sees.
 
         Raises:
             NotAvailable: there is no such object for this user.
             ValueError: that is no name of an object.
         """
-        identifier(name)
-        described = self._ask(lambda connection: connection.describe(name))
-        fields = documents.objects(self._where(f"describe {name}"), described.get("fields"))
+        check_identifier(name)
+        described = self._call_with_login(lambda connection: connection.describe_object(name))
+        fields = responses.require_objects(
+            self._label_request(f"describe {name}"), described.get("fields")
+        )
         return tuple(
-            Field(
+            FieldDescription(
                 name=str(field.get("name", "")),
                 type=str(field.get("type", "")),
                 filterable=field.get("filterable") is True,
@@ -177,30 +181,34 @@ class Client:
             for field in fields
         )
 
-    def object_names(self) -> frozenset[str]:
+    def list_object_names(self) -> frozenset[str]:
         """The names of the objects that this user sees."""
-        described = self._ask(lambda connection: connection.objects())
-        listed = documents.objects(self._where("list of objects"), described.get("sobjects"))
+        described = self._call_with_login(lambda connection: connection.describe_global())
+        listed = responses.require_objects(
+            self._label_request("list of objects"), described.get("sobjects")
+        )
         return frozenset(str(item.get("name", "")) for item in listed)
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get_resource(self, path: str) -> dict[str, Any]:
         """The JSON object of a resource: `jobs/query/750…`, below `/services/data/vNN.N/`.
 
         A path with that beginning, as the org writes it, is taken as well, in the present version.
         Raises SalesforceError for one that leads elsewhere.
         """
-        found = _RESOURCE.fullmatch(path)
+        found = _RESOURCE_PATTERN.fullmatch(path)
         if found is None:
-            raise SalesforceError(self._where("the path of a resource leads out of the API"))
-        return self._ask(lambda connection: connection.resource(found[1]))
+            raise SalesforceError(
+                self._label_request("the path of a resource leads out of the API")
+            )
+        return self._call_with_login(lambda connection: connection.get_resource(found[1]))
 
-    def limits(self) -> dict[str, Any]:
+    def get_limits(self) -> dict[str, Any]:
         """The org's limits by name, each with `Max` and `Remaining`."""
-        return self._ask(lambda connection: connection.limits())
+        return self._call_with_login(lambda connection: connection.get_limits())
 
-    def download(
+    def download_log(
         self, path: str, directory: Path, name: str, *, expected_length: int | None
-    ) -> Segments:
+    ) -> CsvSegments:
         """The log file at a path of the org (`/services/data/…`) as `directory/name-….csv`.
 
         A body that breaks or is corrupt is asked for once more, as a whole. Whatever is raised, no
@@ -209,81 +217,90 @@ class Client:
         Raises:
             CorruptDownload: it is no log, or not the whole of `expected_length` decoded bytes.
         """
-        found = _LOG_FILE.fullmatch(path)
+        found = _LOG_FILE_PATTERN.fullmatch(path)
         if found is None:
-            raise SalesforceError(self._where("the path of a log file leads out of the API"))
+            raise SalesforceError(
+                self._label_request("the path of a log file leads out of the API")
+            )
 
-        def ask(connection: Connection) -> Segments:
+        def download_once(connection: SalesforceConnection) -> CsvSegments:
             token = connection.token
-            return download(
+            return download_log(
                 self._http,
                 token.instance_url + path,
                 headers=CALL_HEADERS | {"Authorization": f"Bearer {token.access_token.reveal()}"},
-                where=self._where(found[1]),
+                where=self._label_request(found[1]),
                 directory=directory,
                 name=name,
                 expected_length=expected_length,
-                stop=self._stop,
+                stop_event=self._stop_event,
             )
 
-        return self._ask(ask, tries=DOWNLOAD_TRIES, again=(Unreachable, CorruptDownload))
+        return self._call_with_login(
+            download_once, tries=DOWNLOAD_TRIES, again=(UnreachableError, CorruptDownloadError)
+        )
 
     # ---- asking
 
-    def _ask(
+    def _call_with_login(
         self,
-        ask: Callable[[Connection], Answer],
+        ask: Callable[[SalesforceConnection], ResultT],
         *,
         tries: int = READ_TRIES,
-        again: tuple[type[Exception], ...] = (Unreachable,),
-    ) -> Answer:
+        again: tuple[type[Exception], ...] = (UnreachableError,),
+    ) -> ResultT:
         """The answer, after one new login if the token is refused."""
-        connection = self._connected()
+        connection = self._ensure_connection()
         try:
-            return self._patiently(partial(ask, connection), tries, again)
-        except SessionExpired:
-            renewed = self._connected(instead_of=connection)
+            return self._call_with_retries(partial(ask, connection), tries, again)
+        except SessionExpiredError:
+            renewed = self._ensure_connection(instead_of=connection)
         try:
-            return self._patiently(partial(ask, renewed), tries, again)
-        except SessionExpired:
-            self._logins.wasted()
+            return self._call_with_retries(partial(ask, renewed), tries, again)
+        except SessionExpiredError:
+            self._authenticator.report_rejected_token()
             raise
 
-    def _patiently(
-        self, ask: Callable[[], Answer], tries: int, again: tuple[type[Exception], ...]
-    ) -> Answer:
+    def _call_with_retries(
+        self, ask: Callable[[], ResultT], tries: int, again: tuple[type[Exception], ...]
+    ) -> ResultT:
         due = clock.monotonic() + PATIENCE_SECONDS
         for _ in range(tries - 1):
-            self._go_on()
+            self._raise_if_stopped()
             try:
                 return ask()
             except again:
                 if clock.monotonic() > due:
                     raise
-            clock.wait(random.uniform(*self._retry_pause), self._stop)  # noqa: S311 - jitter
-        self._go_on()
+            clock.wait(random.uniform(*self._retry_pause), self._stop_event)  # noqa: S311 - jitter
+        self._raise_if_stopped()
         return ask()
 
-    def _go_on(self) -> None:
-        if self._stop is not None and self._stop.is_set():
-            raise Stopped(self._where("stopped"))
+    def _raise_if_stopped(self) -> None:
+        if self._stop_event is not None and self._stop_event.is_set():
+            raise StoppedError(self._label_request("stopped"))
 
-    def _where(self, what: str) -> str:
+    def _label_request(self, what: str) -> str:
         return f"{self._org.name}: {what}"
 
     # ---- connecting
 
-    def _connected(self, *, instead_of: Connection | None = None) -> Connection:
+    def _ensure_connection(
+        self, *, instead_of: SalesforceConnection | None = None
+    ) -> SalesforceConnection:
         """The present login; a new one if there is none, or if it is the one that was refused."""
-        with self._login:
+        with self._login_lock:
             if self._connection is not None and self._connection is not instead_of:
                 return self._connection
-            self._go_on()
+            self._raise_if_stopped()
             if self._token is None or self._connection is not None:
                 # Until there is a new token, the old one stays: it may come to life again.
-                self._token, self._connection = self._logins.login(self.skew), None
-            self._version = self._version or self._newest_version(self._token)
-            self._connection = Connection(
+                self._token, self._connection = (
+                    self._authenticator.obtain_token(self.clock_skew),
+                    None,
+                )
+            self._version = self._version or self._find_api_version(self._token)
+            self._connection = SalesforceConnection(
                 self._token,
                 org=self._org.name,
                 version=self._version,
@@ -291,20 +308,22 @@ class Client:
             )
             return self._connection
 
-    def _newest_version(self, token: Token) -> str:
-        ask = partial(api_versions, self._http, token.instance_url, org=self._org.name)
-        listed = self._patiently(ask, READ_TRIES, (Unreachable,))
-        return documents.newest_version(self._where("API versions"), listed, NEWEST_VERSION)
+    def _find_api_version(self, token: AccessToken) -> str:
+        ask = partial(fetch_api_versions, self._http, token.instance_url, org=self._org.name)
+        listed = self._call_with_retries(ask, READ_TRIES, (UnreachableError,))
+        return responses.select_api_version(
+            self._label_request("API versions"), listed, NEWEST_KNOWN_VERSION
+        )
 
-    def _note(self, answer: httpx.Response) -> None:
+    def _record_headers(self, answer: httpx.Response) -> None:
         """Learn the use of the API and the org's time from the headers of any answer."""
-        if usage := _USAGE.search(answer.headers.get("Sforce-Limit-Info", "")):
-            self.usage = Usage(used=int(usage[1]), maximum=int(usage[2]))
-            with self._counting:
-                self.calls += 1
-        skew = clock_skew(answer, self._now())
-        self.skew = self.skew if skew is None else skew
+        if usage := _USAGE_PATTERN.search(answer.headers.get("Sforce-Limit-Info", "")):
+            self.api_usage = ApiUsage(used_calls=int(usage[1]), max_calls=int(usage[2]))
+            with self._count_lock:
+                self.call_count += 1
+        skew = compute_clock_skew(answer, self._now())
+        self.clock_skew = self.clock_skew if skew is None else skew
 
 
-def _query_more(locator: str, connection: Connection) -> documents.Document:
+def _fetch_next_page(locator: str, connection: SalesforceConnection) -> responses.JsonObject:
     return connection.query_more(locator)

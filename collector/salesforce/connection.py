@@ -12,10 +12,10 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError as Refused
 
 from collector import http as web
-from collector.errors import Unreachable
-from collector.salesforce.answers import refusal, unreachable
-from collector.salesforce.auth import Token
-from collector.salesforce.documents import Document, document
+from collector.errors import UnreachableError
+from collector.salesforce.api_errors import build_api_error, build_unreachable_error
+from collector.salesforce.responses import JsonObject, require_object
+from collector.salesforce.token_request import AccessToken
 
 CALL_HEADERS = {"Sforce-Call-Options": "client=collector"}
 """Marks our calls in the org's own logs."""
@@ -23,14 +23,16 @@ CALL_HEADERS = {"Sforce-Call-Options": "client=collector"}
 _QUERY_HEADERS = {"Sforce-Query-Options": "batchSize=2000"}
 
 
-class Connection:
+class SalesforceConnection:
     """An org's API with one token in one version (`67.0`), over a session of `http.session`.
 
     Each method asks once and returns the JSON object that came. Raises SessionExpired for 401, what
     `answers.refusal` says for other refusals, and Unreachable for anything that is no answer.
     """
 
-    def __init__(self, token: Token, *, org: str, version: str, session: requests.Session) -> None:
+    def __init__(
+        self, token: AccessToken, *, org: str, version: str, session: requests.Session
+    ) -> None:
         self.token = token
         self.version = version
         self._org = org
@@ -46,50 +48,52 @@ class Connection:
         del self._api.headers["X-PrettyPrint"]
         self._api.headers.update(CALL_HEADERS)
 
-    def query(self, soql: str) -> Document:
+    def query(self, soql: str) -> JsonObject:
         """The first page of what a query finds."""
-        return self._ask("query", lambda api: api.query(soql, headers=_QUERY_HEADERS))
+        return self._request_document("query", lambda api: api.query(soql, headers=_QUERY_HEADERS))
 
-    def query_more(self, locator: str) -> Document:
+    def query_more(self, locator: str) -> JsonObject:
         """The page of a query that a locator stands for."""
-        return self._ask("query", lambda api: api.query_more(locator, headers=_QUERY_HEADERS))
+        return self._request_document(
+            "query", lambda api: api.query_more(locator, headers=_QUERY_HEADERS)
+        )
 
-    def describe(self, name: str) -> Document:
+    def describe_object(self, name: str) -> JsonObject:
         """The description of an object. `name` must be an identifier."""
         path = f"sobjects/{name}/describe"
-        return self._ask(f"describe {name}", lambda api: api.restful(path))
+        return self._request_document(f"describe {name}", lambda api: api.restful(path))
 
-    def objects(self) -> Document:
+    def describe_global(self) -> JsonObject:
         """The list of objects."""
-        return self._ask("list of objects", lambda api: api.describe())
+        return self._request_document("list of objects", lambda api: api.describe())
 
-    def resource(self, path: str) -> Document:
+    def get_resource(self, path: str) -> JsonObject:
         """What stands at a path below the version's: `jobs/query`, with its query if it has one."""
-        return self._ask(path.partition("?")[0], lambda api: api.restful(path))
+        return self._request_document(path.partition("?")[0], lambda api: api.restful(path))
 
-    def limits(self) -> Document:
+    def get_limits(self) -> JsonObject:
         """The org's limits."""
-        return self._ask("limits", lambda api: api.limits())
+        return self._request_document("limits", lambda api: api.limits())
 
-    def _ask(self, what: str, call: Callable[[Salesforce], object]) -> Document:
+    def _request_document(self, what: str, call: Callable[[Salesforce], object]) -> JsonObject:
         where = f"{self._org}: {what}"
-        with _translated(where):
-            return document(where, call(self._api))
+        with _translate_errors(where):
+            return require_object(where, call(self._api))
 
 
-def api_versions(http: httpx.Client, instance_url: str, *, org: str) -> object:
+def fetch_api_versions(http: httpx.Client, instance_url: str, *, org: str) -> object:
     """The document that lists the API versions of an org; needs no login. Raises as above."""
     where = f"{org}: list of API versions"
-    with _translated(where):
+    with _translate_errors(where):
         with http.stream("GET", f"{instance_url}/services/data/") as answer:
-            content = web.body(answer)
+            content = web.read_body(answer)
         if answer.status_code != 200:
-            raise refusal(where, answer.status_code, content.decode("utf-8", "replace"))
+            raise build_api_error(where, answer.status_code, content.decode("utf-8", "replace"))
         return json.loads(content)
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
+def _translate_errors(where: str) -> Iterator[None]:
     """Raise what the libraries raise as errors of ours.
 
     Theirs hold URLs, headers and bodies, so they are not even kept as the cause.
@@ -97,8 +101,8 @@ def _translated(where: str) -> Iterator[None]:
     try:
         yield
     except Refused as problem:
-        raise refusal(where, problem.status, problem.content) from None
+        raise build_api_error(where, problem.status, problem.content) from None
     except (ValueError, RecursionError):
-        raise Unreachable(f"{where}: the answer is not JSON") from None
+        raise UnreachableError(f"{where}: the answer is not JSON") from None
     except (httpx.HTTPError, requests.RequestException) as problem:
-        raise unreachable(where, problem) from None
+        raise build_unreachable_error(where, problem) from None

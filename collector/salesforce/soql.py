@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
+_IDENTIFIER_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*")
 _ESCAPES = str.maketrans(
     {
         "\\": r"\\",
@@ -18,10 +18,10 @@ _ESCAPES = str.maketrans(
         "\f": r"\f",
     }
 )
-_CONTROL = re.compile(r"[\0-\x07\x0b\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL_PATTERN = re.compile(r"[\0-\x07\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def literal(value: str | int | bool | datetime | None) -> str:  # noqa: FBT001 - a value, no flag
+def render_literal(value: str | int | bool | datetime | None) -> str:  # noqa: FBT001 - a value, no flag
     """A value as SOQL.
 
     A time becomes `2026-10-01T12:34:56.123Z`: SOQL knows milliseconds, so what is finer is cut off.
@@ -38,15 +38,15 @@ def literal(value: str | int | bool | datetime | None) -> str:  # noqa: FBT001 -
     if isinstance(value, int):
         return str(value)
     if isinstance(value, datetime):
-        return _moment(value)
-    if _CONTROL.search(value):
+        return _render_time(value)
+    if _CONTROL_PATTERN.search(value):
         raise ValueError("SOQL has no words for control characters")
     return f"'{value.translate(_ESCAPES)}'"
 
 
-def identifier(name: str) -> str:
+def check_identifier(name: str) -> str:
     """The name of an object or field, relationships with dots. Raises ValueError for any other."""
-    if _IDENTIFIER.fullmatch(name) is None:
+    if _IDENTIFIER_PATTERN.fullmatch(name) is None:
         raise ValueError(f"{name[:80]!r} is no name of a Salesforce object or field")
     return name
 
@@ -66,7 +66,7 @@ def parse_datetime(text: str) -> datetime:
         raise ValueError(f"{text[:40]!r} is out of range") from None
 
 
-def _moment(value: datetime) -> str:
+def _render_time(value: datetime) -> str:
     if value.tzinfo is None:
         raise ValueError("a time without a zone")
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -21,10 +21,10 @@ from pydantic import (
 from collector.model import Severity
 from collector.settings.secret import Secret
 from collector.settings.values import (
-    Address,
     ApiVersion,
     ChannelName,
     Duration,
+    EmailAddress,
     FilePath,
     Host,
     ListName,
@@ -37,13 +37,13 @@ from collector.settings.values import (
     ReadablePath,
     SecretUrl,
     SeverityName,
-    Text,
+    TextLine,
     TypePattern,
     is_loopback,
 )
 
 
-class Model(BaseModel):
+class SettingsModel(BaseModel):
     """What all settings have in common: frozen, strict about names, silent about values."""
 
     model_config = ConfigDict(
@@ -52,15 +52,15 @@ class Model(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_means_default(cls, data: Any, info: ValidationInfo) -> Any:
+    def _drop_empty_keys(cls, data: Any, info: ValidationInfo) -> Any:
         """In a file (only then is there a context) `key:` without a value is no key."""
         if info.context is None or not isinstance(data, dict):
             return data
-        known = keys_of(cls)
+        known = list_model_keys(cls)
         return {key: value for key, value in data.items() if value is not None or key not in known}
 
 
-def keys_of(model: type[BaseModel]) -> Mapping[str, Any]:
+def list_model_keys(model: type[BaseModel]) -> Mapping[str, Any]:
     """The keys that a file may hold for that model, each with the type of its value."""
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
@@ -68,48 +68,48 @@ def keys_of(model: type[BaseModel]) -> Mapping[str, Any]:
 # ---- orgs
 
 
-class JwtAuth(Model):
+class JwtAuth(SettingsModel):
     """The OAuth 2.0 JWT bearer flow. `private_key` is PEM text."""
 
     flow: Literal["jwt"] = "jwt"
-    client_id: Text
-    username: Text
+    client_id: TextLine
+    username: TextLine
     private_key: Secret
-    audience: Text | None = None
+    audience: TextLine | None = None
 
 
-class ClientCredentialsAuth(Model):
+class ClientCredentialsAuth(SettingsModel):
     """The OAuth 2.0 client credentials flow."""
 
     flow: Literal["client_credentials"] = "client_credentials"
-    client_id: Text
+    client_id: TextLine
     client_secret: Secret
 
 
-class RefreshTokenAuth(Model):
+class RefreshTokenAuth(SettingsModel):
     """The OAuth 2.0 refresh token flow, after somebody has authorized the app once."""
 
     flow: Literal["refresh_token"] = "refresh_token"
-    client_id: Text
+    client_id: TextLine
     client_secret: Secret | None = None
     refresh_token: Secret
 
 
-class PasswordAuth(Model):
+class PasswordAuth(SettingsModel):
     """The OAuth 2.0 username-password flow, which Salesforce is doing away with."""
 
     flow: Literal["password"] = "password"
-    client_id: Text
+    client_id: TextLine
     client_secret: Secret
-    username: Text
+    username: TextLine
     password: Secret
     security_token: Secret | None = None
 
 
-Auth = JwtAuth | ClientCredentialsAuth | RefreshTokenAuth | PasswordAuth
+AuthSettings = JwtAuth | ClientCredentialsAuth | RefreshTokenAuth | PasswordAuth
 
 
-class EventLogFileSource(Model):
+class EventLogFileSettings(SettingsModel):
     """EventLogFile. A file is fetched `settle` after it was created, none older than `lookback`."""
 
     every: Period = timedelta(minutes=10)
@@ -119,7 +119,7 @@ class EventLogFileSource(Model):
     lookback: Duration = timedelta(hours=24)
 
 
-class StoredEventsSource(Model):
+class StoredEventsSettings(SettingsModel):
     """Stored Real-Time events. `overlap` is how far a poll looks back for latecomers."""
 
     every: Period = timedelta(minutes=1)
@@ -128,7 +128,7 @@ class StoredEventsSource(Model):
     lookback: Duration = timedelta(hours=24)
 
 
-class SetupAuditTrailSource(Model):
+class SetupAuditTrailSettings(SettingsModel):
     """SetupAuditTrail."""
 
     every: Period = timedelta(minutes=1)
@@ -136,7 +136,7 @@ class SetupAuditTrailSource(Model):
     lookback: Duration = timedelta(hours=24)
 
 
-class LoginHistorySource(Model):
+class LoginHistorySettings(SettingsModel):
     """LoginHistory."""
 
     every: Period = timedelta(minutes=5)
@@ -144,26 +144,26 @@ class LoginHistorySource(Model):
     lookback: Duration = timedelta(hours=24)
 
 
-class BulkJobsSource(Model):
+class BulkJobsSettings(SettingsModel):
     """The job resources of the Bulk API. At first, jobs older than `lookback` are not told of."""
 
     every: Period = timedelta(minutes=1)
     lookback: Duration = timedelta(hours=24)
 
 
-class OauthTokensSource(Model):
+class OauthTokensSettings(SettingsModel):
     """OauthToken. What is there the first time is where differences are counted from."""
 
     every: Period = timedelta(minutes=15)
 
 
-class OrgLimitsSource(Model):
+class OrgLimitsSettings(SettingsModel):
     """The org's limits."""
 
     every: Period = timedelta(hours=1)
 
 
-class EventLogObjectsSource(Model):
+class EventLogObjectsSettings(SettingsModel):
     """Event log objects, such as LoginEventLog: they repeat what is in event log files."""
 
     every: Period = timedelta(minutes=10)
@@ -172,47 +172,49 @@ class EventLogObjectsSource(Model):
     lookback: Duration = timedelta(hours=24)
 
 
-def _switch(value: Any) -> Any:
+def _parse_switch(value: Any) -> Any:
     if value is False:
         return None
     return {} if value is True else value
 
 
-Switch = BeforeValidator(_switch)
+SourceSwitch = BeforeValidator(_parse_switch)
 """`false` turns a source off, `true` leaves it at its defaults."""
 
 
-class Sources(Model):
+class SourcesSettings(SettingsModel):
     """What is polled. None is a source that is turned off."""
 
-    event_log_file: Annotated[EventLogFileSource | None, Switch] = EventLogFileSource()
-    stored_events: Annotated[StoredEventsSource | None, Switch] = StoredEventsSource()
-    setup_audit_trail: Annotated[SetupAuditTrailSource | None, Switch] = SetupAuditTrailSource()
-    login_history: Annotated[LoginHistorySource | None, Switch] = LoginHistorySource()
-    bulk_jobs: Annotated[BulkJobsSource | None, Switch] = BulkJobsSource()
-    oauth_tokens: Annotated[OauthTokensSource | None, Switch] = OauthTokensSource()
-    org_limits: Annotated[OrgLimitsSource | None, Switch] = OrgLimitsSource()
-    event_log_objects: Annotated[EventLogObjectsSource | None, Switch] = None
+    event_log_file: Annotated[EventLogFileSettings | None, SourceSwitch] = EventLogFileSettings()
+    stored_events: Annotated[StoredEventsSettings | None, SourceSwitch] = StoredEventsSettings()
+    setup_audit_trail: Annotated[SetupAuditTrailSettings | None, SourceSwitch] = (
+        SetupAuditTrailSettings()
+    )
+    login_history: Annotated[LoginHistorySettings | None, SourceSwitch] = LoginHistorySettings()
+    bulk_jobs: Annotated[BulkJobsSettings | None, SourceSwitch] = BulkJobsSettings()
+    oauth_tokens: Annotated[OauthTokensSettings | None, SourceSwitch] = OauthTokensSettings()
+    org_limits: Annotated[OrgLimitsSettings | None, SourceSwitch] = OrgLimitsSettings()
+    event_log_objects: Annotated[EventLogObjectsSettings | None, SourceSwitch] = None
 
 
 _SHARED_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
 
 
-class Org(Model):
+class OrgSettings(SettingsModel):
     """A Salesforce org. `login_url` has no path and no trailing slash."""
 
     name: OrgName
     login_url: LoginUrl
-    auth: Annotated[Auth, Field(discriminator="flow")]
+    auth: Annotated[AuthSettings, Field(discriminator="flow")]
     api_version: ApiVersion | None = None
     api_budget_percent: Annotated[int, Field(ge=1, le=100)] = 10
     ca_file: FilePath | None = None
     proxy: ProxyUrl | None = None
-    sources: Sources = Sources()
+    sources: SourcesSettings = SourcesSettings()
 
     @field_validator("auth")
     @classmethod
-    def _asked_at_home(cls, auth: Auth, info: ValidationInfo) -> Auth:
+    def _check_login_host(cls, auth: AuthSettings, info: ValidationInfo) -> AuthSettings:
         host = urlsplit(info.data.get("login_url", "")).hostname
         if isinstance(auth, ClientCredentialsAuth) and host in _SHARED_HOSTS:
             raise ValueError(
@@ -225,54 +227,54 @@ class Org(Model):
 # ---- rules and routes
 
 
-class ListFile(Model):
+class ListFileSettings(SettingsModel):
     """A file with the entries of a value list: YAML, or one value or network a line."""
 
     file: ReadablePath
 
 
-def _form_of_list(value: Any) -> str:
-    return "file" if isinstance(value, dict | ListFile) else "values"
+def _choose_list_tag(value: Any) -> str:
+    return "file" if isinstance(value, dict | ListFileSettings) else "values"
 
 
 ListSettings = Annotated[
-    Annotated[tuple[ListValue, ...], Tag("values")] | Annotated[ListFile, Tag("file")],
-    Discriminator(_form_of_list),
+    Annotated[tuple[ListValue, ...], Tag("values")] | Annotated[ListFileSettings, Tag("file")],
+    Discriminator(_choose_list_tag),
 ]
 
 
-class RulesSettings(Model):
+class RulesSettings(SettingsModel):
     """`paths` are added to the shipped pack, `disable` (ids, names or globs) taken away.
 
     `lists` are added to the shipped value lists of the same names.
     """
 
     paths: tuple[FilePath, ...] = ()
-    disable: tuple[Text, ...] = ()
+    disable: tuple[TextLine, ...] = ()
     lists: Mapping[ListName, ListSettings] = Field(default_factory=dict)
 
 
-class RouteSettings(Model):
+class RouteSettings(SettingsModel):
     """Which alerts go to which channels. Empty `rules` and `orgs` mean all; globs are allowed."""
 
     channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)]
     min_severity: SeverityName = Severity.INFORMATIONAL
-    rules: tuple[Text, ...] = ()
-    orgs: tuple[Text, ...] = ()
+    rules: tuple[TextLine, ...] = ()
+    orgs: tuple[TextLine, ...] = ()
     proceed: bool = Field(default=False, alias="continue")
 
 
 # ---- channels
 
 
-class SlackChannel(Model):
+class SlackSettings(SettingsModel):
     """An incoming webhook of Slack."""
 
     type: Literal["slack"] = "slack"
     webhook_url: SecretUrl
 
 
-class EmailChannel(Model):
+class EmailSettings(SettingsModel):
     """A mail server and the people it tells."""
 
     type: Literal["email"] = "email"
@@ -280,15 +282,15 @@ class EmailChannel(Model):
     port: Port = 587
     allow_plaintext: bool = False
     tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: Text | None = None
+    username: TextLine | None = None
     password: Secret | None = Field(default=None, validate_default=True)
-    sender: Address = Field(alias="from")
-    to: Annotated[tuple[Address, ...], Field(min_length=1)]
+    sender: EmailAddress = Field(alias="from")
+    to: Annotated[tuple[EmailAddress, ...], Field(min_length=1)]
     ca_file: FilePath | None = None
 
     @field_validator("tls")
     @classmethod
-    def _plaintext_stays_here(cls, tls: str, info: ValidationInfo) -> str:
+    def _forbid_plaintext(cls, tls: str, info: ValidationInfo) -> str:
         if tls != "none" or not {"host", "allow_plaintext"} <= info.data.keys():
             return tls
         if info.data["allow_plaintext"] or is_loopback(info.data["host"]):
@@ -300,30 +302,30 @@ class EmailChannel(Model):
 
     @field_validator("password")
     @classmethod
-    def _both_or_neither(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
+    def _check_credentials(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
         if "username" in info.data and (info.data["username"] is None) != (password is None):
             raise ValueError("'username' and 'password' belong together: one of them is missing")
         return password
 
 
-class TerminalChannel(Model):
+class TerminalSettings(SettingsModel):
     """The terminal that the collector runs in."""
 
     type: Literal["terminal"] = "terminal"
 
 
-ChannelSettings = SlackChannel | EmailChannel | TerminalChannel
+ChannelSettings = SlackSettings | EmailSettings | TerminalSettings
 
 
 # ---- all of it
 
 
-class Settings(Model):
+class Settings(SettingsModel):
     """The whole file. All paths are absolute when it was loaded from one."""
 
     state_dir: FilePath = Field(default=Path("state"), validate_default=True)
     database_url: Secret | None = None
-    orgs: Annotated[tuple[Org, ...], Field(min_length=1)]
+    orgs: Annotated[tuple[OrgSettings, ...], Field(min_length=1)]
     rules: RulesSettings = RulesSettings()
     channels: Mapping[ChannelName, Annotated[ChannelSettings, Field(discriminator="type")]] = Field(
         default_factory=dict

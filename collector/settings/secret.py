@@ -57,13 +57,13 @@ class Secret:
         cls, source: type[Any], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            _accept,
+            _validate_secret,
             json_schema_input_schema=core_schema.str_schema(min_length=1),
             serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
         )
 
 
-def _accept(value: object) -> Secret:
+def _validate_secret(value: object) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
@@ -73,23 +73,23 @@ def _accept(value: object) -> Secret:
     return Secret(value)
 
 
-def secrets_in(value: object) -> Iterator[str]:
+def list_secrets(value: object) -> Iterator[str]:
     """The texts of all secrets below a setting, for whoever has to keep them out of something."""
-    for _, secret in placed_secrets(value):
+    for _, secret in find_secrets(value):
         yield secret.reveal()
 
 
-def placed_secrets(value: object, keys: KeyPath = ()) -> Iterator[tuple[KeyPath, Secret]]:
+def find_secrets(value: object, keys: KeyPath = ()) -> Iterator[tuple[KeyPath, Secret]]:
     """All secrets below a setting, each with the keys and indexes that lead to it in a file."""
     match value:
         case Secret():
             yield keys, value
         case BaseModel():
             for name, field in type(value).model_fields.items():
-                yield from placed_secrets(getattr(value, name), (*keys, field.alias or name))
+                yield from find_secrets(getattr(value, name), (*keys, field.alias or name))
         case Mapping():
             for name, below in value.items():
-                yield from placed_secrets(below, (*keys, name))
+                yield from find_secrets(below, (*keys, name))
         case tuple():
             for index, below in enumerate(value):
-                yield from placed_secrets(below, (*keys, index))
+                yield from find_secrets(below, (*keys, index))

@@ -16,7 +16,7 @@ from collector.model import Severity
 from collector.settings.secret import Secret
 
 
-def _one_line(text: str) -> str:
+def _check_one_line(text: str) -> str:
     if not text:
         raise ValueError("must not be empty")
     if not text.isprintable():
@@ -24,58 +24,60 @@ def _one_line(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_one_line)]
+TextLine = Annotated[str, AfterValidator(_check_one_line)]
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
-LONGEST = timedelta(days=3650)
+_DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION_PATTERN = re.compile(r"([0-9]{1,9})([smhd])")
+MAX_DURATION = timedelta(days=3650)
 
 
-def _duration(value: object) -> object:
+def _parse_duration(value: object) -> object:
     if isinstance(value, timedelta):
         return value
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    match = _DURATION_PATTERN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a duration such as 30s, 5m, 24h or 30d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
 
 
-def _not_endless(value: timedelta) -> timedelta:
-    if value > LONGEST:
-        raise ValueError(f"must be at most {LONGEST.days}d")
+def _check_max_duration(value: timedelta) -> timedelta:
+    if value > MAX_DURATION:
+        raise ValueError(f"must be at most {MAX_DURATION.days}d")
     return value
 
 
-def _a_second_at_least(value: timedelta) -> timedelta:
+def _check_min_duration(value: timedelta) -> timedelta:
     if value < timedelta(seconds=1):
         raise ValueError("must be at least 1s")
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_not_endless)]
-Period = Annotated[Duration, AfterValidator(_a_second_at_least)]
+Duration = Annotated[
+    timedelta, BeforeValidator(_parse_duration), AfterValidator(_check_max_duration)
+]
+Period = Annotated[Duration, AfterValidator(_check_min_duration)]
 
 
-def _no_boolean(value: object) -> object:
+def _refuse_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic's contract
     return value
 
 
-Port = Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, le=65535)]
+Port = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=65535)]
 
 
-def _beside(path: Path, info: ValidationInfo) -> Path:
+def _resolve_path(path: Path, info: ValidationInfo) -> Path:
     """A path of a file is relative to that file's folder, a path of a program to nothing."""
     return path if info.context is None else info.context / path
 
 
-def _path_text(value: object) -> object:
-    return _one_line(value) if isinstance(value, str) else value
+def _check_path_text(value: object) -> object:
+    return _check_one_line(value) if isinstance(value, str) else value
 
 
-def _readable(path: Path) -> Path:
+def _check_readable(path: Path) -> Path:
     try:
         path.open("rb").close()
     except OSError as error:
@@ -83,23 +85,23 @@ def _readable(path: Path) -> Path:
     return path
 
 
-FilePath = Annotated[Path, BeforeValidator(_path_text), AfterValidator(_beside)]
-ReadablePath = Annotated[FilePath, AfterValidator(_readable)]
+FilePath = Annotated[Path, BeforeValidator(_check_path_text), AfterValidator(_resolve_path)]
+ReadablePath = Annotated[FilePath, AfterValidator(_check_readable)]
 
 
-def _org_name(text: str) -> str:
+def _check_org_name(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9-]{1,40}", text):
         raise ValueError("must consist of 1 to 40 of a-z, 0-9 and '-'")
     return text
 
 
-def _channel_name(text: str) -> str:
+def _check_channel_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", text):
         raise ValueError("a channel's name must consist of 1 to 40 of A-Z, a-z, 0-9, '_' and '-'")
     return text
 
 
-def _type_pattern(text: str) -> str:
+def _check_type_pattern(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_*?]{1,80}", text):
         raise ValueError("must be a name such as LoginEvent, or '*' for all")
     return text
@@ -110,13 +112,13 @@ def is_list_name(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", text) is not None
 
 
-def _list_name(text: str) -> str:
+def _check_list_name(text: str) -> str:
     if not is_list_name(text):
         raise ValueError("a list's name must consist of 1 to 60 of a-z, 0-9, '_' and '-'")
     return text
 
 
-def network(text: str) -> str | None:
+def parse_network(text: str) -> str | None:
     """The network that a text is; None for one that is no address with a slash behind it.
 
     Raises ValueError for an address with a slash that is no network.
@@ -139,19 +141,19 @@ def network(text: str) -> str | None:
     raise ValueError(f"must be a network: {near} is the one around it")
 
 
-def _list_value(text: str) -> str:
-    network(text)
+def _check_list_value(text: str) -> str:
+    parse_network(text)
     return text
 
 
-OrgName = Annotated[str, AfterValidator(_org_name)]
-ChannelName = Annotated[str, AfterValidator(_channel_name)]
-TypePattern = Annotated[str, AfterValidator(_type_pattern)]
-ListName = Annotated[str, AfterValidator(_list_name)]
-ListValue = Annotated[Text, AfterValidator(_list_value)]
+OrgName = Annotated[str, AfterValidator(_check_org_name)]
+ChannelName = Annotated[str, AfterValidator(_check_channel_name)]
+TypePattern = Annotated[str, AfterValidator(_check_type_pattern)]
+ListName = Annotated[str, AfterValidator(_check_list_name)]
+ListValue = Annotated[TextLine, AfterValidator(_check_list_value)]
 
 
-def _api_version(value: object) -> object:
+def _parse_api_version(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(float(value))
     match = re.fullmatch(r"([0-9]{2,3})(\.0)?", value) if isinstance(value, str) else None
@@ -160,10 +162,10 @@ def _api_version(value: object) -> object:
     return f"{match[1]}.0"
 
 
-ApiVersion = Annotated[str, BeforeValidator(_api_version)]
+ApiVersion = Annotated[str, BeforeValidator(_parse_api_version)]
 
 
-def _severity(value: Any) -> Severity:
+def _parse_severity(value: Any) -> Severity:
     if isinstance(value, Severity):
         return value
     try:
@@ -174,7 +176,7 @@ def _severity(value: Any) -> Severity:
 
 
 SeverityName = Annotated[
-    Severity, BeforeValidator(_severity), PlainSerializer(str, when_used="json")
+    Severity, BeforeValidator(_parse_severity), PlainSerializer(str, when_used="json")
 ]
 
 
@@ -189,7 +191,7 @@ def is_loopback(host: str) -> bool:
     return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address(1)
 
 
-def _safe_url(text: str) -> SplitResult:
+def _check_safe_url(text: str) -> SplitResult:
     if not re.fullmatch(r"[!-~]+", text) or "\\" in text:
         raise ValueError("must be a URL without spaces or special characters")
     try:
@@ -206,14 +208,14 @@ def _safe_url(text: str) -> SplitResult:
     return url
 
 
-_PAGES = re.compile(
+_PAGE_HOST_PATTERN = re.compile(
     r".*\.(lightning\.(force\.com|force\.mil|crmforce\.mil)|salesforce-setup\.(com|mil))"
 )
 
 
-def _login_url(text: str) -> str:
-    url = _safe_url(text)
-    if _PAGES.fullmatch((url.hostname or "").lower()):
+def _parse_login_url(text: str) -> str:
+    url = _check_safe_url(text)
+    if _PAGE_HOST_PATTERN.fullmatch((url.hostname or "").lower()):
         raise ValueError(
             "must be the org's My Domain, as in https://acme.my.salesforce.com, not where its"
             " pages are"
@@ -223,39 +225,39 @@ def _login_url(text: str) -> str:
     return f"{url.scheme}://{url.netloc.lower()}"
 
 
-def _secret_url(secret: Secret) -> Secret:
-    _safe_url(secret.reveal())
+def _check_secret_url(secret: Secret) -> Secret:
+    _check_safe_url(secret.reveal())
     return secret
 
 
-_PROXY = "must be the URL of an HTTP proxy, such as http://proxy.acme.com:3128"
+_PROXY_MESSAGE = "must be the URL of an HTTP proxy, such as http://proxy.acme.com:3128"
 
 
-def _proxy_url(secret: Secret) -> Secret:
+def _check_proxy_url(secret: Secret) -> Secret:
     text = secret.reveal()
     if not re.fullmatch(r"[!-~]+", text):
         raise ValueError("must be a URL without spaces or special characters")
     try:
         url = urlsplit(text)
-        _host(url.hostname or "")
+        _check_host(url.hostname or "")
         _ = url.port
     except ValueError:
         raise ValueError(
-            f"{_PROXY}; in its user name and password write % codes for special characters"
+            f"{_PROXY_MESSAGE}; in its user name and password write % codes for special characters"
         ) from None
     if url.scheme not in {"http", "https"}:
-        raise ValueError(_PROXY)
+        raise ValueError(_PROXY_MESSAGE)
     if url.path not in {"", "/"} or url.query or url.fragment:
         raise ValueError("must end after the host name and port, as in http://proxy.acme.com:3128")
     return secret
 
 
-LoginUrl = Annotated[str, AfterValidator(_login_url)]
-SecretUrl = Annotated[Secret, AfterValidator(_secret_url)]
-ProxyUrl = Annotated[Secret, AfterValidator(_proxy_url)]
+LoginUrl = Annotated[str, AfterValidator(_parse_login_url)]
+SecretUrl = Annotated[Secret, AfterValidator(_check_secret_url)]
+ProxyUrl = Annotated[Secret, AfterValidator(_check_proxy_url)]
 
 
-def _host(text: str) -> str:
+def _check_host(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", text):
         return text
     try:
@@ -264,12 +266,12 @@ def _host(text: str) -> str:
         raise ValueError("must be a host name or address alone, such as smtp.acme.com") from None
 
 
-def _address(text: str) -> str:
+def _check_address(text: str) -> str:
     plain = text.isprintable() and len(text) <= 254
     if not plain or not re.fullmatch(r"""[^\s@,;:<>()\[\]"\\]+@[^\s@,;:<>()\[\]"\\]+""", text):
         raise ValueError("must be one plain address such as soc@acme.com")
     return text
 
 
-Host = Annotated[str, AfterValidator(_host)]
-Address = Annotated[str, AfterValidator(_address)]
+Host = Annotated[str, AfterValidator(_check_host)]
+EmailAddress = Annotated[str, AfterValidator(_check_address)]

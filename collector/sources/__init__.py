@@ -5,51 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from collector.settings import Sources
+from collector.settings import SourcesSettings
 from collector.sources import login_history, setup_audit_trail
-from collector.sources.bulk_jobs import BulkJobs
+from collector.sources.bulk_jobs import BulkJobsSource
 from collector.sources.catalog import Catalog
 from collector.sources.contract import (
-    Context,
-    Fetched,
-    Gone,
+    FetchFailure,
+    FetchResult,
+    LostBatch,
     Source,
-    Trouble,
-    Unavailable,
+    SourceContext,
+    UnavailableStream,
 )
-from collector.sources.event_log_file import EventLogFile
-from collector.sources.event_log_objects import EventLogObjects
-from collector.sources.oauth_tokens import OauthTokens
-from collector.sources.org_limits import OrgLimits
-from collector.sources.stored_events import StoredEvents
+from collector.sources.event_log_file import EventLogFileSource
+from collector.sources.event_log_objects import EventLogObjectsSource
+from collector.sources.oauth_tokens import OauthTokensSource
+from collector.sources.org_limits import OrgLimitsSource
+from collector.sources.stored_events import StoredEventsSource
 
 __all__ = [
-    "KINDS",
+    "SOURCE_FACTORIES",
     "Catalog",
-    "Context",
-    "Fetched",
-    "Gone",
+    "FetchFailure",
+    "FetchResult",
+    "LostBatch",
     "Source",
-    "Trouble",
-    "Unavailable",
-    "build",
+    "SourceContext",
+    "UnavailableStream",
+    "build_sources",
 ]
 
-KINDS: dict[str, Callable[[Any], Source]] = {
-    "event_log_file": EventLogFile,
-    "stored_events": StoredEvents,
-    "setup_audit_trail": setup_audit_trail.build,
-    "login_history": login_history.build,
-    "bulk_jobs": BulkJobs,
-    "oauth_tokens": OauthTokens,
-    "org_limits": OrgLimits,
-    "event_log_objects": EventLogObjects,
+SOURCE_FACTORIES: dict[str, Callable[[Any], Source]] = {
+    "event_log_file": EventLogFileSource,
+    "stored_events": StoredEventsSource,
+    "setup_audit_trail": setup_audit_trail.build_setup_audit_trail,
+    "login_history": login_history.build_login_history,
+    "bulk_jobs": BulkJobsSource,
+    "oauth_tokens": OauthTokensSource,
+    "org_limits": OrgLimitsSource,
+    "event_log_objects": EventLogObjectsSource,
 }
 
 
-def build(settings: Sources) -> Iterator[Source]:
+def build_sources(settings: SourcesSettings) -> Iterator[Source]:
     """The sources that the settings leave switched on."""
-    for kind, make in KINDS.items():
+    for kind, make in SOURCE_FACTORIES.items():
         chosen = getattr(settings, kind)
         if chosen is not None:
             yield make(chosen)

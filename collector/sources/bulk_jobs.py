@@ -13,23 +13,23 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from collector.errors import NotAvailable, SalesforceError
+from collector.errors import NotAvailableError, SalesforceError
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.soql import parse_datetime
-from collector.settings import BulkJobsSource
-from collector.sources.contract import Context, Unavailable
+from collector.settings import BulkJobsSettings
+from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
 
 KIND = "bulk_jobs"
-LISTS = ("query", "ingest")
+JOB_LISTS = ("query", "ingest")
 
-JOB_LIFE = timedelta(days=7)
+JOB_LIFETIME = timedelta(days=7)
 """Salesforce itself deletes a job after this time: that it is gone then is no event."""
 
-MOST = 200
+MAX_DETAIL_REQUESTS = 200
 """How many jobs are asked for by themselves in one poll; the others wait for the next one."""
 
-RUNNING = "InProgress"
+RUNNING_STATE = "InProgress"
 """The state in which a job's number of records grows without its list entry changing."""
 
 _FIELDS = (
@@ -38,132 +38,156 @@ _FIELDS = (
     *("numberRecordsProcessed", "numberRecordsFailed", "retries", "totalProcessingTime"),
     *("apiActiveProcessingTime", "apexProcessingTime"),
 )
-_PROGRESS = ("state", "numberRecordsProcessed", "numberRecordsFailed")
-_ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
+_PROGRESS_FIELDS = ("state", "numberRecordsProcessed", "numberRecordsFailed")
+_ID_PATTERN = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 
-Job = Mapping[str, Any]
+JobRecord = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class _JobSighting:
     """A job as it is now; `gone` if it is not any more, with what was known of it last."""
 
     id: str
-    job: Job
-    gone: bool = False
+    job: JobRecord
+    is_removed: bool = False
 
 
-class BulkJobs:
+class BulkJobsSource:
     """The query jobs and the ingest jobs, each list a stream."""
 
     kind = KIND
 
-    def __init__(self, settings: BulkJobsSource) -> None:
-        self.every = settings.every
+    def __init__(self, settings: BulkJobsSettings) -> None:
+        self.poll_interval = settings.every
         self._lookback = settings.lookback
 
-    def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
+    def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """Both lists; an org without the Bulk API 2.0 does not answer them."""
-        return [_stream_or_reason(context, name) for name in LISTS]
+        return [_check_stream(context, name) for name in JOB_LISTS]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+    def fetch(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> Iterator[Batch]:
         """What has become of the jobs since the last look.
 
         At the first look, jobs older than `lookback` are remembered and not told of.
         """
-        remembered = context.recall(KIND)
+        remembered = context.read_state(KIND)
         known = {one: job for one, job in remembered.items() if job["list"] == stream.name}
         # Classic jobs may stand in both lists: the first that shows one keeps it.
         listed = {
             job["id"]: job
-            for job in _listing(context, stream.name)
+            for job in _list_jobs(context, stream.name)
             if job["id"] in known or job["id"] not in remembered
         }
-        now = context.client.now()
+        now = context.client.estimate_org_time()
         look = Observation(
             context=context, stream=stream, since=cursor.time if cursor else None, time=now
         )
         old = {}
         if cursor is None:
-            old = {one: job for one, job in listed.items() if _age(job, now) > self._lookback}
+            old = {
+                one: job for one, job in listed.items() if _compute_age(job, now) > self._lookback
+            }
         expired = [
-            one for one, job in known.items() if one not in listed and _age(job, now) >= JOB_LIFE
+            one
+            for one, job in known.items()
+            if one not in listed and _compute_age(job, now) >= JOB_LIFETIME
         ]
-        yield look.silent("BulkJobInfo", remember={**old, **dict.fromkeys(expired)})
+        yield look.build_silent_batch(
+            "BulkJobInfo", state_updates={**old, **dict.fromkeys(expired)}
+        )
         asked = {**known, **old}
-        seen = list(islice(_changes(context, stream.name, asked, listed, set(expired)), MOST))
-        yield from _told(look, known, seen)
+        seen = list(
+            islice(
+                _find_changes(context, stream.name, asked, listed, set(expired)),
+                MAX_DETAIL_REQUESTS,
+            )
+        )
+        yield from _build_batches(look, known, seen)
 
 
-def _told(look: Observation, known: Mapping[str, Job], seen: Sequence[_Seen]) -> Iterator[Batch]:
-    present = [one for one in seen if not one.gone]
-    news = [one.job for one in present if _progress(one.job) != _progress(known.get(one.id, {}))]
-    gone = [one for one in seen if one.gone]
+def _build_batches(
+    look: Observation, known: Mapping[str, JobRecord], seen: Sequence[_JobSighting]
+) -> Iterator[Batch]:
+    present = [one for one in seen if not one.is_removed]
+    news = [
+        one.job
+        for one in present
+        if _extract_progress(one.job) != _extract_progress(known.get(one.id, {}))
+    ]
+    gone = [one for one in seen if one.is_removed]
     if present:
         remember = {one.id: one.job for one in present}
-        yield look.batch("BulkJobInfo", _FIELDS, news, remember=remember)
+        yield look.build_batch("BulkJobInfo", _FIELDS, news, state_updates=remember)
     if gone:
         records = [
-            {**one.job, "ageSeconds": int(_age(one.job, look.time).total_seconds())} for one in gone
+            {**one.job, "ageSeconds": int(_compute_age(one.job, look.time).total_seconds())}
+            for one in gone
         ]
         forget = dict.fromkeys(one.id for one in gone)
-        yield look.batch("BulkJobRemoved", (*_FIELDS, "ageSeconds"), records, remember=forget)
+        yield look.build_batch(
+            "BulkJobRemoved", (*_FIELDS, "ageSeconds"), records, state_updates=forget
+        )
 
 
-def _changes(
-    context: Context,
+def _find_changes(
+    context: SourceContext,
     resource: str,
-    known: Mapping[str, Job],
-    listed: Mapping[str, Job],
+    known: Mapping[str, JobRecord],
+    listed: Mapping[str, JobRecord],
     expired: set[str],
-) -> Iterator[_Seen]:
+) -> Iterator[_JobSighting]:
     """The jobs that are new, running, changed or gone; each is asked for when it is wanted.
 
     A list whose order is undefined may miss a job between two pages, so one that is not listed is
     gone only if its own resource says so, too.
     """
     for one in sorted(known.keys() - listed.keys() - expired):
-        detail = _detail(context, resource, one)
+        detail = _fetch_detail(context, resource, one)
         job = {**known[one], **(detail or {})}
-        yield _Seen(id=one, job=job, gone=detail is None)
+        yield _JobSighting(id=one, job=job, is_removed=detail is None)
     for one, entry in sorted(listed.items(), key=lambda item: item[1]["createdDate"], reverse=True):
         before = known.get(one, {})
-        if before.get("state") == RUNNING or any(before.get(k) != v for k, v in entry.items()):
-            detail = _detail(context, resource, one)
-            yield _Seen(id=one, job={**before, **entry, **(detail or {})})
+        if before.get("state") == RUNNING_STATE or any(
+            before.get(k) != v for k, v in entry.items()
+        ):
+            detail = _fetch_detail(context, resource, one)
+            yield _JobSighting(id=one, job={**before, **entry, **(detail or {})})
 
 
-def _stream_or_reason(context: Context, name: str) -> Stream | Unavailable:
+def _check_stream(context: SourceContext, name: str) -> Stream | UnavailableStream:
     stream = Stream(org=context.org, source=KIND, name=name)
-    if context.catalog.answers(f"jobs/{name}"):
+    if context.catalog.has_resource(f"jobs/{name}"):
         return stream
     reason = f"the org does not answer jobs/{name} for this user: it needs 'API Enabled'"
-    return Unavailable(stream=stream, reason=reason)
+    return UnavailableStream(stream=stream, reason=reason)
 
 
-def _listing(context: Context, resource: str) -> Iterator[Job]:
+def _list_jobs(context: SourceContext, resource: str) -> Iterator[JobRecord]:
     """The list entries of all pages. Nothing is concluded from a list that breaks off."""
     path, read = f"jobs/{resource}", set[str]()
     while path:
         read.add(path)
-        page = context.client.get(path)
+        page = context.client.get_resource(path)
         records, path = page.get("records"), page.get("nextRecordsUrl") or ""
         if not isinstance(records, list) or not isinstance(path, str) or path in read:
-            raise _unexpected(context, resource)
+            raise _build_unexpected_error(context, resource)
         if page.get("done") is not (path == ""):
-            raise _unexpected(context, resource)
+            raise _build_unexpected_error(context, resource)
         for record in records:
-            yield _job(context, resource, record)
+            yield _parse_job(context, resource, record)
 
 
-def _detail(context: Context, resource: str, job_id: str) -> Job | None:
+def _fetch_detail(context: SourceContext, resource: str, job_id: str) -> JobRecord | None:
     """All that the job's own resource says; None where there is none.
 
     There may be none for a Classic job in a list of Bulk API 2.0, so its entry has to do.
     """
     try:
-        record = context.client.get(f"jobs/{resource}/{job_id}")
-    except NotAvailable as error:
+        record = context.client.get_resource(f"jobs/{resource}/{job_id}")
+    except NotAvailableError as error:
         if error.code == "NOT_FOUND":
             return None
         raise
@@ -172,32 +196,32 @@ def _detail(context: Context, resource: str, job_id: str) -> Job | None:
         if type(error) is SalesforceError:
             return None
         raise
-    return _job(context, resource, record)
+    return _parse_job(context, resource, record)
 
 
-def _job(context: Context, resource: str, record: Any) -> Job:
+def _parse_job(context: SourceContext, resource: str, record: Any) -> JobRecord:
     """What is kept of a job."""
     if not isinstance(record, dict):
-        raise _unexpected(context, resource)
+        raise _build_unexpected_error(context, resource)
     job = {name: record[name] for name in _FIELDS if isinstance(record.get(name), str | int)}
     try:
         parse_datetime(str(job["createdDate"]))
     except (KeyError, ValueError):
-        raise _unexpected(context, resource) from None
-    if not _ID.fullmatch(str(job.get("id"))):
-        raise _unexpected(context, resource)
+        raise _build_unexpected_error(context, resource) from None
+    if not _ID_PATTERN.fullmatch(str(job.get("id"))):
+        raise _build_unexpected_error(context, resource)
     return {**job, "list": resource}
 
 
-def _progress(job: Job) -> tuple[object, ...]:
-    return tuple(job.get(name) for name in _PROGRESS)
+def _extract_progress(job: JobRecord) -> tuple[object, ...]:
+    return tuple(job.get(name) for name in _PROGRESS_FIELDS)
 
 
-def _age(job: Job, now: datetime) -> timedelta:
+def _compute_age(job: JobRecord, now: datetime) -> timedelta:
     return now - parse_datetime(job["createdDate"])
 
 
-def _unexpected(context: Context, resource: str) -> SalesforceError:
+def _build_unexpected_error(context: SourceContext, resource: str) -> SalesforceError:
     return SalesforceError(
         f"{context.org}: jobs/{resource}: the answer is not what Salesforce sends"
     )

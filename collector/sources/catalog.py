@@ -5,59 +5,59 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from collector import clock
-from collector.errors import NotAvailable
-from collector.salesforce.client import Client, Field
+from collector.errors import NotAvailableError
+from collector.salesforce.client import FieldDescription, SalesforceClient
 
-GOOD_FOR = timedelta(days=1)
+CATALOG_LIFETIME = timedelta(days=1)
 
 
 class Catalog:
     """The objects and fields that the integration user sees. What was asked is good for a day."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: SalesforceClient) -> None:
         self._client = client
-        self._asked = clock.EPOCH
+        self._refresh_time = clock.EPOCH
         self._names: frozenset[str] | None = None
-        self._fields: dict[str, tuple[Field, ...]] = {}
+        self._fields: dict[str, tuple[FieldDescription, ...]] = {}
         self._resources: dict[str, bool] = {}
 
-    def object_names(self) -> frozenset[str]:
+    def list_object_names(self) -> frozenset[str]:
         """All objects."""
-        self._refresh(clock.now())
+        self._expire_entries(clock.now())
         if self._names is None:
-            self._names = self._client.object_names()
+            self._names = self._client.list_object_names()
         return self._names
 
-    def describe(self, name: str) -> tuple[Field, ...]:
+    def describe_object(self, name: str) -> tuple[FieldDescription, ...]:
         """The fields of an object. Raises NotAvailable where there is no such object."""
-        self._refresh(clock.now())
+        self._expire_entries(clock.now())
         if name not in self._fields:
             try:
-                self._fields[name] = self._client.describe(name)
-            except NotAvailable:
-                self.forget(name)
+                self._fields[name] = self._client.describe_object(name)
+            except NotAvailableError:
+                self.forget_object(name)
                 raise
         return self._fields[name]
 
-    def answers(self, path: str) -> bool:
+    def has_resource(self, path: str) -> bool:
         """Whether a resource such as `jobs/query` can be read by this user at all."""
-        self._refresh(clock.now())
+        self._expire_entries(clock.now())
         if path not in self._resources:
             try:
-                self._client.get(path)
+                self._client.get_resource(path)
                 self._resources[path] = True
-            except NotAvailable:
+            except NotAvailableError:
                 self._resources[path] = False
         return self._resources[path]
 
-    def forget(self, name: str) -> None:
+    def forget_object(self, name: str) -> None:
         """Ask anew about an object next time: an answer has shown that something has changed."""
         self._names = None
         self._fields.pop(name, None)
 
-    def _refresh(self, now: datetime) -> None:
-        if abs(now - self._asked) > GOOD_FOR:
+    def _expire_entries(self, now: datetime) -> None:
+        if abs(now - self._refresh_time) > CATALOG_LIFETIME:
             self._names = None
             self._fields.clear()
             self._resources.clear()
-            self._asked = now
+            self._refresh_time = now

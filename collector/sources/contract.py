@@ -11,17 +11,17 @@ from typing import Any, Protocol
 
 from collector.errors import CollectorError
 from collector.model import Batch, Cursor, Stream
-from collector.salesforce.client import Client
+from collector.salesforce.client import SalesforceClient
 from collector.sources.catalog import Catalog
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
-def _nothing(_source: str) -> Mapping[str, Mapping[str, Any]]:
+def _read_no_state(_source: str) -> Mapping[str, Mapping[str, Any]]:
     return {}
 
 
-class Listed(Protocol):
+class ListingRecorder(Protocol):
     """Is told what the org lists of a stream, before any of it is fetched."""
 
     def __call__(
@@ -34,12 +34,14 @@ class Listed(Protocol):
         ...
 
 
-def _untold(stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime) -> None:
+def _ignore_listing(
+    stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
+) -> None:
     """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class SourceContext:
     """The org to read, where to put what it serves, and what is already in the ledger.
 
     Attributes:
@@ -51,22 +53,22 @@ class Context:
     """
 
     org: str
-    client: Client
+    client: SalesforceClient
     catalog: Catalog
     spool: Path
-    known: Callable[[Sequence[str]], frozenset[str]]
-    newest: Callable[[Stream], datetime | None]
-    recall: Callable[[str], Mapping[str, Mapping[str, Any]]] = _nothing
-    listed: Listed = _untold
+    find_stored_keys: Callable[[Sequence[str]], frozenset[str]]
+    find_newest_time: Callable[[Stream], datetime | None]
+    read_state: Callable[[str], Mapping[str, Mapping[str, Any]]] = _read_no_state
+    record_listing: ListingRecorder = _ignore_listing
     until: datetime | None = None
 
-    def horizon(self, now: datetime) -> datetime:
+    def compute_horizon(self, now: datetime) -> datetime:
         """Up to when there is something to read: the org's present, or `until` before it."""
         return now if self.until is None else min(now, self.until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class LostBatch:
     """Something that the org has told of and will not serve: lost, and said so.
 
     `batch` has no segments; its key is the file's, so that the ledger keeps what is missing.
@@ -77,7 +79,7 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class FetchFailure:
     """Something that failed now and will be tried again; what follows went on without it.
 
     `key` is that of the batch that it was to become, if it was one.
@@ -87,11 +89,11 @@ class Trouble:
     key: str = ""
 
 
-Fetched = Batch | Gone | Trouble
+FetchResult = Batch | LostBatch | FetchFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unavailable:
+class UnavailableStream:
     """A stream that this org or this user does not have, in words that say what is missing."""
 
     stream: Stream
@@ -102,13 +104,15 @@ class Source(Protocol):
     """One kind of log that an org keeps."""
 
     kind: str
-    every: timedelta
+    poll_interval: timedelta
 
-    def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
+    def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """What is read forward in time here; asks the org what it has."""
         ...
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
+    def fetch(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> Iterator[FetchResult]:
         """What is new since the cursor, oldest first; each batch says where the cursor then is.
 
         A batch without segments only moves the cursor. After a Trouble the caller leaves the cursor
@@ -120,23 +124,23 @@ class Source(Protocol):
         ...
 
 
-def batch_key(*identity: str) -> str:
+def build_batch_key(*identity: str) -> str:
     """The key of a batch: a function of what it is."""
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32]
 
 
-def present(context: Context, cursor: Cursor | None) -> datetime:
+def resolve_present_time(context: SourceContext, cursor: Cursor | None) -> datetime:
     """The org's present moment, as far as it is known; never far before the cursor.
 
     Raises:
         CollectorError: our clock has been set back behind what was read already. Until it is right
             nothing new would be seen, and nobody would know.
     """
-    now = context.client.now()
+    now = context.client.estimate_org_time()
     if cursor is None or cursor.time <= now + CLOCK_TOLERANCE:
         return now
-    context.client.object_names()  # Any answer tells the org's time anew.
-    now = context.client.now()
+    context.client.list_object_names()  # Any answer tells the org's time anew.
+    now = context.client.estimate_org_time()
     if cursor.time <= now + CLOCK_TOLERANCE:
         return now
     raise CollectorError(

@@ -11,33 +11,33 @@ from fnmatch import fnmatchcase
 
 from collector.errors import SalesforceError
 from collector.model import Cursor, Stream
-from collector.settings import EventLogObjectsSource
-from collector.sources import windows
-from collector.sources.contract import Context, Fetched, Unavailable
+from collector.settings import EventLogObjectsSettings
+from collector.sources import query_windows
+from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 
 KIND = "event_log_objects"
-SUFFIX = "EventLog"
+OBJECT_SUFFIX = "EventLog"
 OLDEST_VERSION = 61
 
 TIME_FIELDS = ("Timestamp", "EventDate", "CreatedDate")
 """What windows are cut on: the first of these that the object has."""
 
 
-class EventLogObjects:
+class EventLogObjectsSource:
     """Every event log object that the org has and the settings ask for, each its own stream."""
 
     kind = KIND
 
-    def __init__(self, settings: EventLogObjectsSource) -> None:
-        self.every = settings.every
+    def __init__(self, settings: EventLogObjectsSettings) -> None:
+        self.poll_interval = settings.every
         self._settings = settings
 
-    def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
+    def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """One stream for each object that the org lists."""
         names = [
             name
-            for name in sorted(context.catalog.object_names())
-            if name.endswith(SUFFIX)
+            for name in sorted(context.catalog.list_object_names())
+            if name.endswith(OBJECT_SUFFIX)
             and any(fnmatchcase(name, glob) for glob in self._settings.objects)
         ]
         if names and float(context.client.api_version) >= OLDEST_VERSION:
@@ -46,24 +46,28 @@ class EventLogObjects:
             "the org shows no event log object to this user: they need the Event Monitoring add-on,"
             f" the permission 'View Event Log Object Data' and API version {OLDEST_VERSION}.0"
         )
-        return [Unavailable(stream=Stream(org=context.org, source=KIND, name="*"), reason=reason)]
+        return [
+            UnavailableStream(stream=Stream(org=context.org, source=KIND, name="*"), reason=reason)
+        ]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
+    def fetch(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> Iterator[FetchResult]:
         """The object's windows since the cursor."""
-        yield from windows.fetch(
+        yield from query_windows.fetch_windows(
             context,
             stream,
             cursor,
-            windowed=windows.Windowed(
-                name=stream.name, time_field=_time_field(context, stream.name), order="DESC"
+            window_query=query_windows.WindowQuery(
+                name=stream.name, time_field=_find_time_field(context, stream.name), order="DESC"
             ),
             overlap=self._settings.overlap,
             lookback=self._settings.lookback,
         )
 
 
-def _time_field(context: Context, name: str) -> str:
-    described = {field.name for field in context.catalog.describe(name)}
+def _find_time_field(context: SourceContext, name: str) -> str:
+    described = {field.name for field in context.catalog.describe_object(name)}
     found = next((field for field in TIME_FIELDS if field in described), None)
     if found is None:
         raise SalesforceError(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collector.settings import LoginHistorySource
-from collector.sources.single_object import SingleObject
-from collector.sources.windows import Windowed
+from collector.settings import LoginHistorySettings
+from collector.sources.query_windows import WindowQuery
+from collector.sources.single_object import SingleObjectSource
 
 KIND = "login_history"
 
 
-def build(settings: LoginHistorySource) -> SingleObject:
+def build_login_history(settings: LoginHistorySettings) -> SingleObjectSource:
     """The login history by LoginTime; without the permission a user sees their own logins only."""
-    return SingleObject(
+    return SingleObjectSource(
         KIND,
-        Windowed(name="LoginHistory", time_field="LoginTime", order="ASC"),
+        WindowQuery(name="LoginHistory", time_field="LoginTime", order="ASC"),
         permission="'Monitor Login History' or 'Manage Users'",
-        every=settings.every,
+        poll_interval=settings.every,
         overlap=settings.overlap,
         lookback=settings.lookback,
     )

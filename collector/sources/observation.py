@@ -8,67 +8,70 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from collector.csv_segments import write_records
 from collector.model import Batch, Cursor, Stream
-from collector.salesforce.soql import literal
-from collector.segments import write_records
-from collector.sources.contract import Context, batch_key
+from collector.salesforce.soql import render_literal
+from collector.sources.contract import SourceContext, build_batch_key
 
-OBSERVED = "ObservedDate"
+OBSERVED_COLUMN = "ObservedDate"
 """The column that says when; with it, the same thing seen twice is two events."""
 
-Known = Mapping[str, Mapping[str, Any] | None]
+StateUpdates = Mapping[str, Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One look at a stream's things; the look before was at `since`, None if there was none."""
 
-    context: Context
+    context: SourceContext
     stream: Stream
     since: datetime | None
     time: datetime
 
-    def batch(
+    def build_batch(
         self,
         event_type: str,
         columns: Sequence[str],
         records: Sequence[Mapping[str, Any]],
         *,
-        remember: Known,
+        state_updates: StateUpdates,
     ) -> Batch:
         """The records, each with when it was observed, and what to remember with them."""
-        observed = {OBSERVED: literal(self.time)}
-        return self._batch(
-            event_type, (*columns, OBSERVED), [{**one, **observed} for one in records], remember
+        observed = {OBSERVED_COLUMN: render_literal(self.time)}
+        return self._assemble_batch(
+            event_type,
+            (*columns, OBSERVED_COLUMN),
+            [{**one, **observed} for one in records],
+            state_updates,
         )
 
-    def silent(self, event_type: str, *, remember: Known) -> Batch:
+    def build_silent_batch(self, event_type: str, *, state_updates: StateUpdates) -> Batch:
         """No event, but something to remember."""
-        return self._batch(event_type, (), [], remember)
+        return self._assemble_batch(event_type, (), [], state_updates)
 
-    def _batch(
+    def _assemble_batch(
         self,
         event_type: str,
         columns: Sequence[str],
         records: Sequence[Mapping[str, Any]],
-        remember: Known,
+        state_updates: StateUpdates,
     ) -> Batch:
-        stream, start, end = self.stream, literal(self.since), literal(self.time)
+        stream, start, end = self.stream, render_literal(self.since), render_literal(self.time)
         # Two looks within one millisecond are told apart by what they saw.
-        what = hashlib.sha256("\n".join(sorted(remember)).encode()).hexdigest()
-        key = batch_key(stream.org, stream.source, stream.name, event_type, start, end, what)
+        what = hashlib.sha256("\n".join(sorted(state_updates)).encode()).hexdigest()
+        key = build_batch_key(stream.org, stream.source, stream.name, event_type, start, end, what)
         segments = write_records(self.context.spool, key, columns, records).paths if records else ()
         return Batch(
             key=key,
             stream=stream,
             event_type=event_type,
-            nominal=self.time,
-            received=self.context.client.now(),
+            log_time=self.time,
+            received=self.context.client.estimate_org_time(),
             segments=segments,
             columns=tuple(columns) if records else (),
             record_prefix=key,
             dedupe=True,
             cursor=Cursor(time=self.time),
             facts={"observed": end, "rows": len(records)},
-            remember=remember,
+            state_updates=state_updates,
         )

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from collector.model import Batch, Cursor, Stream
-from collector.settings import OrgLimitsSource
-from collector.sources.contract import Context, Unavailable
+from collector.settings import OrgLimitsSettings
+from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
 
 KIND = "org_limits"
@@ -15,46 +15,48 @@ KIND = "org_limits"
 _COLUMNS = ("Name", "AppName", "Max", "Remaining")
 
 
-class OrgLimits:
+class OrgLimitsSource:
     """All limits, as one stream."""
 
     kind = KIND
 
-    def __init__(self, settings: OrgLimitsSource) -> None:
-        self.every = settings.every
+    def __init__(self, settings: OrgLimitsSettings) -> None:
+        self.poll_interval = settings.every
 
-    def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
+    def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """The one stream, if this user may read the limits."""
         stream = Stream(org=context.org, source=KIND, name="limits")
-        if context.catalog.answers("limits"):
+        if context.catalog.has_resource("limits"):
             return [stream]
         reason = (
             "the org does not answer limits for this user: it needs 'View Setup and Configuration'"
         )
-        return [Unavailable(stream=stream, reason=reason)]
+        return [UnavailableStream(stream=stream, reason=reason)]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Batch]:
+    def fetch(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> Iterator[Batch]:
         """One event for each limit, as it stands."""
-        records = list(_records(context.client.limits()))
+        records = list(_build_records(context.client.get_limits()))
         look = Observation(
             context=context,
             stream=stream,
             since=cursor.time if cursor else None,
-            time=context.client.now(),
+            time=context.client.estimate_org_time(),
         )
-        yield look.batch("OrgLimit", _COLUMNS, records, remember={})
+        yield look.build_batch("OrgLimit", _COLUMNS, records, state_updates={})
 
 
-def _records(limits: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _build_records(limits: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """A record for each limit, and one for each app that has a share of it."""
     for name, figures in limits.items():
         if not isinstance(figures, Mapping):
             continue
-        yield {"Name": name, **_figures(figures)}
+        yield {"Name": name, **_pick_figures(figures)}
         for app, share in figures.items():
             if isinstance(share, Mapping):
-                yield {"Name": name, "AppName": app, **_figures(share)}
+                yield {"Name": name, "AppName": app, **_pick_figures(share)}
 
 
-def _figures(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+def _pick_figures(figures: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: figures.get(key) for key in ("Max", "Remaining")}

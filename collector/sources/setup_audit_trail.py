@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collector.settings import SetupAuditTrailSource
-from collector.sources.single_object import SingleObject
-from collector.sources.windows import Windowed
+from collector.settings import SetupAuditTrailSettings
+from collector.sources.query_windows import WindowQuery
+from collector.sources.single_object import SingleObjectSource
 
 KIND = "setup_audit_trail"
 
 
-def build(settings: SetupAuditTrailSource) -> SingleObject:
+def build_setup_audit_trail(settings: SetupAuditTrailSettings) -> SingleObjectSource:
     """The audit trail by CreatedDate, with the name of whoever made the change."""
-    return SingleObject(
+    return SingleObjectSource(
         KIND,
-        Windowed(
+        WindowQuery(
             name="SetupAuditTrail",
             time_field="CreatedDate",
             order="ASC",
-            relations=("CreatedBy.Username", "CreatedBy.Name"),
+            related_fields=("CreatedBy.Username", "CreatedBy.Name"),
         ),
         permission="'View Setup and Configuration'",
-        every=settings.every,
+        poll_interval=settings.every,
         overlap=settings.overlap,
         lookback=settings.lookback,
     )

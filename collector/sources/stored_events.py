@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from collector.model import Cursor, Stream
-from collector.settings import StoredEventsSource
-from collector.sources import named_objects, windows
-from collector.sources.contract import Context, Fetched, Unavailable
+from collector.settings import StoredEventsSettings
+from collector.sources import named_objects, query_windows
+from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 
 STANDARD_OBJECTS = (
     "ApiAnomalyEventStore",
@@ -43,54 +43,58 @@ BIG_OBJECTS = (
 """Only EventDate can be filtered on, only in descending order."""
 
 
-class StoredEvents:
+class StoredEventsSource:
     """Every stored event object that the org has and the settings ask for, each its own stream."""
 
     kind = "stored_events"
 
-    def __init__(self, settings: StoredEventsSource) -> None:
-        self.every = settings.every
+    def __init__(self, settings: StoredEventsSettings) -> None:
+        self.poll_interval = settings.every
         self._settings = settings
 
-    def streams(self, context: Context) -> Sequence[Stream | Unavailable]:
+    def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """One stream for each object; those that the org does not list are unavailable.
 
         Objects that we do not know are read where the settings name them outright.
         """
-        present = context.catalog.object_names()
+        present = context.catalog.list_object_names()
         known = [
             name
             for name in (*STANDARD_OBJECTS, *BIG_OBJECTS)
             if any(fnmatchcase(name, glob) for glob in self._settings.objects)
         ]
-        names = dict.fromkeys([*known, *named_objects.explicit(self._settings.objects)])
-        return [_stream_or_reason(context, name, present) for name in names]
+        names = dict.fromkeys([*known, *named_objects.list_explicit_names(self._settings.objects)])
+        return [_check_stream(context, name, present) for name in names]
 
-    def fetch(self, context: Context, stream: Stream, cursor: Cursor | None) -> Iterator[Fetched]:
+    def fetch(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> Iterator[FetchResult]:
         """The object's windows since the cursor."""
-        yield from windows.fetch(
+        yield from query_windows.fetch_windows(
             context,
             stream,
             cursor,
-            windowed=_windowed(context, stream.name),
+            window_query=_choose_window_query(context, stream.name),
             overlap=self._settings.overlap,
             lookback=self._settings.lookback,
         )
 
 
-def _windowed(context: Context, name: str) -> windows.Windowed:
+def _choose_window_query(context: SourceContext, name: str) -> query_windows.WindowQuery:
     if name in BIG_OBJECTS:
-        return windows.Windowed(name=name, time_field="EventDate", order="DESC")
+        return query_windows.WindowQuery(name=name, time_field="EventDate", order="DESC")
     if name in STANDARD_OBJECTS:
-        return windows.Windowed(name=name, time_field="CreatedDate", order="ASC")
-    return named_objects.windowed(context, name)
+        return query_windows.WindowQuery(name=name, time_field="CreatedDate", order="ASC")
+    return named_objects.choose_window_query(context, name)
 
 
-def _stream_or_reason(context: Context, name: str, present: frozenset[str]) -> Stream | Unavailable:
-    stream = Stream(org=context.org, source=StoredEvents.kind, name=name)
+def _check_stream(
+    context: SourceContext, name: str, present: frozenset[str]
+) -> Stream | UnavailableStream:
+    stream = Stream(org=context.org, source=StoredEventsSource.kind, name=name)
     if name in present:
         return stream
-    return Unavailable(
+    return UnavailableStream(
         stream=stream,
         reason=(
             f"the org does not show {name} to this user: it needs Shield or the Event Monitoring"

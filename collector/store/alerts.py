@@ -11,18 +11,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import MERGED, Alert, Member, Severity
+from collector.model import STATUS_MERGED, Alert, AlertMatch, Severity
 from collector.store import tables
-from collector.store.chunks import chunks
-from collector.store.upsert import upsert, upsert_all
+from collector.store.chunks import split_chunks
+from collector.store.upsert import upsert_row, upsert_rows
 
-_COLUMNS = tuple(field.name for field in fields(Alert))
-_TUPLES = ("key", "evidence", "attack", "references", "context")
-_OBJECTS = ("entities", "basis")
-_MEMBER_COLUMNS = tuple(field.name for field in fields(Member))
+_ALERT_COLUMNS = tuple(field.name for field in fields(Alert))
+_TUPLE_COLUMNS = ("key", "evidence", "attack", "references", "context")
+_OBJECT_COLUMNS = ("entities", "basis")
+_MATCH_COLUMNS = tuple(field.name for field in fields(AlertMatch))
 
 
-def near(
+def find_nearby_alerts(
     connection: sa.Connection,
     *,
     org: str,
@@ -40,35 +40,35 @@ def near(
         .where(
             table.c.org == org,
             table.c.rule == rule,
-            table.c.key_digest == digest(key),
+            table.c.key_digest == compute_key_digest(key),
             table.c.last_time >= between[0],
             table.c.first_time <= between[1],
-            table.c.status != MERGED,
+            table.c.status != STATUS_MERGED,
         )
         .order_by(table.c.first_time, table.c.id)
     )
-    return [_alert(row) for row in connection.execute(query)]
+    return [_parse_alert_row(row) for row in connection.execute(query)]
 
 
-def get(connection: sa.Connection, alert_id: str) -> Alert | None:
+def find_alert(connection: sa.Connection, alert_id: str) -> Alert | None:
     """The alert with that id."""
-    return next(iter(named(connection, [alert_id])), None)
+    return next(iter(read_alerts(connection, [alert_id])), None)
 
 
-def named(connection: sa.Connection, alert_ids: Iterable[str]) -> Iterator[Alert]:
+def read_alerts(connection: sa.Connection, alert_ids: Iterable[str]) -> Iterator[Alert]:
     """The alerts with those ids."""
-    for chunk in chunks(sorted(alert_ids)):
+    for chunk in split_chunks(sorted(alert_ids)):
         query = sa.select(tables.alerts).where(tables.alerts.c.id.in_(chunk))
-        yield from (_alert(row) for row in connection.execute(query))
+        yield from (_parse_alert_row(row) for row in connection.execute(query))
 
 
-def starting_with(connection: sa.Connection, prefix: str) -> list[Alert]:
+def find_alerts_by_prefix(connection: sa.Connection, prefix: str) -> list[Alert]:
     """The alerts whose id begins so; people type a few characters."""
     query = sa.select(tables.alerts).where(tables.alerts.c.id.startswith(prefix, autoescape=True))
-    return [_alert(row) for row in connection.execute(query.limit(10))]
+    return [_parse_alert_row(row) for row in connection.execute(query.limit(10))]
 
 
-def listing(
+def list_alerts(
     connection: sa.Connection,
     *,
     since: datetime | None = None,
@@ -76,7 +76,7 @@ def listing(
     rule: str | None = None,
     org: str | None = None,
     limit: int | None = None,
-    merged: bool = False,
+    include_merged: bool = False,
 ) -> list[Alert]:
     """Alerts, the newest event first; those that went on in another one only if asked for."""
     table = tables.alerts
@@ -86,48 +86,50 @@ def listing(
         .order_by(table.c.last_time.desc(), table.c.id)
         .limit(limit)
     )
-    if not merged:
-        query = query.where(table.c.status != MERGED)
+    if not include_merged:
+        query = query.where(table.c.status != STATUS_MERGED)
     if since is not None:
         query = query.where(table.c.last_time >= since)
     if rule is not None:
         query = query.where(table.c.rule == rule)
     if org is not None:
         query = query.where(table.c.org == org)
-    return [_alert(row) for row in connection.execute(query)]
+    return [_parse_alert_row(row) for row in connection.execute(query)]
 
 
-def save(
-    connection: sa.Connection, alerts: Iterable[Alert], joined: Mapping[str, Sequence[Member]]
+def save_alerts(
+    connection: sa.Connection,
+    alerts: Iterable[Alert],
+    matches_by_alert: Mapping[str, Sequence[AlertMatch]],
 ) -> None:
     """Write alerts, and by alert id the members that belong to them, as they are now."""
     for alert in alerts:
-        upsert(connection, tables.alerts, _row(alert))
+        upsert_row(connection, tables.alerts, _build_alert_row(alert))
         rows = [
-            {"org": alert.org, "rule": alert.rule, **_member_row(member)}
-            for member in joined.get(alert.id, ())
+            {"org": alert.org, "rule": alert.rule, **_build_match_row(member)}
+            for member in matches_by_alert.get(alert.id, ())
         ]
-        upsert_all(connection, tables.matches, rows)
+        upsert_rows(connection, tables.matches, rows)
 
 
 # ---- members
 
 
-def members(
+def find_alert_matches(
     connection: sa.Connection, *, org: str, rule: str, event_uids: Iterable[str]
-) -> dict[str, Member]:
+) -> dict[str, AlertMatch]:
     """Those of the events that belong to an alert of the rule, by uid."""
     table = tables.matches
-    found: dict[str, Member] = {}
-    for chunk in chunks(event_uids):
+    found: dict[str, AlertMatch] = {}
+    for chunk in split_chunks(event_uids):
         query = sa.select(table).where(
             table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk)
         )
-        found.update((row.event_uid, _member(row)) for row in connection.execute(query))
+        found.update((row.event_uid, _parse_match_row(row)) for row in connection.execute(query))
     return found
 
 
-def weights(
+def read_match_weights(
     connection: sa.Connection, *, org: str, rule: str, between: tuple[datetime, datetime]
 ) -> dict[str, tuple[Severity, float]]:
     """By uid, how grave and weighty what a rule has matched in a span of event time was."""
@@ -138,7 +140,9 @@ def weights(
     return {row.event_uid: (row.severity, row.weight) for row in connection.execute(query)}
 
 
-def members_of(connection: sa.Connection, alert_ids: Collection[str]) -> Iterator[Member]:
+def iterate_alert_matches(
+    connection: sa.Connection, alert_ids: Collection[str]
+) -> Iterator[AlertMatch]:
     """All that belongs to some alerts, in the order of time; there may be millions."""
     table = tables.matches
     if not alert_ids:
@@ -150,10 +154,12 @@ def members_of(connection: sa.Connection, alert_ids: Collection[str]) -> Iterato
         .execution_options(yield_per=1_000)
     )
     with connection.execute(query) as rows:
-        yield from (_member(row) for row in rows)
+        yield from (_parse_match_row(row) for row in rows)
 
 
-def part(connection: sa.Connection, *, org: str, rule: str, event_uid: str, alert_id: str) -> None:
+def detach_match(
+    connection: sa.Connection, *, org: str, rule: str, event_uid: str, alert_id: str
+) -> None:
     """Take an event out of an alert. One that is in another alert by now stays there."""
     table = tables.matches
     connection.execute(
@@ -166,12 +172,12 @@ def part(connection: sa.Connection, *, org: str, rule: str, event_uid: str, aler
     )
 
 
-def move(
+def move_matches(
     connection: sa.Connection, *, org: str, rule: str, event_uids: Iterable[str], alert_id: str
 ) -> None:
     """Let events go over to an alert from the one that they are in."""
     table = tables.matches
-    for chunk in chunks(event_uids):
+    for chunk in split_chunks(event_uids):
         connection.execute(
             sa.update(table)
             .where(table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk))
@@ -179,7 +185,7 @@ def move(
         )
 
 
-def move_all(connection: sa.Connection, alert: Alert) -> None:
+def move_merged_matches(connection: sa.Connection, alert: Alert) -> None:
     """Let all events of an alert go over to the one in which it went on."""
     table = tables.matches
     connection.execute(
@@ -187,7 +193,7 @@ def move_all(connection: sa.Connection, alert: Alert) -> None:
     )
 
 
-def digest(key: tuple[str, ...]) -> str:
+def compute_key_digest(key: tuple[str, ...]) -> str:
     """A short fingerprint of a dedup key, for the index."""
     return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
 
@@ -195,24 +201,24 @@ def digest(key: tuple[str, ...]) -> str:
 # ---- rows
 
 
-def _row(alert: Alert) -> dict[str, Any]:
-    row = {name: getattr(alert, name) for name in _COLUMNS}
-    row.update({name: list(row[name]) for name in _TUPLES})
-    row.update({name: dict(row[name]) for name in _OBJECTS})
-    return {**row, "key_digest": digest(alert.key)}
+def _build_alert_row(alert: Alert) -> dict[str, Any]:
+    row = {name: getattr(alert, name) for name in _ALERT_COLUMNS}
+    row.update({name: list(row[name]) for name in _TUPLE_COLUMNS})
+    row.update({name: dict(row[name]) for name in _OBJECT_COLUMNS})
+    return {**row, "key_digest": compute_key_digest(alert.key)}
 
 
-def _alert(row: sa.Row[Any]) -> Alert:
+def _parse_alert_row(row: sa.Row[Any]) -> Alert:
     values = row._asdict()
-    values = {name: values[name] for name in _COLUMNS}
-    values.update({name: tuple(values[name]) for name in _TUPLES})
+    values = {name: values[name] for name in _ALERT_COLUMNS}
+    values.update({name: tuple(values[name]) for name in _TUPLE_COLUMNS})
     return Alert(**values)
 
 
-def _member_row(member: Member) -> dict[str, Any]:
-    return {name: getattr(member, name) for name in _MEMBER_COLUMNS}
+def _build_match_row(member: AlertMatch) -> dict[str, Any]:
+    return {name: getattr(member, name) for name in _MATCH_COLUMNS}
 
 
-def _member(row: sa.Row[Any]) -> Member:
+def _parse_match_row(row: sa.Row[Any]) -> AlertMatch:
     values = row._asdict()
-    return Member(**{name: values[name] for name in _MEMBER_COLUMNS})
+    return AlertMatch(**{name: values[name] for name in _MATCH_COLUMNS})

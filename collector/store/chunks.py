@@ -8,10 +8,12 @@ from typing import TypeVar
 
 _Value = TypeVar("_Value")
 
-AT_ONCE = 500
+DEFAULT_CHUNK_SIZE = 500
 
 
-def chunks(values: Iterable[_Value], size: int = AT_ONCE) -> Iterator[list[_Value]]:
+def split_chunks(
+    values: Iterable[_Value], size: int = DEFAULT_CHUNK_SIZE
+) -> Iterator[list[_Value]]:
     """The values in their order, at most `size` at a time."""
     rest = iter(values)
     while chunk := list(islice(rest, size)):

@@ -15,8 +15,8 @@ from alembic.config import Config
 
 from collector.errors import CollectorError
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-FILE_NAME = "state.db"
+MIGRATIONS_DIR = Path(__file__).parent / "migrations"
+DATABASE_FILE_NAME = "state.db"
 
 
 class Database:
@@ -28,12 +28,12 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._writer = threading.RLock()
+        self._write_lock = threading.RLock()
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """A transaction that may write: all of it is durable at the end, or nothing is."""
-        with self._writer, self._engine.begin() as connection:
+        with self._write_lock, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -53,19 +53,23 @@ def open_database(state_dir: Path, url: str | None = None) -> Database:
     Raises:
         CollectorError: it cannot be opened; the message never holds the URL's password.
     """
-    engine = _postgres(url) if url else _sqlite(state_dir / FILE_NAME)
+    engine = (
+        _create_postgres_engine(url)
+        if url
+        else _create_sqlite_engine(state_dir / DATABASE_FILE_NAME)
+    )
     try:
-        _migrate(engine)
+        _migrate_schema(engine)
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()
         where = engine.url.render_as_string(hide_password=True)
         raise CollectorError(
-            f"the state database {where} cannot be opened: {_cause(error)}"
+            f"the state database {where} cannot be opened: {_describe_cause(error)}"
         ) from None
     return Database(engine)
 
 
-def _sqlite(path: Path) -> sa.Engine:
+def _create_sqlite_engine(path: Path) -> sa.Engine:
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     engine = sa.create_engine(f"sqlite:///{path}")
@@ -74,7 +78,7 @@ def _sqlite(path: Path) -> sa.Engine:
     return engine
 
 
-def _postgres(url: str) -> sa.Engine:
+def _create_postgres_engine(url: str) -> sa.Engine:
     try:
         return sa.create_engine(url, pool_pre_ping=True)
     except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
@@ -101,14 +105,14 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _migrate(engine: sa.Engine) -> None:
+def _migrate_schema(engine: sa.Engine) -> None:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _cause(error: sa.exc.SQLAlchemyError) -> str:
+def _describe_cause(error: sa.exc.SQLAlchemyError) -> str:
     original = getattr(error, "orig", None) or error
     return str(original).splitlines()[0]

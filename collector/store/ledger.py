@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from collector.clock import EPOCH
 from collector.model import ArchiveFile, Batch, Cursor, Stream
 from collector.store import tables
-from collector.store.chunks import chunks
-from collector.store.upsert import upsert
+from collector.store.chunks import split_chunks
+from collector.store.upsert import upsert_row
 
-STORED, QUARANTINED, LOST = "stored", "quarantined", "lost"
+BATCH_STORED, BATCH_QUARANTINED, BATCH_LOST = "stored", "quarantined", "lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LedgerEntry:
     """How a batch ended: rows stored, duplicates dropped, segments set aside, and why."""
 
     state: str
@@ -30,7 +30,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
+class PollStatus:
     """How the last poll of a stream went. `state` is ok, failed or unavailable.
 
     `since` is when it went so for the first time without a break; `set_poll` sees to that.
@@ -44,103 +44,107 @@ class Poll:
     since: datetime = EPOCH
 
 
-def cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
+def read_cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
     """Where a stream stands, or None before its first poll."""
     row = connection.execute(
-        sa.select(tables.cursors.c.time, tables.cursors.c.tie).where(*_is(tables.cursors, stream))
+        sa.select(tables.cursors.c.time, tables.cursors.c.tie).where(
+            *_match_stream(tables.cursors, stream)
+        )
     ).first()
-    return None if row is None else Cursor(time=row.time, tie=row.tie)
+    return None if row is None else Cursor(time=row.time, tiebreaker=row.tie)
 
 
-def move_cursor(connection: sa.Connection, stream: Stream, to: Cursor) -> None:
+def save_cursor(connection: sa.Connection, stream: Stream, position: Cursor) -> None:
     """Set where a stream stands."""
-    values = {**_key(stream), "time": to.time, "tie": to.tie}
-    upsert(connection, tables.cursors, values)
+    values = {**_build_stream_key(stream), "time": position.time, "tie": position.tiebreaker}
+    upsert_row(connection, tables.cursors, values)
 
 
-def record(
-    connection: sa.Connection, batch: Batch, entry: Entry, files: Iterable[ArchiveFile]
+def record_batch(
+    connection: sa.Connection, batch: Batch, entry: LedgerEntry, files: Iterable[ArchiveFile]
 ) -> None:
     """Write a batch and its files into the ledger. A replay replaces what stood there."""
-    upsert(
+    upsert_row(
         connection,
         tables.batches,
         {
             "key": batch.key,
-            **_key(batch.stream),
+            **_build_stream_key(batch.stream),
             "event_type": batch.event_type,
             "state": entry.state,
             "reason": entry.reason,
             "rows": entry.rows,
             "duplicates": entry.duplicates,
             "quarantined": entry.quarantined,
-            "nominal": batch.nominal,
+            "nominal": batch.log_time,
             "received": batch.received,
             "facts": dict(batch.facts),
         },
     )
-    connection.execute(sa.delete(tables.files).where(tables.files.c.batch == batch.key))
-    rows = [_file_row(batch.key, file) for file in files]
+    connection.execute(
+        sa.delete(tables.archive_files).where(tables.archive_files.c.batch == batch.key)
+    )
+    rows = [_build_file_row(batch.key, file) for file in files]
     if rows:
-        connection.execute(sa.insert(tables.files), rows)
+        connection.execute(sa.insert(tables.archive_files), rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class LedgerBatch:
     """What the ledger holds of a batch; nothing, for a batch that it does not know."""
 
-    entry: Entry
+    entry: LedgerEntry
     files: tuple[ArchiveFile, ...] = ()
 
 
-def recorded(connection: sa.Connection, key: str) -> Recorded:
+def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
     """How a batch ended so far, and its files."""
     row = connection.execute(sa.select(tables.batches).where(tables.batches.c.key == key)).first()
     if row is None:
-        return Recorded(entry=Entry(state=STORED))
-    entry = Entry(
+        return LedgerBatch(entry=LedgerEntry(state=BATCH_STORED))
+    entry = LedgerEntry(
         state=row.state,
         reason=row.reason,
         rows=row.rows,
         duplicates=row.duplicates,
         quarantined=row.quarantined,
     )
-    query = sa.select(tables.files).where(tables.files.c.batch == key)
-    return Recorded(entry=entry, files=tuple(map(archive_file, connection.execute(query))))
+    query = sa.select(tables.archive_files).where(tables.archive_files.c.batch == key)
+    return LedgerBatch(entry=entry, files=tuple(map(parse_archive_file, connection.execute(query))))
 
 
-def known(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
+def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Those of the batch keys that the ledger holds."""
     column = tables.batches.c.key
     found: set[str] = set()
-    for chunk in chunks(keys):
+    for chunk in split_chunks(keys):
         found.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
     return frozenset(found)
 
 
-def newest(connection: sa.Connection, stream: Stream) -> datetime | None:
+def find_newest_log_time(connection: sa.Connection, stream: Stream) -> datetime | None:
     """The greatest nominal time among a stream's batches."""
-    column = sa.func.max(tables.batches.c.nominal, type_=tables.Moment())
+    column = sa.func.max(tables.batches.c.nominal, type_=tables.MicrosecondTime())
     found: datetime | None = connection.scalar(
-        sa.select(column).where(*_is(tables.batches, stream))
+        sa.select(column).where(*_match_stream(tables.batches, stream))
     )
     return found
 
 
-def orgs(connection: sa.Connection) -> list[str]:
+def list_archived_orgs(connection: sa.Connection) -> list[str]:
     """The orgs of which the archive holds events."""
-    column = tables.files.c.org
+    column = tables.archive_files.c.org
     return list(connection.scalars(sa.select(column).distinct().order_by(column)))
 
 
-def event_types(connection: sa.Connection, org: str) -> list[str]:
+def list_archived_event_types(connection: sa.Connection, org: str) -> list[str]:
     """The event types of which the archive holds events of an org."""
-    table = tables.files
+    table = tables.archive_files
     query = sa.select(table.c.event_type).distinct().where(table.c.org == org)
     return list(connection.scalars(query.order_by(table.c.event_type)))
 
 
-def archive_files(
+def list_archive_files(
     connection: sa.Connection,
     *,
     org: str | None = None,
@@ -153,7 +157,7 @@ def archive_files(
     `dates` is the first and the last day wanted; `between` wants the files with an event at or
     after its beginning and one at or before its end.
     """
-    table = tables.files
+    table = tables.archive_files
     query = sa.select(table).order_by(table.c.event_type, table.c.date, table.c.path)
     if org is not None:
         query = query.where(table.c.org == org)
@@ -164,16 +168,18 @@ def archive_files(
     if between is not None:
         begin, end = between
         query = query.where(table.c.last >= begin, table.c.first <= end)
-    return [archive_file(row) for row in connection.execute(query)]
+    return [parse_archive_file(row) for row in connection.execute(query)]
 
 
-def history(connection: sa.Connection, *, org: str, event_types: Sequence[str]) -> datetime | None:
+def find_earliest_event_time(
+    connection: sa.Connection, *, org: str, event_types: Sequence[str]
+) -> datetime | None:
     """When the earliest committed event of these types happened; of all types when none is named.
 
     None when the archive has nothing of them.
     """
-    table = tables.files
-    earliest = sa.func.min(table.c.first, type_=tables.Moment())
+    table = tables.archive_files
+    earliest = sa.func.min(table.c.first, type_=tables.MicrosecondTime())
     query = sa.select(earliest).where(table.c.org == org)
     if event_types:
         query = query.where(table.c.event_type.in_(event_types))
@@ -181,29 +187,29 @@ def history(connection: sa.Connection, *, org: str, event_types: Sequence[str]) 
     return found
 
 
-def set_poll(connection: sa.Connection, poll: Poll) -> None:
+def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
     """Remember how a poll went; a success keeps its time until the next one."""
     values: dict[str, Any] = {
-        **_key(poll.stream),
+        **_build_stream_key(poll.stream),
         "state": poll.state,
-        "since": _since(connection, poll),
+        "since": _compute_state_since(connection, poll),
         "reason": poll.reason,
         "last_attempt": poll.last_attempt,
     }
     if poll.last_success is not None:
         values["last_success"] = poll.last_success
-    upsert(connection, tables.polls, values)
+    upsert_row(connection, tables.polls, values)
 
 
-def forget_poll(connection: sa.Connection, stream: Stream) -> None:
+def delete_poll_status(connection: sa.Connection, stream: Stream) -> None:
     """Forget how a stream's last poll went: there is no such stream any more."""
-    connection.execute(sa.delete(tables.polls).where(*_is(tables.polls, stream)))
+    connection.execute(sa.delete(tables.polls).where(*_match_stream(tables.polls, stream)))
 
 
-def _since(connection: sa.Connection, poll: Poll) -> datetime:
+def _compute_state_since(connection: sa.Connection, poll: PollStatus) -> datetime:
     """When the stream's present state began: with this poll, unless it was so before."""
     table = tables.polls
-    query = sa.select(table.c.state, table.c.since).where(*_is(table, poll.stream))
+    query = sa.select(table.c.state, table.c.since).where(*_match_stream(table, poll.stream))
     before = connection.execute(query).first()
     if before is None or before.state != poll.state:
         return poll.last_attempt
@@ -211,14 +217,14 @@ def _since(connection: sa.Connection, poll: Poll) -> datetime:
     return since
 
 
-def polls(connection: sa.Connection, *, org: str | None = None) -> list[Poll]:
+def list_poll_statuses(connection: sa.Connection, *, org: str | None = None) -> list[PollStatus]:
     """How the last poll of every stream went, in the order of their names."""
     table = tables.polls
     query = sa.select(table).order_by(table.c.org, table.c.source, table.c.stream)
     if org is not None:
         query = query.where(table.c.org == org)
     return [
-        Poll(
+        PollStatus(
             stream=Stream(org=row.org, source=row.source, name=row.stream),
             state=row.state,
             reason=row.reason,
@@ -231,7 +237,7 @@ def polls(connection: sa.Connection, *, org: str | None = None) -> list[Poll]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Total:
+class LedgerTotal:
     """What the ledger holds of one event type of one org."""
 
     org: str
@@ -245,7 +251,7 @@ class Total:
     newest: datetime
 
 
-def totals(connection: sa.Connection) -> list[Total]:
+def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
     """The ledger, added up per org, source and event type."""
     table = tables.batches
     group = (table.c.org, table.c.source, table.c.event_type)
@@ -256,14 +262,14 @@ def totals(connection: sa.Connection) -> list[Total]:
             sa.func.sum(table.c.rows).label("rows"),
             sa.func.sum(table.c.duplicates).label("duplicates"),
             sa.func.sum(table.c.quarantined).label("quarantined"),
-            sa.func.sum(sa.case((table.c.state == LOST, 1), else_=0)).label("lost"),
-            sa.func.max(table.c.nominal, type_=tables.Moment()).label("newest"),
+            sa.func.sum(sa.case((table.c.state == BATCH_LOST, 1), else_=0)).label("lost"),
+            sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
         )
         .group_by(*group)
         .order_by(*group)
     )
     return [
-        Total(
+        LedgerTotal(
             org=row.org,
             source=row.source,
             event_type=row.event_type,
@@ -278,15 +284,15 @@ def totals(connection: sa.Connection) -> list[Total]:
     ]
 
 
-def _key(stream: Stream) -> Mapping[str, str]:
+def _build_stream_key(stream: Stream) -> Mapping[str, str]:
     return {"org": stream.org, "source": stream.source, "stream": stream.name}
 
 
-def _is(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in _key(stream).items()]
+def _match_stream(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
+    return [table.c[name] == value for name, value in _build_stream_key(stream).items()]
 
 
-def archive_file(row: sa.Row[Any]) -> ArchiveFile:
+def parse_archive_file(row: sa.Row[Any]) -> ArchiveFile:
     """The file that a row of `files` tells of."""
     return ArchiveFile(
         path=row.path,
@@ -295,12 +301,12 @@ def archive_file(row: sa.Row[Any]) -> ArchiveFile:
         date=row.date,
         rows=row.rows,
         bytes=row.bytes,
-        first=row.first,
-        last=row.last,
+        first_time=row.first,
+        last_time=row.last,
     )
 
 
-def _file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:
+def _build_file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:
     return {
         "path": file.path,
         "batch": batch,
@@ -309,6 +315,6 @@ def _file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:
         "date": file.date,
         "rows": file.rows,
         "bytes": file.bytes,
-        "first": file.first,
-        "last": file.last,
+        "first": file.first_time,
+        "last": file.last_time,
     }

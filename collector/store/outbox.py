@@ -11,24 +11,34 @@ import sqlalchemy as sa
 from collector.model import Alert, Delivery
 from collector.store import tables
 
-READY, LEASED, SENT, REFUSED, SUPERSEDED = "ready", "leased", "sent", "refused", "superseded"
+DELIVERY_READY, DELIVERY_LEASED, DELIVERY_SENT, DELIVERY_REJECTED, DELIVERY_SUPERSEDED = (
+    "ready",
+    "leased",
+    "sent",
+    "refused",
+    "superseded",
+)
 
 
-def owe(connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime) -> None:
+def enqueue_alert(
+    connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime
+) -> None:
     """Owe the present revision of an alert to channels.
 
     What is still waiting of an earlier revision is dropped: its message would say less.
     """
     table = tables.deliveries
     for channel in channels:
-        _supersede(connection, table.c.alert_id == alert.id, table.c.channel == channel, now=now)
+        _supersede_deliveries(
+            connection, table.c.alert_id == alert.id, table.c.channel == channel, now=now
+        )
         connection.execute(
             sa.insert(table).values(
                 key=f"{alert.id}.{alert.revision}.{channel}",
                 alert_id=alert.id,
                 channel=channel,
                 revision=alert.revision,
-                state=READY,
+                state=DELIVERY_READY,
                 attempts=0,
                 due=now,
                 created=now,
@@ -36,23 +46,25 @@ def owe(connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now
         )
 
 
-def reached(connection: sa.Connection, alert_id: str) -> frozenset[str]:
+def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozenset[str]:
     """The channels that were told of an alert, or may have been."""
     table = tables.deliveries
     query = sa.select(table.c.channel).where(
-        table.c.alert_id == alert_id, table.c.attempts > 0, table.c.state != REFUSED
+        table.c.alert_id == alert_id, table.c.attempts > 0, table.c.state != DELIVERY_REJECTED
     )
     return frozenset(row.channel for row in connection.execute(query))
 
 
-def drop(connection: sa.Connection, alert_id: str, *, now: datetime) -> None:
+def cancel_unseen_deliveries(connection: sa.Connection, alert_id: str, *, now: datetime) -> None:
     """Owe nothing more of an alert to channels that have not heard of it."""
     table = tables.deliveries
-    heard = reached(connection, alert_id)
-    _supersede(connection, table.c.alert_id == alert_id, table.c.channel.not_in(heard), now=now)
+    heard = find_notified_channels(connection, alert_id)
+    _supersede_deliveries(
+        connection, table.c.alert_id == alert_id, table.c.channel.not_in(heard), now=now
+    )
 
 
-def lease(
+def lease_delivery(
     connection: sa.Connection, channel: str, *, now: datetime, until: datetime
 ) -> Delivery | None:
     """Take the oldest message due on a channel; nobody else gets it before `until`.
@@ -65,8 +77,8 @@ def lease(
         .where(
             table.c.channel == channel,
             sa.or_(
-                sa.and_(table.c.state == READY, table.c.due <= now),
-                sa.and_(table.c.state == LEASED, table.c.leased_until <= now),
+                sa.and_(table.c.state == DELIVERY_READY, table.c.due <= now),
+                sa.and_(table.c.state == DELIVERY_LEASED, table.c.leased_until <= now),
             ),
         )
         .order_by(table.c.created, table.c.key)
@@ -79,7 +91,7 @@ def lease(
     connection.execute(
         sa.update(table)
         .where(table.c.key == row.key)
-        .values(state=LEASED, leased_until=until, attempts=row.attempts + 1)
+        .values(state=DELIVERY_LEASED, leased_until=until, attempts=row.attempts + 1)
     )
     return Delivery(
         key=row.key,
@@ -90,41 +102,45 @@ def lease(
     )
 
 
-def release(connection: sa.Connection) -> None:
+def release_leases(connection: sa.Connection) -> None:
     """Make due again what was leased: for whoever knows that no holder of a lease is alive."""
     table = tables.deliveries
     connection.execute(
-        sa.update(table).where(table.c.state == LEASED).values(state=READY, leased_until=None)
+        sa.update(table)
+        .where(table.c.state == DELIVERY_LEASED)
+        .values(state=DELIVERY_READY, leased_until=None)
     )
 
 
-def sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
+def mark_sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
     """The receiver has it."""
-    _finish(connection, key, state=SENT, reference=reference, reason="", finished=now)
+    _update_delivery(
+        connection, key, state=DELIVERY_SENT, reference=reference, reason="", finished=now
+    )
 
 
-def refused(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
+def mark_rejected(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
     """The receiver will not take it; a person has to change something."""
-    _finish(connection, key, state=REFUSED, reason=reason, finished=now)
+    _update_delivery(connection, key, state=DELIVERY_REJECTED, reason=reason, finished=now)
 
 
-def postpone(connection: sa.Connection, key: str, *, reason: str, due: datetime) -> None:
+def postpone_delivery(connection: sa.Connection, key: str, *, reason: str, due: datetime) -> None:
     """Not taken now; due again then."""
-    _finish(connection, key, state=READY, reason=reason, due=due)
+    _update_delivery(connection, key, state=DELIVERY_READY, reason=reason, due=due)
 
 
-def hold(connection: sa.Connection, channel: str, *, until: datetime) -> None:
+def pause_channel(connection: sa.Connection, channel: str, *, until: datetime) -> None:
     """A channel asked for a pause: nothing of it is due before then."""
     table = tables.deliveries
     connection.execute(
         sa.update(table)
-        .where(table.c.channel == channel, table.c.state == READY, table.c.due < until)
+        .where(table.c.channel == channel, table.c.state == DELIVERY_READY, table.c.due < until)
         .values(due=until)
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pile:
+class QueueStats:
     """How many deliveries of a channel are in a state, the oldest of them, and the last reason."""
 
     channel: str
@@ -134,7 +150,7 @@ class Pile:
     reason: str
 
 
-def piles(connection: sa.Connection) -> list[Pile]:
+def list_queue_stats(connection: sa.Connection) -> list[QueueStats]:
     """The outbox, counted per channel and state."""
     table = tables.deliveries
     query = (
@@ -142,14 +158,14 @@ def piles(connection: sa.Connection) -> list[Pile]:
             table.c.channel,
             table.c.state,
             sa.func.count().label("size"),
-            sa.func.min(table.c.created, type_=tables.Moment()).label("oldest"),
+            sa.func.min(table.c.created, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
         .group_by(table.c.channel, table.c.state)
         .order_by(table.c.channel, table.c.state)
     )
     return [
-        Pile(
+        QueueStats(
             channel=row.channel,
             state=row.state,
             count=row.size,
@@ -160,17 +176,19 @@ def piles(connection: sa.Connection) -> list[Pile]:
     ]
 
 
-def _supersede(connection: sa.Connection, *which: sa.ColumnElement[bool], now: datetime) -> None:
+def _supersede_deliveries(
+    connection: sa.Connection, *conditions: sa.ColumnElement[bool], now: datetime
+) -> None:
     """What has not been tried yet will not be sent."""
     table = tables.deliveries
     connection.execute(
         sa.update(table)
-        .where(table.c.state == READY, table.c.attempts == 0, *which)
-        .values(state=SUPERSEDED, finished=now)
+        .where(table.c.state == DELIVERY_READY, table.c.attempts == 0, *conditions)
+        .values(state=DELIVERY_SUPERSEDED, finished=now)
     )
 
 
-def _finish(connection: sa.Connection, key: str, **values: object) -> None:
+def _update_delivery(connection: sa.Connection, key: str, **values: object) -> None:
     table = tables.deliveries
     connection.execute(
         sa.update(table).where(table.c.key == key).values(leased_until=None, **values)

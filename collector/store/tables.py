@@ -12,7 +12,7 @@ from collector.clock import from_micros, to_micros
 from collector.model import Severity
 
 
-class Moment(TypeDecorator[datetime]):
+class MicrosecondTime(TypeDecorator[datetime]):
     """An aware datetime, kept as microseconds since 1970 so that both databases sort it alike."""
 
     impl = sa.BigInteger
@@ -25,7 +25,7 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
-class Level(TypeDecorator[Severity]):
+class SeverityRank(TypeDecorator[Severity]):
     """A severity, kept as its rank so that comparisons in SQL are comparisons of severity."""
 
     impl = sa.SmallInteger
@@ -40,7 +40,7 @@ class Level(TypeDecorator[Severity]):
 
 metadata = sa.MetaData()
 
-ledger = sa.Table(
+ledger_identity = sa.Table(
     "ledger",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
@@ -54,7 +54,7 @@ cursors = sa.Table(
     sa.Column("org", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("stream", sa.Text, primary_key=True),
-    sa.Column("time", Moment, nullable=False),
+    sa.Column("time", MicrosecondTime, nullable=False),
     sa.Column("tie", sa.Text, nullable=False),
 )
 
@@ -65,10 +65,10 @@ polls = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("stream", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("since", Moment, nullable=False),
+    sa.Column("since", MicrosecondTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
-    sa.Column("last_attempt", Moment, nullable=False),
-    sa.Column("last_success", Moment),
+    sa.Column("last_attempt", MicrosecondTime, nullable=False),
+    sa.Column("last_success", MicrosecondTime),
     comment="How the last poll of each stream went; what is due is computed from it.",
 )
 
@@ -85,14 +85,14 @@ batches = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("duplicates", sa.BigInteger, nullable=False),
     sa.Column("quarantined", sa.Integer, nullable=False),
-    sa.Column("nominal", Moment, nullable=False),
-    sa.Column("received", Moment, nullable=False),
+    sa.Column("nominal", MicrosecondTime, nullable=False),
+    sa.Column("received", MicrosecondTime, nullable=False),
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Index("batches_of_stream", "org", "source", "stream", "nominal"),
     comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
 )
 
-inventory = sa.Table(
+tracked_objects = sa.Table(
     "inventory",
     metadata,
     sa.Column("org", sa.Text, primary_key=True),
@@ -102,7 +102,7 @@ inventory = sa.Table(
     comment="Things that come and go (bulk jobs, tokens), as each was when it last changed.",
 )
 
-listed = sa.Table(
+listed_files = sa.Table(
     "listed",
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
@@ -110,10 +110,10 @@ listed = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("stream", sa.Text, nullable=False),
     sa.Column("event_type", sa.Text, nullable=False),
-    sa.Column("nominal", Moment, nullable=False),
-    sa.Column("created", Moment, nullable=False),
-    sa.Column("first_listed", Moment, nullable=False),
-    sa.Column("last_listed", Moment, nullable=False),
+    sa.Column("nominal", MicrosecondTime, nullable=False),
+    sa.Column("created", MicrosecondTime, nullable=False),
+    sa.Column("first_listed", MicrosecondTime, nullable=False),
+    sa.Column("last_listed", MicrosecondTime, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("facts", sa.JSON, nullable=False),
@@ -127,12 +127,12 @@ coverage = sa.Table(
     sa.Column("org", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("stream", sa.Text, primary_key=True),
-    sa.Column("start", Moment, primary_key=True),
-    sa.Column("until", Moment, nullable=False),
+    sa.Column("start", MicrosecondTime, primary_key=True),
+    sa.Column("until", MicrosecondTime, nullable=False),
     comment="The time that committed windows of a stream cover; what touches is one row.",
 )
 
-files = sa.Table(
+archive_files = sa.Table(
     "files",
     metadata,
     sa.Column("path", sa.Text, primary_key=True),
@@ -142,19 +142,19 @@ files = sa.Table(
     sa.Column("date", sa.Text, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("first", Moment, nullable=False),
-    sa.Column("last", Moment, nullable=False),
+    sa.Column("first", MicrosecondTime, nullable=False),
+    sa.Column("last", MicrosecondTime, nullable=False),
     sa.Index("files_of_type", "org", "event_type", "date"),
     sa.Index("files_by_time", "org", "event_type", "last"),
     comment="The committed Parquet files of the archive; others do not exist for any reader.",
 )
 
-spending = sa.Table(
+api_usage = sa.Table(
     "spending",
     metadata,
     sa.Column("org", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("hour", Moment, primary_key=True),
+    sa.Column("hour", MicrosecondTime, primary_key=True),
     sa.Column("calls", sa.BigInteger, nullable=False),
     comment="API calls that we made, by source and hour; a day of them.",
 )
@@ -166,8 +166,8 @@ matches = sa.Table(
     sa.Column("rule", sa.Text, primary_key=True),
     sa.Column("event_uid", sa.Text, primary_key=True),
     sa.Column("alert_id", sa.Text, nullable=False),
-    sa.Column("time", Moment, nullable=False),
-    sa.Column("severity", Level, nullable=False),
+    sa.Column("time", MicrosecondTime, nullable=False),
+    sa.Column("severity", SeverityRank, nullable=False),
     sa.Column("weight", sa.Double, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("late_seconds", sa.BigInteger, nullable=False),
@@ -187,10 +187,10 @@ alerts = sa.Table(
     sa.Column("key", sa.JSON, nullable=False),
     sa.Column("key_digest", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
-    sa.Column("severity", Level, nullable=False),
+    sa.Column("severity", SeverityRank, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("first_time", Moment, nullable=False),
-    sa.Column("last_time", Moment, nullable=False),
+    sa.Column("first_time", MicrosecondTime, nullable=False),
+    sa.Column("last_time", MicrosecondTime, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("late_seconds", sa.BigInteger, nullable=False),
     sa.Column("entities", sa.JSON, nullable=False),
@@ -199,9 +199,9 @@ alerts = sa.Table(
     sa.Column("attack", sa.JSON, nullable=False),
     sa.Column("triage", sa.Text, nullable=False),
     sa.Column("references", sa.JSON, nullable=False),
-    sa.Column("created", Moment, nullable=False),
+    sa.Column("created", MicrosecondTime, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("told_severity", Level, nullable=False),
+    sa.Column("told_severity", SeverityRank, nullable=False),
     sa.Column("told_count", sa.BigInteger, nullable=False),
     sa.Column("context", sa.JSON, nullable=False),
     sa.Column("merged_into", sa.Text, nullable=False),
@@ -220,33 +220,33 @@ deliveries = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("due", Moment, nullable=False),
-    sa.Column("leased_until", Moment),
+    sa.Column("due", MicrosecondTime, nullable=False),
+    sa.Column("leased_until", MicrosecondTime),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("reference", sa.Text, nullable=False, server_default=""),
-    sa.Column("created", Moment, nullable=False),
-    sa.Column("finished", Moment),
+    sa.Column("created", MicrosecondTime, nullable=False),
+    sa.Column("finished", MicrosecondTime),
     sa.Index("deliveries_due", "channel", "state", "due"),
     comment="The outbox: ready, leased, sent, refused, superseded.",
 )
 
-faults = sa.Table(
+rule_faults = sa.Table(
     "faults",
     metadata,
     sa.Column("rule", sa.Text, primary_key=True),
     sa.Column("org", sa.Text, primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False),
-    sa.Column("first", Moment, nullable=False),
-    sa.Column("last", Moment, nullable=False),
+    sa.Column("first", MicrosecondTime, nullable=False),
+    sa.Column("last", MicrosecondTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     comment="Rules that failed while they ran, since they were last changed.",
 )
 
-rule_files = sa.Table(
+rule_load_status = sa.Table(
     "rule_files",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("changed", Moment, nullable=False),
+    sa.Column("changed", MicrosecondTime, nullable=False),
     sa.Column("rules", sa.Integer, nullable=False),
     sa.Column("problems", sa.JSON, nullable=False),
     comment="One row: how loading the rules went last; with problems the set before is at work.",
@@ -260,7 +260,7 @@ list_entries = sa.Table(
     comment="The entries of value lists with which the archive has been matched.",
 )
 
-learned = sa.Table(
+rule_fingerprints = sa.Table(
     "learned",
     metadata,
     sa.Column("org", sa.Text, primary_key=True),
@@ -270,7 +270,7 @@ learned = sa.Table(
     comment="Rules that remember the past, and what about it: `seen` or `measures` are of that.",
 )
 
-seen = sa.Table(
+first_seen_runs = sa.Table(
     "seen",
     metadata,
     sa.Column("org", sa.Text, primary_key=True),
@@ -283,7 +283,7 @@ seen = sa.Table(
     comment="First-seen rules: the runs of each key (a digest), in microseconds since 1970.",
 )
 
-measures = sa.Table(
+baseline_windows = sa.Table(
     "measures",
     metadata,
     sa.Column("org", sa.Text, primary_key=True),

@@ -10,32 +10,32 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
+def upsert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
     """Make the row with these key columns have these values; columns not named stay as they are."""
-    upsert_all(connection, table, [values])
+    upsert_rows(connection, table, [values])
 
 
-def upsert_all(
+def upsert_rows(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """`upsert` of many rows that name the same columns."""
     if rows:
-        statement = _statement(connection.dialect.name, table, tuple(rows[0]))
+        statement = _build_upsert(connection.dialect.name, table, tuple(rows[0]))
         connection.execute(statement, [dict(row) for row in rows])
 
 
 @cache  # to build it takes longer than to run it
-def _statement(dialect: str, table: sa.Table, names: Sequence[str]) -> sa.Insert:
+def _build_upsert(dialect: str, table: sa.Table, names: Sequence[str]) -> sa.Insert:
     keys = [column.name for column in table.primary_key]
-    statement = _insert(dialect, table)
+    statement = _build_dialect_insert(dialect, table)
     rest = {name: statement.excluded[name] for name in names if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=rest)
 
 
-def insert_into(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+def build_insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT in the words of the database at hand, which can say what to do on a conflict."""
-    return _insert(connection.dialect.name, table)
+    return _build_dialect_insert(connection.dialect.name, table)
 
 
-def _insert(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+def _build_dialect_insert(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.store.database import open_database
-from fakes.episodes import Episodes
+from fakes.episode_bench import EpisodeBench
 
 
 @pytest.fixture
@@ -16,4 +16,4 @@ def database(tmp_path):
 @pytest.fixture
 def episodes(database):
     """Those of a rule that looks at single events."""
-    return Episodes(database)
+    return EpisodeBench(database)

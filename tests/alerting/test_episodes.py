@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from collector.ingest import commit
 from collector.model import FirstSeen, Severity
-from collector.pipeline import commit
 from collector.store import outbox
 from collector.store.database import open_database
-from fakes.episodes import Episodes, visible
-from fakes.nouns import NOON, match
+from fakes.episode_bench import EpisodeBench, extract_visible_fields
+from fakes.model_samples import NOON, build_match
 
 HOUR = timedelta(hours=1)
 
@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def novelties(database):
     """The episodes of a rule whose matches may be taken back."""
-    return Episodes(database, over=FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR))
+    return EpisodeBench(database, over=FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR))
 
 
 def one(episodes):
@@ -30,7 +30,7 @@ def one(episodes):
 
 
 def test_the_first_match_opens_an_alert_and_is_told(episodes):
-    (told,) = episodes.take(match())
+    (told,) = episodes.take(build_match())
 
     assert one(episodes) == told
     assert (1, 1, Severity.MEDIUM) == (told.count, told.revision, told.severity)
@@ -39,13 +39,13 @@ def test_the_first_match_opens_an_alert_and_is_told(episodes):
 
 
 def test_an_alert_id_is_a_function_of_org_rule_key_and_opening_event(episodes, tmp_path):
-    episodes.take(match("e1"), match("e2", 5))
-    episodes.take(match("e0", -5))
+    episodes.take(build_match("e1"), build_match("e2", 5))
+    episodes.take(build_match("e0", -5))
     (tmp_path / "other").mkdir()
     database = open_database(tmp_path / "other")
-    other = Episodes(database)
-    other.take(match("e1"), match("e2", 300))
-    first, second = other.standing()
+    other = EpisodeBench(database)
+    other.ingest_matches(build_match("e1"), build_match("e2", 300))
+    first, second = other.list_open_alerts()
     database.close()
 
     assert one(episodes).id == first.id
@@ -53,7 +53,7 @@ def test_an_alert_id_is_a_function_of_org_rule_key_and_opening_event(episodes, t
 
 
 def test_matches_within_the_window_are_one_episode_told_once(episodes):
-    told = episodes.take(match("e1"), match("e2", 50), match("e3", 100))
+    told = episodes.take(build_match("e1"), build_match("e2", 50), build_match("e3", 100))
 
     assert [one(episodes)] == told
     assert (3, 1) == (told[0].count, told[0].revision)
@@ -62,14 +62,14 @@ def test_matches_within_the_window_are_one_episode_told_once(episodes):
 
 @pytest.mark.parametrize(("minutes", "found"), [(60, 1), (60.1, 2)])
 def test_a_match_beyond_the_window_opens_another_episode(episodes, minutes, found):
-    episodes.take(match("e1"), match("e2", minutes))
+    episodes.take(build_match("e1"), build_match("e2", minutes))
 
     assert found == len(episodes.standing())
 
 
 def test_a_late_match_joins_the_episode_that_it_belongs_to_without_news(episodes):
-    (known,) = episodes.take(match("e1"))
-    assert [] == episodes.take(match("e0", -30, received=NOON + 9 * HOUR))
+    (known,) = episodes.take(build_match("e1"))
+    assert [] == episodes.take(build_match("e0", -30, received=NOON + 9 * HOUR))
 
     alert = one(episodes)
     assert (known.id, 2) == (alert.id, alert.count)
@@ -78,7 +78,7 @@ def test_a_late_match_joins_the_episode_that_it_belongs_to_without_news(episodes
 
 
 def test_a_replay_changes_nothing(episodes):
-    matches = [match("e1", count=7), match("e2", 5)]
+    matches = [build_match("e1", count=7), build_match("e2", 5)]
     episodes.take(*matches)
     before = episodes.listed()
 
@@ -87,8 +87,8 @@ def test_a_replay_changes_nothing(episodes):
 
 
 def test_a_match_counts_for_the_events_that_it_stands_for(episodes):
-    episodes.take(match("e1", count=10))
-    episodes.take(match("e2", 5, count=3))
+    episodes.take(build_match("e1", count=10))
+    episodes.take(build_match("e2", 5, count=3))
 
     assert 13 == one(episodes).count
 
@@ -98,32 +98,32 @@ def test_a_match_counts_for_the_events_that_it_stands_for(episodes):
 
 def test_the_title_and_the_context_are_the_gravest_matchs(episodes):
     seen = ({"kind": "list", "list": "ioc_ip"},)
-    episodes.take(match("e1", severity=Severity.HIGH, context=seen))
-    episodes.take(match("e0", -1), match("e2", 1, Severity.HIGH))
+    episodes.take(build_match("e1", severity=Severity.HIGH, context=seen))
+    episodes.take(build_match("e0", -1), build_match("e2", 1, Severity.HIGH))
 
     alert = one(episodes)
     assert ("Odd login e1", Severity.HIGH, seen) == (alert.title, alert.severity, alert.context)
 
 
 def test_of_equal_severity_the_weightier_match_leads(episodes):
-    episodes.take(match("e1", weight=3.0))
-    episodes.take(match("e2", 5, weight=30.0))
-    episodes.take(match("e3", 6, weight=float("nan")))
+    episodes.take(build_match("e1", weight=3.0))
+    episodes.take(build_match("e2", 5, weight=30.0))
+    episodes.take(build_match("e3", 6, weight=float("nan")))
 
     assert "Odd login e2" == one(episodes).title
 
 
 def test_entities_are_the_leads_and_else_the_earliest_matchs_that_has_them(episodes):
-    episodes.take(match("e3", 3, entities={"source_ip": "3", "country": "C3"}))
-    episodes.take(match("e2", 2, entities={"source_ip": "2"}))
-    lead = match("e4", 4, Severity.HIGH, entities={"user_id": "x", "country": ""})
+    episodes.take(build_match("e3", 3, entities={"source_ip": "3", "country": "C3"}))
+    episodes.take(build_match("e2", 2, entities={"source_ip": "2"}))
+    lead = build_match("e4", 4, Severity.HIGH, entities={"user_id": "x", "country": ""})
     episodes.take(lead)
 
     assert {"user_id": "x", "source_ip": "2", "country": "C3"} == one(episodes).entities
 
 
 def test_evidence_is_capped_and_keeps_the_event_that_made_it_grave(episodes):
-    matches = [match(f"e{n:02}", n / 10, weight=float(n)) for n in range(30)]
+    matches = [build_match(f"e{n:02}", n / 10, weight=float(n)) for n in range(30)]
     episodes.take(*matches[:20])
     episodes.take(*matches[20:])
 
@@ -135,7 +135,7 @@ def test_evidence_is_capped_and_keeps_the_event_that_made_it_grave(episodes):
 
 def test_evidence_holds_json_values_only(episodes):
     strange = {"event_uid": "e1", "time": NOON, "score": float("nan"), "entity": None, "x": [1]}
-    episodes.take(match(event=strange, context=({"kind": "window", "metric": float("inf")},)))
+    episodes.take(build_match(event=strange, context=({"kind": "window", "metric": float("inf")},)))
 
     alert = one(episodes)
     assert (
@@ -146,7 +146,7 @@ def test_evidence_holds_json_values_only(episodes):
 
 def test_what_is_shown_beside_a_match_comes_after_what_matches_are_about(episodes):
     beside = tuple({"event_uid": f"b{n}", "time": NOON - n * HOUR / 60} for n in range(12))
-    episodes.take(match("e1", evidence=beside), match("e2", 5))
+    episodes.take(build_match("e1", evidence=beside), build_match("e2", 5))
 
     shown = {event["event_uid"] for event in one(episodes).evidence}
     assert 10 == len(shown)
@@ -156,9 +156,9 @@ def test_what_is_shown_beside_a_match_comes_after_what_matches_are_about(episode
 
 def test_a_long_text_is_cut_once(novelties):
     long = {"event_uid": "e1", "query": "q" * 5_000}
-    novelties.take(match("e1", event=long, context=({"kind": "list", "note": "n" * 5_000},)))
+    novelties.take(build_match("e1", event=long, context=({"kind": "list", "note": "n" * 5_000},)))
     first = one(novelties)
-    novelties.take(match("e2", 1))
+    novelties.take(build_match("e2", 1))
     novelties.take(gone=["e2"])
 
     assert first.evidence == one(novelties).evidence
@@ -170,17 +170,17 @@ def test_a_long_text_is_cut_once(novelties):
 
 
 def test_a_higher_severity_is_told_as_an_update_with_its_title(episodes):
-    episodes.take(match("e1"))
-    (told,) = episodes.take(match("e2", 5, Severity.CRITICAL))
+    episodes.take(build_match("e1"))
+    (told,) = episodes.take(build_match("e2", 5, Severity.CRITICAL))
 
     assert (2, Severity.CRITICAL, "Odd login e2") == (told.revision, told.severity, told.title)
 
 
 def test_ten_times_the_events_are_told_once_more(episodes):
-    episodes.take(match("e0"))
-    assert [] == episodes.take(*(match(f"e{n}", n / 100) for n in range(1, 9)))
+    episodes.take(build_match("e0"))
+    assert [] == episodes.take(*(build_match(f"e{n}", n / 100) for n in range(1, 9)))
 
-    (told,) = episodes.take(match("e9"))
+    (told,) = episodes.take(build_match("e9"))
     assert (10, 2) == (told.count, told.revision)
 
 
@@ -189,8 +189,8 @@ def test_ten_times_the_events_are_told_once_more(episodes):
 
 def test_an_event_that_grew_worse_is_told_but_not_counted_again(episodes):
     """A bulk job goes on: the same record comes again with more rows."""
-    episodes.take(match("job"))
-    (told,) = episodes.take(match("job", severity=Severity.HIGH, title="Odd login, worse"))
+    episodes.take(build_match("job"))
+    (told,) = episodes.take(build_match("job", severity=Severity.HIGH, title="Odd login, worse"))
 
     assert (1, 2, Severity.HIGH) == (told.count, told.revision, told.severity)
     assert "Odd login, worse" == told.title
@@ -198,16 +198,16 @@ def test_an_event_that_grew_worse_is_told_but_not_counted_again(episodes):
 
 
 def test_an_event_that_is_less_grave_after_all_takes_its_severity_back(novelties):
-    novelties.take(match("e1"), match("e2", 5, Severity.HIGH, count=9))
-    assert [] == novelties.take(match("e2", 5, Severity.LOW, count=1))
+    novelties.take(build_match("e1"), build_match("e2", 5, Severity.HIGH, count=9))
+    assert [] == novelties.take(build_match("e2", 5, Severity.LOW, count=1))
 
     alert = one(novelties)
     assert (Severity.MEDIUM, "Odd login e1", 2) == (alert.severity, alert.title, alert.count)
 
 
 def test_an_event_whose_key_turns_out_another_goes_over_to_its_episode(novelties):
-    novelties.take(match("e1"), match("e2", 5))
-    novelties.take(match("e2", 5, key=("other",)))
+    novelties.take(build_match("e1"), build_match("e2", 5))
+    novelties.take(build_match("e2", 5, key=("other",)))
 
     assert [1, 1] == [alert.count for alert in novelties.standing()]
     assert [["e1"], ["e2"]] == sorted(novelties.members().values())
@@ -217,9 +217,9 @@ def test_an_event_whose_key_turns_out_another_goes_over_to_its_episode(novelties
 
 
 def test_a_match_that_bridges_two_episodes_makes_them_one(episodes):
-    (older,) = episodes.take(match("e2", 100))
-    (newer,) = episodes.take(match("e1"))
-    episodes.take(match("bridge", 50))
+    (older,) = episodes.take(build_match("e2", 100))
+    (newer,) = episodes.take(build_match("e1"))
+    episodes.take(build_match("bridge", 50))
 
     alert = one(episodes)
     assert (older.id, 3) == (alert.id, alert.count)
@@ -230,23 +230,23 @@ def test_a_match_that_bridges_two_episodes_makes_them_one(episodes):
 
 
 def test_what_was_never_told_of_a_merged_alert_is_not_told_any_more(episodes):
-    (older,) = episodes.take(match("e2", 100))
-    episodes.take(match("e1", severity=Severity.HIGH))
-    (told,) = episodes.take(match("bridge", 50))
+    (older,) = episodes.take(build_match("e2", 100))
+    episodes.take(build_match("e1", severity=Severity.HIGH))
+    (told,) = episodes.take(build_match("bridge", 50))
 
     assert (older.id, Severity.HIGH) == (told.id, told.severity)
     assert {(older.id, 2)} == waiting(episodes)
 
 
 def test_a_bridge_that_is_withdrawn_leaves_two_alerts_again(novelties):
-    (older,) = novelties.take(match("e2", 100))
-    (newer,) = novelties.take(match("e1"))
-    novelties.take(match("bridge", 50))
+    (older,) = novelties.take(build_match("e2", 100))
+    (newer,) = novelties.take(build_match("e1"))
+    novelties.take(build_match("bridge", 50))
     (told,) = novelties.take(gone=["bridge"])
 
     assert [newer.id, older.id] == [alert.id for alert in novelties.standing()]
     assert newer.id == told.id
-    assert visible(newer) == visible(told)
+    assert extract_visible_fields(newer) == extract_visible_fields(told)
     assert {older.id: ["e2"], newer.id: ["e1"]} == novelties.members()
 
 
@@ -254,17 +254,17 @@ def test_a_bridge_that_is_withdrawn_leaves_two_alerts_again(novelties):
 
 
 def test_what_is_withdrawn_leaves_no_trace_in_what_the_alert_says(novelties):
-    novelties.take(match("e1"))
+    novelties.take(build_match("e1"))
     before = one(novelties)
-    novelties.take(match("e0", -5, Severity.LOW, count=3, entities={"country": "NL"}))
+    novelties.take(build_match("e0", -5, Severity.LOW, count=3, entities={"country": "NL"}))
     assert [] == novelties.take(gone=["e0", "unheard of"])
 
-    assert visible(before) == visible(one(novelties))
+    assert extract_visible_fields(before) == extract_visible_fields(one(novelties))
 
 
 def test_the_part_with_the_opening_event_goes_on_in_the_name_of_an_alert_that_splits(novelties):
-    (known,) = novelties.take(match("e1", 100))
-    novelties.take(match("e2", 50), match("e3"))
+    (known,) = novelties.take(build_match("e1", 100))
+    novelties.take(build_match("e2", 50), build_match("e3"))
     (told,) = novelties.take(gone=["e2"])
 
     assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
@@ -272,8 +272,8 @@ def test_the_part_with_the_opening_event_goes_on_in_the_name_of_an_alert_that_sp
 
 
 def test_without_its_opening_event_the_first_part_goes_on(novelties):
-    (known,) = novelties.take(match("e0", 50))
-    novelties.take(match("e1", 0), match("e2", 100))
+    (known,) = novelties.take(build_match("e0", 50))
+    novelties.take(build_match("e1", 0), build_match("e2", 100))
     novelties.take(gone=["e0"])
 
     first, second = novelties.standing()
@@ -282,7 +282,7 @@ def test_without_its_opening_event_the_first_part_goes_on(novelties):
 
 
 def test_an_alert_with_nothing_left_is_withdrawn_and_says_why(novelties):
-    novelties.take(match("e1"), match("e2", 5))
+    novelties.take(build_match("e1"), build_match("e2", 5))
     assert [] == novelties.take(gone=["e1", "e2"], reason="Both had been seen.")
 
     (alert,) = novelties.listed()
@@ -292,7 +292,7 @@ def test_an_alert_with_nothing_left_is_withdrawn_and_says_why(novelties):
 
 
 def test_without_a_reason_the_usual_one_is_given(novelties):
-    novelties.take(match("e1"))
+    novelties.take(build_match("e1"))
     novelties.take(gone=["e1"])
 
     (alert,) = novelties.listed()
@@ -301,7 +301,7 @@ def test_without_a_reason_the_usual_one_is_given(novelties):
 
 def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
     novelties.channels = ("chat", "mail")
-    novelties.take(match("e1"))
+    novelties.take(build_match("e1"))
     send(novelties, "chat")
     (told,) = novelties.take(gone=["e1"])
 
@@ -311,9 +311,9 @@ def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
 
 
 def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
-    (known,) = novelties.take(match("e1"))
+    (known,) = novelties.take(build_match("e1"))
     novelties.take(gone=["e1"])
-    (told,) = novelties.take(match("e0", -10))
+    (told,) = novelties.take(build_match("e0", -10))
 
     assert (known.id, "open", "") == (told.id, told.status, told.reason)
     assert (1, "Odd login e0", 3) == (told.count, told.title, told.revision)
@@ -321,16 +321,16 @@ def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
 
 def test_an_older_first_takes_the_place_of_the_one_that_was_told(novelties):
     """The event that was new is not; the one before it is. Nobody is told twice."""
-    (known,) = novelties.take(match("e1"))
-    assert [] == novelties.take(match("e0", -10), gone=["e1"])
+    (known,) = novelties.take(build_match("e1"))
+    assert [] == novelties.take(build_match("e0", -10), gone=["e1"])
 
     assert (known.id, "Odd login e0") == (one(novelties).id, one(novelties).title)
 
 
 def test_an_alert_that_goes_on_without_its_opener_keeps_its_id_to_itself(novelties):
-    (known,) = novelties.take(match("e1"), match("e2", 30))
+    (known,) = novelties.take(build_match("e1"), build_match("e2", 30))
     novelties.take(gone=["e1"])
-    (told,) = novelties.take(match("e1", -600))
+    (told,) = novelties.take(build_match("e1", -600))
 
     assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
     assert told.id != known.id
@@ -340,7 +340,7 @@ def test_an_alert_that_goes_on_without_its_opener_keeps_its_id_to_itself(novelti
 
 
 def test_an_ordinary_match_reads_no_member_of_an_old_episode(novelties):
-    novelties.take(*(match(f"e{n}", n / 10) for n in range(50)))
+    novelties.take(*(build_match(f"e{n}", n / 10) for n in range(50)))
     with novelties.database.begin() as connection:
         statements = []
         sa.event.listen(
@@ -348,8 +348,8 @@ def test_an_ordinary_match_reads_no_member_of_an_old_episode(novelties):
             "before_cursor_execute",
             lambda *context: statements.append((context[2], context[3])),
         )
-        for matches in ([match("new", 6)], [match("e20", 2.0, count=5)]):
-            commit.fold(connection, {"odd-login": novelties.rule}, matches, now=NOON)
+        for matches in ([build_match("new", 6)], [build_match("e20", 2.0, count=5)]):
+            commit.fold_matches(connection, {"odd-login": novelties.rule}, matches, now=NOON)
 
     reads = [shown for shown in statements if "FROM matches" in shown[0]]
     assert 2 == len(reads)
@@ -361,7 +361,7 @@ def waiting(episodes, channel="chat"):
     found = set()
     with episodes.database.begin() as connection:
         later = NOON + timedelta(days=9)
-        while delivery := outbox.lease(connection, channel, now=later, until=later + HOUR):
+        while delivery := outbox.lease_delivery(connection, channel, now=later, until=later + HOUR):
             found.add((delivery.alert_id, delivery.revision))
     return found
 
@@ -369,5 +369,5 @@ def waiting(episodes, channel="chat"):
 def send(episodes, channel):
     later = NOON + timedelta(days=9)
     with episodes.database.begin() as connection:
-        delivery = outbox.lease(connection, channel, now=later, until=later + HOUR)
-        outbox.sent(connection, delivery.key, reference="", now=later)
+        delivery = outbox.lease_delivery(connection, channel, now=later, until=later + HOUR)
+        outbox.mark_sent(connection, delivery.key, reference="", now=later)

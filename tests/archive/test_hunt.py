@@ -5,30 +5,34 @@ from types import SimpleNamespace
 import pytest
 
 from collector import engine
-from collector.archive import write
-from collector.archive.hunt import hunt
+from collector.archive import parquet_writer
+from collector.archive.hunt_query import run_hunt_query
 from collector.errors import HuntError
-from fakes.nouns import batch
+from fakes.model_samples import build_batch
 
 
 @pytest.fixture
 def archive(tmp_path):
-    connection = engine.connect()
+    connection = engine.open_engine()
     files = []
     for event_type in ("Login", "Logout"):
         rows = (
             f"SELECT '{event_type}' || i AS event_uid, '{event_type}' AS event_type,"
             " TIMESTAMPTZ '2026-03-01 10:00Z' + INTERVAL (i) MINUTE AS time FROM range(5) r (i)"
         )
-        staged = write.stage(connection, rows, root=tmp_path, name=f"{event_type}-0000")
-        files += write.place(connection, staged, root=tmp_path, batch=batch(event_type=event_type))
+        staged = parquet_writer.stage_events(
+            connection, rows, root=tmp_path, name=f"{event_type}-0000"
+        )
+        files += parquet_writer.place_events(
+            connection, staged, root=tmp_path, batch=build_batch(event_type=event_type)
+        )
     connection.close()
     return tmp_path, files
 
 
 def ask(archive, sql, **options):
     root, files = archive
-    return hunt(sql, root=root, files=files, derived={}, **options)
+    return run_hunt_query(sql, root=root, files=files, derived_types={}, **options)
 
 
 def test_events_is_everything_and_each_type_is_a_view(archive):
@@ -50,19 +54,25 @@ def test_a_derived_view_is_computed_from_its_sources(archive):
         needs=("absent",),
         select=lambda relation: f"SELECT count(*) AS n, count(absent) AS a FROM {relation}",
     )
-    answer = hunt("SELECT n, a FROM Sessions", root=root, files=files, derived={"Sessions": view})
+    answer = run_hunt_query(
+        "SELECT n, a FROM Sessions", root=root, files=files, derived_types={"Sessions": view}
+    )
 
     assert ((10, 0),) == answer.rows
 
 
 def test_files_that_are_not_committed_do_not_exist(archive):
     root, files = archive
-    answer = hunt("SELECT count(*) FROM events", root=root, files=files[:1], derived={})
+    answer = run_hunt_query(
+        "SELECT count(*) FROM events", root=root, files=files[:1], derived_types={}
+    )
 
     assert ((5,),) == answer.rows
     other = root / files[1].path
     with pytest.raises(HuntError):
-        hunt(f"SELECT * FROM read_parquet('{other}')", root=root, files=files[:1], derived={})
+        run_hunt_query(
+            f"SELECT * FROM read_parquet('{other}')", root=root, files=files[:1], derived_types={}
+        )
 
 
 @pytest.mark.parametrize(

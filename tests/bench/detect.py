@@ -20,11 +20,11 @@ import measuring
 import sixty_rules
 
 from collector import engine
-from collector.archive import write as archive
-from collector.assembly import SCHEMA
-from collector.backtest import MEMORY, Kept, backtest
-from collector.detect import RuleSet, load
-from collector.detect.lint import warnings
+from collector.app.wiring import EVENT_SCHEMA
+from collector.archive import parquet_writer as archive
+from collector.backtest import MEMORY_LIMIT, OrgArchive, run_backtest
+from collector.detect import RuleSet, load_rule_set
+from collector.detect.lint import lint_rules
 from collector.model import ArchiveFile
 from collector.store import ledger
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--csv", type=Path)
     chosen = parser.parse_args()
     if chosen.part:
-        measuring.tell(PARTS, chosen.part, chosen.csv)
+        measuring.print_figures(PARTS, chosen.part, chosen.csv)
         return
     for name, table in TABLES.items():
         if chosen.only in (None, name):
@@ -51,22 +51,26 @@ def main() -> None:
 # ---- the whole path
 
 
-def _whole_path(directory: Path, chosen: argparse.Namespace) -> None:
+def _print_whole_path(directory: Path, chosen: argparse.Namespace) -> None:
     path = directory / "log.csv"
     print(f"{chosen.rows:,} rows of {len(elf_csv.COLUMNS)} columns, file to committed batch\n")
     print(f"{'':52}{'rows/s':>10}{'seconds':>9}{'peak MB':>9}{'alerts':>8}{'ratio':>8}")
     for text, templates in (
-        ("", elf_csv.USUAL),
-        (", every query and URI its own", elf_csv.VARIED),
+        ("", elf_csv.USUAL_TEMPLATES),
+        (", every query and URI its own", elf_csv.VARIED_TEMPLATES),
     ):
-        elf_csv.write(path, chosen.rows, templates=templates)
-        bare = measuring.best(__file__, "bare", path)
-        _line(f"no rules{text}", bare, bare)
-        _line(f"60 rules{text}", measuring.best(__file__, "judged", path), bare)
-        _line(f"60, 12 over several events{text}", measuring.best(__file__, "several", path), bare)
+        elf_csv.write_log_file(path, chosen.rows, templates=templates)
+        bare = measuring.measure_best(__file__, "bare", path)
+        _print_line(f"no rules{text}", bare, bare)
+        _print_line(f"60 rules{text}", measuring.measure_best(__file__, "judged", path), bare)
+        _print_line(
+            f"60, 12 over several events{text}",
+            measuring.measure_best(__file__, "several", path),
+            bare,
+        )
 
 
-def _line(name: str, run: measuring.Run, against: measuring.Run) -> None:
+def _print_line(name: str, run: measuring.RunFigures, against: measuring.RunFigures) -> None:
     rate, ratio = run["rows"] / run["seconds"], run["seconds"] / against["seconds"]
     print(
         f"{name:52}{rate:>10,.0f}{run['seconds']:>9.2f}{run['peak']:>9.0f}"
@@ -74,115 +78,115 @@ def _line(name: str, run: measuring.Run, against: measuring.Run) -> None:
     )
 
 
-def bare(path: Path) -> measuring.Run:
+def measure_bare(path: Path) -> measuring.RunFigures:
     """The whole path, with nothing to look for."""
-    return measuring.whole_path(path, RuleSet(rules=()))
+    return measuring.measure_whole_path(path, RuleSet(rules=()))
 
 
-def judged(path: Path) -> measuring.Run:
+def measure_sixty_rules(path: Path) -> measuring.RunFigures:
     """The whole path with sixty rules, nearly none of which fits."""
-    return measuring.whole_path(path, _sixty())
+    return measuring.measure_whole_path(path, _load_sixty_rules())
 
 
-def several(path: Path) -> measuring.Run:
+def measure_several_events(path: Path) -> measuring.RunFigures:
     """The same with twelve of them over several events."""
-    return measuring.whole_path(path, _sixty(several=True))
+    return measuring.measure_whole_path(path, _load_sixty_rules(several=True))
 
 
 # ---- a file that comes late
 
-LATE = 10_000
-DAY = 1_000_000
+LATE_ROWS = 10_000
+DAY_ROWS = 1_000_000
 
 
-def _late(directory: Path, _: argparse.Namespace) -> None:
+def _print_late(directory: Path, _: argparse.Namespace) -> None:
     path = directory / "log.csv"
-    elf_csv.write(path, DAY)
-    run = measuring.measure(__file__, "late", path)
+    elf_csv.write_log_file(path, DAY_ROWS)
+    run = measuring.measure_part(__file__, "late", path)
     print(
-        f"a late file of {LATE:,} rows against a day of {DAY:,}, 60 rules, 12 over several events"
+        f"a late file of {LATE_ROWS:,} rows against a day of {DAY_ROWS:,}, 60 rules, 12 over several events"
     )
     print(f"file to committed batch: {run['seconds']:.2f} s, peak {run['peak']:.0f} MB")
 
 
-def late(path: Path) -> measuring.Run:
+def measure_late_file(path: Path) -> measuring.RunFigures:
     """A day, and then once more the rows of its first minutes as a file that comes late."""
-    with measuring.quiet_workbench(_sixty(several=True)) as bench:
+    with measuring.open_quiet_workbench(_load_sixty_rules(several=True)) as bench:
 
-        def take(key: str, source: Path) -> float:
+        def ingest_file(key: str, source: Path) -> float:
             begun = time.perf_counter()
-            cut = measuring.cut(source, bench.places.spool, key)
-            bench.pipeline.ingest(measuring.batch(key, "RestApi", cut.paths, cut.columns))
+            cut = measuring.cut_segments(source, bench.paths.spool, key)
+            bench.pipeline.ingest(measuring.build_batch(key, "RestApi", cut.paths, cut.columns))
             return time.perf_counter() - begun
 
-        take("day", path)
+        ingest_file("day", path)
         some = path.with_name("late.csv")
         with path.open("rb") as whole, some.open("wb") as file:
-            for _ in range(LATE + 1):
+            for _ in range(LATE_ROWS + 1):
                 file.write(whole.readline())
-        return {"seconds": take("late", some), "peak": measuring.peak()}
+        return {"seconds": ingest_file("late", some), "peak": measuring.measure_peak_memory()}
 
 
 # ---- a backtest
 
 
-def _backtest(directory: Path, chosen: argparse.Namespace) -> None:
+def _print_backtest(directory: Path, chosen: argparse.Namespace) -> None:
     path = directory / "log.csv"
-    elf_csv.write(path, DAY)
+    elf_csv.write_log_file(path, DAY_ROWS)
     month = directory / "month"
-    days = _month(path, month, chosen.days)
+    days = _build_month(path, month, chosen.days)
     shutil.rmtree(month / "spool", ignore_errors=True)
-    print(f"{days} days of {DAY:,} rows, 60 rules, backtested")
+    print(f"{days} days of {DAY_ROWS:,} rows, 60 rules, backtested")
     for part, name in (("past", "single events"), ("past_several", "12 over several events")):
-        run = measuring.measure(__file__, part, month)
+        run = measuring.measure_part(__file__, part, month)
         print(
             f"  {name:24}{run['seconds']:>7.1f} s, peak {run['peak']:.0f} MB,"
             f" {run['alerts']:,.0f} alerts"
         )
 
 
-def _month(path: Path, root: Path, days: int) -> int:
+def _build_month(path: Path, root: Path, days: int) -> int:
     """One day through the path, and its Parquet file again for every other day."""
-    with measuring.quiet_workbench(RuleSet(rules=())) as bench:
-        cut = measuring.cut(path, bench.places.spool, "day")
-        bench.pipeline.ingest(measuring.batch("day", "RestApi", cut.paths, cut.columns))
+    with measuring.open_quiet_workbench(RuleSet(rules=())) as bench:
+        cut = measuring.cut_segments(path, bench.paths.spool, "day")
+        bench.pipeline.ingest(measuring.build_batch("day", "RestApi", cut.paths, cut.columns))
         with bench.database.read() as connection:
-            files = ledger.archive_files(connection)
+            files = ledger.list_archive_files(connection)
         root.mkdir()
-        sources = ", ".join(f"'{bench.places.archive / file.path}'" for file in files)
-        with engine.connect(root) as connection:
+        sources = ", ".join(f"'{bench.paths.archive / file.path}'" for file in files)
+        with engine.open_engine(root) as connection:
             for day in range(days):
                 connection.execute(
                     f"COPY (SELECT * REPLACE (time - INTERVAL {day} DAY AS time,"
                     f" event_uid || '-{day}' AS event_uid) FROM read_parquet([{sources}]))"
-                    f" TO '{root}/{day:02}.parquet' {archive.FORMAT}"
+                    f" TO '{root}/{day:02}.parquet' {archive.PARQUET_FORMAT}"
                 )
     return days
 
 
-def past(root: Path) -> measuring.Run:
+def measure_backtest(root: Path) -> measuring.RunFigures:
     """Sixty rules over a month."""
-    return _tested(root, _sixty())
+    return _run_backtest(root, _load_sixty_rules())
 
 
-def past_several(root: Path) -> measuring.Run:
+def measure_backtest_several(root: Path) -> measuring.RunFigures:
     """Sixty rules over a month, twelve of them over several events."""
-    return _tested(root, _sixty(several=True))
+    return _run_backtest(root, _load_sixty_rules(several=True))
 
 
-def _tested(root: Path, rules: RuleSet) -> measuring.Run:
-    with engine.connect(root, memory=MEMORY) as connection:
-        files = [_file(connection, path) for path in sorted(root.glob("*.parquet"))]
-        kept = Kept(connection=connection, root=root, org="acme", files=files)
+def _run_backtest(root: Path, rules: RuleSet) -> measuring.RunFigures:
+    with engine.open_engine(root, memory_limit=MEMORY_LIMIT) as connection:
+        files = [_describe_file(connection, path) for path in sorted(root.glob("*.parquet"))]
+        kept = OrgArchive(connection=connection, root=root, org="acme", files=files)
         begun = time.perf_counter()
-        verdicts = backtest(rules, [kept], connection=connection)
+        verdicts = run_backtest(rules, [kept], connection=connection)
         seconds = time.perf_counter() - begun
     assert not [each for each in verdicts if each.failure], verdicts
-    alerts = sum(verdict.total for verdict in verdicts)
-    return {"seconds": seconds, "peak": measuring.peak(), "alerts": alerts}
+    alerts = sum(verdict.alert_count for verdict in verdicts)
+    return {"seconds": seconds, "peak": measuring.measure_peak_memory(), "alerts": alerts}
 
 
-def _file(connection: duckdb.DuckDBPyConnection, path: Path) -> ArchiveFile:
+def _describe_file(connection: duckdb.DuckDBPyConnection, path: Path) -> ArchiveFile:
     rows, first, last = connection.execute(
         f"SELECT count(*), min(time), max(time) FROM read_parquet('{path}')"
     ).fetchall()[0]
@@ -193,49 +197,56 @@ def _file(connection: duckdb.DuckDBPyConnection, path: Path) -> ArchiveFile:
         date=first.date().isoformat(),
         rows=rows,
         bytes=path.stat().st_size,
-        first=first,
-        last=last,
+        first_time=first,
+        last_time=last,
     )
 
 
 # ---- loading
 
 
-def _load(directory: Path, _: argparse.Namespace) -> None:
-    runs = [measuring.measure(__file__, "loaded", directory) for _ in range(3)]
+def _print_load(directory: Path, _: argparse.Namespace) -> None:
+    runs = [measuring.measure_part(__file__, "loaded", directory) for _ in range(3)]
     best = min(runs, key=lambda run: run["seconds"])
     print(f"100 rules, from files to rules that can be run: {best['seconds']:.2f} s")
     print(f"and what lint says of them: {best['lint']:.2f} s")
 
 
-def loaded(directory: Path) -> measuring.Run:
+def measure_load(directory: Path) -> measuring.RunFigures:
     """A hundred rules: sixty, and forty of them once more under other names."""
-    path = sixty_rules.write(directory, several=True, again=35)
+    path = sixty_rules.write_rules(directory, several=True, duplicates=35)
     begun = time.perf_counter()
-    rules = load([path], schema=SCHEMA)
+    rules = load_rule_set([path], schema=EVENT_SCHEMA)
     seconds = time.perf_counter() - begun
     begun = time.perf_counter()
-    list(warnings(rules, schema=SCHEMA))
+    list(lint_rules(rules, schema=EVENT_SCHEMA))
     lint = time.perf_counter() - begun
     assert len(rules.rules) == 100, len(rules.rules)
     return {"seconds": seconds, "lint": lint}
 
 
-PARTS: dict[str, measuring.Part] = {
-    "bare": bare,
-    "judged": judged,
-    "several": several,
-    "late": late,
-    "past": past,
-    "past_several": past_several,
-    "loaded": loaded,
+PARTS: dict[str, measuring.MeasuredPart] = {
+    "bare": measure_bare,
+    "judged": measure_sixty_rules,
+    "several": measure_several_events,
+    "late": measure_late_file,
+    "past": measure_backtest,
+    "past_several": measure_backtest_several,
+    "loaded": measure_load,
 }
-TABLES = {"path": _whole_path, "late": _late, "backtest": _backtest, "load": _load}
+TABLES = {
+    "path": _print_whole_path,
+    "late": _print_late,
+    "backtest": _print_backtest,
+    "load": _print_load,
+}
 
 
-def _sixty(*, several: bool = False) -> RuleSet:
+def _load_sixty_rules(*, several: bool = False) -> RuleSet:
     with tempfile.TemporaryDirectory(prefix="collector-bench-") as directory:
-        return load([sixty_rules.write(Path(directory), several=several)], schema=SCHEMA)
+        return load_rule_set(
+            [sixty_rules.write_rules(Path(directory), several=several)], schema=EVENT_SCHEMA
+        )
 
 
 if __name__ == "__main__":

@@ -17,38 +17,38 @@ URI_ID_DERIVED SESSION_LEVEL
 """.split()  # noqa: SIM905 - forty names read best as a text
 ENTITIES = ("Account", "Contact", "Opportunity", "Case", "Lead", "Task", "Order__c", "Invoice__c")
 AGENTS = ("9999", "9998", "5238", "10121", "8204")
-NESTED = (
+NESTED_QUERY = (
     'SELECT Id, ""Email"",\n  (SELECT Id FROM Contacts)\nFROM {entity}\nWHERE Name LIKE \'%,a%\''
 )
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-CLIENT = "Salesforce-CLI/1.0"
+SUSPICIOUS_CLIENT = "Salesforce-CLI/1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Templates:
+class RowTemplates:
     """The long texts of a row, four of each, filled with its `entity`, time `at` and `number`."""
 
     queries: tuple[str, ...]
     uris: tuple[str, ...]
 
 
-USUAL = Templates(
+USUAL_TEMPLATES = RowTemplates(
     queries=(
         "",
         "",
         "SELECT Id, Name FROM {entity} WHERE LastModifiedDate > 2026-11-01T00:00:00Z LIMIT 2000",
-        NESTED,
+        NESTED_QUERY,
     ),
     uris=("/services/data/v66.0/query",) * 4,
 )
 """Integrations that ask the same all day."""
 
-VARIED = Templates(
+VARIED_TEMPLATES = RowTemplates(
     queries=(
         "",
         "",
         "SELECT Id, Name FROM {entity} WHERE LastModifiedDate > {at} LIMIT 2000",
-        NESTED + " AND OwnerId = '005{number:012}'",
+        NESTED_QUERY + " AND OwnerId = '005{number:012}'",
     ),
     uris=(
         "/services/data/v66.0/sobjects/{entity}/001{number:012}",
@@ -59,25 +59,30 @@ VARIED = Templates(
 """No two queries or records alike."""
 
 
-def write(
-    path: Path, rows: int, *, hits: int = 20, seed: int = 7, templates: Templates = USUAL
+def write_log_file(
+    path: Path,
+    rows: int,
+    *,
+    hits: int = 20,
+    seed: int = 7,
+    templates: RowTemplates = USUAL_TEMPLATES,
 ) -> int:
     """Write `rows` events of one day, `hits` of them by a client that a rule knows. Its bytes."""
     rng = random.Random(seed)
     start = datetime(2026, 11, 10, tzinfo=UTC)
-    people = [_person(rng, number) for number in range(4_000)]
+    people = [_build_person(rng, number) for number in range(4_000)]
     suspicious = set(rng.sample(range(rows), hits))
     with path.open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
         file.write(",".join(f'"{column}"' for column in COLUMNS) + "\n")
         for number in range(rows):
             at = start + timedelta(milliseconds=number * 86_400_000 // rows)
-            client = CLIENT if number in suspicious else ""
+            client = SUSPICIOUS_CLIENT if number in suspicious else ""
             person = people[int(rng.random() ** 2 * 4_000)]
-            file.write(_row(rng, person, number, at, client=client, templates=templates))
+            file.write(_render_row(rng, person, number, at, client=client, templates=templates))
     return path.stat().st_size
 
 
-def _person(rng: random.Random, number: int) -> tuple[str, str, str, str, str, str, str]:
+def _build_person(rng: random.Random, number: int) -> tuple[str, str, str, str, str, str, str]:
     user = "005" + "".join(rng.choices(ALPHABET, k=12))
     address = f"{rng.choice((13, 34, 52, 84, 101))}.{rng.randrange(256)}.{rng.randrange(256)}.7"
     if number % 50 == 0:
@@ -89,14 +94,14 @@ def _person(rng: random.Random, number: int) -> tuple[str, str, str, str, str, s
     return user, f"user{number}@example.com", address, session, login, *app
 
 
-def _row(
+def _render_row(
     rng: random.Random,
     person: tuple[str, str, str, str, str, str, str],
     number: int,
     at: datetime,
     *,
     client: str,
-    templates: Templates,
+    templates: RowTemplates,
 ) -> str:
     user, name, address, session, login, app_id, app = person
     chance = rng.random()

@@ -23,10 +23,16 @@ from pathlib import Path
 
 import elf_csv
 import measuring
-from measuring import batch, best, measure, peak, quiet_workbench
+from measuring import (
+    build_batch,
+    measure_best,
+    measure_part,
+    measure_peak_memory,
+    open_quiet_workbench,
+)
 
-from collector.assembly import load_rules
-from collector.segments import write_records
+from collector.app.wiring import load_rules
+from collector.csv_segments import write_records
 from collector.settings import RulesSettings
 
 
@@ -38,21 +44,21 @@ def main() -> None:
     parser.add_argument("--csv", type=Path)
     chosen = parser.parse_args()
     if chosen.part:
-        measuring.tell(PARTS, chosen.part, chosen.csv)
+        measuring.print_figures(PARTS, chosen.part, chosen.csv)
         return
     with tempfile.TemporaryDirectory(prefix="collector-bench-") as directory:
-        _table(Path(directory), chosen.rows)
+        _print_table(Path(directory), chosen.rows)
 
 
-def _table(directory: Path, rows: int) -> None:
+def _print_table(directory: Path, rows: int) -> None:
     small, large = directory / "small.csv", directory / "large.csv"
-    size = elf_csv.write(small, rows)
-    elf_csv.write(large, 4 * rows)
+    size = elf_csv.write_log_file(small, rows)
+    elf_csv.write_log_file(large, 4 * rows)
     print(f"{rows:,} rows of {len(elf_csv.COLUMNS)} columns, {size / 1e6:,.0f} MB of CSV\n")
-    ours = best(__file__, "whole", small)
-    four = measure(__file__, "whole", large)
-    parse = measure(__file__, "dict_reader", small)
-    same = measure(__file__, "same_job", small)
+    ours = measure_best(__file__, "whole", small)
+    four = measure_part(__file__, "whole", large)
+    parse = measure_part(__file__, "dict_reader", small)
+    same = measure_part(__file__, "same_job", small)
     print(f"{'':52}{'rows/s':>10}{'seconds':>9}{'peak MB':>9}{'ours is':>9}")
     for name, run, count in (
         ("collector, file to committed batch", ours, rows),
@@ -64,41 +70,45 @@ def _table(directory: Path, rows: int) -> None:
         ratio = rows / ours["seconds"] / rate
         print(f"{name:52}{rate:>10,.0f}{run['seconds']:>9.2f}{run['peak']:>9.0f}{ratio:>8.1f}x")
     print(f"\nalerts in each run: {ours['alerts']}, {parse['alerts']}, {same['alerts']}")
-    poll = measure(__file__, "poll", small)
+    poll = measure_part(__file__, "poll", small)
     print(f"a 50-row poll through all rules of its type: {poll['milliseconds']:.0f} ms (median)")
-    print(f"import collector + collector --help: {_help():.2f} s (best of 5)")
+    print(f"import collector + collector --help: {_measure_help():.2f} s (best of 5)")
 
 
-def _help() -> float:
-    def once() -> float:
+def _measure_help() -> float:
+    def run_help() -> float:
         begun = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "collector", "--help"], check=True, capture_output=True
         )
         return time.perf_counter() - begun
 
-    return min(once() for _ in range(5))
+    return min(run_help() for _ in range(5))
 
 
 # ---- the parts, each in a process of its own
 
 
-def whole(path: Path) -> measuring.Run:
+def measure_pipeline(path: Path) -> measuring.RunFigures:
     """Cut as a download is cut, normalize, archive, detect, commit."""
-    return measuring.whole_path(path, load_rules(RulesSettings()))
+    return measuring.measure_whole_path(path, load_rules(RulesSettings()))
 
 
-def dict_reader(path: Path) -> measuring.Run:
+def measure_dict_reader(path: Path) -> measuring.RunFigures:
     """Read rows as dictionaries and ask each predicate; keep nothing."""
     begun = time.perf_counter()
     with path.open(newline="", encoding="utf-8") as file:
         hits = {
             hit for row in csv.DictReader(file) for rule in PREDICATES if (hit := rule(row, row))
         }
-    return {"seconds": time.perf_counter() - begun, "peak": peak(), "alerts": len(hits)}
+    return {
+        "seconds": time.perf_counter() - begun,
+        "peak": measure_peak_memory(),
+        "alerts": len(hits),
+    }
 
 
-def same_job(path: Path) -> measuring.Run:
+def measure_same_job(path: Path) -> measuring.RunFigures:
     """The same, with the columns normalized and every event stored."""
     hits = set()
     begun = time.perf_counter()
@@ -108,32 +118,41 @@ def same_job(path: Path) -> measuring.Run:
         path.open(newline="", encoding="utf-8") as file,
     ):
         for number, row in enumerate(csv.DictReader(file)):
-            event = _normalized(row, number)
+            event = _normalize_row(row, number)
             hits.update(hit for rule in PREDICATES if (hit := rule(row, event)))
             store.write(json.dumps({**event, **row}))
             store.write("\n")
-    return {"seconds": time.perf_counter() - begun, "peak": peak(), "alerts": len(hits)}
+    return {
+        "seconds": time.perf_counter() - begun,
+        "peak": measure_peak_memory(),
+        "alerts": len(hits),
+    }
 
 
-def poll(_path: Path) -> measuring.Run:
+def measure_poll(_path: Path) -> measuring.RunFigures:
     """Fifty rows of an object that shipped rules look at, as a poll brings them."""
     times = []
-    with quiet_workbench(load_rules(RulesSettings())) as bench:
+    with open_quiet_workbench(load_rules(RulesSettings())) as bench:
         for turn in range(21):
-            records = [_api_event(turn * 50 + number) for number in range(50)]
+            records = [_build_api_event(turn * 50 + number) for number in range(50)]
             begun = time.perf_counter()
-            segments = write_records(bench.places.spool, f"p{turn}", tuple(records[0]), records)
+            segments = write_records(bench.paths.spool, f"p{turn}", tuple(records[0]), records)
             bench.pipeline.ingest(
-                batch(f"poll{turn}", "ApiEvent", segments.paths, segments.columns)
+                build_batch(f"poll{turn}", "ApiEvent", segments.paths, segments.columns)
             )
             times.append(time.perf_counter() - begun)
     return {"milliseconds": 1000 * sorted(times)[len(times) // 2]}
 
 
-PARTS = {"whole": whole, "dict_reader": dict_reader, "same_job": same_job, "poll": poll}
+PARTS = {
+    "whole": measure_pipeline,
+    "dict_reader": measure_dict_reader,
+    "same_job": measure_same_job,
+    "poll": measure_poll,
+}
 
 
-def _api_event(number: int) -> dict[str, object]:
+def _build_api_event(number: int) -> dict[str, object]:
     return {
         "Id": "000000000000000AAA",
         "EventIdentifier": f"00000000-0000-4000-8000-{number:012}",
@@ -149,7 +168,7 @@ def _api_event(number: int) -> dict[str, object]:
     }
 
 
-def _normalized(row: dict[str, str], number: int) -> dict[str, object]:
+def _normalize_row(row: dict[str, str], number: int) -> dict[str, object]:
     address = row["CLIENT_IP"]
     return {
         "event_uid": f"0AT5f0000000001AAA:{number}",
@@ -157,7 +176,7 @@ def _normalized(row: dict[str, str], number: int) -> dict[str, object]:
         "user_id": row["USER_ID_DERIVED"] or row["USER_ID"],
         "user_name": row["USER_NAME"] or None,
         "source_ip": address if address != "Salesforce.com IP" else None,
-        "source_ip_key": _ip_key(address),
+        "source_ip_key": _to_ip_key(address),
         "client_name": row["CLIENT_NAME"] or None,
         "user_agent": None if row["USER_AGENT"].isdigit() else row["USER_AGENT"],
         "record_count": int(row["ROWS_PROCESSED"]) if row["ROWS_PROCESSED"] else None,
@@ -173,7 +192,7 @@ def _normalized(row: dict[str, str], number: int) -> dict[str, object]:
     }
 
 
-def _ip_key(text: str) -> str | None:
+def _to_ip_key(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -181,7 +200,7 @@ def _ip_key(text: str) -> str | None:
     return f"{0xFFFF << 32 | int(address) if address.version == 4 else int(address):032x}"
 
 
-def _cli(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+def _match_cli(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
     agents = ("salesforce-multi-org-fetcher/", "salesforce-cli/")
     texts = (row["CLIENT_NAME"], row["USER_AGENT"], row["CONNECTED_APP_NAME"])
     if any(text.lower().startswith(agents) for text in texts):
@@ -189,19 +208,19 @@ def _cli(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
     return None
 
 
-def _bulk(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+def _match_bulk(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
     return ("bulk",) if row["EVENT_TYPE"] in ("BulkApi2", "BulkApiResultEventStore") else None
 
 
-def _package(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+def _match_package(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
     return ("package",) if row["EVENT_TYPE"] in ("PackageInstall", "SetupAuditTrail") else None
 
 
-def _anomaly(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
+def _match_anomaly(row: dict[str, str], _event: object) -> tuple[str, ...] | None:
     return ("anomaly",) if row["EVENT_TYPE"] == "ApiAnomalyEventStore" else None
 
 
-PREDICATES = (_cli, _bulk, _package, _anomaly)
+PREDICATES = (_match_cli, _match_bulk, _match_package, _match_anomaly)
 
 
 if __name__ == "__main__":

@@ -16,66 +16,77 @@ from pathlib import Path
 import structlog
 
 from collector import clock
-from collector.assembly import Workbench, workbench
+from collector.app.wiring import TemporaryPipeline, open_temporary_pipeline
+from collector.csv_segments import CsvSegmenter, CsvSegments
 from collector.detect import RuleSet
 from collector.model import Batch, Stream
-from collector.segments import Cutter, Segments
 
-NOMINAL = datetime(2026, 11, 10, tzinfo=UTC)
+LOG_TIME = datetime(2026, 11, 10, tzinfo=UTC)
 
-Run = dict[str, float]
-Part = Callable[[Path], Run]
+RunFigures = dict[str, float]
+MeasuredPart = Callable[[Path], RunFigures]
 
 
-def measure(script: str, part: str, path: Path) -> Run:
+def measure_part(script: str, part: str, path: Path) -> RunFigures:
     """What a part says of itself, run alone: `script --part part --csv path`."""
     command = [sys.executable, script, "--part", part, "--csv", str(path)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(answer.stdout.splitlines()[-1])
 
 
-def best(script: str, part: str, path: Path, *, runs: int = 3) -> Run:
+def measure_best(script: str, part: str, path: Path, *, runs: int = 3) -> RunFigures:
     """The fastest of several runs."""
-    return min((measure(script, part, path) for _ in range(runs)), key=lambda run: run["seconds"])
+    return min(
+        (measure_part(script, part, path) for _ in range(runs)), key=lambda run: run["seconds"]
+    )
 
 
-def tell(parts: Mapping[str, Part], part: str, path: Path) -> None:
+def print_figures(parts: Mapping[str, MeasuredPart], part: str, path: Path) -> None:
     """Run a part here and print what it says, for `measure`."""
     print(json.dumps(parts[part](path)))
 
 
-def whole_path(path: Path, rules: RuleSet) -> Run:
+def measure_whole_path(path: Path, rules: RuleSet) -> RunFigures:
     """A log file to the committed batch: cut as a download is cut, normalize, archive, detect."""
-    with quiet_workbench(rules) as bench:
+    with open_quiet_workbench(rules) as bench:
         begun = time.perf_counter()
-        segments = cut(path, bench.places.spool, "bench")
-        done = bench.pipeline.ingest(batch("whole", "RestApi", segments.paths, segments.columns))
+        segments = cut_segments(path, bench.paths.spool, "bench")
+        done = bench.pipeline.ingest(
+            build_batch("whole", "RestApi", segments.paths, segments.columns)
+        )
         seconds = time.perf_counter() - begun
-    return {"seconds": seconds, "peak": peak(), "rows": done.rows, "alerts": len(done.told)}
+    return {
+        "seconds": seconds,
+        "peak": measure_peak_memory(),
+        "rows": done.rows,
+        "alerts": len(done.notified_alerts),
+    }
 
 
-def cut(path: Path, spool: Path, name: str) -> Segments:
+def cut_segments(path: Path, spool: Path, name: str) -> CsvSegments:
     """A file in segments, as a download is cut."""
-    cutter = Cutter(spool, name)
+    cutter = CsvSegmenter(spool, name)
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
-            cutter.feed(chunk)
-    return cutter.finish()
+            cutter.feed_chunk(chunk)
+    return cutter.finish_segments()
 
 
-def quiet_workbench(rules: RuleSet) -> AbstractContextManager[Workbench]:
+def open_quiet_workbench(rules: RuleSet) -> AbstractContextManager[TemporaryPipeline]:
     """The path in a directory of its own, without log lines."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    return workbench(rules)
+    return open_temporary_pipeline(rules)
 
 
-def batch(key: str, event_type: str, paths: tuple[Path, ...], columns: tuple[str, ...]) -> Batch:
+def build_batch(
+    key: str, event_type: str, paths: tuple[Path, ...], columns: tuple[str, ...]
+) -> Batch:
     """Segments as a batch of the day that the benches make up."""
     return Batch(
         key=key,
         stream=Stream(org="acme", source="bench", name="*"),
         event_type=event_type,
-        nominal=NOMINAL,
+        log_time=LOG_TIME,
         received=clock.now(),
         segments=paths,
         columns=columns,
@@ -85,6 +96,6 @@ def batch(key: str, event_type: str, paths: tuple[Path, ...], columns: tuple[str
     )
 
 
-def peak() -> float:
+def measure_peak_memory() -> float:
     """The most memory that this process has held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

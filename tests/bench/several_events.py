@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-_LEAVES: dict[str, dict[str, Any]] = {
+_LEAF_DETECTIONS: dict[str, dict[str, Any]] = {
     "leaf-failed": {"status": ["401", "403", "404"]},
     "leaf-counted": {"query|contains": "count("},
     "leaf-large": {"record_count|gte": 1_990},
@@ -35,7 +35,7 @@ _CORRELATIONS: list[dict[str, Any]] = [
     },
 ]
 
-_PAST: list[tuple[dict[str, Any], dict[str, Any]]] = [
+_STATEFUL_RULES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"app_id|exists": True}, {"first_seen": {"key": ["user_id", "app_id"]}}),
     ({"client_name|exists": True}, {"first_seen": {"key": ["user_id", "client_name"]}}),
     ({"METHOD": "DELETE"}, {"first_seen": {"key": ["user_id", "entity"]}}),
@@ -68,28 +68,31 @@ _PAST: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-def documents() -> list[dict[str, Any]]:
+def build_documents() -> list[dict[str, Any]]:
     """The rules, and those that only correlations look at."""
     return [
-        *(_single(name, {"s": chosen, "condition": "s"}) for name, chosen in _LEAVES.items()),
-        *(_correlation(number, one) for number, one in enumerate(_CORRELATIONS)),
         *(
-            {**_single(f"past-{number}", {"s": chosen, "condition": "s"}), "collector": block}
-            for number, (chosen, block) in enumerate(_PAST)
+            _build_rule(name, {"s": chosen, "condition": "s"})
+            for name, chosen in _LEAF_DETECTIONS.items()
+        ),
+        *(_build_correlation(number, one) for number, one in enumerate(_CORRELATIONS)),
+        *(
+            {**_build_rule(f"past-{number}", {"s": chosen, "condition": "s"}), "collector": block}
+            for number, (chosen, block) in enumerate(_STATEFUL_RULES)
         ),
     ]
 
 
-def _correlation(number: int, correlation: dict[str, Any]) -> dict[str, Any]:
+def _build_correlation(number: int, correlation: dict[str, Any]) -> dict[str, Any]:
     whole = {"group-by": ["user_id"], "timespan": "10m", **correlation}
-    return {**_head(f"window-{number}"), "correlation": whole}
+    return {**_build_head(f"window-{number}"), "correlation": whole}
 
 
-def _single(name: str, detection: dict[str, Any]) -> dict[str, Any]:
+def _build_rule(name: str, detection: dict[str, Any]) -> dict[str, Any]:
     source = {"product": "salesforce", "service": "RestApi"}
-    return {**_head(name), "logsource": source, "detection": detection}
+    return {**_build_head(name), "logsource": source, "detection": detection}
 
 
-def _head(name: str) -> dict[str, Any]:
+def _build_head(name: str) -> dict[str, Any]:
     identity = str(uuid5(NAMESPACE_URL, name))
     return {"title": f"Bench {name}", "id": identity, "name": name, "level": "medium"}

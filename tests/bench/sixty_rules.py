@@ -21,24 +21,25 @@ PATTERNS = (
 )
 
 
-def write(folder: Path, *, several: bool = False, again: int = 0) -> Path:
+def write_rules(folder: Path, *, several: bool = False, duplicates: int = 0) -> Path:
     """The rules as one file of Sigma documents in the folder; its path.
 
     With `several`, twelve of the sixty look at several events; `again` of the others are there
     once more, under other names.
     """
-    documents = [_document(number, one) for number, one in enumerate(_detections())]
+    documents = [_build_document(number, one) for number, one in enumerate(_build_detections())]
     if several:
-        documents = [*documents[:48], *several_events.documents()]
+        documents = [*documents[:48], *several_events.build_documents()]
     documents += [
-        _document(100 + number, documents[number]["detection"]) for number in range(again)
+        _build_document(100 + number, documents[number]["detection"])
+        for number in range(duplicates)
     ]
     path = folder / "sixty.yml"
     path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
     return path
 
 
-def _document(number: int, detection: dict[str, Any]) -> dict[str, Any]:
+def _build_document(number: int, detection: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Bench rule {number}",
         "id": str(uuid5(NAMESPACE_DNS, f"{number}.example.com")),
@@ -49,21 +50,21 @@ def _document(number: int, detection: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _detections() -> list[dict[str, Any]]:
+def _build_detections() -> list[dict[str, Any]]:
     detections = [
-        *_lists(),
-        *_texts(),
-        *_networks(),
-        *_numbers(),
+        *_build_value_detections(),
+        *_build_text_detections(),
+        *_build_network_detections(),
+        *_build_number_detections(),
         *({"s": {"query|re": pattern}, "condition": "s"} for pattern in PATTERNS),
-        *_filtered(),
-        *_several(),
+        *_build_filtered_detections(),
+        *_build_compound_detections(),
     ]
     assert len(detections) == 60, len(detections)
     return detections
 
 
-def _lists() -> list[dict[str, Any]]:
+def _build_value_detections() -> list[dict[str, Any]]:
     """Thirteen that compare whole values."""
     return [
         {"s": {"status": ["500", "502", "503"], "METHOD": "DELETE"}, "condition": "s"},
@@ -78,7 +79,7 @@ def _lists() -> list[dict[str, Any]]:
     ]
 
 
-def _texts() -> list[dict[str, Any]]:
+def _build_text_detections() -> list[dict[str, Any]]:
     """Twenty-three that look for a part of a text."""
     return [
         *({"s": {"user_agent|startswith": tool}, "condition": "s"} for tool in TOOLS),
@@ -93,7 +94,7 @@ def _texts() -> list[dict[str, Any]]:
     ]
 
 
-def _networks() -> list[dict[str, Any]]:
+def _build_network_detections() -> list[dict[str, Any]]:
     """Five over addresses."""
     return [
         *({"s": {"source_ip|cidr": network}, "condition": "s"} for network in NETWORKS),
@@ -101,7 +102,7 @@ def _networks() -> list[dict[str, Any]]:
     ]
 
 
-def _numbers() -> list[dict[str, Any]]:
+def _build_number_detections() -> list[dict[str, Any]]:
     """Six over numbers, canonical and native."""
     return [
         {"s": {"record_count|gte": 50_000}, "condition": "s"},
@@ -113,7 +114,7 @@ def _numbers() -> list[dict[str, Any]]:
     ]
 
 
-def _filtered() -> list[dict[str, Any]]:
+def _build_filtered_detections() -> list[dict[str, Any]]:
     """Five with what is known taken out."""
     condition = "s and not known"
     return [
@@ -141,7 +142,7 @@ def _filtered() -> list[dict[str, Any]]:
     ]
 
 
-def _several() -> list[dict[str, Any]]:
+def _build_compound_detections() -> list[dict[str, Any]]:
     """Five of several selections."""
     return [
         {

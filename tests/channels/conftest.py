@@ -68,7 +68,7 @@ ALERT = Alert(
 MESSAGE = Message(
     key="3f9c2a7b10d4.1.secops",
     alert=ALERT,
-    update=False,
+    is_update=False,
     attempt=1,
     user_url="https://acme.my.salesforce.com/0055f00000HyJSwXXY",
 )

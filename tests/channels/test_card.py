@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from collector.channels.card import Card, Fact, Link, card
+from collector.channels.card import Card, CardLink, Fact, build_card
 from collector.model import Message
 
 
 def changed(message: Message, **fields: Any) -> Card:
     """The card of the message with other values in its alert."""
-    return card(replace(message, alert=replace(message.alert, **fields)))
+    return build_card(replace(message, alert=replace(message.alert, **fields)))
 
 
 def fact(shown: Card, label: str) -> str | None:
@@ -26,13 +26,13 @@ def fact(shown: Card, label: str) -> str | None:
 
 
 def test_facts_stand_in_the_order_of_the_questions(message: Message) -> None:
-    labels = [fact.label for fact in card(message).facts]
+    labels = [fact.label for fact in build_card(message).facts]
 
     assert labels == ["Who", "From where", "With", "Job", "What", "How much", "When", "region"]
 
 
 def test_a_fact_shows_the_name_first_and_what_belongs_to_it_in_brackets(message: Message) -> None:
-    shown = card(message)
+    shown = build_card(message)
 
     assert fact(shown, "Who") == "dana@acme.com (0055f00000HyJSwXXY)"
     assert fact(shown, "From where") == "203.0.113.89 (NL)"
@@ -46,7 +46,7 @@ def test_what_is_not_known_is_left_out(message: Message) -> None:
 
 
 def test_entities_of_one_rule_alone_are_shown_under_their_names(message: Message) -> None:
-    assert fact(card(message), "region") == "EMEA"
+    assert fact(build_card(message), "region") == "EMEA"
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,17 @@ def test_when_and_how_late(message: Message, lasted: timedelta, late: int, said:
 
 
 def test_a_first_message_says_how_severe_it_is(message: Message) -> None:
-    assert card(message).headline == "Critical"
+    assert build_card(message).headline == "Critical"
 
 
 def test_an_update_says_what_has_changed(update: Message) -> None:
-    assert card(update).headline == "Update: now high, 131 events"
+    assert build_card(update).headline == "Update: now high, 131 events"
 
 
 def test_a_repeat_says_so_and_shows_its_key(message: Message) -> None:
-    assert card(message).repeat == ""
+    assert build_card(message).repeat == ""
     assert (
-        card(replace(message, attempt=2)).repeat
+        build_card(replace(message, attempt=2)).repeat
         == "possible repeat, attempt 2, key 3f9c2a7b10d4.1.secops"
     )
 
@@ -131,7 +131,7 @@ def test_evidence_is_capped_and_says_how_much_there_is(message: Message) -> None
 
 
 def test_a_row_shows_what_the_facts_do_not_say(message: Message) -> None:
-    first, second = card(message).evidence
+    first, second = build_card(message).evidence
 
     assert first.time == "2026-11-19 08:00:12"
     assert first.kind == "BulkApi2"
@@ -187,11 +187,13 @@ def test_many_steps_are_capped_and_counted(message: Message) -> None:
 
 
 def test_links_lead_to_the_user_the_techniques_and_the_references(message: Message) -> None:
-    assert card(message).links == (
-        Link(label="The user in the org", url="https://acme.my.salesforce.com/0055f00000HyJSwXXY"),
-        Link(label="ATT&CK T1078.004", url="https://attack.mitre.org/techniques/T1078/004/"),
-        Link(label="ATT&CK T1530", url="https://attack.mitre.org/techniques/T1530/"),
-        Link(
+    assert build_card(message).links == (
+        CardLink(
+            label="The user in the org", url="https://acme.my.salesforce.com/0055f00000HyJSwXXY"
+        ),
+        CardLink(label="ATT&CK T1078.004", url="https://attack.mitre.org/techniques/T1078/004/"),
+        CardLink(label="ATT&CK T1530", url="https://attack.mitre.org/techniques/T1530/"),
+        CardLink(
             label="https://help.salesforce.com/s/articleView?id=000390044&type=1",
             url="https://help.salesforce.com/s/articleView?id=000390044&type=1",
         ),

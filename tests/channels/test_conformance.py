@@ -16,20 +16,28 @@ import pytest
 from rich.console import Console
 
 import collector.channels
-from collector.channels.email import Email
-from collector.channels.slack import Slack
-from collector.channels.terminal import Terminal
+from collector.channels.email import EmailNotifier
+from collector.channels.slack import SlackNotifier
+from collector.channels.terminal import TerminalNotifier
 from collector.errors import CollectorError
-from collector.model import Again, Channel, Message, Outcome, Refused, Sent, Unknown
+from collector.model import (
+    Channel,
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    IndeterminateDelivery,
+    Message,
+    RetryLater,
+)
 from collector.settings import (
     ChannelSettings,
-    EmailChannel,
+    EmailSettings,
     Secret,
-    SlackChannel,
-    TerminalChannel,
+    SlackSettings,
+    TerminalSettings,
 )
-from fakes.slack import Answer, HangUp, slack_receiver, unused_port
-from fakes.smtp import HANG_UP, mailbox
+from fakes.slack import HangUp, WebhookReply, find_unused_port, run_slack_receiver
+from fakes.smtp import HANG_UP, run_mailbox
 
 TAKES_IT = "takes it"
 IS_BUSY = "is busy"
@@ -37,12 +45,12 @@ NEVER_TAKES_IT = "never takes it"
 BREAKS_OFF = "breaks off once it has it"
 IS_NOT_THERE = "is not there"
 
-TABLE: dict[str, type[Outcome]] = {
-    TAKES_IT: Sent,
-    IS_BUSY: Again,
-    NEVER_TAKES_IT: Refused,
-    BREAKS_OFF: Unknown,
-    IS_NOT_THERE: Again,
+TABLE: dict[str, type[DeliveryOutcome]] = {
+    TAKES_IT: DeliverySuccess,
+    IS_BUSY: RetryLater,
+    NEVER_TAKES_IT: DeliveryRejection,
+    BREAKS_OFF: IndeterminateDelivery,
+    IS_NOT_THERE: RetryLater,
 }
 
 
@@ -57,16 +65,16 @@ class Bench:
 @contextmanager
 def slack(behaviour: str) -> Iterator[Bench]:
     reactions = {
-        IS_BUSY: Answer(status=429),
-        NEVER_TAKES_IT: Answer(status=404, body="no_service"),
+        IS_BUSY: WebhookReply(status=429),
+        NEVER_TAKES_IT: WebhookReply(status=404, body="no_service"),
         BREAKS_OFF: HangUp(),
     }
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         receiver.script.extend([reactions[behaviour]] * 2 if behaviour in reactions else [])
-        nowhere = f"http://127.0.0.1:{unused_port()}/"
+        nowhere = f"http://127.0.0.1:{find_unused_port()}/"
         url = nowhere if behaviour == IS_NOT_THERE else receiver.url
         yield Bench(
-            channel=Slack(settings=SlackChannel(webhook_url=Secret(url))),
+            channel=SlackNotifier(settings=SlackSettings(webhook_url=Secret(url))),
             read=lambda: [json.dumps(body) for body in receiver.bodies],
         )
 
@@ -74,19 +82,19 @@ def slack(behaviour: str) -> Iterator[Bench]:
 @contextmanager
 def mail(behaviour: str) -> Iterator[Bench]:
     replies = {IS_BUSY: "451 later", NEVER_TAKES_IT: "550 never", BREAKS_OFF: HANG_UP}
-    with mailbox() as box:
+    with run_mailbox() as box:
         if behaviour in replies:
             box.replies["DATA"] = replies[behaviour]
-        settings = EmailChannel(
+        settings = EmailSettings(
             host="127.0.0.1",
-            port=unused_port() if behaviour == IS_NOT_THERE else box.port,
+            port=find_unused_port() if behaviour == IS_NOT_THERE else box.port,
             tls="none",
             sender="collector@acme.com",
             to=("soc@acme.com",),
         )
         yield Bench(
-            channel=Email(settings=settings),
-            read=lambda: [received.content.decode() for received in box.received],
+            channel=EmailNotifier(settings=settings),
+            read=lambda: [received.content.decode() for received in box.mails],
         )
 
 
@@ -97,7 +105,7 @@ def terminal(behaviour: str) -> Iterator[Bench]:
     if behaviour == NEVER_TAKES_IT:
         stream.close()
     yield Bench(
-        channel=Terminal(console=Console(file=stream, width=100)),
+        channel=TerminalNotifier(console=Console(file=stream, width=100)),
         read=lambda: [*shown, stream.getvalue()],
     )
 
@@ -142,31 +150,31 @@ def test_a_repeat_can_be_recognised_by_its_key(receiver: Receiver, message: Mess
 def test_every_kind_of_settings_has_a_channel_and_a_receiver_here() -> None:
     kinds = {settings.model_fields["type"].default for settings in get_args(ChannelSettings)}
 
-    assert set(collector.channels.KINDS) == kinds == set(RECEIVERS)
+    assert set(collector.channels.CHANNEL_FACTORIES) == kinds == set(RECEIVERS)
 
 
 @pytest.mark.parametrize(
     ("settings", "channel"),
     [
-        (SlackChannel(webhook_url=Secret("https://hooks.example.com/canary")), Slack),
+        (SlackSettings(webhook_url=Secret("https://hooks.example.com/canary")), SlackNotifier),
         (
-            EmailChannel(host="smtp.acme.com", sender="a@acme.com", to=("soc@acme.com",)),
-            Email,
+            EmailSettings(host="smtp.acme.com", sender="a@acme.com", to=("soc@acme.com",)),
+            EmailNotifier,
         ),
-        (TerminalChannel(), Terminal),
+        (TerminalSettings(), TerminalNotifier),
     ],
 )
 def test_settings_become_the_channel_that_they_describe(
     settings: ChannelSettings, channel: type[Channel]
 ) -> None:
-    built = collector.channels.build("secops", settings)
+    built = collector.channels.build_channel("secops", settings)
 
     assert type(built) is channel
     assert "canary" not in repr(built)
 
 
 def test_a_kind_without_a_row_is_named() -> None:
-    settings = TerminalChannel.model_construct(type="pager")
+    settings = TerminalSettings.model_construct(type="pager")
 
     with pytest.raises(CollectorError, match=r"^channel secops: there is no kind 'pager'$"):
-        collector.channels.build("secops", settings)
+        collector.channels.build_channel("secops", settings)

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from collector import text
-from collector.channels.card import card
-from collector.channels.context import sentences
-from collector.channels.email_message import compose, html
-from collector.channels.slack_message import payload
-from collector.channels.terminal import panel
+from collector import escaping
+from collector.channels.card import build_card
+from collector.channels.context_sentences import render_context
+from collector.channels.email_message import compose_mail, render_html
+from collector.channels.slack_message import build_payload
+from collector.channels.terminal import build_panel
 from collector.model import Message
-from hostile.messages import poisoned_context
-from hostile.strings import HOSTILE
+from hostile.messages import poison_context
+from hostile.strings import HOSTILE_STRINGS
 
 WINDOW = {
     "kind": "window",
@@ -79,7 +79,7 @@ ALL = (WINDOW, LIST, FIRST_SEEN, BASELINE)
 
 def said(entry: dict[str, Any], /, **changes: Any) -> str:
     """The sentence of an entry with other values."""
-    ((_, sentence),) = sentences([{**entry, **changes}])
+    ((_, sentence),) = render_context([{**entry, **changes}])
     return sentence
 
 
@@ -89,7 +89,7 @@ def seen(message: Message) -> Message:
 
 
 def test_each_kind_is_a_fact(message: Message) -> None:
-    facts = {fact.label: fact.value for fact in card(seen(message)).facts}
+    facts = {fact.label: fact.value for fact in build_card(seen(message)).facts}
 
     assert facts["Window"] == "14 events within 5 min, 10 are asked for"
     assert facts["List"] == (
@@ -144,13 +144,13 @@ def test_a_group_without_a_past_says_so() -> None:
 
 
 def test_a_kind_that_is_not_known_says_nothing() -> None:
-    assert list(sentences([{"kind": "moon"}, {}])) == []
+    assert list(render_context([{"kind": "moon"}, {}])) == []
 
 
 @pytest.mark.parametrize("status", ["withdrawn", "merged"])
 def test_an_alert_that_is_over_says_what_became_of_it(message: Message, status: str) -> None:
     over = replace(message.alert, status=status, reason="It was late.", merged_into="abc")
-    shown = card(replace(message, alert=over, update=True))
+    shown = build_card(replace(message, alert=over, update=True))
 
     assert shown.headline == status.capitalize()
     assert (
@@ -169,12 +169,12 @@ def printed(message: Message, *, colours: bool = False) -> str:
     page = io.StringIO()
     Console(
         file=page, width=250, force_terminal=colours, color_system="truecolor" if colours else None
-    ).print(panel(message))
+    ).print(build_panel(message))
     return page.getvalue()
 
 
 def mail(message: Message) -> EmailMessage:
-    made = compose(
+    made = compose_mail(
         message,
         sender="collector@acme.com",
         recipients=("soc@acme.com",),
@@ -212,13 +212,13 @@ def test_every_channel_tells_each_kind(message: Message) -> None:
     told = seen(message)
     shown = {
         "terminal": printed(told),
-        "slack": "".join(slack_texts(payload(told)["blocks"])),
+        "slack": "".join(slack_texts(build_payload(told)["blocks"])),
         "text": mail(told).get_body(("plain",)).get_content(),  # type: ignore[union-attr]
-        "html": Page(html(told)).words,
+        "html": Page(render_html(told)).words,
     }
 
     for words in shown.values():
-        for _, sentence in sentences(ALL):
+        for _, sentence in render_context(ALL):
             assert sentence in words
 
 
@@ -226,25 +226,28 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def test_hostile_context_acts_nowhere(message: Message) -> None:
-    ours, tags = set(COLOUR.findall(printed(seen(message), colours=True))), Page(html(message)).tags
-    for value in HOSTILE:
-        poisoned = poisoned_context(message, value)
+    ours, tags = (
+        set(COLOUR.findall(printed(seen(message), colours=True))),
+        Page(render_html(message)).tags,
+    )
+    for value in HOSTILE_STRINGS:
+        poisoned = poison_context(message, value)
         drawn = printed(poisoned, colours=True)
 
         assert set(COLOUR.findall(drawn)) <= ours
         assert COLOUR.sub("", drawn).replace("\n", "").isprintable()
-        assert Page(html(poisoned)).tags == tags
+        assert Page(render_html(poisoned)).tags == tags
         assert mail(poisoned).keys() == mail(message).keys()
-        blocks = payload(poisoned)["blocks"]
+        blocks = build_payload(poisoned)["blocks"]
         assert all(words.replace("\n", "").isprintable() for words in slack_texts(blocks))
 
 
 def test_hostile_context_can_be_read(message: Message) -> None:
-    for value in HOSTILE:
-        if len(text.visible(value)) <= 50 and value.strip():
+    for value in HOSTILE_STRINGS:
+        if len(escaping.escape_invisible(value)) <= 50 and value.strip():
             labels = {
                 fact.label
-                for fact in card(poisoned_context(message, value)).facts
-                if text.visible(value) in text.visible(fact.value)
+                for fact in build_card(poison_context(message, value)).facts
+                if escaping.escape_invisible(value) in escaping.escape_invisible(fact.value)
             }
             assert {"Window", "List", "New", "Usual"} <= labels

@@ -8,22 +8,36 @@ from typing import Any
 
 import pytest
 
-from collector.channels.email import Email
-from collector.model import Again, Message, Outcome, Refused, Sent, Unknown
-from collector.settings import EmailChannel, Secret
-from fakes.slack import unused_port
-from fakes.smtp import HANG_UP, SILENCE, Certificate, Mailbox, mailbox, self_signed
+from collector.channels.email import EmailNotifier
+from collector.model import (
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    IndeterminateDelivery,
+    Message,
+    RetryLater,
+)
+from collector.settings import EmailSettings, Secret
+from fakes.slack import find_unused_port
+from fakes.smtp import (
+    HANG_UP,
+    SILENCE,
+    Mailbox,
+    SelfSignedCertificate,
+    create_certificate,
+    run_mailbox,
+)
 
-QUEUED = Sent(reference="2.0.0 OK: queued as 4XyZ")
+QUEUED = DeliverySuccess(reference="2.0.0 OK: queued as 4XyZ")
 PASSWORD = "canary-password"
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return self_signed(tmp_path_factory.mktemp("tls"))
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> SelfSignedCertificate:
+    return create_certificate(tmp_path_factory.mktemp("tls"))
 
 
-def channel(port: int, **fields: Any) -> Email:
+def channel(port: int, **fields: Any) -> EmailNotifier:
     """A channel to that port, in plain text unless told otherwise."""
     settings = {
         "host": "127.0.0.1",
@@ -33,12 +47,12 @@ def channel(port: int, **fields: Any) -> Email:
         "to": ("soc@acme.com", "ciso@acme.com"),
         **fields,
     }
-    return Email(settings=EmailChannel(**settings), timeout_seconds=0.4)
+    return EmailNotifier(settings=EmailSettings(**settings), timeout_seconds=0.4)
 
 
-def outcome_of(message: Message, **box_fields: Any) -> tuple[Outcome, Mailbox]:
+def outcome_of(message: Message, **box_fields: Any) -> tuple[DeliveryOutcome, Mailbox]:
     """What comes of a message to a server that behaves so."""
-    with mailbox() as box:
+    with run_mailbox() as box:
         for name, value in box_fields.items():
             setattr(box, name, value)
         return channel(box.port).send(message), box
@@ -49,18 +63,18 @@ def outcome_of(message: Message, **box_fields: Any) -> tuple[Outcome, Mailbox]:
 
 def test_the_mail_arrives_once_for_those_of_the_settings(message: Message) -> None:
     outcome, box = outcome_of(message)
-    [received] = box.received
+    [received] = box.mails
 
     assert outcome == QUEUED
     assert received.sender == "collector@acme.com"
     assert received.recipients == ["soc@acme.com", "ciso@acme.com"]
-    assert received.mail["Message-ID"] == "<3f9c2a7b10d4.1.secops@acme.com>"
-    assert received.mail["Subject"].strip() == f"[acme] Critical: {message.alert.title}"
+    assert received.message["Message-ID"] == "<3f9c2a7b10d4.1.secops@acme.com>"
+    assert received.message["Subject"].strip() == f"[acme] Critical: {message.alert.title}"
 
 
 def test_a_line_of_one_dot_does_not_end_the_mail(message: Message) -> None:
     """RFC 5321, 4.5.2: a leading dot is doubled on the way and single on arrival."""
-    with mailbox() as box:
+    with run_mailbox() as box:
         sender = channel(box.port)
         with sender._connect() as server:
             server.ehlo()
@@ -68,24 +82,26 @@ def test_a_line_of_one_dot_does_not_end_the_mail(message: Message) -> None:
             server.rcpt("soc@acme.com")
             content = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n"
 
-            assert sender._transmit(server, content, refused=()) == QUEUED
+            assert sender._send_data(server, content, refused=()) == QUEUED
 
-    assert box.received[0].content == content
+    assert box.mails[0].content == content
 
 
 @pytest.mark.parametrize("international", [True, False])
 def test_addresses_beyond_ascii_need_a_server_that_takes_them(
     message: Message, *, international: bool
 ) -> None:
-    with mailbox(international=international) as box:
+    with run_mailbox(international=international) as box:
         outcome = channel(box.port, to=("jürgen@acme.com",)).send(message)
 
     if international:
         assert outcome == QUEUED
-        assert box.received[0].recipients == ["jürgen@acme.com"]
+        assert box.mails[0].recipients == ["jürgen@acme.com"]
     else:
         name = f"127.0.0.1:{box.port}"
-        assert outcome == Refused(reason=f"{name} takes ASCII addresses alone (no SMTPUTF8)")
+        assert outcome == DeliveryRejection(
+            reason=f"{name} takes ASCII addresses alone (no SMTPUTF8)"
+        )
 
 
 # ---- refusals
@@ -102,14 +118,14 @@ def test_addresses_beyond_ascii_need_a_server_that_takes_them(
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        ("451 4.3.0 try later", Again),
-        ("421 4.3.2 closing", Again),
-        ("550 5.7.1 not you", Refused),
-        ("552 5.3.4 too big", Refused),
+        ("451 4.3.0 try later", RetryLater),
+        ("421 4.3.2 closing", RetryLater),
+        ("550 5.7.1 not you", DeliveryRejection),
+        ("552 5.3.4 too big", DeliveryRejection),
     ],
 )
 def test_a_refusal_for_now_is_again_and_one_for_good_is_refused(
-    message: Message, verb: str, what: str, reply: str, kind: type[Again | Refused]
+    message: Message, verb: str, what: str, reply: str, kind: type[RetryLater | DeliveryRejection]
 ) -> None:
     outcome, box = outcome_of(message, replies={verb: reply})
 
@@ -119,33 +135,35 @@ def test_a_refusal_for_now_is_again_and_one_for_good_is_refused(
 @pytest.mark.parametrize(
     ("soc", "ciso", "kind"),
     [
-        ("550 5.1.1 unknown", "550 5.1.1 unknown", Refused),
-        ("550 5.1.1 unknown", "450 4.2.1 greylisted", Again),
-        ("450 4.2.1 greylisted", "450 4.2.1 greylisted", Again),
+        ("550 5.1.1 unknown", "550 5.1.1 unknown", DeliveryRejection),
+        ("550 5.1.1 unknown", "450 4.2.1 greylisted", RetryLater),
+        ("450 4.2.1 greylisted", "450 4.2.1 greylisted", RetryLater),
     ],
 )
 def test_with_no_recipient_left_the_mildest_refusal_decides(
-    message: Message, soc: str, ciso: str, kind: type[Outcome]
+    message: Message, soc: str, ciso: str, kind: type[DeliveryOutcome]
 ) -> None:
     refusals = {"soc@acme.com": soc, "ciso@acme.com": ciso}
     outcome, box = outcome_of(message, refusals=refusals)
 
     assert isinstance(outcome, kind)
-    assert box.received == []
+    assert box.mails == []
 
 
 @pytest.mark.parametrize("reply", ["550 5.1.1 unknown", "450 4.2.1 greylisted"])
 def test_a_recipient_who_is_refused_beside_another_is_named(message: Message, reply: str) -> None:
     outcome, box = outcome_of(message, refusals={"ciso@acme.com": reply})
 
-    assert outcome == Sent(reference="2.0.0 OK: queued as 4XyZ; refused recipients: ciso@acme.com")
-    assert box.received[0].recipients == ["soc@acme.com"]
+    assert outcome == DeliverySuccess(
+        reference="2.0.0 OK: queued as 4XyZ; refused recipients: ciso@acme.com"
+    )
+    assert box.mails[0].recipients == ["soc@acme.com"]
 
 
 def test_the_words_of_a_server_are_hostile_too(message: Message) -> None:
     outcome, _ = outcome_of(message, replies={"MAIL": "550 \x1b[2J\u202e" + "x" * 400})
 
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, DeliveryRejection)
     assert outcome.reason.isprintable()
     assert len(outcome.reason) < 300
 
@@ -158,30 +176,32 @@ def test_the_words_of_a_server_are_hostile_too(message: Message) -> None:
 def test_a_break_before_the_mail_left_is_again(message: Message, verb: str, how: str) -> None:
     outcome, box = outcome_of(message, replies={verb: how})
 
-    assert isinstance(outcome, Again)
-    assert box.received == []
+    assert isinstance(outcome, RetryLater)
+    assert box.mails == []
 
 
 @pytest.mark.parametrize("how", [HANG_UP, SILENCE])
 def test_a_break_after_the_mail_left_leaves_it_open(message: Message, how: str) -> None:
     outcome, box = outcome_of(message, replies={"DATA": how})
 
-    assert outcome == Unknown(reason=f"127.0.0.1:{box.port} hung up after the mail had left")
-    assert len(box.received) == 1
+    assert outcome == IndeterminateDelivery(
+        reason=f"127.0.0.1:{box.port} hung up after the mail had left"
+    )
+    assert len(box.mails) == 1
 
 
 def test_an_answer_that_is_none_leaves_it_open(message: Message) -> None:
     outcome, box = outcome_of(message, replies={"DATA": "well done"})
 
-    assert outcome == Unknown(
+    assert outcome == IndeterminateDelivery(
         reason=f"127.0.0.1:{box.port} gave no clear answer after the mail had left"
     )
 
 
 def test_nothing_has_left_where_nobody_listens(message: Message) -> None:
-    port = unused_port()
+    port = find_unused_port()
 
-    assert channel(port).send(message) == Again(
+    assert channel(port).send(message) == RetryLater(
         reason=f"127.0.0.1:{port}: it cannot be reached: Connection refused"
     )
 
@@ -189,7 +209,7 @@ def test_nothing_has_left_where_nobody_listens(message: Message) -> None:
 def test_a_name_that_is_none_is_refused(message: Message) -> None:
     host = "a" * 64 + ".example.com"
 
-    assert channel(25, host=host, allow_plaintext=True).send(message) == Refused(
+    assert channel(25, host=host, allow_plaintext=True).send(message) == DeliveryRejection(
         reason=f"{host}:25 is not the name of a host"
     )
 
@@ -199,44 +219,44 @@ def test_a_name_that_is_none_is_refused(message: Message) -> None:
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_that_is_trusted_opens_the_way(
-    message: Message, certificate: Certificate, tls: Any
+    message: Message, certificate: SelfSignedCertificate, tls: Any
 ) -> None:
-    with mailbox(tls=tls, certificate=certificate) as box:
+    with run_mailbox(tls=tls, certificate=certificate) as box:
         assert channel(box.port, tls=tls, ca_file=certificate.file).send(message) == QUEUED
 
-    assert len(box.received) == 1
+    assert len(box.mails) == 1
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_that_does_not_verify_stops_everything_until_it_does(
-    message: Message, certificate: Certificate, tls: Any
+    message: Message, certificate: SelfSignedCertificate, tls: Any
 ) -> None:
-    with mailbox(tls=tls, certificate=certificate) as box:
-        assert channel(box.port, tls=tls).send(message) == Again(
+    with run_mailbox(tls=tls, certificate=certificate) as box:
+        assert channel(box.port, tls=tls).send(message) == RetryLater(
             reason=f"127.0.0.1:{box.port}: its certificate does not verify: self-signed certificate"
         )
-    assert box.received == []
+    assert box.mails == []
 
 
 def test_a_server_without_starttls_gets_nothing(message: Message) -> None:
-    with mailbox(password=PASSWORD) as box:
+    with run_mailbox(password=PASSWORD) as box:
         sender = channel(box.port, tls="starttls", username="u", password=Secret(PASSWORD))
 
-        assert sender.send(message) == Again(
+        assert sender.send(message) == RetryLater(
             reason=f"127.0.0.1:{box.port}: it does not offer STARTTLS"
         )
-    assert (box.received, box.logins) == ([], [])
+    assert (box.mails, box.logins) == ([], [])
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_certificates_that_cannot_be_read_are_named(
-    message: Message, certificate: Certificate, tmp_path: Path, tls: Any
+    message: Message, certificate: SelfSignedCertificate, tmp_path: Path, tls: Any
 ) -> None:
     missing = tmp_path / "missing.pem"
-    with mailbox(tls=tls, certificate=certificate) as box:
+    with run_mailbox(tls=tls, certificate=certificate) as box:
         outcome = channel(box.port, tls=tls, ca_file=missing).send(message)
 
-    assert isinstance(outcome, Again)
+    assert isinstance(outcome, RetryLater)
     assert outcome.reason.startswith(f"{missing} cannot be read as certificates")
 
 
@@ -245,10 +265,10 @@ def test_certificates_that_cannot_be_read_are_named(
 
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 def test_a_login_comes_before_the_mail(
-    message: Message, certificate: Certificate, tls: Any
+    message: Message, certificate: SelfSignedCertificate, tls: Any
 ) -> None:
     shown = None if tls == "none" else certificate
-    with mailbox(tls=tls, certificate=shown, password=PASSWORD) as box:
+    with run_mailbox(tls=tls, certificate=shown, password=PASSWORD) as box:
         ca_file = certificate.file if shown else None
         sender = channel(
             box.port, tls=tls, ca_file=ca_file, username="u", password=Secret(PASSWORD)
@@ -261,14 +281,14 @@ def test_a_login_comes_before_the_mail(
 @pytest.mark.parametrize(
     ("refusal", "kind"),
     [
-        ("535 5.7.8 invalid: canary-password", Refused),
-        ("454 4.7.0 try later: canary-password", Again),
+        ("535 5.7.8 invalid: canary-password", DeliveryRejection),
+        ("454 4.7.0 try later: canary-password", RetryLater),
     ],
 )
 def test_a_login_is_refused_for_now_or_for_good_in_our_words_alone(
-    message: Message, refusal: str, kind: type[Again | Refused]
+    message: Message, refusal: str, kind: type[RetryLater | DeliveryRejection]
 ) -> None:
-    with mailbox(password="another") as box:
+    with run_mailbox(password="another") as box:
         box.auth_refusal = refusal
         outcome = channel(box.port, username="u", password=Secret(PASSWORD)).send(message)
 
@@ -279,17 +299,21 @@ def test_a_login_is_refused_for_now_or_for_good_in_our_words_alone(
 
 
 def test_a_server_without_logins_is_refused(message: Message) -> None:
-    with mailbox() as box:
+    with run_mailbox() as box:
         outcome = channel(box.port, username="u", password=Secret(PASSWORD)).send(message)
 
-    assert outcome == Refused(reason=f"127.0.0.1:{box.port} offers no way to log in that we know")
+    assert outcome == DeliveryRejection(
+        reason=f"127.0.0.1:{box.port} offers no way to log in that we know"
+    )
 
 
 def test_a_password_beyond_ascii_is_refused_without_being_shown(message: Message) -> None:
-    with mailbox(password=PASSWORD) as box:
+    with run_mailbox(password=PASSWORD) as box:
         outcome = channel(box.port, username="u", password=Secret("canary-ä")).send(message)
 
-    assert outcome == Refused(reason="SMTP logins take ASCII alone, in username and in password")
+    assert outcome == DeliveryRejection(
+        reason="SMTP logins take ASCII alone, in username and in password"
+    )
 
 
 def test_no_password_crosses_the_network_in_the_clear(message: Message) -> None:
@@ -297,7 +321,7 @@ def test_no_password_crosses_the_network_in_the_clear(message: Message) -> None:
         25, host="192.0.2.1", allow_plaintext=True, username="u", password=Secret(PASSWORD)
     )
 
-    assert sender.send(message) == Refused(
+    assert sender.send(message) == DeliveryRejection(
         reason="no login without TLS: set 'tls' to starttls or implicit"
     )
 
@@ -306,7 +330,7 @@ def test_the_password_is_told_to_nobody(
     message: Message, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="collector")
-    with mailbox(password="another") as box:
+    with run_mailbox(password="another") as box:
         sender = channel(box.port, username="u", password=Secret(PASSWORD))
         said = [repr(sender.send(message)), repr(sender), str(sender)]
     printed = capsys.readouterr()

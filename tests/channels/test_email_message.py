@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 
 import collector.channels
-from collector import text
-from collector.channels.email_message import compose, html
+from collector import escaping
+from collector.channels.email_message import compose_mail, render_html
 from collector.model import Message
-from hostile.messages import messages, poisoned
-from hostile.strings import HOSTILE
+from hostile.messages import messages, poison_message
+from hostile.strings import HOSTILE_STRINGS
 
 DATE = datetime(2026, 11, 19, 17, 13, 0, tzinfo=UTC)
 HEADERS = [
@@ -45,7 +45,7 @@ ATTRIBUTES = set(
 
 def sent(message: Message) -> EmailMessage:
     """The mail as a reader's program parses it."""
-    mail = compose(
+    mail = compose_mail(
         message,
         sender="collector@acme.com",
         recipients=("soc@acme.com", "ciso@acme.com"),
@@ -112,8 +112,8 @@ def test_the_headers_are_ours(message: Message) -> None:
 
 
 def test_a_hostile_text_adds_no_header_and_no_recipient(message: Message) -> None:
-    for value in HOSTILE:
-        mail = sent(poisoned(message, value))
+    for value in HOSTILE_STRINGS:
+        mail = sent(poison_message(message, value))
 
         assert mail.keys() == HEADERS
         assert mail["To"].addresses == sent(message)["To"].addresses
@@ -129,7 +129,7 @@ def test_a_hostile_text_adds_no_header_and_no_recipient(message: Message) -> Non
 def test_any_alert_makes_a_mail_that_can_be_parsed(message: Message) -> None:
     mail = sent(message)
 
-    assert set(mail.keys()) == {*HEADERS, *(["In-Reply-To"] if message.update else [])}
+    assert set(mail.keys()) == {*HEADERS, *(["In-Reply-To"] if message.is_update else [])}
     assert not mail.defects
     assert not [defect for part in mail.walk() for defect in part.defects]
     assert mail["Subject"].isprintable()
@@ -157,9 +157,9 @@ def test_every_revision_has_its_own_message_id_and_the_thread_of_the_alert(
 
 
 def test_a_key_that_is_no_id_becomes_one_that_is_its_own(message: Message) -> None:
-    ids = [sent(replace(message, key=value))["Message-ID"] for value in HOSTILE]
+    ids = [sent(replace(message, key=value))["Message-ID"] for value in HOSTILE_STRINGS]
 
-    assert len(set(ids)) == len(HOSTILE)
+    assert len(set(ids)) == len(HOSTILE_STRINGS)
     assert all(len(an_id) < 160 and an_id.isascii() and an_id.count("@") == 1 for an_id in ids)
 
 
@@ -167,20 +167,20 @@ def test_a_key_that_is_no_id_becomes_one_that_is_its_own(message: Message) -> No
 
 
 def test_html_is_inert_whatever_the_text(message: Message) -> None:
-    styles = Page(html(replace(message, attempt=2))).styles
-    for value in HOSTILE:
-        page = Page(html(replace(poisoned(message, value), attempt=2)))
+    styles = Page(render_html(replace(message, attempt=2))).styles
+    for value in HOSTILE_STRINGS:
+        page = Page(render_html(replace(poison_message(message, value), attempt=2)))
 
         assert page.tags <= TAGS
         assert page.attributes <= ATTRIBUTES
         assert page.styles <= styles
         assert not page.other
-        assert all(text.link(target) == target for target in page.targets)
+        assert all(escaping.check_link_target(target) == target for target in page.targets)
 
 
 @given(message=messages)
 def test_html_is_inert_for_any_alert(message: Message) -> None:
-    page = Page(html(message))
+    page = Page(render_html(message))
 
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
@@ -189,7 +189,7 @@ def test_html_is_inert_for_any_alert(message: Message) -> None:
 
 
 def test_html_loads_nothing(message: Message) -> None:
-    document = html(message)
+    document = render_html(message)
 
     assert "url(" not in document
     assert "@import" not in document
@@ -197,7 +197,7 @@ def test_html_loads_nothing(message: Message) -> None:
 
 
 def test_links_lead_to_the_org_to_attack_and_to_the_references(message: Message) -> None:
-    assert Page(html(message)).targets == [
+    assert Page(render_html(message)).targets == [
         "https://acme.my.salesforce.com/0055f00000HyJSwXXY",
         "https://attack.mitre.org/techniques/T1078/004/",
         "https://attack.mitre.org/techniques/T1530/",
@@ -206,9 +206,9 @@ def test_links_lead_to_the_org_to_attack_and_to_the_references(message: Message)
 
 
 def test_a_hostile_text_can_be_read(message: Message) -> None:
-    for value in HOSTILE:
-        if len(shown := text.plain(value, 600)) <= 150 and value.strip():
-            assert shown in Page(html(poisoned(message, value))).words
+    for value in HOSTILE_STRINGS:
+        if len(shown := escaping.escape_plain(value, 600)) <= 150 and value.strip():
+            assert shown in Page(render_html(poison_message(message, value))).words
 
 
 def test_no_template_switches_the_escape_off() -> None:

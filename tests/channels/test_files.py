@@ -2,28 +2,28 @@
 
 import json
 
-from collector.channels.files import Files
-from collector.model import Message, Refused, Sent
-from fakes.nouns import alert
+from collector.channels.files import FileNotifier
+from collector.model import DeliveryRejection, DeliverySuccess, Message
+from fakes.model_samples import build_alert
 
 
 def message():
-    return Message(key="k.1.files", alert=alert(), update=False, attempt=1)
+    return Message(key="k.1.files", alert=build_alert(), is_update=False, attempt=1)
 
 
 def test_a_message_becomes_what_slack_a_mail_client_and_a_browser_would_get(tmp_path):
-    outcome = Files(directory=tmp_path / "new").send(message())
+    outcome = FileNotifier(directory=tmp_path / "new").send(message())
 
-    assert isinstance(outcome, Sent)
+    assert isinstance(outcome, DeliverySuccess)
     names = {path.name for path in (tmp_path / "new").iterdir()}
-    stem = f"{alert().id}-1"
+    stem = f"{build_alert().id}-1"
     assert {f"{stem}.slack.json", f"{stem}.eml", f"{stem}.html"} == names
     assert "blocks" in json.loads((tmp_path / "new" / f"{stem}.slack.json").read_text())
 
 
 def test_a_place_that_cannot_be_written_to_refuses_in_words(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    outcome = Files(directory=tmp_path / "file").send(message())
+    outcome = FileNotifier(directory=tmp_path / "file").send(message())
 
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, DeliveryRejection)
     assert "cannot be written" in outcome.reason

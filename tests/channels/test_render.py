@@ -7,39 +7,39 @@ import email.policy
 import json
 from pathlib import Path
 
-from collector.channels import render
-from collector.channels.email_message import html
-from collector.channels.slack_message import payload
+from collector.channels import preview
+from collector.channels.email_message import render_html
+from collector.channels.slack_message import build_payload
 from collector.model import Message
-from hostile.messages import poisoned
-from hostile.strings import HOSTILE
+from hostile.messages import poison_message
+from hostile.strings import HOSTILE_STRINGS
 
 
 def test_the_files_are_what_the_receivers_would_get(tmp_path: Path, message: Message) -> None:
-    files = render.write_files(message, tmp_path / "new" / "folder")
-    mail = email.message_from_bytes(files.mail.read_bytes(), policy=email.policy.default)
+    files = preview.write_preview(message, tmp_path / "new" / "folder")
+    mail = email.message_from_bytes(files.mail_path.read_bytes(), policy=email.policy.default)
 
-    assert json.loads(files.slack.read_text(encoding="utf-8")) == payload(message)
-    assert files.page.read_text(encoding="utf-8") == html(message)
+    assert json.loads(files.slack_path.read_text(encoding="utf-8")) == build_payload(message)
+    assert files.page_path.read_text(encoding="utf-8") == render_html(message)
     assert mail["To"] == "soc@example.com"
-    assert files.slack.name == "3f9c2a7b10d4-1.slack.json"
+    assert files.slack_path.name == "3f9c2a7b10d4-1.slack.json"
 
 
 def test_revisions_do_not_overwrite_each_other(
     tmp_path: Path, message: Message, update: Message
 ) -> None:
-    render.write_files(message, tmp_path)
-    render.write_files(update, tmp_path)
-    render.write_files(update, tmp_path)
+    preview.write_preview(message, tmp_path)
+    preview.write_preview(update, tmp_path)
+    preview.write_preview(update, tmp_path)
 
     assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_no_file_leaves_the_directory(tmp_path: Path, message: Message) -> None:
     inside = tmp_path / "inside"
-    for value in HOSTILE:
-        files = render.write_files(poisoned(message, value), inside)
+    for value in HOSTILE_STRINGS:
+        files = preview.write_preview(poison_message(message, value), inside)
 
-        assert {files.slack.parent, files.mail.parent, files.page.parent} == {inside}
+        assert {files.slack_path.parent, files.mail_path.parent, files.page_path.parent} == {inside}
     assert list(tmp_path.iterdir()) == [inside]
-    assert len(list(inside.iterdir())) == 3 * len(HOSTILE)
+    assert len(list(inside.iterdir())) == 3 * len(HOSTILE_STRINGS)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from collector import text
-from collector.channels.slack_message import payload
+from collector import escaping
+from collector.channels.slack_message import build_payload
 from collector.model import Message, Severity
-from hostile.messages import messages, poisoned
-from hostile.strings import HOSTILE
+from hostile.messages import messages, poison_message
+from hostile.strings import HOSTILE_STRINGS
 
 BLOCKS = {"header", "rich_text", "context"}
 CHILDREN = {
@@ -89,23 +89,23 @@ def urls(message: dict[str, Any]) -> list[str]:
 
 @given(message=messages)
 def test_any_alert_makes_a_message_that_slack_takes(message: Message) -> None:
-    shown = payload(message)
+    shown = build_payload(message)
 
     assert list(complaints(shown)) == []
     assert "<" not in shown["text"]
 
 
 def test_a_hostile_text_in_every_field_makes_a_message_that_slack_takes(message: Message) -> None:
-    for value in HOSTILE:
-        shown = payload(replace(poisoned(message, value), attempt=2))
+    for value in HOSTILE_STRINGS:
+        shown = build_payload(replace(poison_message(message, value), attempt=2))
 
         assert list(complaints(shown)) == []
 
 
 def test_no_hostile_text_is_markup(message: Message) -> None:
     """Only the notification text is mrkdwn, and it holds no tag."""
-    for value in HOSTILE:
-        shown = payload(poisoned(message, value))
+    for value in HOSTILE_STRINGS:
+        shown = build_payload(poison_message(message, value))
 
         assert not [o for o in objects(shown) if o.get("type") == "mrkdwn"]
         assert "<" not in shown["text"]
@@ -113,27 +113,29 @@ def test_no_hostile_text_is_markup(message: Message) -> None:
 
 
 def test_no_hostile_text_becomes_a_link(message: Message) -> None:
-    for value in HOSTILE:
-        links = urls(payload(replace(poisoned(message, value), user_url=message.user_url)))
+    for value in HOSTILE_STRINGS:
+        links = urls(
+            build_payload(replace(poison_message(message, value), user_url=message.user_url))
+        )
 
         assert [url for url in links if not url.startswith(TARGETS) and url != value] == []
-        assert all(text.link(url) == url for url in links)
+        assert all(escaping.check_link_target(url) == url for url in links)
 
 
 def test_a_hostile_text_can_be_read(message: Message) -> None:
     """Nothing is dropped: what acts is shown."""
-    for value in HOSTILE:
-        if length(text.visible(value)) <= 50 and value.strip():
-            shown = payload(poisoned(message, value))
+    for value in HOSTILE_STRINGS:
+        if length(escaping.escape_invisible(value)) <= 50 and value.strip():
+            shown = build_payload(poison_message(message, value))
 
-            assert any(text.visible(value) in words for words in texts(shown))
+            assert any(escaping.escape_invisible(value) in words for words in texts(shown))
 
 
 # ---- what it says
 
 
 def test_it_says_all_that_the_card_says(message: Message) -> None:
-    shown = payload(message)
+    shown = build_payload(message)
     words = "".join(texts(shown))
 
     assert shown["text"].startswith("🔴 Critical: Bulk API query on Contact (150,000 records)")
@@ -155,14 +157,14 @@ def test_it_says_all_that_the_card_says(message: Message) -> None:
 
 
 def test_an_update_and_a_repeat_say_so(update: Message) -> None:
-    words = texts(payload(update))
+    words = texts(build_payload(update))
 
     assert "Update: now high, 131 events" in words
     assert "possible repeat, attempt 2, key 3f9c2a7b10d4.2.secops" in words
 
 
 def test_nothing_is_unfurled(message: Message) -> None:
-    shown = payload(message)
+    shown = build_payload(message)
 
     assert (shown["unfurl_links"], shown["unfurl_media"], shown["mrkdwn"]) == (False, False, False)
 
@@ -170,7 +172,7 @@ def test_nothing_is_unfurled(message: Message) -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_each_severity_has_its_sign(message: Message, severity: Severity) -> None:
     alert = replace(message.alert, severity=severity)
-    header = payload(replace(message, alert=alert))["blocks"][0]["text"]["text"]
+    header = build_payload(replace(message, alert=alert))["blocks"][0]["text"]["text"]
 
     assert header[0] == "⚪🔵🟡🟠🔴"[severity]
 
@@ -179,7 +181,7 @@ def test_an_alert_with_nothing_but_a_title_is_still_a_message(message: Message) 
     alert = replace(
         message.alert, entities={}, evidence=(), description="", attack=(), triage="", references=()
     )
-    shown = payload(replace(message, alert=alert, user_url=None))
+    shown = build_payload(replace(message, alert=alert, user_url=None))
 
     assert list(complaints(shown)) == []
     assert [block["type"] for block in shown["blocks"]] == [

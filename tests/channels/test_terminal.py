@@ -8,10 +8,10 @@ import re
 from hypothesis import given
 from rich.console import Console
 
-from collector.channels.terminal import Terminal
-from collector.model import Message, Refused, Sent
-from hostile.messages import messages, poisoned
-from hostile.strings import HOSTILE
+from collector.channels.terminal import TerminalNotifier
+from collector.model import DeliveryRejection, DeliverySuccess, Message
+from hostile.messages import messages, poison_message
+from hostile.strings import HOSTILE_STRINGS
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -23,7 +23,7 @@ def printed(message: Message, *, colours: bool = False) -> str:
         file=stream, width=100, force_terminal=colours, color_system="256" if colours else None
     )
 
-    assert Terminal(console=console).send(message) == Sent()
+    assert TerminalNotifier(console=console).send(message) == DeliverySuccess()
     return stream.getvalue()
 
 
@@ -54,14 +54,14 @@ def test_an_update_and_a_repeat_say_so(update: Message) -> None:
 
 
 def test_a_hostile_text_is_printable(message: Message) -> None:
-    for value in HOSTILE:
-        assert printed(poisoned(message, value)).replace("\n", "").isprintable()
+    for value in HOSTILE_STRINGS:
+        assert printed(poison_message(message, value)).replace("\n", "").isprintable()
 
 
 def test_a_hostile_text_adds_nothing_to_our_colours(message: Message) -> None:
     ours = set(COLOUR.findall(printed(message, colours=True)))
-    for value in HOSTILE:
-        shown = printed(poisoned(message, value), colours=True)
+    for value in HOSTILE_STRINGS:
+        shown = printed(poison_message(message, value), colours=True)
 
         assert set(COLOUR.findall(shown)) <= ours
         assert COLOUR.sub("", shown).replace("\n", "").isprintable()
@@ -73,14 +73,14 @@ def test_any_alert_is_printable(message: Message) -> None:
 
 
 def test_rich_markup_in_a_value_is_words(message: Message) -> None:
-    assert "[red]rich markup[/red]" in printed(poisoned(message, "[red]rich markup[/red]"))
+    assert "[red]rich markup[/red]" in printed(poison_message(message, "[red]rich markup[/red]"))
 
 
 def test_a_stream_that_is_closed_refuses(message: Message) -> None:
     stream = io.StringIO()
     stream.close()
 
-    assert Terminal(console=Console(file=stream)).send(message) == Refused(
+    assert TerminalNotifier(console=Console(file=stream)).send(message) == DeliveryRejection(
         reason="the terminal cannot be written to: ValueError"
     )
 
@@ -93,13 +93,15 @@ class BrokenPipe(io.StringIO):
 
 
 def test_a_pipe_that_breaks_refuses_and_ends_nothing(message: Message) -> None:
-    assert Terminal(console=Console(file=BrokenPipe())).send(message) == Refused(
+    assert TerminalNotifier(console=Console(file=BrokenPipe())).send(message) == DeliveryRejection(
         reason="the terminal cannot be written to: BrokenPipeError"
     )
 
 
 def test_a_stream_that_cannot_show_the_text_refuses(message: Message) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    outcome = Terminal(console=Console(file=stream)).send(poisoned(message, "東京"))
+    outcome = TerminalNotifier(console=Console(file=stream)).send(poison_message(message, "東京"))
 
-    assert outcome == Refused(reason="the terminal cannot be written to: UnicodeEncodeError")
+    assert outcome == DeliveryRejection(
+        reason="the terminal cannot be written to: UnicodeEncodeError"
+    )

@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 import structlog
-from cli.processes import SECRET, collector, configuration
+from cli.processes import SECRET, run_collector, write_config
 
 from collector import clock
-from collector.demo import Application, Behaviour, EmbeddedOrg, LogFile, Store
-from collector.demo.elf import csv_line
+from collector.demo import ConnectedApp, EmbeddedOrg, OrgBehaviour, OrgLogFile, OrgStore
+from collector.demo.event_log import render_csv_line
 
 AGENT = "Salesforce-CLI/1.0 \x1b[31m\u202e<b>=1+1"
 """An agent that alerts, in the words of somebody who knows terminals."""
 
-MISSING = frozenset(
+MISSING_OBJECTS = frozenset(
     {"ApiAnomalyEventStore", "ApiEvent", "LoginEvent", "UniversalAnomalyEventStore"}
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Polled:
+class PolledOrg:
     """An org, the configuration that leads to it, and how its first pass ended."""
 
     org: EmbeddedOrg
     config: Path
-    first: subprocess.CompletedProcess[str]
+    first_run: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +41,25 @@ def _logs_of_nobody() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def polled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Polled]:
+def polled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PolledOrg]:
     """Three logins, one by a tool that alerts, collected from an org that lacks some objects."""
     folder = tmp_path_factory.mktemp("polled")
-    with org(_store()) as server:
+    with build_org(_build_store()) as server:
         channels = {"here": {"type": "terminal"}}
-        config = configuration(folder, server.base_url, channels=channels)
-        first = collector("run", "--once", "-c", config, cwd=folder)
-        yield Polled(org=server, config=config, first=first)
+        config = write_config(folder, server.base_url, channels=channels)
+        first = run_collector("run", "--once", "-c", config, cwd=folder)
+        yield PolledOrg(org=server, config=config, first_run=first)
 
 
-def org(store: Store) -> EmbeddedOrg:
+def build_org(store: OrgStore) -> EmbeddedOrg:
     """An org whose secret the tests' environment holds."""
-    application = Application(client_secret=SECRET)
-    return EmbeddedOrg(store, application=application, behaviour=Behaviour(missing=MISSING))
+    application = ConnectedApp(client_secret=SECRET)
+    return EmbeddedOrg(
+        store, application=application, behaviour=OrgBehaviour(missing=MISSING_OBJECTS)
+    )
 
 
-def _store() -> Store:
+def _build_store() -> OrgStore:
     now = clock.now().replace(microsecond=0)
     hour = now.replace(minute=0, second=0) - timedelta(hours=5)
     rows = [
@@ -66,22 +68,22 @@ def _store() -> Store:
         ("eve@acme.com", AGENT),
     ]
     columns = ["EVENT_TYPE", "TIMESTAMP_DERIVED", "USER_NAME", "BROWSER_TYPE", "SOURCE_IP"]
-    logins = [["Login", _iso(hour), *row, "203.0.113.7"] for row in rows]
-    store = Store()
+    logins = [["Login", _to_iso(hour), *row, "203.0.113.7"] for row in rows]
+    store = OrgStore()
     store.add_files(
         [
-            LogFile(
+            OrgLogFile(
                 id="0AT5f00000AAAAAAAA",
                 event_type="Login",
                 log_date=hour,
                 created=now - timedelta(hours=1),
                 sequence=1,
-                content="".join(map(csv_line, [columns, *logins])).encode(),
+                content="".join(map(render_csv_line, [columns, *logins])).encode(),
             )
         ]
     )
     return store
 
 
-def _iso(moment) -> str:
+def _to_iso(moment) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

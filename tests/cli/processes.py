@@ -14,17 +14,25 @@ from click.testing import CliRunner, Result
 from collector.cli import cli
 
 SECRET = "k7Fq2mZx9-canary"
-MEDDLING = {"COLLECTOR_CONFIG", "COLUMNS", "FORCE_COLOR", "PYTHONIOENCODING", "PYTHONUNBUFFERED"}
+MEDDLING_VARIABLES = {
+    "COLLECTOR_CONFIG",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "PYTHONIOENCODING",
+    "PYTHONUNBUFFERED",
+}
 """What somebody's environment may hold, and what would change how a process behaves."""
 
 COMMAND = (sys.executable, "-m", "collector")
 
 
-def collector(
+def run_collector(
     *arguments: object, cwd: Path, stdout: int = subprocess.PIPE, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """A finished process. It knows the org's secret, and no configuration but a named one."""
-    inherited = {name: value for name, value in os.environ.items() if name not in MEDDLING}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in MEDDLING_VARIABLES
+    }
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -37,18 +45,18 @@ def collector(
     )
 
 
-def invoke(*arguments: object, **environ: str) -> Result:
+def invoke_command(*arguments: object, **environ: str) -> Result:
     """The command inside this process, where another one would show nothing more."""
-    known = {**dict.fromkeys(MEDDLING), "SF_SECRET": SECRET, **environ}
+    known = {**dict.fromkeys(MEDDLING_VARIABLES), "SF_SECRET": SECRET, **environ}
     return CliRunner().invoke(cli, [str(each) for each in arguments], env=known)
 
 
-def lines(result: Result) -> list[Any]:
+def parse_lines(result: Result) -> list[Any]:
     """The JSON objects that a command printed, one on each line."""
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def configuration(folder: Path, login_url: str, **changes: Any) -> Path:
+def write_config(folder: Path, login_url: str, **changes: Any) -> Path:
     """A configuration for one org, `acme`, in its folder; the secret is in the environment."""
     auth = {
         "flow": "client_credentials",

@@ -5,24 +5,24 @@ from __future__ import annotations
 import re
 
 import pytest
-from cli.conftest import MISSING, org
-from cli.processes import SECRET, collector, configuration, invoke, lines
+from cli.conftest import MISSING_OBJECTS, build_org
+from cli.processes import SECRET, invoke_command, parse_lines, run_collector, write_config
 
-from collector.demo import Store
+from collector.demo import OrgStore
 from collector.errors import RulesError
-from fakes.slack import slack_receiver, unused_port
+from fakes.slack import find_unused_port, run_slack_receiver
 
 
 @pytest.fixture
 def empty(tmp_path):
     """A configuration that leads to an org without data; changes to it are named."""
-    with org(Store()) as server:
-        yield lambda **changes: configuration(tmp_path, server.base_url, **changes)
+    with build_org(OrgStore()) as server:
+        yield lambda **changes: write_config(tmp_path, server.base_url, **changes)
 
 
 def findings(config, *options):
-    result = invoke("check", "--json", "-c", config, *options)
-    return result, {each["subject"]: each for each in lines(result)}
+    result = invoke_command("check", "--json", "-c", config, *options)
+    return result, {each["subject"]: each for each in parse_lines(result)}
 
 
 def slack(url):
@@ -44,13 +44,13 @@ def test_what_is_missing_is_a_warning_that_names_the_permission(polled):
     _, found = findings(polled.config)
     hidden = {subject for subject, each in found.items() if "does not show" in each["message"]}
 
-    assert {f"acme/stored_events/{name}" for name in MISSING} == hidden
+    assert {f"acme/stored_events/{name}" for name in MISSING_OBJECTS} == hidden
     assert {"warning"} == {found[subject]["level"] for subject in hidden}
     assert all("View Real-Time Event Monitoring Data" in found[s]["message"] for s in hidden)
 
 
 def test_people_read_one_line_for_streams_of_which_the_same_is_to_be_said(polled):
-    told = invoke("check", "-c", polled.config).stdout.splitlines()
+    told = invoke_command("check", "-c", polled.config).stdout.splitlines()
     hidden = [line for line in told if "does not show" in line]
 
     assert ["! acme/stored_events — 4 streams: the org does not show them to this user"] == [
@@ -61,7 +61,7 @@ def test_people_read_one_line_for_streams_of_which_the_same_is_to_be_said(polled
 
 
 def test_a_wrong_secret_fails_with_the_sentence_of_what_to_change(polled):
-    process = collector(
+    process = run_collector(
         "check", "-c", polled.config, cwd=polled.config.parent, SF_SECRET="wrong-canary"
     )
 
@@ -72,15 +72,15 @@ def test_a_wrong_secret_fails_with_the_sentence_of_what_to_change(polled):
 
 
 def test_nothing_that_is_said_holds_the_secret(polled):
-    assert SECRET not in invoke("check", "-c", polled.config).output
+    assert SECRET not in invoke_command("check", "-c", polled.config).output
 
 
 def test_a_literal_secret_is_a_warning_with_its_place(tmp_path):
-    with org(Store()) as server:
-        config = configuration(tmp_path, server.base_url)
+    with build_org(OrgStore()) as server:
+        config = write_config(tmp_path, server.base_url)
         config.write_text(config.read_text().replace("${env:SF_SECRET}", SECRET))
-        result = invoke("check", "--json", "-c", config)
-    warned = [each for each in lines(result) if each["subject"] == "config"]
+        result = invoke_command("check", "--json", "-c", config)
+    warned = [each for each in parse_lines(result) if each["subject"] == "config"]
 
     assert ["warning", "ok"] == [each["level"] for each in warned]
     assert f"{config}:1:" in warned[0]["message"]
@@ -88,7 +88,7 @@ def test_a_literal_secret_is_a_warning_with_its_place(tmp_path):
 
 
 def test_channels_are_tried_when_asked_for(empty):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         config = empty(channels={**slack(receiver.url), "here": {"type": "terminal"}})
         _, untried = findings(config)
         before = len(receiver.bodies)
@@ -103,7 +103,7 @@ def test_channels_are_tried_when_asked_for(empty):
 
 
 def test_a_channel_that_does_not_take_the_test_message_fails(empty):
-    config = empty(channels=slack(f"http://127.0.0.1:{unused_port()}/x"))
+    config = empty(channels=slack(f"http://127.0.0.1:{find_unused_port()}/x"))
     result, found = findings(config, "--send-test")
 
     assert 1 == result.exit_code
@@ -112,7 +112,7 @@ def test_a_channel_that_does_not_take_the_test_message_fails(empty):
 
 def test_rules_that_are_wrong_are_told_before_any_org_is_asked(empty, tmp_path):
     (tmp_path / "rule.yml").write_text("title: nothing else\n")
-    result = invoke("check", "-c", empty(rules={"paths": ["rule.yml"]}))
+    result = invoke_command("check", "-c", empty(rules={"paths": ["rule.yml"]}))
 
     with pytest.raises(RulesError, match=r"rule\.yml:1:1: "):
         raise result.exception

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.cli import common
+from collector.cli import output
 from collector.model import Severity
-from hostile.strings import HOSTILE
+from hostile.strings import HOSTILE_STRINGS
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ from hostile.strings import HOSTILE
     ids=repr,
 )
 def test_every_value_has_one_form_in_json(value, expected):
-    assert expected == common.plain(value)
+    assert expected == output.to_json_value(value)
 
 
 def test_json_is_one_line_of_printable_ascii_and_says_what_was_said(capsys):
-    for value in HOSTILE:
-        common.print_json({"value": value})
+    for value in HOSTILE_STRINGS:
+        output.print_json({"value": value})
         (line,) = capsys.readouterr().out.removesuffix("\n").split("\n")
 
         assert line.isascii()
@@ -50,9 +50,9 @@ def test_json_is_one_line_of_printable_ascii_and_says_what_was_said(capsys):
         assert {"value": value} == json.loads(line)
 
 
-@pytest.mark.parametrize("say", [common.say, common.tell, common.print_paragraph])
+@pytest.mark.parametrize("say", [output.print_line, output.print_stderr, output.print_paragraph])
 def test_a_sentence_shows_hostile_text_and_does_nothing_else(say, capsys):
-    for value in HOSTILE:
+    for value in HOSTILE_STRINGS:
         say(value)
         printed = "".join(capsys.readouterr())
 
@@ -60,10 +60,12 @@ def test_a_sentence_shows_hostile_text_and_does_nothing_else(say, capsys):
 
 
 def test_a_table_shows_hostile_text_as_text_in_cells_headers_and_title(capsys):
-    for value in (*HOSTILE, "[bold]x[/bold]", ":warning:"):
-        rows = common.table(value, common.whole(value), common.number(value), title=value)
-        rows.add_row(*common.cells([value, value, value]))
-        common.print_table(rows)
+    for value in (*HOSTILE_STRINGS, "[bold]x[/bold]", ":warning:"):
+        rows = output.build_table(
+            value, output.build_fixed_column(value), output.build_number_column(value), title=value
+        )
+        rows.add_row(*output.to_cells([value, value, value]))
+        output.print_table(rows)
         printed = capsys.readouterr().out
 
         assert printed.replace("\n", "").isprintable()
@@ -84,17 +86,17 @@ def test_a_table_shows_hostile_text_as_text_in_cells_headers_and_title(capsys):
     ],
 )
 def test_a_length_of_time_has_at_most_two_units(length, words):
-    assert words == common.span(length)
+    assert words == output.format_duration(length)
 
 
 def test_one_is_no_plural():
-    assert "1 alert" == common.counted(1, "alert")
-    assert "0 alerts" == common.counted(0, "alert")
-    assert "1,234 alerts" == common.counted(1_234, "alert")
+    assert "1 alert" == output.format_count(1, "alert")
+    assert "0 alerts" == output.format_count(0, "alert")
+    assert "1,234 alerts" == output.format_count(1_234, "alert")
 
 
 def test_those_of_whom_the_same_is_said_are_named_together():
     said = [("A", "no A here"), ("B", "all fine"), ("C", "no C here")]
 
-    assert [(["A", "C"], "no them here"), (["B"], "all fine")] == common.together(said)
-    assert [(["A"], "no A here")] == common.together(said[:1])
+    assert [(["A", "C"], "no them here"), (["B"], "all fine")] == output.group_by_message(said)
+    assert [(["A"], "no A here")] == output.group_by_message(said[:1])

@@ -8,9 +8,17 @@ import pytest
 from click.testing import CliRunner
 
 from collector.cli.status import command
-from collector.demo import EmbeddedOrg, Fault, Store
+from collector.demo import EmbeddedOrg, InjectedFault, OrgStore
 from collector.errors import CollectorError
-from fakes.collecting import DAY, HOUR, collecting, configure, log_file, login_rows, poll
+from fakes.collector_setup import (
+    DAY,
+    HOUR,
+    build_log_file,
+    build_login_rows,
+    open_test_collector,
+    poll_sources,
+    write_config,
+)
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 FIRST = TODAY - 5 * DAY
@@ -18,10 +26,10 @@ FIRST = TODAY - 5 * DAY
 
 @pytest.fixture
 def org():
-    store = Store()
-    store.add_files([log_file(n, FIRST + n * HOUR) for n in range(3)])
-    store.add_files([log_file(9, FIRST, rows=9, sequence=0, created=FIRST + DAY + 3 * HOUR)])
-    store.add("LoginHistory", *login_rows(TODAY - DAY, 5, HOUR))
+    store = OrgStore()
+    store.add_files([build_log_file(n, FIRST + n * HOUR) for n in range(3)])
+    store.add_files([build_log_file(9, FIRST, rows=9, sequence=0, created=FIRST + DAY + 3 * HOUR)])
+    store.add_rows("LoginHistory", *build_login_rows(TODAY - DAY, 5, HOUR))
     with EmbeddedOrg(store) as served:
         yield served
 
@@ -29,12 +37,12 @@ def org():
 @pytest.fixture
 def config(org, tmp_path):
     sources = {"event_log_file": {"settle": "0s", "lookback": "9d"}, "login_history": {}}
-    return configure(tmp_path, org, **sources)
+    return write_config(tmp_path, org, **sources)
 
 
 def collect(config):
-    with collecting(config) as collector:
-        poll(collector)
+    with open_test_collector(config) as collector:
+        poll_sources(collector)
 
 
 def status(config, *options):
@@ -69,7 +77,7 @@ def test_every_line_of_json_says_what_it_is(config):
 
 
 def test_what_is_missing_makes_it_end_with_1(org, config):
-    ragged = replace(log_file(5, FIRST + 5 * HOUR), content=b'"EVENT_TYPE","A"\n"Login"\n')
+    ragged = replace(build_log_file(5, FIRST + 5 * HOUR), content=b'"EVENT_TYPE","A"\n"Login"\n')
     org.store.add_files([ragged])
     collect(config)
     done = status(config, "--json")
@@ -94,7 +102,9 @@ def _is_day(line):
 
 
 def test_hostile_names_are_made_harmless(org, config):
-    org.fail(Fault(path="/LogFile", times=None, status=200, body="<b>\x1b[31mred"))
+    org.fail(
+        InjectedFault(address_pattern="/LogFile", times=None, status=200, body="<b>\x1b[31mred")
+    )
     collect(config)
     done = status(config)
 

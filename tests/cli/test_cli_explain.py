@@ -6,26 +6,28 @@ import json
 
 import pytest
 from cli.conftest import AGENT
-from cli.processes import configuration, invoke, lines
+from cli.processes import invoke_command, parse_lines, write_config
 
+from collector.api.alert_explanation import AlertExplanation, EvidenceEvent
 from collector.cli import explain
 from collector.errors import CollectorError
-from collector.explain import Account, Witness
 from collector.store import alerts
 from collector.store.database import open_database
-from fakes.nouns import alert, rule
-from hostile.strings import HOSTILE
+from fakes.model_samples import build_alert, build_rule
+from hostile.strings import HOSTILE_STRINGS
 
 
 @pytest.fixture
 def found(polled):
     """The id of the one alert."""
-    (listed,) = lines(invoke("alerts", "list", "--json", "-c", polled.config))
+    (listed,) = parse_lines(invoke_command("alerts", "list", "--json", "-c", polled.config))
     return listed["id"]
 
 
 def test_json_is_one_object_with_every_item_and_what_decided(polled, found):
-    (said,) = lines(invoke("alerts", "explain", found[:8], "--json", "-c", polled.config))
+    (said,) = parse_lines(
+        invoke_command("alerts", "explain", found[:8], "--json", "-c", polled.config)
+    )
     (event,) = said["events"]
     (fit,) = event["rules"]
     holding = [
@@ -49,7 +51,7 @@ def test_json_is_one_object_with_every_item_and_what_decided(polled, found):
 
 
 def test_people_see_each_item_at_its_line_with_what_the_event_has(polled, found):
-    screen = invoke("alerts", "explain", found, "-c", polled.config).stdout
+    screen = invoke_command("alerts", "explain", found, "-c", polled.config).stdout
     words = " ".join(screen.split())
 
     assert "matches cli-activity" in words
@@ -64,19 +66,19 @@ def test_people_see_each_item_at_its_line_with_what_the_event_has(polled, found)
 
 def test_an_id_that_fits_none_is_told_in_a_sentence(polled):
     with pytest.raises(CollectorError, match="no alert has an id"):
-        raise invoke("alerts", "explain", "zz", "-c", polled.config).exception
+        raise invoke_command("alerts", "explain", "zz", "-c", polled.config).exception
 
 
 def test_an_alert_of_a_rule_that_is_gone_is_shown_as_it_was_kept(tmp_path):
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
     (tmp_path / "state").mkdir()
     database = open_database(tmp_path / "state")
     evidence = ({"event_uid": "e1", "user_name": "ada", "time": "2026-03-01T12:00:00.000Z"},)
     with database.begin() as connection:
-        alerts.save(connection, [alert(evidence=evidence, count=3)], {})
+        alerts.save_alerts(connection, [build_alert(evidence=evidence, count=3)], {})
     database.close()
-    words = " ".join(invoke("alerts", "explain", "01", "-c", config).stdout.split())
-    (said,) = lines(invoke("alerts", "explain", "01", "--json", "-c", config))
+    words = " ".join(invoke_command("alerts", "explain", "01", "-c", config).stdout.split())
+    (said,) = parse_lines(invoke_command("alerts", "explain", "01", "--json", "-c", config))
 
     assert "odd-login is not among the rules" in words
     assert "user_name ada" in words
@@ -89,22 +91,24 @@ def test_an_alert_of_a_rule_that_is_gone_is_shown_as_it_was_kept(tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", [text for text in HOSTILE if len(text) < 200], ids=repr)
+@pytest.mark.parametrize("text", [text for text in HOSTILE_STRINGS if len(text) < 200], ids=repr)
 def test_no_text_acts_on_a_terminal_or_breaks_a_line_of_json(text, capsys):
     event = {"event_uid": text, "event_type": text, "time": text, text: text}
     context = {"kind": text, "note": text, "group": {text: text}, "recent": [[text, 1]]}
-    hostile = Account(
-        alert=alert(id=text, title=text, rule=text, org=text, status=text, context=(context,)),
-        rule=rule(name=text),
-        line=1,
+    hostile = AlertExplanation(
+        alert=build_alert(
+            id=text, title=text, rule=text, org=text, status=text, context=(context,)
+        ),
+        rule=build_rule(name=text),
+        rule_line=1,
         remarks=(text,),
-        windows={},
-        witnesses=(Witness(event=event),),
-        more=1,
+        window_severities={},
+        evidence=(EvidenceEvent(event=event),),
+        remaining_count=1,
     )
-    explain._print(hostile)
+    explain._print_explanation(hostile)
     screen = capsys.readouterr().out
 
     assert screen.replace("\n", "").isprintable()
-    explain.print_json(explain._as_dict(hostile))
+    explain.print_json(explain._to_explanation_dict(hostile))
     assert [1] == [json.loads(line)["more"] for line in capsys.readouterr().out.splitlines()]

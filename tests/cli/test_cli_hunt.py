@@ -7,7 +7,7 @@ import io
 
 import pytest
 from cli.conftest import AGENT
-from cli.processes import configuration, invoke, lines
+from cli.processes import invoke_command, parse_lines, write_config
 
 from collector.errors import CollectorError, HuntError
 from collector.store.database import open_database
@@ -18,7 +18,7 @@ AGENTS = (
 
 
 def hunt(polled, *arguments):
-    return invoke("hunt", "-c", polled.config, *arguments)
+    return invoke_command("hunt", "-c", polled.config, *arguments)
 
 
 def rows(result):
@@ -26,18 +26,18 @@ def rows(result):
 
 
 def test_json_is_one_row_a_line_with_null_and_iso_times(polled):
-    found = lines(hunt(polled, "--format", "json", AGENTS))
+    found = parse_lines(hunt(polled, "--format", "json", AGENTS))
 
     assert 3 == len(found)
     assert AGENT == found[-1]["user_agent"]
     assert None is found[0]["nothing"]
     assert found[0]["time"].endswith("00:00.000Z")
     assert (-5, -1.5) == (found[0]["number"], found[0]["part"])
-    assert found == lines(hunt(polled, "--json", AGENTS))
+    assert found == parse_lines(hunt(polled, "--json", AGENTS))
 
 
 def test_columns_of_one_name_are_told_apart_in_json(polled):
-    assert [{"n": 1, "n_2": 2, "n_3": 3}] == lines(
+    assert [{"n": 1, "n_2": 2, "n_3": 3}] == parse_lines(
         hunt(polled, "--json", "SELECT 1 AS n, 2 AS n, 3 AS n")
     )
 
@@ -74,7 +74,7 @@ def test_every_type_that_the_engine_knows_can_be_printed(polled):
 def test_more_rows_than_the_limit_are_announced_on_stderr(polled):
     result = hunt(polled, "--json", "--limit", "2", "SELECT * FROM events")
 
-    assert 2 == len(lines(result))
+    assert 2 == len(parse_lines(result))
     assert "only the first 2 rows: see --limit\n" == result.stderr
 
 
@@ -108,9 +108,9 @@ def test_a_query_that_takes_too_long_exits_with_1(polled):
 
 
 def test_an_empty_archive_is_called_empty(tmp_path):
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
     (tmp_path / "state").mkdir()
     open_database(tmp_path / "state").close()
 
     with pytest.raises(CollectorError, match="the archive is empty"):
-        raise invoke("hunt", "-c", config, "SELECT * FROM events").exception
+        raise invoke_command("hunt", "-c", config, "SELECT * FROM events").exception

@@ -7,28 +7,28 @@ import shlex
 
 import pytest
 from cli.conftest import AGENT
-from cli.processes import configuration, invoke, lines
+from cli.processes import invoke_command, parse_lines, write_config
 
-from collector.cli import journey as shown
+from collector.api.event_trace import AlertTrace, ConstituentEvent, EventTrace, NeighbourGroup
+from collector.cli import event_trace as shown
 from collector.errors import CollectorError
-from collector.journey import Journey, Neighbours, Part, Raised
 from collector.model import ArchiveFile, Severity, Stream
 from collector.store.database import open_database
-from collector.store.ledger import Entry
-from collector.store.trail import Membership, Taken, Told
-from fakes.nouns import NOON, alert
-from hostile.strings import HOSTILE
+from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
+from collector.store.ledger import LedgerEntry
+from fakes.model_samples import NOON, build_alert
+from hostile.strings import HOSTILE_STRINGS
 
 
 @pytest.fixture
 def uid(polled):
     """The uid of the event that alerted."""
-    (listed,) = lines(invoke("alerts", "list", "--json", "-c", polled.config))
+    (listed,) = parse_lines(invoke_command("alerts", "list", "--json", "-c", polled.config))
     return listed["evidence"][0]["event_uid"]
 
 
 def test_json_is_one_object_from_the_log_file_to_the_message(polled, uid):
-    (way,) = lines(invoke("hunt", "--event", uid, "--json", "-c", polled.config))
+    (way,) = parse_lines(invoke_command("hunt", "--event", uid, "--json", "-c", polled.config))
     (batch,) = way["batches"]
     (raised,) = way["alerts"]
 
@@ -48,11 +48,13 @@ def test_json_is_one_object_from_the_log_file_to_the_message(polled, uid):
         raised["severity"],
         [(told["channel"], told["state"]) for told in raised["deliveries"]],
     )
-    assert [way] == lines(invoke("hunt", "--event", uid, "--format", "json", "-c", polled.config))
+    assert [way] == parse_lines(
+        invoke_command("hunt", "--event", uid, "--format", "json", "-c", polled.config)
+    )
 
 
 def test_people_see_it_in_tables_in_which_nothing_acts(polled, uid):
-    screen = invoke("hunt", "--event", uid, "-c", polled.config).stdout
+    screen = invoke_command("hunt", "--event", uid, "-c", polled.config).stdout
     words = " ".join(screen.split())
 
     for part in ("Where it came from", "Where it is", "What it says", "Who matched it"):
@@ -73,32 +75,32 @@ def test_people_see_it_in_tables_in_which_nothing_acts(polled, uid):
     ],
 )
 def test_a_question_is_either_sql_or_an_event(polled, arguments, words):
-    result = invoke("hunt", "-c", polled.config, *arguments)
+    result = invoke_command("hunt", "-c", polled.config, *arguments)
 
     assert (2, "") == (result.exit_code, result.stdout)
     assert words in result.stderr
 
 
 def test_an_unknown_uid_is_said_to_be_unknown(polled, tmp_path):
-    empty = configuration(tmp_path, "https://acme.my.salesforce.com")
+    empty = write_config(tmp_path, "https://acme.my.salesforce.com")
     (tmp_path / "state").mkdir()
     open_database(tmp_path / "state").close()
     for config in (polled.config, empty):
-        result = invoke("hunt", "--event", "nobody's", "-c", config)
+        result = invoke_command("hunt", "--event", "nobody's", "-c", config)
 
         assert (1, "") == (result.exit_code, result.stdout)
         with pytest.raises(CollectorError, match="no event has the uid"):
             raise result.exception
 
 
-@pytest.mark.parametrize("text", [text for text in HOSTILE if len(text) < 200], ids=repr)
+@pytest.mark.parametrize("text", [text for text in HOSTILE_STRINGS if len(text) < 200], ids=repr)
 def test_no_text_acts_on_a_terminal_or_breaks_a_line_of_json(text, capsys):
     hostile = _hostile(text)
-    shown._print(hostile)
+    shown._print_trace(hostile)
     screen = capsys.readouterr().out
 
     assert screen.replace("\n", "").isprintable()
-    shown.print_json(shown._as_dict(hostile))
+    shown.print_json(shown._to_trace_dict(hostile))
     assert [text] == [
         json.loads(line)["event"]["detail"] for line in capsys.readouterr().out.splitlines()
     ]
@@ -106,7 +108,7 @@ def test_no_text_acts_on_a_terminal_or_breaks_a_line_of_json(text, capsys):
 
 def test_the_command_that_shows_neighbours_is_one_argument_whatever_stands_in_it(capsys):
     nasty = "x' $(id) `id` \"; rm -rf /"
-    shown._print(_hostile(nasty))
+    shown._print_trace(_hostile(nasty))
     printed = " ".join(capsys.readouterr().out.split())
     command = printed[printed.rindex("collector hunt") :]
 
@@ -114,8 +116,8 @@ def test_the_command_that_shows_neighbours_is_one_argument_whatever_stands_in_it
 
 
 def _hostile(text):
-    match = Membership(org=text, rule=text, alert_id=text, severity=Severity.LOW, title=text)
-    told = Told(
+    match = AlertMembership(org=text, rule=text, alert_id=text, severity=Severity.LOW, title=text)
+    told = DeliveryRecord(
         channel=text,
         revision=1,
         state=text,
@@ -125,30 +127,39 @@ def _hostile(text):
         reason=text,
     )
     file = ArchiveFile(
-        path=text, org=text, event_type=text, date=text, rows=1, bytes=1, first=NOON, last=NOON
+        path=text,
+        org=text,
+        event_type=text,
+        date=text,
+        rows=1,
+        bytes=1,
+        first_time=NOON,
+        last_time=NOON,
     )
-    batch = Taken(
+    batch = BatchOrigin(
         key=text,
         stream=Stream(org=text, source=text, name=text),
         event_type=text,
-        entry=Entry(state=text, reason=text),
-        nominal=NOON,
+        entry=LedgerEntry(state=text, reason=text),
+        log_time=NOON,
         received=NOON,
         facts={"file": text},
-        listed=NOON,
+        first_listed=NOON,
         created=None,
     )
-    return Journey(
+    return EventTrace(
         event_uid=text,
         org=text,
         event_type=text,
         event={"time": NOON, "received": NOON, "detail": text},
         files=(file,),
-        made_of=(Part(event_uid=text, event_type=text, time=NOON, batch=text),),
+        constituents=(ConstituentEvent(event_uid=text, event_type=text, time=NOON, batch=text),),
         batches=(batch,),
-        alerts=(Raised(match=match, alert=alert(status=text, id=text), told=(told,)),),
-        neighbours=(
-            Neighbours(column="session_key", event_type=text, count=1, first=NOON, last=NOON),
+        alerts=(
+            AlertTrace(match=match, alert=build_alert(status=text, id=text), deliveries=(told,)),
         ),
-        sql={"session_key": text},
+        neighbours=(
+            NeighbourGroup(column="session_key", event_type=text, count=1, first=NOON, last=NOON),
+        ),
+        neighbour_queries={"session_key": text},
     )

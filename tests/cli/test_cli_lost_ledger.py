@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 
 import pytest
-from cli.processes import collector, configuration
+from cli.processes import run_collector, write_config
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def state(polled, tmp_path):
     """A copy of the state directory that the first pass has left, with its configuration."""
     shutil.copytree(polled.config.parent / "state", tmp_path / "state")
     channels = {"here": {"type": "terminal"}}
-    return configuration(tmp_path, polled.org.base_url, channels=channels)
+    return write_config(tmp_path, polled.org.base_url, channels=channels)
 
 
 def archived(config):
@@ -42,7 +42,7 @@ def test_an_archive_without_its_ledger_is_refused_and_left_alone(state, command)
     before = archived(state)
     lose_database(state)
 
-    process = collector(*command, "-c", state, cwd=state.parent)
+    process = run_collector(*command, "-c", state, cwd=state.parent)
 
     assert 1 == process.returncode
     assert "restore it" in process.stderr
@@ -54,13 +54,13 @@ def test_the_ledger_of_another_archive_is_refused(state, tmp_path):
     """Such as a `database_url` that points to the wrong database."""
     other = tmp_path / "other"
     other.mkdir()
-    config = configuration(other, "http://127.0.0.1:9", channels={"here": {"type": "terminal"}})
-    collector("run", "--once", "-c", config, cwd=other)
+    config = write_config(other, "http://127.0.0.1:9", channels={"here": {"type": "terminal"}})
+    run_collector("run", "--once", "-c", config, cwd=other)
     before = archived(state)
     lose_database(state)
     shutil.copy(other / "state" / "state.db", state.parent / "state" / "state.db")
 
-    process = collector("run", "--once", "-c", state, cwd=state.parent)
+    process = run_collector("run", "--once", "-c", state, cwd=state.parent)
 
     assert 1 == process.returncode
     assert "is not the one that knows them" in process.stderr
@@ -73,7 +73,7 @@ def test_what_an_older_ledger_does_not_know_is_set_aside_and_told(state):
         database.execute("DELETE FROM files WHERE path = (SELECT min(path) FROM files)")
     database.close()
 
-    process = collector("run", "--once", "-c", state, cwd=state.parent)
+    process = run_collector("run", "--once", "-c", state, cwd=state.parent)
 
     assert "strays_set_aside" in process.stderr
     [stray] = (state.parent / "state" / "strays").rglob("*.parquet")
@@ -94,7 +94,7 @@ def test_an_archive_of_the_version_before_is_taken_over(state):
     database.close()
     before = archived(state)
 
-    process = collector("run", "--once", "-c", state, cwd=state.parent)
+    process = run_collector("run", "--once", "-c", state, cwd=state.parent)
 
     assert "strays" not in process.stderr
     assert before.items() <= archived(state).items()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from cli.processes import collector, configuration, invoke
+from cli.processes import invoke_command, run_collector, write_config
 
 from collector.cli import COMMANDS
 from collector.errors import CollectorError
@@ -35,7 +35,7 @@ def test_help_needs_nothing_that_is_slow_to_import(option):
 
 
 def test_help_names_every_command_and_the_exit_codes():
-    shown = invoke("--help").output
+    shown = invoke_command("--help").output
 
     assert all(f"  {name} " in shown for name in COMMANDS)
     assert "0 fine, 1 something failed, 2 usage or configuration" in shown
@@ -43,14 +43,14 @@ def test_help_names_every_command_and_the_exit_codes():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name):
-    result = invoke(name, "--help")
+    result = invoke_command(name, "--help")
 
     assert 0 == result.exit_code
     assert f"Usage: cli {name}" in result.output
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error_that_names_the_nearest(tmp_path):
-    process = collector("statu", cwd=tmp_path)
+    process = run_collector("statu", cwd=tmp_path)
 
     assert 2 == process.returncode
     assert "no command is called 'statu'; did you mean 'status'?" in process.stderr
@@ -72,7 +72,7 @@ def test_a_command_that_does_not_exist_is_a_usage_error_that_names_the_nearest(t
     ids=" ".join,
 )
 def test_wrong_usage_is_told_and_exits_with_2(arguments):
-    result = invoke(*arguments)
+    result = invoke_command(*arguments)
 
     assert 2 == result.exit_code
     assert "Error: " in result.stderr
@@ -80,7 +80,7 @@ def test_wrong_usage_is_told_and_exits_with_2(arguments):
 
 
 def test_without_a_configuration_it_is_said_how_to_name_one_and_where_to_find_an_example(tmp_path):
-    process = collector("run", "--once", cwd=tmp_path)
+    process = run_collector("run", "--once", cwd=tmp_path)
 
     assert 2 == process.returncode
     for words in ("collector.yaml", "-c", "$COLLECTOR_CONFIG", "collector.example.yaml"):
@@ -91,7 +91,7 @@ def test_without_a_configuration_it_is_said_how_to_name_one_and_where_to_find_an
 def test_every_mistake_of_a_configuration_has_its_place_and_exits_with_2(tmp_path):
     config = tmp_path / "wrong.yaml"
     config.write_text('orgs: 5\nchanels: {}\n"\\e[31m": 1\n')
-    process = collector("check", "-c", config, cwd=tmp_path)
+    process = run_collector("check", "-c", config, cwd=tmp_path)
 
     assert 2 == process.returncode
     places = [line.removeprefix(f"{config}:")[:4] for line in process.stderr.splitlines()]
@@ -100,8 +100,8 @@ def test_every_mistake_of_a_configuration_has_its_place_and_exits_with_2(tmp_pat
 
 
 def test_the_environment_names_a_configuration(tmp_path):
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
-    result = invoke("status", COLLECTOR_CONFIG=str(config))
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
+    result = invoke_command("status", COLLECTOR_CONFIG=str(config))
 
     with pytest.raises(CollectorError, match="nothing has been collected yet"):
         raise result.exception
@@ -109,8 +109,8 @@ def test_the_environment_names_a_configuration(tmp_path):
 
 @pytest.mark.parametrize("command", [("status",), ("alerts", "list"), ("hunt", "SELECT 1")])
 def test_what_only_looks_makes_no_state(tmp_path, command):
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
-    result = invoke(*command, "-c", config)
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
+    result = invoke_command(*command, "-c", config)
 
     assert 1 == result.exit_code
     assert [config] == list(tmp_path.iterdir())
@@ -118,8 +118,8 @@ def test_what_only_looks_makes_no_state(tmp_path, command):
 
 def test_a_fault_of_the_machine_is_one_sentence(tmp_path):
     (tmp_path / "state").write_text("a file where the folder should be")
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
-    process = collector("run", "--once", "-c", config, cwd=tmp_path)
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
+    process = run_collector("run", "--once", "-c", config, cwd=tmp_path)
 
     assert 1 == process.returncode
     assert process.stderr.startswith(f"Error: {tmp_path / 'state'}: ")
@@ -140,7 +140,7 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(polled, arguments):
     reader, writer = os.pipe()
     os.close(reader)
     config = {"COLLECTOR_CONFIG": str(polled.config)}
-    process = collector(*arguments, cwd=polled.config.parent, stdout=writer, **config)
+    process = run_collector(*arguments, cwd=polled.config.parent, stdout=writer, **config)
     os.close(writer)
 
     assert (1, "") == (process.returncode, process.stderr)
@@ -148,7 +148,7 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(polled, arguments):
 
 def test_an_output_that_cannot_show_a_character_shows_its_code(polled):
     sql = "SELECT chr(9731) AS snowman"
-    process = collector(
+    process = run_collector(
         "hunt", "-c", polled.config, sql, cwd=polled.config.parent, PYTHONIOENCODING="ascii"
     )
 

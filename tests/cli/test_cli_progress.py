@@ -8,7 +8,7 @@ import threading
 import pytest
 from rich.console import Console
 
-from collector.cli.progress import working
+from collector.cli.progress import show_progress
 
 PATIENT, AT_ONCE = 3600.0, 0.0
 SHOW_CURSOR = "\x1b[?25h"
@@ -34,7 +34,7 @@ class Page(io.StringIO):
 
 def test_long_work_on_a_terminal_shows_how_far_it_is():
     page = Page()
-    with working("Reading", total=4, console=terminal(page), patience=AT_ONCE) as work:
+    with show_progress("Reading", total=4, console=terminal(page), patience=AT_ONCE) as work:
         work.advance(1)
         assert page.drawn.wait(10)
 
@@ -43,7 +43,7 @@ def test_long_work_on_a_terminal_shows_how_far_it_is():
 
 def test_short_work_shows_nothing():
     page = Page()
-    with working("Reading", total=4, console=terminal(page), patience=PATIENT) as work:
+    with show_progress("Reading", total=4, console=terminal(page), patience=PATIENT) as work:
         work.advance(4)
 
     assert "" == page.getvalue()
@@ -52,9 +52,9 @@ def test_short_work_shows_nothing():
 def test_what_is_no_terminal_gets_the_sentences_alone():
     page = Page()
     console = Console(file=page, width=20)
-    with working("Reading", total=4, console=console, patience=AT_ONCE) as work:
+    with show_progress("Reading", total=4, console=console, patience=AT_ONCE) as work:
         work.advance(2)
-        work.tell("a sentence that is longer than the console, \x1b[31mwith an escape")
+        work.print_message("a sentence that is longer than the console, \x1b[31mwith an escape")
 
     assert (
         "a sentence that is longer than the console, \\x1b[31mwith an escape\n" == page.getvalue()
@@ -65,7 +65,7 @@ def test_the_bar_ends_with_the_work_when_that_fails():
     page = Page()
 
     def fail():
-        with working("Reading", total=4, console=terminal(page), patience=AT_ONCE):
+        with show_progress("Reading", total=4, console=terminal(page), patience=AT_ONCE):
             assert page.drawn.wait(10)
             raise ValueError("broken")
 

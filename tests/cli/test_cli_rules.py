@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from cli.processes import collector, invoke, lines
+from cli.processes import invoke_command, parse_lines, run_collector
 
-from collector.cli.rules.common import load_paths
+from collector.cli.rules.common import load_rule_files
 from collector.errors import RulesError
 
 RULE = """\
@@ -46,30 +46,30 @@ def rule(tmp_path):
 
 
 def test_the_shipped_rules_are_meant_where_none_are_named():
-    listed = lines(invoke("rules", "list", "--json"))
+    listed = parse_lines(invoke_command("rules", "list", "--json"))
 
-    assert {rule.name for rule in load_paths(()).rules} == {rule["name"] for rule in listed}
+    assert {rule.name for rule in load_rule_files(()).rules} == {rule["name"] for rule in listed}
     assert all(rule["tests"] and rule["attack"] for rule in listed if rule["alert"])
     assert all(rule["event_types"] and rule["needs"] for rule in listed)
 
 
 def test_the_list_fits_the_terminal_and_cuts_no_name():
-    screen = invoke("rules", "list").stdout
+    screen = invoke_command("rules", "list").stdout
 
     assert 80 >= max(map(len, screen.splitlines()))
-    assert all(rule.name in screen.split() for rule in load_paths(()).rules)
+    assert all(rule.name in screen.split() for rule in load_rule_files(()).rules)
     assert "more" in screen.split()
 
 
 def test_a_rule_of_ones_own_is_tested_alone(rule):
-    result = invoke("rules", "test", rule())
+    result = invoke_command("rules", "test", rule())
 
     assert (0, "1 rule: 1 test passed, 0 failed\n") == (result.exit_code, result.stdout)
 
 
 def test_a_test_that_fails_is_told_by_place_and_exits_with_1(rule):
     path = rule(("alerts: 1", "alerts: 2"))
-    result = invoke("rules", "test", path)
+    result = invoke_command("rules", "test", path)
     complaint, summary = result.stdout.splitlines()
 
     assert 1 == result.exit_code
@@ -79,8 +79,8 @@ def test_a_test_that_fails_is_told_by_place_and_exits_with_1(rule):
 
 
 def test_json_is_one_verdict_a_line_and_the_sum_goes_to_stderr(rule):
-    result = invoke("rules", "test", "--json", rule(("alerts: 1", "alerts: 0")))
-    (verdict,) = lines(result)
+    result = invoke_command("rules", "test", "--json", rule(("alerts: 1", "alerts: 0")))
+    (verdict,) = parse_lines(result)
 
     assert 1 == result.exit_code
     assert ("a-login", "of ada", False, 13) == tuple(
@@ -91,7 +91,7 @@ def test_json_is_one_verdict_a_line_and_the_sum_goes_to_stderr(rule):
 
 def test_rules_without_tests_are_named(rule):
     path = rule((RULE[RULE.index("  tests:") :], ""))
-    result = invoke("rules", "test", path)
+    result = invoke_command("rules", "test", path)
 
     assert 0 == result.exit_code
     assert "without tests: a-login\n" == result.stderr
@@ -102,7 +102,7 @@ def test_everything_that_is_wrong_with_rules_is_told_at_once(rule, command):
     first = rule(("level: low", "level: lo"), ("user_name|contains", "usr_name|contains"))
     second = rule(("[user_name]", "[usr_name]"), name="second.yml")
     with pytest.raises(RulesError) as caught:
-        raise invoke("rules", command, first, second).exception
+        raise invoke_command("rules", command, first, second).exception
 
     assert {first, second} == {problem.path for problem in caught.value.problems}
 
@@ -111,7 +111,7 @@ def test_a_process_tells_each_problem_on_a_line_of_its_own_and_exits_with_2(rule
     path = rule(
         ("name: a-login", "name: A Login"), ("user_name|", "usr_name|"), name="\x1b[31m.yml"
     )
-    process = collector("rules", "lint", path, cwd=tmp_path)
+    process = run_collector("rules", "lint", path, cwd=tmp_path)
     shown = str(path).replace("\x1b", "\\x1b")
     places = [line.removeprefix(f"{shown}:")[:2] for line in process.stderr.splitlines()]
 
@@ -123,7 +123,8 @@ def test_a_process_tells_each_problem_on_a_line_of_its_own_and_exits_with_2(rule
 def test_the_json_of_a_rule_says_where_it_stands(rule):
     path = rule()
     (listed,) = [
-        json.loads(line) for line in invoke("rules", "list", "--json", path).stdout.splitlines()
+        json.loads(line)
+        for line in invoke_command("rules", "list", "--json", path).stdout.splitlines()
     ]
 
     assert {
@@ -191,14 +192,16 @@ def test_the_list_says_what_kind_each_rule_is_and_what_its_parts_look_at(rule):
     )
     path = rule()
     path.write_text(path.read_text() + plain)
-    listed = {each["name"]: each for each in lines(invoke("rules", "list", "--json", path))}
+    listed = {
+        each["name"]: each for each in parse_lines(invoke_command("rules", "list", "--json", path))
+    }
 
     assert ("event", "baseline", "temporal_ordered") == tuple(
         listed[name]["kind"] for name in ("a-login", "much", "both")
     )
     assert ["Login", "SetupAuditTrail"] == listed["both"]["event_types"]
     assert ["Login", "SetupAuditTrail"] == [each["event_type"] for each in listed["both"]["needs"]]
-    assert "temporal" in invoke("rules", "list", path).stdout
+    assert "temporal" in invoke_command("rules", "list", path).stdout
 
 
 def test_the_list_knows_what_is_first_seen(rule, tmp_path):
@@ -206,12 +209,12 @@ def test_the_list_knows_what_is_first_seen(rule, tmp_path):
     path.write_text(BASELINE[BASELINE.rindex("title: Other") :])
 
     assert ["first_seen"] == [
-        each["kind"] for each in lines(invoke("rules", "list", "--json", path))
+        each["kind"] for each in parse_lines(invoke_command("rules", "list", "--json", path))
     ]
 
 
 def test_the_commands_about_rules_are_named():
-    help_text = invoke("rules", "--help").stdout
+    help_text = invoke_command("rules", "--help").stdout
 
     assert all(name in help_text for name in ("coverage", "export", "lint", "list", "test"))
-    assert 2 == invoke("rules", "lent").exit_code
+    assert 2 == invoke_command("rules", "lent").exit_code

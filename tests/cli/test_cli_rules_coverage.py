@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cli.processes import collector, configuration, invoke, lines
+from cli.processes import invoke_command, parse_lines, run_collector, write_config
 
 RULES = """\
 title: A login
@@ -60,7 +60,9 @@ def path(tmp_path):
 def test_each_rule_fires_or_waits_or_is_blind_and_says_why(polled, path):
     found = {
         each["rule"]: each
-        for each in lines(invoke("rules", "coverage", "--json", "-c", polled.config, path))
+        for each in parse_lines(
+            invoke_command("rules", "coverage", "--json", "-c", polled.config, path)
+        )
     }
 
     assert {"a-login": "fires", "a-call": "blind", "a-change": "waits", "both": "blind"} == {
@@ -74,7 +76,7 @@ def test_each_rule_fires_or_waits_or_is_blind_and_says_why(polled, path):
 
 
 def test_the_table_counts_them(polled, path):
-    result = invoke("rules", "coverage", "-c", polled.config, path)
+    result = invoke_command("rules", "coverage", "-c", polled.config, path)
 
     assert 0 == result.exit_code
     assert "acme: 4 rules: 1 fire, 1 wait, 2 blind" == result.stdout.splitlines()[-1]
@@ -82,28 +84,33 @@ def test_the_table_counts_them(polled, path):
 
 
 def test_without_paths_the_rules_of_the_configuration_are_meant(polled):
-    found = lines(invoke("rules", "coverage", "--json", "-c", polled.config))
+    found = parse_lines(invoke_command("rules", "coverage", "--json", "-c", polled.config))
 
-    assert {each["name"] for each in lines(invoke("rules", "list", "--json"))} == {
+    assert {each["name"] for each in parse_lines(invoke_command("rules", "list", "--json"))} == {
         each["rule"] for each in found
     }
     assert "collector-health" in {each["rule"] for each in found if each["state"] == "fires"}
 
 
 def test_techniques_say_how_many_of_their_rules_can_fire(polled, path):
-    found = lines(invoke("rules", "coverage", "--attack", "--json", "-c", polled.config, path))
+    found = parse_lines(
+        invoke_command("rules", "coverage", "--attack", "--json", "-c", polled.config, path)
+    )
 
     assert [
         ("T1078", "Valid Accounts", ["a-login", "both"], ["a-login"]),
         ("T1078.004", "Valid Accounts: Cloud Accounts", ["a-call"], []),
     ] == [tuple(each[key] for key in ("technique", "name", "rules", "can_fire")) for each in found]
-    assert "1 of 2" in invoke("rules", "coverage", "--attack", "-c", polled.config, path).stdout
+    assert (
+        "1 of 2"
+        in invoke_command("rules", "coverage", "--attack", "-c", polled.config, path).stdout
+    )
 
 
 def test_without_a_configuration_it_says_what_each_rule_needs(path, tmp_path):
-    shown = collector("rules", "coverage", path, cwd=tmp_path)
-    told = collector("rules", "coverage", "--json", path, cwd=tmp_path)
-    techniques = collector("rules", "coverage", "--attack", path, cwd=tmp_path)
+    shown = run_collector("rules", "coverage", path, cwd=tmp_path)
+    told = run_collector("rules", "coverage", "--json", path, cwd=tmp_path)
+    techniques = run_collector("rules", "coverage", "--attack", path, cwd=tmp_path)
 
     assert (0, 0, 0) == (shown.returncode, told.returncode, techniques.returncode)
     assert "'View Event Log Files'" in shown.stdout
@@ -112,15 +119,15 @@ def test_without_a_configuration_it_says_what_each_rule_needs(path, tmp_path):
 
 
 def test_a_configuration_that_is_named_has_to_be_there(path, tmp_path):
-    process = collector("rules", "coverage", "-c", "none.yaml", path, cwd=tmp_path)
+    process = run_collector("rules", "coverage", "-c", "none.yaml", path, cwd=tmp_path)
 
     assert 2 == process.returncode
 
 
 def test_before_the_first_poll_nothing_has_been_polled(path, tmp_path):
     channels = {"here": {"type": "terminal"}}
-    config = configuration(tmp_path, "http://127.0.0.1:1", channels=channels)
-    result = invoke("rules", "coverage", "--json", "-c", config, path)
+    config = write_config(tmp_path, "http://127.0.0.1:1", channels=channels)
+    result = invoke_command("rules", "coverage", "--json", "-c", config, path)
 
-    assert {"waits"} == {each["state"] for each in lines(result)}
+    assert {"waits"} == {each["state"] for each in parse_lines(result)}
     assert "nothing has been collected yet" in result.stderr

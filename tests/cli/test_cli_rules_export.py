@@ -5,13 +5,13 @@ from __future__ import annotations
 import duckdb
 import pytest
 import sqlalchemy as sa
-from cli.processes import invoke
+from cli.processes import invoke_command
 from sigma.collection import SigmaCollection
 
-from collector.assembly import workbench
-from collector.cli.rules.common import kind, load_paths
-from collector.detect.export.sql import ARCHIVE
-from collector.rulecheck import check
+from collector.app.wiring import open_temporary_pipeline
+from collector.cli.rules.common import classify_rule, load_rule_files
+from collector.detect.export.sql import ARCHIVE_PLACEHOLDER
+from collector.rules.self_tests import run_rule_tests
 from collector.store import tables
 
 LADDER = """\
@@ -49,17 +49,21 @@ def path(tmp_path):
 
 def test_the_shipped_rules_load_in_pysigma(tmp_path):
     out = tmp_path / "sigma"
-    result = invoke("rules", "export", "--to", "sigma", "--out", out)
+    result = invoke_command("rules", "export", "--to", "sigma", "--out", out)
     found = SigmaCollection.load_ruleset([out])
 
     assert 0 == result.exit_code
     assert [] == [*found.errors, *(error for rule in found.rules for error in rule.errors)]
-    told = {rule.name for rule in load_paths(()).rules if kind(rule) == "event" and rule.alert}
+    told = {
+        rule.name
+        for rule in load_rule_files(()).rules
+        if classify_rule(rule) == "event" and rule.raises_alert
+    }
     assert told <= {path.stem for path in out.iterdir()}
 
 
 def test_on_stdout_the_rules_follow_each_other_and_what_cannot_be_said_is_on_stderr(path):
-    result = invoke("rules", "export", "--to", "sigma", path)
+    result = invoke_command("rules", "export", "--to", "sigma", path)
     found = SigmaCollection.from_yaml(result.stdout)
 
     assert ["a-login-high", "a-login-low"] == [rule.name for rule in found.rules]
@@ -71,37 +75,37 @@ def test_on_stdout_the_rules_follow_each_other_and_what_cannot_be_said_is_on_std
 
 @pytest.mark.parametrize("language", ["duckdb", "spark"])
 def test_sql_stands_below_a_line_with_the_name_of_its_rule(path, language, tmp_path):
-    result = invoke("rules", "export", "--to", language, path)
+    result = invoke_command("rules", "export", "--to", language, path)
     headers = [line for line in result.stdout.splitlines() if line.startswith("-- rule: ")]
 
     assert ["-- rule: a-login", "-- rule: usual"] == headers
 
     out = tmp_path / "sql"
-    invoke("rules", "export", "--to", language, "--out", out, path)
+    invoke_command("rules", "export", "--to", language, "--out", out, path)
 
     assert {"a-login.sql", "usual.sql"} == {each.name for each in out.iterdir()}
 
 
 def test_a_language_has_to_be_named(path):
-    assert 2 == invoke("rules", "export", path).exit_code
-    assert 2 == invoke("rules", "export", "--to", "prolog", path).exit_code
+    assert 2 == invoke_command("rules", "export", path).exit_code
+    assert 2 == invoke_command("rules", "export", "--to", "prolog", path).exit_code
 
 
 def test_sql_over_an_archive_finds_the_events_that_the_rules_have_found(tmp_path):
     """Of the tests of the shipped rules, each of which has an org of its own."""
     out = tmp_path / "sql"
-    invoke("rules", "export", "--to", "duckdb", "--out", out)
-    rules = load_paths(())
-    with workbench(rules) as bench:
-        verdicts = check(
+    invoke_command("rules", "export", "--to", "duckdb", "--out", out)
+    rules = load_rule_files(())
+    with open_temporary_pipeline(rules) as bench:
+        verdicts = run_rule_tests(
             rules.rules,
             pipeline=bench.pipeline,
             database=bench.database,
-            spool=bench.places.spool,
+            spool=bench.paths.spool,
         )
-        assert [] == [each.complaint for each in verdicts if each.complaint]
-        archive = bench.places.archive
-        single = [rule for rule in rules.rules if kind(rule) == "event"]
+        assert [] == [each.failure for each in verdicts if each.failure]
+        archive = bench.paths.archive
+        single = [rule for rule in rules.rules if classify_rule(rule) == "event"]
         asked = [(rule, f"{rule.name}-{n}") for rule in single for n in range(len(rule.tests))]
         with bench.database.read() as connection:
             expected = {
@@ -127,7 +131,7 @@ def _found(text, archive, org):
     with duckdb.connect() as connection:
         if not list((archive / f"org={org}").rglob("*.parquet")):
             return set()
-        view = view[3:].replace(f"{ARCHIVE}/", f"{archive}/org={org}/")
+        view = view[3:].replace(f"{ARCHIVE_PLACEHOLDER}/", f"{archive}/org={org}/")
         connection.execute(view.replace("'ORG'", f"'{org}'"))
         result = connection.execute(text)
         place = [column[0] for column in result.description].index("event_uid")

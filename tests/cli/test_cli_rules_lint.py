@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cli.processes import collector, invoke, lines
+from cli.processes import invoke_command, parse_lines, run_collector
 
 RULE = """\
 title: A login
@@ -35,31 +35,31 @@ def path(tmp_path):
 
 
 def test_the_shipped_rules_can_be_loaded():
-    result = invoke("rules", "lint")
+    result = invoke_command("rules", "lint")
 
     assert 0 == result.exit_code
     assert " rules, " in result.stdout.splitlines()[-1]
 
 
 def test_a_warning_is_told_by_place_and_fails_nothing(path):
-    result = invoke("rules", "lint", path)
+    result = invoke_command("rules", "lint", path)
 
     assert 0 == result.exit_code
     assert [f"{path}:8:8: {ODD} (warning)", "1 rule, 1 warning"] == result.stdout.splitlines()
 
 
 def test_a_warning_fails_where_that_is_asked_for(path):
-    assert 1 == invoke("rules", "lint", "--strict", path).exit_code
+    assert 1 == invoke_command("rules", "lint", "--strict", path).exit_code
 
     path.write_text(RULE.replace("t9999", "t1078"))
-    result = invoke("rules", "lint", "--strict", path)
+    result = invoke_command("rules", "lint", "--strict", path)
 
     assert (0, "1 rule, nothing wrong\n") == (result.exit_code, result.stdout)
 
 
 def test_json_is_one_warning_a_line(path):
-    result = invoke("rules", "lint", "--json", path)
-    (warned,) = lines(result)
+    result = invoke_command("rules", "lint", "--json", path)
+    (warned,) = parse_lines(result)
 
     assert {
         "kind": "warning",
@@ -74,19 +74,19 @@ def test_json_is_one_warning_a_line(path):
 
 def test_json_has_mistakes_too(path):
     path.write_text(RULE.replace("name: a-", "name: A ").replace("user_name|", "usr_name|"))
-    result = invoke("rules", "lint", "--json", path)
+    result = invoke_command("rules", "lint", "--json", path)
 
     assert 2 == result.exit_code
     assert [("error", 3), ("error", 11)] == sorted(
-        (each["kind"], each["line"]) for each in lines(result)
+        (each["kind"], each["line"]) for each in parse_lines(result)
     )
 
 
 def test_what_rules_need_is_told_where_that_is_asked_for(path):
-    assert "" == invoke("rules", "lint", path).stderr
+    assert "" == invoke_command("rules", "lint", path).stderr
     assert (
         "a-login: Login needs 'View Event Log Files'\n"
-        == invoke("rules", "lint", "-v", path).stderr
+        == invoke_command("rules", "lint", "-v", path).stderr
     )
 
 
@@ -94,7 +94,7 @@ def test_a_list_that_is_empty_is_told_and_one_that_is_not_there_is_a_mistake(pat
     path.write_text(
         RULE.replace("t9999", "t1078").replace("|contains: ada", "|expand: '%admirals%'")
     )
-    process = collector("rules", "lint", path, cwd=tmp_path)
+    process = run_collector("rules", "lint", path, cwd=tmp_path)
 
     assert 2 == process.returncode
     assert "unknown list 'admirals'" in process.stderr
@@ -102,7 +102,7 @@ def test_a_list_that_is_empty_is_told_and_one_that_is_not_there_is_a_mistake(pat
     folder = tmp_path / "lists"
     folder.mkdir()
     (folder / "admirals.yml").write_text("entries: []\n")
-    result = invoke("rules", "lint", tmp_path)
+    result = invoke_command("rules", "lint", tmp_path)
 
     assert 0 == result.exit_code
     assert "the list 'admirals' is empty: nothing fits it until somebody fills it (warning)" in (
@@ -112,6 +112,6 @@ def test_a_list_that_is_empty_is_told_and_one_that_is_not_there_is_a_mistake(pat
 
 def test_what_a_rule_says_does_nothing_to_the_terminal(path):
     path.write_text(RULE.replace("condition: ada", 'condition: ada\n  "\\e[31m": {user_name: x}'))
-    result = invoke("rules", "lint", path)
+    result = invoke_command("rules", "lint", path)
 
     assert "\x1b" not in result.stdout

@@ -7,15 +7,15 @@ import json
 
 import pytest
 from cli.conftest import AGENT
-from cli.processes import collector, invoke, lines
+from cli.processes import invoke_command, parse_lines, run_collector
 
-from collector.demo.elf import csv_line
+from collector.demo.event_log import render_csv_line
 
-HEADER = csv_line(["EVENT_TYPE", "TIMESTAMP_DERIVED", "USER_NAME", "BROWSER_TYPE"])
+HEADER = render_csv_line(["EVENT_TYPE", "TIMESTAMP_DERIVED", "USER_NAME", "BROWSER_TYPE"])
 
 
 def login(agent="Mozilla/5.0", user="ada@acme.com"):
-    return csv_line(["Login", "2026-03-01T10:00:00.000Z", user, agent])
+    return render_csv_line(["Login", "2026-03-01T10:00:00.000Z", user, agent])
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def log(tmp_path):
 
 
 def test_alerts_go_to_stdout_and_what_was_read_to_stderr(log):
-    process = collector("scan", "--json", log, cwd=log.parent)
+    process = run_collector("scan", "--json", log, cwd=log.parent)
     (alert,) = [json.loads(line) for line in process.stdout.splitlines()]
 
     assert 0 == process.returncode
@@ -36,7 +36,7 @@ def test_alerts_go_to_stdout_and_what_was_read_to_stderr(log):
 
 
 def test_people_get_a_table_in_which_nothing_acts(log):
-    result = invoke("scan", log)
+    result = invoke_command("scan", log)
 
     assert 0 == result.exit_code
     assert "\\x1b[31m\\u202e<b>" in result.stdout
@@ -46,9 +46,9 @@ def test_people_get_a_table_in_which_nothing_acts(log):
 def test_the_same_events_count_once(log):
     packed = log.with_suffix(".csv.gz")
     packed.write_bytes(gzip.compress(log.read_bytes()))
-    result = invoke("scan", "--json", log, packed, log, log.parent)
+    result = invoke_command("scan", "--json", log, packed, log, log.parent)
 
-    assert [1] == [alert["count"] for alert in lines(result)]
+    assert [1] == [alert["count"] for alert in parse_lines(result)]
     assert f"{log}: 2 Login events, 1 alert\n" in result.stderr
     assert f"{packed}: 0 Login events, the same as an earlier file\n" in result.stderr
     assert 2 == len(result.stderr.splitlines())
@@ -63,9 +63,9 @@ def test_stored_events_that_come_twice_are_called_duplicates(tmp_path):
     }
     path = tmp_path / "events.ndjson"
     path.write_text("".join(json.dumps(event) + "\n" for _ in range(3)))
-    result = invoke("scan", "--json", path)
+    result = invoke_command("scan", "--json", path)
 
-    assert [1] == [alert["count"] for alert in lines(result)]
+    assert [1] == [alert["count"] for alert in parse_lines(result)]
     assert f"{path}: 1 ApiEvent event, 2 duplicates left out, 1 alert\n" == result.stderr
 
 
@@ -73,23 +73,23 @@ def test_what_cannot_be_examined_is_told_and_the_rest_goes_on(log):
     (log.parent / "a.csv.gz").write_bytes(b"\x1f\x8b")
     (log.parent / "b.csv").write_text('"Id"\n"1"\n')
     (log.parent / "c\x1b[31m.json").write_text("{")
-    result = invoke("scan", "--json", "-r", log.parent)
+    result = invoke_command("scan", "--json", "-r", log.parent)
     told = result.stderr.splitlines()
 
     assert 1 == result.exit_code
-    assert 1 == len(lines(result))
+    assert 1 == len(parse_lines(result))
     assert 4 == len(told)
     assert "b.csv: its event type cannot be told: give --type" in result.stderr
     assert "\x1b" not in result.stderr
 
 
 def test_a_type_is_given_in_any_case_and_a_misspelt_one_is_noticed(log):
-    assert "2 Logout events" in invoke("scan", "--type", "logout", log).stderr
-    told = invoke("scan", "--type", "Logn", log).stderr
+    assert "2 Logout events" in invoke_command("scan", "--type", "logout", log).stderr
+    told = invoke_command("scan", "--type", "Logn", log).stderr
 
     assert "did you mean Login?" in told
     assert "2 Logn events, no rule looks at this type" in told
-    assert 2 == invoke("scan", "--type", "../x", log).exit_code
+    assert 2 == invoke_command("scan", "--type", "../x", log).exit_code
 
 
 def test_rules_of_ones_own_are_added(log, tmp_path):
@@ -100,17 +100,17 @@ def test_rules_of_ones_own_are_added(log, tmp_path):
         "detection: {a: {user_name|contains: ada}, condition: a}\n"
         "collector: {title: '{user_name} logged in', dedup: {key: [user_name], window: 1h}}\n"
     )
-    result = invoke("scan", "--json", "--rules", rule, log)
+    result = invoke_command("scan", "--json", "--rules", rule, log)
 
-    assert {"any-login", "cli-activity"} == {alert["rule"] for alert in lines(result)}
+    assert {"any-login", "cli-activity"} == {alert["rule"] for alert in parse_lines(result)}
 
 
 def test_a_large_log_is_read_to_its_end(tmp_path):
     path = tmp_path / "large.csv"
     path.write_text(HEADER + login() * 100_000 + login(AGENT, "eve@acme.com"))
-    result = invoke("scan", "--json", path)
+    result = invoke_command("scan", "--json", path)
 
-    assert ["eve@acme.com"] == [alert["entities"]["user_name"] for alert in lines(result)]
+    assert ["eve@acme.com"] == [alert["entities"]["user_name"] for alert in parse_lines(result)]
     assert "100,001 Login events, 1 alert" in result.stderr
 
 
@@ -118,4 +118,4 @@ def test_records_of_nothing_are_called_so(tmp_path):
     path = tmp_path / "answer.json"
     path.write_text('{"records": []}')
 
-    assert f"{path}: no records\n" == invoke("scan", path).stderr
+    assert f"{path}: no records\n" == invoke_command("scan", path).stderr

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from cli.conftest import MISSING
-from cli.processes import configuration, invoke, lines
+from cli.conftest import MISSING_OBJECTS
+from cli.processes import invoke_command, parse_lines, write_config
 
 from collector import clock
 from collector.model import Stream
@@ -17,7 +17,7 @@ from collector.store.database import open_database
 @pytest.fixture
 def state(tmp_path):
     """A configuration and the database of a collector that has not yet run."""
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
     (tmp_path / "state").mkdir()
     database = open_database(tmp_path / "state")
     yield config, database
@@ -26,7 +26,7 @@ def state(tmp_path):
 
 def remember(database, name, state, *, minutes=0, source="stored_events", reason="", org="acme"):
     at = clock.now() - timedelta(minutes=minutes)
-    poll = ledger.Poll(
+    poll = ledger.PollStatus(
         stream=Stream(org=org, source=source, name=name),
         state=state,
         reason=reason,
@@ -34,12 +34,14 @@ def remember(database, name, state, *, minutes=0, source="stored_events", reason
         last_success=at if state == "ok" else None,
     )
     with database.begin() as connection:
-        ledger.set_poll(connection, poll)
+        ledger.save_poll_status(connection, poll)
 
 
 def of_kind(config, kind):
     return [
-        line for line in lines(invoke("status", "--json", "-c", config)) if line["kind"] == kind
+        line
+        for line in parse_lines(invoke_command("status", "--json", "-c", config))
+        if line["kind"] == kind
     ]
 
 
@@ -50,7 +52,9 @@ def test_json_tells_each_stream_with_its_lag(polled):
     assert 3600 <= streams["hourly"]["lag_seconds"] < 3600 + 120
     assert 0 <= streams["ReportEvent"]["lag_seconds"] < 120
     assert None is streams["ApiEvent"]["lag_seconds"]
-    assert MISSING == {name for name, line in streams.items() if line["state"] == "unavailable"}
+    assert MISSING_OBJECTS == {
+        name for name, line in streams.items() if line["state"] == "unavailable"
+    }
 
 
 def test_json_tells_what_is_stored_and_what_was_delivered(polled):
@@ -77,7 +81,7 @@ def test_json_tells_the_rules_that_cannot_fire_and_those_that_had_nothing_to_loo
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_fits_the_terminal_and_cuts_no_name(polled, width):
-    result = invoke("status", "-c", polled.config, COLUMNS=str(width))
+    result = invoke_command("status", "-c", polled.config, COLUMNS=str(width))
     words = result.stdout.split()
 
     assert width >= max(map(len, result.stdout.splitlines()))
@@ -86,7 +90,7 @@ def test_the_screen_fits_the_terminal_and_cuts_no_name(polled, width):
 
 
 def test_streams_that_lack_the_same_share_one_paragraph(polled):
-    screen = " ".join(invoke("status", "-c", polled.config).stdout.split())
+    screen = " ".join(invoke_command("status", "-c", polled.config).stdout.split())
 
     assert (
         "stored_events: 4 streams not available: the org does not show them to this user" in screen
@@ -98,7 +102,7 @@ def test_streams_that_lack_the_same_share_one_paragraph(polled):
 def test_a_failed_stream_says_why_in_harmless_words(state):
     config, database = state
     remember(database, "ApiEvent", "failed", reason="acme: \x1b[31mno [bold]answer")
-    screen = invoke("status", "-c", config).stdout
+    screen = invoke_command("status", "-c", config).stdout
 
     assert "stored_events: ApiEvent failed: acme: \\x1b[31mno [bold]answer" in screen
     assert "\x1b" not in screen
@@ -113,7 +117,10 @@ def test_a_source_that_has_recovered_is_not_called_failed(state):
     assert {("stored_events", "ApiEvent"), ("event_log_file", "*")} == {
         (line["source"], line["stream"]) for line in of_kind(config, "stream")
     }
-    assert "event_log_file: everything failed: no route" in invoke("status", "-c", config).stdout
+    assert (
+        "event_log_file: everything failed: no route"
+        in invoke_command("status", "-c", config).stdout
+    )
 
 
 def test_orgs_that_are_no_longer_configured_are_left_out(state):
@@ -126,18 +133,18 @@ def test_orgs_that_are_no_longer_configured_are_left_out(state):
 def test_before_the_first_poll_it_says_so(state):
     config, _ = state
 
-    assert "nothing has been collected yet" in invoke("status", "-c", config).stdout
+    assert "nothing has been collected yet" in invoke_command("status", "-c", config).stdout
 
 
 def test_broken_rule_files_are_shown_before_anything_has_been_collected(tmp_path):
     broken = tmp_path / "broken.yml"
     broken.write_text("- no mapping\n")
-    config = configuration(
+    config = write_config(
         tmp_path, "https://acme.my.salesforce.com", rules={"paths": [str(broken)]}
     )
     (tmp_path / "state").mkdir()
     open_database(tmp_path / "state").close()
-    screen = invoke("status", "-c", config).stdout
+    screen = invoke_command("status", "-c", config).stdout
 
     assert "nothing has been collected yet" in screen
     assert "Rule files are broken:" in screen

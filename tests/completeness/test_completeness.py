@@ -7,28 +7,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.backfill import Backfill
-from collector.completeness import prove
-from collector.completeness.counts import counts
-from collector.completeness.hours import quiet_hours, sequence_gaps
-from collector.completeness.windows import windows
-from collector.demo import EmbeddedOrg, Fault, Store
+from collector.collection.backfill import Backfill
+from collector.completeness import build_completeness_report
+from collector.completeness.balances import compute_balances
+from collector.completeness.hourly_files import find_quiet_hours, find_sequence_gaps
+from collector.completeness.window_coverage import compute_window_coverage
+from collector.demo import EmbeddedOrg, InjectedFault, OrgStore
+from collector.ingest.pipeline import StatePaths
 from collector.model import Stream
-from collector.pipeline import Places
-from collector.store.account import Item
-from collector.store.coverage import Span
-from fakes.collecting import DAY, HOUR, collecting, configure, log_file, login_rows, poll
-from fakes.nouns import NOON, STREAM
+from collector.store.batch_inventory import InventoryItem
+from collector.store.stream_coverage import CoverageSpan
+from fakes.collector_setup import (
+    DAY,
+    HOUR,
+    build_log_file,
+    build_login_rows,
+    open_test_collector,
+    poll_sources,
+    write_config,
+)
+from fakes.model_samples import NOON, STREAM
 
 STATES = ("stored", "quarantined", "lost", "pending")
 
 
 def item(number=0, **changes):
-    made = Item(
+    made = InventoryItem(
         key=f"{number:032}",
         stream=STREAM,
         event_type="Login",
-        nominal=NOON,
+        log_time=NOON,
         facts={"file": f"0AT{number}", "sequence": 1},
         state="stored",
         rows=10,
@@ -56,7 +64,7 @@ def of_hour(*sequences, hour=0):
 def test_every_listed_file_is_in_exactly_one_state(states):
     items = [item(number, state=state) for number, state in enumerate(states)]
 
-    for count in counts(items):
+    for count in compute_balances(items):
         parts = (count.stored, count.quarantined, count.lost, count.pending)
         assert count.listed == len(items) == sum(parts)
         assert parts == tuple(states.count(state) for state in STATES)
@@ -64,20 +72,20 @@ def test_every_listed_file_is_in_exactly_one_state(states):
 
 
 def test_a_file_that_was_stored_and_never_listed_breaks_the_balance():
-    (count,) = counts([item(1), item(2, is_listed=False)])
+    (count,) = compute_balances([item(1), item(2, is_listed=False)])
 
     assert -1 == count.unaccounted
-    assert any("unaccounted" in problem for problem in count.problems())
+    assert any("unaccounted" in problem for problem in count.list_problems())
 
 
 def test_a_record_that_was_served_and_is_nowhere_breaks_the_balance():
-    (count,) = counts([window(1, served=10, rows=7, duplicates=2)])
+    (count,) = compute_balances([window(1, served=10, rows=7, duplicates=2)])
 
     assert (10, 7, 2, 1) == (count.listed, count.stored, count.duplicates, count.unaccounted)
 
 
 def test_records_of_a_segment_that_was_set_aside_are_quarantined_not_unaccounted_for():
-    (count,) = counts([window(1, served=10, rows=4, duplicates=2, state="quarantined")])
+    (count,) = compute_balances([window(1, served=10, rows=4, duplicates=2, state="quarantined")])
 
     assert (4, 0) == (count.quarantined, count.unaccounted)
 
@@ -85,9 +93,9 @@ def test_records_of_a_segment_that_was_set_aside_are_quarantined_not_unaccounted
 def test_reasons_are_told_once_each():
     items = [item(n, state="lost", reason="deleted") for n in range(9)]
 
-    (count,) = counts(items)
+    (count,) = compute_balances(items)
     assert ["deleted"] == count.reasons
-    assert ["acme/event_log_file/Login: 9 files lost: deleted"] == list(count.problems())
+    assert ["acme/event_log_file/Login: 9 files lost: deleted"] == list(count.list_problems())
 
 
 # ---- hours
@@ -98,33 +106,33 @@ def test_reasons_are_told_once_each():
     [((1,), []), ((1, 2, 3), []), ((1, 3), [2]), ((2,), [1]), ((4, 2), [1, 3])],
 )
 def test_a_gap_in_sequence_is_named(sequences, missing):
-    found = [gap.missing for gap in sequence_gaps(of_hour(*sequences), began=NOON)]
+    found = [gap.missing for gap in find_sequence_gaps(of_hour(*sequences), listing_start=NOON)]
 
     assert ([missing] if missing else []) == found
 
 
 def test_a_number_that_may_have_come_before_collecting_began_is_no_loss():
-    (early,) = sequence_gaps(of_hour(2), began=NOON + HOUR)
-    (late,) = sequence_gaps(of_hour(2), began=NOON + HOUR - timedelta(seconds=1))
+    (early,) = find_sequence_gaps(of_hour(2), listing_start=NOON + HOUR)
+    (late,) = find_sequence_gaps(of_hour(2), listing_start=NOON + HOUR - timedelta(seconds=1))
 
     assert "before collecting began" in early.explained
-    assert [] == list(early.problems())
+    assert [] == list(early.list_problems())
     assert ["acme/Login: the hour 2026-03-01 12:00Z has the files 2, not 1"] == list(
-        late.problems()
+        late.list_problems()
     )
 
 
 def test_daily_files_have_no_numbers_to_miss():
     daily = [item(1, facts={"file": "0AT1", "sequence": 0})]
 
-    assert [] == list(sequence_gaps(daily, began=NOON))
+    assert [] == list(find_sequence_gaps(daily, listing_start=NOON))
 
 
 def test_hours_without_a_file_are_told_for_types_that_have_one_in_most_hours():
     busy = [one for hour in (0, 1, 3, 4) for one in of_hour(1, hour=hour)]
     rare = [replace(one, event_type="Report") for hour in (0, 9) for one in of_hour(1, hour=hour)]
 
-    (found,) = quiet_hours([*busy, *rare])
+    (found,) = find_quiet_hours([*busy, *rare])
     assert ("Login", [NOON + 2 * HOUR]) == (found.event_type, found.hours)
 
 
@@ -132,7 +140,7 @@ def test_hours_without_a_file_are_told_for_types_that_have_one_in_most_hours():
 
 
 def span(start, until):
-    return Span(start=NOON + start * HOUR, until=NOON + until * HOUR)
+    return CoverageSpan(start=NOON + start * HOUR, until=NOON + until * HOUR)
 
 
 def covered(*spans, name="ApiEvent"):
@@ -140,33 +148,33 @@ def covered(*spans, name="ApiEvent"):
 
 
 def test_windows_that_follow_each_other_have_no_gap():
-    (found,) = windows(covered(span(0, 5)), within=span(-99, 99))
+    (found,) = compute_window_coverage(covered(span(0, 5)), within=span(-99, 99))
 
     assert (NOON, NOON + 5 * HOUR, []) == (found.start, found.until, found.gaps)
 
 
 def test_a_gap_between_windows_is_named_by_its_bounds():
-    (found,) = windows(covered(span(0, 2), span(3, 5)), within=span(-99, 99))
+    (found,) = compute_window_coverage(covered(span(0, 2), span(3, 5)), within=span(-99, 99))
 
     assert [span(2, 3)] == found.gaps
     assert [
         "acme/stored_events/ApiEvent: not read from 2026-03-01 14:00:00Z to 2026-03-01 15:00:00Z"
-    ] == list(found.problems())
+    ] == list(found.list_problems())
 
 
 def test_a_backfill_covers_for_the_stream_whose_past_it_reads():
     both = covered(span(2, 5)) | covered(span(0, 2), name="ApiEvent#backfill")
-    (found,) = windows(both, within=span(-99, 99))
+    (found,) = compute_window_coverage(both, within=span(-99, 99))
 
     assert ("ApiEvent", NOON, []) == (found.stream, found.start, found.gaps)
 
 
 def test_only_the_time_in_question_is_looked_at():
     both = covered(span(0, 2), span(3, 9))
-    (found,) = windows(both, within=span(4, 6))
+    (found,) = compute_window_coverage(both, within=span(4, 6))
 
-    assert (span(4, 6), []) == (Span(start=found.start, until=found.until), found.gaps)
-    assert [] == list(windows(both, within=span(20, 30)))
+    assert (span(4, 6), []) == (CoverageSpan(start=found.start, until=found.until), found.gaps)
+    assert [] == list(compute_window_coverage(both, within=span(20, 30)))
 
 
 # ---- on the real path
@@ -177,24 +185,24 @@ POISONED, DELETED, REFUSED = 3, 5, 7
 
 def files():
     for number in range(12):
-        file = log_file(number, NOW - (60 - 2 * number) * HOUR)
+        file = build_log_file(number, NOW - (60 - 2 * number) * HOUR)
         ragged = file.content + b'"one","two"\n'
         yield replace(file, content=ragged) if number == POISONED else file
 
 
 @pytest.fixture
 def org():
-    store = Store()
+    store = OrgStore()
     store.add_files(files())
-    store.add("LoginHistory", *login_rows(NOW - 2 * DAY, 40, HOUR))
+    store.add_rows("LoginHistory", *build_login_rows(NOW - 2 * DAY, 40, HOUR))
     with EmbeddedOrg(store) as served:
         yield served
 
 
 def proof(collector):
-    archive = Places(state_dir=collector.settings.state_dir).archive
+    archive = StatePaths(state_dir=collector.settings.state_dir).archive
     with collector.database.read() as connection:
-        return prove(
+        return build_completeness_report(
             connection,
             org="acme",
             since=NOW - 9 * DAY,
@@ -211,25 +219,25 @@ def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_account
     org, tmp_path
 ):
     sources = {"event_log_file": {"settle": "0s"}, "login_history": {}}
-    org.fail(Fault(path=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503))
-    with collecting(configure(tmp_path, org, **sources)) as collector:
+    org.fail(InjectedFault(address_pattern=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503))
+    with open_test_collector(write_config(tmp_path, org, **sources)) as collector:
         (poller,) = collector.pollers
         backfill = Backfill(
             context=poller.context,
-            pacing=poller.pacing,
+            api_budget=poller.api_budget,
             database=collector.database,
             pipeline=collector.pipeline,
             since=NOW - 8 * DAY,
-            stop=collector.stop,
+            stop_event=collector.stop_event,
         )
         seen = set()
         for step in backfill.run(poller.sources):
             if step.rows:
                 org.store.remove_file(f"0AT{DELETED:012}AAA")
             present = proof(collector)
-            for count in present.counts:
+            for count in present.balances:
                 assert 0 == count.unaccounted
-            logins = [count for count in present.counts if count.event_type == "Login"]
+            logins = [count for count in present.balances if count.event_type == "Login"]
             for count in logins:
                 assert 12 == count.listed
                 parts = (count.stored, count.quarantined, count.lost, count.pending)
@@ -252,13 +260,13 @@ def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_account
 
 def test_a_calm_collection_is_complete_polled_as_often_as_one_likes(org, tmp_path):
     sources = {"login_history": {"lookback": "3d"}}
-    with collecting(configure(tmp_path, org, **sources)) as collector:
+    with open_test_collector(write_config(tmp_path, org, **sources)) as collector:
         for _ in range(3):
-            poll(collector)
+            poll_sources(collector)
         calm = proof(collector)
 
     assert [] == calm.problems
-    (stream,) = calm.windows
+    (stream,) = calm.window_coverage
     assert stream.start < NOW - 2 * DAY
     assert [] == stream.gaps
     assert 40 == of(calm, "LoginHistory").stored
@@ -266,21 +274,23 @@ def test_a_calm_collection_is_complete_polled_as_often_as_one_likes(org, tmp_pat
 
 def test_empty_windows_are_proven_too(tmp_path):
     with (
-        EmbeddedOrg(Store()) as org,
-        collecting(configure(tmp_path, org, login_history={})) as collector,
+        EmbeddedOrg(OrgStore()) as org,
+        open_test_collector(write_config(tmp_path, org, login_history={})) as collector,
     ):
-        poll(collector)
-        poll(collector)
-        (stream,) = proof(collector).windows
+        poll_sources(collector)
+        poll_sources(collector)
+        (stream,) = proof(collector).window_coverage
 
     assert stream.until - stream.start > timedelta(hours=23)
     assert [] == stream.gaps
 
 
 def test_an_archive_that_was_tampered_with_is_told(org, tmp_path):
-    with collecting(configure(tmp_path, org, login_history={"lookback": "3d"})) as collector:
-        poll(collector)
-        archive = Places(state_dir=collector.settings.state_dir).archive
+    with open_test_collector(
+        write_config(tmp_path, org, login_history={"lookback": "3d"})
+    ) as collector:
+        poll_sources(collector)
+        archive = StatePaths(state_dir=collector.settings.state_dir).archive
         victim, other, *_ = sorted(archive.rglob("*.parquet"))
         victim.unlink()
         other.write_bytes(b"PAR1")

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collector import engine
-from collector.archive import read
-from collector.demo import EmbeddedOrg, LogFile, Store
+from collector.archive import parquet_sql
+from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
 from collector.store import ledger
 from collector.store.database import open_database
-from fakes.path import elf_csv, login
-from fakes.slack import slack_receiver
+from fakes.pipeline_bench import build_login_row, render_elf_csv
+from fakes.slack import run_slack_receiver
 
 HOUR = timedelta(hours=1)
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 20 * HOUR
@@ -27,7 +27,7 @@ def files():
     for number in range(FILES):
         hour = START + number * HOUR / 2
         rows = [
-            login(
+            build_login_row(
                 n,
                 USER_NAME=f"user{number}-{n}@example.com",
                 TIMESTAMP_DERIVED=(hour + timedelta(seconds=n)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
@@ -36,26 +36,26 @@ def files():
             )
             for n in range(ROWS)
         ]
-        yield LogFile(
+        yield OrgLogFile(
             id=f"0AT{number:012}AAA",
             event_type="Login",
             log_date=hour,
             created=hour + HOUR,
             sequence=1,
-            content=elf_csv(rows),
+            content=render_elf_csv(rows),
         )
 
 
 @pytest.fixture
 def org():
-    store = Store()
+    store = OrgStore()
     store.add_files(list(files()))
     with EmbeddedOrg(store) as served:
         yield served
 
 
 def test_killed_again_and_again_nothing_is_lost_and_nothing_is_there_twice(org, tmp_path):
-    with slack_receiver() as receiver:
+    with run_slack_receiver() as receiver:
         config = configure(tmp_path, org, receiver.url)
         kills = 0
         while kills < 10 and not passes(config, after=0.4 + 0.15 * kills):
@@ -129,10 +129,10 @@ def passes(config, *, after):
 def stored(state):
     database = open_database(state)
     with database.read() as connection:
-        committed = ledger.archive_files(connection)
+        committed = ledger.list_archive_files(connection)
     database.close()
-    source = read.relation(state / "archive" / file.path for file in committed)
-    connection = engine.connect()
+    source = parquet_sql.build_relation(state / "archive" / file.path for file in committed)
+    connection = engine.open_engine()
     try:
         rows = connection.execute(f"SELECT user_name FROM {source} ORDER BY 1").fetchall()
     finally:

@@ -10,18 +10,18 @@ import httpx
 from collector.demo import EmbeddedOrg
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
-DATA = "/services/data/v67.0"
+DATA_PATH = "/services/data/v67.0"
 
 
-class Client:
+class RestClient:
     """A logged-in HTTP client of one org."""
 
     def __init__(self, org: EmbeddedOrg, http: httpx.Client) -> None:
         self.org = org
         self.http = http
-        http.headers["Authorization"] = f"Bearer {self.token()}"
+        http.headers["Authorization"] = f"Bearer {self.request_token()}"
 
-    def token(self) -> str:
+    def request_token(self) -> str:
         application = self.org.application
         form = {
             "grant_type": "client_credentials",
@@ -31,18 +31,18 @@ class Client:
         return str(self.http.post("/services/oauth2/token", data=form).json()["access_token"])
 
     def get(self, path: str, **arguments: Any) -> httpx.Response:
-        return self.http.get(DATA + path, **arguments)
+        return self.http.get(DATA_PATH + path, **arguments)
 
-    def ask(self, soql: str, **headers: str) -> httpx.Response:
+    def send_query(self, soql: str, **headers: str) -> httpx.Response:
         return self.get("/query", params={"q": soql}, headers=headers)
 
-    def records(self, soql: str) -> list[dict[str, Any]]:
-        answer = self.ask(soql)
+    def query_records(self, soql: str) -> list[dict[str, Any]]:
+        answer = self.send_query(soql)
         assert answer.status_code == 200, answer.text
         return list(answer.json()["records"])
 
 
-def error(answer: httpx.Response) -> tuple[int, str]:
+def parse_error(answer: httpx.Response) -> tuple[int, str]:
     """Status and errorCode of a REST error, which is an array of one."""
     (only,) = answer.json()
     assert set(only) == {"message", "errorCode"}

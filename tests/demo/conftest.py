@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from demo.clients import NOW, Client
+from demo.clients import NOW, RestClient
 
-from collector.demo import EmbeddedOrg, Store
+from collector.demo import EmbeddedOrg, OrgStore
 
 
 @pytest.fixture
@@ -18,19 +18,19 @@ def connect() -> Iterator[Any]:
     """Starts an org with these options, at noon, and logs in."""
     with ExitStack() as stack:
 
-        def start(store: Store | None = None, **options: Any) -> Client:
+        def start_org(store: OrgStore | None = None, **options: Any) -> RestClient:
             options = {"clock": lambda: NOW, **options}
-            org = stack.enter_context(EmbeddedOrg(store or Store(), **options))
-            return Client(org, stack.enter_context(httpx.Client(base_url=org.base_url)))
+            org = stack.enter_context(EmbeddedOrg(store or OrgStore(), **options))
+            return RestClient(org, stack.enter_context(httpx.Client(base_url=org.base_url)))
 
-        yield start
+        yield start_org
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[Client]:
+def empty() -> Iterator[RestClient]:
     """A client of an org without data, shared by tests that leave it as they found it."""
     with (
-        EmbeddedOrg(Store(), clock=lambda: NOW) as org,
+        EmbeddedOrg(OrgStore(), clock=lambda: NOW) as org,
         httpx.Client(base_url=org.base_url) as http,
     ):
-        yield Client(org, http)
+        yield RestClient(org, http)

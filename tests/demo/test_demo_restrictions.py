@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.demo.query import View, run
-from collector.demo.refusal import ApiError
-from collector.demo.store import LogFile, Store
+from collector.demo.api_errors import ApiError
+from collector.demo.org_store import OrgLogFile, OrgStore
+from collector.demo.soql_execution import RequestView, run_query
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 
 
 def view(**options):
-    store = Store()
-    store.add(
+    store = OrgStore()
+    store.add_rows(
         "ApiEvent",
         *(
             {
@@ -28,7 +28,7 @@ def view(**options):
         ),
     )
     store.add_files(
-        LogFile(
+        OrgLogFile(
             id=f"0AT5f00000AAAA{number}AAA",
             event_type="Login",
             log_date=NOW - timedelta(hours=6),
@@ -38,16 +38,16 @@ def view(**options):
         )
         for number, sequence in enumerate((0, 1, 2))
     )
-    return View(store=store, now=NOW, version="67.0", **options)
+    return RequestView(store=store, now=NOW, version="67.0", **options)
 
 
 def events(clauses):
-    records = run(f"SELECT EventIdentifier FROM ApiEvent {clauses}", view()).records
+    records = run_query(f"SELECT EventIdentifier FROM ApiEvent {clauses}", view()).records
     return "".join(record["EventIdentifier"][-1] for record in records)
 
 
 def sequences(clauses, **options):
-    records = run(f"SELECT Sequence FROM EventLogFile {clauses}", view(**options)).records
+    records = run_query(f"SELECT Sequence FROM EventLogFile {clauses}", view(**options)).records
     return [record["Sequence"] for record in records]
 
 
@@ -98,13 +98,13 @@ def test_big_objects_answer_newest_first_what_their_index_can(clauses, found):
 )
 def test_big_objects_refuse_everything_else(query):
     with pytest.raises(ApiError) as refusal:
-        run(query, view())
+        run_query(query, view())
 
     assert refusal.value.code == "BIG_OBJECT_UNSUPPORTED_OPERATION"
 
 
 def test_every_row_of_a_big_object_has_the_same_id():
-    records = run("SELECT Id FROM ApiEvent", view()).records
+    records = run_query("SELECT Id FROM ApiEvent", view()).records
 
     assert {record["Id"] for record in records} == {"000000000000000AAA"}
     assert {record["attributes"]["url"] for record in records} == {
@@ -142,7 +142,7 @@ def test_without_hourly_files_there_is_no_interval():
 
 
 def test_a_log_file_is_listed_by_its_address():
-    (record,) = run("SELECT LogFile FROM EventLogFile", view()).records
+    (record,) = run_query("SELECT LogFile FROM EventLogFile", view()).records
 
     address = "/services/data/v67.0/sobjects/EventLogFile/0AT5f00000AAAA0AAA"
     assert record["LogFile"] == address + "/LogFile"

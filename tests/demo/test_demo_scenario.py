@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.demo import EmbeddedOrg, build
-from collector.demo.elf_columns import COLUMNS
-from collector.demo.ids import extend
+from collector.demo import EmbeddedOrg, build_scenario
+from collector.demo.event_log_columns import COLUMNS
+from collector.demo.salesforce_ids import extend_record_id
 from collector.model import Severity
 
 END = datetime(2026, 10, 1, 14, 37, 11, tzinfo=UTC)
@@ -29,7 +29,7 @@ TOOLS = re.compile("Salesforce-(Multi-Org-Fetcher|CLI)/", re.IGNORECASE)
 
 @pytest.fixture(scope="module")
 def world():
-    return build(end=END)
+    return build_scenario(end=END)
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +57,19 @@ def moment(row):
 
 
 def test_the_same_seed_and_end_give_the_same_day(world):
-    assert build(end=END) == world
-    assert build(end=END, seed=8) != world
+    assert build_scenario(end=END) == world
+    assert build_scenario(end=END, seed=8) != world
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_whenever_the_day_ends_it_is_full_and_whole(end):
     """Never fewer than 24,000 ordinary log rows, and all attacks are in published files."""
-    world = build(end=end)
-    logged = sum(world.counts[name] for name in COLUMNS if name in world.counts)
+    world = build_scenario(end=end)
+    logged = sum(world.event_counts[name] for name in COLUMNS if name in world.event_counts)
 
     assert logged - 26 >= 24_000
-    assert world.counts["PackageInstall"] == 2
-    assert world.counts["BulkApi2"] == 7
+    assert world.event_counts["PackageInstall"] == 2
+    assert world.event_counts["BulkApi2"] == 7
     assert max(file.created for file in world.files) <= end - timedelta(minutes=10)
     assert sum(b"Multi-Org-Fetcher" in file.content for file in world.files if file.sequence) == 1
 
@@ -135,7 +135,7 @@ def test_every_address_is_for_documentation(world, events):
 
 def test_every_user_is_known_and_fictional(world, events):
     users = {row["Id"] for row in world.rows["User"]}
-    seen = {extend(row["USER_ID"]) for _, row in events}
+    seen = {extend_record_id(row["USER_ID"]) for _, row in events}
     seen |= {row["UserId"] for rows in world.rows.values() for row in rows if "UserId" in row}
 
     assert seen <= users
@@ -270,7 +270,7 @@ def test_one_job_grows_to_the_theft_and_two_are_ordinary(world, events):
         ("upsert", "CampaignMember", 620),
         ("upsert", "Lead", 4180),
     ]
-    assert {extend(job_id) for job_id in jobs} == {job.id for job in world.jobs}
+    assert {extend_record_id(job_id) for job_id in jobs} == {job.id for job in world.jobs}
 
 
 def test_the_download_belongs_to_the_session_of_the_theft(world, events):

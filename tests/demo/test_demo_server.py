@@ -9,10 +9,18 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from demo.clients import DATA, NOW, error
+from demo.clients import DATA_PATH, NOW, parse_error
 
-from collector.demo import Behaviour, BulkJob, EmbeddedOrg, Fault, LogFile, Store, faults
-from collector.demo.ids import extend
+from collector.demo import (
+    BulkJob,
+    EmbeddedOrg,
+    InjectedFault,
+    OrgBehaviour,
+    OrgLogFile,
+    OrgStore,
+    faults,
+)
+from collector.demo.salesforce_ids import extend_record_id
 
 HOUR = timedelta(hours=1)
 LOGIN = "/sobjects/EventLogFile/0AT5f00000AAAA1AAA/LogFile"
@@ -27,25 +35,27 @@ def log_file(content=b'"EVENT_TYPE"\n"Login"\n', **changed):
         "sequence": 1,
         "content": content,
     }
-    return LogFile(**{**values, **changed})
+    return OrgLogFile(**{**values, **changed})
 
 
 def with_files(*files):
-    store = Store()
+    store = OrgStore()
     store.add_files(files or (log_file(),))
     return store
 
 
 def with_users(count):
-    store = Store()
-    rows = [{"Id": extend(f"0055f0000{i:06d}"), "Username": f"u{i}"} for i in range(count)]
-    store.add("User", *rows)
+    store = OrgStore()
+    rows = [
+        {"Id": extend_record_id(f"0055f0000{i:06d}"), "Username": f"u{i}"} for i in range(count)
+    ]
+    store.add_rows("User", *rows)
     return store
 
 
 def with_events(count):
-    store = Store()
-    store.add(
+    store = OrgStore()
+    store.add_rows(
         "ApiEvent",
         *(
             {
@@ -91,7 +101,7 @@ def test_versions_need_no_login_and_cost_nothing(connect):
         ("/services/data/v67.0/sobjects/Nothing/describe", (404, "NOT_FOUND")),
         ("/services/data/v67.0/sobjects/User/005000000000000AAA", (404, "NOT_FOUND")),
         ("/services/data/v67.0/sobjects/ApiEvent/000000000000000AAA", (404, "NOT_FOUND")),
-        (DATA + "/sobjects/EventLogFile/0AT000000000000AAA/LogFile", (404, "NOT_FOUND")),
+        (DATA_PATH + "/sobjects/EventLogFile/0AT000000000000AAA/LogFile", (404, "NOT_FOUND")),
         ("/services/data/v67.0/jobs/query/750000000000000AAA", (404, "NOT_FOUND")),
         ("/services/data/v67.0/jobs/nothing", (404, "NOT_FOUND")),
         ("/services/data/v67.0/query/01gXXXXXXXXXXXXXXX-2000", (400, "INVALID_QUERY_LOCATOR")),
@@ -99,11 +109,11 @@ def test_versions_need_no_login_and_cost_nothing(connect):
     ],
 )
 def test_errors_are_arrays_of_one(empty, path, expected):
-    assert error(empty.http.get(path)) == expected
+    assert parse_error(empty.http.get(path)) == expected
 
 
 def test_another_method_is_not_allowed(empty):
-    assert error(empty.http.post(DATA + "/limits")) == (405, "METHOD_NOT_ALLOWED")
+    assert parse_error(empty.http.post(DATA_PATH + "/limits")) == (405, "METHOD_NOT_ALLOWED")
 
 
 def test_an_address_can_be_too_long(empty):
@@ -118,14 +128,14 @@ def test_the_date_is_the_orgs_own(empty):
 
 
 def test_the_resources_are_listed(empty):
-    assert empty.get("/").json()["query"] == DATA + "/query"
+    assert empty.get("/").json()["query"] == DATA_PATH + "/query"
 
 
 # ---- limits
 
 
 def test_every_call_counts_and_is_told(connect):
-    client = connect(behaviour=Behaviour(daily_calls=500))
+    client = connect(behaviour=OrgBehaviour(daily_call_limit=500))
     client.org.spend_calls(40)
 
     answer = client.get("/limits")
@@ -136,12 +146,12 @@ def test_every_call_counts_and_is_told(connect):
 
 
 def test_beyond_the_days_calls_everything_is_refused_without_retry_after(connect):
-    client = connect(behaviour=Behaviour(daily_calls=2))
+    client = connect(behaviour=OrgBehaviour(daily_call_limit=2))
     client.org.spend_calls(2)
 
     answer = client.get("/limits")
 
-    assert error(answer) == (403, "REQUEST_LIMIT_EXCEEDED")
+    assert parse_error(answer) == (403, "REQUEST_LIMIT_EXCEEDED")
     assert answer.json()[0]["message"] == "TotalRequests Limit exceeded."
     assert "retry-after" not in answer.headers
 
@@ -173,24 +183,24 @@ def test_big_objects_let_filter_only_what_they_index(empty):
 
 
 def test_what_the_licence_does_not_cover_is_nowhere(connect):
-    client = connect(behaviour=Behaviour(missing=frozenset({"ApiEvent"})))
+    client = connect(behaviour=OrgBehaviour(missing=frozenset({"ApiEvent"})))
 
     names = {one["name"] for one in client.get("/sobjects").json()["sobjects"]}
 
     assert "ApiEvent" not in names
     assert "LoginEvent" in names
-    assert error(client.ask("SELECT Id FROM ApiEvent")) == (400, "INVALID_TYPE")
-    assert error(client.get("/sobjects/ApiEvent/describe")) == (404, "NOT_FOUND")
+    assert parse_error(client.ask("SELECT Id FROM ApiEvent")) == (400, "INVALID_TYPE")
+    assert parse_error(client.get("/sobjects/ApiEvent/describe")) == (404, "NOT_FOUND")
 
 
 def test_without_hourly_entitlement_there_is_no_interval_and_no_hourly_file(connect):
     daily = log_file(id="0AT5f00000AAAA0AAA", sequence=0)
-    client = connect(with_files(log_file(), daily), behaviour=Behaviour(hourly_files=False))
+    client = connect(with_files(log_file(), daily), behaviour=OrgBehaviour(hourly_files=False))
 
     fields = client.get("/sobjects/EventLogFile/describe").json()["fields"]
 
     assert "Interval" not in {field["name"] for field in fields}
-    assert error(client.ask("SELECT Interval FROM EventLogFile")) == (400, "INVALID_FIELD")
+    assert parse_error(client.ask("SELECT Interval FROM EventLogFile")) == (400, "INVALID_FIELD")
     assert len(client.records("SELECT Id FROM EventLogFile WHERE Sequence >= 0")) == 1
     assert client.get(LOGIN).status_code == 404
 
@@ -198,7 +208,7 @@ def test_without_hourly_entitlement_there_is_no_interval_and_no_hourly_file(conn
 def test_a_record_is_read_by_either_form_of_its_id(connect):
     client = connect(with_users(2))
 
-    long = client.get("/sobjects/User/" + extend("0055f0000000001")).json()
+    long = client.get("/sobjects/User/" + extend_record_id("0055f0000000001")).json()
 
     assert long["Username"] == "u1"
     assert client.get("/sobjects/user/0055f0000000001").json() == long
@@ -218,7 +228,7 @@ def test_pages_add_up_to_the_whole(connect, header, size):
     ).json()
     pages = [answer]
     while not answer["done"]:
-        locator = answer["nextRecordsUrl"].removeprefix(DATA + "/query/")
+        locator = answer["nextRecordsUrl"].removeprefix(DATA_PATH + "/query/")
         assert len(locator.partition("-")[0]) == 18
         answer = client.http.get(answer["nextRecordsUrl"]).json()
         pages.append(answer)
@@ -239,12 +249,12 @@ def test_locators_expire_on_command(connect):
 
     client.org.expire_locators()
 
-    assert error(client.http.get(following)) == (400, "INVALID_QUERY_LOCATOR")
+    assert parse_error(client.http.get(following)) == (400, "INVALID_QUERY_LOCATOR")
 
 
 def test_big_objects_may_end_at_the_batch_without_a_locator(connect):
     paged = connect(with_events(2500)).ask("SELECT Id FROM ApiEvent").json()
-    ended = connect(with_events(2500), behaviour=Behaviour(big_object_locators=False))
+    ended = connect(with_events(2500), behaviour=OrgBehaviour(big_object_locators=False))
 
     answer = ended.ask("SELECT EventIdentifier FROM ApiEvent").json()
 
@@ -280,11 +290,11 @@ def test_answers_are_compressed_for_those_who_accept_it(connect):
 def test_rows_files_and_jobs_appear_at_their_time(connect):
     moment = [NOW]
     store = with_files(log_file(created=NOW + HOUR))
-    store.add("SetupAuditTrail", {"Id": "0Ym5f00000AAAA1AAA", "CreatedDate": NOW + HOUR})
-    store.add(
+    store.add_rows("SetupAuditTrail", {"Id": "0Ym5f00000AAAA1AAA", "CreatedDate": NOW + HOUR})
+    store.add_rows(
         "LoginHistory",
         {"Id": "0Ya5f00000AAAA1AAA", "LoginTime": NOW - HOUR},
-        visible=NOW + HOUR,
+        visible_from=NOW + HOUR,
     )
     store.add_jobs([job()])
     client = connect(store, clock=lambda: moment[0])
@@ -319,14 +329,14 @@ def test_what_is_added_while_it_runs_is_served(connect):
 
 
 def test_a_store_takes_only_what_the_org_knows():
-    store = Store()
+    store = OrgStore()
 
     with pytest.raises(Exception, match="No such column 'Nmae'"):
-        store.add("User", {"Id": "0055f00000AAAA1AAA", "Nmae": "x"})
+        store.add_rows("User", {"Id": "0055f00000AAAA1AAA", "Nmae": "x"})
     with pytest.raises(Exception, match="not supported"):
-        store.add("Thing", {"Id": "1"})
+        store.add_rows("Thing", {"Id": "1"})
     with pytest.raises(ValueError, match="has an Id"):
-        store.add("User", {"Name": "x"})
+        store.add_rows("User", {"Name": "x"})
 
 
 # ---- log files
@@ -349,7 +359,9 @@ def test_a_log_file_is_compressed_on_demand(connect):
     content = b'"EVENT_TYPE"\n' + b'"Login"\n' * 90_000
     client = connect(with_files(log_file(content)))
 
-    with client.http.stream("GET", DATA + LOGIN, headers={"Accept-Encoding": "gzip"}) as answer:
+    with client.http.stream(
+        "GET", DATA_PATH + LOGIN, headers={"Accept-Encoding": "gzip"}
+    ) as answer:
         raw = b"".join(answer.iter_raw())
 
     assert answer.headers["content-encoding"] == "gzip"
@@ -377,7 +389,7 @@ def test_a_file_that_was_removed_is_gone(connect):
     client.org.store.remove_file("0AT5f00000AAAA1AAA")
 
     assert client.records("SELECT Id FROM EventLogFile WHERE Sequence >= 0") == []
-    assert error(client.get(LOGIN)) == (404, "NOT_FOUND")
+    assert parse_error(client.get(LOGIN)) == (404, "NOT_FOUND")
 
 
 # ---- bulk jobs
@@ -398,7 +410,7 @@ def job(**changed):
 
 
 def test_a_job_is_told_with_its_records_only_when_asked_for_alone(connect):
-    store = Store()
+    store = OrgStore()
     store.add_jobs([job(created=NOW - 3 * HOUR, finished=NOW - HOUR)])
     client = connect(store)
 
@@ -414,7 +426,7 @@ def test_a_job_is_told_with_its_records_only_when_asked_for_alone(connect):
 
 
 def test_a_running_job_counts_up(connect):
-    store = Store()
+    store = OrgStore()
     store.add_jobs([job(created=NOW - HOUR, finished=NOW + HOUR)])
 
     alone = connect(store).get("/jobs/query/7505f00000AAAA1AAA").json()
@@ -423,14 +435,14 @@ def test_a_running_job_counts_up(connect):
 
 
 def test_a_deleted_job_is_unknown(connect):
-    store = Store()
+    store = OrgStore()
     store.add_jobs([job(created=NOW - HOUR, finished=NOW - HOUR, deleted=NOW)])
 
-    assert error(connect(store).get("/jobs/query/7505f00000AAAA1AAA")) == (404, "NOT_FOUND")
+    assert parse_error(connect(store).get("/jobs/query/7505f00000AAAA1AAA")) == (404, "NOT_FOUND")
 
 
 def test_ingest_jobs_and_classic_ones_are_listed_where_they_belong(connect):
-    store = Store()
+    store = OrgStore()
     past = {"created": NOW - HOUR, "finished": NOW - HOUR}
     store.add_jobs(
         [
@@ -453,9 +465,11 @@ def test_ingest_jobs_and_classic_ones_are_listed_where_they_belong(connect):
 
 
 def test_many_jobs_come_in_pages(connect):
-    store = Store()
+    store = OrgStore()
     past = {"created": NOW - HOUR, "finished": NOW - HOUR}
-    store.add_jobs(job(id=extend(f"7505f0000{number:06d}"), **past) for number in range(1500))
+    store.add_jobs(
+        job(id=extend_record_id(f"7505f0000{number:06d}"), **past) for number in range(1500)
+    )
     client = connect(store)
 
     first = client.get("/jobs/query").json()
@@ -464,7 +478,7 @@ def test_many_jobs_come_in_pages(connect):
     assert (len(first["records"]), first["done"]) == (1000, False)
     assert (len(second["records"]), second["done"], second["nextRecordsUrl"]) == (500, True, None)
     assert len({one["id"] for one in first["records"] + second["records"]}) == 1500
-    assert error(client.get("/jobs/query?queryLocator=x")) == (400, "INVALID_QUERY_LOCATOR")
+    assert parse_error(client.get("/jobs/query?queryLocator=x")) == (400, "INVALID_QUERY_LOCATOR")
 
 
 # ---- faults
@@ -473,14 +487,14 @@ def test_many_jobs_come_in_pages(connect):
 @pytest.mark.parametrize(
     ("fault", "status", "text"),
     [
-        (faults.maintenance(), 503, "<html>"),
-        (faults.maintenance(status=200), 200, "<html>"),
-        (faults.lost_route(), 420, "<html>"),
-        (faults.query_timeout(""), 400, "QUERY_TIMEOUT"),
-        (faults.daily_limit(), 403, "TotalRequests"),
-        (faults.concurrent_limit(), 403, "ConcurrentRequests"),
-        (faults.expired_session(times=1), 401, "INVALID_SESSION_ID"),
-        (Fault(status=500, body=b"\x00\xff"), 500, "\x00"),
+        (faults.build_maintenance_fault(), 503, "<html>"),
+        (faults.build_maintenance_fault(status=200), 200, "<html>"),
+        (faults.build_lost_route_fault(), 420, "<html>"),
+        (faults.build_timeout_fault(""), 400, "QUERY_TIMEOUT"),
+        (faults.build_daily_limit_fault(), 403, "TotalRequests"),
+        (faults.build_concurrency_fault(), 403, "ConcurrentRequests"),
+        (faults.build_expired_fault(times=1), 401, "INVALID_SESSION_ID"),
+        (InjectedFault(status=500, body=b"\x00\xff"), 500, "\x00"),
     ],
 )
 def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
@@ -496,7 +510,7 @@ def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
 
 def test_a_fault_may_last_until_it_is_called_off(empty):
     client = empty
-    client.org.fail(faults.expired_session())
+    client.org.fail(faults.build_expired_fault())
 
     assert {client.get("/limits").status_code for _ in range(5)} == {401}
     client.org.recover()
@@ -505,21 +519,24 @@ def test_a_fault_may_last_until_it_is_called_off(empty):
 
 def test_faults_strike_only_what_they_fit_and_in_order(connect):
     client = connect(with_users(1))
-    client.org.fail(Fault(path="FROM User", status=500), Fault(path="/query", times=2, status=502))
+    client.org.fail(
+        InjectedFault(address_pattern="FROM User", status=500),
+        InjectedFault(address_pattern="/query", times=2, status=502),
+    )
 
     statuses = [client.ask("SELECT Id FROM User").status_code for _ in range(4)]
 
     assert statuses == [500, 502, 502, 200]
-    client.org.fail(Fault(path="/query", status=500))
+    client.org.fail(InjectedFault(address_pattern="/query", status=500))
     assert client.get("/limits").status_code == 200
 
 
 def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
     client = connect(with_files(log_file(b'"A"\n' * 60_000)))
-    client.org.fail(Fault(path="LogFile", cut=100_000))
+    client.org.fail(InjectedFault(address_pattern="LogFile", cut_after=100_000))
     address = httpx.URL(client.org.base_url)
     request = (
-        f"GET {DATA}{LOGIN} HTTP/1.1\r\nHost: org\r\nConnection: close\r\n"
+        f"GET {DATA_PATH}{LOGIN} HTTP/1.1\r\nHost: org\r\nConnection: close\r\n"
         f"Authorization: {client.http.headers['Authorization']}\r\n\r\n"
     )
 
@@ -530,7 +547,7 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
 
     assert body.count(b"A") == 25_000
     assert not body.endswith(b"0\r\n\r\n")
-    client.org.fail(Fault(path="LogFile", cut=100_000))
+    client.org.fail(InjectedFault(address_pattern="LogFile", cut_after=100_000))
     with pytest.raises(httpx.RemoteProtocolError):
         client.get(LOGIN, headers={"Accept-Encoding": "identity"})
     assert len(client.get(LOGIN).content) == 240_000
@@ -539,7 +556,7 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
 
 def test_a_delay_can_outlast_a_client(empty):
     client = empty
-    client.org.fail(Fault(path="limits", delay=0.4))
+    client.org.fail(InjectedFault(address_pattern="limits", delay=0.4))
 
     with pytest.raises(httpx.ReadTimeout):
         client.get("/limits", timeout=0.05)
@@ -559,14 +576,14 @@ def test_the_journal_tells_every_request_and_no_secret(connect):
 
     assert [(visit.method, visit.path, visit.query, visit.status) for visit in journal] == [
         ("POST", "/services/oauth2/token", "", 200),
-        ("GET", DATA + "/query", "q=SELECT Id FROM User", 200),
-        ("GET", DATA + "/nothing", "", 404),
+        ("GET", DATA_PATH + "/query", "q=SELECT Id FROM User", 200),
+        ("GET", DATA_PATH + "/nothing", "", 404),
     ]
     assert client.org.application.client_secret not in repr(journal)
 
 
 def test_stopping_closes_the_port_and_ends_the_thread():
-    org = EmbeddedOrg(Store())
+    org = EmbeddedOrg(OrgStore())
     port = int(org.start().rpartition(":")[2])
     with httpx.Client(base_url=org.base_url) as client:
         client.get("/services/data")
@@ -585,7 +602,7 @@ def test_it_serves_on_the_port_that_it_is_given():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError):
-            EmbeddedOrg(Store(), port=port).start()
+            EmbeddedOrg(OrgStore(), port=port).start()
 
-    with EmbeddedOrg(Store(), port=port) as org:
+    with EmbeddedOrg(OrgStore(), port=port) as org:
         assert org.base_url == f"http://127.0.0.1:{port}"

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceExpiredSession, SalesforceMalformedRequest
 
-from collector.demo import Store
+from collector.demo import OrgStore
 
 
 class PlainHttp(HTTPAdapter):
@@ -24,8 +24,8 @@ class PlainHttp(HTTPAdapter):
 
 @pytest.fixture
 def salesforce(connect):
-    store = Store()
-    store.add(
+    store = OrgStore()
+    store.add_rows(
         "ApiEvent",
         *(
             {"EventDate": NOW - timedelta(seconds=number), "EventIdentifier": str(number)}

@@ -8,26 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.demo.objects import sobject
-from collector.demo.query import View, run
-from collector.demo.refusal import ApiError
-from collector.demo.soql import AllFields, Comparison, Path, comparisons, parse
-from collector.demo.soql_tokens import DateWord
-from collector.demo.store import Store
+from collector.demo.api_errors import ApiError
+from collector.demo.org_store import OrgStore
+from collector.demo.sobjects import find_sobject
+from collector.demo.soql_execution import RequestView, run_query
+from collector.demo.soql_parser import (
+    AllFields,
+    FieldPath,
+    SoqlComparison,
+    list_comparisons,
+    parse_query,
+)
+from collector.demo.soql_tokens import DateLiteral
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)  # a Thursday
 
 
 def view(**options):
-    store = Store()
-    store.add(
+    store = OrgStore()
+    store.add_rows(
         "User",
         {"Id": "0055f00000AAAAAAA3", "Username": "Ada@acme.com", "IsActive": True},
         {"Id": "0055f00000AAAABAA3", "Username": "ben@acme.com", "IsActive": False},
         {"Id": "0055f00000AAAACAA3", "Username": None, "IsActive": True},
     )
     days = (0, 1, 7, 40)
-    store.add(
+    store.add_rows(
         "SetupAuditTrail",
         *(
             {
@@ -40,28 +46,28 @@ def view(**options):
             for number, age in enumerate(days)
         ),
     )
-    return View(store=store, now=NOW, version="67.0", **options)
+    return RequestView(store=store, now=NOW, version="67.0", **options)
 
 
 def users(where):
-    records = run(f"SELECT Id FROM User WHERE {where}", view()).records
+    records = run_query(f"SELECT Id FROM User WHERE {where}", view()).records
     return "".join(record["Id"][14] for record in records)
 
 
 def audits(where):
-    records = run(f"SELECT Action FROM SetupAuditTrail WHERE {where}", view()).records
+    records = run_query(f"SELECT Action FROM SetupAuditTrail WHERE {where}", view()).records
     return "".join(sorted(record["Action"][-1] for record in records))
 
 
 def code(text, **options):
     with pytest.raises(ApiError) as refusal:
-        run(text, view(**options))
+        run_query(text, view(**options))
     return refusal.value.code
 
 
 def status(text):
     try:
-        run(text, view())
+        run_query(text, view())
     except ApiError as refusal:
         return refusal.status
     return 200
@@ -71,7 +77,7 @@ def status(text):
 
 
 def test_a_whole_statement_is_read():
-    query = parse(
+    query = parse_query(
         "select Id, CreatedBy.Name, FIELDS(STANDARD) from SetupAuditTrail where (Action = 'a' or"
         " Action in ('b', 'c')) and not CreatedDate < LAST_N_DAYS:3"
         " order by CreatedDate desc nulls last, Id limit 7 offset 3"
@@ -79,14 +85,16 @@ def test_a_whole_statement_is_read():
 
     assert query.sobject == "SetupAuditTrail"
     assert query.selection == (
-        Path(name="Id"),
-        Path(name="CreatedBy.Name"),
+        FieldPath(name="Id"),
+        FieldPath(name="CreatedBy.Name"),
         AllFields(kind="STANDARD"),
     )
-    assert comparisons(query.where) == [
-        Comparison(path="Action", operator="=", value="a"),
-        Comparison(path="Action", operator="IN", value=("b", "c")),
-        Comparison(path="CreatedDate", operator="<", value=DateWord(name="LAST_N_DAYS", count=3)),
+    assert list_comparisons(query.where) == [
+        SoqlComparison(path="Action", operator="=", value="a"),
+        SoqlComparison(path="Action", operator="IN", value=("b", "c")),
+        SoqlComparison(
+            path="CreatedDate", operator="<", value=DateLiteral(name="LAST_N_DAYS", count=3)
+        ),
     ]
     assert [(key.path, key.descending, key.nulls) for key in query.order_by] == [
         ("CreatedDate", True, "LAST"),
@@ -109,7 +117,7 @@ def test_a_whole_statement_is_read():
     ],
 )
 def test_literals_mean_what_salesforce_means(written, meant):
-    (comparison,) = comparisons(parse(f"SELECT Id FROM User WHERE A = {written}").where)
+    (comparison,) = list_comparisons(parse_query(f"SELECT Id FROM User WHERE A = {written}").where)
 
     assert comparison.value == meant
 
@@ -214,7 +222,7 @@ def test_any_text_is_answered_or_refused(text):
 def test_a_quoted_string_comes_back_whole(value):
     quoted = value.replace("\\", "\\\\").replace("'", "\\'")
 
-    (comparison,) = comparisons(parse(f"SELECT Id FROM User WHERE A = '{quoted}'").where)
+    (comparison,) = list_comparisons(parse_query(f"SELECT Id FROM User WHERE A = '{quoted}'").where)
 
     assert comparison.value == value
 
@@ -274,7 +282,7 @@ def test_conditions_on_times_and_related_records(where, found):
 
 def test_nulls_come_first_unless_told_otherwise():
     def order(clause):
-        records = run(f"SELECT Username FROM User ORDER BY Username {clause}", view()).records
+        records = run_query(f"SELECT Username FROM User ORDER BY Username {clause}", view()).records
         return [record["Username"] for record in records]
 
     assert order("") == [None, "Ada@acme.com", "ben@acme.com"]
@@ -283,14 +291,14 @@ def test_nulls_come_first_unless_told_otherwise():
 
 
 def test_limit_and_offset_cut_a_window():
-    result = run("SELECT Id FROM User ORDER BY Id LIMIT 1 OFFSET 1", view())
+    result = run_query("SELECT Id FROM User ORDER BY Id LIMIT 1 OFFSET 1", view())
 
     assert [record["Id"] for record in result.records] == ["0055f00000AAAABAA3"]
     assert result.total == 1
 
 
 def test_related_records_are_objects_of_their_own_or_null():
-    records = run(
+    records = run_query(
         "SELECT createdby.username, CreatedBy.IsActive FROM SetupAuditTrail ORDER BY Action",
         view(),
     ).records
@@ -307,19 +315,19 @@ def test_related_records_are_objects_of_their_own_or_null():
 
 
 def test_datetimes_are_written_without_a_colon_in_the_offset():
-    (record, *_) = run("SELECT CreatedDate FROM SetupAuditTrail LIMIT 1", view()).records
+    (record, *_) = run_query("SELECT CreatedDate FROM SetupAuditTrail LIMIT 1", view()).records
 
     assert record["CreatedDate"] == "2026-10-01T12:00:00.000+0000"
 
 
 def test_count_has_a_total_and_no_records():
-    result = run("SELECT COUNT() FROM SetupAuditTrail WHERE CreatedDate < TODAY", view())
+    result = run_query("SELECT COUNT() FROM SetupAuditTrail WHERE CreatedDate < TODAY", view())
 
     assert (result.total, result.records) == (3, [])
 
 
 def test_groups_are_aggregate_results():
-    result = run(
+    result = run_query(
         "SELECT IsActive, COUNT(Id) n, COUNT(Username), MAX(Username) FROM User GROUP BY IsActive",
         view(),
     )
@@ -343,9 +351,9 @@ def test_groups_are_aggregate_results():
 
 
 def test_all_fields_are_those_of_describe():
-    (record,) = run("SELECT FIELDS(ALL) FROM User LIMIT 1", view()).records
+    (record,) = run_query("SELECT FIELDS(ALL) FROM User LIMIT 1", view()).records
 
-    names = [field.name for field in sobject("User").fields.values()]
+    names = [field.name for field in find_sobject("User").fields.values()]
     assert list(record) == ["attributes", *names]
 
 

@@ -10,9 +10,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from demo.clients import DATA, NOW
+from demo.clients import DATA_PATH, NOW
 
-from collector.demo import Application, Behaviour, EmbeddedOrg, Store
+from collector.demo import ConnectedApp, EmbeddedOrg, OrgBehaviour, OrgStore
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN = "/services/oauth2/token"
@@ -30,14 +30,14 @@ def http(keys):
         .public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
-    application = Application(
+    application = ConnectedApp(
         client_id="app",
         client_secret="secret",
         username="collector@acme.com",
         public_key=public.decode(),
         refresh_token="refresh-1",
     )
-    org = EmbeddedOrg(Store(), application=application, clock=lambda: NOW)
+    org = EmbeddedOrg(OrgStore(), application=application, clock=lambda: NOW)
     with org, httpx.Client(base_url=org.base_url) as client:
         yield client
 
@@ -199,7 +199,7 @@ def test_a_broken_basic_header_is_a_wrong_client(http):
 
 
 def test_the_application_keeps_its_secrets_to_itself():
-    application = Application(client_secret="s3cr3t", refresh_token="r3fr3sh", public_key="k3y")
+    application = ConnectedApp(client_secret="s3cr3t", refresh_token="r3fr3sh", public_key="k3y")
 
     assert not any(word in repr(application) for word in ("s3cr3t", "r3fr3sh", "k3y"))
 
@@ -222,14 +222,14 @@ def test_a_token_dies_on_command(connect):
 
 
 def test_a_token_dies_after_its_uses(connect):
-    client = connect(behaviour=Behaviour(token_uses=2))
+    client = connect(behaviour=OrgBehaviour(token_uses=2))
 
     assert [client.get("/limits").status_code for _ in range(4)] == [200, 200, 401, 401]
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YTpi"])
 def test_without_a_token_nothing_is_served(empty, header):
-    answer = empty.http.get(DATA + "/limits", headers={"Authorization": header})
+    answer = empty.http.get(DATA_PATH + "/limits", headers={"Authorization": header})
 
     assert answer.status_code == 401
     assert answer.json()[0]["errorCode"] in ("INVALID_SESSION_ID", "INVALID_AUTH_HEADER")
@@ -252,7 +252,7 @@ def test_the_identity_names_the_user(connect):
 @pytest.fixture
 def changing():
     """An org whose app rotates its tokens and has a password, and how to ask it."""
-    application = Application(
+    application = ConnectedApp(
         client_id="app",
         client_secret="secret",
         refresh_token="refresh-1",
@@ -262,7 +262,7 @@ def changing():
         lock_after=3,
     )
     with (
-        EmbeddedOrg(Store(), application=application, clock=lambda: NOW) as org,
+        EmbeddedOrg(OrgStore(), application=application, clock=lambda: NOW) as org,
         httpx.Client(base_url=org.base_url) as http,
     ):
 

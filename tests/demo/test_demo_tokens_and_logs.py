@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from demo.clients import NOW
 
-from collector.demo import Store
+from collector.demo import OrgStore
 
 SECOND = timedelta(seconds=1)
 
@@ -17,8 +17,8 @@ def token(number):
 
 
 def test_tokens_have_no_id_and_come_in_pages_of_500(connect):
-    store = Store()
-    store.add("OauthToken", *map(token, range(501)))
+    store = OrgStore()
+    store.add_rows("OauthToken", *map(token, range(501)))
     client = connect(store)
 
     first = client.ask("SELECT Id, AppName FROM OauthToken").json()
@@ -29,8 +29,8 @@ def test_tokens_have_no_id_and_come_in_pages_of_500(connect):
 
 
 def test_a_query_finds_2500_tokens_and_says_nothing_of_the_others(connect):
-    store = Store()
-    store.add("OauthToken", *map(token, range(2_600)))
+    store = OrgStore()
+    store.add_rows("OauthToken", *map(token, range(2_600)))
     client = connect(store)
 
     assert 2_500 == client.ask("SELECT AppName FROM OauthToken").json()["totalSize"]
@@ -39,19 +39,21 @@ def test_a_query_finds_2500_tokens_and_says_nothing_of_the_others(connect):
 
 
 def test_a_token_that_was_removed_is_gone(connect):
-    store = Store()
-    store.add("OauthToken", token(1), token(2))
+    store = OrgStore()
+    store.add_rows("OauthToken", token(1), token(2))
     client = connect(store)
-    store.remove("OauthToken", lambda row: row["AppName"] == "App 1")
+    store.remove_rows("OauthToken", lambda row: row["AppName"] == "App 1")
 
     assert ["App 2"] == [one["AppName"] for one in client.records("SELECT AppName FROM OauthToken")]
 
 
 def test_event_log_objects_have_one_id_no_identifier_and_ordinary_filters(connect):
-    store = Store()
+    store = OrgStore()
     for number in range(3):
-        store.add("LoginEventLog", {"Timestamp": NOW - number * SECOND, "Username": f"u{number}"})
-    store.add("LoginEventLog", {"Timestamp": NOW + SECOND, "Username": "later"})
+        store.add_rows(
+            "LoginEventLog", {"Timestamp": NOW - number * SECOND, "Username": f"u{number}"}
+        )
+    store.add_rows("LoginEventLog", {"Timestamp": NOW + SECOND, "Username": "later"})
     client = connect(store)
 
     soql = "SELECT Id, Username FROM LoginEventLog WHERE Username != 'u1' ORDER BY Timestamp ASC"

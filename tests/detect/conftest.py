@@ -14,8 +14,8 @@ from sigma.conditions import ConditionOR
 from sigma.rule import SigmaDetections
 
 from collector import detect, engine
-from collector.detect.predicates import sql
-from collector.detect.predicates.columns import Columns
+from collector.detect.predicates import condition_sql
+from collector.detect.predicates.field_columns import FieldColumns
 
 Where = Callable[..., list[bool]]
 
@@ -28,36 +28,37 @@ CANONICAL = {
     "record_count": "BIGINT",
     "score": "DOUBLE",
 }
-ALWAYS = frozenset({"event_uid", "org", "source", "event_type", "time", "received", "batch"})
-TYPES: Mapping[str, frozenset[str] | None] = {
-    "Login": ALWAYS
+COMMON_FIELDS = frozenset({"event_uid", "org", "source", "event_type", "time", "received", "batch"})
+EVENT_TYPE_FIELDS: Mapping[str, frozenset[str] | None] = {
+    "Login": COMMON_FIELDS
     | {"user_id", "user_name", "source_ip", "source_ip_key", "LOGIN_STATUS", "USER_NAME"},
-    "ApiEvent": ALWAYS
+    "ApiEvent": COMMON_FIELDS
     | {"user_id", "source_ip", "operation", "record_count", "Operation", "RowsProcessed", "Query"},
-    "BulkJob": ALWAYS | {"user_id", "operation", "entity", "record_count", "job_id", "Operation"},
+    "BulkJob": COMMON_FIELDS
+    | {"user_id", "operation", "entity", "record_count", "job_id", "Operation"},
     "Novelty": None,
 }
 
 
-def physical(field: str, event_type: str) -> str:
+def to_physical_name(field: str, event_type: str) -> str:
     if field not in CANONICAL and field.lower() in CANONICAL:
         return field.lower() if event_type == "BulkJob" else f"raw_{field}"
     return field
 
 
 @pytest.fixture(scope="session")
-def schema() -> detect.Schema:
-    return detect.Schema(
-        canonical=CANONICAL,
-        physical=physical,
-        fields=TYPES.get,
-        event_types=lambda: frozenset(TYPES),
+def schema() -> detect.EventSchema:
+    return detect.EventSchema(
+        column_types=CANONICAL,
+        resolve_column=to_physical_name,
+        list_fields=EVENT_TYPE_FIELDS.get,
+        list_event_types=lambda: frozenset(EVENT_TYPE_FIELDS),
     )
 
 
 @pytest.fixture(scope="session")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with engine.connect() as connection:
+    with engine.open_engine() as connection:
         yield connection
 
 
@@ -65,10 +66,12 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def where(connection: duckdb.DuckDBPyConnection) -> Where:
     """Which rows a detection holds for; a predicate that is NULL for one fails the test."""
 
-    def run(detection: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[bool]:
-        columns = Columns(types=CANONICAL, physical=lambda field: field)
-        predicate = sql.predicate(parsed(detection), columns)
-        names = sorted(columns.read | {name for row in rows for name in row})
+    def run_detection(
+        detection: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    ) -> list[bool]:
+        columns = FieldColumns(column_types=CANONICAL, resolve_column=lambda field: field)
+        predicate = condition_sql.compile_predicate(parse_detection(detection), columns)
+        names = sorted(columns.accessed_columns | {name for row in rows for name in row})
         typed = ", ".join(
             f'CAST(? AS {CANONICAL.get(name, "VARCHAR")}) AS "{name}"' for name in names
         )
@@ -79,16 +82,16 @@ def where(connection: duckdb.DuckDBPyConnection) -> Where:
         assert None not in found
         return found
 
-    return run
+    return run_detection
 
 
-def parsed(detection: Mapping[str, Any]) -> sql.Condition:
+def parse_detection(detection: Mapping[str, Any]) -> condition_sql.ConditionNode:
     detections = SigmaDetections.from_dict(dict(detection))
     conditions = [condition.parse() for condition in detections.parsed_condition]
     return conditions[0] if len(conditions) == 1 else ConditionOR(conditions)
 
 
-HEAD = """\
+RULE_HEAD = """\
 title: A rule
 id: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01
 name: a-rule
@@ -100,20 +103,20 @@ level: medium
 def rule_file(tmp_path: Path) -> Callable[..., Path]:
     """Writes a rule file: the usual head (or `head`), then the given lines."""
 
-    def write(body: str, *, name: str = "rule.yml", head: str = HEAD) -> Path:
+    def write_rule(body: str, *, name: str = "rule.yml", head: str = RULE_HEAD) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + dedent(body), encoding="utf-8")
         return path
 
-    return write
+    return write_rule
 
 
 @pytest.fixture
-def rules(schema: detect.Schema, tmp_path: Path) -> Callable[..., detect.RuleSet]:
+def rules(schema: detect.EventSchema, tmp_path: Path) -> Callable[..., detect.RuleSet]:
     """Rules out of mappings, each completed with what every rule needs."""
 
-    def build(*documents: Mapping[str, Any]) -> detect.RuleSet:
+    def build_rules(*documents: Mapping[str, Any]) -> detect.RuleSet:
         path = tmp_path / "rules.yml"
         whole = [
             {
@@ -127,6 +130,6 @@ def rules(schema: detect.Schema, tmp_path: Path) -> Callable[..., detect.RuleSet
             for number, document in enumerate(documents)
         ]
         path.write_text(yaml.safe_dump_all(whole), encoding="utf-8")
-        return detect.load([path], schema=schema)
+        return detect.load_rule_set([path], schema=schema)
 
-    return build
+    return build_rules

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from collector import engine
-from collector.detect.past import baseline
-from collector.detect.past.baseline import Usual, least
+from collector.detect import baseline_sql
+from collector.detect.baseline_sql import BaselineStats, compute_lowest_alert
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
-from fakes.nouns import NOON, rule
+from fakes.model_samples import NOON, build_rule
 
 OVER = Baseline(
     metric="sum",
@@ -25,17 +25,17 @@ OVER = Baseline(
 
 def usual(*values):
     squares = sum(value * value for value in values)
-    return Usual(windows=len(values), total=sum(values), squares=squares)
+    return BaselineStats(window_count=len(values), total=sum(values), sum_of_squares=squares)
 
 
 def test_mean_and_deviation_are_those_of_the_population():
-    assert (5.0, 2.0) == (usual(3, 7).mean, usual(3, 7).deviation)
-    assert 1.5 == usual(3, 7).deviations(8)
+    assert (5.0, 2.0) == (usual(3, 7).mean, usual(3, 7).standard_deviation)
+    assert 1.5 == usual(3, 7).count_deviations(8)
 
 
 def test_without_a_past_or_without_deviation_nothing_is_so_many_deviations():
-    assert (None, None) == (usual().mean, usual().deviations(8))
-    assert usual(5, 5).deviations(8) is None
+    assert (None, None) == (usual().mean, usual().count_deviations(8))
+    assert usual(5, 5).count_deviations(8) is None
 
 
 @pytest.mark.parametrize(
@@ -56,31 +56,36 @@ def test_a_window_is_told_by_its_past_or_as_a_new_group_by_itself(past, value, f
 
 
 def test_many_large_and_equal_values_have_no_deviation():
-    assert 0.0 == usual(*[123_456_789.0] * 700).deviation
+    assert 0.0 == usual(*[123_456_789.0] * 700).standard_deviation
 
 
 def test_no_window_with_less_than_the_least_can_be_told():
-    assert 5.0 == least(OVER)
+    assert 5.0 == compute_lowest_alert(OVER)
 
 
 def test_the_uid_of_a_window_is_of_its_rule_group_and_time():
-    places = [(rule(), "a", 1), (rule(), "b", 1), (rule(), "a", 2), (rule(name="other"), "a", 1)]
-    uids = {baseline.window_uid(*place) for place in [*places, *places]}
+    places = [
+        (build_rule(), "a", 1),
+        (build_rule(), "b", 1),
+        (build_rule(), "a", 2),
+        (build_rule(name="other"), "a", 1),
+    ]
+    uids = {baseline_sql.compute_window_uid(*place) for place in [*places, *places]}
 
     assert 4 == len(uids)
     assert all(uid.startswith("window:") for uid in uids)
 
 
 def test_the_first_case_that_holds_and_every_step_decide():
-    made = rule(
+    made = build_rule(
         over=OVER,
         cases=(
             SeverityCase(predicate='"metric" > 10', level=Severity.HIGH),
             SeverityCase(predicate="\"user_id\" = 'u2'", level=Severity.LOW),
         ),
         steps=(
-            SeverityStep(predicate='"mean" IS NULL', add=2, most=Severity.HIGH),
-            SeverityStep(predicate='"deviations" > 1', add=1, most=Severity.CRITICAL),
+            SeverityStep(predicate='"mean" IS NULL', increment=2, max_severity=Severity.HIGH),
+            SeverityStep(predicate='"deviations" > 1', increment=1, max_severity=Severity.CRITICAL),
         ),
     )
     windows = [
@@ -88,15 +93,16 @@ def test_the_first_case_that_holds_and_every_step_decide():
         (10.0, None, None, 0, 1, NOON, NOON, "u2"),
         (10.0, 1.0, None, 3, 1, NOON, NOON, "u1"),
     ]
-    with engine.connect() as connection:
+    with engine.open_engine() as connection:
         answers = connection.execute(
-            baseline.answers(made), [list(column) for column in zip(*windows, strict=True)]
+            baseline_sql.select_severity_answers(made),
+            [list(column) for column in zip(*windows, strict=True)],
         ).fetchall()
 
-    found = [baseline.severity(made, each) for each in answers]
+    found = [baseline_sql.decide_severity(made, each) for each in answers]
     assert [Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM] == found
 
 
 def test_other_kinds_of_rules_are_refused():
     with pytest.raises(TypeError, match="odd-login is no baseline"):
-        baseline.baseline(rule())
+        baseline_sql.as_baseline(build_rule())

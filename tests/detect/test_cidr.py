@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.detect.predicates.cidr import prefixes
+from collector.detect.predicates.cidr import list_prefixes
 
 
 def _key(address) -> str:
@@ -30,7 +30,7 @@ def test_an_address_has_a_prefix_exactly_when_a_network_holds_it(chosen, data):
     address = type(network.network_address)(number % 2**network.max_prefixlen)
     key = _key(address)
 
-    found = prefixes(chosen)
+    found = list_prefixes(chosen)
 
     is_in_v4 = [each for each in chosen if each.version == address.version and address in each]
     mapped = ip_address(int(key, 16)) if address.version == 4 else None
@@ -39,7 +39,9 @@ def test_an_address_has_a_prefix_exactly_when_a_network_holds_it(chosen, data):
 
 
 def test_prefixes_are_whole_digits_grouped_by_their_length():
-    found = prefixes([ip_network("10.0.0.0/8"), ip_network("10.0.0.0/9"), ip_network("8.8.8.0/23")])
+    found = list_prefixes(
+        [ip_network("10.0.0.0/8"), ip_network("10.0.0.0/9"), ip_network("8.8.8.0/23")]
+    )
 
     assert {26: ["00000000000000000000ffff0a"], 30: [*found[30]]} == found
     assert ["00000000000000000000ffff080808", "00000000000000000000ffff080809"] == found[30]

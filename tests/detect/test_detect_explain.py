@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector import detect
-from collector.detect import Matcher
-from collector.detect.explain import explain
-from collector.detect.explain.questions import Subject
-from collector.detect.lists import Lists
-from collector.detect.lists.entries import ListEntry, ValueList
+from collector.detect import RuleMatcher
+from collector.detect.explain import explain_events
+from collector.detect.explain.questions import ExplainSubject
+from collector.detect.lists import ValueLists
+from collector.detect.lists.value_list import ListEntry, ValueList
+from collector.escaping import quote_literal
 from collector.model import Severity
-from collector.text import sql_literal
 
 COLUMNS = ("user_id", "source_ip", "source_ip_key", "operation", "record_count", "raw_Operation")
 
@@ -66,7 +66,7 @@ def row(columns, number, event):
         digits = "".join(f"{int(octet):02x}" for octet in event["source_ip"].split("."))
         event = {**event, "source_ip_key": f"{'0' * 20}ffff{digits}"}
     values = ", ".join(
-        f"CAST({'NULL' if event.get(name) is None else sql_literal(str(event[name]))} AS"
+        f"CAST({'NULL' if event.get(name) is None else quote_literal(str(event[name]))} AS"
         f' {CANONICAL.get(name, "VARCHAR")}) AS "{name}"'
         for name in columns
     )
@@ -90,16 +90,16 @@ def asked(connection, schema, tmp_path):
     """What a rule says of events of a type."""
 
     def run(rule, *events, event_type="ApiEvent", columns=COLUMNS, further=(), **lists):
-        rules = detect.load([written(tmp_path, rule), *further], schema=schema, **lists)
-        (made,) = rules.for_type(event_type)
-        subject = Subject(
+        rules = detect.load_rule_set([written(tmp_path, rule), *further], schema=schema, **lists)
+        (made,) = rules.select_by_type(event_type)
+        subject = ExplainSubject(
             rule=made,
             document=rules.documents[made.name],
             event_type=event_type,
             schema=schema,
             **lists,
         )
-        return explain(
+        return explain_events(
             subject,
             connection,
             relation=relation(*events, columns=columns),
@@ -224,25 +224,25 @@ def test_explanation_and_engine_never_disagree(events, law):
 def law(connection, schema, tmp_path_factory):
     """The explanations of events, and by uid what the matcher makes of them."""
     path = written(tmp_path_factory.mktemp("law"), RULE)
-    rules = detect.load([path], schema=schema)
-    (rule,) = rules.for_type("ApiEvent")
-    subject = Subject(
+    rules = detect.load_rule_set([path], schema=schema)
+    (rule,) = rules.select_by_type("ApiEvent")
+    subject = ExplainSubject(
         rule=rule, document=rules.documents[rule.name], event_type="ApiEvent", schema=schema
     )
     columns = frozenset({"event_uid", "org", "event_type", "time", "received", *COLUMNS})
 
     def run(events):
         source = relation(*events)
-        found = Matcher(rules).matches(
+        found = RuleMatcher(rules).find_matches(
             connection, relation=source, columns=columns, event_type="ApiEvent", org="acme"
         )
-        explained = explain(subject, connection, relation=source, columns=columns)
+        explained = explain_events(subject, connection, relation=source, columns=columns)
         return explained, {match.event_uid: match for match in found}
 
     return run
 
 
-IOC = Lists(
+IOC = ValueLists(
     by_name={
         "ioc_ip": ValueList(
             name="ioc_ip",

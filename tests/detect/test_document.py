@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from collector.detect.language import document
+from collector.detect.language import yaml_document
 from collector.errors import RulesError
 
 
 def read(tmp_path, content):
     path = tmp_path / "x.yml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return document.read(path)
+    return yaml_document.read_documents(path)
 
 
 REFUSED = [
@@ -51,19 +51,19 @@ def test_a_bomb_of_nested_lists_is_refused(tmp_path):
 
 def test_a_file_that_is_not_there_is_a_problem_of_that_file(tmp_path):
     with pytest.raises(RulesError, match=r"none\.yml:1:1: cannot be read: No such file"):
-        document.read(tmp_path / "none.yml")
+        yaml_document.read_documents(tmp_path / "none.yml")
 
 
 def test_documents_know_where_their_keys_stand(tmp_path):
     first, second = read(tmp_path, "---\na: {b: [x, y]}\n---\n---\nc: 1\nd:\n  - e: f\n---\n")
 
     assert [2, 7, 7] == [
-        first.line(("a", "b", 1)),
-        second.line(("d", 0)),
-        second.line(("d", 0, "e")),
+        first.find_line(("a", "b", 1)),
+        second.find_line(("d", 0)),
+        second.find_line(("d", 0, "e")),
     ]
-    assert "7:5" in str(second.problem(("d", 0, "e", "g"), "x"))
-    assert "5:1" in str(second.problem(("nothing",), "x"))
+    assert "7:5" in str(second.build_problem(("d", 0, "e", "g"), "x"))
+    assert "5:1" in str(second.build_problem(("nothing",), "x"))
 
 
 def test_dates_are_text_as_written(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from collector.detect.language import dry_run
 from collector.model import Baseline, Correlation, Severity, SeverityCase, SeverityStep
-from fakes.nouns import rule
+from fakes.model_samples import build_rule
 
 BURST = Correlation(
     type="event_count",
@@ -36,42 +36,44 @@ def case(predicate):
 
 
 def step(predicate):
-    return (SeverityStep(predicate=predicate, add=1, most=Severity.HIGH),)
+    return (SeverityStep(predicate=predicate, increment=1, max_severity=Severity.HIGH),)
 
 
 FINE = [
-    rule(predicate='"user_id" = 1::VARCHAR', fields=frozenset({"user_id"})),
-    rule(predicate="FALSE", over=BURST, cases=case('"metric" > 5'), steps=step("\"user_id\" = ''")),
-    rule(over=USUAL, cases=case('"mean" > "deviations"')),
+    build_rule(predicate='"user_id" = 1::VARCHAR', fields=frozenset({"user_id"})),
+    build_rule(
+        predicate="FALSE", over=BURST, cases=case('"metric" > 5'), steps=step("\"user_id\" = ''")
+    ),
+    build_rule(over=USUAL, cases=case('"mean" > "deviations"')),
 ]
 
 
 def test_rules_that_can_run_are_not_refused(schema):
-    assert [] == list(dry_run.refusals(FINE, FINE[:1], schema))
+    assert [] == list(dry_run.find_refused_rules(FINE, FINE[:1], schema))
 
 
 WRONG = [
-    rule(predicate='"nothing" = 5'),
-    rule(cases=case('"metric" > 5')),
-    rule(steps=step("time > 5")),
-    rule(predicate="FALSE", over=BURST, cases=case('"mean" > 5')),
-    rule(predicate="FALSE", over=BURST, steps=step('"source_ip" > 5')),
-    rule(predicate='"nothing"', over=USUAL),
-    rule(over=USUAL, cases=case('"record_count" > 5')),
+    build_rule(predicate='"nothing" = 5'),
+    build_rule(cases=case('"metric" > 5')),
+    build_rule(steps=step("time > 5")),
+    build_rule(predicate="FALSE", over=BURST, cases=case('"mean" > 5')),
+    build_rule(predicate="FALSE", over=BURST, steps=step('"source_ip" > 5')),
+    build_rule(predicate='"nothing"', over=USUAL),
+    build_rule(over=USUAL, cases=case('"record_count" > 5')),
 ]
 
 
 def test_a_rule_is_asked_about_in_each_of_its_variants(schema):
-    ((name, _),) = dry_run.refusals(FINE, [rule(predicate="nothing")], schema)
+    ((name, _),) = dry_run.find_refused_rules(FINE, [build_rule(predicate="nothing")], schema)
 
     assert "odd-login" == name
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_rule_that_cannot_run_is_named_among_the_others(wrong, schema):
-    named = [replace(each, name=f"fine-{n}") for n, each in enumerate(FINE * dry_run.AT_ONCE)]
+    named = [replace(each, name=f"fine-{n}") for n, each in enumerate(FINE * dry_run.BATCH_SIZE)]
 
-    ((name, reason),) = dry_run.refusals([*named, wrong], [], schema)
+    ((name, reason),) = dry_run.find_refused_rules([*named, wrong], [], schema)
 
     assert "odd-login" == name
     assert "Binder Error" in reason

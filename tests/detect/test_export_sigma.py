@@ -11,12 +11,12 @@ import yaml
 from sigma.collection import SigmaCollection
 
 from collector import detect
-from collector.detect.export.lists import written_out
-from collector.detect.export.sigma import sheets
-from collector.detect.lists import Lists, ValueList
-from collector.detect.lists.entries import ListEntry
-from collector.detect.severity import severity
-from collector.text import sql_literal
+from collector.detect.export.inlined_lists import inline_lists
+from collector.detect.export.sigma import export_rules
+from collector.detect.lists import ValueList, ValueLists
+from collector.detect.lists.value_list import ListEntry
+from collector.detect.severity_sql import build_severity_sql
+from collector.escaping import quote_literal
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ID = "0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01"
@@ -42,7 +42,7 @@ collector:
 
 
 def exported(rules):
-    return {each.rule: each for each in sheets(rules, at=NOW)}
+    return {each.rule: each for each in export_rules(rules, at=NOW)}
 
 
 def documents(sheet):
@@ -60,7 +60,7 @@ def collection(*sheeted):
 @pytest.fixture
 def loaded(rule_file, schema):
     def load(body, **changes):
-        return detect.load([rule_file(body, **changes)], schema=schema)
+        return detect.load_rule_set([rule_file(body, **changes)], schema=schema)
 
     return load
 
@@ -146,7 +146,7 @@ def test_of_the_rules_of_a_ladder_the_one_of_the_events_level_fires_and_no_other
     (rule,) = whole.rules
     levels = ", ".join(f"CASE WHEN {each.predicate} THEN {int(each.level)} END" for each in told)
     found = connection.execute(
-        f"SELECT CASE WHEN {rule.predicate} THEN {severity(rule)} END, [{levels}]"
+        f"SELECT CASE WHEN {rule.predicate} THEN {build_severity_sql(rule)} END, [{levels}]"
         f" FROM (VALUES {rows}) AS t(user_id, operation, record_count)"
     ).fetchall()
 
@@ -163,7 +163,7 @@ def entry(form, text, **more):
 
 
 def test_lists_are_written_out_by_how_their_entries_are_compared(loaded):
-    lists = Lists(
+    lists = ValueLists(
         by_name={
             "bad": ValueList(
                 name="bad",
@@ -182,11 +182,11 @@ def test_lists_are_written_out_by_how_their_entries_are_compared(loaded):
         {"user_name": "x", "source_ip": ["a\\*b", "new", "plain"]},
         {"user_name": "x", "source_ip|cidr": ["192.0.2.0/24"]},
         {"user_name": "x", "source_ip|startswith": ["Thief/"]},
-    ] == written_out({"user_name": "x", "source_ip|expand": ["%bad%", "plain"]}, lists, NOW)
-    assert [{"a": 1}, {"b": ["(the list was empty)"]}] == written_out(
+    ] == inline_lists({"user_name": "x", "source_ip|expand": ["%bad%", "plain"]}, lists, NOW)
+    assert [{"a": 1}, {"b": ["(the list was empty)"]}] == inline_lists(
         [{"a": 1}, {"b|expand": "%none%"}], lists, NOW
     )
-    assert ["words", "more"] == written_out(["words", "more"], lists, NOW)
+    assert ["words", "more"] == inline_lists(["words", "more"], lists, NOW)
 
 
 # ---- rules over several events
@@ -291,7 +291,7 @@ def test_a_building_block_that_nobody_uses_is_left_out(loaded):
 def test_a_list_in_a_rule_is_written_out(rule_file, schema):
     bad = ValueList(name="bad", entries=(entry("value", "x"), entry("contains", "evil")))
     path = rule_file(LOGIN.replace("USER_NAME: x", "USER_NAME|expand: '%bad%'"))
-    rules = detect.load([path], schema=schema, lists=Lists(by_name={"bad": bad}))
+    rules = detect.load_rule_set([path], schema=schema, lists=ValueLists(by_name={"bad": bad}))
     (sheet,) = exported(rules).values()
 
     assert [{"USER_NAME": ["x"]}, {"USER_NAME|contains": ["evil"]}] == (
@@ -338,17 +338,17 @@ NAMES = ("thief", "a*b", "axb", "evil-twin", "evil-x", "a robber", "ann", "bob",
 def test_a_rule_with_its_lists_written_out_holds_for_the_same_events(
     rules, connection, schema, tmp_path, item
 ):
-    lists = Lists(by_name={name: ValueList(name=name, entries=e) for name, e in LISTS.items()})
+    lists = ValueLists(by_name={name: ValueList(name=name, entries=e) for name, e in LISTS.items()})
     path = tmp_path / "rule.yml"
     body = {"logsource": {"product": "salesforce"}, "detection": {"a": item, "condition": "a"}}
     head = {"title": "A", "id": ID, "name": "a-rule", "level": "low"}
     path.write_text(yaml.safe_dump({**head, **body}), encoding="utf-8")
-    whole = detect.load([path], schema=schema, lists=lists)
+    whole = detect.load_rule_set([path], schema=schema, lists=lists)
     (sheet,) = exported(whole).values()
     collection(sheet)
 
     (ours,), (told,) = whole.rules, rules(*documents(sheet)).rules
-    rows = ", ".join(f"({'NULL' if name is None else sql_literal(name)})" for name in NAMES)
+    rows = ", ".join(f"({'NULL' if name is None else quote_literal(name)})" for name in NAMES)
     found = connection.execute(
         f"SELECT {ours.predicate}, {told.predicate} FROM (VALUES {rows}) AS t(user_name)"
     ).fetchall()
@@ -356,10 +356,12 @@ def test_a_rule_with_its_lists_written_out_holds_for_the_same_events(
 
 
 def test_two_lists_of_one_field_at_once_are_more_than_sigma_can_say(rule_file, schema):
-    lists = Lists(
+    lists = ValueLists(
         by_name={name: ValueList(name=name, entries=LISTS[name]) for name in ("ours", "ex")}
     )
     body = LOGIN.replace("USER_NAME: x", "USER_NAME|expand|all: ['%ours%', '%ex%']")
-    (sheet,) = exported(detect.load([rule_file(body)], schema=schema, lists=lists)).values()
+    (sheet,) = exported(
+        detect.load_rule_set([rule_file(body)], schema=schema, lists=lists)
+    ).values()
 
     assert "Sigma has no words for USER_NAME in two lists at once" == sheet.reason

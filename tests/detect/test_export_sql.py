@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from collector import detect
-from collector.detect.export.sql import ARCHIVE, Archive, sheets
-from collector.text import sql_identifier, sql_literal
+from collector.detect.export.sql import ARCHIVE_PLACEHOLDER, EventTable, export_rules
+from collector.escaping import quote_identifier, quote_literal
 
 ROWS = (
     # uid, org, type, minute, user, operation, count, native columns
@@ -54,22 +54,22 @@ def folder(tmp_path, schema):
                 "record_count": None if count is None else str(count),
             }
             columns = [
-                f"CAST({_literal(values.get(name))} AS {type_}) AS {sql_identifier(name)}"
+                f"CAST({_literal(values.get(name))} AS {type_}) AS {quote_identifier(name)}"
                 for name, type_ in schema.canonical.items()
             ]
-            columns += [f"'{value}' AS {sql_identifier(name)}" for name, value in natives.items()]
+            columns += [f"'{value}' AS {quote_identifier(name)}" for name, value in natives.items()]
             path = tmp_path / "archive" / f"org={org}" / f"event_type={kind}" / "date=2026-03-01"
             path.mkdir(parents=True, exist_ok=True)
             moved = f'* REPLACE ("time" + INTERVAL {minute} MINUTE AS "time")'
             connection.execute(
                 f"COPY (SELECT {moved} FROM (SELECT {', '.join(columns)}))"
-                f" TO {sql_literal(str(path / f'{uid}.parquet'))} (FORMAT parquet)"
+                f" TO {quote_literal(str(path / f'{uid}.parquet'))} (FORMAT parquet)"
             )
     return tmp_path / "archive"
 
 
 def _literal(value):
-    return "NULL" if value is None else sql_literal(value)
+    return "NULL" if value is None else quote_literal(value)
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def exported(rules, schema):
 
     def export(*documents, dialect="duckdb", loaded=None):
         derived = {"BulkJob": Jobs(schema.canonical)}
-        archive = Archive(schema=schema, derived=derived, dialect=dialect)
-        return {each.rule: each.text for each in sheets(loaded or rules(*documents), archive)}
+        archive = EventTable(schema=schema, derived_types=derived, dialect=dialect)
+        return {each.rule: each.text for each in export_rules(loaded or rules(*documents), archive)}
 
     return export
 
@@ -92,7 +92,9 @@ def run(folder):
         (view,) = [line for line in text.splitlines() if line.startswith("-- CREATE VIEW")]
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(view[3:].replace(ARCHIVE, str(folder)).replace("'ORG'", "'acme'"))
+            connection.execute(
+                view[3:].replace(ARCHIVE_PLACEHOLDER, str(folder)).replace("'ORG'", "'acme'")
+            )
             result = connection.execute(text)
             names = [column[0] for column in result.description]
             found = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -184,7 +186,7 @@ detection:
 
 @pytest.mark.parametrize("dialect", ["duckdb", "spark"])
 def test_a_correlation_finds_the_events_of_its_windows(exported, run, rule_file, schema, dialect):
-    loaded = detect.load([rule_file(SEQUENCE)], schema=schema)
+    loaded = detect.load_rule_set([rule_file(SEQUENCE)], schema=schema)
     text = exported(loaded=loaded, dialect=dialect)["sequence"]
 
     if dialect == "duckdb":

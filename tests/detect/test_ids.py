@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.detect.predicates.ids import are_same, is_id, short
+from collector.detect.predicates.salesforce_ids import are_ids_equal, is_id_column, shorten_id
 
 LOWER, UPPER = "0055f00000Hyy1Q", "0055F00000HYY1Q"
 WHOLE = f"{LOWER}AAQ"
@@ -18,21 +18,26 @@ COLUMNS = [
 
 @pytest.mark.parametrize(("column", "expected"), COLUMNS)
 def test_columns_of_ids_are_known_by_their_names(column, expected):
-    assert expected == is_id(column)
+    assert expected == is_id_column(column)
 
 
 def test_an_id_is_known_by_its_first_fifteen_characters():
-    assert (LOWER, LOWER) == (short(LOWER), short(WHOLE))
-    assert [None] * 4 == [short(LOWER[:14]), short(f"{LOWER}A"), short(f"{LOWER[:14]}-"), short("")]
+    assert (LOWER, LOWER) == (shorten_id(LOWER), shorten_id(WHOLE))
+    assert [None] * 4 == [
+        shorten_id(LOWER[:14]),
+        shorten_id(f"{LOWER}A"),
+        shorten_id(f"{LOWER[:14]}-"),
+        shorten_id(""),
+    ]
 
 
 def test_either_form_is_found_by_the_other_and_case_always_counts():
-    assert are_same(LOWER, WHOLE)
-    assert are_same(WHOLE, LOWER)
-    assert not are_same(UPPER, LOWER)
-    assert not are_same(f"{LOWER}A", LOWER)
-    assert are_same("005", "005")
-    assert not are_same(LOWER, "0055f")
+    assert are_ids_equal(LOWER, WHOLE)
+    assert are_ids_equal(WHOLE, LOWER)
+    assert not are_ids_equal(UPPER, LOWER)
+    assert not are_ids_equal(f"{LOWER}A", LOWER)
+    assert are_ids_equal("005", "005")
+    assert not are_ids_equal(LOWER, "0055f")
 
 
 ITEMS = [

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from collector import detect
-from collector.detect.explain import judge
+from collector.detect.explain import explain_window
 from collector.model import Severity
 
 RULES = """\
@@ -43,9 +43,9 @@ def judged(connection, schema, tmp_path):
     """The ladder of a correlation with two cases and two steps, for a window."""
     path = tmp_path / "rules.yml"
     path.write_text(RULES, encoding="utf-8")
-    rules = detect.load([path], schema=schema)
+    rules = detect.load_rule_set([path], schema=schema)
     made, written = rules.by_name["many"], rules.documents["many"]
-    return lambda **values: judge(made, written, connection, values)
+    return lambda **values: explain_window(made, written, connection, values)
 
 
 def test_rungs_stand_at_their_lines_in_words(judged):

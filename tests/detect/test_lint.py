@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from collector import detect
-from collector.detect.lint import warnings
-from collector.detect.lists import Lists, ValueList
+from collector.detect.lint import lint_rules
+from collector.detect.lists import ValueList, ValueLists
 
 COMPLETE = """\
 description: What it means.
@@ -25,10 +25,10 @@ def found(rule_file, schema):
 
     def lint(body, *, head_lines=4, **changes):
         path = rule_file(body, **changes)
-        rules = detect.load([path], schema=schema)
+        rules = detect.load_rule_set([path], schema=schema)
         return [
             (each.problem.line - head_lines, each.problem.message)
-            for each in warnings(rules, schema=schema)
+            for each in lint_rules(rules, schema=schema)
         ]
 
     return lint
@@ -200,13 +200,13 @@ def test_an_empty_range_is_told_at_the_item_that_makes_it_empty(found):
 
 
 def test_a_list_without_entries_is_told_where_a_value_must_be_on_it(rule_file, schema):
-    lists = Lists(by_name={name: ValueList(name=name, entries=()) for name in ("bad", "good")})
+    lists = ValueLists(by_name={name: ValueList(name=name, entries=()) for name in ("bad", "good")})
     detection = (
         "  a: {USER_NAME|expand: '%bad%'}\n  b: {USER_NAME|expand: '%good%'}\n"
         "  condition: a and not b\n"
     )
-    rules = detect.load([rule_file(body(detection))], schema=schema, lists=lists)
-    (warned,) = warnings(rules, schema=schema)
+    rules = detect.load_rule_set([rule_file(body(detection))], schema=schema, lists=lists)
+    (warned,) = lint_rules(rules, schema=schema)
 
     assert "the list 'bad' is empty: nothing fits it until somebody fills it" == (
         warned.problem.message

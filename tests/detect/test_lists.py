@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from sigma.exceptions import SigmaError
 
 from collector.detect import lists
-from collector.detect.language.check_detection import item
-from collector.detect.lists.entries import ListEntry, ValueList
-from collector.detect.predicates import sql
-from collector.detect.predicates.columns import Columns
-from collector.detect.predicates.equality import FEW
+from collector.detect.language.detection_checks import parse_item
+from collector.detect.lists.value_list import ListEntry, ValueList
+from collector.detect.predicates import condition_sql
+from collector.detect.predicates.equality import MAX_INLINE_VALUES
+from collector.detect.predicates.field_columns import FieldColumns
 from collector.errors import RulesError
-from collector.normalize.addresses import address_groups, address_key, address_text
+from collector.normalize.ip_address_sql import (
+    build_address_groups,
+    build_address_key,
+    build_address_text,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "0055f00000Hyy1Q"
@@ -68,7 +72,7 @@ def plain(text):
 
 
 def test_a_whole_list_is_read_with_what_is_known_of_each_entry(folder):
-    known = lists.load([folder(WHOLE)])
+    known = lists.load_lists([folder(WHOLE)])
 
     about = {"source": "A report", "first_seen": date(2026, 1, 2)}
     every = {"campaign": "UNC1", "confidence": "high", **about}
@@ -93,7 +97,7 @@ def test_a_whole_list_is_read_with_what_is_known_of_each_entry(folder):
 
 
 def test_a_list_without_a_name_is_called_as_its_file_is(folder):
-    assert {"vpn-exits"} == lists.load([folder("entries: []", "vpn-exits.yaml")]).names
+    assert {"vpn-exits"} == lists.load_lists([folder("entries: []", "vpn-exits.yaml")]).names
 
 
 def test_only_files_in_folders_called_lists_are_lists(folder, tmp_path):
@@ -101,8 +105,10 @@ def test_only_files_in_folders_called_lists_are_lists(folder, tmp_path):
     (tmp_path / "rules" / "deep" / "lists").mkdir(parents=True)
     (tmp_path / "rules" / "deep" / "lists" / "more.yml").write_text("entries: [b]")
 
-    assert {"thieves", "more"} == lists.load([tmp_path / "rules"]).names
-    assert lists.NONE == lists.load([tmp_path / "rules" / "lists", tmp_path / "rules" / "rule.yml"])
+    assert {"thieves", "more"} == lists.load_lists([tmp_path / "rules"]).names
+    assert lists.NO_LISTS == lists.load_lists(
+        [tmp_path / "rules" / "lists", tmp_path / "rules" / "rule.yml"]
+    )
 
 
 def test_a_text_file_has_one_value_or_network_a_line(tmp_path):
@@ -111,7 +117,7 @@ def test_a_text_file_has_one_value_or_network_a_line(tmp_path):
         b"\xef\xbb\xbf# Tor\r\n185.220.101.33\r\n\r\n  10.0.0.0/8 \n185.220.101.33\na # b\n"
     )
 
-    known = lists.load([], {"tor_exits": path})
+    known = lists.load_lists([], {"tor_exits": path})
 
     network = ListEntry(form="cidr", text="10.0.0.0/8")
     assert (plain("185.220.101.33"), network, plain("a # b")) == known["tor_exits"].entries
@@ -122,7 +128,7 @@ def test_lists_of_one_name_are_one_list(folder, tmp_path):
     own.write_text("entries: [plain text, further]")
     path = folder("entries: [plain text]")
 
-    known = lists.load([path], {"thieves": own, "apps": ["b", "10.0.0.0/8", "b"]})
+    known = lists.load_lists([path], {"thieves": own, "apps": ["b", "10.0.0.0/8", "b"]})
 
     assert (plain("plain text"), plain("further")) == known["thieves"].entries
     assert (plain("b"), ListEntry(form="cidr", text="10.0.0.0/8")) == known["apps"].entries
@@ -190,7 +196,7 @@ def test_every_mistake_is_told_at_its_place(text, expected, folder):
     path = folder(text)
 
     with pytest.raises(RulesError) as caught:
-        lists.load([path])
+        lists.load_lists([path])
 
     lines = str(caught.value).replace(f"{path / 'lists' / 'thieves.yml'}:", "").splitlines()
     assert len(expected) == len(lines)
@@ -204,7 +210,7 @@ def test_the_mistakes_of_all_files_are_told_at_once(folder, tmp_path):
     path = folder("entries: a", "other.yml")
 
     with pytest.raises(RulesError) as caught:
-        lists.load([path], {"feed": tmp_path / "feed.txt", "gone": tmp_path / "gone.txt"})
+        lists.load_lists([path], {"feed": tmp_path / "feed.txt", "gone": tmp_path / "gone.txt"})
 
     told = [(each.path.name, each.line) for each in caught.value.problems]
     assert [("feed.txt", 2), ("gone.txt", 1), ("other.yml", 1), ("thieves.yml", 1)] == told
@@ -215,7 +221,7 @@ def test_a_file_says_the_name_that_the_configuration_says(tmp_path):
     path.write_text("name: theirs\nentries: []")
 
     with pytest.raises(RulesError, match="1:1: the configuration calls this list 'mine'"):
-        lists.load([], {"mine": path})
+        lists.load_lists([], {"mine": path})
 
 
 def test_a_list_has_an_end(tmp_path):
@@ -223,7 +229,7 @@ def test_a_list_has_an_end(tmp_path):
     path.write_text("\n".join(map(str, range(50_001))))
 
     with pytest.raises(RulesError, match="more than 50,000 entries"):
-        lists.load([], {"long": path})
+        lists.load_lists([], {"long": path})
 
 
 def test_what_is_no_text_is_told_with_its_line(tmp_path):
@@ -231,7 +237,7 @@ def test_what_is_no_text_is_told_with_its_line(tmp_path):
     path.write_bytes(b"a\nb\xff\n")
 
     with pytest.raises(RulesError, match=r"bytes\.txt:2:1: not UTF-8 text"):
-        lists.load([], {"bytes": path})
+        lists.load_lists([], {"bytes": path})
 
 
 # ---- rules
@@ -243,15 +249,17 @@ def holds(connection):
 
     def run(entries, field, values, *, times=None, key="expand"):
         columns = columns_with(entries)
-        predicate = sql.predicate(item(f"{field}|{key}", "%known%"), columns)
+        predicate = condition_sql.compile_predicate(
+            parse_item(f"{field}|{key}", "%known%"), columns
+        )
         return asked(connection, predicate, field, values, times or [NOON] * len(values))
 
     return run
 
 
 def columns_with(entries):
-    known = lists.Lists(by_name={"known": ValueList(name="known", entries=tuple(entries))})
-    return Columns(types=TYPES, physical=lambda field: field, lists=known)
+    known = lists.ValueLists(by_name={"known": ValueList(name="known", entries=tuple(entries))})
+    return FieldColumns(column_types=TYPES, resolve_column=lambda field: field, lists=known)
 
 
 def asked(connection, predicate, field, values, times):
@@ -262,9 +270,11 @@ def asked(connection, predicate, field, values, times):
     rows = """SELECT n, row.v AS v, CAST(row.t AS TIMESTAMPTZ) AS "time" FROM (
         SELECT unnest(range(len(p))) AS n, unnest(p) AS row
         FROM (SELECT from_json(?, '[{"v": "VARCHAR", "t": "VARCHAR"}]') AS p))"""
-    rows = f"SELECT *, {address_text('v')} AS address FROM ({rows})"
-    rows = f"SELECT *, {address_groups('address')} AS groups FROM ({rows})"
-    rows = f"SELECT *, {address_key('v', 'groups')} AS source_ip_key, v AS {field} FROM ({rows})"
+    rows = f"SELECT *, {build_address_text('v')} AS address FROM ({rows})"
+    rows = f"SELECT *, {build_address_groups('address')} AS groups FROM ({rows})"
+    rows = (
+        f"SELECT *, {build_address_key('v', 'groups')} AS source_ip_key, v AS {field} FROM ({rows})"
+    )
     found = connection.execute(f"SELECT {predicate} FROM ({rows}) ORDER BY n", [written])
     return [row[0] for row in found.fetchall()]
 
@@ -314,11 +324,11 @@ def test_what_is_in_no_list_is_found_by_neq(holds):
 
 @pytest.mark.parametrize("separator", ["", "\x1f", "'", "ä"])
 def test_a_long_list_means_the_same_as_a_short_one(separator, holds):
-    entries = [plain(f"App{separator}{number}") for number in range(2 * FEW)]
+    entries = [plain(f"App{separator}{number}") for number in range(2 * MAX_INLINE_VALUES)]
     values = [
         f"aPP{separator}0",
-        f"app{separator}{2 * FEW - 1}",
-        f"app{separator}{2 * FEW}",
+        f"app{separator}{2 * MAX_INLINE_VALUES - 1}",
+        f"app{separator}{2 * MAX_INLINE_VALUES}",
         None,
         "",
     ]
@@ -329,16 +339,25 @@ def test_a_long_list_means_the_same_as_a_short_one(separator, holds):
 def test_a_long_list_is_one_text_and_not_thousands():
     columns = columns_with([plain(f"app{number}") for number in range(5000)])
 
-    assert sql.predicate(item("user_name|expand", "%known%"), columns).count("'") <= 4
+    assert (
+        condition_sql.compile_predicate(parse_item("user_name|expand", "%known%"), columns).count(
+            "'"
+        )
+        <= 4
+    )
 
 
 def test_the_lists_and_columns_of_a_rule_are_remembered():
     columns = columns_with([ListEntry(form="value", text="1.1.1.1", expires=date(2026, 1, 1))])
 
-    sql.predicate(item("source_ip|expand", "%known%"), columns)
+    condition_sql.compile_predicate(parse_item("source_ip|expand", "%known%"), columns)
 
-    assert {"known"} == columns.used
-    assert {"source_ip_key", "time", "source_ip"} >= columns.read >= {"source_ip_key", "time"}
+    assert {"known"} == columns.accessed_lists
+    assert (
+        {"source_ip_key", "time", "source_ip"}
+        >= columns.accessed_columns
+        >= {"source_ip_key", "time"}
+    )
 
 
 NETWORK = ListEntry(form="cidr", text="10.0.0.0/8")
@@ -356,16 +375,16 @@ REFUSED = [
 @pytest.mark.parametrize(("entries", "key", "value", "words"), REFUSED)
 def test_what_no_list_can_be_asked_is_refused_in_words(entries, key, value, words):
     with pytest.raises(SigmaError, match=words.replace("?", r"\?")):
-        sql.predicate(item(key, value), columns_with(entries))
+        condition_sql.compile_predicate(parse_item(key, value), columns_with(entries))
 
 
 def test_where_there_is_no_time_no_entry_can_expire():
     entry = ListEntry(form="value", text="a", expires=date(2026, 1, 1))
-    known = lists.Lists(by_name={"known": ValueList(name="known", entries=(entry,))})
-    columns = Columns(types={}, physical=lambda field: field, lists=known)
+    known = lists.ValueLists(by_name={"known": ValueList(name="known", entries=(entry,))})
+    columns = FieldColumns(column_types={}, resolve_column=lambda field: field, lists=known)
 
     with pytest.raises(SigmaError, match="entries that expire"):
-        sql.predicate(item("user_name|expand", "%known%"), columns)
+        condition_sql.compile_predicate(parse_item("user_name|expand", "%known%"), columns)
 
 
 # ---- what an alert tells
@@ -403,9 +422,9 @@ def questions(draw):
 def test_find_names_an_entry_exactly_where_the_rule_holds(connection, question, at):
     field, entries, values = question
     columns = columns_with(entries)
-    predicate = sql.predicate(item(f"{field}|expand", "%known%"), columns)
+    predicate = condition_sql.compile_predicate(parse_item(f"{field}|expand", "%known%"), columns)
 
-    found = [columns.lists.find("known", value, at, field=field) for value in values]
+    found = [columns.lists.find_entry("known", value, at, field=field) for value in values]
 
     assert asked(connection, predicate, field, values, [at] * len(values)) == [
         each is not None for each in found
@@ -414,18 +433,20 @@ def test_find_names_an_entry_exactly_where_the_rule_holds(connection, question, 
 
 
 def test_without_a_field_a_value_is_text_and_an_address_if_it_is_one():
-    known = lists.Lists(by_name={"known": ValueList(name="known", entries=(NETWORK, plain(ID)))})
+    known = lists.ValueLists(
+        by_name={"known": ValueList(name="known", entries=(NETWORK, plain(ID)))}
+    )
 
-    assert NETWORK == known.find("known", "::ffff:10.9.9.9", NOON)
-    assert plain(ID) == known.find("known", ID.upper(), NOON)
-    assert known.find("unknown", ID, NOON) is None
+    assert NETWORK == known.find_entry("known", "::ffff:10.9.9.9", NOON)
+    assert plain(ID) == known.find_entry("known", ID.upper(), NOON)
+    assert known.find_entry("unknown", ID, NOON) is None
 
 
 # ---- what comes with the collector
 
 
 def test_the_shipped_lists_are_there_and_those_of_the_operator_are_empty():
-    known = lists.load([SHIPPED])
+    known = lists.load_lists([SHIPPED])
 
     empty = {name for name in known.names if not known[name].entries}
     assert {"approved_apps", "integration_users", "privileged_users", "trusted_ips"} == empty
@@ -436,7 +457,7 @@ def test_the_shipped_lists_are_there_and_those_of_the_operator_are_empty():
 
 
 def test_every_shipped_indicator_says_who_told_of_it_and_whose_it_is():
-    known = lists.load([SHIPPED])
+    known = lists.load_lists([SHIPPED])
 
     for name in ("ioc_user_agents", "ioc_user_agent_codes", "ioc_ip", "lure_app_names"):
         for entry in known[name].entries:
@@ -446,7 +467,7 @@ def test_every_shipped_indicator_says_who_told_of_it_and_whose_it_is():
 
 
 def test_every_shipped_address_expires_after_it_was_seen():
-    addresses = lists.load([SHIPPED])["ioc_ip"].entries
+    addresses = lists.load_lists([SHIPPED])["ioc_ip"].entries
 
     assert 27 == len(addresses)
     for entry in addresses:

@@ -48,31 +48,33 @@ collector:
 def test_a_whole_rule_is_read(rule_file, schema):
     path = rule_file(WHOLE)
 
-    (rule,) = detect.load([path], schema=schema).rules
+    (rule,) = detect.load_rule_set([path], schema=schema).rules
 
     assert "0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01" == rule.id
     assert ("a-rule", Severity.MEDIUM, ("Login",)) == (rule.name, rule.level, rule.event_types)
-    assert [Severity.HIGH, Severity.LOW] == [case.level for case in rule.cases]
-    assert [(1, Severity.CRITICAL), (2, Severity.HIGH)] == [(s.add, s.most) for s in rule.steps]
+    assert [Severity.HIGH, Severity.LOW] == [case.level for case in rule.severity_cases]
+    assert [(1, Severity.CRITICAL), (2, Severity.HIGH)] == [
+        (s.increment, s.max_severity) for s in rule.severity_steps
+    ]
     assert "Login by {user_name|user_id|somebody}" == rule.title
     assert (("user_id",), ("source_ip",)) == (rule.dedup_key, rule.dedup_fallback)
     assert timedelta(hours=24) == rule.dedup_window
     assert ("T1078.004", "T1110") == rule.attack
     assert ("https://example.com/a",) == rule.references
-    assert ("Somebody logs in.", "Ask.", True) == (rule.description, rule.triage, rule.alert)
+    assert ("Somebody logs in.", "Ask.", True) == (rule.description, rule.triage, rule.raises_alert)
     assert {"LOGIN_STATUS", "user_name", "user_id", "source_ip"} == rule.fields
     assert path == rule.path
 
 
 def test_the_tests_of_a_rule_keep_their_records_as_written(rule_file, schema):
-    (rule,) = detect.load([rule_file(WHOLE)], schema=schema).rules
+    (rule,) = detect.load_rule_set([rule_file(WHOLE)], schema=schema).rules
 
     first, second = rule.tests
 
     assert ({"EVENT_TYPE": "Login", "TIMESTAMP": "2026-11-20"},) == first.events
-    assert (1, Severity.HIGH, "Login by admin") == (first.alerts, first.severity, first.title)
-    assert (0, None, "ApiEvent") == (second.alerts, second.severity, second.event_type)
-    assert [("005", ""), None] == [test.dedup for test in rule.tests]
+    assert (1, Severity.HIGH, "Login by admin") == (first.alert_count, first.severity, first.title)
+    assert (0, None, "ApiEvent") == (second.alert_count, second.severity, second.event_type)
+    assert [("005", ""), None] == [test.dedup_key for test in rule.tests]
     assert [28, 31] == [test.line for test in rule.tests]
 
 
@@ -82,12 +84,12 @@ def test_a_plain_rule_has_defaults(rule_file, schema):
     detection: {s: {user_id: x}, condition: s}
     """
 
-    (rule,) = detect.load([rule_file(body)], schema=schema).rules
+    (rule,) = detect.load_rule_set([rule_file(body)], schema=schema).rules
 
-    assert ((), (), "A rule") == (rule.event_types, rule.cases, rule.title)
+    assert ((), (), "A rule") == (rule.event_types, rule.severity_cases, rule.title)
     assert (("user_id", "source_ip"), ()) == (rule.dedup_key, rule.dedup_fallback)
     assert timedelta(minutes=60) == rule.dedup_window
-    assert rule.alert
+    assert rule.raises_alert
 
 
 BODY = "logsource: {product: salesforce}\ndetection: {s: {user_id: x}, condition: s}\n"
@@ -105,7 +107,7 @@ def test_folders_are_read_to_the_bottom_and_files_count_once(rule_file, schema, 
     two = head("m", 3) + BODY + "---\n" + head("n", 4) + BODY + "---\n"
     path = rule_file("", name="m.yml", head=two)
 
-    loaded = detect.load([tmp_path, path], schema=schema)
+    loaded = detect.load_rule_set([tmp_path, path], schema=schema)
 
     assert ["a", "m", "n", "z"] == [rule.name for rule in loaded.rules]
 
@@ -114,7 +116,7 @@ def test_folders_are_read_to_the_bottom_and_files_count_once(rule_file, schema, 
 def test_a_disabled_rule_is_not_there_whatever_is_wrong_with_it(pattern, rule_file, schema):
     path = rule_file("logsource: {product: nonsense}\n")
 
-    assert () == detect.load([path], schema=schema, disable=[pattern]).rules
+    assert () == detect.load_rule_set([path], schema=schema, disable=[pattern]).rules
 
 
 # ---- problems: what is written, and what is said of it
@@ -130,7 +132,7 @@ FINE = (SOURCE, "detection:", "  s:", "    user_id: x", "  condition: s")
 
 def said(path, schema):
     with pytest.raises(RulesError) as caught:
-        detect.load([path], schema=schema)
+        detect.load_rule_set([path], schema=schema)
     return [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems]
 
 
@@ -368,7 +370,7 @@ def test_a_field_needs_only_one_of_the_types(rule_file, schema):
     collector: {event_types: [Login, ApiEvent]}
     """
 
-    assert 1 == len(detect.load([rule_file(body)], schema=schema).rules)
+    assert 1 == len(detect.load_rule_set([rule_file(body)], schema=schema).rules)
 
 
 def test_an_undocumented_type_may_have_any_native_field(rule_file, schema):
@@ -378,7 +380,7 @@ def test_an_undocumented_type_may_have_any_native_field(rule_file, schema):
     collector: {title: "{SomethingNew|nothing new}"}
     """
 
-    assert 1 == len(detect.load([rule_file(body)], schema=schema).rules)
+    assert 1 == len(detect.load_rule_set([rule_file(body)], schema=schema).rules)
 
 
 def test_everything_wrong_in_every_file_is_told_at_once(rule_file, schema, tmp_path):
@@ -388,7 +390,7 @@ def test_everything_wrong_in_every_file_is_told_at_once(rule_file, schema, tmp_p
     rule_file(lines(*FINE), name="e.yml")
 
     with pytest.raises(RulesError) as caught:
-        detect.load([tmp_path, tmp_path / "none.yml"], schema=schema)
+        detect.load_rule_set([tmp_path, tmp_path / "none.yml"], schema=schema)
 
     told = [f"{p.path.name}:{p.line}" for p in caught.value.problems]
     assert ["a.yml:2", "b.yml:10", "b.yml:11"] == told[:3]
@@ -401,7 +403,7 @@ def test_two_rules_cannot_have_one_name_or_id(rule_file, schema, tmp_path):
     second = rule_file(lines(*FINE), name="b.yml")
 
     with pytest.raises(RulesError) as caught:
-        detect.load([tmp_path], schema=schema)
+        detect.load_rule_set([tmp_path], schema=schema)
 
     assert [
         f"{second}:2:1: the rule at {first}:2 has the same id",
@@ -411,7 +413,7 @@ def test_two_rules_cannot_have_one_name_or_id(rule_file, schema, tmp_path):
 
 def test_a_folder_without_rules_is_a_mistake(tmp_path, schema):
     with pytest.raises(RulesError, match="a folder without rule files"):
-        detect.load([tmp_path], schema=schema)
+        detect.load_rule_set([tmp_path], schema=schema)
 
 
 def test_what_only_the_engine_refuses_is_refused_when_loading(rule_file, schema):
@@ -429,13 +431,13 @@ def test_a_folder_of_lists_holds_no_rules(rule_file, schema, tmp_path):
     rule_file(BODY)
     rule_file("entries: [a]\n", name="lists/names.yml", head="")
 
-    assert 1 == len(detect.load([tmp_path], schema=schema).rules)
+    assert 1 == len(detect.load_rule_set([tmp_path], schema=schema).rules)
 
 
 def test_a_folder_may_hold_lists_alone(rule_file, schema, tmp_path):
     rule_file("entries: [a]\n", name="lists/names.yml", head="")
 
-    assert () == detect.load([tmp_path], schema=schema).rules
+    assert () == detect.load_rule_set([tmp_path], schema=schema).rules
 
 
 def test_a_rule_knows_the_lists_that_it_reads(rule_file, schema, tmp_path):
@@ -451,6 +453,6 @@ def test_a_rule_knows_the_lists_that_it_reads(rule_file, schema, tmp_path):
     rule_file("entries: [etl@example.com]\n", name="lists/robots.yml", head="")
     paths = [rule_file(body)]
 
-    loaded = detect.load(paths, schema=schema, lists=lists.load([tmp_path]))
+    loaded = detect.load_rule_set(paths, schema=schema, lists=lists.load_lists([tmp_path]))
 
     assert [frozenset({"admins", "robots"})] == [rule.lists for rule in loaded.rules]

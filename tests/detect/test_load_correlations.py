@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from collector import detect
-from collector.detect import title
-from collector.detect.language import computed
+from collector.detect import title_template
+from collector.detect.language import window_columns
 from collector.errors import RulesError
 from collector.model import Correlation
 
@@ -52,7 +52,7 @@ COUNT = {"condition": "{gte: 3}"}
 def load(rule_file, schema):
     def load(*documents, disable=()):
         path = rule_file("", head="".join(documents))
-        return detect.load([path], schema=schema, disable=disable)
+        return detect.load_rule_set([path], schema=schema, disable=disable)
 
     return load
 
@@ -163,13 +163,13 @@ def test_what_is_said_of_windows_is_about_what_they_compute(load):
 
     found = load(LOGIN, correlation(group_by="[user_id]", block=block, **COUNT)).by_name["burst"]
 
-    columns = computed.columns(found)
+    columns = window_columns.list_window_columns(found)
     empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     asked = ", ".join(each.predicate for each in (*found.cases, *found.steps))
     assert [(False, False)] == duckdb.sql(f"SELECT {asked} FROM (SELECT {empty})").fetchall()
     assert {"metric", "event_count", "user_id"} == set(columns)
     assert {"user_name"} == found.fields
-    assert "1,234 of ada until unknown" == title.of(found).render(
+    assert "1,234 of ada until unknown" == title_template.parse_rule_title(found).render_title(
         {"metric": 1234.0, "user_name": "ada"}
     )
 
@@ -177,7 +177,9 @@ def test_what_is_said_of_windows_is_about_what_they_compute(load):
 def test_titles_know_fallbacks_from_fields(load):
     burst = correlation(block="{title: '{user_id|somebody}'}", **COUNT)
 
-    assert "somebody" == title.of(load(LOGIN, burst).by_name["burst"]).render({})
+    assert "somebody" == title_template.parse_rule_title(
+        load(LOGIN, burst).by_name["burst"]
+    ).render_title({})
 
 
 # ---- what is wrong

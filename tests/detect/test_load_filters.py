@@ -45,7 +45,7 @@ def load(rule_file, schema):
     def load(*filters, disable=()):
         rules = rule_file("", head=RULES, name="rules.yml")
         path = rule_file("", head="".join(filters), name="quiet.yml")
-        return detect.load([path, rules], schema=schema, disable=disable)
+        return detect.load_rule_set([path, rules], schema=schema, disable=disable)
 
     return load
 

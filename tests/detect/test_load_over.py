@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from collector import detect
-from collector.detect import title
-from collector.detect.language import computed
+from collector.detect import title_template
+from collector.detect.language import window_columns
 from collector.errors import RulesError
 from collector.model import Baseline, FirstSeen, Severity
 
@@ -25,7 +25,7 @@ collector:
 def load(rule_file, schema):
     def load(*block, types="ApiEvent"):
         body = DETECTION % types + "".join(f"  {line}\n" for line in block)
-        return detect.load([rule_file(body)], schema=schema)
+        return detect.load_rule_set([rule_file(body)], schema=schema)
 
     return load
 
@@ -89,13 +89,13 @@ def test_what_is_said_of_windows_is_about_what_they_compute(load):
         'title: "{metric:,} by {user_id}, usually {mean} in {history}, since {window_start}"',
     ).rules
 
-    columns = computed.columns(rule)
+    columns = window_columns.list_window_columns(rule)
     empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     asked = ", ".join(each.predicate for each in (*rule.cases, *rule.steps))
     assert [(False, False)] == duckdb.sql(f"SELECT {asked} FROM (SELECT {empty})").fetchall()
     assert {"metric", "event_count", "mean", "deviations", "history", "user_id"} == set(columns)
     row = {"metric": 9000.0, "user_id": "005", "mean": 12.5, "history": 40}
-    shown = title.of(rule).render(row)
+    shown = title_template.parse_rule_title(rule).render_title(row)
     assert "9,000 by 005, usually 12.5 in 40, since unknown" == shown
 
 

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from collector import engine
-from collector.detect import Matcher, RuleSet
-from collector.detect.match import PAGE
+from collector.detect import RuleMatcher, RuleSet
+from collector.detect.matcher import PAGE_SIZE
 from collector.model import Severity, SeverityCase
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ COLUMNS = {
 
 @pytest.fixture
 def db():
-    with engine.connect() as connection:
+    with engine.open_engine() as connection:
         names = ", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())
         connection.execute(f"CREATE TABLE stored ({names})")
         yield connection
@@ -82,7 +82,7 @@ def test_a_match_says_who_when_and_how_bad(db, rules):
         {"operation": "insert", "user_id": "0051"},
     )
 
-    first, second, third = run(Matcher(rules(rule)), db)
+    first, second, third = run(RuleMatcher(rules(rule)), db)
 
     assert ("acme", "rule-0", "e0") == (first.org, first.rule, first.event_uid)
     assert (NOON, NOON + timedelta(hours=1)) == (first.time, first.received)
@@ -98,7 +98,7 @@ def test_a_match_says_who_when_and_how_bad(db, rules):
 def test_the_event_is_the_row_without_what_it_does_not_have(db, rules):
     store(db, {"user_id": "005"})
 
-    (match,) = run(Matcher(rules(detection(user_id="005"))), db)
+    (match,) = run(RuleMatcher(rules(detection(user_id="005"))), db)
 
     assert {
         "event_uid": "e0",
@@ -119,19 +119,19 @@ def test_matches_come_in_the_order_of_time_whatever_the_order_of_rows(db, rules)
         {"user_id": "1", "time": NOON, "event_uid": "a"},
     )
 
-    found = run(Matcher(rules(detection(user_id="1"))), db)
+    found = run(RuleMatcher(rules(detection(user_id="1"))), db)
 
     assert ["c", "a", "b"] == [match.event_uid for match in found]
 
 
 def test_more_matches_than_a_page_all_come_once(db, rules):
-    count = 2 * PAGE + 7
+    count = 2 * PAGE_SIZE + 7
     db.execute(
         "INSERT INTO stored (event_uid, time, received, user_id) "
         f"SELECT 'e' || n, now(), now(), '005' FROM range({count}) AS t(n)"
     )
 
-    found = [match.event_uid for match in run(Matcher(rules(detection(user_id="005"))), db)]
+    found = [match.event_uid for match in run(RuleMatcher(rules(detection(user_id="005"))), db)]
 
     assert {f"e{n}" for n in range(count)} == set(found)
     assert count == len(found)
@@ -140,7 +140,7 @@ def test_more_matches_than_a_page_all_come_once(db, rules):
 def test_every_rule_sees_every_event(db, rules):
     """What one rule finds is found by the others too; nobody consumes an event."""
     store(db, {"user_id": "1", "operation": "x"}, {"user_id": "2"})
-    matcher = Matcher(
+    matcher = RuleMatcher(
         rules(detection(user_id="1"), detection(operation="x"), detection(user_id="3"))
     )
 
@@ -156,7 +156,7 @@ def test_a_rule_looks_at_its_own_types_alone(db, rules):
     )
 
     def found(event_type):
-        return [match.rule for match in run(Matcher(loaded), db, event_type=event_type)]
+        return [match.rule for match in run(RuleMatcher(loaded), db, event_type=event_type)]
 
     assert ["rule-0", "rule-2"] == found("Login")
     assert ["rule-1", "rule-2"] == found("BulkJob")
@@ -171,7 +171,7 @@ def test_a_column_that_the_data_lacks_is_null(db, rules):
     positive = detection(LOGIN_STATUS="x")
     negative = {"detection": {"s": {"LOGIN_STATUS": "x"}, "condition": "not s"}}
 
-    found = run(Matcher(rules(positive, negative)), db, relation=relation, columns=columns)
+    found = run(RuleMatcher(rules(positive, negative)), db, relation=relation, columns=columns)
 
     assert ["rule-1"] == [match.rule for match in found]
     assert "LOGIN_STATUS" not in found[0].event
@@ -202,7 +202,7 @@ def test_a_rule_that_fails_stops_no_other_and_says_why(db, rules):
     store(db, {"user_id": "1", "operation": "secret'text"})
     loaded = rules(detection(user_id="1"), detection(user_id="1"))
     broken = replace(loaded.rules[0], predicate='CAST("operation" AS INTEGER) = 1')
-    matcher = Matcher(RuleSet(rules=(broken, loaded.rules[1])))
+    matcher = RuleMatcher(RuleSet(rules=(broken, loaded.rules[1])))
 
     found = run(matcher, db)
 
@@ -222,7 +222,7 @@ def test_a_rule_that_fails_after_the_first_candidate_stops_no_other(db, rules):
     )
     loaded = rules(detection(user_id="1"), detection(user_id="1"))
     broken = replace(loaded.rules[0], predicate='CAST("operation" AS INTEGER) = 1')
-    matcher = Matcher(RuleSet(rules=(broken, loaded.rules[1])))
+    matcher = RuleMatcher(RuleSet(rules=(broken, loaded.rules[1])))
 
     assert ["rule-1"] * 3 == [match.rule for match in run(matcher, db)]
     assert {"rule-0"} == matcher.failures.keys()
@@ -233,7 +233,7 @@ def test_a_rule_that_fails_over_its_own_candidates_stops_no_other(db, rules):
     loaded = rules(detection(user_id="1"), detection(user_id="1"))
     case = SeverityCase(predicate='CAST("operation" AS INTEGER) = 1', level=Severity.LOW)
     sick = replace(loaded.rules[0], cases=(case,))
-    matcher = Matcher(RuleSet(rules=(sick, loaded.rules[1])))
+    matcher = RuleMatcher(RuleSet(rules=(sick, loaded.rules[1])))
 
     assert ["rule-1"] == [match.rule for match in run(matcher, db)]
     assert {"rule-0"} == matcher.failures.keys()
@@ -242,7 +242,7 @@ def test_a_rule_that_fails_over_its_own_candidates_stops_no_other(db, rules):
 def test_a_relation_that_cannot_be_read_is_no_rule_s_fault(db, rules, tmp_path):
     damaged = tmp_path / "x.parquet"
     damaged.write_bytes(b"PAR1 but not really PAR1")
-    matcher = Matcher(rules(detection(user_id="1")))
+    matcher = RuleMatcher(rules(detection(user_id="1")))
 
     with pytest.raises(duckdb.Error):
         run(matcher, db, relation=f"read_parquet('{damaged}')")
@@ -252,9 +252,9 @@ def test_a_relation_that_cannot_be_read_is_no_rule_s_fault(db, rules, tmp_path):
 
 def test_the_connection_is_free_between_two_matches_and_clean_afterwards(db, rules):
     store(db, {"user_id": "1"}, {"user_id": "1"})
-    matcher = Matcher(rules(detection(user_id="1")))
+    matcher = RuleMatcher(rules(detection(user_id="1")))
     found = []
-    for match in matcher.matches(
+    for match in matcher.find_matches(
         db, relation="stored", columns=frozenset(COLUMNS), event_type="Login", org="acme"
     ):
         found.append(match.event_uid)
@@ -266,8 +266,8 @@ def test_the_connection_is_free_between_two_matches_and_clean_afterwards(db, rul
 
 def test_whoever_stops_early_leaves_nothing_behind(db, rules):
     store(db, {"user_id": "1"}, {"user_id": "1"})
-    matcher = Matcher(rules(detection(user_id="1")))
-    matches = matcher.matches(
+    matcher = RuleMatcher(rules(detection(user_id="1")))
+    matches = matcher.find_matches(
         db, relation="stored", columns=frozenset(COLUMNS), event_type="Login", org="acme"
     )
 
@@ -283,7 +283,7 @@ def test_an_event_may_hold_any_text(db, rules):
     store(db, {"user_id": hostile, "operation": "x"})
     rule = {**detection(operation="x"), "collector": {"title": "by {user_id}"}}
 
-    (match,) = run(Matcher(rules(rule)), db)
+    (match,) = run(RuleMatcher(rules(rule)), db)
 
     assert hostile == match.event["user_id"]
     assert f"by {hostile}" == match.title
@@ -304,16 +304,16 @@ def test_rules_find_together_what_each_finds_alone(db, rules):
     alone = [
         (match.rule, match.event_uid)
         for rule in loaded.rules
-        for match in run(Matcher(RuleSet(rules=(rule,))), db)
+        for match in run(RuleMatcher(RuleSet(rules=(rule,))), db)
     ]
 
-    assert alone == [(match.rule, match.event_uid) for match in run(Matcher(loaded), db)]
+    assert alone == [(match.rule, match.event_uid) for match in run(RuleMatcher(loaded), db)]
     assert {"e4"} == {uid for rule, uid in alone if rule in {"rule-3", "rule-11"}}
 
 
 def test_of_two_events_with_one_uid_the_one_that_fits_is_found(db, rules):
     store(db, {"event_uid": "e", "user_id": "1"}, {"event_uid": "e", "user_id": "2"})
 
-    (match,) = run(Matcher(rules(detection(user_id="2"), detection(user_id="3"))), db)
+    (match,) = run(RuleMatcher(rules(detection(user_id="2"), detection(user_id="3"))), db)
 
     assert "2" == match.event["user_id"]

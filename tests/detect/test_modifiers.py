@@ -7,9 +7,9 @@ import itertools
 import pytest
 from sigma.modifiers import modifier_mapping
 
-from collector.detect.language.check_detection import MODIFIERS, item_problem
-from collector.detect.language.modifiers import mismatch
-from collector.detect.language.scope import Scope
+from collector.detect.language.detection_checks import MODIFIERS, find_item_problem
+from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.modifier_checks import find_modifier_problem
 
 VALUES = ("abc -x", 5, True, None, "10.0.0.0/8", "detail", "%nobody%")
 FIELDS = ("user_name", "time", "source_ip", "record_count", "user_id", "")
@@ -22,7 +22,7 @@ SERVED_ALONE = (
 
 @pytest.fixture
 def scope(schema):
-    return Scope(schema=schema, event_types=())
+    return FieldScope(schema=schema, event_types=())
 
 
 def test_every_modifier_that_pysigma_knows_is_known():
@@ -31,7 +31,7 @@ def test_every_modifier_that_pysigma_knows_is_known():
 
 @pytest.mark.parametrize("modifier", sorted(SERVED_ALONE))
 def test_a_modifier_is_served_for_some_field_and_value(modifier, scope):
-    found = {item_problem(f"{f}|{modifier}", v, scope) for f in FIELDS for v in VALUES}
+    found = {find_item_problem(f"{f}|{modifier}", v, scope) for f in FIELDS for v in VALUES}
 
     assert None in found
 
@@ -40,7 +40,7 @@ def test_no_pair_of_modifiers_fails_without_a_sentence(scope):
     for one, other in itertools.permutations(sorted(MODIFIERS), 2):
         for value in ("abc -x", 5, True):
             for field in ("user_name", "time", ""):
-                message = item_problem(f"{field}|{one}|{other}", value, scope)
+                message = find_item_problem(f"{field}|{one}|{other}", value, scope)
 
                 assert message is None or "incompatible to value type" not in message
                 assert message is None or "Sigma" not in message
@@ -80,11 +80,13 @@ REFUSED = [
 
 @pytest.mark.parametrize(("key", "value", "words"), REFUSED)
 def test_what_does_not_go_together_is_refused_in_words(key, value, words, scope):
-    assert words in (item_problem(key, value, scope) or "")
+    assert words in (find_item_problem(key, value, scope) or "")
 
 
 def test_modifiers_that_go_together_are_no_mismatch():
-    assert mismatch("user_name", ("windash", "contains", "cased", "all"), ("a",)) is None
-    assert mismatch("user_name", ("wide", "base64offset", "contains"), ("a",)) is None
-    assert mismatch("time", ("hour", "gte"), (5,)) is None
-    assert mismatch("", ("contains", "all"), ("a",)) is None
+    assert (
+        find_modifier_problem("user_name", ("windash", "contains", "cased", "all"), ("a",)) is None
+    )
+    assert find_modifier_problem("user_name", ("wide", "base64offset", "contains"), ("a",)) is None
+    assert find_modifier_problem("time", ("hour", "gte"), (5,)) is None
+    assert find_modifier_problem("", ("contains", "all"), ("a",)) is None

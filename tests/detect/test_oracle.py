@@ -15,8 +15,12 @@ from hypothesis import strategies as st
 
 from collector import detect
 from collector.detect import lists
-from collector.normalize.addresses import address_groups, address_key, address_text
-from fakes.oracle import rows_that_hold
+from collector.normalize.ip_address_sql import (
+    build_address_groups,
+    build_address_key,
+    build_address_text,
+)
+from fakes.sigma_oracle import match_rows
 
 TYPES = {
     **dict.fromkeys(("user_name", "detail", "query", "user_agent", "source_ip"), "VARCHAR"),
@@ -246,25 +250,25 @@ rules = st.tuples(*[alone] * 6, *[together] * 3)
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory) -> lists.Lists:
+def known(tmp_path_factory) -> lists.ValueLists:
     folder = tmp_path_factory.mktemp("rules") / "lists"
     folder.mkdir()
     for name, entries in ENTRIES.items():
         (folder / f"{name}.yml").write_text(
             yaml.safe_dump({"entries": entries}, allow_unicode=True)
         )
-    return lists.load([folder.parent])
+    return lists.load_lists([folder.parent])
 
 
 @pytest.fixture(scope="module")
 def predicates(known, tmp_path_factory):
     """The SQL of detections, each of which has been a rule in a file."""
     path = tmp_path_factory.mktemp("generated") / "rules.yml"
-    schema = detect.Schema(
-        canonical={**TYPES, "source_ip_key": "VARCHAR"},
-        physical=lambda field, _: field,
-        fields=lambda _: None,
-        event_types=lambda: frozenset({"Anything"}),
+    schema = detect.EventSchema(
+        column_types={**TYPES, "source_ip_key": "VARCHAR"},
+        resolve_column=lambda field, _: field,
+        list_fields=lambda _: None,
+        list_event_types=lambda: frozenset({"Anything"}),
     )
 
     def load(chosen):
@@ -280,7 +284,10 @@ def predicates(known, tmp_path_factory):
             for number, detection in enumerate(chosen)
         ]
         path.write_text(yaml.dump_all(documents, Dumper=yaml.CSafeDumper), encoding="utf-8")
-        return [rule.predicate for rule in detect.load([path], schema=schema, lists=known).rules]
+        return [
+            rule.predicate
+            for rule in detect.load_rule_set([path], schema=schema, lists=known).rules
+        ]
 
     return load
 
@@ -296,7 +303,7 @@ def test_the_engine_and_the_oracle_agree_on_every_event(predicates, connection, 
         list(column) for column in zip(*_engine(connection, predicates(chosen), data), strict=True)
     ]
 
-    assert [rows_that_hold(each, data, lists=ENTRIES) for each in chosen] == answers
+    assert [match_rows(each, data, lists=ENTRIES) for each in chosen] == answers
 
 
 def _engine(connection, predicates, data):
@@ -309,9 +316,9 @@ def _engine(connection, predicates, data):
         "SELECT n, row.* FROM (SELECT unnest(range(len(parsed))) AS n, unnest(parsed) AS row FROM"
         f" (SELECT from_json(?, '{json.dumps([kinds])}') AS parsed))"
     )
-    rows = f"SELECT n, {columns}, {address_text('source_ip')} AS address FROM ({rows})"
-    rows = f"SELECT *, {address_groups('address')} AS groups FROM ({rows})"
-    rows = f"SELECT *, {address_key('source_ip', 'groups')} AS source_ip_key FROM ({rows})"
+    rows = f"SELECT n, {columns}, {build_address_text('source_ip')} AS address FROM ({rows})"
+    rows = f"SELECT *, {build_address_groups('address')} AS groups FROM ({rows})"
+    rows = f"SELECT *, {build_address_key('source_ip', 'groups')} AS source_ip_key FROM ({rows})"
     written = json.dumps(data, default=datetime.isoformat)
     query = f"SELECT {', '.join(predicates)} FROM ({rows}) ORDER BY n"
     return connection.execute(query, [written]).fetchall()

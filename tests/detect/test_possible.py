@@ -7,12 +7,19 @@ from itertools import product
 import pytest
 from sigma.rule import SigmaDetections
 
-from collector.detect.lint.possible import ALWAYS, MAYBE, NEVER, Sight, outcomes, wanted
-from collector.detect.predicates import sql
-from collector.detect.predicates.columns import Columns
+from collector.detect.lint.condition_outcomes import (
+    ALWAYS,
+    MAYBE,
+    NEVER,
+    EventTypeFacts,
+    compute_outcomes,
+    list_required_comparisons,
+)
+from collector.detect.predicates import condition_sql
+from collector.detect.predicates.field_columns import FieldColumns
 
 HAD = frozenset({"user_name", "query", "event_type"})
-LOGIN = Sight(event_type="Login", has=HAD.__contains__)
+LOGIN = EventTypeFacts(event_type="Login", has_field=HAD.__contains__)
 
 
 def condition(selection, text="sel"):
@@ -45,12 +52,13 @@ def condition(selection, text="sel"):
     ],
 )
 def test_a_selection_on_a_type_that_lacks_fields(items, expected):
-    assert expected == outcomes(condition({"sel": items}), LOGIN)
+    assert expected == compute_outcomes(condition({"sel": items}), LOGIN)
 
 
 def test_a_keyword_is_looked_for_where_there_is_text():
-    assert NEVER == outcomes(
-        condition({"sel": ["words"]}), Sight(event_type="Login", has={"user_name"}.__contains__)
+    assert NEVER == compute_outcomes(
+        condition({"sel": ["words"]}),
+        EventTypeFacts(event_type="Login", has_field={"user_name"}.__contains__),
     )
 
 
@@ -58,7 +66,7 @@ def test_conditions_of_never_and_always_and_maybe():
     parts = {"never": {"status": "x"}, "always": {"status": None}, "maybe": {"user_name": "x"}}
 
     def of(text):
-        return outcomes(condition(parts, text), LOGIN)
+        return compute_outcomes(condition(parts, text), LOGIN)
 
     assert (NEVER, MAYBE, ALWAYS) == (of("maybe and never"), of("maybe or never"), of("not never"))
     assert (ALWAYS, MAYBE) == (of("maybe or always"), of("maybe and always"))
@@ -78,18 +86,20 @@ def test_what_is_said_is_true_of_every_row(connection):
         f"({name}, {query}, NULL)"
         for name, query in product(("NULL", "'x'", "''"), ("NULL", "'z'", "'q'"))
     )
-    columns = Columns(types={}, physical=lambda field: field)
+    columns = FieldColumns(column_types={}, resolve_column=lambda field: field)
     for text in texts:
         parsed = condition(parts, text)
         found = connection.execute(
-            f"SELECT DISTINCT {sql.predicate(parsed, columns)}"
+            f"SELECT DISTINCT {condition_sql.compile_predicate(parsed, columns)}"
             f" FROM (VALUES {rows}) AS t(user_name, query, status)"
         ).fetchall()
-        assert {row[0] for row in found} <= outcomes(parsed, LOGIN), text
+        assert {row[0] for row in found} <= compute_outcomes(parsed, LOGIN), text
 
 
 def test_what_must_not_hold_is_not_wanted():
     parts = {"a": {"user_name": "x"}, "b": {"status": "y"}, "c": {"query": "z"}}
-    found = [each.field for each in wanted(condition(parts, "a and not (b or not c)"))]
+    found = [
+        each.field for each in list_required_comparisons(condition(parts, "a and not (b or not c)"))
+    ]
 
     assert ["user_name", "query"] == found

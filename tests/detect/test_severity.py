@@ -2,9 +2,9 @@
 
 import pytest
 
-from collector.detect.severity import severity
+from collector.detect.severity_sql import build_severity_sql
 from collector.model import Severity, SeverityCase, SeverityStep
-from fakes.nouns import rule
+from fakes.model_samples import build_rule
 
 INFORMATIONAL, LOW, MEDIUM, HIGH, CRITICAL = Severity
 
@@ -14,7 +14,7 @@ def case(predicate, level):
 
 
 def step(predicate, add=1, most=CRITICAL):
-    return SeverityStep(predicate=predicate, add=add, most=most)
+    return SeverityStep(predicate=predicate, increment=add, max_severity=most)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def step(predicate, add=1, most=CRITICAL):
     ],
 )
 def test_the_first_case_that_holds_and_all_steps_that_hold(connection, cases, steps, expected):
-    made = rule(level=MEDIUM, cases=cases, steps=steps)
+    made = build_rule(level=MEDIUM, cases=cases, steps=steps)
 
-    (found,) = connection.execute(f"SELECT {severity(made)}").fetchone()
+    (found,) = connection.execute(f"SELECT {build_severity_sql(made)}").fetchone()
 
     assert expected == found

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collector import detect, rulecheck
-from collector.assembly import SCHEMA, workbench
+from collector import detect
+from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
+from collector.rules import self_tests
 
 FOLDER = Path(__file__).parents[2] / "rules"
 FILES = sorted(FOLDER.glob("*.yml"))
@@ -16,7 +17,7 @@ FILES = sorted(FOLDER.glob("*.yml"))
 
 @pytest.fixture(scope="module")
 def shipped():
-    return detect.load([FOLDER], schema=SCHEMA)
+    return detect.load_rule_set([FOLDER], schema=EVENT_SCHEMA)
 
 
 def test_the_four_seeds_are_shipped(shipped):
@@ -45,15 +46,15 @@ def test_a_shipped_rule_shows_when_it_fires_and_when_it_does_not(path, shipped):
 
 
 def test_every_shipped_rule_does_what_its_tests_say(shipped):
-    with workbench(shipped) as bench:
+    with open_temporary_pipeline(shipped) as bench:
         verdicts = list(
-            rulecheck.check(
+            self_tests.run_rule_tests(
                 shipped.rules,
                 pipeline=bench.pipeline,
                 database=bench.database,
-                spool=bench.places.spool,
+                spool=bench.paths.spool,
             )
         )
 
     assert len(verdicts) == sum(len(rule.tests) for rule in shipped.rules) > 0
-    assert [] == [f"{v.rule.name}: {v.test.name}: {v.complaint}" for v in verdicts if v.complaint]
+    assert [] == [f"{v.rule.name}: {v.test.name}: {v.failure}" for v in verdicts if v.failure]

@@ -7,9 +7,9 @@ import pytest
 from sigma.exceptions import SigmaError
 from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 
-from collector.detect.predicates import sql
-from collector.detect.predicates.columns import Columns
-from collector.text import sql_identifier
+from collector.detect.predicates import condition_sql
+from collector.detect.predicates.field_columns import FieldColumns
+from collector.escaping import quote_identifier
 
 AGENT = "Salesforce-CLI/1.0"
 
@@ -254,11 +254,13 @@ SPELLED = [
 @pytest.mark.parametrize(("item", "expected"), SPELLED, ids=[row[1] for row in SPELLED])
 def test_the_words_are_those_that_other_engines_know_too(item, expected):
     """ANSI LIKE with an ESCAPE wherever a backslash could be one, IN, substr."""
-    columns = Columns(types={"source_ip_key": "VARCHAR"}, physical=lambda field: field)
+    columns = FieldColumns(
+        column_types={"source_ip_key": "VARCHAR"}, resolve_column=lambda field: field
+    )
     ((key, value),) = item.items()
     condition = SigmaDetectionItem.from_mapping(key, value).postprocess(EmptySigmaDetections())
 
-    assert f"COALESCE({expected}, FALSE)" == sql.predicate(condition, columns)
+    assert f"COALESCE({expected}, FALSE)" == condition_sql.compile_predicate(condition, columns)
 
 
 HOSTILE = [
@@ -318,11 +320,11 @@ def test_what_cannot_be_said_is_refused_in_words(item, words, where):
 
 def test_no_field_name_is_anything_but_a_name(connection):
     name = "a\"b'; --"
-    columns = Columns(types={}, physical=lambda field: field)
+    columns = FieldColumns(column_types={}, resolve_column=lambda field: field)
     condition = SigmaDetectionItem.from_mapping(name, "x").postprocess(EmptySigmaDetections())
-    predicate = sql.predicate(condition, columns)
+    predicate = condition_sql.compile_predicate(condition, columns)
 
-    found = connection.execute(f"SELECT {predicate} FROM (SELECT 'X' AS {sql_identifier(name)})")
+    found = connection.execute(f"SELECT {predicate} FROM (SELECT 'X' AS {quote_identifier(name)})")
 
     assert (True,) == found.fetchone()
-    assert {name} == columns.read
+    assert {name} == columns.accessed_columns

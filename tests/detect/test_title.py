@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collector.detect import title
+from collector.detect import title_template
 
 FIELDS = frozenset({"user_name", "user_id", "record_count", "score", "time", "RowsProcessed"})
 BULK = "Bulk ({record_count:,|unknown number of} records) by {user_name|user_id|unknown user}"
@@ -35,7 +35,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("text", "event", "expected"), TABLE)
 def test_the_first_field_with_a_value_is_shown(text, event, expected):
-    assert expected == title.parse(text, FIELDS.__contains__).render(event)
+    assert expected == title_template.parse_template(text, FIELDS.__contains__).render_title(event)
 
 
 WRONG = [
@@ -52,34 +52,40 @@ WRONG = [
 @pytest.mark.parametrize(("text", "words"), WRONG)
 def test_a_template_that_cannot_be_filled_is_refused(text, words):
     with pytest.raises(ValueError, match=words):
-        title.parse(text, FIELDS.__contains__)
+        title_template.parse_template(text, FIELDS.__contains__)
 
 
 @pytest.mark.parametrize("text", [row[0] for row in TABLE])
 def test_a_template_reads_back_as_itself(text):
-    template = title.parse(text, FIELDS.__contains__)
+    template = title_template.parse_template(text, FIELDS.__contains__)
 
-    assert template == title.parse(str(template), FIELDS.__contains__)
+    assert template == title_template.parse_template(str(template), FIELDS.__contains__)
 
 
 def test_renaming_touches_fields_alone():
-    template = title.parse("user_id {user_id|user_id of nobody}", FIELDS.__contains__)
+    template = title_template.parse_template(
+        "user_id {user_id|user_id of nobody}", FIELDS.__contains__
+    )
 
-    assert "user_id {raw_user_id|user_id of nobody}" == str(template.renamed("raw_{}".format))
+    assert "user_id {raw_user_id|user_id of nobody}" == str(template.rename_fields("raw_{}".format))
 
 
 def test_any_text_can_be_shown_as_it_is():
     text = "50% {of} }{ {{all}}"
 
-    assert text == title.parse(title.escaped(text), FIELDS.__contains__).render({})
+    assert text == title_template.parse_template(
+        title_template.escape_braces(text), FIELDS.__contains__
+    ).render_title({})
 
 
 def test_a_long_value_pushes_nothing_out():
     """A value is cut before it can fill the title, and the title has an end."""
-    template = title.parse("{user_name} {user_id} " + "x" * 400, FIELDS.__contains__)
+    template = title_template.parse_template(
+        "{user_name} {user_id} " + "x" * 400, FIELDS.__contains__
+    )
 
-    shown = template.render({"user_name": "a" * 10_000, "user_id": "b" * 10_000})
+    shown = template.render_title({"user_name": "a" * 10_000, "user_id": "b" * 10_000})
 
-    assert len(shown) == title.LIMIT
+    assert len(shown) == title_template.MAX_TITLE_LENGTH
     assert shown.startswith("a" * 100)
     assert "b" * 100 in shown

@@ -4,19 +4,26 @@ from datetime import timedelta
 
 import pytest
 
-from collector.detect import windows
+from collector.detect import correlation_sql
 from collector.model import Severity, SeverityCase, SeverityStep
-from fakes.windows import MINUTE, NOON, correlation, event, known, source
+from fakes.correlation_samples import (
+    MINUTE,
+    NOON,
+    build_correlation,
+    build_event,
+    build_leaf_source,
+    index_rules,
+)
 
 
 @pytest.fixture
 def run(connection):
     """The rows of `members` or `anchors`, by column, in the order of time and uid."""
 
-    def rows(rule, rules=None, ask=windows.members, **events):
-        by_name = rules or known(rule)
+    def rows(rule, rules=None, ask=correlation_sql.select_firing_events, **events):
+        by_name = rules or index_rules(rule)
         given = {leaf: events.get(leaf, ()) for leaf in ("login", "query", "export")}
-        sql = ask(rule, by_name, source(given))
+        sql = ask(rule, by_name, build_leaf_source(given))
         result = connection.execute(f"SELECT * FROM ({sql}) ORDER BY time, event_uid")
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -35,88 +42,88 @@ def members(run):
 
 
 def at(*minutes, **fields):
-    return [event(f"e{n}", minute, **fields) for n, minute in enumerate(minutes)]
+    return [build_event(f"e{n}", minute, **fields) for n, minute in enumerate(minutes)]
 
 
 # ---- counts
 
 
 def test_a_burst_has_all_events_of_its_windows_and_no_other(members):
-    assert ["e1", "e2", "e3"] == members(correlation(), login=at(-30, 0, 1, 2, 30))
+    assert ["e1", "e2", "e3"] == members(build_correlation(), login=at(-30, 0, 1, 2, 30))
 
 
 def test_both_ends_of_a_window_belong_to_it(members):
-    assert ["e0", "e1", "e2"] == members(correlation(), login=at(0, 5, 10))
+    assert ["e0", "e1", "e2"] == members(build_correlation(), login=at(0, 5, 10))
 
 
 def test_an_event_before_the_window_does_not_belong_to_it(members):
-    assert [] == members(correlation(), login=at(0, 5, 10.0001))
+    assert [] == members(build_correlation(), login=at(0, 5, 10.0001))
 
 
 def test_events_of_one_time_are_all_in_each_others_windows(members):
-    assert ["e0", "e1", "e2"] == members(correlation(), login=at(0, 0, 0))
+    assert ["e0", "e1", "e2"] == members(build_correlation(), login=at(0, 0, 0))
 
 
 def test_windows_overlap_into_a_longer_row_of_members(members):
-    assert [f"e{n}" for n in range(5)] == members(correlation(), login=at(0, 5, 10, 14, 19))
+    assert [f"e{n}" for n in range(5)] == members(build_correlation(), login=at(0, 5, 10, 14, 19))
 
 
 def test_groups_are_apart(members):
-    ann, bob = at(0, 1), [event("b0", 2, user="bob")]
+    ann, bob = at(0, 1), [build_event("b0", 2, user="bob")]
 
-    assert [] == members(correlation(), login=[*ann, *bob])
+    assert [] == members(build_correlation(), login=[*ann, *bob])
 
 
 def test_groups_compare_exactly(members):
     users = ("ann", "Ann", "ann ")
 
-    assert [] == members(correlation(), login=[event(u, 0, user=u) for u in users])
+    assert [] == members(build_correlation(), login=[build_event(u, 0, user=u) for u in users])
 
 
 def test_empty_text_is_a_group_and_no_value_is_none(members):
-    empty = [event(f"e{n}", n, user="") for n in range(3)]
-    missing = [event(f"n{n}", n, user=None) for n in range(3)]
+    empty = [build_event(f"e{n}", n, user="") for n in range(3)]
+    missing = [build_event(f"n{n}", n, user=None) for n in range(3)]
 
-    assert ["e0", "e1", "e2"] == members(correlation(), login=[*empty, *missing])
+    assert ["e0", "e1", "e2"] == members(build_correlation(), login=[*empty, *missing])
 
 
 def test_a_group_is_left_out_where_one_of_its_names_has_no_value(members):
-    rule = correlation(group_by=("user", "ip"))
-    logins = [event(f"e{n}", n, ip=ip) for n, ip in enumerate(("a", "a", None, "a"))]
+    rule = build_correlation(group_by=("user", "ip"))
+    logins = [build_event(f"e{n}", n, ip=ip) for n, ip in enumerate(("a", "a", None, "a"))]
 
     assert ["e0", "e1", "e3"] == members(rule, login=logins)
 
 
 def test_without_group_by_all_events_are_one_group(members):
-    logins = [event(user or "none", 0, user=user) for user in ("ann", "bob", None)]
+    logins = [build_event(user or "none", 0, user=user) for user in ("ann", "bob", None)]
 
-    assert ["ann", "bob", "none"] == members(correlation(group_by=()), login=logins)
+    assert ["ann", "bob", "none"] == members(build_correlation(group_by=()), login=logins)
 
 
 def test_an_event_that_two_rules_match_counts_once(members):
-    rule = correlation(rules=("login", "query"))
+    rule = build_correlation(rules=("login", "query"))
 
     assert [] == members(rule, login=at(0, 1), query=at(0, 1))
 
 
 def test_events_of_several_rules_count_together(members):
-    rule = correlation(rules=("login", "query"))
+    rule = build_correlation(rules=("login", "query"))
 
-    assert ["e0", "e1", "q"] == members(rule, login=at(0, 1), query=[event("q", 2)])
+    assert ["e0", "e1", "q"] == members(rule, login=at(0, 1), query=[build_event("q", 2)])
 
 
 def test_an_alias_joins_fields_of_different_names(members):
     aliases = {"who": {"login": "user", "query": "actor"}}
-    rule = correlation(rules=("login", "query"), group_by=("who",), aliases=aliases)
-    query = event("q", 2, user=None, actor="ann")
+    rule = build_correlation(rules=("login", "query"), group_by=("who",), aliases=aliases)
+    query = build_event("q", 2, user=None, actor="ann")
 
     assert ["e0", "e1", "q"] == members(rule, login=at(0, 1), query=[query])
 
 
 def test_an_event_with_a_group_for_each_rule_is_a_member_in_both(run):
     aliases = {"who": {"query": "target"}}
-    rule = correlation(rules=("login", "query"), group_by=("who",), aliases=aliases, limit=1)
-    login = event("e", 0, who="ann", target="bob")
+    rule = build_correlation(rules=("login", "query"), group_by=("who",), aliases=aliases, limit=1)
+    login = build_event("e", 0, who="ann", target="bob")
 
     assert {"ann", "bob"} == {row["who"] for row in run(rule, login=[login], query=[login])}
 
@@ -135,9 +142,9 @@ def test_an_event_with_a_group_for_each_rule_is_a_member_in_both(run):
 )
 def test_each_condition_asks_for_its_own_windows(run, operator, limit, expected):
     """Of three events only the last two are near to each other: the windows hold 1, 1 and 2."""
-    rule = correlation(operator=operator, limit=limit)
+    rule = build_correlation(operator=operator, limit=limit)
 
-    rows = run(rule, ask=windows.anchors, login=at(-30, 0, 1))
+    rows = run(rule, ask=correlation_sql.select_anchors, login=at(-30, 0, 1))
     assert expected == [row["fires"] for row in rows]
 
 
@@ -145,62 +152,66 @@ def test_each_condition_asks_for_its_own_windows(run, operator, limit, expected)
 
 
 def values(*given):
-    return [event(f"e{n}", n, rows=value) for n, value in enumerate(given)]
+    return [build_event(f"e{n}", n, rows=value) for n, value in enumerate(given)]
 
 
 def metrics(run, rule, *given):
-    return [row["metric"] for row in run(rule, ask=windows.anchors, login=values(*given))]
+    return [
+        row["metric"] for row in run(rule, ask=correlation_sql.select_anchors, login=values(*given))
+    ]
 
 
 def test_different_values_are_counted_as_text(run):
-    rule = correlation(type="value_count", field="rows")
+    rule = build_correlation(type="value_count", field="rows")
 
     assert [1, 2, 3, 3, 3] == metrics(run, rule, "a", "A", "", "a", None)
 
 
 def test_numbers_are_summed_exactly_and_other_text_is_none(run):
-    rule = correlation(type="value_sum", field="rows")
+    rule = build_correlation(type="value_sum", field="rows")
 
     found = metrics(run, rule, "abc", "0.1", "0.2", "1e3", "nan", "inf", "", "-0.3")
     assert [None, 0.1, 0.3, 1000.3, 1000.3, 1000.3, 1000.3, 1000.0] == found
 
 
 def test_sums_of_the_greatest_numbers_do_not_stop_a_rule(run):
-    rule = correlation(type="value_sum", field="rows")
+    rule = build_correlation(type="value_sum", field="rows")
 
     assert [9e18, 1.8e19, 1.8e19] == metrics(run, rule, "9" + "0" * 18, "9" + "0" * 18, "1e40")
 
 
 def test_averages_are_over_numbers_alone(run):
-    rule = correlation(type="value_avg", field="rows")
+    rule = build_correlation(type="value_avg", field="rows")
 
     assert [2, 2, 3] == metrics(run, rule, "2", "many", "4")
 
 
 def test_percentiles_lie_between_values(run):
-    rule = correlation(type="value_percentile", field="rows", percentile=75)
+    rule = build_correlation(type="value_percentile", field="rows", percentile=75)
 
     assert [10, 17.5, 25, 25] == metrics(run, rule, "10", "20", "30", None)
 
 
 def test_the_median_lies_in_the_middle(run):
-    rule = correlation(type="value_median", field="rows")
+    rule = build_correlation(type="value_median", field="rows")
 
     assert [10, 15, 20] == metrics(run, rule, "10", "20", "30")
 
 
 def test_windows_without_a_number_fire_under_no_condition(members):
-    rule = correlation(type="value_sum", field="rows", operator="lt", limit=5)
+    rule = build_correlation(type="value_sum", field="rows", operator="lt", limit=5)
 
     assert [] == members(rule, login=values("many", None))
 
 
 def test_the_greatest_value_counts_of_an_event_that_has_two(run):
     aliases = {"n": {"login": "rows", "query": "size"}}
-    rule = correlation(type="value_sum", field="n", rules=("login", "query"), aliases=aliases)
-    both = [event("e", 0, rows="9", size="10")]
+    rule = build_correlation(type="value_sum", field="n", rules=("login", "query"), aliases=aliases)
+    both = [build_event("e", 0, rows="9", size="10")]
 
-    assert [10] == [r["metric"] for r in run(rule, ask=windows.anchors, login=both, query=both)]
+    assert [10] == [
+        r["metric"] for r in run(rule, ask=correlation_sql.select_anchors, login=both, query=both)
+    ]
 
 
 # ---- every rule, in any order
@@ -208,11 +219,11 @@ def test_the_greatest_value_counts_of_an_event_that_has_two(run):
 
 def temporal(*rules, **changes):
     asked = {"type": "temporal", "operator": None, "limit": None}
-    return correlation(rules=rules, **(asked | changes))
+    return build_correlation(rules=rules, **(asked | changes))
 
 
 def test_all_rules_in_any_order(run):
-    rows = run(temporal("login", "query"), query=[event("q", 0)], login=[event("e", 9)])
+    rows = run(temporal("login", "query"), query=[build_event("q", 0)], login=[build_event("e", 9)])
 
     assert [("q", None, None), ("e", 2.0, 2)] == [
         (row["event_uid"], row["metric"], row["event_count"]) for row in rows
@@ -220,7 +231,7 @@ def test_all_rules_in_any_order(run):
 
 
 def test_a_rule_too_long_ago_is_missing(members):
-    assert [] == members(temporal("login", "query"), query=[event("q", 0)], login=at(10.1))
+    assert [] == members(temporal("login", "query"), query=[build_event("q", 0)], login=at(10.1))
 
 
 def test_one_event_may_stand_for_two_rules(members):
@@ -248,9 +259,9 @@ def ordered(*rules):
 def test_a_chain_is_in_order_and_within_the_window(members, login, query, export, fires):
     uids = members(
         ordered("login", "query", "export"),
-        login=[event("e", login)],
-        query=[event("q", query)],
-        export=[event("x", export)],
+        login=[build_event("e", login)],
+        query=[build_event("q", query)],
+        export=[build_event("x", export)],
     )
 
     assert fires == bool(uids)
@@ -258,18 +269,18 @@ def test_a_chain_is_in_order_and_within_the_window(members, login, query, export
 
 def test_a_chain_takes_the_latest_start(members):
     """An old first step does not stand in the way of a new one."""
-    logins = [event("old", 0), event("new", 15)]
+    logins = [build_event("old", 0), build_event("new", 15)]
 
-    found = members(ordered("login", "query"), login=logins, query=[event("q", 20)])
+    found = members(ordered("login", "query"), login=logins, query=[build_event("q", 20)])
     assert ["new", "q"] == found
 
 
 def test_a_chain_does_not_fire_before_its_last_step(run):
     rows = run(
         ordered("login", "query"),
-        ask=windows.anchors,
-        login=[event("e0", 0), event("e2", 2)],
-        query=[event("q1", 1)],
+        ask=correlation_sql.select_anchors,
+        login=[build_event("e0", 0), build_event("e2", 2)],
+        query=[build_event("q1", 1)],
     )
 
     assert [False, True, False] == [row["fires"] for row in rows]
@@ -280,13 +291,15 @@ def test_a_chain_does_not_fire_before_its_last_step(run):
     [((0,), 1, False), ((0, 1), 2, True), ((0, 0), 0, True), ((0, 2), 1, False)],
 )
 def test_a_rule_that_is_named_twice_needs_two_events(members, logins, query, fires):
-    uids = members(ordered("login", "login", "query"), login=at(*logins), query=[event("q", query)])
+    uids = members(
+        ordered("login", "login", "query"), login=at(*logins), query=[build_event("q", query)]
+    )
 
     assert fires == bool(uids)
 
 
 def test_a_rule_that_comes_again_later_needs_another_event(members):
-    rule, query = ordered("login", "query", "login"), [event("q", 0)]
+    rule, query = ordered("login", "query", "login"), [build_event("q", 0)]
 
     assert [] == members(rule, login=at(0), query=query)
     assert ["e0", "e1", "q"] == members(rule, login=at(0, 0), query=query)
@@ -299,36 +312,38 @@ def test_one_event_may_be_two_steps_of_different_rules(members):
 # ---- correlations of correlations
 
 
-BURST = correlation("burst")
+BURST = build_correlation("burst")
 
 
 def test_a_correlation_looks_at_the_firing_events_of_another(members):
     outer = temporal("burst", "export", timespan=timedelta(hours=1))
 
-    found = members(outer, known(outer, BURST), login=at(0, 1, 2, 30), export=[event("x", 40)])
+    found = members(
+        outer, index_rules(outer, BURST), login=at(0, 1, 2, 30), export=[build_event("x", 40)]
+    )
     assert ["e2", "x"] == found
 
 
 def test_a_correlation_computes_with_what_another_has_measured(run):
-    outer = correlation("sum", type="value_sum", field="metric", rules=("burst",), limit=7)
+    outer = build_correlation("sum", type="value_sum", field="metric", rules=("burst",), limit=7)
 
-    (*_, last) = run(outer, known(outer, BURST), login=at(0, 1, 2, 3))
+    (*_, last) = run(outer, index_rules(outer, BURST), login=at(0, 1, 2, 3))
     assert (7.0, 2) == (last["metric"], last["event_count"])
 
 
 def test_what_another_correlation_is_not_grouped_by_has_no_value(members):
-    outer = correlation("other", rules=("burst",), group_by=("ip",), limit=1)
+    outer = build_correlation("other", rules=("burst",), group_by=("ip",), limit=1)
 
-    assert [] == members(outer, known(outer, BURST), login=at(0, 1, 2, ip="a"))
+    assert [] == members(outer, index_rules(outer, BURST), login=at(0, 1, 2, ip="a"))
 
 
 def test_a_wider_group_has_an_event_of_two_narrower_ones_once(run):
-    inner = correlation("inner", limit=1, rules=("login", "query"), group_by=("user", "ip"),
+    inner = build_correlation("inner", limit=1, rules=("login", "query"), group_by=("user", "ip"),
         aliases={"ip": {"query": "other"}})  # fmt: skip
-    outer = correlation("outer", limit=1, rules=("inner",))
-    both = [event("e", 0, ip="a", other="b")]
+    outer = build_correlation("outer", limit=1, rules=("inner",))
+    both = [build_event("e", 0, ip="a", other="b")]
 
-    rows = run(outer, known(outer, inner), login=both, query=both)
+    rows = run(outer, index_rules(outer, inner), login=both, query=both)
     assert [("e", 1)] == [(row["event_uid"], row["event_count"]) for row in rows]
 
 
@@ -336,7 +351,7 @@ def test_a_wider_group_has_an_event_of_two_narrower_ones_once(run):
 
 
 def test_a_member_shows_the_window_that_it_ends(run):
-    rows = run(correlation(), login=at(0, 1, 2, 3))
+    rows = run(build_correlation(), login=at(0, 1, 2, 3))
 
     start, end = NOON - 8 * MINUTE, NOON + 2 * MINUTE
     assert [
@@ -349,14 +364,14 @@ def test_a_member_shows_the_window_that_it_ends(run):
 
 
 def test_what_leads_to_a_firing_window_is_not_grave_by_itself(run):
-    rule = correlation(rule={"level": Severity.CRITICAL})
+    rule = build_correlation(rule={"level": Severity.CRITICAL})
 
     assert [0, 0, 4, 4] == [row["severity"] for row in run(rule, login=at(0, 1, 2, 3))]
 
 
 def test_a_step_sees_the_window(run):
-    few = SeverityStep(predicate='"event_count" = 3', add=1, most=Severity.CRITICAL)
-    rule = correlation(rule={"steps": (few,)})
+    few = SeverityStep(predicate='"event_count" = 3', increment=1, max_severity=Severity.CRITICAL)
+    rule = build_correlation(rule={"steps": (few,)})
 
     rows = run(rule, login=at(0, 1, 2, 3))
     assert [(3, 3), (2, 4)] == [(r["severity"], r["event_count"]) for r in rows[2:]]
@@ -367,22 +382,26 @@ def test_cases_see_the_metric_and_the_group(run):
         SeverityCase(predicate="\"user\" = 'bob'", level=Severity.LOW),
         SeverityCase(predicate='"metric" >= 4', level=Severity.CRITICAL),
     )
-    ann, bob = at(0, 1, 2, 3), [event(f"b{n}", n, user="bob") for n in range(4)]
+    ann, bob = at(0, 1, 2, 3), [build_event(f"b{n}", n, user="bob") for n in range(4)]
 
-    rows = run(correlation(rule={"cases": cases}), login=[*ann, *bob])
+    rows = run(build_correlation(rule={"cases": cases}), login=[*ann, *bob])
     firing = [row for row in rows if row["metric"] == 4]
     assert {("ann", 4), ("bob", 1)} == {(row["user"], row["severity"]) for row in firing}
 
 
 def test_a_window_is_complete_when_the_last_of_its_events_was_received(run):
-    logins = [event("e0", 0, late=60), event("e1", 1, late=600), event("e2", 2, late=1)]
+    logins = [
+        build_event("e0", 0, late=60),
+        build_event("e1", 1, late=600),
+        build_event("e2", 2, late=1),
+    ]
 
-    rows = run(correlation(), login=logins)
+    rows = run(build_correlation(), login=logins)
     assert [60, 601, 601] == [(row["complete"] - NOON) // MINUTE for row in rows]
 
 
 def test_columns_of_members(run):
-    (row, *_) = run(correlation(group_by=("user", "ip")), login=at(0, 1, 2, ip="a"))
+    (row, *_) = run(build_correlation(group_by=("user", "ip")), login=at(0, 1, 2, ip="a"))
 
     assert [
         *("event_uid", "event_type", "time", "received", "user", "ip", "metric", "event_count"),
@@ -391,7 +410,7 @@ def test_columns_of_members(run):
 
 
 def test_a_group_may_be_what_every_event_has(run):
-    rule = correlation(group_by=("event_type",))
+    rule = build_correlation(group_by=("event_type",))
 
     rows = run(rule, login=at(0, 1, 2))
     assert [("Login", None)] * 2 + [("Login", 3.0)] == [
@@ -400,7 +419,7 @@ def test_a_group_may_be_what_every_event_has(run):
 
 
 def test_hostile_names_of_fields_are_only_names(members):
-    rule = correlation(group_by=('a"; DROP TABLE x; --', "metric'"))
+    rule = build_correlation(group_by=('a"; DROP TABLE x; --', "metric'"))
     fields = {'a"; DROP TABLE x; --': "v", "metric'": "w"}
 
     assert ["e0", "e1", "e2"] == members(rule, login=at(0, 1, 2, **fields))
@@ -409,7 +428,7 @@ def test_hostile_names_of_fields_are_only_names(members):
 # ---- what a source is asked for
 
 
-ALIASED = correlation(
+ALIASED = build_correlation(
     "aliased",
     type="value_sum",
     field="rows",
@@ -418,30 +437,30 @@ ALIASED = correlation(
     aliases={"who": {"query": "actor"}},
 )
 NESTED = temporal("aliased", "export", timespan=timedelta(hours=1), group_by=("who",))
-RULES = known(ALIASED, NESTED)
+RULES = index_rules(ALIASED, NESTED)
 
 
 def test_leaves_are_the_plain_rules_each_once():
-    assert ("login", "query", "export") == windows.leaves(NESTED, RULES)
+    assert ("login", "query", "export") == correlation_sql.list_leaves(NESTED, RULES)
 
 
 def test_fields_are_those_that_are_read_by_the_names_of_the_leaf():
-    assert ("who", "rows") == windows.fields_of(ALIASED, RULES, "login")
-    assert ("actor", "rows") == windows.fields_of(NESTED, RULES, "query")
-    assert ("who",) == windows.fields_of(NESTED, RULES, "export")
+    assert ("who", "rows") == correlation_sql.list_leaf_fields(ALIASED, RULES, "login")
+    assert ("actor", "rows") == correlation_sql.list_leaf_fields(NESTED, RULES, "query")
+    assert ("who",) == correlation_sql.list_leaf_fields(NESTED, RULES, "export")
 
 
 def test_the_reach_of_a_correlation_is_that_of_its_deepest_nesting():
-    assert 10 * MINUTE == windows.reach(ALIASED, RULES)
-    assert 70 * MINUTE == windows.reach(NESTED, RULES)
+    assert 10 * MINUTE == correlation_sql.compute_reach(ALIASED, RULES)
+    assert 70 * MINUTE == correlation_sql.compute_reach(NESTED, RULES)
 
 
 def test_groups_are_told_where_they_come_straight_from_the_leaf():
-    assert ("actor", "event_type") == windows.groups(ALIASED, RULES, "query")
-    assert ("who",) == windows.groups(NESTED, RULES, "export")
-    assert (None,) == windows.groups(NESTED, RULES, "query")
+    assert ("actor", "event_type") == correlation_sql.list_group_fields(ALIASED, RULES, "query")
+    assert ("who",) == correlation_sql.list_group_fields(NESTED, RULES, "export")
+    assert (None,) == correlation_sql.list_group_fields(NESTED, RULES, "query")
 
 
 def test_only_correlations_have_windows():
     with pytest.raises(TypeError, match="login is no correlation"):
-        windows.members(RULES["login"], RULES, source({}))
+        correlation_sql.select_firing_events(RULES["login"], RULES, build_leaf_source({}))

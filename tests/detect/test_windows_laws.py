@@ -6,10 +6,16 @@ from hypothesis import event as note
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.detect import windows
+from collector.detect import correlation_sql
 from collector.model import Severity, SeverityCase, SeverityStep
-from fakes import windows_oracle as oracle
-from fakes.windows import MINUTE, correlation, event, known, source
+from fakes import correlation_oracle as oracle
+from fakes.correlation_samples import (
+    MINUTE,
+    build_correlation,
+    build_event,
+    build_leaf_source,
+    index_rules,
+)
 
 LEAVES = ("login", "query", "export")
 FIELDS = ("user", "ip", "rows")
@@ -31,7 +37,9 @@ def histories(draw: st.DrawFn):
     found = {leaf: [] for leaf in LEAVES}
     for number in range(draw(st.integers(1, 12))):
         fields = {name: draw(value) for name, value in values.items()}
-        made = event(f"e{number}", draw(st.integers(0, 12)), draw(st.integers(0, 3)), **fields)
+        made = build_event(
+            f"e{number}", draw(st.integers(0, 12)), draw(st.integers(0, 3)), **fields
+        )
         for leaf in draw(st.sets(st.sampled_from(LEAVES), min_size=1)):
             found[leaf].append(made)
     return found
@@ -50,7 +58,7 @@ def correlations(draw: st.DrawFn, name: str, rules: tuple[str, ...]):
         "cases": tuple(draw(st.lists(cases, max_size=2))),
         "steps": tuple(draw(st.lists(steps, max_size=2))),
     }
-    return correlation(
+    return build_correlation(
         name,
         rule=ladder,
         type=draw(st.sampled_from(TEMPORAL if is_temporal else TYPES)),
@@ -78,15 +86,15 @@ def pairs(draw: st.DrawFn):
 @given(pairs(), histories())
 def test_sql_and_python_agree_on_every_window(connection, pair, history):
     inner, outer = pair
-    rules = known(inner, outer)
-    sql = windows.anchors(outer, rules, source(history))
+    rules = index_rules(inner, outer)
+    sql = correlation_sql.select_anchors(outer, rules, build_leaf_source(history))
     groups = _names(outer)
 
     found = _fetched(connection, sql, [*groups, "event_uid", "metric", "event_count", "fires"])
 
     expected = [
         (*each.row.group, each.row.event["event_uid"], each.metric, len(each.window), each.fires)
-        for each in oracle.anchors(outer, rules, history)
+        for each in oracle.list_anchors(outer, rules, history)
     ]
     note(f"fires: {any(each[-1] for each in expected)}, nested: {'inner' in outer.over.rules}")
     assert sorted(expected, key=str) == found
@@ -96,8 +104,8 @@ def test_sql_and_python_agree_on_every_window(connection, pair, history):
 @given(pairs(), histories())
 def test_sql_and_python_agree_on_every_member(connection, pair, history):
     inner, outer = pair
-    rules = known(inner, outer)
-    sql = windows.members(outer, rules, source(history))
+    rules = index_rules(inner, outer)
+    sql = correlation_sql.select_firing_events(outer, rules, build_leaf_source(history))
     columns = ["metric", "event_count", "window_start", "window_end", "severity", "complete"]
 
     found = _fetched(connection, sql, [*_names(outer), "event_uid", *columns])
@@ -108,10 +116,10 @@ def test_sql_and_python_agree_on_every_member(connection, pair, history):
             *_window(each.anchor, outer.over.timespan),
             *(
                 int(each.severity),
-                each.anchor.complete if each.anchor else each.row.event["received"],
+                each.anchor.complete_time if each.anchor else each.row.event["received"],
             ),
         )
-        for each in oracle.members(outer, rules, history)
+        for each in oracle.list_members(outer, rules, history)
     ]
     note(f"members: {bool(expected)}, type: {outer.over.type}")
     assert sorted(map(_plain, expected), key=str) == sorted(map(_plain, found), key=str)

@@ -13,16 +13,16 @@ import sqlalchemy as sa
 from collector.store import tables
 from collector.store.database import Database, open_database
 
-POSTGRES = os.environ.get("COLLECTOR_TEST_POSTGRES")
+POSTGRES_URL = os.environ.get("COLLECTOR_TEST_POSTGRES")
 
-KINDS = [
+DATABASE_KINDS = [
     "sqlite",
     pytest.param(
         "postgres",
         marks=[
             pytest.mark.postgres,
             pytest.mark.skipif(
-                not POSTGRES, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
+                not POSTGRES_URL, reason="COLLECTOR_TEST_POSTGRES names no PostgreSQL to test with"
             ),
         ],
     ),
@@ -31,9 +31,9 @@ KINDS = [
 
 
 @contextmanager
-def opened(kind: str, folder: Path) -> Iterator[Database]:
+def open_test_database(kind: str, folder: Path) -> Iterator[Database]:
     """A new database of that kind, of which nothing is left afterwards."""
-    database = open_database(folder, POSTGRES if kind == "postgres" else None)
+    database = open_database(folder, POSTGRES_URL if kind == "postgres" else None)
     try:
         yield database
     finally:

@@ -19,9 +19,9 @@ class FakeProxy:
     """
 
     def __init__(self, login: str | None = None) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self.expected = login and f"Basic {base64.b64encode(login.encode()).decode()}"
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self.requests: list[tuple[str, str]] = []
+        self.expected_login = login and f"Basic {base64.b64encode(login.encode()).decode()}"
+        self._server = _ProxyServer(("127.0.0.1", 0), _build_handler(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -40,15 +40,15 @@ class FakeProxy:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class _ProxyServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
         """Clients that hang up are none of our business."""
 
 
-def _handler(proxy: FakeProxy) -> type[socketserver.BaseRequestHandler]:
-    class Handler(socketserver.BaseRequestHandler):
+def _build_handler(proxy: FakeProxy) -> type[socketserver.BaseRequestHandler]:
+    class ProxyHandler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             data = b""
             while b"\r\n\r\n" not in data:
@@ -58,34 +58,36 @@ def _handler(proxy: FakeProxy) -> type[socketserver.BaseRequestHandler]:
             method, target, _ = first.split(" ")
             headers = {line.partition(":")[0].lower(): line for line in lines}
             said = headers.pop("proxy-authorization", "").partition(": ")[2]
-            if proxy.expected and said != proxy.expected:
+            if proxy.expected_login and said != proxy.expected_login:
                 refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
                 self.request.sendall(refusal)
                 return
-            proxy.asked.append((method, target))
+            proxy.requests.append((method, target))
             if method == "CONNECT":
                 host, _, port = target.partition(":")
                 self.request.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                self._join(host, int(port), b"")
+                self._relay_streams(host, int(port), b"")
                 return
             url = urlsplit(target)
             path = url.path + (f"?{url.query}" if url.query else "")
             headers["connection"] = "Connection: close"
             plain = "\r\n".join([f"{method} {path} HTTP/1.1", *headers.values()])
-            self._join(str(url.hostname), url.port or 80, f"{plain}\r\n\r\n".encode() + rest)
+            self._relay_streams(
+                str(url.hostname), url.port or 80, f"{plain}\r\n\r\n".encode() + rest
+            )
 
-        def _join(self, host: str, port: int, first: bytes) -> None:
+        def _relay_streams(self, host: str, port: int, first: bytes) -> None:
             with socket.create_connection((host, port), timeout=5) as there:
                 there.sendall(first)
-                back = threading.Thread(target=_pump, args=(there, self.request), daemon=True)
+                back = threading.Thread(target=_pump_bytes, args=(there, self.request), daemon=True)
                 back.start()
-                _pump(self.request, there)
+                _pump_bytes(self.request, there)
                 back.join(5)
 
-    return Handler
+    return ProxyHandler
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump_bytes(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(65_536):
             sink.sendall(data)

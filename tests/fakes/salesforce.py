@@ -20,7 +20,7 @@ from collector import clock
 from collector.settings import (
     ClientCredentialsAuth,
     JwtAuth,
-    Org,
+    OrgSettings,
     PasswordAuth,
     RefreshTokenAuth,
     Secret,
@@ -39,7 +39,7 @@ JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpRequest:
     """What reached the server. `path` has the query string, header names are lower-case."""
 
     method: str
@@ -57,7 +57,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class HttpReply:
     """What leaves the server.
 
     `framing` says how the end of the body is told. The connection breaks after `sent` bytes of the
@@ -68,11 +68,11 @@ class Reply:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     framing: Literal["length", "chunked", "close"] = "length"
-    sent: int | None = None
-    drop: bool = False
+    sent_bytes: int | None = None
+    drops_connection: bool = False
 
     @property
-    def framed(self) -> bytes:
+    def framed_body(self) -> bytes:
         if self.framing != "chunked":
             return self.body
         half = len(self.body) // 2
@@ -80,23 +80,23 @@ class Reply:
         return b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in chunks) + b"0\r\n\r\n"
 
 
-def reply(document: object, status: int = 200, **headers: str) -> Reply:
+def build_json_reply(document: object, status: int = 200, **headers: str) -> HttpReply:
     """A reply in JSON."""
-    return Reply(
+    return HttpReply(
         status=status,
         body=json.dumps(document).encode(),
         headers={"Content-Type": "application/json", **headers},
     )
 
 
-def error(status: int, code: str, message: str = "no") -> Reply:
+def build_error_reply(status: int, code: str, message: str = "no") -> HttpReply:
     """A refusal as the REST API words it."""
-    return reply([{"errorCode": code, "message": message}], status)
+    return build_json_reply([{"errorCode": code, "message": message}], status)
 
 
-EXPIRED = error(401, "INVALID_SESSION_ID", "Session expired or invalid")
-MAINTENANCE = Reply(status=503, body=b"<html>down for maintenance</html>")
-PAGE = Reply(body=b"<!DOCTYPE html><html>Welcome to the hotel</html>")
+SESSION_EXPIRED = build_error_reply(401, "INVALID_SESSION_ID", "Session expired or invalid")
+MAINTENANCE = HttpReply(status=503, body=b"<html>down for maintenance</html>")
+HTML_PAGE = HttpReply(body=b"<!DOCTYPE html><html>Welcome to the hotel</html>")
 
 
 class FakeSalesforce:
@@ -114,13 +114,13 @@ class FakeSalesforce:
         self.files: dict[str, bytes] = {}
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.versions = ["31.0", "66.0", "67.0", "68.0"]
-        self.journal: list[Request] = []
+        self.request_log: list[HttpRequest] = []
         self.limit_info = "api-usage=18/5000"
         self.instance_url: str | None = None
         self._tokens: set[str] = set()
-        self._once: defaultdict[str, deque[Reply]] = defaultdict(deque)
-        self._always: dict[str, Reply] = {}
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._queued_replies: defaultdict[str, deque[HttpReply]] = defaultdict(deque)
+        self._fixed_replies: dict[str, HttpReply] = {}
+        self._server = _SalesforceServer(("127.0.0.1", 0), _build_handler(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
@@ -139,55 +139,61 @@ class FakeSalesforce:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
-    def logins(self) -> int:
-        return len(self.asked(TOKEN_PATH))
+    def login_count(self) -> int:
+        return len(self.list_requests(TOKEN_PATH))
 
-    def asked(self, prefix: str) -> list[Request]:
+    def list_requests(self, prefix: str) -> list[HttpRequest]:
         """The requests whose path begins like that."""
-        return [request for request in self.journal if request.path.startswith(prefix)]
+        return [request for request in self.request_log if request.path.startswith(prefix)]
 
-    def then(self, prefix: str, *replies: Reply) -> None:
+    def queue_replies(self, prefix: str, *replies: HttpReply) -> None:
         """The next requests to such paths get these replies, one each."""
-        self._once[prefix].extend(replies)
+        self._queued_replies[prefix].extend(replies)
 
-    def always(self, prefix: str, reply: Reply) -> None:
+    def set_reply(self, prefix: str, reply: HttpReply) -> None:
         """All requests to such paths get that reply, from now on."""
-        self._always[prefix] = reply
+        self._fixed_replies[prefix] = reply
 
-    def revoke(self) -> None:
+    def revoke_tokens(self) -> None:
         """Every token that was given out is dead."""
         self._tokens.clear()
 
     # ---- the org
 
-    def answer(self, request: Request) -> Reply:
-        self.journal.append(request)
-        for prefix, replies in self._once.items():
+    def answer_request(self, request: HttpRequest) -> HttpReply:
+        self.request_log.append(request)
+        for prefix, replies in self._queued_replies.items():
             if request.path.startswith(prefix) and replies:
                 return replies.popleft()
-        for prefix, always in self._always.items():
+        for prefix, always in self._fixed_replies.items():
             if request.path.startswith(prefix):
                 return always
-        return self._ordinary(request)
+        return self._answer_normally(request)
 
-    def _ordinary(self, request: Request) -> Reply:
+    def _answer_normally(self, request: HttpRequest) -> HttpReply:
         path = urlsplit(request.path).path
         if path == TOKEN_PATH:
-            return self._token(request)
+            return self._answer_login(request)
         if path == VERSIONS_PATH:
-            return reply([{"version": v, "url": f"/services/data/v{v}"} for v in self.versions])
+            return build_json_reply(
+                [{"version": v, "url": f"/services/data/v{v}"} for v in self.versions]
+            )
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
-            return EXPIRED
-        return self._resource(request, path)
+            return SESSION_EXPIRED
+        return self._answer_resource(request, path)
 
-    def _token(self, request: Request) -> Reply:
+    def _answer_login(self, request: HttpRequest) -> HttpReply:
         form = request.form
-        refused = self._jwt(form) if form.get("grant_type") == JWT_GRANT else self._secrets(form)
+        refused = (
+            self._check_jwt(form)
+            if form.get("grant_type") == JWT_GRANT
+            else self._check_secrets(form)
+        )
         if refused:
-            return reply({"error": "invalid_grant", "error_description": refused}, 400)
-        token = f"00Dxx0000001gPL!{TOKEN_CANARY}{self.logins}"
+            return build_json_reply({"error": "invalid_grant", "error_description": refused}, 400)
+        token = f"00Dxx0000001gPL!{TOKEN_CANARY}{self.login_count}"
         self._tokens.add(token)
-        return reply(
+        return build_json_reply(
             {
                 "access_token": token,
                 "instance_url": self.instance_url or self.url,
@@ -195,11 +201,11 @@ class FakeSalesforce:
             }
         )
 
-    def _jwt(self, form: Mapping[str, str]) -> str:
+    def _check_jwt(self, form: Mapping[str, str]) -> str:
         try:
             claims = jwt.decode(
                 form["assertion"],
-                private_key().public_key(),
+                create_private_key().public_key(),
                 algorithms=["RS256"],
                 audience=self.url,
                 options={"require": ["iss", "sub", "aud", "exp"]},
@@ -211,7 +217,7 @@ class FakeSalesforce:
         known = claims["iss"] == CLIENT_ID and claims["sub"] == USERNAME
         return "" if known else "user hasn't approved this consumer"
 
-    def _secrets(self, form: Mapping[str, str]) -> str:
+    def _check_secrets(self, form: Mapping[str, str]) -> str:
         proof = {
             "client_credentials": {},
             "refresh_token": {"refresh_token": REFRESH_TOKEN},
@@ -221,29 +227,37 @@ class FakeSalesforce:
         known = form == {"grant_type": form["grant_type"], **expected}
         return "" if known else "authentication failure"
 
-    def _resource(self, request: Request, path: str) -> Reply:
+    def _answer_resource(self, request: HttpRequest, path: str) -> HttpReply:
         _, _, rest = path.removeprefix("/services/data/v").partition("/")
         if path in self.files:
-            return self._counted(Reply(body=self.files[path]))
+            return self._add_limit_header(HttpReply(body=self.files[path]))
         if rest.startswith("query"):
-            return self._counted(self._page(path, request))
+            return self._add_limit_header(self._build_page(path, request))
         if rest.rstrip("/") == "limits":
-            return self._counted(reply({"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}))
+            return self._add_limit_header(
+                build_json_reply({"DailyApiRequests": {"Max": 5000, "Remaining": 4982}})
+            )
         if rest == "sobjects":
-            return self._counted(reply({"sobjects": [{"name": name} for name in self.objects]}))
+            return self._add_limit_header(
+                build_json_reply({"sobjects": [{"name": name} for name in self.objects]})
+            )
         name = rest.removeprefix("sobjects/").removesuffix("/describe")
         if name in self.objects:
-            return self._counted(reply({"name": name, "fields": self.objects[name]}))
-        return self._counted(error(404, "NOT_FOUND", "The requested resource does not exist"))
+            return self._add_limit_header(
+                build_json_reply({"name": name, "fields": self.objects[name]})
+            )
+        return self._add_limit_header(
+            build_error_reply(404, "NOT_FOUND", "The requested resource does not exist")
+        )
 
-    def _counted(self, plain: Reply) -> Reply:
-        return Reply(
+    def _add_limit_header(self, plain: HttpReply) -> HttpReply:
+        return HttpReply(
             status=plain.status,
             body=plain.body,
             headers={**plain.headers, "Sforce-Limit-Info": self.limit_info},
         )
 
-    def _page(self, path: str, request: Request) -> Reply:
+    def _build_page(self, path: str, request: HttpRequest) -> HttpReply:
         _, _, offset = path.rpartition("-")
         start = int(offset) if offset.isdecimal() else 0
         end = start + self.page_size
@@ -255,32 +269,32 @@ class FakeSalesforce:
         if not page["done"]:
             version = path.split("/")[3]
             page["nextRecordsUrl"] = f"/services/data/{version}/query/01gRM000004dkEYAQ-{end}"
-        return reply(page)
+        return build_json_reply(page)
 
 
-def jwt_org(fake: FakeSalesforce, **changed: Any) -> Org:
+def build_jwt_org(fake: FakeSalesforce, **changed: Any) -> OrgSettings:
     """That org as the settings name it, with a key."""
-    auth = JwtAuth(client_id=CLIENT_ID, username=USERNAME, private_key=Secret(private_pem()))
-    return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
+    auth = JwtAuth(client_id=CLIENT_ID, username=USERNAME, private_key=Secret(render_private_pem()))
+    return OrgSettings(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
 
 
-def secret_org(fake: FakeSalesforce, **changed: Any) -> Org:
+def build_secret_org(fake: FakeSalesforce, **changed: Any) -> OrgSettings:
     """That org as the settings name it, with a client secret."""
     auth = ClientCredentialsAuth(client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET))
-    return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
+    return OrgSettings(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
 
 
-def refresh_org(fake: FakeSalesforce, **changed: Any) -> Org:
+def build_refresh_org(fake: FakeSalesforce, **changed: Any) -> OrgSettings:
     """That org as the settings name it, with a refresh token."""
     auth = RefreshTokenAuth(
         client_id=CLIENT_ID,
         client_secret=Secret(CLIENT_SECRET),
         refresh_token=Secret(REFRESH_TOKEN),
     )
-    return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
+    return OrgSettings(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
 
 
-def password_org(fake: FakeSalesforce, **changed: Any) -> Org:
+def build_password_org(fake: FakeSalesforce, **changed: Any) -> OrgSettings:
     """That org as the settings name it, with a user's password."""
     auth = PasswordAuth(
         client_id=CLIENT_ID,
@@ -289,18 +303,18 @@ def password_org(fake: FakeSalesforce, **changed: Any) -> Org:
         password=Secret(PASSWORD),
         security_token=Secret(SECURITY_TOKEN),
     )
-    return Org(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
+    return OrgSettings(**{"name": "acme", "login_url": fake.url, "auth": auth, **changed})
 
 
 @cache
-def private_key() -> rsa.RSAPrivateKey:
+def create_private_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @cache
-def private_pem() -> str:
+def render_private_pem() -> str:
     return (
-        private_key()
+        create_private_key()
         .private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -310,34 +324,34 @@ def private_pem() -> str:
     )
 
 
-class _Server(ThreadingHTTPServer):
+class _SalesforceServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
         """Clients that hang up are what these tests are about."""
 
 
-def _handler(fake: FakeSalesforce) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _build_handler(fake: FakeSalesforce) -> type[BaseHTTPRequestHandler]:
+    class SalesforceHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
         timeout = 5
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            request = Request(
+            request = HttpRequest(
                 method=self.command,
                 path=self.path,
                 headers={key.lower(): value for key, value in self.headers.items()},
                 body=self.rfile.read(length),
             )
-            self._send(fake.answer(request))
+            self._send_reply(fake.answer_request(request))
 
         do_POST = do_GET  # noqa: N815 - http.server's name
 
-        def _send(self, answer: Reply) -> None:
-            framed = answer.framed
-            if answer.drop:
+        def _send_reply(self, answer: HttpReply) -> None:
+            framed = answer.framed_body
+            if answer.drops_connection:
                 self.close_connection = True
                 return
             self.send_response(answer.status)
@@ -348,11 +362,11 @@ def _handler(fake: FakeSalesforce) -> type[BaseHTTPRequestHandler]:
             elif answer.framing == "chunked":
                 self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
-            self.wfile.write(framed if answer.sent is None else framed[: answer.sent])
-            if answer.framing == "close" or answer.sent is not None:
+            self.wfile.write(framed if answer.sent_bytes is None else framed[: answer.sent_bytes])
+            if answer.framing == "close" or answer.sent_bytes is not None:
                 self.close_connection = True
 
         def log_message(self, *_: object) -> None:
             pass
 
-    return Handler
+    return SalesforceHandler

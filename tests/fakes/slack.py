@@ -15,7 +15,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class WebhookReply:
     """An HTTP answer."""
 
     status: int = 200
@@ -29,7 +29,7 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reset:
+class ConnectionReset:
     """Read the whole request, then reset the connection."""
 
 
@@ -39,13 +39,13 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CutShort:
+class TruncatedReply:
     """Send the status line and the headers, then break in the middle of the body."""
 
     status: int = 200
 
 
-Reaction = Answer | HangUp | Reset | Silence | CutShort
+Reaction = WebhookReply | HangUp | ConnectionReset | Silence | TruncatedReply
 
 
 class SlackReceiver:
@@ -58,18 +58,18 @@ class SlackReceiver:
         self.url = url
         self.script: deque[Reaction] = deque()
         self.bodies: list[Any] = []
-        self.stopping = threading.Event()
+        self.stop_event = threading.Event()
 
-    def react(self, body: bytes) -> Reaction:
+    def take_reaction(self, body: bytes) -> Reaction:
         """Keep a body, and say how to react to it."""
         self.bodies.append(json.loads(body))
-        return self.script.popleft() if self.script else Answer()
+        return self.script.popleft() if self.script else WebhookReply()
 
 
 @contextmanager
-def slack_receiver(path: str = "/services/T000/B000/canary") -> Iterator[SlackReceiver]:
+def run_slack_receiver(path: str = "/services/T000/B000/canary") -> Iterator[SlackReceiver]:
     """A running receiver."""
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = _WebhookServer(("127.0.0.1", 0), _WebhookHandler)
     receiver = SlackReceiver(f"http://127.0.0.1:{server.server_address[1]}{path}")
     server.receiver = receiver
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -77,48 +77,50 @@ def slack_receiver(path: str = "/services/T000/B000/canary") -> Iterator[SlackRe
     try:
         yield receiver
     finally:
-        receiver.stopping.set()
+        receiver.stop_event.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def unused_port() -> int:
+def find_unused_port() -> int:
     """A port of loopback on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-class _Server(ThreadingHTTPServer):
+class _WebhookServer(ThreadingHTTPServer):
     daemon_threads = False
     receiver: SlackReceiver
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _WebhookHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _WebhookServer
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         pass
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        match self.server.receiver.react(body):
-            case Answer() as answer:
-                self._answer(answer)
-            case CutShort(status=status):
-                self._answer(Answer(status=status, body="", headers={"Content-Length": "10"}))
+        match self.server.receiver.take_reaction(body):
+            case WebhookReply() as answer:
+                self._send_reply(answer)
+            case TruncatedReply(status=status):
+                self._send_reply(
+                    WebhookReply(status=status, body="", headers={"Content-Length": "10"})
+                )
                 self.close_connection = True
-            case Reset():
-                self._reset()
+            case ConnectionReset():
+                self._reset_connection()
             case HangUp():
                 self.close_connection = True
             case Silence():
-                self.server.receiver.stopping.wait(10)
+                self.server.receiver.stop_event.wait(10)
                 self.close_connection = True
 
-    def _answer(self, answer: Answer) -> None:
+    def _send_reply(self, answer: WebhookReply) -> None:
         body = answer.body.encode()
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
@@ -126,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _reset(self) -> None:
+    def _reset_connection(self) -> None:
         # A close that lingers for no time is a reset.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()

@@ -23,20 +23,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-Tls = Literal["none", "starttls", "implicit"]
+TlsMode = Literal["none", "starttls", "implicit"]
 
 HANG_UP = "hang up"
 SILENCE = "silence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+class SelfSignedCertificate:
     """A certificate that signed itself, and its key, as PEM files."""
 
     file: Path
     key: Path
 
-    def context(self) -> ssl.SSLContext:
+    def build_context(self) -> ssl.SSLContext:
         """What a server needs to show it."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.file, self.key)
@@ -44,7 +44,7 @@ class Certificate:
 
 
 @dataclass(slots=True, kw_only=True)
-class Received:
+class ReceivedMail:
     """A mail as it came: the envelope, and the bytes."""
 
     sender: str
@@ -52,7 +52,7 @@ class Received:
     content: bytes
 
     @property
-    def mail(self) -> EmailMessage:
+    def message(self) -> EmailMessage:
         """The mail, parsed."""
         return email.message_from_bytes(self.content, policy=email.policy.default)
 
@@ -71,7 +71,7 @@ class Mailbox:
     """
 
     port: int
-    received: list[Received] = field(default_factory=list)
+    mails: list[ReceivedMail] = field(default_factory=list)
     replies: dict[str, str] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
     logins: list[tuple[str, str]] = field(default_factory=list)
@@ -80,19 +80,19 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox(
+def run_mailbox(
     *,
-    tls: Tls = "none",
-    certificate: Certificate | None = None,
+    tls: TlsMode = "none",
+    certificate: SelfSignedCertificate | None = None,
     password: str | None = None,
     international: bool = False,
 ) -> Iterator[Mailbox]:
     """A running mail server, which asks for a login where a password is given."""
     listener = socket.create_server(("127.0.0.1", 0))
     box = Mailbox(port=listener.getsockname()[1], password=password)
-    context = certificate.context() if certificate else None
-    server = _Server(
-        _Handler(box),
+    context = certificate.build_context() if certificate else None
+    server = _SmtpServer(
+        _SmtpHandler(box),
         hostname="127.0.0.1",
         port=box.port,
         ready_timeout=30,
@@ -100,7 +100,7 @@ def mailbox(
         enable_SMTPUTF8=international,
         ssl_context=context if tls == "implicit" else None,
         tls_context=context if tls == "starttls" else None,
-        authenticator=_authenticator(box),
+        authenticator=_build_authenticator(box),
         auth_require_tls=False,
         auth_exclude_mechanism=() if password else ("PLAIN", "LOGIN"),
     )
@@ -112,7 +112,7 @@ def mailbox(
         server.stop()
 
 
-def self_signed(directory: Path) -> Certificate:
+def create_certificate(directory: Path) -> SelfSignedCertificate:
     """A certificate for 127.0.0.1 and localhost."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.com")])
@@ -132,7 +132,7 @@ def self_signed(directory: Path) -> Certificate:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
-    files = Certificate(file=directory / "certificate.pem", key=directory / "key.pem")
+    files = SelfSignedCertificate(file=directory / "certificate.pem", key=directory / "key.pem")
     files.file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     files.key.write_bytes(
         key.private_bytes(
@@ -144,7 +144,7 @@ def self_signed(directory: Path) -> Certificate:
     return files
 
 
-class _Server(Controller):
+class _SmtpServer(Controller):
     """Listens on a port that the system chose."""
 
     listener: socket.socket
@@ -155,7 +155,7 @@ class _Server(Controller):
         )
 
 
-class _Handler:
+class _SmtpHandler:
     def __init__(self, box: Mailbox) -> None:
         self.box = box
 
@@ -163,20 +163,20 @@ class _Handler:
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        reply = await self._reply("EHLO", server, "")
+        reply = await self._choose_reply("EHLO", server, "")
         return [reply] if reply else responses
 
     async def handle_HELO(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, hostname: str
     ) -> str:
         session.host_name = hostname
-        return await self._reply("EHLO", server, "250 mail.example.com")
+        return await self._choose_reply("EHLO", server, "250 mail.example.com")
 
     async def handle_MAIL(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
-        return await self._reply("MAIL", server, "250 OK")
+        return await self._choose_reply("MAIL", server, "250 OK")
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -187,16 +187,16 @@ class _Handler:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.box.received.append(
-            Received(
+        self.box.mails.append(
+            ReceivedMail(
                 sender=envelope.mail_from,
                 recipients=list(envelope.rcpt_tos),
                 content=envelope.original_content,
             )
         )
-        return await self._reply("DATA", server, "250 2.0.0 OK: queued as 4XyZ")
+        return await self._choose_reply("DATA", server, "250 2.0.0 OK: queued as 4XyZ")
 
-    async def _reply(self, verb: str, server: Any, usual: str) -> str:
+    async def _choose_reply(self, verb: str, server: Any, usual: str) -> str:
         reply = self.box.replies.get(verb, usual)
         if reply == SILENCE:
             await asyncio.sleep(5)
@@ -206,8 +206,8 @@ class _Handler:
         return reply
 
 
-def _authenticator(box: Mailbox) -> Any:
-    def check(
+def _build_authenticator(box: Mailbox) -> Any:
+    def check_password(
         server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword
     ) -> AuthResult:
         username, password = data.login.decode(), data.password.decode()
@@ -216,4 +216,4 @@ def _authenticator(box: Mailbox) -> Any:
             return AuthResult(success=True)
         return AuthResult(success=False, handled=False, message=box.auth_refusal)
 
-    return check
+    return check_password

@@ -44,14 +44,14 @@ CONTEXT_FIELDS = {
 }
 
 
-def _poisoned_context(value: str) -> Iterator[dict[str, Any]]:
+def _build_poisoned_contexts(value: str) -> Iterator[dict[str, Any]]:
     for kind, names in CONTEXT_FIELDS.items():
         yield {"kind": kind, **dict.fromkeys(names, value)}
     yield {"kind": "window", "type": "temporal", "rules": [value], "group": {value: value}}
     yield {"kind": "first_seen", "key": {value: value}}
 
 
-def poisoned(message: Message, value: str) -> Message:
+def poison_message(message: Message, value: str) -> Message:
     """The message with that text in the place of every text, of names and links too."""
     alert = replace(
         message.alert,
@@ -63,7 +63,7 @@ def poisoned(message: Message, value: str) -> Message:
         status=value,
         entities={**dict.fromkeys(ENTITY_FIELDS, value), value: value},
         evidence=(dict.fromkeys(EVENT_FIELDS, value),) * 7,
-        context=tuple(_poisoned_context(value)),
+        context=tuple(_build_poisoned_contexts(value)),
         reason=value,
         merged_into=value,
         description=value,
@@ -74,9 +74,9 @@ def poisoned(message: Message, value: str) -> Message:
     return replace(message, key=value, alert=alert, user_url=value)
 
 
-def poisoned_context(message: Message, value: str) -> Message:
+def poison_context(message: Message, value: str) -> Message:
     """The message, seen against things of every kind that say that text wherever they can."""
-    context = tuple(_poisoned_context(value))
+    context = tuple(_build_poisoned_contexts(value))
     return replace(message, alert=replace(message.alert, entities={}, context=context))
 
 

@@ -63,7 +63,7 @@ FORMATS = (
     "| a | b |\n|---|---|",
 )
 
-DIRECTION = (
+TEXT_DIRECTION = (
     "\u202egpj.exe",
     "invoice\u202efdp.exe",
     "\u202a\u202b\u202c\u202d\u202e",
@@ -75,7 +75,7 @@ DIRECTION = (
     "\u202e" * 300,
 )
 
-UNSEEN = (
+INVISIBLE = (
     "ad\u200bmin",
     "ad\u200cmin\u200d",
     "\ufeffadmin",
@@ -259,12 +259,12 @@ HUGE = (
     "x" * 2_999 + "e\u0301\u0301",
 )
 
-HOSTILE: tuple[str, ...] = (
+HOSTILE_STRINGS: tuple[str, ...] = (
     *MENTIONS,
     *LINKS,
     *FORMATS,
-    *DIRECTION,
-    *UNSEEN,
+    *TEXT_DIRECTION,
+    *INVISIBLE,
     *TERMINAL,
     *HEADERS,
     *MARKUP,

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector import engine
-from collector.assembly import SCHEMA
-from collector.detect import load
-from collector.model import WITHDRAWN
-from collector.pipeline import Pipeline, Places
+from collector.app.wiring import EVENT_SCHEMA
+from collector.detect import load_rule_set
+from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.model import STATUS_WITHDRAWN
 from collector.store.database import open_database
-from fakes.path import Bench, bulk, login
+from fakes.pipeline_bench import PipelineBench, build_bulk_row, build_login_row
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HISTORY = START - timedelta(days=40)
@@ -37,7 +37,9 @@ def at(minute):
 logins = st.builds(
     lambda minute, user, address, status: (
         "Login",
-        login(TIMESTAMP_DERIVED=at(minute), USER_ID=user, SOURCE_IP=address, LOGIN_STATUS=status),
+        build_login_row(
+            TIMESTAMP_DERIVED=at(minute), USER_ID=user, SOURCE_IP=address, LOGIN_STATUS=status
+        ),
     ),
     minutes,
     users,
@@ -47,7 +49,7 @@ logins = st.builds(
 exports = st.builds(
     lambda minute, user, records, job: (
         "BulkApi2",
-        bulk(f"750{job:012}AAA", records, TIMESTAMP_DERIVED=at(minute), USER_ID=user),
+        build_bulk_row(f"750{job:012}AAA", records, TIMESTAMP_DERIVED=at(minute), USER_ID=user),
     ),
     minutes,
     users,
@@ -59,7 +61,7 @@ files = st.lists(st.lists(logins | exports, min_size=1, max_size=6), min_size=1,
 
 @pytest.fixture(scope="module")
 def rules():
-    return load([RULES], schema=SCHEMA)
+    return load_rule_set([RULES], schema=EVENT_SCHEMA)
 
 
 @settings(
@@ -79,7 +81,7 @@ def test_the_law_is_about_something(rules):
     entry = [("Login", failed(6, LOGIN_STATUS="LOGIN_NO_ERROR", SOURCE_IP="198.51.100.1"))]
     other = [("Login", failed(3, USER_ID=USERS[2]))]
     taken = [
-        ("BulkApi2", bulk(f"750{n:012}AAA", records, TIMESTAMP_DERIVED=at(minute)))
+        ("BulkApi2", build_bulk_row(f"750{n:012}AAA", records, TIMESTAMP_DERIVED=at(minute)))
         for n, (minute, records) in enumerate([(0, 50), (20, 60), (40, 50), (70, 5000)])
     ]
     said = {rule for rule, *_ in told(rules, [failures, entry, other, taken], [3, 1, 0, 2])}
@@ -89,20 +91,23 @@ def test_the_law_is_about_something(rules):
 
 def failed(minute, **changes):
     values = {"USER_ID": "005000000000001AAA", "LOGIN_STATUS": "LOGIN_ERROR_INVALID_PASSWORD"}
-    return login(TIMESTAMP_DERIVED=at(minute), **{**values, **changes})
+    return build_login_row(TIMESTAMP_DERIVED=at(minute), **{**values, **changes})
 
 
 def told(rules, files, order):
     """What is told in the end of files that come in an order, each with its own late time."""
     with TemporaryDirectory() as directory:
-        places = Places(state_dir=Path(directory))
-        places.make()
+        places = StatePaths(state_dir=Path(directory))
+        places.create_folders()
         database = open_database(places.state_dir)
-        connection = engine.connect(places.spool)
-        pipeline = Pipeline(database=database, connection=connection, places=places, rules=rules)
-        bench = Bench(places=places, database=database, pipeline=pipeline)
+        connection = engine.open_engine(places.spool)
+        pipeline = Pipeline(database=database, connection=connection, paths=places, rules=rules)
+        bench = PipelineBench(places=places, database=database, pipeline=pipeline)
         # How far the history goes back decides what is still learned: it is there from the start.
-        for event_type, row in (("Login", login()), ("BulkApi2", bulk("750000000000000AAA", 1))):
+        for event_type, row in (
+            ("Login", build_login_row()),
+            ("BulkApi2", build_bulk_row("750000000000000AAA", 1)),
+        ):
             early = {**row, "TIMESTAMP_DERIVED": HISTORY.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
             take(bench, event_type, [early], f"history-{event_type}", START)
         for number in order:
@@ -112,7 +117,9 @@ def told(rules, files, order):
                 if rows:
                     take(bench, event_type, rows, f"{number}-{event_type}", received)
         # That something was thought to be new for a while is the only trace of the order.
-        found = sorted(summary(alert) for alert in bench.alerts() if alert.status != WITHDRAWN)
+        found = sorted(
+            summary(alert) for alert in bench.list_alerts() if alert.status != STATUS_WITHDRAWN
+        )
         connection.close()
         database.close()
     return found

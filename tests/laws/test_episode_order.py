@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from collector.model import FirstSeen, Severity
 from fakes import databases
-from fakes.episodes import Episodes, visible
-from fakes.nouns import NOON, match
+from fakes.episode_bench import EpisodeBench, extract_visible_fields
+from fakes.model_samples import NOON, build_match
 
 HOUR = timedelta(hours=1)
 SHOWN = 10
@@ -20,9 +20,9 @@ FIELDS = ("user_id", "user_name", "source_ip", "region")
 _numbers = count()
 
 
-@pytest.fixture(scope="module", params=databases.KINDS)
+@pytest.fixture(scope="module", params=databases.DATABASE_KINDS)
 def database(request, tmp_path_factory):
-    with databases.opened(request.param, tmp_path_factory.mktemp("state")) as found:
+    with databases.open_test_database(request.param, tmp_path_factory.mktemp("state")) as found:
         yield found
 
 
@@ -98,7 +98,7 @@ def versions(draw, number):
     names = draw(st.sets(st.sampled_from(FIELDS)))
     word = draw(st.integers(0, 3))
     time = event(number)["time"]
-    return match(
+    return build_match(
         event(number)["event_uid"],
         severity=draw(st.sampled_from([Severity.LOW, Severity.MEDIUM, Severity.HIGH])),
         time=time,
@@ -157,17 +157,19 @@ relaxed = settings(
 @relaxed
 @given(histories)
 def test_alerts_are_what_holds_in_the_end_makes_them(database, batches):
-    episodes = Episodes(database, org=f"org-{next(_numbers)}", over=FIRST_SEEN)
+    episodes = EpisodeBench(database, org=f"org-{next(_numbers)}", over=FIRST_SEEN)
     for said in batches:
         now = settled(said)
-        episodes.take(
+        episodes.ingest_matches(
             *(own(one, episodes) for one in now.values() if one),
-            gone=[uid for uid, one in now.items() if one is None],
+            withdrawn_uids=[uid for uid, one in now.items() if one is None],
         )
 
     last = settled(step for said in batches for step in said)
     holding = [one for one in last.values() if one]
-    assert expected(holding) == [visible(alert) for alert in episodes.standing()]
+    assert expected(holding) == [
+        extract_visible_fields(alert) for alert in episodes.list_open_alerts()
+    ]
     assert consistent(episodes, holding)
 
 
@@ -179,9 +181,11 @@ def test_what_is_never_judged_again_needs_no_memory_of_what_it_would_show(databa
     holding = [data.draw(versions(number)) for number in sorted(numbers)]
     replayed = data.draw(st.permutations([*holding, *holding]))
     size = data.draw(st.integers(1, len(replayed)))
-    episodes = Episodes(database, org=f"org-{next(_numbers)}")
+    episodes = EpisodeBench(database, org=f"org-{next(_numbers)}")
     for start in range(0, len(replayed), size):
-        episodes.take(*(own(one, episodes) for one in replayed[start : start + size]))
+        episodes.ingest_matches(*(own(one, episodes) for one in replayed[start : start + size]))
 
-    assert expected(holding) == [visible(alert) for alert in episodes.standing()]
+    assert expected(holding) == [
+        extract_visible_fields(alert) for alert in episodes.list_open_alerts()
+    ]
     assert consistent(episodes, holding)

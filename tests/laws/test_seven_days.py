@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector import daemon, engine, normalize
-from collector.archive import read
-from collector.assembly import assembled
-from collector.demo import EmbeddedOrg, Fault, LogFile, Store
-from collector.demo.faults import maintenance
-from collector.settings import load
+from collector import engine, normalize
+from collector.app import daemon
+from collector.app.wiring import open_collector
+from collector.archive import parquet_sql
+from collector.demo import EmbeddedOrg, InjectedFault, OrgLogFile, OrgStore
+from collector.demo.faults import build_maintenance_fault
+from collector.settings import read_settings
 from collector.store import ledger
-from fakes.path import elf_csv
+from fakes.pipeline_bench import render_elf_csv
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 13 * DAY
@@ -25,14 +26,16 @@ STEP = 6 * HOUR
 PASSES = 7 * 4 + 5 * 4
 """Seven days, and five more in which late files and their supplements still come."""
 
-TYPES = sorted(name for name in normalize.event_types() if normalize.family(name) == "elf")[:60]
+TYPES = sorted(
+    name for name in normalize.list_event_types() if normalize.find_family(name) == "elf"
+)[:60]
 FAULTS = {
-    3: maintenance(times=9),
-    8: maintenance("/query", times=4, status=200),
-    12: Fault(path="LogFile", cut=40, times=5),
-    17: maintenance("ApiEvent", times=3),
-    23: Fault(path="LogFile", status=503, times=7),
-    29: Fault(path="SetupAuditTrail", cut=10, times=4),
+    3: build_maintenance_fault(times=9),
+    8: build_maintenance_fault("/query", times=4, status=200),
+    12: InjectedFault(address_pattern="LogFile", cut_after=40, times=5),
+    17: build_maintenance_fault("ApiEvent", times=3),
+    23: InjectedFault(address_pattern="LogFile", status=503, times=7),
+    29: InjectedFault(address_pattern="SetupAuditTrail", cut_after=10, times=4),
 }
 EXPIRED = (5, 14, 26)
 KILLED = (10, 20)
@@ -50,7 +53,7 @@ class Clock:
 class Story:
     """What the org will serve, and the mark of every record that has to arrive."""
 
-    store: Store
+    store: OrgStore
     marks: list[str]
 
 
@@ -90,13 +93,13 @@ def records(event_type, start, number, count):
 
 
 def log_file(number, event_type, start, created, *, sequence, rows):
-    return LogFile(
+    return OrgLogFile(
         id=f"0AT{number:012}AAA",
         event_type=event_type,
         log_date=start,
         created=created.replace(minute=7, second=0),
         sequence=sequence,
-        content=elf_csv(rows),
+        content=render_elf_csv(rows),
     )
 
 
@@ -106,19 +109,19 @@ def stamp(moment):
 
 def tell() -> Story:
     chance = random.Random(11)
-    store, marks = Store(), []
+    store, marks = OrgStore(), []
     store.add_files(list(files(chance, marks)))
     for number in range(900):
         at = START + chance.randrange(7 * 86_400) * timedelta(seconds=1)
         # Rows become visible late, but inside the overlap.
         visible = at + timedelta(seconds=chance.choice((0, 5, 90, 500)))
         row = {"EventDate": at, "CreatedDate": visible, "EventIdentifier": f"api-{number}"}
-        store.add("ApiEvent", row | {"UserId": "005000000000001AAA"}, visible=visible)
+        store.add_rows("ApiEvent", row | {"UserId": "005000000000001AAA"}, visible_from=visible)
         marks.append(f"api-{number}")
     for number in range(300):
         at = START + (number // 3) * timedelta(minutes=97)  # three at a time share a second
         row = {"Id": f"0Ym{number:012}AAA", "CreatedDate": at, "Action": "changedpassword"}
-        store.add("SetupAuditTrail", row)
+        store.add_rows("SetupAuditTrail", row)
         marks.append(row["Id"])
     return Story(store=store, marks=sorted(marks))
 
@@ -143,7 +146,7 @@ def test_after_seven_bad_days_every_row_is_there_once(org, tmp_path, monkeypatch
             served.expire_tokens()
         if number in KILLED:
             kill_one(config)
-        with assembled(load(config, os.environ).settings) as collector:
+        with open_collector(read_settings(config, os.environ).settings) as collector:
             failed += bool(daemon.run_once(collector).problems)
         served.recover()
 
@@ -185,10 +188,10 @@ def stored(state):
 
     database = open_database(state)
     with database.read() as connection:
-        committed = ledger.archive_files(connection)
+        committed = ledger.list_archive_files(connection)
     database.close()
-    source = read.relation(state / "archive" / file.path for file in committed)
-    connection = engine.connect()
+    source = parquet_sql.build_relation(state / "archive" / file.path for file in committed)
+    connection = engine.open_engine()
     try:
         rows = connection.execute(
             "SELECT CASE WHEN source = 'event_log_file' THEN request_id ELSE event_uid END"

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from collector import completeness
-from collector.demo import Fault, LogFile
-from collector.demo.faults import expired_session, maintenance, query_timeout
-from collector.errors import Stopped
-from collector.store import account
-from fakes.bench import DAY, HOUR, MINUTE, SECOND, log_file, uids
-from fakes.world import START, TRIES, Record, world
+from collector.demo import InjectedFault, OrgLogFile
+from collector.demo.faults import build_expired_fault, build_maintenance_fault, build_timeout_fault
+from collector.errors import StoppedError
+from collector.store import batch_inventory
+from fakes.org_simulation import MAX_TRIES, START, VisibleRecord, open_simulation
+from fakes.polling_bench import DAY, HOUR, MINUTE, SECOND, build_log_file, list_event_uids
 
 SOURCES = {
     "event_log_file": {"interval": "hourly", "settle": "5m"},
@@ -43,16 +43,16 @@ EPOCH, FAR = START - 99 * DAY, START + 99 * DAY
 
 FAULTS = st.sampled_from(
     [
-        expired_session(times=1),
-        expired_session(times=2),
-        maintenance("", TRIES),
-        maintenance("", None),
-        maintenance("", TRIES, status=200),
-        maintenance("/LogFile", 2 * TRIES, status=200),
-        Fault(path="/LogFile", cut=40, times=TRIES),
-        Fault(path="FROM", cut=20, times=TRIES),
-        query_timeout("FROM", times=1),
-        query_timeout("FROM", times=6),
+        build_expired_fault(times=1),
+        build_expired_fault(times=2),
+        build_maintenance_fault("", MAX_TRIES),
+        build_maintenance_fault("", None),
+        build_maintenance_fault("", MAX_TRIES, status=200),
+        build_maintenance_fault("/LogFile", 2 * MAX_TRIES, status=200),
+        InjectedFault(address_pattern="/LogFile", cut_after=40, times=MAX_TRIES),
+        InjectedFault(address_pattern="FROM", cut_after=20, times=MAX_TRIES),
+        build_timeout_fault("FROM", times=1),
+        build_timeout_fault("FROM", times=6),
     ]
 )
 SECONDS = st.sampled_from((1, 61, 420, 3_600, 5 * 3_600, 13 * 3_600))
@@ -67,10 +67,10 @@ class Collecting(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.directory = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.world = self.stack.enter_context(world())
+        self.world = self.stack.enter_context(open_simulation())
         self.process = self.stack.enter_context(ExitStack())
         self.number = 0
-        self.files: dict[str, LogFile] = {}
+        self.files: dict[str, OrgLogFile] = {}
         self.poisoned: set[str] = set()
         self.deleted: set[str] = set()
         self.records: dict[str, tuple[str, datetime, datetime]] = {}
@@ -90,7 +90,7 @@ class Collecting(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: int) -> None:
-        self.world.go_on(seconds=seconds)
+        self.world.advance_time(seconds=seconds)
 
     @rule(
         count=st.integers(min_value=1, max_value=3),
@@ -105,12 +105,12 @@ class Collecting(RuleBasedStateMachine):
             self.number += 1
             hour = created.replace(minute=0, second=0) - (1 + late) * HOUR
             kind = ("Login", "URI")[self.number % 2]
-            made = log_file(self.number, created, log_date=hour, event_type=kind)
+            made = build_log_file(self.number, created, log_date=hour, event_type=kind)
             made = replace(made, content=made.content + ending)
             if ending:
                 self.poisoned.add(made.id)
             self.files[made.id] = made
-            self.world.serve([made])
+            self.world.serve_items([made])
 
     @rule(data=st.data())
     def a_supplement_appears(self, data: st.DataObject) -> None:
@@ -118,7 +118,7 @@ class Collecting(RuleBasedStateMachine):
         first = data.draw(st.sampled_from(sorted(self.files)), "of")
         self.number += 1
         of = self.files[first]
-        made = log_file(
+        made = build_log_file(
             self.number,
             self.world.time,
             log_date=of.log_date,
@@ -126,7 +126,7 @@ class Collecting(RuleBasedStateMachine):
             sequence=1 + sum(f.log_date == of.log_date for f in self.files.values()),
         )
         self.files[made.id] = made
-        self.world.serve([made])
+        self.world.serve_items([made])
 
     @rule(
         name=st.sampled_from(("ApiEvent", "SetupAuditTrail")),
@@ -146,7 +146,7 @@ class Collecting(RuleBasedStateMachine):
                 uid = f"0Ym{self.number:012}AAA"
                 row = {"Id": uid, "CreatedDate": time, "Action": "createduser"}
             self.records[uid] = (name, time, visible)
-            self.world.serve([Record(name=name, row=row, visible=visible)])
+            self.world.serve_items([VisibleRecord(name=name, row=row, visible_from=visible)])
 
     @rule(data=st.data())
     def a_file_is_deleted(self, data: st.DataObject) -> None:
@@ -159,24 +159,24 @@ class Collecting(RuleBasedStateMachine):
     @rule()
     def poll(self) -> None:
         """No two polls are of one moment."""
-        self.world.go_on(seconds=1)
-        before = len(self.world.org.journal)
+        self.world.advance_time(seconds=1)
+        before = len(self.world.org.request_log)
         self.check(self.polled())
-        self.knows_the_time |= before < len(self.world.org.journal)
+        self.knows_the_time |= before < len(self.world.org.request_log)
 
     @rule(fault=FAULTS, after=st.integers(min_value=0, max_value=12))
-    def poll_with_a_fault(self, fault: Fault, after: int) -> None:
+    def poll_with_a_fault(self, fault: InjectedFault, after: int) -> None:
         """The fault strikes after some requests."""
         if after:
-            self.world.org.fail(Fault(times=after))
-        self.world.org.fail(fault)
+            self.world.org.inject_faults(InjectedFault(times=after))
+        self.world.org.inject_faults(fault)
         self.poll()
-        self.world.org.recover()
+        self.world.org.clear_faults()
 
     @rule(reading=READINGS)
     def poll_and_die(self, reading: int) -> None:
         """Asked to end in the middle, the process is gone afterwards."""
-        self.world.at_reading(reading, self.bench.stop.set)
+        self.world.schedule_at_reading(reading, self.bench.stop.set)
         self.poll()
         self.start()
 
@@ -184,24 +184,26 @@ class Collecting(RuleBasedStateMachine):
     def poll_while_a_file_is_deleted(self, reading: int, data: st.DataObject) -> None:
         if left := sorted(set(self.files) - self.deleted)[-4:]:
             chosen = data.draw(st.sampled_from(left), "file")
-            self.world.at_reading(reading, lambda: self.delete(chosen))
+            self.world.schedule_at_reading(reading, lambda: self.delete(chosen))
             self.poll()
 
     @rule(reading=READINGS)
     def poll_while_sessions_end(self, reading: int) -> None:
-        self.world.at_reading(reading, self.world.org.expire_tokens)
+        self.world.schedule_at_reading(reading, self.world.org.expire_tokens)
         self.poll()
 
     @rule()
     def start(self) -> None:
         """A new process on the same state."""
         self.process.close()
-        self.bench = self.process.enter_context(self.world.collecting(self.directory, SOURCES))
+        self.bench = self.process.enter_context(
+            self.world.open_polling_bench(self.directory, SOURCES)
+        )
 
     @rule(seconds=AHEAD)
     def our_clock_is_set(self, seconds: int) -> None:
         self.knows_the_time = False
-        self.world.ahead = timedelta(seconds=seconds)
+        self.world.clock_lead = timedelta(seconds=seconds)
 
     # ---- what always holds
 
@@ -214,7 +216,7 @@ class Collecting(RuleBasedStateMachine):
     @invariant()
     def no_cursor_goes_back(self) -> None:
         for stream in STREAMS:
-            cursor = self.bench.cursor(*stream)
+            cursor = self.bench.read_cursor(*stream)
             assert cursor.time >= self.cursors.get(stream, EPOCH), stream
             self.cursors[stream] = cursor.time
 
@@ -222,10 +224,12 @@ class Collecting(RuleBasedStateMachine):
     def the_account_adds_up(self) -> None:
         """By the product's own proof, too: what is missing is lost or set aside, and said to be."""
         proof = self.proof()
-        assert [] == [count for count in proof.counts if count.unaccounted]
-        assert [] == [problem for part in proof.archived for problem in part.problems()]
-        assert [] == [problem for part in proof.windows for problem in part.problems()]
-        assert len(self.archive()) == sum(count.rows for count in proof.counts)
+        assert [] == [count for count in proof.balances if count.unaccounted]
+        assert [] == [
+            problem for part in proof.archive_comparisons for problem in part.list_problems()
+        ]
+        assert [] == [problem for part in proof.window_coverage for problem in part.list_problems()]
+        assert len(self.archive()) == sum(count.rows for count in proof.balances)
 
     def teardown(self) -> None:
         try:
@@ -235,10 +239,10 @@ class Collecting(RuleBasedStateMachine):
 
     def end_well(self) -> None:
         """After two polls that nothing disturbs, all that was served and not deleted is there."""
-        self.world.ahead = timedelta()
+        self.world.clock_lead = timedelta()
         self.start()
         for _ in range(2):
-            self.world.go_on(hours=1)
+            self.world.advance_time(hours=1)
             self.poll()
             assert self.account_of_files().keys() >= self.files.keys() - self.deleted
         self.nothing_is_stored_twice_and_nothing_that_was_not_served()
@@ -248,7 +252,7 @@ class Collecting(RuleBasedStateMachine):
         for id_ in self.files.keys() - self.deleted:
             assert states[id_] == ("quarantined" if id_ in self.poisoned else "stored"), id_
         whole = [file for id_, file in self.files.items() if states.get(id_) == "stored"]
-        assert self.archive() == sorted([*uids(*whole), *self.records])
+        assert self.archive() == sorted([*list_event_uids(*whole), *self.records])
 
     # ---- how it is done
 
@@ -258,15 +262,15 @@ class Collecting(RuleBasedStateMachine):
 
     def polled(self) -> dict[str, str]:
         """The states of the streams, empty for a poll that was stopped."""
-        with suppress(Stopped):
-            return {name: one.state for name, one in self.bench.poll().items()}
+        with suppress(StoppedError):
+            return {name: one.state for name, one in self.bench.poll_sources().items()}
         return {}
 
     def check(self, polled: dict[str, str]) -> None:
         """A poll that says ok has read all that was there to be read."""
         if not self.knows_the_time:
             return
-        now = min(self.world.time, self.world.our_time())
+        now = min(self.world.time, self.world.read_our_time())
         states, stored = self.account_of_files(), set(self.archive())
         if polled.get("hourly") == "ok":
             settled = [one.id for one in self.files.values() if one.created <= now - SETTLE]
@@ -278,24 +282,26 @@ class Collecting(RuleBasedStateMachine):
                 assert uid in stored, uid
 
     def archive(self) -> list[str]:
-        return self.bench.stored()
+        return self.bench.list_stored_values()
 
     def readable(self) -> set[str]:
         """All that may be in the archive."""
         whole = [file for file in self.files.values() if file.id not in self.poisoned]
         now = self.world.time
         visible = {uid for uid, (_, _, visible) in self.records.items() if visible <= now}
-        return {*uids(*whole), *visible}
+        return {*list_event_uids(*whole), *visible}
 
     def account_of_files(self) -> dict[str, str]:
         """By the id of a file what became of it, as far as it was ever listed."""
         with self.bench.poller._database.read() as connection:
-            items = account.items(connection, org="acme", since=EPOCH, until=FAR)
+            items = batch_inventory.list_inventory_items(
+                connection, org="acme", since=EPOCH, until=FAR
+            )
         return {item.facts["file"]: item.state for item in items if "file" in item.facts}
 
-    def proof(self) -> completeness.Proof:
+    def proof(self) -> completeness.CompletenessReport:
         with self.bench.poller._database.read() as connection:
-            return completeness.prove(
+            return completeness.build_completeness_report(
                 connection,
                 org="acme",
                 since=EPOCH,

@@ -11,7 +11,7 @@ import pytest
 from collector import engine, normalize
 from collector.model import Batch, Stream
 
-NOMINAL = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LOG_TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
 
 
@@ -21,14 +21,14 @@ class Normalizer:
     def __init__(self, connection, directory):
         self.connection = connection
         self.directory = directory
-        self.numbers = count()
+        self.segment_numbers = count()
 
-    def batch(self, event_type, columns, paths=()):
+    def build_batch(self, event_type, columns, paths=()):
         return Batch(
             key="batch-1",
             stream=Stream(org="acme", source="event_log_file", name="*"),
             event_type=event_type,
-            nominal=NOMINAL,
+            log_time=LOG_TIME,
             received=RECEIVED,
             segments=tuple(paths),
             columns=tuple(columns),
@@ -37,20 +37,20 @@ class Normalizer:
             cursor=None,
         )
 
-    def write(self, columns, rows, *, line_end="\n"):
-        path = self.directory / f"segment-{next(self.numbers)}.csv"
+    def write_csv(self, columns, rows, *, line_end="\n"):
+        path = self.directory / f"segment-{next(self.segment_numbers)}.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
             lines = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator=line_end)
             lines.writerow(columns)
             lines.writerows(rows)
         return path
 
-    def read(self, event_type, columns, path, *, segment=0):
+    def normalize_segment(self, event_type, columns, path, *, segment=0):
         """The Parquet file's rows, and its columns with their types."""
-        select = normalize.select(
-            batch=self.batch(event_type, columns, [path]),
+        select = normalize.build_segment_select(
+            batch=self.build_batch(event_type, columns, [path]),
             segment=segment,
-            relation=normalize.segment_relation(path, columns),
+            relation=normalize.build_segment_relation(path, columns),
         )
         target = path.with_suffix(".parquet")
         self.connection.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet)")
@@ -58,24 +58,24 @@ class Normalizer:
         types = {column[0]: str(column[1]) for column in rows.description}
         return [dict(zip(types, row, strict=True)) for row in rows.fetchall()], types
 
-    def rows(self, event_type, columns, *rows, segment=0):
-        path = self.write(columns, rows)
-        return self.read(event_type, columns, path, segment=segment)[0]
+    def normalize_rows(self, event_type, columns, *rows, segment=0):
+        path = self.write_csv(columns, rows)
+        return self.normalize_segment(event_type, columns, path, segment=segment)[0]
 
-    def records(self, event_type, *records):
+    def normalize_records(self, event_type, *records):
         columns = list(dict.fromkeys(name for record in records for name in record))
-        return self.rows(
+        return self.normalize_rows(
             event_type, columns, *([record.get(name, "") for name in columns] for record in records)
         )
 
-    def one(self, event_type, **record):
-        [event] = self.records(event_type, record)
+    def normalize_record(self, event_type, **record):
+        [event] = self.normalize_records(event_type, record)
         return event
 
 
 @pytest.fixture(scope="session")
 def duck():
-    connection = engine.connect()
+    connection = engine.open_engine()
     yield connection
     connection.close()
 

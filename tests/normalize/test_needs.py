@@ -5,28 +5,35 @@ from __future__ import annotations
 import pytest
 
 from collector import normalize
-from collector.normalize.needs import FREE_FILES, need, needs, stored
-from collector.sources import KINDS
+from collector.normalize.type_requirements import (
+    FREE_LOG_FILES,
+    expand_derived_types,
+    find_requirement,
+    list_requirements,
+)
+from collector.sources import SOURCE_FACTORIES
 from collector.sources.stored_events import BIG_OBJECTS, STANDARD_OBJECTS
 
 
 def test_every_documented_type_but_derived_ones_needs_something_known():
-    for name in normalize.event_types() - normalize.DERIVED.keys():
-        found = need(name)
+    for name in normalize.list_event_types() - normalize.DERIVED_EVENT_TYPES.keys():
+        found = find_requirement(name)
         assert name == found.event_type
-        assert found.source in {*KINDS, ""}
+        assert found.source in {*SOURCE_FACTORIES, ""}
         assert str(found)
 
 
 def test_a_free_log_file_needs_no_licence_and_the_others_do():
-    assert "'View Event Log Files'" == str(need("Login"))
-    assert "Shield or the Event Monitoring add-on, 'View Event Log Files'" == str(need("RestApi"))
-    assert all(normalize.family(name) == "elf" for name in FREE_FILES)
+    assert "'View Event Log Files'" == str(find_requirement("Login"))
+    assert "Shield or the Event Monitoring add-on, 'View Event Log Files'" == str(
+        find_requirement("RestApi")
+    )
+    assert all(normalize.find_family(name) == "elf" for name in FREE_LOG_FILES)
 
 
 @pytest.mark.parametrize("name", [*STANDARD_OBJECTS, *BIG_OBJECTS])
 def test_a_stored_event_needs_storing_and_its_permission(name):
-    found = need(name)
+    found = find_requirement(name)
 
     assert ("stored_events", True) == (found.source, found.storing)
     assert found.licence
@@ -34,16 +41,20 @@ def test_a_stored_event_needs_storing_and_its_permission(name):
 
 
 def test_what_needs_more_says_so():
-    assert "Customize Application" in need("IdentityProviderEventStore").permissions
-    assert ("Customize Application",) == need("OauthTokenGranted").permissions
-    assert "nothing" == str(need("CollectorHealth"))
+    assert "Customize Application" in find_requirement("IdentityProviderEventStore").permissions
+    assert ("Customize Application",) == find_requirement("OauthTokenGranted").permissions
+    assert "nothing" == str(find_requirement("CollectorHealth"))
 
 
 def test_a_derived_type_needs_what_it_is_made_of():
-    assert ("BulkApi2", "BulkApi", "BulkJobInfo", "Login") == stored(("BulkJob", "Login"))
-    assert ["bulk_jobs"] == [each.source for each in needs(("BulkJobInfo", "BulkJob"))][:1]
-    assert need("BulkJob") is None
+    assert ("BulkApi2", "BulkApi", "BulkJobInfo", "Login") == expand_derived_types(
+        ("BulkJob", "Login")
+    )
+    assert ["bulk_jobs"] == [each.source for each in list_requirements(("BulkJobInfo", "BulkJob"))][
+        :1
+    ]
+    assert find_requirement("BulkJob") is None
 
 
 def test_nothing_is_known_of_a_type_that_nobody_documents():
-    assert [] == list(needs(("Novelty",)))
+    assert [] == list(list_requirements(("Novelty",)))

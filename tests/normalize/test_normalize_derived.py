@@ -10,7 +10,7 @@ from collector import normalize
 
 JOB = "7505f000008xKLm"
 LONG_JOB = "7505f000008xKLmAAM"
-BULK_JOB = normalize.DERIVED["BulkJob"]
+BULK_JOB = normalize.DERIVED_EVENT_TYPES["BulkJob"]
 
 
 def at(minute):
@@ -73,11 +73,15 @@ def jobs(normalizer, duck):
                 paths.append(str(path.with_suffix(".parquet")))
         relation = f"read_parquet({paths}, union_by_name = true)"
         present = {row[0] for row in duck.execute(f"DESCRIBE FROM {relation}").fetchall()}
-        missing = [f'NULL::VARCHAR AS "{name}"' for name in BULK_JOB.needs if name not in present]
+        missing = [
+            f'NULL::VARCHAR AS "{name}"'
+            for name in BULK_JOB.required_columns
+            if name not in present
+        ]
         relation = f"(SELECT {', '.join(['*', *missing])} FROM {relation})"
-        result = duck.execute(f"SELECT * FROM ({BULK_JOB.select(relation)}) ORDER BY job_id")
+        result = duck.execute(f"SELECT * FROM ({BULK_JOB.build_select(relation)}) ORDER BY job_id")
         names = {column[0]: str(column[1]) for column in result.description}
-        assert list(names) == list(normalize.CANONICAL)
+        assert list(names) == list(normalize.CANONICAL_COLUMNS)
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     return run
@@ -178,8 +182,8 @@ def test_absurd_numbers_are_unknown_and_break_nothing(jobs):
 
 def test_the_type_says_what_it_is_made_of():
     assert BULK_JOB.event_type == "BulkJob"
-    assert set(BULK_JOB.sources) == {"BulkApi", "BulkApi2", "BulkJobInfo"}
-    assert set(BULK_JOB.needs) == {*normalize.CANONICAL, "BATCH_ID"}
-    assert normalize.DERIVED.keys() == {
-        name for name in normalize.event_types() if normalize.family(name) == "derived"
+    assert set(BULK_JOB.source_types) == {"BulkApi", "BulkApi2", "BulkJobInfo"}
+    assert set(BULK_JOB.required_columns) == {*normalize.CANONICAL_COLUMNS, "BATCH_ID"}
+    assert normalize.DERIVED_EVENT_TYPES.keys() == {
+        name for name in normalize.list_event_types() if normalize.find_family(name) == "derived"
     }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.normalize import addresses, readings, soql
+from collector.normalize import ip_address_sql, soql_object, value_readers
 
 WITHOUT_NUL = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 ALPHANUMERIC = string.ascii_letters + string.digits
@@ -44,14 +44,14 @@ def eighteen(text):
 @settings(max_examples=60, deadline=None)
 @given(texts=st.lists(st.text(ALPHANUMERIC, min_size=15, max_size=15) | WITHOUT_NUL, min_size=1))
 def test_ids_get_the_suffix_that_salesforce_gives_them(evaluate, texts):
-    assert evaluate(readings.long_id("x"), texts) == [eighteen(text) for text in texts]
+    assert evaluate(value_readers.read_long_id("x"), texts) == [eighteen(text) for text in texts]
 
 
 # ---- addresses
 
 KEY = (
-    f"SELECT *, {addresses.address_groups('a')} AS g FROM"
-    f" (SELECT *, {addresses.address_text('x')} AS a FROM (SELECT unnest(?::VARCHAR[]) AS x))"
+    f"SELECT *, {ip_address_sql.build_address_groups('a')} AS g FROM"
+    f" (SELECT *, {ip_address_sql.build_address_text('x')} AS a FROM (SELECT unnest(?::VARCHAR[]) AS x))"
 )
 
 
@@ -82,7 +82,9 @@ NEAR_ADDRESSES = st.text("0123456789abcdefABCDEF.:%g", max_size=24) | st.lists(
 @settings(max_examples=150, deadline=None)
 @given(texts=st.lists(ADDRESSES | NEAR_ADDRESSES | WITHOUT_NUL, min_size=1, max_size=30))
 def test_an_address_has_the_key_that_its_number_has(evaluate, texts):
-    assert evaluate(addresses.address_key("x", "g"), texts, KEY) == [key(text) for text in texts]
+    assert evaluate(ip_address_sql.build_address_key("x", "g"), texts, KEY) == [
+        key(text) for text in texts
+    ]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_an_address_has_the_key_that_its_number_has(evaluate, texts):
     ],
 )
 def test_the_edges_of_addresses(evaluate, text):
-    assert evaluate(addresses.address_key("x", "g"), [text], KEY) == [key(text)]
+    assert evaluate(ip_address_sql.build_address_key("x", "g"), [text], KEY) == [key(text)]
 
 
 # ---- the object of a query
@@ -170,7 +172,7 @@ queries = selects(CONDITIONS)
 @settings(max_examples=40, deadline=None)
 @given(queries=st.lists(queries, min_size=1, max_size=8))
 def test_the_object_of_a_query_is_the_one_that_a_scanner_finds(evaluate, queries):
-    found = evaluate(soql.main_object("x"), queries)
+    found = evaluate(soql_object.extract_main_object("x"), queries)
 
     assert found == [main_object(query) for query in queries]
     assert None not in found
@@ -190,7 +192,9 @@ SCRAPS = st.lists(
 @settings(max_examples=100, deadline=None)
 @given(queries=st.lists(SCRAPS, min_size=1, max_size=20))
 def test_what_is_no_query_at_all_confuses_neither(evaluate, queries):
-    assert evaluate(soql.main_object("x"), queries) == [main_object(query) for query in queries]
+    assert evaluate(soql_object.extract_main_object("x"), queries) == [
+        main_object(query) for query in queries
+    ]
 
 
 @pytest.mark.parametrize(
@@ -214,10 +218,10 @@ def test_what_is_no_query_at_all_confuses_neither(evaluate, queries):
     ],
 )
 def test_the_object_of_a_query(evaluate, query, name):
-    assert evaluate(soql.main_object("x"), [query]) == [name]
+    assert evaluate(soql_object.extract_main_object("x"), [query]) == [name]
 
 
 def test_the_longest_query_of_nothing_but_parentheses_is_read_to_its_end(evaluate):
     query = "SELECT " + "()" * 49_000 + " FROM Account"
 
-    assert evaluate(soql.main_object("x"), [query]) == ["Account"]
+    assert evaluate(soql_object.extract_main_object("x"), [query]) == ["Account"]

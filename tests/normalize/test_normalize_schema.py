@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from collector import normalize
-from collector.normalize import mappings, schema
-from collector.normalize.readings import long_id
+from collector.normalize import column_mappings, event_schema
+from collector.normalize.value_readers import read_long_id
 
 
 def test_canonical_columns_stand_where_they_are():
-    assert [normalize.physical(name, "Login") for name in normalize.CANONICAL] == list(
-        normalize.CANONICAL
-    )
+    assert [
+        normalize.find_physical_column(name, "Login") for name in normalize.CANONICAL_COLUMNS
+    ] == list(normalize.CANONICAL_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,20 @@ def test_canonical_columns_stand_where_they_are():
     ],
 )
 def test_a_field_stands_in_the_column_that_the_mapping_gives_it(field, event_type, column):
-    assert normalize.physical(field, event_type) == column
+    assert normalize.find_physical_column(field, event_type) == column
 
 
 def test_every_type_knows_its_family():
-    families = {event_type: normalize.family(event_type) for event_type in normalize.event_types()}
+    families = {
+        event_type: normalize.find_family(event_type) for event_type in normalize.list_event_types()
+    }
 
     assert set(families.values()) == {"elf", "stored", "object", "derived"}
     assert families["Login"] == "elf"
     assert families["ApiEvent"] == "stored"
     assert families["SetupAuditTrail"] == "object"
     assert families["BulkJob"] == "derived"
-    assert normalize.family("AnythingNew") is None
+    assert normalize.find_family("AnythingNew") is None
 
 
 @pytest.mark.parametrize(
@@ -72,58 +74,58 @@ def test_every_type_knows_its_family():
     ],
 )
 def test_log_types_go_by_the_name_that_event_log_file_gives_them(name):
-    assert normalize.family(name) == "elf"
+    assert normalize.find_family(name) == "elf"
 
 
 def test_a_rule_may_use_what_the_type_has_and_nothing_else():
-    login = normalize.fields("Login")
+    login = normalize.list_fields("Login")
 
     assert {"time", "user_id", "source_ip_key", "user_agent", "outcome", "LOGIN_STATUS"} <= login
     assert not {"job_id", "package_name", "score", "PolicyOutcome"} & login
 
 
 def test_both_forms_of_a_stored_event_count_as_documented():
-    fields = normalize.fields("BulkApiResultEventStore")
+    fields = normalize.list_fields("BulkApiResultEventStore")
 
     assert {"entity", "query", "record_count", "job_id", "operation"} <= fields
     assert {"Query", "RECORDS_PROCESSED"} <= fields
 
 
 def test_soql_gives_an_entity_to_types_that_name_none():
-    assert "entity" in normalize.fields("UniqueQuery")
+    assert "entity" in normalize.list_fields("UniqueQuery")
 
 
 def test_nothing_is_said_of_fields_that_salesforce_does_not_document():
-    assert normalize.fields("AnythingNew") is None
+    assert normalize.list_fields("AnythingNew") is None
 
 
 def test_derived_types_have_canonical_columns_only():
-    assert normalize.fields("BulkJob") <= normalize.CANONICAL.keys()
+    assert normalize.list_fields("BulkJob") <= normalize.CANONICAL_COLUMNS.keys()
 
 
-@pytest.mark.parametrize("event_type", sorted({"", *mappings.BY_TYPE}))
+@pytest.mark.parametrize("event_type", sorted({"", *column_mappings.MAPPINGS_BY_TYPE}))
 def test_the_mapping_speaks_of_canonical_columns_only(event_type):
-    assert mappings.mapped(event_type).keys() <= normalize.CANONICAL.keys()
+    assert column_mappings.resolve_mapping(event_type).keys() <= normalize.CANONICAL_COLUMNS.keys()
 
 
-@pytest.mark.parametrize("event_type", sorted({"", *mappings.BY_TYPE}))
+@pytest.mark.parametrize("event_type", sorted({"", *column_mappings.MAPPINGS_BY_TYPE}))
 @pytest.mark.parametrize("column", ["user_id", "app_id", "job_id"])
 def test_ids_are_read_as_ids(event_type, column):
-    candidates = mappings.mapped(event_type)[column]
+    candidates = column_mappings.resolve_mapping(event_type)[column]
 
-    assert {candidate.read for candidate in candidates} <= {long_id}
+    assert {candidate.read_value for candidate in candidates} <= {read_long_id}
 
 
 def test_types_with_a_mapping_of_their_own_are_documented():
-    assert mappings.BY_TYPE.keys() <= normalize.event_types()
+    assert column_mappings.MAPPINGS_BY_TYPE.keys() <= normalize.list_event_types()
 
 
 def test_native_columns_get_names_that_differ_in_any_case():
     columns = ["USER_ID", "Operation", "Id", "ID", "iD", "", "  ", "a b", "a;b", "raw_USER_ID"]
 
-    stored = schema.natives(columns, "AnythingNew")
+    stored = event_schema.assign_native_columns(columns, "AnythingNew")
 
     kept = [name for name in stored if name is not None]
     assert stored[1] is None
     assert len({name.lower() for name in kept}) == len(kept)
-    assert not {name.lower() for name in kept} & normalize.CANONICAL.keys()
+    assert not {name.lower() for name in kept} & normalize.CANONICAL_COLUMNS.keys()

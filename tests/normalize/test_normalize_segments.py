@@ -141,7 +141,9 @@ def test_whatever_can_be_written_as_csv_is_read_back(normalizer, duck, rows, lin
     columns = ["A", "B", "C"]
     path = normalizer.write(columns, rows, line_end=line_end)
 
-    read = duck.execute(f"SELECT * FROM {normalize.segment_relation(path, columns)}").fetchall()
+    read = duck.execute(
+        f"SELECT * FROM {normalize.build_segment_relation(path, columns)}"
+    ).fetchall()
 
     assert read == [tuple(text or None for text in row) for row in rows]
 
@@ -150,7 +152,7 @@ def test_names_of_directories_are_text_too(normalizer, duck, tmp_path):
     path = tmp_path / "it's [a] *.csv"
     normalizer.write(["A"], [["1"]]).rename(path)
 
-    rows = duck.execute(f"SELECT * FROM {normalize.segment_relation(path, ['A'])}").fetchall()
+    rows = duck.execute(f"SELECT * FROM {normalize.build_segment_relation(path, ['A'])}").fetchall()
 
     assert rows == [("1",)]
 
@@ -162,7 +164,7 @@ def test_repair_makes_a_segment_readable_and_keeps_its_records(normalizer):
     path = normalizer.write(["A", "B"], [["1", "two\nlines"], ["3", "4"]])
     path.write_bytes(path.read_bytes().replace(b"two", b't\0w\xe9\xff"",'))
 
-    normalize.repair(path)
+    normalize.repair_segment(path)
 
     events, _ = normalizer.read("Login", ["A", "B"], path)
     assert [event["A"] for event in events] == ["1", "3"]
@@ -173,7 +175,7 @@ def test_repair_changes_nothing_where_nothing_is_wrong(normalizer):
     path = normalizer.write(["A"], [["é \U0001f600"] for _ in range(300_000)])
     before = path.read_bytes()
 
-    normalize.repair(path)
+    normalize.repair_segment(path)
 
     assert path.read_bytes() == before
     assert sorted(path.parent.iterdir()) == [path]
@@ -183,7 +185,7 @@ def test_repair_leaves_quotes_alone_that_follow_half_a_character(normalizer):
     path = normalizer.write(["A", "B"], [["1", "2"]])
     path.write_bytes(b'"A","B"\n"\xe2\x82","\xf0"\n"\xc3","2"\n')
 
-    normalize.repair(path)
+    normalize.repair_segment(path)
 
     with path.open(newline="") as file:
         assert list(csv.reader(file)) == [["A", "B"], ["\ufffd", "\ufffd"], ["\ufffd", "2"]]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collector import normalize
 from collector.normalize import sign_ins
 
-SIGN_IN = normalize.DERIVED["SignIn"]
+SIGN_IN = normalize.DERIVED_EVENT_TYPES["SignIn"]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KINDS = ("Login", "LoginEvent", "LoginHistory")
 MILLISECOND = timedelta(milliseconds=1)
@@ -49,7 +49,7 @@ def telling(kind, number, milliseconds=0, *, linked=True, **more):
 
 def table(rows):
     """A FROM item of these tellings."""
-    names = {**normalize.CANONICAL, "Id": "VARCHAR", "LoginHistoryId": "VARCHAR"}
+    names = {**normalize.CANONICAL_COLUMNS, "Id": "VARCHAR", "LoginHistoryId": "VARCHAR"}
 
     def value(row, name, kind):
         found = row.get(name)
@@ -69,10 +69,12 @@ def logins(duck):
     def run(rows, fresh=None):
         relation = table(rows)
         if fresh is not None:
-            relation = SIGN_IN.touched(table(fresh), relation)
-        result = duck.execute(f"SELECT * FROM ({SIGN_IN.select(relation)}) ORDER BY event_uid")
+            relation = SIGN_IN.build_affected(table(fresh), relation)
+        result = duck.execute(
+            f"SELECT * FROM ({SIGN_IN.build_select(relation)}) ORDER BY event_uid"
+        )
         names = [column[0] for column in result.description]
-        assert names == list(normalize.CANONICAL)
+        assert names == list(normalize.CANONICAL_COLUMNS)
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     return run
@@ -194,7 +196,10 @@ def test_a_burst_of_n_logins_one_user_is_n_records(logins, times, kinds, linked)
 
 
 def test_the_type_says_what_it_is_made_of():
-    fields = [normalize.fields(name) & normalize.CANONICAL.keys() for name in sign_ins.SOURCES]
+    fields = [
+        normalize.list_fields(name) & normalize.CANONICAL_COLUMNS.keys()
+        for name in sign_ins.SOURCE_TYPES
+    ]
 
-    assert set(KINDS) == set(SIGN_IN.sources)
-    assert normalize.fields("SignIn") == frozenset().union(*fields)
+    assert set(KINDS) == set(SIGN_IN.source_types)
+    assert normalize.list_fields("SignIn") == frozenset().union(*fields)

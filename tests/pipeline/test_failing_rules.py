@@ -9,21 +9,21 @@ from datetime import timedelta
 import duckdb
 import pytest
 import structlog
-from cli.processes import configuration, invoke, lines
+from cli.processes import invoke_command, parse_lines, write_config
 
 from collector import engine
-from collector.assembly import SCHEMA
-from collector.detect import RuleSet, load
-from collector.health import symptoms
+from collector.app.wiring import EVENT_SCHEMA
+from collector.detect import RuleSet, load_rule_set
+from collector.health.symptoms import find_symptoms
+from collector.ingest.pipeline import Pipeline, StatePaths
 from collector.model import Cursor, Severity, SeverityCase
-from collector.pipeline import Pipeline, Places
-from collector.reload import Reload, stamp
+from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.store import ledger
-from collector.store import rules as rule_store
+from collector.store import rule_status as rule_store
 from collector.store.database import open_database
-from collector.store.vitals import vitals
-from fakes.nouns import NOON, STREAM
-from fakes.path import Bench, login
+from collector.store.health_snapshot import read_health_snapshot
+from fakes.model_samples import NOON, STREAM
+from fakes.pipeline_bench import PipelineBench, build_login_row
 
 USER = "005000000000001AAA"
 SECRET = "canary'in'quotes"
@@ -141,7 +141,7 @@ HUNGRY = [("plain", "plain"), ("leaf", "twice"), ("first", "first"), ("amount", 
 def well(tmp_path_factory):
     path = tmp_path_factory.mktemp("rules") / "rules.yml"
     path.write_text(RULES)
-    return load([path], schema=SCHEMA)
+    return load_rule_set([path], schema=EVENT_SCHEMA)
 
 
 @pytest.fixture(params=SICKNESSES.values(), ids=SICKNESSES.keys())
@@ -157,14 +157,14 @@ def bench(tmp_path, well, sick):
 
 @contextmanager
 def opened(directory, rules, *, memory=None):
-    places = Places(state_dir=directory / "state")
-    places.make()
+    places = StatePaths(state_dir=directory / "state")
+    places.create_folders()
     database = open_database(places.state_dir)
-    connection = engine.connect(places.spool if memory is None else None)
+    connection = engine.open_engine(places.spool if memory is None else None)
     if memory:
         connection.execute(f"SET memory_limit = '{memory}'")
-    pipeline = Pipeline(database=database, connection=connection, places=places, rules=rules)
-    yield Bench(places=places, database=database, pipeline=pipeline)
+    pipeline = Pipeline(database=database, connection=connection, paths=places, rules=rules)
+    yield PipelineBench(places=places, database=database, pipeline=pipeline)
     connection.close()
     database.close()
 
@@ -185,7 +185,7 @@ def bring(bench, key, *, days, address="203.0.113.7", status="LOGIN_ODD"):
     """A batch of two logins a minute apart."""
     at = NOON + days * DAY
     rows = [
-        login(
+        build_login_row(
             BROWSER_TYPE=f"{SECRET} {minute}",
             LOGIN_STATUS=status,
             SOURCE_IP=address,
@@ -193,7 +193,7 @@ def bring(bench, key, *, days, address="203.0.113.7", status="LOGIN_ODD"):
         )
         for minute in range(2)
     ]
-    cursor = Cursor(time=at, tie=key)
+    cursor = Cursor(time=at, tiebreaker=key)
     batch = bench.batch("Login", rows, key=key * 32, record_prefix=f"0AT{key}", cursor=cursor)
     return bench.pipeline.ingest(batch)
 
@@ -204,7 +204,7 @@ def bring_past(bench):
 
 def faults(bench):
     with bench.database.read() as connection:
-        return {fault.rule: fault for fault in rule_store.faults(connection)}
+        return {fault.rule: fault for fault in rule_store.list_faults(connection)}
 
 
 def alerting(bench):
@@ -215,7 +215,9 @@ def ailing(bench):
     """What health says of rules."""
     later = NOON.replace(year=2100)
     with bench.database.read() as connection:
-        found = symptoms(vitals(connection, now=later), {}, now=later, started=later)
+        found = find_symptoms(
+            read_health_snapshot(connection, now=later), {}, now=later, started_at=later
+        )
     return {(symptom.subject, symptom.state) for symptom in found}
 
 
@@ -223,16 +225,16 @@ def mend(bench, rules, tmp_path):
     """The user writes the file anew, and the daemon looks."""
     path = tmp_path / "rules.yml"
     path.write_text(RULES)
-    reload = Reload(
-        load=lambda: rules,
+    reload = RuleReloader(
+        load_rules=lambda: rules,
         paths=[path],
-        seen=stamp([path]),
+        file_stamps=stamp_files([path]),
         rules=rules,
         pipeline=bench.pipeline,
         database=bench.database,
     )
     path.write_text(f"{RULES}# mended\n")
-    return reload.look()
+    return reload.reload_rules()
 
 
 def test_what_makes_a_rule_sick_is_refused_by_no_dry_run(sick):
@@ -256,7 +258,7 @@ def test_the_others_go_on_and_the_batch_is_stored(bench, sick):
     assert everything - {sick.blamed} == alerting(bench)
     assert (2, 4) == (done.rows, len(bench.rows()))
     with bench.database.read() as connection:
-        assert Cursor(time=NOON, tie="b") == ledger.cursor(connection, STREAM)
+        assert Cursor(time=NOON, tiebreaker="b") == ledger.read_cursor(connection, STREAM)
 
 
 def test_it_is_counted_each_time_and_quotes_nothing_of_the_events(bench, sick):
@@ -281,10 +283,10 @@ def test_it_is_counted_each_time_and_quotes_nothing_of_the_events(bench, sick):
 def test_status_and_health_say_which_rule_fails_and_why(bench, sick, tmp_path):
     bring_past(bench)
     bring(bench, "b", days=0)
-    config = configuration(tmp_path, "https://acme.my.salesforce.com")
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
 
     told = {one["rule"]: one for one in status_lines(config) if one["kind"] == "rule_fault"}
-    screen = " ".join(invoke("status", "-c", config).stdout.split())
+    screen = " ".join(invoke_command("status", "-c", config).stdout.split())
     assert faults(bench).keys() == told.keys()
     assert "ConversionException" in told[sick.blamed]["reason"]
     assert "Rules that fail while they run" in screen
@@ -293,7 +295,7 @@ def test_status_and_health_say_which_rule_fails_and_why(bench, sick, tmp_path):
 
 
 def status_lines(config):
-    return lines(invoke("status", "--json", "-c", config))
+    return parse_lines(invoke_command("status", "--json", "-c", config))
 
 
 def test_once_it_is_mended_it_alerts_and_nobody_is_told_of_it_any_more(bench, well, sick, tmp_path):

@@ -4,8 +4,8 @@ import pytest
 
 from collector.model import Cursor, Route, Severity
 from collector.store import ledger, outbox
-from fakes.nouns import NOON, STREAM, batch
-from fakes.path import bulk, login, opened
+from fakes.model_samples import NOON, STREAM, build_batch
+from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
 FETCHER = "Salesforce-Multi-Org-Fetcher/1.0"
 JOB = "7505f000008xKLm"
@@ -13,35 +13,39 @@ JOB = "7505f000008xKLm"
 
 @pytest.fixture
 def bench(tmp_path):
-    with opened(tmp_path, channels=("chat", "mail")) as made:
+    with open_pipeline_bench(tmp_path, channels=("chat", "mail")) as made:
         yield made
 
 
 def owed(bench):
     with bench.database.read() as connection:
-        return {(pile.channel, pile.state): pile.count for pile in outbox.piles(connection)}
+        return {
+            (pile.channel, pile.state): pile.count for pile in outbox.list_queue_stats(connection)
+        }
 
 
 def test_a_batch_becomes_events_a_ledger_entry_and_a_cursor(bench):
-    done = bench.pipeline.ingest(bench.batch("Login", [login(n) for n in range(3)]))
+    done = bench.pipeline.ingest(bench.batch("Login", [build_login_row(n) for n in range(3)]))
 
     prefix = "0AT000000000001AAA:0:"
     assert 3 == done.rows
     assert [(f"{prefix}{n}",) for n in (1, 2, 3)] == bench.rows()
     with bench.database.read() as connection:
-        assert Cursor(time=NOON, tie="0AT000000000001AAA") == ledger.cursor(connection, STREAM)
-        (total,) = ledger.totals(connection)
+        assert Cursor(time=NOON, tiebreaker="0AT000000000001AAA") == ledger.read_cursor(
+            connection, STREAM
+        )
+        (total,) = ledger.list_ledger_totals(connection)
     assert ("Login", 1, 3, 0) == (total.event_type, total.batches, total.rows, total.quarantined)
 
 
 def test_the_spool_is_empty_afterwards(bench):
-    bench.pipeline.ingest(bench.batch("Login", [login()]))
+    bench.pipeline.ingest(bench.batch("Login", [build_login_row()]))
 
     assert [] == list(bench.places.spool.iterdir())
 
 
 def test_a_match_is_owed_to_every_channel_once(bench):
-    done = bench.pipeline.ingest(bench.batch("Login", [login(BROWSER_TYPE=FETCHER)]))
+    done = bench.pipeline.ingest(bench.batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)]))
 
     (alert,) = done.told
     assert (Severity.CRITICAL, "cli-activity") == (alert.severity, alert.rule)
@@ -50,7 +54,7 @@ def test_a_match_is_owed_to_every_channel_once(bench):
 
 def test_a_replay_changes_nothing(bench):
     for _ in range(2):
-        bench.pipeline.ingest(bench.batch("Login", [login(BROWSER_TYPE=FETCHER)]))
+        bench.pipeline.ingest(bench.batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)]))
 
     assert 1 == len(bench.rows())
     assert [1] == [alert.count for alert in bench.alerts()]
@@ -59,14 +63,14 @@ def test_a_replay_changes_nothing(bench):
 
 def test_routes_decide_who_is_told(tmp_path):
     routes = (Route(channels=("mail",), min_severity=Severity.CRITICAL),)
-    with opened(tmp_path, channels=("chat", "mail"), routes=routes) as bench:
-        bench.pipeline.ingest(bench.batch("Login", [login(BROWSER_TYPE=FETCHER)]))
+    with open_pipeline_bench(tmp_path, channels=("chat", "mail"), routes=routes) as bench:
+        bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)]))
 
         assert {("mail", "ready"): 1} == owed(bench)
 
 
 def test_many_segments_are_one_batch_with_uids_that_never_clash(bench):
-    rows = [login(n, USER_NAME=f"user{n}@example.com") for n in range(500)]
+    rows = [build_login_row(n, USER_NAME=f"user{n}@example.com") for n in range(500)]
     done = bench.pipeline.ingest(bench.batch("Login", rows, segment_bytes=4_000))
 
     assert 500 == done.rows
@@ -104,23 +108,23 @@ def test_events_that_were_served_before_are_stored_and_counted_once(bench):
 
 def test_a_window_without_news_moves_the_cursor_and_leaves_no_entry(bench):
     later = Cursor(time=NOON.replace(hour=13))
-    bench.pipeline.ingest(batch(dedupe=True, cursor=later))
+    bench.pipeline.ingest(build_batch(dedupe=True, cursor=later))
 
     with bench.database.read() as connection:
-        assert later == ledger.cursor(connection, STREAM)
-        assert [] == ledger.totals(connection)
+        assert later == ledger.read_cursor(connection, STREAM)
+        assert [] == ledger.list_ledger_totals(connection)
 
 
 def test_a_file_without_events_is_entered_so_that_it_is_not_fetched_again(bench):
-    made = bench.batch("Login", [login(EVENT_TYPE="EVENT_TYPE")])
+    made = bench.batch("Login", [build_login_row(EVENT_TYPE="EVENT_TYPE")])
     bench.pipeline.ingest(made)
 
     with bench.database.read() as connection:
-        assert {made.key} == ledger.known(connection, [made.key])
+        assert {made.key} == ledger.find_known_keys(connection, [made.key])
 
 
 def test_a_bulk_job_has_the_most_records_that_any_event_told_of(bench):
-    rows = [bulk(JOB, n, m) for m, n in enumerate((40_000, 150_000, 150_000))]
+    rows = [build_bulk_row(JOB, n, m) for m, n in enumerate((40_000, 150_000, 150_000))]
     bench.pipeline.ingest(bench.batch("BulkApi2", rows))
 
     (alert,) = bench.alerts()
@@ -130,10 +134,13 @@ def test_a_bulk_job_has_the_most_records_that_any_event_told_of(bench):
 
 
 def test_a_job_that_goes_on_in_a_later_file_is_the_same_alert_grown_worse(bench):
-    bench.pipeline.ingest(bench.batch("BulkApi2", [bulk(JOB, 20_000)], key="1" * 32))
+    bench.pipeline.ingest(bench.batch("BulkApi2", [build_bulk_row(JOB, 20_000)], key="1" * 32))
     (before,) = bench.alerts()
     later = bench.batch(
-        "BulkApi2", [bulk(JOB, 120_000, 59)], key="2" * 32, record_prefix="0AT000000000002AAA"
+        "BulkApi2",
+        [build_bulk_row(JOB, 120_000, 59)],
+        key="2" * 32,
+        record_prefix="0AT000000000002AAA",
     )
     bench.pipeline.ingest(later)
 
@@ -143,9 +150,12 @@ def test_a_job_that_goes_on_in_a_later_file_is_the_same_alert_grown_worse(bench)
 
 
 def test_a_job_that_goes_on_without_getting_worse_is_not_told_again(bench):
-    bench.pipeline.ingest(bench.batch("BulkApi2", [bulk(JOB, 20_000)], key="1" * 32))
+    bench.pipeline.ingest(bench.batch("BulkApi2", [build_bulk_row(JOB, 20_000)], key="1" * 32))
     later = bench.batch(
-        "BulkApi2", [bulk(JOB, 21_000, 5)], key="2" * 32, record_prefix="0AT000000000002AAA"
+        "BulkApi2",
+        [build_bulk_row(JOB, 21_000, 5)],
+        key="2" * 32,
+        record_prefix="0AT000000000002AAA",
     )
 
     assert () == bench.pipeline.ingest(later).told
@@ -154,8 +164,10 @@ def test_a_job_that_goes_on_without_getting_worse_is_not_told_again(bench):
 
 def test_jobs_of_other_orgs_are_other_jobs(bench):
     other = STREAM.__class__(org="other", source=STREAM.source, name=STREAM.name)
-    bench.pipeline.ingest(bench.batch("BulkApi2", [bulk(JOB, 150_000)], key="1" * 32))
-    bench.pipeline.ingest(bench.batch("BulkApi2", [bulk(JOB, 500)], key="2" * 32, stream=other))
+    bench.pipeline.ingest(bench.batch("BulkApi2", [build_bulk_row(JOB, 150_000)], key="1" * 32))
+    bench.pipeline.ingest(
+        bench.batch("BulkApi2", [build_bulk_row(JOB, 500)], key="2" * 32, stream=other)
+    )
 
     assert {"acme": "critical", "other": "low"} == {
         alert.org: str(alert.severity) for alert in bench.alerts()
@@ -163,7 +175,7 @@ def test_jobs_of_other_orgs_are_other_jobs(bench):
 
 
 def test_bad_bytes_cost_no_row(bench):
-    made = bench.batch("Login", [login(n) for n in range(3)])
+    made = bench.batch("Login", [build_login_row(n) for n in range(3)])
     (segment,) = made.segments
     segment.write_bytes(segment.read_bytes().replace(b"ada@", b"a\xff\xfe@", 1))
     done = bench.pipeline.ingest(made)
@@ -173,7 +185,7 @@ def test_bad_bytes_cost_no_row(bench):
 
 
 def test_a_poisoned_segment_is_set_aside_and_the_others_go_on(bench):
-    rows = [login(n) for n in range(100)]
+    rows = [build_login_row(n) for n in range(100)]
     made = bench.batch("Login", rows, segment_bytes=5_000)
     poisoned = made.segments[1]
     poisoned.write_bytes(poisoned.read_bytes() + b'"one","two"\n')
@@ -186,16 +198,16 @@ def test_a_poisoned_segment_is_set_aside_and_the_others_go_on(bench):
     kept = bench.places.quarantine / made.key / "0001.csv"
     assert kept.read_bytes().endswith(b'"one","two"\n')
     with bench.database.read() as connection:
-        (total,) = ledger.totals(connection)
+        (total,) = ledger.list_ledger_totals(connection)
     assert 1 == total.quarantined
 
 
 def test_a_batch_that_is_lost_is_written_down_and_gone_on_after(bench):
-    bench.pipeline.lose(batch(), "deleted")
+    bench.pipeline.lose(build_batch(), "deleted")
 
     with bench.database.read() as connection:
-        (total,) = ledger.totals(connection)
-        assert batch().cursor == ledger.cursor(connection, STREAM)
+        (total,) = ledger.list_ledger_totals(connection)
+        assert build_batch().cursor == ledger.read_cursor(connection, STREAM)
     assert (1, 0) == (total.lost, total.rows)
 
 

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from collector import engine
 from collector.clock import EPOCH, to_micros
-from collector.detect import RuleSet
-from collector.detect.past import baseline
+from collector.detect import RuleSet, baseline_sql
+from collector.evaluation.baseline import BaselineEvaluator
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
-from collector.pipeline.past.baseline import Baselines
 from collector.store import tables
 from collector.store.database import open_database
-from fakes.judging import Org
-from fakes.nouns import NOON, rule
+from fakes.model_samples import NOON, build_rule
+from fakes.stateful_org import StatefulOrg
 
 HOUR = timedelta(hours=1)
 OVER = Baseline(
@@ -36,13 +35,13 @@ OVER = Baseline(
 def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("judging")
     database = open_database(root)
-    with engine.connect() as connection:
-        yield lambda: Org(database, connection, root)
+    with engine.open_engine() as connection:
+        yield lambda: StatefulOrg(database, connection, root)
     database.close()
 
 
 def much(*, types=("ApiEvent",), changes=None, **over):
-    made = rule(
+    made = build_rule(
         name="much",
         event_types=types,
         predicate="coalesce(outcome = 'success', FALSE)",
@@ -54,7 +53,7 @@ def much(*, types=("ApiEvent",), changes=None, **over):
 
 
 def judge(org, made):
-    return Baselines(org.database, RuleSet(rules=(made,)))
+    return BaselineEvaluator(org.database, RuleSet(rules=(made,)))
 
 
 def event(uid, hours, count=1, user="u1", outcome="success", **more):
@@ -131,7 +130,7 @@ def test_late_events_raise_what_is_usual_and_take_matches_back(world):
     org.bring(judge(org, made), [event("late", 1.5, 100)], "ApiEvent")
 
     assert {} == starts(org)
-    assert [False] * 4 == [row[-1] for row in org.rows(tables.measures)]
+    assert [False] * 4 == [row[-1] for row in org.rows(tables.baseline_windows)]
 
 
 def test_windows_long_past_are_no_past(world):
@@ -173,9 +172,11 @@ def test_a_match_tells_of_the_window_and_what_is_usual(world):
     cases = (SeverityCase(predicate='"metric" >= 40', level=Severity.LOW),)
     steps = (
         SeverityStep(
-            predicate='"deviations" > 10 AND "user_id" = \'u1\'', add=3, most=Severity.HIGH
+            predicate='"deviations" > 10 AND "user_id" = \'u1\'',
+            increment=3,
+            max_severity=Severity.HIGH,
         ),
-        SeverityStep(predicate='"history" > 3', add=1, most=Severity.CRITICAL),
+        SeverityStep(predicate='"history" > 3', increment=1, max_severity=Severity.CRITICAL),
     )
     org, made = world(), much(changes={"cases": cases, "steps": steps})
     rows = [event(f"e{n}", 3 + n / 100, n, source_ip=f"10.0.0.{n // 5}") for n in range(12)]
@@ -221,21 +222,21 @@ def test_a_rule_that_is_new_knows_the_whole_archive_and_tells_of_the_batch_alone
 def test_a_rule_that_is_gone_remembers_nothing(world):
     org = world()
     org.bring(judge(org, much()), usual(1), "ApiEvent")
-    org.bring(Baselines(org.database, RuleSet(rules=())), usual(2), "ApiEvent")
+    org.bring(BaselineEvaluator(org.database, RuleSet(rules=())), usual(2), "ApiEvent")
 
-    assert set() == org.rows(tables.learned) | org.rows(tables.measures)
+    assert set() == org.rows(tables.rule_fingerprints) | org.rows(tables.baseline_windows)
 
 
 def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
     org, made = world(), much()
     org.bring(judge(org, made), usual(1), "ApiEvent")
     bad = replace(made, predicate="(detail::INTEGER > 0)", fields=made.fields | {"detail"})
-    broken = Baselines(org.database, RuleSet(rules=(bad, replace(made, name="other"))))
+    broken = BaselineEvaluator(org.database, RuleSet(rules=(bad, replace(made, name="other"))))
     org.bring(broken, [event("e2", 1, detail="secret")], "ApiEvent")
 
     assert {"much"} == broken.failures.keys()
     assert "secret" not in broken.failures["much"]
-    assert {"other"} == {row[1] for row in org.rows(tables.learned)}
+    assert {"other"} == {row[1] for row in org.rows(tables.rule_fingerprints)}
 
 
 # ---- laws
@@ -305,7 +306,7 @@ LAW = settings(
 def pure(org, made, *types):
     """What the SQL that remembers nothing says, by the uid of the window."""
     shown = "user_id, window_start, metric, event_count, history, mean, stddev"
-    windows = baseline.windows_sql(org.parts(made, *types))
+    windows = baseline_sql.select_scored_windows(org.parts(made, *types))
     sql = f"SELECT {shown} FROM ({windows}) WHERE fires"
     return {(row[0], row[1]): row[2:] for row in org.connection.execute(sql).fetchall()}
 
@@ -332,11 +333,13 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, mad
     assert {} == org.failures
     assert slow(made, events) == {place: facts[0] for place, facts in expected.items()}
     assert expected == told(org)
-    grown = {row[:-1] for row in org.rows(tables.measures)}
+    grown = {row[:-1] for row in org.rows(tables.baseline_windows)}
     with org.database.begin() as connection:
-        connection.execute(tables.learned.delete().where(tables.learned.c.org == org.name))
+        connection.execute(
+            tables.rule_fingerprints.delete().where(tables.rule_fingerprints.c.org == org.name)
+        )
     org.bring(judge(org, made), [event("last", 0, outcome="failure")], "ApiEvent")
-    assert {row[:-1] for row in org.rows(tables.measures)} == grown
+    assert {row[:-1] for row in org.rows(tables.baseline_windows)} == grown
 
 
 @LAW

@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 from collector import engine
-from collector.assembly import SCHEMA
-from collector.detect import load
-from collector.explain import Ground, account
-from collector.journey import journeys
+from collector.api.alert_explanation import ExplainContext, explain_alert
+from collector.api.event_trace import trace_event
+from collector.app.wiring import EVENT_SCHEMA
+from collector.detect import load_rule_set
 from collector.store import alerts
-from fakes.path import login, opened
+from fakes.pipeline_bench import build_login_row, open_pipeline_bench
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 LOGSOURCE = {"product": "salesforce", "service": "Login"}
@@ -56,19 +56,19 @@ def loaded(tmp_path):
     def load_all(*documents):
         path = tmp_path / "groups.yml"
         path.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
-        return load([path], schema=SCHEMA)
+        return load_rule_set([path], schema=EVENT_SCHEMA)
 
     return load_all
 
 
 @pytest.fixture
 def bench(tmp_path):
-    with opened(tmp_path) as bench:
+    with open_pipeline_bench(tmp_path) as bench:
         yield bench
 
 
 def odd(number, name, other, status="LOGIN_ODD"):
-    return login(number, USER_NAME=name, BROWSER_TYPE=other, LOGIN_STATUS=status)
+    return build_login_row(number, USER_NAME=name, BROWSER_TYPE=other, LOGIN_STATUS=status)
 
 
 def ingest(bench, *rows, key="a" * 32):
@@ -125,15 +125,19 @@ def test_each_of_its_alerts_is_explained_by_the_events_themselves(bench, loaded)
     bench.pipeline.use(whole)
     ingest(bench, *(odd(number, ANN, BOB) for number in range(12)))
 
-    with bench.database.read() as state, engine.connect() as connection:
-        ground = Ground(
-            state=state, engine=connection, root=bench.places.archive, rules=whole, schema=SCHEMA
+    with bench.database.read() as state, engine.open_engine() as connection:
+        ground = ExplainContext(
+            state=state,
+            engine=connection,
+            archive_root=bench.places.archive,
+            rules=whole,
+            schema=EVENT_SCHEMA,
         )
-        accounts = [account(ground, found, limit=50) for found in alerts.listing(state)]
+        accounts = [explain_alert(ground, found, limit=50) for found in alerts.list_alerts(state)]
     assert [(12, 0, ())] * 2 == [
-        (len(each.witnesses), each.more, each.remarks) for each in accounts
+        (len(each.evidence), each.remaining_count, each.remarks) for each in accounts
     ]
-    assert all(witness.archived for each in accounts for witness in each.witnesses)
+    assert all(witness.is_archived for each in accounts for witness in each.evidence)
 
 
 def test_the_way_of_an_event_leads_to_both_of_its_alerts(bench, loaded):
@@ -141,8 +145,8 @@ def test_the_way_of_an_event_leads_to_both_of_its_alerts(bench, loaded):
     ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
     uid = bench.rows()[0][0]
 
-    with bench.database.read() as state, engine.connect() as connection:
-        (found,) = journeys(state, connection, uid, root=bench.places.archive)
+    with bench.database.read() as state, engine.open_engine() as connection:
+        (found,) = trace_event(state, connection, uid, archive_root=bench.places.archive)
     assert {(ANN,), (BOB,)} == {raised.alert.key for raised in found.alerts}
 
 

@@ -8,14 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector import engine
-from collector.detect import RuleSet
-from collector.detect.past import novelty
+from collector.detect import RuleSet, first_seen_sql
+from collector.evaluation.first_seen import FirstSeenEvaluator
 from collector.model import FirstSeen
-from collector.pipeline.past.novelty import Novelty
 from collector.store import tables
 from collector.store.database import open_database
-from fakes.judging import Org
-from fakes.nouns import NOON, rule
+from fakes.model_samples import NOON, build_rule
+from fakes.stateful_org import StatefulOrg
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -25,13 +24,13 @@ DAY = timedelta(days=1)
 def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("judging")
     database = open_database(root)
-    with engine.connect() as connection:
-        yield lambda: Org(database, connection, root)
+    with engine.open_engine() as connection:
+        yield lambda: StatefulOrg(database, connection, root)
     database.close()
 
 
 def first_seen(*, types=("Login",), key=("user_id", "app_name"), learn=0 * DAY, forget=2 * DAY):
-    return rule(
+    return build_rule(
         name="new-app",
         event_types=types,
         predicate="coalesce(outcome = 'success', FALSE)",
@@ -42,7 +41,7 @@ def first_seen(*, types=("Login",), key=("user_id", "app_name"), learn=0 * DAY, 
 
 
 def judge(org, made):
-    return Novelty(org.database, RuleSet(rules=(made,)))
+    return FirstSeenEvaluator(org.database, RuleSet(rules=(made,)))
 
 
 def event(uid, hours, user="u1", app="a1", outcome="success", **more):
@@ -148,22 +147,22 @@ def test_what_a_rule_of_another_form_remembered_is_dropped(world):
     org.bring(judge(org, first_seen()), [event("e2", 60)], "Login")
 
     assert {"e1", "e2"} == org.held.keys()
-    assert {"e1", "e2"} == {row[3] for row in org.rows(tables.seen)}
+    assert {"e1", "e2"} == {row[3] for row in org.rows(tables.first_seen_runs)}
 
 
 def test_a_rule_that_is_gone_remembers_nothing(world):
     org = world()
     org.bring(judge(org, first_seen()), [event("e1", 0)], "Login")
-    org.bring(Novelty(org.database, RuleSet(rules=())), [event("e2", 1)], "Login")
+    org.bring(FirstSeenEvaluator(org.database, RuleSet(rules=())), [event("e2", 1)], "Login")
 
-    assert set() == org.rows(tables.learned)
-    assert set() == org.rows(tables.seen)
+    assert set() == org.rows(tables.rule_fingerprints)
+    assert set() == org.rows(tables.first_seen_runs)
 
 
 def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
     org, made = world(), first_seen()
     org.bring(judge(org, made), [event("e1", 0)], "Login")
-    broken = Novelty(
+    broken = FirstSeenEvaluator(
         org.database,
         RuleSet(
             rules=(
@@ -176,7 +175,7 @@ def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
 
     assert {"new-app"} == broken.failures.keys()
     assert "secret" not in broken.failures["new-app"]
-    assert {"other"} == {row[1] for row in org.rows(tables.learned)}
+    assert {"other"} == {row[1] for row in org.rows(tables.rule_fingerprints)}
 
 
 def test_a_bulk_job_that_goes_on_is_the_same_first(world):
@@ -189,7 +188,7 @@ def test_a_bulk_job_that_goes_on_is_the_same_first(world):
 
     assert {f"job:{org.name}:750A"} == org.held.keys()
     assert [NOON + 5 * HOUR] == [match.time for match in org.held.values()]
-    ((_, _, start, _, last),) = org.rows(tables.seen)
+    ((_, _, start, _, last),) = org.rows(tables.first_seen_runs)
     assert start == last
 
 
@@ -219,7 +218,7 @@ def test_a_login_that_is_told_again_in_other_words_was_always_of_these(world):
 
     assert {f"login:{org.name}:e0", f"login:{org.name}:h1"} == before
     assert {f"login:{org.name}:e0"} == org.held.keys()
-    ((_, _, start, _, last),) = org.rows(tables.seen)
+    ((_, _, start, _, last),) = org.rows(tables.first_seen_runs)
     assert 30 * 3600 * 10**6 == last - start
 
 
@@ -292,7 +291,7 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, for
         org.bring(judge(org, made), each, "Login")
 
     parts = org.parts(made, "Login")
-    sql = novelty.matches_sql(parts, since=NOON)
+    sql = first_seen_sql.select_matches(parts, since=NOON)
     pure = {row[0]: row[2] for row in org.connection.execute(sql).fetchall()}
     expected = slow(made, events, NOON)
     assert expected == pure.keys()
@@ -300,11 +299,13 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, for
     assert {uid: last and last.isoformat() for uid, last in pure.items()} == {
         uid: match.context[0]["last_seen"] for uid, match in org.held.items()
     }
-    grown = org.rows(tables.seen)
+    grown = org.rows(tables.first_seen_runs)
     with org.database.begin() as connection:
-        connection.execute(tables.learned.delete().where(tables.learned.c.org == org.name))
+        connection.execute(
+            tables.rule_fingerprints.delete().where(tables.rule_fingerprints.c.org == org.name)
+        )
     org.bring(judge(org, made), [event("last", 0, outcome="failure")], "Login")
-    assert org.rows(tables.seen) == grown
+    assert org.rows(tables.first_seen_runs) == grown
 
 
 # No job lives longer than eight days.
@@ -334,5 +335,5 @@ def test_records_that_change_end_with_the_same_matches(world, data, drawn, forge
         kind = "Login" if each[0]["job_id"] == "j4" else "BulkApi2"
         org.bring(judge(org, made), each, kind)
 
-    sql = novelty.matches_sql(org.parts(made, "BulkJob", "Login"), since=NOON)
+    sql = first_seen_sql.select_matches(org.parts(made, "BulkJob", "Login"), since=NOON)
     assert {row[0] for row in org.connection.execute(sql).fetchall()} == org.held.keys()

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from collector.assembly import SCHEMA, workbench
-from collector.detect import load
-from collector.scan import batch_of
-from collector.segments import write_records
+from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
+from collector.collection.local_files import build_batch
+from collector.csv_segments import write_records
+from collector.detect import load_rule_set
 from collector.store import alerts
-from fakes.nouns import NOON
+from fakes.model_samples import NOON
 
 RULE = """
 title: {name}
@@ -69,17 +69,17 @@ def rules(tmp_path_factory):
         name="everything", id="0d9ff9fb-6f0f-4c55-9f0b-000000000002", types="event_types: []"
     )
     path.write_text(logins + "---" + everything)
-    return load([path], schema=SCHEMA)
+    return load_rule_set([path], schema=EVENT_SCHEMA)
 
 
 def counted(rules, kinds):
     """How many events each rule's alerts hold."""
-    with workbench(rules) as bench:
+    with open_temporary_pipeline(rules) as bench:
         for kind in kinds:
             records = list(rows(kind))
-            segments = write_records(bench.places.spool, kind, tuple(records[0]), records)
+            segments = write_records(bench.paths.spool, kind, tuple(records[0]), records)
             bench.pipeline.ingest(
-                batch_of(
+                build_batch(
                     kind,
                     segments,
                     org="acme",
@@ -88,7 +88,7 @@ def counted(rules, kinds):
                 )
             )
         with bench.database.read() as connection:
-            return {alert.rule: alert.count for alert in alerts.listing(connection)}
+            return {alert.rule: alert.count for alert in alerts.list_alerts(connection)}
 
 
 TELLINGS = [

@@ -2,21 +2,21 @@
 
 import pytest
 
-from collector.pipeline import quarantine
+from collector.ingest import quarantine
 from collector.store import ledger
-from fakes.path import login, opened
+from fakes.pipeline_bench import build_login_row, open_pipeline_bench
 
 POISON = b'"one","two"\n'
 
 
 @pytest.fixture
 def bench(tmp_path):
-    with opened(tmp_path) as made:
+    with open_pipeline_bench(tmp_path) as made:
         yield made
 
 
 def poisoned_batch(bench, *indexes, agent="Mozilla/5.0"):
-    rows = [login(n, BROWSER_TYPE=agent) for n in range(100)]
+    rows = [build_login_row(n, BROWSER_TYPE=agent) for n in range(100)]
     made = bench.batch("Login", rows, segment_bytes=5_000)
     for index in indexes:
         segment = made.segments[index]
@@ -25,7 +25,7 @@ def poisoned_batch(bench, *indexes, agent="Mozilla/5.0"):
 
 
 def held(bench):
-    return list(quarantine.held(bench.places.quarantine))
+    return list(quarantine.list_batches(bench.places.quarantine))
 
 
 def heal(bench):
@@ -59,9 +59,9 @@ def test_a_retry_that_fails_again_keeps_everything(bench):
 
 
 def test_after_a_retry_the_archive_is_as_if_nothing_had_been_wrong(bench, tmp_path):
-    with opened(tmp_path / "other") as healthy:
+    with open_pipeline_bench(tmp_path / "other") as healthy:
         healthy.pipeline.ingest(poisoned_batch(healthy))
-        whole = healthy.rows("event_uid, user_name, time")
+        whole = healthy.list_rows("event_uid, user_name, time")
     bench.pipeline.ingest(poisoned_batch(bench, 0, 2))
     heal(bench)
     (found,) = held(bench)
@@ -70,8 +70,13 @@ def test_after_a_retry_the_archive_is_as_if_nothing_had_been_wrong(bench, tmp_pa
     assert () == done.quarantined
     assert whole == bench.rows("event_uid, user_name, time")
     with bench.database.read() as connection:
-        entry = ledger.recorded(connection, found.batch.key).entry
-    assert (ledger.STORED, 100, 0, "") == (entry.state, entry.rows, entry.quarantined, entry.reason)
+        entry = ledger.read_ledger_batch(connection, found.batch.key).entry
+    assert (ledger.BATCH_STORED, 100, 0, "") == (
+        entry.state,
+        entry.rows,
+        entry.quarantined,
+        entry.reason,
+    )
     assert [] == list(bench.places.quarantine.iterdir())
 
 
@@ -85,8 +90,8 @@ def test_a_part_that_can_be_read_leaves_the_rest_in_quarantine(bench):
     (left,) = held(bench)
     assert (2,) == left.indexes
     with bench.database.read() as connection:
-        entry = ledger.recorded(connection, found.batch.key).entry
-    assert (ledger.QUARANTINED, 1) == (entry.state, entry.quarantined)
+        entry = ledger.read_ledger_batch(connection, found.batch.key).entry
+    assert (ledger.BATCH_QUARANTINED, 1) == (entry.state, entry.quarantined)
 
 
 def test_rules_see_what_a_retry_brings(bench):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collector.salesforce.client import Client
-from fakes.salesforce import FakeSalesforce, jwt_org
+from collector.salesforce.client import SalesforceClient
+from fakes.salesforce import FakeSalesforce, build_jwt_org
 
 NO_PAUSE = (0.0, 0.0)
 
@@ -18,6 +18,6 @@ def fake():
 
 @pytest.fixture
 def client(fake):
-    client = Client(jwt_org(fake), retry_pause=NO_PAUSE)
+    client = SalesforceClient(build_jwt_org(fake), retry_pause=NO_PAUSE)
     yield client
     client.close()

@@ -10,58 +10,61 @@ import pytest
 
 from collector import clock
 from collector import http as web
-from collector.errors import CollectorError, LoginRefused, Unreachable
-from collector.salesforce.advice import TABLE, TRANSIENT
-from collector.salesforce.auth import Token
-from collector.salesforce.logins import Logins
-from collector.settings import JwtAuth, Org, Secret, secrets_in
+from collector.errors import CollectorError, LoginRefusedError, UnreachableError
+from collector.salesforce.authenticator import Authenticator
+from collector.salesforce.login_advice import ADVICE_TABLE, TRANSIENT_ERRORS
+from collector.salesforce.token_request import AccessToken
+from collector.settings import JwtAuth, OrgSettings, Secret, list_secrets
 from fakes.salesforce import (
     CLIENT_ID,
     CLIENT_SECRET,
+    HTML_PAGE,
     JWT_GRANT,
     MAINTENANCE,
-    PAGE,
     TOKEN_PATH,
     USERNAME,
     FakeSalesforce,
-    Reply,
-    jwt_org,
-    password_org,
-    private_key,
-    private_pem,
-    refresh_org,
-    reply,
-    secret_org,
+    HttpReply,
+    build_json_reply,
+    build_jwt_org,
+    build_password_org,
+    build_refresh_org,
+    build_secret_org,
+    create_private_key,
+    render_private_pem,
 )
 
 
 @pytest.fixture
 def http():
-    with web.client() as client:
+    with web.build_client() as client:
         yield client
 
 
-def login(org: Org, http: httpx.Client) -> Token:
-    return Logins(org, http).login()
+def login(org: OrgSettings, http: httpx.Client) -> AccessToken:
+    return Authenticator(org, http).obtain_token()
 
 
-def refusal(code: str, description: str | None, status: int = 400) -> Reply:
-    return reply({"error": code, "error_description": description}, status)
+def refusal(code: str, description: str | None, status: int = 400) -> HttpReply:
+    return build_json_reply({"error": code, "error_description": description}, status)
 
 
 class TestToken:
     def test_a_key_buys_a_token(self, fake, http):
-        token = login(jwt_org(fake), http)
+        token = login(build_jwt_org(fake), http)
 
         assert token.instance_url == fake.url
         assert token.access_token.reveal().startswith("00D")
         assert token.access_token.reveal() not in repr(token)
 
     def test_the_assertion_is_signed_rs256_and_lives_at_most_three_minutes(self, fake, http):
-        login(jwt_org(fake), http)
+        login(build_jwt_org(fake), http)
         form = fake.asked(TOKEN_PATH)[0].form
         claims = jwt.decode(
-            form["assertion"], private_key().public_key(), algorithms=["RS256"], audience=fake.url
+            form["assertion"],
+            create_private_key().public_key(),
+            algorithms=["RS256"],
+            audience=fake.url,
         )
 
         assert form["grant_type"] == JWT_GRANT
@@ -70,7 +73,7 @@ class TestToken:
         assert 60 < claims["exp"] - clock.now().timestamp() <= 180
 
     def test_a_secret_buys_a_token(self, fake, http):
-        assert login(secret_org(fake), http).instance_url == fake.url
+        assert login(build_secret_org(fake), http).instance_url == fake.url
         assert fake.asked(TOKEN_PATH)[0].form == {
             "grant_type": "client_credentials",
             "client_id": CLIENT_ID,
@@ -124,8 +127,8 @@ class TestRefusals:
     def test_each_one_says_what_to_change(self, refusing, http, code, description, advice):
         refusing.then(TOKEN_PATH, refusal(code, description))
 
-        with pytest.raises(LoginRefused) as raised:
-            login(jwt_org(refusing), http)
+        with pytest.raises(LoginRefusedError) as raised:
+            login(build_jwt_org(refusing), http)
         assert raised.value.permanent
         assert advice in str(raised.value)
         assert code in str(raised.value)
@@ -134,64 +137,68 @@ class TestRefusals:
     def test_and_to_whom_it_says_so(self, refusing, http, code, description, advice):
         refusing.then(TOKEN_PATH, refusal(code, description))
 
-        with pytest.raises(LoginRefused, match=advice):
-            login(password_org(refusing), http)
+        with pytest.raises(LoginRefusedError, match=advice):
+            login(build_password_org(refusing), http)
 
     def test_no_row_of_the_table_is_without_a_test(self):
         said = [advice for _, _, advice in SAID + SAID_TO_PASSWORDS] + ["too often"]
 
-        assert [row for row in TABLE if not any(advice in row.sentence for advice in said)] == []
+        assert [
+            row for row in ADVICE_TABLE if not any(advice in row.sentence for advice in said)
+        ] == []
 
     def test_too_many_logins_are_not_for_ever(self, refusing, http):
         refusing.then(TOKEN_PATH, refusal("rate_limit_exceeded", "login rate exceeded", 403))
 
-        with pytest.raises(LoginRefused) as raised:
-            login(jwt_org(refusing), http)
+        with pytest.raises(LoginRefusedError) as raised:
+            login(build_jwt_org(refusing), http)
         assert not raised.value.permanent
 
     @pytest.mark.parametrize(
         "answer",
         [
             MAINTENANCE,
-            PAGE,
-            *(refusal(code, "retry your request") for code in sorted(TRANSIENT)),
+            HTML_PAGE,
+            *(refusal(code, "retry your request") for code in sorted(TRANSIENT_ERRORS)),
             refusal("invalid_grant", "authentication failure", 500),
             refusal("x", "no routing", 420),
-            Reply(status=400, body=b"<html>"),
-            Reply(status=400, body=b"[]"),
-            Reply(status=400, body=b"[" * 100_000),
-            Reply(status=429),
-            Reply(drop=True),
-            Reply(body=b"{}"),
-            Reply(body=b"x" * (2 << 20)),
-            Reply(body=b'{"access_token": "x", "instance_url": "y"}', sent=10),
-            reply({"access_token": 1, "instance_url": "https://acme.my.salesforce.com"}),
-            reply({"access_token": "a\r\nb: c", "instance_url": "https://acme.my.salesforce.com"}),
-            reply({"access_token": "a"}),
+            HttpReply(status=400, body=b"<html>"),
+            HttpReply(status=400, body=b"[]"),
+            HttpReply(status=400, body=b"[" * 100_000),
+            HttpReply(status=429),
+            HttpReply(drops_connection=True),
+            HttpReply(body=b"{}"),
+            HttpReply(body=b"x" * (2 << 20)),
+            HttpReply(body=b'{"access_token": "x", "instance_url": "y"}', sent_bytes=10),
+            build_json_reply({"access_token": 1, "instance_url": "https://acme.my.salesforce.com"}),
+            build_json_reply(
+                {"access_token": "a\r\nb: c", "instance_url": "https://acme.my.salesforce.com"}
+            ),
+            build_json_reply({"access_token": "a"}),
         ],
     )
     def test_what_is_no_verdict_is_unreachable_and_asked_once(self, fake, http, answer):
         fake.always(TOKEN_PATH, answer)
 
-        with pytest.raises(Unreachable):
-            login(jwt_org(fake), http)
+        with pytest.raises(UnreachableError):
+            login(build_jwt_org(fake), http)
         assert fake.logins == 1
 
     def test_a_redirect_is_not_followed_with_the_secret(self, fake, http):
-        fake.always(TOKEN_PATH, Reply(status=307, headers={"Location": f"{fake.url}/other"}))
+        fake.always(TOKEN_PATH, HttpReply(status=307, headers={"Location": f"{fake.url}/other"}))
 
-        with pytest.raises(LoginRefused, match="login_url"):
-            login(secret_org(fake), http)
+        with pytest.raises(LoginRefusedError, match="login_url"):
+            login(build_secret_org(fake), http)
         assert fake.asked("/other") == []
 
     @pytest.mark.parametrize("key", ["nonsense", "-----BEGIN PRIVATE KEY-----\nx\n"])
     def test_a_key_that_is_none_is_never_used(self, fake, http, key):
         auth = JwtAuth(client_id="x", username="y", private_key=Secret(key))
 
-        logins = Logins(jwt_org(fake, auth=auth), http)
+        logins = Authenticator(build_jwt_org(fake, auth=auth), http)
         for _ in range(6):
-            with pytest.raises(LoginRefused, match="private_key is no RSA key"):
-                logins.login()
+            with pytest.raises(LoginRefusedError, match="private_key is no RSA key"):
+                logins.obtain_token()
         assert fake.journal == []
 
 
@@ -209,9 +216,9 @@ class TestInstance:
         ],
     )
     def test_a_token_goes_to_salesforce(self, refusing, http, url):
-        refusing.then(TOKEN_PATH, reply({"access_token": "a", "instance_url": url}))
+        refusing.then(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
 
-        assert login(jwt_org(refusing), http).instance_url == url.rstrip("/")
+        assert login(build_jwt_org(refusing), http).instance_url == url.rstrip("/")
 
     @pytest.mark.parametrize(
         "url",
@@ -238,28 +245,34 @@ class TestInstance:
         ],
     )
     def test_and_to_nobody_else(self, refusing, http, url):
-        refusing.then(TOKEN_PATH, reply({"access_token": "a", "instance_url": url}))
+        refusing.then(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
 
-        with pytest.raises(LoginRefused, match="instance_url"):
-            login(jwt_org(refusing), http)
+        with pytest.raises(LoginRefusedError, match="instance_url"):
+            login(build_jwt_org(refusing), http)
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("make", [jwt_org, secret_org, refresh_org, password_org])
+    @pytest.mark.parametrize(
+        "make", [build_jwt_org, build_secret_org, build_refresh_org, build_password_org]
+    )
     def test_no_error_repeats_what_was_sent(self, fake, http, make):
         class Echo(FakeSalesforce):
-            def answer(self, request):
-                self.journal.append(request)
+            def answer_request(self, request):
+                self.request_log.append(request)
                 told = f"{' '.join(request.form.values())} {request.body.decode()}"
-                return reply({"error": "invalid_grant", "error_description": told}, 400)
+                return build_json_reply({"error": "invalid_grant", "error_description": told}, 400)
 
         with Echo() as echo:
             org = make(echo)
             with pytest.raises(CollectorError) as raised:
                 login(org, http)
-            sent = echo.asked(TOKEN_PATH)[0].form
+            sent = echo.list_requests(TOKEN_PATH)[0].form
         shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
-        secrets = {*secrets_in(org.auth), sent.get("assertion", ""), private_pem()[30:80]} - {""}
+        secrets = {
+            *list_secrets(org.auth),
+            sent.get("assertion", ""),
+            render_private_pem()[30:80],
+        } - {""}
         assert len(secrets) > 1
         for secret in secrets:
             assert secret not in shown
@@ -269,14 +282,14 @@ class TestSecrets:
     def test_the_server_s_words_are_one_printable_line(self, fake, http):
         fake.always(TOKEN_PATH, refusal("invalid_grant\n", "\x1b[2J\u202e" + "no " * 500))
 
-        with pytest.raises(LoginRefused) as raised:
-            login(jwt_org(fake), http)
+        with pytest.raises(LoginRefusedError) as raised:
+            login(build_jwt_org(fake), http)
         assert str(raised.value).isprintable()
         assert len(str(raised.value)) < 600
 
     def test_the_private_key_is_never_sent(self, fake, http):
-        login(jwt_org(fake), http)
-        key = base64.b64decode("".join(private_pem().splitlines()[1:-1]))
+        login(build_jwt_org(fake), http)
+        key = base64.b64decode("".join(render_private_pem().splitlines()[1:-1]))
 
         assert key[40:60] not in fake.journal[0].body
-        assert private_pem()[30:80].encode() not in fake.journal[0].body
+        assert render_private_pem()[30:80].encode() not in fake.journal[0].body

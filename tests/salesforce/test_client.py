@@ -9,31 +9,31 @@ import pytest
 from collector import clock
 from collector.errors import (
     CollectorError,
-    LimitExceeded,
-    NotAvailable,
-    QueryTooWide,
+    LimitExceededError,
+    NotAvailableError,
+    QueryTooWideError,
     SalesforceError,
-    SessionExpired,
-    Stopped,
-    Unreachable,
+    SessionExpiredError,
+    StoppedError,
+    UnreachableError,
 )
-from collector.salesforce.client import Client, Field, Usage
-from collector.settings import Secret, secrets_in
+from collector.salesforce.client import ApiUsage, FieldDescription, SalesforceClient
+from collector.settings import Secret, list_secrets
 from fakes.proxy import FakeProxy
 from fakes.salesforce import (
-    EXPIRED,
+    HTML_PAGE,
     MAINTENANCE,
-    PAGE,
+    SESSION_EXPIRED,
     TOKEN_CANARY,
     VERSIONS_PATH,
-    Reply,
-    error,
-    jwt_org,
-    password_org,
-    private_pem,
-    refresh_org,
-    reply,
-    secret_org,
+    HttpReply,
+    build_error_reply,
+    build_json_reply,
+    build_jwt_org,
+    build_password_org,
+    build_refresh_org,
+    build_secret_org,
+    render_private_pem,
 )
 
 QUERY = "/services/data/v67.0/query/"
@@ -42,7 +42,7 @@ NO_PAUSE = (0.0, 0.0)
 SOQL = "SELECT Id FROM User WHERE Name = 'a+b & c%20d é' AND X > 2026-10-01T12:00:00.000Z"
 
 
-def rows(client: Client) -> list[object]:
+def rows(client: SalesforceClient) -> list[object]:
     return [record["Id"] for page in client.query(SOQL) for record in page]
 
 
@@ -119,22 +119,24 @@ class TestQuery:
         ],
     )
     def test_a_page_that_is_none_is_never_the_end_of_the_data(self, fake, client, page):
-        fake.always(QUERY, reply(page))
+        fake.always(QUERY, build_json_reply(page))
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             rows(client)
 
     def test_a_page_that_leads_to_itself_ends_in_an_error(self, fake, client):
-        fake.always(QUERY, reply({"records": [], "done": False, "nextRecordsUrl": SECOND_PAGE}))
+        fake.always(
+            QUERY, build_json_reply({"records": [], "done": False, "nextRecordsUrl": SECOND_PAGE})
+        )
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             rows(client)
 
 
 class TestLogin:
     @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
     def test_a_refused_token_costs_one_login_and_no_record(self, fake, client, five, place):
-        fake.then(place, EXPIRED)
+        fake.then(place, SESSION_EXPIRED)
 
         assert rows(client) == five
         assert fake.logins == 2
@@ -150,21 +152,21 @@ class TestLogin:
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b"null", b'["x"]'])
     def test_401_means_a_new_login_whatever_its_body(self, fake, client, five, body):
-        fake.then(QUERY, Reply(status=401, body=body))
+        fake.then(QUERY, HttpReply(status=401, body=body))
 
         assert rows(client) == five
         assert fake.logins == 2
 
     @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
     def test_a_token_that_is_refused_for_ever_costs_one_login_more(self, fake, client, five, place):
-        fake.always(place, EXPIRED)
+        fake.always(place, SESSION_EXPIRED)
 
-        with pytest.raises(SessionExpired):
+        with pytest.raises(SessionExpiredError):
             rows(client)
         assert fake.logins == 2
 
     def test_the_version_list_is_read_once(self, fake, client, five):
-        fake.then(QUERY, EXPIRED)
+        fake.then(QUERY, SESSION_EXPIRED)
         rows(client)
 
         assert len(fake.asked(VERSIONS_PATH)) == 1 + len(fake.asked("/services/data/v"))
@@ -173,7 +175,7 @@ class TestLogin:
 
     def test_a_login_is_kept_while_the_version_list_cannot_be_read(self, fake, client, five):
         fake.then(VERSIONS_PATH, *[MAINTENANCE] * 3)
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             rows(client)
 
         assert rows(client) == five
@@ -196,11 +198,11 @@ class TestLogin:
 class TestProxy:
     def test_every_request_goes_through_it(self, fake, five):
         with FakeProxy("u:p") as proxy:
-            org = jwt_org(fake, proxy=Secret(f"http://u:p@{proxy.address}"))
-            client = Client(org, retry_pause=NO_PAUSE)
+            org = build_jwt_org(fake, proxy=Secret(f"http://u:p@{proxy.address}"))
+            client = SalesforceClient(org, retry_pause=NO_PAUSE)
             assert rows(client) == five
             client.close()
-            asked = [target.removeprefix(fake.url) for _, target in proxy.asked]
+            asked = [target.removeprefix(fake.url) for _, target in proxy.requests]
 
         assert asked == [request.path for request in fake.journal]
         assert len(asked) == 5
@@ -208,9 +210,9 @@ class TestProxy:
     def test_one_that_refuses_is_named_without_its_password(self, fake):
         with FakeProxy("somebody:else") as proxy:
             address = Secret(f"http://u:CanaryProxy@{proxy.address}")
-            org = jwt_org(fake, login_url="https://acme.my.salesforce.com", proxy=address)
-            client = Client(org, retry_pause=NO_PAUSE)
-            with pytest.raises(Unreachable, match=r"the proxy refuses \(407.*check") as r:
+            org = build_jwt_org(fake, login_url="https://acme.my.salesforce.com", proxy=address)
+            client = SalesforceClient(org, retry_pause=NO_PAUSE)
+            with pytest.raises(UnreachableError, match=r"the proxy refuses \(407.*check") as r:
                 rows(client)
             client.close()
         shown = "".join(traceback.format_exception(r.value)) + repr(org)
@@ -218,8 +220,10 @@ class TestProxy:
         assert "Canary" not in shown
 
     def test_one_that_is_not_there_is_an_outage(self, fake):
-        client = Client(jwt_org(fake, proxy=Secret("http://127.0.0.1:9")), retry_pause=NO_PAUSE)
-        with pytest.raises(Unreachable):
+        client = SalesforceClient(
+            build_jwt_org(fake, proxy=Secret("http://127.0.0.1:9")), retry_pause=NO_PAUSE
+        )
+        with pytest.raises(UnreachableError):
             rows(client)
         client.close()
 
@@ -242,55 +246,72 @@ class TestVersion:
         assert client.api_version == taken
 
     def test_the_settings_version_is_taken_unasked(self, fake):
-        client = Client(jwt_org(fake, api_version="61.0"))
+        client = SalesforceClient(build_jwt_org(fake, api_version="61.0"))
 
         assert client.api_version == "61.0"
         assert [request.path for request in fake.journal] == ["/services/oauth2/token"]
         client.close()
 
-    @pytest.mark.parametrize("answer", [reply({}), reply([]), reply([{"version": "../x"}]), PAGE])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            build_json_reply({}),
+            build_json_reply([]),
+            build_json_reply([{"version": "../x"}]),
+            HTML_PAGE,
+        ],
+    )
     def test_a_list_that_is_none_is_no_answer(self, fake, client, answer):
         fake.always(VERSIONS_PATH, answer)
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             client.api_version  # noqa: B018
 
 
 REFUSALS = [
-    (error(400, "INVALID_TYPE", "sObject type 'X' is not supported."), NotAvailable),
-    (error(400, "INVALID_FIELD", "No such column 'Interval'"), NotAvailable),
-    (error(403, "INSUFFICIENT_ACCESS"), NotAvailable),
-    (error(403, "INSUFFICIENT_ACCESS_OR_READONLY"), NotAvailable),
-    (error(403, "API_DISABLED_FOR_ORG"), NotAvailable),
-    (error(403, "FUNCTIONALITY_NOT_ENABLED"), NotAvailable),
-    (error(404, "NOT_FOUND"), NotAvailable),
-    (Reply(status=404), NotAvailable),
-    (error(410, "UNSUPPORTED_API_VERSION"), NotAvailable),
-    (error(400, "QUERY_TIMEOUT", "Your query request was running for too long."), QueryTooWide),
-    (error(500, "QUERY_TIMEOUT"), QueryTooWide),
-    (error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."), LimitExceeded),
-    (error(400, "INVALID_QUERY_LOCATOR"), SalesforceError),
-    (error(400, "MALFORMED_QUERY"), SalesforceError),
-    (error(414, "URI_TOO_LONG"), SalesforceError),
+    (
+        build_error_reply(400, "INVALID_TYPE", "sObject type 'X' is not supported."),
+        NotAvailableError,
+    ),
+    (build_error_reply(400, "INVALID_FIELD", "No such column 'Interval'"), NotAvailableError),
+    (build_error_reply(403, "INSUFFICIENT_ACCESS"), NotAvailableError),
+    (build_error_reply(403, "INSUFFICIENT_ACCESS_OR_READONLY"), NotAvailableError),
+    (build_error_reply(403, "API_DISABLED_FOR_ORG"), NotAvailableError),
+    (build_error_reply(403, "FUNCTIONALITY_NOT_ENABLED"), NotAvailableError),
+    (build_error_reply(404, "NOT_FOUND"), NotAvailableError),
+    (HttpReply(status=404), NotAvailableError),
+    (build_error_reply(410, "UNSUPPORTED_API_VERSION"), NotAvailableError),
+    (
+        build_error_reply(400, "QUERY_TIMEOUT", "Your query request was running for too long."),
+        QueryTooWideError,
+    ),
+    (build_error_reply(500, "QUERY_TIMEOUT"), QueryTooWideError),
+    (
+        build_error_reply(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+        LimitExceededError,
+    ),
+    (build_error_reply(400, "INVALID_QUERY_LOCATOR"), SalesforceError),
+    (build_error_reply(400, "MALFORMED_QUERY"), SalesforceError),
+    (build_error_reply(414, "URI_TOO_LONG"), SalesforceError),
 ]
 OUTAGES = [
-    error(500, "UNKNOWN_EXCEPTION"),
-    error(503, "SERVER_UNAVAILABLE"),
-    error(420, "NO_ROUTING"),
-    error(429, "TOO_MANY_REQUESTS"),
+    build_error_reply(500, "UNKNOWN_EXCEPTION"),
+    build_error_reply(503, "SERVER_UNAVAILABLE"),
+    build_error_reply(420, "NO_ROUTING"),
+    build_error_reply(429, "TOO_MANY_REQUESTS"),
     MAINTENANCE,
-    PAGE,
-    Reply(status=404, body=b"<html>no such host</html>"),
-    Reply(status=403, body=b"<html>blocked by the firewall</html>"),
-    Reply(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
-    Reply(status=204),
-    Reply(body=b""),
-    Reply(body=b"[" * 100_000),
-    Reply(body=b'{"x": ' + b"9" * 5_000 + b"}"),
-    Reply(body=b"{}", headers={"Content-Encoding": "br"}),
-    Reply(body=b"not gzip", headers={"Content-Encoding": "gzip"}),
-    Reply(body=b'{"records": [], "done": true}', sent=9),
-    Reply(drop=True),
+    HTML_PAGE,
+    HttpReply(status=404, body=b"<html>no such host</html>"),
+    HttpReply(status=403, body=b"<html>blocked by the firewall</html>"),
+    HttpReply(status=302, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
+    HttpReply(status=204),
+    HttpReply(body=b""),
+    HttpReply(body=b"[" * 100_000),
+    HttpReply(body=b'{"x": ' + b"9" * 5_000 + b"}"),
+    HttpReply(body=b"{}", headers={"Content-Encoding": "br"}),
+    HttpReply(body=b"not gzip", headers={"Content-Encoding": "gzip"}),
+    HttpReply(body=b'{"records": [], "done": true}', sent_bytes=9),
+    HttpReply(drops_connection=True),
 ]
 
 
@@ -310,15 +331,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("answer", "code"),
         [
-            (error(400, "INVALID_TYPE"), "INVALID_TYPE"),
-            (Reply(status=404), "NOT_FOUND"),
-            (error(410, "UNSUPPORTED_API_VERSION"), "GONE"),
+            (build_error_reply(400, "INVALID_TYPE"), "INVALID_TYPE"),
+            (HttpReply(status=404), "NOT_FOUND"),
+            (build_error_reply(410, "UNSUPPORTED_API_VERSION"), "GONE"),
         ],
     )
     def test_what_is_not_available_says_its_code(self, fake, client, answer, code):
         fake.always(QUERY, answer)
 
-        with pytest.raises(NotAvailable) as raised:
+        with pytest.raises(NotAvailableError) as raised:
             rows(client)
         assert raised.value.code == code
 
@@ -330,20 +351,24 @@ class TestRefusals:
         ],
     )
     def test_the_daily_limit_is_told_from_the_concurrent_one(self, fake, client, message, daily):
-        fake.always(QUERY, error(403, "REQUEST_LIMIT_EXCEEDED", message))
+        fake.always(QUERY, build_error_reply(403, "REQUEST_LIMIT_EXCEEDED", message))
 
-        with pytest.raises(LimitExceeded) as raised:
+        with pytest.raises(LimitExceededError) as raised:
             rows(client)
-        assert raised.value.daily is daily
+        assert raised.value.is_daily is daily
 
     def test_pages_that_have_expired_say_so(self, fake, client, five):
-        fake.always(SECOND_PAGE, error(400, "INVALID_QUERY_LOCATOR", "invalid query locator"))
+        fake.always(
+            SECOND_PAGE, build_error_reply(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        )
 
         with pytest.raises(SalesforceError, match="pages have expired"):
             rows(client)
 
     def test_the_servers_words_are_short_and_harmless(self, fake, client):
-        fake.always(QUERY, error(400, "MALFORMED_QUERY", "a\x1b[31m\n\u202eb" + " word" * 500))
+        fake.always(
+            QUERY, build_error_reply(400, "MALFORMED_QUERY", "a\x1b[31m\n\u202eb" + " word" * 500)
+        )
 
         with pytest.raises(SalesforceError) as raised:
             rows(client)
@@ -357,7 +382,7 @@ class TestOutages:
     def test_what_is_no_answer_is_asked_for_three_times(self, fake, client, answer):
         fake.always(QUERY, answer)
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             rows(client)
         assert len(fake.asked(QUERY)) == 3
 
@@ -369,16 +394,16 @@ class TestOutages:
             assert rows(client) == five
 
     def test_a_redirect_is_not_followed(self, fake, client):
-        fake.always(QUERY, Reply(status=302, headers={"Location": f"{fake.url}/elsewhere"}))
+        fake.always(QUERY, HttpReply(status=302, headers={"Location": f"{fake.url}/elsewhere"}))
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             rows(client)
         assert fake.asked("/elsewhere") == []
 
     def test_nobody_listening_is_unreachable(self, fake):
-        client = Client(jwt_org(fake, login_url="http://127.0.0.1:1"))
+        client = SalesforceClient(build_jwt_org(fake, login_url="http://127.0.0.1:1"))
 
-        with pytest.raises(Unreachable, match="refused"):
+        with pytest.raises(UnreachableError, match="refused"):
             rows(client)
         client.close()
 
@@ -387,32 +412,32 @@ class TestStop:
     def test_nothing_is_asked_after_it(self, fake):
         stop = threading.Event()
         stop.set()
-        client = Client(jwt_org(fake), stop=stop)
+        client = SalesforceClient(build_jwt_org(fake), stop_event=stop)
 
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             rows(client)
         assert fake.journal == []
         client.close()
 
     def test_it_ends_a_query_between_two_pages(self, fake, five):
         stop = threading.Event()
-        client = Client(jwt_org(fake), stop=stop)
+        client = SalesforceClient(build_jwt_org(fake), stop_event=stop)
         pages = client.query(SOQL)
         next(pages)
         stop.set()
 
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             next(pages)
         client.close()
 
     def test_it_ends_the_wait_between_two_tries(self, fake):
         stop = threading.Event()
-        client = Client(jwt_org(fake), stop=stop, retry_pause=(3600, 3600))
+        client = SalesforceClient(build_jwt_org(fake), stop_event=stop, retry_pause=(3600, 3600))
         assert client.api_version
         fake.always(QUERY, MAINTENANCE)
         threading.Timer(0.05, stop.set).start()
 
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             rows(client)
         client.close()
 
@@ -425,12 +450,12 @@ class TestOrg:
         ]
 
         assert client.describe("LoginEvent") == (
-            Field(name="EventDate", type="datetime", filterable=True),
-            Field(name="Policy", type="string", filterable=False),
+            FieldDescription(name="EventDate", type="datetime", filterable=True),
+            FieldDescription(name="Policy", type="string", filterable=False),
         )
 
     def test_an_object_that_is_not_there_is_not_available(self, client):
-        with pytest.raises(NotAvailable):
+        with pytest.raises(NotAvailableError):
             client.describe("LoginEvent")
 
     @pytest.mark.parametrize("name", ["", "../limits", "a b", "x?y", "1x", "x\n"])
@@ -445,7 +470,7 @@ class TestOrg:
             assert client.get(path) == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
 
     def test_a_resource_that_is_not_there_is_not_available(self, client):
-        with pytest.raises(NotAvailable, match=r"jobs/query/750"):
+        with pytest.raises(NotAvailableError, match=r"jobs/query/750"):
             client.get("jobs/query/750?queryLocator=1")
 
     @pytest.mark.parametrize(
@@ -470,11 +495,14 @@ class TestOrg:
     @pytest.mark.parametrize(
         ("header", "usage"),
         [
-            ("api-usage=18/5000", Usage(used=18, maximum=5000)),
-            ("api-usage=10018/100000; api-bursts=1/750", Usage(used=10018, maximum=100000)),
+            ("api-usage=18/5000", ApiUsage(used_calls=18, max_calls=5000)),
+            (
+                "api-usage=10018/100000; api-bursts=1/750",
+                ApiUsage(used_calls=10018, max_calls=100000),
+            ),
             (
                 "per-app-api-usage=17/250(appName=x); api-usage=25/5000",
-                Usage(used=25, maximum=5000),
+                ApiUsage(used_calls=25, max_calls=5000),
             ),
             ("per-app-api-usage=17/250(appName=x)", None),
             ("api-usage=lots", None),
@@ -487,13 +515,13 @@ class TestOrg:
         assert client.usage == usage
 
     def test_the_use_of_the_api_is_read_from_refusals_too(self, fake, client):
-        refusal = error(403, "REQUEST_LIMIT_EXCEEDED")
+        refusal = build_error_reply(403, "REQUEST_LIMIT_EXCEEDED")
         headers = {"Sforce-Limit-Info": "api-usage=5001/5000"}
-        fake.always(QUERY, Reply(status=403, body=refusal.body, headers=headers))
-        with pytest.raises(LimitExceeded):
+        fake.always(QUERY, HttpReply(status=403, body=refusal.body, headers=headers))
+        with pytest.raises(LimitExceededError):
             rows(client)
 
-        assert client.usage == Usage(used=5001, maximum=5000)
+        assert client.usage == ApiUsage(used_calls=5001, max_calls=5000)
 
     def test_now_is_the_org_s_where_the_org_is_behind(self, fake, client):
         client.limits()
@@ -509,7 +537,7 @@ class TestOrg:
     def test_a_date_that_is_none_changes_nothing(self, fake, client, date):
         client.limits()
         skew = client.skew
-        fake.always("/services/data/v67.0/limits", reply({}, Date=date))
+        fake.always("/services/data/v67.0/limits", build_json_reply({}, Date=date))
         client.limits()
 
         assert client.skew is not None
@@ -518,23 +546,25 @@ class TestOrg:
 
 
 class TestSecrets:
-    @pytest.mark.parametrize("make", [jwt_org, secret_org, refresh_org, password_org])
+    @pytest.mark.parametrize(
+        "make", [build_jwt_org, build_secret_org, build_refresh_org, build_password_org]
+    )
     def test_no_error_shows_one(self, fake, make):
-        client = Client(make(fake), retry_pause=NO_PAUSE)
-        for answer in [*(answer for answer, _ in REFUSALS), *OUTAGES, EXPIRED]:
+        client = SalesforceClient(make(fake), retry_pause=NO_PAUSE)
+        for answer in [*(answer for answer, _ in REFUSALS), *OUTAGES, SESSION_EXPIRED]:
             fake.always(QUERY, answer)
             with pytest.raises(CollectorError) as raised:
                 rows(client)
 
             shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
             shown += repr(vars(client)) + repr(vars(client._connection)) + repr(client._token)
-            for secret in (TOKEN_CANARY, private_pem()[30:80], *secrets_in(make(fake))):
+            for secret in (TOKEN_CANARY, render_private_pem()[30:80], *list_secrets(make(fake))):
                 assert secret not in shown
         client.close()
 
     def test_a_refusal_that_repeats_the_token_does_not_show_it(self, fake, client):
         echo = f"bad header Authorization: Bearer 00D!{'x' * 60}{TOKEN_CANARY}"
-        fake.always(QUERY, error(400, "JSON_PARSER_ERROR", echo))
+        fake.always(QUERY, build_error_reply(400, "JSON_PARSER_ERROR", echo))
 
         with pytest.raises(SalesforceError) as raised:
             rows(client)

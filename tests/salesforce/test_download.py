@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from collector import segments as segments_module
+from collector import csv_segments as segments_module
 from collector.errors import (
-    CorruptDownload,
-    LimitExceeded,
-    NotAvailable,
+    CorruptDownloadError,
+    LimitExceededError,
+    NotAvailableError,
     SalesforceError,
-    SessionExpired,
-    Stopped,
-    Unreachable,
+    SessionExpiredError,
+    StoppedError,
+    UnreachableError,
 )
-from collector.salesforce.client import Client
+from collector.salesforce.client import SalesforceClient
 from fakes.salesforce import (
-    EXPIRED,
+    HTML_PAGE,
     MAINTENANCE,
-    PAGE,
+    SESSION_EXPIRED,
     TOKEN_CANARY,
     FakeSalesforce,
-    Reply,
-    error,
-    jwt_org,
-    reply,
+    HttpReply,
+    build_error_reply,
+    build_json_reply,
+    build_jwt_org,
 )
 
 PATH = "/services/data/v67.0/sobjects/EventLogFile/0AT5j00002GVrfnGAD/LogFile"
@@ -42,7 +42,7 @@ LOG = (
 )
 GZIP = {"Content-Encoding": "gzip"}
 PACKED = gzip.compress(LOG, mtime=0)
-WHOLE = [Reply(body=LOG), Reply(body=PACKED, headers=GZIP)]
+WHOLE = [HttpReply(body=LOG), HttpReply(body=PACKED, headers=GZIP)]
 
 
 @pytest.fixture
@@ -55,11 +55,11 @@ def read(segments) -> bytes:
     return header + b"".join(p.read_bytes().removeprefix(header) for p in segments.paths)
 
 
-def arrives(client: Client, directory: Path, expected: int | None) -> bool:
+def arrives(client: SalesforceClient, directory: Path, expected: int | None) -> bool:
     """All rows arrive, or an exception comes and no file remains. True for all rows."""
     try:
-        segments = client.download(PATH, directory, "a", expected_length=expected)
-    except (CorruptDownload, Unreachable):
+        segments = client.download_log(PATH, directory, "a", expected_length=expected)
+    except (CorruptDownloadError, UnreachableError):
         assert list(directory.iterdir()) == []
         return False
     with segments.paths[0].open(newline="") as file:
@@ -71,16 +71,16 @@ def arrives(client: Client, directory: Path, expected: int | None) -> bool:
 
 def sweep(
     fake: FakeSalesforce,
-    client: Client,
+    client: SalesforceClient,
     directory: Path,
-    answers: list[Reply],
+    answers: list[HttpReply],
     *,
     expected: int | None,
 ) -> list[bool]:
     """For each answer, whether the log arrived."""
     done = []
     for answer in answers:
-        fake.always(PATH, answer)
+        fake.set_reply(PATH, answer)
         done.append(arrives(client, directory, expected))
     return done
 
@@ -100,7 +100,7 @@ class TestWhole:
         record = '"' + "é,\n" * 20_000 + '"\n'
         count = segments_module.SEGMENT_BYTES // len(record.encode()) + 2
         whole = ('"QUERY"\n' + record * count).encode()
-        fake.always(PATH, Reply(body=gzip.compress(whole, 1), headers=GZIP))
+        fake.always(PATH, HttpReply(body=gzip.compress(whole, 1), headers=GZIP))
         segments = client.download(PATH, tmp_path, "a", expected_length=len(whole))
 
         assert len(segments.paths) == 2
@@ -144,7 +144,8 @@ class TestCut:
     @pytest.mark.parametrize("framing", ["chunked", "close", "length"])
     def test_of_the_packed_stream_in_a_whole_body(self, fake, client, tmp_path, framing):
         cuts = [
-            Reply(body=PACKED[:n], headers=GZIP, framing=framing) for n in range(len(PACKED) + 1)
+            HttpReply(body=PACKED[:n], headers=GZIP, framing=framing)
+            for n in range(len(PACKED) + 1)
         ]
 
         done = sweep(fake, client, tmp_path, cuts, expected=None)
@@ -152,26 +153,26 @@ class TestCut:
 
     @pytest.mark.parametrize("framing", ["chunked", "close", "length"])
     def test_of_the_log_in_a_whole_body(self, fake, client, tmp_path, framing):
-        cuts = [Reply(body=LOG[:n], framing=framing) for n in range(len(LOG) + 1)]
+        cuts = [HttpReply(body=LOG[:n], framing=framing) for n in range(len(LOG) + 1)]
 
         done = sweep(fake, client, tmp_path, cuts, expected=len(LOG))
         assert done == [False] * len(LOG) + [True]
 
     def test_of_what_nothing_says_the_end_of(self, fake, client, tmp_path):
-        fake.always(PATH, Reply(body=LOG, framing="close"))
+        fake.always(PATH, HttpReply(body=LOG, framing="close"))
 
         assert not arrives(client, tmp_path, None)
 
     def test_once_is_healed_by_a_second_try(self, fake, client, tmp_path, log):
-        fake.then(PATH, Reply(body=LOG, sent=50))
+        fake.then(PATH, HttpReply(body=LOG, sent_bytes=50))
 
         assert read(client.download(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
         assert len(fake.asked(PATH)) == 2
 
     def test_for_ever_is_asked_for_twice(self, fake, client, tmp_path):
-        fake.always(PATH, Reply(body=LOG, sent=50))
+        fake.always(PATH, HttpReply(body=LOG, sent_bytes=50))
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             client.download(PATH, tmp_path, "a", expected_length=len(LOG))
         assert len(fake.asked(PATH)) == 2
 
@@ -180,25 +181,25 @@ class TestCorrupt:
     @pytest.mark.parametrize(
         ("answer", "words"),
         [
-            (PAGE, "HTML"),
-            (reply([{"message": "x"}]), "JSON"),
-            (reply({}), "JSON"),
-            (Reply(body=b""), "empty"),
-            (Reply(body=b"\n\n"), "column names"),
-            (Reply(body=b"\0" * 100), "column names"),
-            (Reply(body=LOG[:-10]), "quoted|announced"),
-            (Reply(body=LOG + b"x"), "longer"),
-            (Reply(body=LOG, headers=GZIP), "gzip"),
-            (Reply(body=LOG, headers={"Content-Encoding": "br"}), "packed"),
-            (Reply(body=PACKED + b"x", headers=GZIP), "after its end"),
-            (Reply(body=PACKED + PACKED, headers=GZIP), "after its end"),
-            (Reply(body=PACKED[:-8] + b"\0" * 8, headers=GZIP), "broken"),
+            (HTML_PAGE, "HTML"),
+            (build_json_reply([{"message": "x"}]), "JSON"),
+            (build_json_reply({}), "JSON"),
+            (HttpReply(body=b""), "empty"),
+            (HttpReply(body=b"\n\n"), "column names"),
+            (HttpReply(body=b"\0" * 100), "column names"),
+            (HttpReply(body=LOG[:-10]), "quoted|announced"),
+            (HttpReply(body=LOG + b"x"), "longer"),
+            (HttpReply(body=LOG, headers=GZIP), "gzip"),
+            (HttpReply(body=LOG, headers={"Content-Encoding": "br"}), "packed"),
+            (HttpReply(body=PACKED + b"x", headers=GZIP), "after its end"),
+            (HttpReply(body=PACKED + PACKED, headers=GZIP), "after its end"),
+            (HttpReply(body=PACKED[:-8] + b"\0" * 8, headers=GZIP), "broken"),
         ],
     )
     def test_what_is_no_log_is_said_to_be_none(self, fake, client, tmp_path, answer, words):
         fake.always(PATH, answer)
 
-        with pytest.raises(CorruptDownload, match=words):
+        with pytest.raises(CorruptDownloadError, match=words):
             client.download(PATH, tmp_path, "a", expected_length=len(LOG))
         assert list(tmp_path.iterdir()) == []
         assert len(fake.asked(PATH)) == 2
@@ -206,11 +207,11 @@ class TestCorrupt:
     @pytest.mark.parametrize("start", [LOG, b""])
     def test_a_bomb_is_never_held_inflated(self, fake, client, tmp_path, start):
         bomb = gzip.compress(start + b"0" * (64 << 20), 9)
-        fake.always(PATH, Reply(body=bomb, headers=GZIP))
+        fake.always(PATH, HttpReply(body=bomb, headers=GZIP))
         client.limits()
         tracemalloc.start()
         try:
-            with pytest.raises(CorruptDownload):
+            with pytest.raises(CorruptDownloadError):
                 client.download(PATH, tmp_path, "a", expected_length=32 << 20)
             _, peak = tracemalloc.get_traced_memory()
         finally:
@@ -229,18 +230,18 @@ class TestRefusals:
         assert fake.logins == 2
 
     def test_a_token_that_is_refused_for_ever_costs_one_login_more(self, fake, client, tmp_path):
-        fake.always(PATH, EXPIRED)
+        fake.always(PATH, SESSION_EXPIRED)
 
-        with pytest.raises(SessionExpired):
+        with pytest.raises(SessionExpiredError):
             client.download(PATH, tmp_path, "a", expected_length=None)
         assert fake.logins == 2
 
     @pytest.mark.parametrize(
         ("answer", "kind"),
         [
-            (error(404, "NOT_FOUND"), NotAvailable),
-            (error(403, "REQUEST_LIMIT_EXCEEDED"), LimitExceeded),
-            (error(400, "MALFORMED_ID"), SalesforceError),
+            (build_error_reply(404, "NOT_FOUND"), NotAvailableError),
+            (build_error_reply(403, "REQUEST_LIMIT_EXCEEDED"), LimitExceededError),
+            (build_error_reply(400, "MALFORMED_ID"), SalesforceError),
         ],
     )
     def test_a_refusal_is_not_insisted_on(self, fake, client, tmp_path, answer, kind):
@@ -255,19 +256,19 @@ class TestRefusals:
         "answer",
         [
             MAINTENANCE,
-            Reply(status=302, headers={"Location": "/elsewhere"}),
-            Reply(status=206, body=LOG),
-            Reply(drop=True),
-            Reply(status=404, body=b"<html>gateway</html>"),
-            Reply(status=503, body=b"x" * (2 << 20)),
+            HttpReply(status=302, headers={"Location": "/elsewhere"}),
+            HttpReply(status=206, body=LOG),
+            HttpReply(drops_connection=True),
+            HttpReply(status=404, body=b"<html>gateway</html>"),
+            HttpReply(status=503, body=b"x" * (2 << 20)),
         ],
     )
     def test_an_outage_is_not_the_files_fault(self, fake, client, tmp_path, answer):
         fake.always(PATH, answer)
 
-        with pytest.raises((Unreachable, CorruptDownload)) as raised:
+        with pytest.raises((UnreachableError, CorruptDownloadError)) as raised:
             client.download(PATH, tmp_path, "a", expected_length=None)
-        assert type(raised.value) is Unreachable
+        assert type(raised.value) is UnreachableError
         assert fake.asked("/elsewhere") == []
         shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
         assert TOKEN_CANARY not in shown
@@ -297,7 +298,7 @@ class TestRefusals:
 
     def test_stop_ends_it_and_leaves_no_file(self, fake, tmp_path, log):
         stop = threading.Event()
-        client = Client(jwt_org(fake), stop=stop)
+        client = SalesforceClient(build_jwt_org(fake), stop_event=stop)
         ordinary = fake.answer
 
         def answer(request):
@@ -306,8 +307,8 @@ class TestRefusals:
             return ordinary(request)
 
         fake.answer = answer
-        with pytest.raises(Stopped):
-            client.download(PATH, tmp_path, "a", expected_length=None)
+        with pytest.raises(StoppedError):
+            client.download_log(PATH, tmp_path, "a", expected_length=None)
         assert list(tmp_path.iterdir()) == []
         client.close()
 

@@ -7,22 +7,27 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
-from collector.salesforce.flows import audience, form
-from collector.settings import JwtAuth, Org, PasswordAuth, RefreshTokenAuth, Secret
-from fakes.salesforce import private_key, private_pem
+from collector.salesforce.oauth_flows import build_token_form, choose_audience
+from collector.settings import JwtAuth, OrgSettings, PasswordAuth, RefreshTokenAuth, Secret
+from fakes.salesforce import create_private_key, render_private_pem
 
 AT = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
-JWT = JwtAuth(client_id="id", username="collector@acme.com", private_key=Secret(private_pem()))
+JWT = JwtAuth(
+    client_id="id", username="collector@acme.com", private_key=Secret(render_private_pem())
+)
 
 
 def org(auth, url="https://acme.my.salesforce.com"):
-    return Org(name="acme", login_url=url, auth=auth)
+    return OrgSettings(name="acme", login_url=url, auth=auth)
 
 
 def test_an_assertion_ends_two_minutes_after_the_given_moment():
-    sent = form(org(JWT), at=AT)["assertion"]
+    sent = build_token_form(org(JWT), issued_at=AT)["assertion"]
     claims = jwt.decode(
-        sent, private_key().public_key(), algorithms=["RS256"], options={"verify_signature": False}
+        sent,
+        create_private_key().public_key(),
+        algorithms=["RS256"],
+        options={"verify_signature": False},
     )
 
     assert claims == {
@@ -81,7 +86,7 @@ def test_an_assertion_ends_two_minutes_after_the_given_moment():
     ],
 )
 def test_the_other_flows_send_what_they_know(auth, expected):
-    assert form(org(auth), at=AT) == expected
+    assert build_token_form(org(auth), issued_at=AT) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,10 +106,10 @@ def test_the_other_flows_send_what_they_know(auth, expected):
     ],
 )
 def test_the_audience_is_salesforce_s_and_not_the_my_domain(url, expected):
-    assert audience(org(JWT, url)) == expected
+    assert choose_audience(org(JWT, url)) == expected
 
 
 def test_the_settings_audience_is_taken():
     auth = JWT.model_copy(update={"audience": "https://a.example.com"})
 
-    assert audience(org(auth)) == "https://a.example.com"
+    assert choose_audience(org(auth)) == "https://a.example.com"

@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.errors import LoginRefused, SalesforceError, SessionExpired
-from collector.salesforce.gate import UNATTENDED_PASSWORD, Gate, Pace, Window, unattended
-from collector.salesforce.vault import MemoryVault
+from collector.errors import LoginRefusedError, SalesforceError, SessionExpiredError
+from collector.salesforce.login_throttle import (
+    UNATTENDED_PASSWORD_LIMITS,
+    LoginLimits,
+    LoginThrottle,
+    LoginWindow,
+    choose_unattended_limits,
+)
+from collector.salesforce.token_store import MemoryTokenStore
 from collector.settings import ClientCredentialsAuth, PasswordAuth, Secret
-from fakes.clock import ManualClock
+from fakes.manual_clock import ManualClock
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-NO = LoginRefused("acme: login refused (no): approve the user", permanent=True)
+NO = LoginRefusedError("acme: login refused (no): approve the user", permanent=True)
 
 
 class Door:
@@ -23,18 +29,18 @@ class Door:
 
     def __init__(self, pace=None):
         self.clock = ManualClock()
-        self.vault = MemoryVault()
-        self.pace = pace or Pace()
+        self.vault = MemoryTokenStore()
+        self.pace = pace or LoginLimits()
         self.logins = []
         self.restart()
 
     def restart(self):
-        self.gate = Gate("acme", self.vault, pace=self.pace, now=self.clock)
+        self.gate = LoginThrottle("acme", self.vault, login_limits=self.pace, now=self.clock)
 
-    def knock(self, answer=Gate.granted):
+    def knock(self, answer=LoginThrottle.record_success):
         """Whether a login was made."""
         try:
-            self.gate.enter()
+            self.gate.begin_login()
         except SalesforceError:
             return False
         self.logins.append(self.clock())
@@ -73,7 +79,7 @@ def test_a_refused_login_is_repeated_every_quarter_of_an_hour(door):
 def test_until_then_the_org_s_words_are_repeated_and_say_when_the_next_one_is(door):
     door.knock(refused)
 
-    with pytest.raises(LoginRefused, match="approve the user; the next login waits") as raised:
+    with pytest.raises(LoginRefusedError, match="approve the user; the next login waits") as raised:
         door.gate.enter()
     assert "2026-10-01 12:15:00 UTC" in str(raised.value)
     assert raised.value.permanent
@@ -96,24 +102,24 @@ def test_a_process_that_dies_of_its_login_has_made_it(door):
         door.clock.go(MINUTE / 2)
 
     assert len(door.logins) == 4
-    with pytest.raises(LoginRefused, match="4 logins were begun and never ended"):
+    with pytest.raises(LoginRefusedError, match="4 logins were begun and never ended"):
         door.gate.enter()
 
 
 def test_a_login_without_a_verdict_does_not_count(door):
-    assert all(door.knock(Gate.unanswered) for _ in range(100))
+    assert all(door.knock(LoginThrottle.record_no_answer) for _ in range(100))
 
 
 def test_a_process_that_starts_again_and_gets_in_is_not_held_back(door):
     for _ in range(100):
-        assert door.knock(Gate.granted)
+        assert door.knock(LoginThrottle.record_success)
         door.restart()
 
 
 def test_one_process_logs_in_four_times_an_hour_even_if_it_gets_in(door):
     assert [door.knock() for _ in range(6)] == [True] * 4 + [False] * 2
 
-    with pytest.raises(SessionExpired, match="13:00:00 UTC"):
+    with pytest.raises(SessionExpiredError, match="13:00:00 UTC"):
         door.gate.enter()
     door.clock.go(HOUR)
     assert door.knock()
@@ -123,7 +129,7 @@ def test_a_token_that_dies_at_once_is_a_pause_as_well(door):
     door.knock()
     door.gate.wasted()
 
-    with pytest.raises(SessionExpired, match="12:15:00 UTC"):
+    with pytest.raises(SessionExpiredError, match="12:15:00 UTC"):
         door.gate.enter()
     door.clock.go(15 * MINUTE)
     assert door.knock()
@@ -143,19 +149,21 @@ def test_getting_in_forgives_what_was_before(door):
 def test_whoever_gets_in_opens_the_gate_for_others(door):
     """`collector check` after the cure, while the daemon waits."""
     door.knock(refused)
-    other = Gate("acme", door.vault, pace=Pace(), now=door.clock)
-    other.enter()
-    other.granted()
+    other = LoginThrottle("acme", door.vault, login_limits=LoginLimits(), now=door.clock)
+    other.begin_login()
+    other.record_success()
 
     assert door.knock()
 
 
 def test_orgs_do_not_share_a_budget():
-    vault, clock = MemoryVault(), ManualClock()
-    gates = [Gate(name, vault, pace=Pace(), now=clock) for name in ("a", "b")]
+    vault, clock = MemoryTokenStore(), ManualClock()
+    gates = [
+        LoginThrottle(name, vault, login_limits=LoginLimits(), now=clock) for name in ("a", "b")
+    ]
     for gate in gates:
-        gate.enter()
-        gate.refused(NO)
+        gate.begin_login()
+        gate.record_refusal(NO)
 
     assert [vault.read("a.failures"), vault.read("b.failures")].count(None) == 0
 
@@ -196,30 +204,32 @@ def test_a_file_that_somebody_removes_in_the_middle_is_no_harm(door):
     door.vault.write("acme.failures", b"[]")
     door.gate.refused(NO)
 
-    with pytest.raises(LoginRefused, match="approve the user"):
+    with pytest.raises(LoginRefusedError, match="approve the user"):
         door.gate.enter()
 
 
 def test_the_pace_can_be_set():
-    door = Door(Pace(logins=Window(logins=2, length=MINUTE), pause=timedelta(0)))
+    door = Door(
+        LoginLimits(login_window=LoginWindow(max_logins=2, length=MINUTE), pause=timedelta(0))
+    )
 
     assert [door.knock(refused) for _ in range(3)] == [True, True, False]
-    door.clock.go(MINUTE)
+    door.clock.advance_by(MINUTE)
     assert door.knock(refused)
 
 
 def test_wrong_passwords_of_a_month_do_not_lock_the_user():
     """Salesforce locks after ten in a row; the process may start as often as it likes."""
-    door = Door(UNATTENDED_PASSWORD)
+    door = Door(UNATTENDED_PASSWORD_LIMITS)
     for hour in range(24 * 29):
         for _ in range(4):
             door.knock(refused)
-            door.clock.go(15 * MINUTE)
+            door.clock.advance_by(15 * MINUTE)
         if hour % 5 == 0:
             door.restart()
 
-    with pytest.raises(LoginRefused, match="`collector check` tries sooner"):
-        door.gate.enter()
+    with pytest.raises(LoginRefusedError, match="`collector check` tries sooner"):
+        door.gate.begin_login()
     assert 4 < len(door.logins) < 10
     assert busiest(door.logins, HOUR) == 2
 
@@ -229,12 +239,23 @@ def test_only_passwords_are_tried_so_rarely():
         client_id="c", client_secret=Secret("s"), username="u", password=Secret("p")
     )
 
-    assert unattended(password) is UNATTENDED_PASSWORD
-    assert unattended(ClientCredentialsAuth(client_id="c", client_secret=Secret("s"))) == Pace()
+    assert choose_unattended_limits(password) is UNATTENDED_PASSWORD_LIMITS
+    assert (
+        choose_unattended_limits(ClientCredentialsAuth(client_id="c", client_secret=Secret("s")))
+        == LoginLimits()
+    )
 
 
 STEPS = st.one_of(
-    st.sampled_from([refused, Gate.unanswered, dies, Gate.granted, Gate.wasted]),
+    st.sampled_from(
+        [
+            refused,
+            LoginThrottle.record_no_answer,
+            dies,
+            LoginThrottle.record_success,
+            LoginThrottle.record_rejected_token,
+        ]
+    ),
     st.just("restart"),
     st.integers(0, 40).map(lambda minutes: minutes * MINUTE),
 )
@@ -245,16 +266,16 @@ def test_whatever_happens_no_more_than_four_come_to_nothing_in_an_hour_while_non
     door, runs = Door(), [[]]
     for step in steps:
         if isinstance(step, timedelta):
-            door.clock.go(step)
+            door.clock.advance_by(step)
         elif step == "restart":
             door.restart()
-        elif step is Gate.wasted:
+        elif step is LoginThrottle.record_rejected_token:
             step(door.gate)
         elif not door.knock(step):
             continue
-        elif step is Gate.granted:
+        elif step is LoginThrottle.record_success:
             runs.append([])
-        elif step is not Gate.unanswered:
+        elif step is not LoginThrottle.record_no_answer:
             runs[-1].append(door.clock())
 
     assert all(busiest(failed, HOUR) <= 4 for failed in runs)
@@ -265,10 +286,10 @@ def test_within_one_process_no_more_than_four_logins_in_an_hour_have_a_verdict(s
     door, logins = Door(), []
     for step in steps:
         if isinstance(step, timedelta):
-            door.clock.go(step)
-        elif step is Gate.wasted:
+            door.clock.advance_by(step)
+        elif step is LoginThrottle.record_rejected_token:
             step(door.gate)
-        elif door.knock(step) and step is not Gate.unanswered:
+        elif door.knock(step) and step is not LoginThrottle.record_no_answer:
             logins.append(door.clock())
 
     assert busiest(logins, HOUR) <= 4

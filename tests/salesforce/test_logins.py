@@ -9,22 +9,27 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from collector.demo import Application, EmbeddedOrg, Fault, Store
-from collector.demo.faults import expired_session
-from collector.errors import LoginRefused, SalesforceError, SessionExpired, Unreachable
-from collector.salesforce.client import Client
-from collector.salesforce.gate import UNATTENDED_PASSWORD
-from collector.salesforce.vault import DiskVault
+from collector.demo import ConnectedApp, EmbeddedOrg, InjectedFault, OrgStore
+from collector.demo.faults import build_expired_fault
+from collector.errors import (
+    LoginRefusedError,
+    SalesforceError,
+    SessionExpiredError,
+    UnreachableError,
+)
+from collector.salesforce.client import SalesforceClient
+from collector.salesforce.login_throttle import UNATTENDED_PASSWORD_LIMITS
+from collector.salesforce.token_store import DiskTokenStore
 from collector.settings import (
     ClientCredentialsAuth,
     JwtAuth,
-    Org,
+    OrgSettings,
     PasswordAuth,
     RefreshTokenAuth,
     Secret,
 )
-from fakes.clock import ManualClock
-from fakes.salesforce import private_key, private_pem
+from fakes.manual_clock import ManualClock
+from fakes.salesforce import create_private_key, render_private_pem
 
 TOKEN = "/services/oauth2/token"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -39,7 +44,7 @@ FLOWS = {
     "jwt": JwtAuth(
         client_id="app",
         username="collector@acme.com",
-        private_key=Secret(private_pem()),
+        private_key=Secret(render_private_pem()),
         audience=AUDIENCE,
     ),
     "client_credentials": ClientCredentialsAuth(
@@ -57,7 +62,7 @@ FLOWS = {
     ),
 }
 PUBLIC = (
-    private_key()
+    create_private_key()
     .public_key()
     .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     .decode()
@@ -72,17 +77,19 @@ class World:
         self.folder = folder
         self._stack = stack
         options = {**SECRETS, "public_key": PUBLIC, **application}
-        app = Application(client_id="app", **options)
-        self.org = stack.enter_context(EmbeddedOrg(Store(), application=app, clock=self.theirs))
+        app = ConnectedApp(client_id="app", **options)
+        self.org = stack.enter_context(EmbeddedOrg(OrgStore(), application=app, clock=self.theirs))
 
     def client(self, flow="client_credentials", **options):
-        org = Org(name="acme", login_url=self.org.base_url, auth=FLOWS[flow])
-        options = {"vault": DiskVault(self.folder), "now": self.ours, **options}
-        return self._stack.enter_context(closing(Client(org, retry_pause=(0.0, 0.0), **options)))
+        org = OrgSettings(name="acme", login_url=self.org.base_url, auth=FLOWS[flow])
+        options = {"vault": DiskTokenStore(self.folder), "now": self.ours, **options}
+        return self._stack.enter_context(
+            closing(SalesforceClient(org, retry_pause=(0.0, 0.0), **options))
+        )
 
     def go(self, length):
-        self.ours.go(length)
-        self.theirs.go(length)
+        self.ours.advance_by(length)
+        self.theirs.advance_by(length)
 
     @property
     def logins(self):
@@ -111,12 +118,14 @@ def test_an_app_that_is_revoked_heals_when_access_returns(world, flow):
     there.org.revoke()
 
     for _ in range(5):
-        with pytest.raises(LoginRefused, match="approve the user for the app"):
+        with pytest.raises(LoginRefusedError, match="approve the user for the app"):
             client.limits()
     assert there.logins == [200, 400], "it is not asked again at once"
     there.go(14 * MINUTE)
     there.org.restore()
-    with pytest.raises(LoginRefused, match="the next login waits until 2026-10-01 12:15:00 UTC"):
+    with pytest.raises(
+        LoginRefusedError, match="the next login waits until 2026-10-01 12:15:00 UTC"
+    ):
         client.limits()
 
     there.go(MINUTE)
@@ -132,7 +141,7 @@ def test_hours_of_refusals_are_at_most_four_logins_each(world, flow):
     for _ in range(3):
         before = len(there.logins)
         for _ in range(60):
-            with pytest.raises(LoginRefused):
+            with pytest.raises(LoginRefusedError):
                 client.limits()
             there.go(MINUTE)
         assert len(there.logins) - before == 4
@@ -155,9 +164,9 @@ def test_a_token_that_dies_again_at_once_pauses_logins_and_nothing_else(world):
     there = world()
     client = there.client()
     client.limits()
-    there.org.fail(expired_session("/query"))
+    there.org.fail(build_expired_fault("/query"))
     for _ in range(3):
-        with pytest.raises(SessionExpired):
+        with pytest.raises(SessionExpiredError):
             next(client.query("SELECT Id FROM User"))
         assert "DailyApiRequests" in client.limits(), "whose token is good"
     assert there.logins == [200, 200]
@@ -173,7 +182,7 @@ def test_sessions_that_keep_dying_cost_four_logins_an_hour(world):
     for _ in range(240):
         try:
             client.limits()
-        except SessionExpired:
+        except SessionExpiredError:
             ends += 1
         there.org.expire_tokens()
         there.go(MINUTE)
@@ -187,9 +196,9 @@ def test_an_old_token_that_comes_to_life_again_needs_no_login(world):
     client = there.client()
     client.limits()
     there.org.revoke()
-    there.org.fail(expired_session())
+    there.org.fail(build_expired_fault())
     there.org.restore()
-    with pytest.raises(SessionExpired):
+    with pytest.raises(SessionExpiredError):
         client.limits()
     there.org.recover()
 
@@ -200,9 +209,11 @@ def test_an_old_token_that_comes_to_life_again_needs_no_login(world):
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(path=TOKEN, status=503, body="<html>", times=None),
-        Fault(path=TOKEN, status=400, body={"error": "unknown_error"}, times=None),
-        Fault(path=TOKEN, cut=3, times=None),
+        InjectedFault(address_pattern=TOKEN, status=503, body="<html>", times=None),
+        InjectedFault(
+            address_pattern=TOKEN, status=400, body={"error": "unknown_error"}, times=None
+        ),
+        InjectedFault(address_pattern=TOKEN, cut_after=3, times=None),
     ],
 )
 def test_an_outage_costs_nothing_of_the_budget(world, fault):
@@ -210,7 +221,7 @@ def test_an_outage_costs_nothing_of_the_budget(world, fault):
     there.org.fail(fault)
     client = there.client()
     for _ in range(10):
-        with pytest.raises(Unreachable):
+        with pytest.raises(UnreachableError):
             client.limits()
     there.org.recover()
 
@@ -246,7 +257,7 @@ def test_an_assertion_that_is_wrong_otherwise_is_not_signed_a_third_time(world, 
     there = world(public_key=None)
     there.ours.go(wrong)
 
-    with pytest.raises(LoginRefused, match="certificate"):
+    with pytest.raises(LoginRefusedError, match="certificate"):
         there.client("jwt").limits()
     assert there.logins == logins
 
@@ -255,7 +266,7 @@ def test_another_refusal_has_nothing_to_do_with_the_clock(world):
     there = world(username="somebody@acme.com")
     there.ours.go(HOUR)
 
-    with pytest.raises(LoginRefused, match="pre-authorize"):
+    with pytest.raises(LoginRefusedError, match="pre-authorize"):
         there.client("jwt").limits()
     assert there.logins == [400]
 
@@ -310,9 +321,9 @@ def test_a_new_token_is_safe_before_anything_is_asked_with_it(world):
 
 def test_wrong_passwords_never_lock_the_user(world):
     there = world(password="another")
-    client = there.client("password", pace=UNATTENDED_PASSWORD)
+    client = there.client("password", pace=UNATTENDED_PASSWORD_LIMITS)
     for _ in range(28 * 24):
-        with pytest.raises(LoginRefused, match="allows username-password flows"):
+        with pytest.raises(LoginRefusedError, match="allows username-password flows"):
             client.limits()
         there.go(HOUR)
 
@@ -321,13 +332,13 @@ def test_wrong_passwords_never_lock_the_user(world):
 
 def test_a_person_may_try_before_that_and_opens_the_gate(world):
     there = world(password="another")
-    daemon = there.client("password", pace=UNATTENDED_PASSWORD)
+    daemon = there.client("password", pace=UNATTENDED_PASSWORD_LIMITS)
     for _ in range(4):
-        with pytest.raises(LoginRefused):
+        with pytest.raises(LoginRefusedError):
             daemon.limits()
         there.go(HOUR)
     object.__setattr__(there.org.application, "password", SECRETS["password"])
-    with pytest.raises(LoginRefused):
+    with pytest.raises(LoginRefusedError):
         daemon.limits()
 
     assert "DailyApiRequests" in there.client("password").limits()
@@ -343,13 +354,13 @@ def test_nothing_but_a_replaced_refresh_token_is_written_down(world, flow):
     client = there.client(flow)
     client.limits()
     there.org.revoke()
-    with pytest.raises(LoginRefused) as raised:
+    with pytest.raises(LoginRefusedError) as raised:
         client.limits()
     written = b"".join(path.read_bytes() for path in sorted(there.folder.iterdir()))
     told = f"{written.decode()} {raised.value!r} {client!r} {there.client(flow)!r}"
 
     assert [secret for secret in SECRETS.values() if secret in told] == []
-    assert private_pem()[40:80] not in told
+    assert render_private_pem()[40:80] not in told
     assert "00D5f000005uVo7!" not in told, "no access token"
     names = {path.name for path in there.folder.iterdir()}
     rotated = {"acme"} if flow == "refresh_token" else set()

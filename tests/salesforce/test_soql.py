@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.salesforce.soql import identifier, literal, parse_datetime
+from collector.salesforce.soql import check_identifier, parse_datetime, render_literal
 
 NOON = datetime(2026, 10, 1, 12, 34, 56, 123_999, tzinfo=UTC)
 
@@ -33,18 +33,18 @@ NOON = datetime(2026, 10, 1, 12, 34, 56, 123_999, tzinfo=UTC)
     ],
 )
 def test_a_literal_says_its_value(value, expected):
-    assert literal(value) == expected
+    assert render_literal(value) == expected
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\x1b", "\x7f", "\ud800", datetime(2026, 1, 1)])  # noqa: DTZ001
 def test_what_soql_cannot_say_is_refused(value):
     with pytest.raises(ValueError):
-        literal(value)
+        render_literal(value)
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.sampled_from("'\\\n\"")))
 def test_no_text_ends_its_literal_early(text):
-    inner = literal(text)[1:-1]
+    inner = render_literal(text)[1:-1]
     position = 0
     while position < len(inner):
         assert inner[position] != "'"
@@ -54,7 +54,7 @@ def test_no_text_ends_its_literal_early(text):
 
 @given(st.datetimes(timezones=st.just(UTC)))
 def test_a_time_comes_back_within_its_millisecond(moment):
-    back = parse_datetime(literal(moment))
+    back = parse_datetime(render_literal(moment))
 
     assert timedelta() <= moment - back < timedelta(milliseconds=1)
 
@@ -63,7 +63,7 @@ def test_a_time_comes_back_within_its_millisecond(moment):
     "name", ["Id", "CreatedBy.Username", "My_Object__c", "ns__Thing__r.Owner.Name", "a1"]
 )
 def test_a_name_is_an_identifier(name):
-    assert identifier(name) == name
+    assert check_identifier(name) == name
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_name_is_an_identifier(name):
 )
 def test_anything_else_is_none(name):
     with pytest.raises(ValueError):
-        identifier(name)
+        check_identifier(name)
 
 
 @pytest.mark.parametrize(

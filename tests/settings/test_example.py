@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 import collector.settings
-from collector.settings import Settings, load
-from collector.settings.models import keys_of
+from collector.settings import Settings, read_settings
+from collector.settings.models import list_model_keys
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "collector.example.yaml"
 ENVIRON = {
@@ -58,11 +58,11 @@ def complete(tmp_path_factory):
     path = tmp_path_factory.mktemp("example") / "collector.yaml"
     path.write_text(text)
     path.with_name("tor-exits.txt").write_text("185.220.101.33\n")
-    return load(path, ENVIRON)
+    return read_settings(path, ENVIRON)
 
 
 def test_it_loads_as_it_is_and_holds_no_secret():
-    assert load(EXAMPLE, ENVIRON).warnings == ()
+    assert read_settings(EXAMPLE, ENVIRON).warnings == ()
 
 
 def test_it_loads_with_everything_turned_on_and_warns_of_what_is_off_for_a_reason(complete):
@@ -95,7 +95,7 @@ def test_the_first_time_that_a_key_stands_there_it_is_explained():
         block = _comment_above(lines, number)
         assert block, f"line {number + 1}: nothing says what {match['key']!r} does"
 
-    known = {key for model in MODELS for key in keys_of(model)}
+    known = {key for model in MODELS for key in list_model_keys(model)}
     assert known <= seen
 
 

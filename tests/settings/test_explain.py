@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.settings.explain import _SENTENCES
+from collector.settings.validation_errors import _SENTENCES
 
 EMAIL = "type: email, host: smtp.acme.com, from: a@acme.com, to: [b@acme.com]"
 

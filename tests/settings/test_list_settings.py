@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.settings import ListFile, RulesSettings
+from collector.settings import ListFileSettings, RulesSettings
 
 
 def test_values_stand_in_place_or_in_a_file_beside_the_configuration(load_text, minimal, tmp_path):
@@ -20,7 +20,7 @@ def test_values_stand_in_place_or_in_a_file_beside_the_configuration(load_text, 
         "approved_apps": ("Data Sync", "5.0/3"),
         "trusted-ips": ("10.0.0.0/8",),
         "empty": (),
-        "tor_exits": ListFile(file=tmp_path / "exits.txt"),
+        "tor_exits": ListFileSettings(file=tmp_path / "exits.txt"),
     } == lists
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collector.errors import SettingsError
-from collector.settings import load, secrets_in
+from collector.settings import list_secrets, read_settings
 
 
 def test_all_problems_of_a_file_are_told_in_order(problems_of):
@@ -70,7 +70,7 @@ roles: []
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_first_line(tmp_path, name, reason):
     (tmp_path / "collector.yaml").touch()
     with pytest.raises(SettingsError) as caught:
-        load(tmp_path / name, {})
+        read_settings(tmp_path / name, {})
     [problem] = caught.value.problems
 
     assert (problem.line, problem.column) == (1, 1)
@@ -85,7 +85,7 @@ def test_relative_paths_are_relative_to_the_folder_of_the_file(tmp_path, monkeyp
     text += "    ca_file: ca/corp.pem\nrules: {paths: [mine, /abs/rules]}\nstate_dir: ../var\n"
     (folder / "collector.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    loaded = load(Path("etc/collector.yaml"), {}).settings
+    loaded = read_settings(Path("etc/collector.yaml"), {}).settings
 
     assert loaded.orgs[0].auth.client_secret.reveal() == "s3cret"
     assert loaded.orgs[0].ca_file == folder / "ca/corp.pem"
@@ -157,7 +157,7 @@ def test_the_legacy_flow_is_a_warning_at_its_place_and_the_others_are_none(load_
 
     assert (warning.line, warning.column) == (6, 13)
     assert "the password flow is legacy: Salesforce blocks it" in warning.message
-    assert set(secrets_in(loaded.settings)) == {
+    assert set(list_secrets(loaded.settings)) == {
         "canary-1",
         "http://proxy.acme.com:3128",
         "http://u:canary-1@proxy.acme.com:3128",
@@ -207,7 +207,7 @@ def test_no_way_of_printing_settings_shows_a_secret(load_text):
 
 
 def test_all_secrets_can_be_named_to_those_who_keep_them_out(load_text):
-    texts = set(secrets_in(load_text(SECRETS, {"SECRET": "from-outside"}).settings))
+    texts = set(list_secrets(load_text(SECRETS, {"SECRET": "from-outside"}).settings))
 
     assert texts == {
         CANARY,
@@ -281,7 +281,7 @@ def _survives(path, content):
     """Load, and accept settings or problems with a place, but nothing else."""
     path.write_bytes(content)
     try:
-        load(path, {"A": "a"})
+        read_settings(path, {"A": "a"})
     except SettingsError as error:
         places = [(problem.line, problem.column) for problem in error.problems]
     else:

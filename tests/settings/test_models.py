@@ -12,19 +12,19 @@ import collector.settings
 from collector.model import Severity
 from collector.settings import (
     ClientCredentialsAuth,
-    EmailChannel,
-    EventLogFileSource,
-    LoginHistorySource,
-    Org,
+    EmailSettings,
+    EventLogFileSettings,
+    LoginHistorySettings,
+    OrgSettings,
     RouteSettings,
     RulesSettings,
     Secret,
     Settings,
-    SetupAuditTrailSource,
-    SlackChannel,
-    Sources,
-    StoredEventsSource,
-    TerminalChannel,
+    SetupAuditTrailSettings,
+    SlackSettings,
+    SourcesSettings,
+    StoredEventsSettings,
+    TerminalSettings,
 )
 
 MODELS = [
@@ -39,7 +39,7 @@ def test_the_defaults_are_those_that_the_reference_names(load_text, minimal, tmp
         state_dir=tmp_path / "state",
         database_url=None,
         orgs=(
-            Org(
+            OrgSettings(
                 name="acme",
                 login_url="https://acme.my.salesforce.com",
                 auth=ClientCredentialsAuth(
@@ -47,26 +47,26 @@ def test_the_defaults_are_those_that_the_reference_names(load_text, minimal, tmp
                 ),
                 api_version=None,
                 ca_file=None,
-                sources=Sources(
-                    event_log_file=EventLogFileSource(
+                sources=SourcesSettings(
+                    event_log_file=EventLogFileSettings(
                         every=timedelta(minutes=10),
                         interval="auto",
                         event_types=("*",),
                         settle=timedelta(minutes=5),
                         lookback=timedelta(hours=24),
                     ),
-                    stored_events=StoredEventsSource(
+                    stored_events=StoredEventsSettings(
                         every=timedelta(minutes=1),
                         objects=("*",),
                         overlap=timedelta(minutes=10),
                         lookback=timedelta(hours=24),
                     ),
-                    setup_audit_trail=SetupAuditTrailSource(
+                    setup_audit_trail=SetupAuditTrailSettings(
                         every=timedelta(minutes=1),
                         overlap=timedelta(minutes=10),
                         lookback=timedelta(hours=24),
                     ),
-                    login_history=LoginHistorySource(
+                    login_history=LoginHistorySettings(
                         every=timedelta(minutes=5),
                         overlap=timedelta(minutes=10),
                         lookback=timedelta(hours=24),
@@ -81,7 +81,7 @@ def test_the_defaults_are_those_that_the_reference_names(load_text, minimal, tmp
 
 
 def test_a_mail_channel_needs_a_server_and_two_addresses():
-    channel = EmailChannel(host="smtp.acme.com", sender="a@acme.com", to=("b@acme.com",))
+    channel = EmailSettings(host="smtp.acme.com", sender="a@acme.com", to=("b@acme.com",))
 
     assert (channel.port, channel.tls, channel.allow_plaintext) == (587, "starttls", False)
     assert (channel.username, channel.password, channel.ca_file) == (None, None, None)
@@ -108,18 +108,18 @@ def test_every_model_is_frozen_strict_and_silent(model):
 
 
 def test_there_are_models_to_look_at():
-    assert {Settings, Org, EmailChannel, RouteSettings} < set(MODELS)
+    assert {Settings, OrgSettings, EmailSettings, RouteSettings} < set(MODELS)
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
         ("false", None),
-        ("true", LoginHistorySource()),
-        ("{}", LoginHistorySource()),
-        ("", LoginHistorySource()),
-        ("{every: 2h}", LoginHistorySource(every=timedelta(hours=2))),
-        ("{every: }", LoginHistorySource()),
+        ("true", LoginHistorySettings()),
+        ("{}", LoginHistorySettings()),
+        ("", LoginHistorySettings()),
+        ("{every: 2h}", LoginHistorySettings(every=timedelta(hours=2))),
+        ("{every: }", LoginHistorySettings()),
     ],
 )
 def test_a_source_is_turned_off_by_false_alone(load_text, minimal, written, expected):
@@ -127,11 +127,11 @@ def test_a_source_is_turned_off_by_false_alone(load_text, minimal, written, expe
     [org] = load_text(text).settings.orgs
 
     assert expected == org.sources.login_history
-    assert StoredEventsSource() == org.sources.stored_events
+    assert StoredEventsSettings() == org.sources.stored_events
 
 
 def test_a_program_turns_a_source_off_by_none():
-    assert Sources(login_history=None).login_history is None
+    assert SourcesSettings(login_history=None).login_history is None
 
 
 def test_a_key_without_a_value_means_its_default(load_text, minimal):
@@ -144,13 +144,13 @@ def test_a_key_without_a_value_means_its_default(load_text, minimal):
     ("written", "host"), [("none", "127.0.0.1"), ("none", "localhost"), ("none", "::1")]
 )
 def test_mail_stays_unencrypted_on_this_machine(written, host):
-    channel = EmailChannel(host=host, tls=written, sender="a@b", to=("c@d",))
+    channel = EmailSettings(host=host, tls=written, sender="a@b", to=("c@d",))
 
     assert written == channel.tls
 
 
 def test_mail_may_cross_the_network_unencrypted_if_somebody_says_so():
-    channel = EmailChannel(
+    channel = EmailSettings(
         host="h.acme.com", tls="none", allow_plaintext=True, sender="a@b", to=("c@d",)
     )
 
@@ -159,7 +159,7 @@ def test_mail_may_cross_the_network_unencrypted_if_somebody_says_so():
 
 def test_mail_does_not_cross_the_network_unencrypted_otherwise():
     with pytest.raises(ValidationError, match="unencrypted"):
-        EmailChannel(host="h.acme.com", tls="none", sender="a@b", to=("c@d",))
+        EmailSettings(host="h.acme.com", tls="none", sender="a@b", to=("c@d",))
 
 
 def test_a_program_may_leave_out_the_type(load_text, minimal):
@@ -173,11 +173,11 @@ def test_a_program_may_leave_out_the_type(load_text, minimal):
     folder = settings.state_dir.parent
 
     assert settings.channels == {
-        "a": SlackChannel(webhook_url=Secret("https://hooks.example.com/x")),
-        "b": EmailChannel(
+        "a": SlackSettings(webhook_url=Secret("https://hooks.example.com/x")),
+        "b": EmailSettings(
             host="::1", tls="none", sender="a@b", to=("c@d",), ca_file=folder / "ca.pem"
         ),
-        "c": TerminalChannel(),
+        "c": TerminalSettings(),
     }
 
 

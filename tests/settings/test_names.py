@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collector.settings.names import nearest
-from collector.settings.nodes import shown
+from collector.settings.name_checks import suggest_name
+from collector.yaml_source.nodes import quote_name
 
 ORG = "  - name: {}\n    login_url: https://a.example.com\n    auth: {{flow: client_credentials, "
 ORG += "client_id: x, client_secret: '${{env:CLIENT_SECRET}}'}}\n"
@@ -64,14 +64,14 @@ def test_names_are_checked_although_there_are_other_problems(problems_of):
 
 
 def test_what_was_meant_is_told_or_else_all_there_is():
-    assert nearest("evry", ["every", "lookback"]) == ", did you mean 'every'?"
-    assert nearest("zzz", ["b", "a"]) == "; known are a, b"
-    assert not nearest("zzz", [])
+    assert suggest_name("evry", ["every", "lookback"]) == ", did you mean 'every'?"
+    assert suggest_name("zzz", ["b", "a"]) == "; known are a, b"
+    assert not suggest_name("zzz", [])
 
 
 def test_only_names_are_offered_and_only_a_few():
-    assert nearest("abc", ["a b:c", "https://canary"]) == ""
-    assert nearest("abc", [f"abc{number}" for number in range(51)]) == ""
+    assert suggest_name("abc", ["a b:c", "https://canary"]) == ""
+    assert suggest_name("abc", [f"abc{number}" for number in range(51)]) == ""
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_only_names_are_offered_and_only_a_few():
     ],
 )
 def test_a_name_is_repeated_as_far_as_it_is_one(name, expected):
-    assert shown(name) == expected
+    assert quote_name(name) == expected

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from collector.errors import SettingsError
-from collector.settings.reading import MAX_BYTES, MAX_DEPTH, MAX_NODES, read
-from collector.settings.report import Report
+from collector.yaml_source.problem_report import ProblemReport
+from collector.yaml_source.reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, read_tree
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def plain(tmp_path):
     def plain(text):
         path = tmp_path / "collector.yaml"
         path.write_text(text)
-        report = Report(path)
-        value = read(path, report).plain()
+        report = ProblemReport(path)
+        value = read_tree(path, report).to_plain()
         assert report.problems == []
         return value
 
@@ -35,9 +35,9 @@ def refused(tmp_path):
     def refused(text):
         path = tmp_path / "collector.yaml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        report = Report(path)
+        report = ProblemReport(path)
         with suppress(SettingsError):
-            read(path, report)
+            read_tree(path, report)
         return [f"{p.line}:{p.column}: {p.message}" for p in report.problems]
 
     return refused
@@ -186,14 +186,14 @@ def test_a_bomb_of_aliases_is_named_and_never_multiplied(refused):
 def test_every_key_and_value_knows_its_place(tmp_path):
     path = tmp_path / "collector.yaml"
     path.write_text("a:\n  - b: 1\n    ccc:   'é'\n")
-    root = read(path, Report(path))
-    item = root.get("a").items[0]
+    root = read_tree(path, ProblemReport(path))
+    item = root.get_child("a").items[0]
     entry = item.entries["ccc"]
 
-    assert (root.entries["a"].place.line, root.entries["a"].place.column) == (1, 1)
-    assert (item.place.line, item.place.column) == (2, 5)
-    assert (entry.place.line, entry.place.column) == (3, 5)
-    assert (entry.node.place.line, entry.node.place.column) == (3, 12)
+    assert (root.entries["a"].position.line, root.entries["a"].position.column) == (1, 1)
+    assert (item.position.line, item.position.column) == (2, 5)
+    assert (entry.position.line, entry.position.column) == (3, 5)
+    assert (entry.node.position.line, entry.node.position.column) == (3, 12)
 
 
 def test_a_configuration_written_by_a_program_as_json_loads(load_text):

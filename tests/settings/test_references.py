@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from collector.settings.nodes import Node
-from collector.settings.references import MAX_FILE_BYTES, References
-from collector.settings.report import Place, Report
+from collector.yaml_source.nodes import YamlNode
+from collector.yaml_source.problem_report import ProblemReport, SourcePosition
+from collector.yaml_source.references import MAX_FILE_BYTES, ReferenceResolver
 
 
 @pytest.fixture
@@ -14,9 +14,11 @@ def resolve(tmp_path):
     """What a text becomes, and what was reported about it."""
 
     def resolve(text, **environ):
-        report = Report(tmp_path / "collector.yaml")
-        references = References(folder=tmp_path, environ=environ, report=report)
-        node = references.resolve(Node(place=Place(line=3, column=7), value=text))
+        report = ProblemReport(tmp_path / "collector.yaml")
+        references = ReferenceResolver(folder=tmp_path, environ=environ, report=report)
+        node = references.resolve_node(
+            YamlNode(position=SourcePosition(line=3, column=7), value=text)
+        )
         assert all((problem.line, problem.column) == (3, 7) for problem in report.problems)
         return node, [problem.message for problem in report.problems]
 

@@ -6,18 +6,18 @@ from contextlib import ExitStack
 
 import pytest
 
-from fakes.bench import Present
-from fakes.watching import Clock, watching
+from fakes.polling_bench import TimeOrigin
+from fakes.watched_org import SteppedClock, open_watched_org
 
 
 @pytest.fixture(autouse=True)
 def present():
-    Present.begin()
+    TimeOrigin.mark_start()
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return SteppedClock()
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def watch(tmp_path, clock):
     """Starts an org and a collector with the given sources alone."""
     with ExitStack() as stack:
 
-        def start(**options):
-            return stack.enter_context(watching(tmp_path, clock, **options))
+        def start_org(**options):
+            return stack.enter_context(open_watched_org(tmp_path, clock, **options))
 
-        yield start
+        yield start_org

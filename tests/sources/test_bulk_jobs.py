@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from collector.demo import BulkJob, Fault, LogFile
-from collector.demo.faults import refused
+from collector.demo import BulkJob, InjectedFault, OrgLogFile
+from collector.demo.faults import build_error_fault
 from collector.model import Severity
-from fakes.nouns import NOON
-from fakes.path import bulk, elf_csv
+from fakes.model_samples import NOON
+from fakes.pipeline_bench import build_bulk_row, render_elf_csv
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -87,18 +87,19 @@ def test_what_the_log_file_tells_later_is_the_same_alert(watch, clock):
     both.poll()
     (before,) = both.alerts()
     rows = [
-        bulk(THEFT.id[:15], n, m, USER_ID=THEFT.created_by[:15]) for n, m in ((9, 1), (200_000, 4))
+        build_bulk_row(THEFT.id[:15], n, m, USER_ID=THEFT.created_by[:15])
+        for n, m in ((9, 1), (200_000, 4))
     ]
     clock.go_on(hours=4)
     both.store.add_files(
         [
-            LogFile(
+            OrgLogFile(
                 id="0AT000000000001AAA",
                 event_type="BulkApi2",
                 log_date=NOON,
                 created=clock.now - MINUTE,
                 sequence=1,
-                content=elf_csv(rows),
+                content=render_elf_csv(rows),
             )
         ]
     )
@@ -198,7 +199,7 @@ def test_nothing_is_concluded_from_a_list_that_is_none(jobs, clock, body):
     jobs.store.add_jobs([replace(THEFT, deleted=None)])
     clock.go_on(hours=1)
     jobs.poll()
-    jobs.org.fail(Fault(path=r"jobs/query\?", status=200, body=body))
+    jobs.org.fail(InjectedFault(address_pattern=r"jobs/query\?", status=200, body=body))
 
     assert "acme: " in jobs.troubles()
     assert [] == gone(jobs)
@@ -212,7 +213,7 @@ def test_a_job_that_the_list_skips_is_not_gone_while_it_answers(jobs, clock):
     clock.go_on(hours=1)
     jobs.poll()
     empty = {"done": True, "records": [], "nextRecordsUrl": None}
-    jobs.org.fail(Fault(path=r"jobs/query\?", status=200, body=empty))
+    jobs.org.fail(InjectedFault(address_pattern=r"jobs/query\?", status=200, body=empty))
     jobs.poll()
 
     assert [] == gone(jobs)
@@ -223,7 +224,9 @@ def test_a_job_that_does_not_answer_for_itself_is_told_as_the_list_has_it(jobs, 
     """A Classic job may be listed by Bulk API 2.0 and unknown to it."""
     jobs.store.add_jobs([replace(THEFT, kind="Classic", deleted=None)])
     clock.go_on(hours=1)
-    jobs.org.fail(refused("INVALIDJOB", "No such job", status=400, path="jobs/query/", times=None))
+    jobs.org.fail(
+        build_error_fault("INVALIDJOB", "No such job", status=400, path="jobs/query/", times=None)
+    )
     for _ in range(2):
         jobs.poll()
 
@@ -236,7 +239,7 @@ def test_what_was_seen_and_what_is_told_of_it_are_one_transaction(jobs, clock):
     jobs.store.add_jobs([LOAD, replace(LOAD, id="7505f000008xMNoAAM")])
     clock.go_on(hours=1)
     jobs.org.fail(
-        Fault(path=f"jobs/ingest/{LOAD.id}", status=200, body={"id": "x"}),
+        InjectedFault(address_pattern=f"jobs/ingest/{LOAD.id}", status=200, body={"id": "x"}),
     )
 
     assert jobs.troubles()

@@ -4,9 +4,16 @@ import threading
 
 import pytest
 
-from collector.sources import downloads
-from fakes.bench import HOUR, collecting, log_file, now, serving, uids
-from fakes.nouns import batch
+from collector.sources import parallel_downloads
+from fakes.model_samples import build_batch
+from fakes.polling_bench import (
+    HOUR,
+    build_log_file,
+    list_event_uids,
+    open_polling_bench,
+    read_start_time,
+    serve_org,
+)
 
 FILES = list(range(10))
 
@@ -17,11 +24,13 @@ def test_files_come_in_their_order_whatever_order_their_downloads_end_in():
     def fetch(number):
         if number == 0:
             assert first.wait(5), "the ones behind it are not under way"
-        if number == downloads.AT_ONCE - 1:
+        if number == parallel_downloads.MAX_PARALLEL_DOWNLOADS - 1:
             first.set()
         return number
 
-    assert FILES == [download.result() for _, download in downloads.ahead(FILES, fetch)]
+    assert FILES == [
+        download.result() for _, download in parallel_downloads.prefetch_files(FILES, fetch)
+    ]
 
 
 def test_never_more_than_four_are_under_way():
@@ -37,17 +46,17 @@ def test_never_more_than_four_are_under_way():
             busy -= 1
         return number
 
-    assert 10 == len(list(downloads.ahead(FILES, fetch)))
-    assert 2 <= most <= downloads.AT_ONCE
+    assert 10 == len(list(parallel_downloads.prefetch_files(FILES, fetch)))
+    assert 2 <= most <= parallel_downloads.MAX_PARALLEL_DOWNLOADS
 
 
 def test_whoever_stops_in_the_middle_leaves_nothing_in_the_spool(tmp_path):
     def fetch(number):
         segment = tmp_path / f"{number}.csv"
         segment.write_text("x")
-        return batch(segments=(segment,))
+        return build_batch(segments=(segment,))
 
-    under_way = downloads.ahead(FILES, fetch)
+    under_way = parallel_downloads.prefetch_files(FILES, fetch)
     _, taken = next(under_way)
     taken.result()
     under_way.close()
@@ -62,7 +71,7 @@ def test_a_download_that_fails_fails_for_its_file_alone():
         return number
 
     done = []
-    for number, download in downloads.ahead(FILES, fetch):
+    for number, download in parallel_downloads.prefetch_files(FILES, fetch):
         if number == 3:
             with pytest.raises(ValueError, match="three"):
                 download.result()
@@ -72,12 +81,12 @@ def test_a_download_that_fails_fails_for_its_file_alone():
 
 
 def test_many_files_of_an_org_are_taken_in_once_each(tmp_path):
-    files = [log_file(n, now() - (2 + n % 5) * HOUR) for n in range(30)]
+    files = [build_log_file(n, read_start_time() - (2 + n % 5) * HOUR) for n in range(30)]
     with (
-        serving(*files) as org,
-        collecting(tmp_path, org, {"event_log_file": {"settle": "0s"}}) as bench,
+        serve_org(*files) as org,
+        open_polling_bench(tmp_path, org, {"event_log_file": {"settle": "0s"}}) as bench,
     ):
-        bench.poll()
+        bench.poll_sources()
 
-        assert uids(*files) == bench.stored()
-        assert 30 == len(bench.asked("/LogFile?"))
+        assert list_event_uids(*files) == bench.list_stored_values()
+        assert 30 == len(bench.list_requests("/LogFile?"))

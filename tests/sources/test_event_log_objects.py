@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from collector import sources
-from collector.demo import Behaviour
-from collector.settings import Sources
-from fakes.nouns import NOON
+from collector.demo import OrgBehaviour
+from collector.settings import SourcesSettings
+from fakes.model_samples import NOON
 
 SECOND = timedelta(seconds=1)
 
@@ -24,9 +24,14 @@ def row(number):
 
 
 def test_it_is_off_unless_the_settings_say_otherwise():
-    assert "event_log_objects" not in [source.kind for source in sources.build(Sources())]
+    assert "event_log_objects" not in [
+        source.kind for source in sources.build_sources(SourcesSettings())
+    ]
     assert "event_log_objects" in [
-        source.kind for source in sources.build(Sources.model_validate({"event_log_objects": True}))
+        source.kind
+        for source in sources.build_sources(
+            SourcesSettings.model_validate({"event_log_objects": True})
+        )
     ]
 
 
@@ -55,6 +60,6 @@ def test_only_the_objects_that_were_asked_for_are_read(watch):
 
 def test_without_the_permission_it_says_which(watch):
     missing = frozenset({"LoginEventLog", "ApiTotalUsageEventLog"})
-    without = watch(behaviour=Behaviour(missing=missing), event_log_objects={})
+    without = watch(behaviour=OrgBehaviour(missing=missing), event_log_objects={})
 
     assert "'View Event Log Object Data'" in without.troubles()

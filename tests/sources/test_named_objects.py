@@ -3,8 +3,8 @@
 import pytest
 
 from collector.sources import named_objects
-from fakes.collecting import poll
-from fakes.nouns import NOON
+from fakes.collector_setup import poll_sources
+from fakes.model_samples import NOON
 
 
 def test_a_name_outright_is_read_and_one_that_the_org_lacks_is_reported(watch):
@@ -12,7 +12,7 @@ def test_a_name_outright_is_read_and_one_that_the_org_lacks_is_reported(watch):
     named = watch(stored_events={"objects": ["LoginHistory", "Nowhere__b", "Profil*"]})
 
     assert "does not show Nowhere__b to this user" in named.troubles()
-    polls = {one.stream.name: one.state for one in poll(named.collector)}
+    polls = {one.stream.name: one.state for one in poll_sources(named.collector)}
     assert {"LoginHistory": "failed", "Nowhere__b": "unavailable"} == polls
 
 
@@ -47,6 +47,6 @@ def test_how_it_is_read_is_told_by_its_fields_and_ids(watch, name, rows, field, 
     named = watch(stored_events={})
     named.store.add(name, *rows)
 
-    found = named_objects.windowed(named.collector.pollers[0].context, name)
+    found = named_objects.choose_window_query(named.collector.pollers[0].context, name)
 
     assert (name, field, order) == (found.name, found.time_field, found.order)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from fakes.nouns import NOON
+from fakes.model_samples import NOON
 
 CANARIES = ("CANARYdelete", "CANARYaccess", "CANARYrequest")
 
@@ -134,9 +134,9 @@ def test_a_user_with_more_tokens_than_a_query_finds_is_said_to_be_one(tokens):
 
 
 def test_without_the_permission_it_says_which(watch):
-    from collector.demo import Behaviour
+    from collector.demo import OrgBehaviour
 
-    without = watch(behaviour=Behaviour(missing=frozenset({"OauthToken"})), oauth_tokens={})
+    without = watch(behaviour=OrgBehaviour(missing=frozenset({"OauthToken"})), oauth_tokens={})
 
     assert "'Customize Application'" in without.troubles()
 

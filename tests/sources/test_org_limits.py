@@ -1,6 +1,6 @@
 """What is left of the org's limits, hour by hour."""
 
-from collector.demo import Fault
+from collector.demo import InjectedFault
 
 
 def test_each_limit_is_an_event_at_each_look(watch, clock):
@@ -19,7 +19,7 @@ def test_an_apps_share_of_a_limit_is_an_event_of_its_own(watch):
     limits = watch(org_limits={})
     share = {"Max": 250, "Remaining": 233}
     body = {"DailyApiRequests": {"Max": 9, "Remaining": 8, "Chat Widget": share}, "Odd": 5}
-    limits.org.fail(Fault(path="/limits", status=200, body=body, times=2))
+    limits.org.fail(InjectedFault(address_pattern="/limits", status=200, body=body, times=2))
     limits.poll()
 
     assert [(None, "9", "8"), ("Chat Widget", "250", "233")] == sorted(

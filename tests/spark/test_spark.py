@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from collector import detect, engine
-from collector.detect import windows
-from collector.detect.export.dialect import spark
+from collector.detect import correlation_sql
+from collector.detect.export.dialect import to_spark
 from collector.detect.predicates import equality
+from collector.escaping import quote_identifier, quote_literal
 from collector.model import Severity, SeverityCase, SeverityStep
-from collector.text import sql_identifier, sql_literal
-from fakes.windows import MINUTE, correlation, event, known
+from fakes.correlation_samples import MINUTE, build_correlation, build_event, index_rules
 
 pytestmark = [
     pytest.mark.spark,
@@ -54,7 +54,7 @@ TEXTS = (
         "0055f00000ETL01",
     ),
 )
-MANY = tuple(f"odd-{number}" for number in range(2 * equality.FEW))
+MANY = tuple(f"odd-{number}" for number in range(2 * equality.MAX_INLINE_VALUES))
 """Too many texts to stand one by one in a rule."""
 
 BUSY = 48
@@ -125,8 +125,8 @@ def session(folder):
 @pytest.fixture(scope="module")
 def duckdb(folder):
     """An engine with the view `events`."""
-    path = sql_literal(str(folder / "events.parquet"))
-    with engine.connect() as connection:
+    path = quote_literal(str(folder / "events.parquet"))
+    with engine.open_engine() as connection:
         connection.execute(f"COPY ({_events()}) TO {path} (FORMAT parquet)")
         connection.execute(f"CREATE VIEW events AS FROM read_parquet({path})")
         yield connection
@@ -139,7 +139,7 @@ def ask(session, duckdb, folder) -> Callable[[str], tuple[list[str], list[str]]]
 
     def answers(sql: str) -> tuple[list[str], list[str]]:
         rows = duckdb.execute(sql).fetchall()
-        from_spark = session.sql(spark(sql)).collect()
+        from_spark = session.sql(to_spark(sql)).collect()
         return sorted(map(repr, rows)), sorted(repr(tuple(row)) for row in from_spark)
 
     return answers
@@ -148,7 +148,7 @@ def ask(session, duckdb, folder) -> Callable[[str], tuple[list[str], list[str]]]
 def _events() -> str:
     """Texts that are easily mistaken, and logins, queries and exports of two users over an hour."""
     odd = [
-        event(
+        build_event(
             f"t{n}",
             n,
             detail=text,
@@ -163,7 +163,7 @@ def _events() -> str:
     ]
     chance = Random(7)
     busy = [
-        event(
+        build_event(
             f"w{n}",
             chance.randrange(0, 60, 3),  # several at one time
             late=chance.randrange(5),
@@ -179,13 +179,13 @@ def _events() -> str:
 
 def _columns(each: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"CAST({_literal(each.get(name))} AS {kind}) AS {sql_identifier(name)}"
+        f"CAST({_literal(each.get(name))} AS {kind}) AS {quote_identifier(name)}"
         for name, kind in CANONICAL.items()
     )
 
 
 def _literal(value: Any) -> str:
-    return "NULL" if value is None else sql_literal(str(value))
+    return "NULL" if value is None else quote_literal(str(value))
 
 
 # ---- single events
@@ -194,11 +194,11 @@ def _literal(value: Any) -> str:
 @pytest.fixture(scope="module")
 def predicates(folder) -> dict[str, str]:
     """The predicates of rules as they are loaded, by the detection, as it is and negated."""
-    schema = detect.Schema(
-        canonical=CANONICAL,
-        physical=lambda field, _: field,
-        fields=lambda _: None,
-        event_types=lambda: frozenset({"Login"}),
+    schema = detect.EventSchema(
+        column_types=CANONICAL,
+        resolve_column=lambda field, _: field,
+        list_fields=lambda _: None,
+        list_event_types=lambda: frozenset({"Login"}),
     )
     words = [(each, condition) for each in PREDICATES for condition in ("s", "not s")]
     path = folder / "rules.yml"
@@ -215,7 +215,7 @@ def predicates(folder) -> dict[str, str]:
         for number, (each, condition) in enumerate(words)
     ]
     path.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
-    loaded = detect.load([path], schema=schema).rules
+    loaded = detect.load_rule_set([path], schema=schema).rules
     return {
         f"{condition}: {each}": rule.predicate
         for (each, condition), rule in zip(words, loaded, strict=True)
@@ -241,8 +241,10 @@ def test_every_predicate_tells_events_apart(duckdb, predicates):
 # ---- windows
 
 CASES = (SeverityCase(predicate='"metric" >= 4', level=Severity.HIGH),)
-STEPS = (SeverityStep(predicate='"event_count" > 3', add=1, most=Severity.CRITICAL),)
-INNER = correlation("inner", rules=("login", "query"), group_by=("user_id", "detail"), limit=2)
+STEPS = (SeverityStep(predicate='"event_count" > 3', increment=1, max_severity=Severity.CRITICAL),)
+INNER = build_correlation(
+    "inner", rules=("login", "query"), group_by=("user_id", "detail"), limit=2
+)
 
 
 def _correlations() -> list[Any]:
@@ -250,38 +252,40 @@ def _correlations() -> list[Any]:
     chain = {"operator": None, "limit": None, "group_by": ("user_id",), "timespan": 15 * MINUTE}
     three = ("login", "query", "export")
     return [
-        correlation(
+        build_correlation(
             "count", rules=three, group_by=("user_id",), rule={"cases": CASES, "steps": STEPS}
         ),
-        correlation("alone", group_by=(), operator="lt", limit=3),
-        correlation("kinds", type="value_count", limit=2, **value),
-        correlation("sum", type="value_sum", operator="gt", limit=3.5, **value),
-        correlation("average", type="value_avg", operator="lte", limit=50, **value),
-        correlation("percentile", type="value_percentile", percentile=75, limit=2, **value),
-        correlation("median", type="value_median", operator="neq", limit=1, **value),
-        correlation("all", type="temporal", rules=three, **chain),
-        correlation("order", type="temporal_ordered", rules=three, **chain),
-        correlation("twice", type="temporal_ordered", rules=("query", "query", "login"), **chain),
-        correlation("nested", type="temporal", rules=("inner", "export"), **chain),
+        build_correlation("alone", group_by=(), operator="lt", limit=3),
+        build_correlation("kinds", type="value_count", limit=2, **value),
+        build_correlation("sum", type="value_sum", operator="gt", limit=3.5, **value),
+        build_correlation("average", type="value_avg", operator="lte", limit=50, **value),
+        build_correlation("percentile", type="value_percentile", percentile=75, limit=2, **value),
+        build_correlation("median", type="value_median", operator="neq", limit=1, **value),
+        build_correlation("all", type="temporal", rules=three, **chain),
+        build_correlation("order", type="temporal_ordered", rules=three, **chain),
+        build_correlation(
+            "twice", type="temporal_ordered", rules=("query", "query", "login"), **chain
+        ),
+        build_correlation("nested", type="temporal", rules=("inner", "export"), **chain),
     ]
 
 
 @pytest.fixture(scope="module")
-def source() -> windows.Source:
+def source() -> correlation_sql.LeafSource:
     """The events of an operation."""
 
     def select(leaf: str, fields: Sequence[str]) -> str:
         names = ["event_uid", "event_type", "time", "received", *fields]
-        columns = ", ".join(map(sql_identifier, names))
-        return f"SELECT {columns} FROM events WHERE operation = {sql_literal(leaf)}"
+        columns = ", ".join(map(quote_identifier, names))
+        return f"SELECT {columns} FROM events WHERE operation = {quote_literal(leaf)}"
 
     return select
 
 
 @pytest.mark.parametrize("rule", _correlations(), ids=lambda rule: rule.name)
 def test_windows_fire_for_the_same_events(ask, source, rule):
-    members = windows.members(rule, known(rule, INNER), source)
-    groups = "".join(f", {sql_identifier(name)}" for name in rule.over.group_by)
+    members = correlation_sql.select_firing_events(rule, index_rules(rule, INNER), source)
+    groups = "".join(f", {quote_identifier(name)}" for name in rule.over.group_by)
 
     in_duckdb, in_spark = ask(
         f"SELECT event_uid{groups}, metric, event_count, severity, epoch_us(window_start),"
@@ -292,11 +296,13 @@ def test_windows_fire_for_the_same_events(ask, source, rule):
 
 
 def test_the_windows_of_all_events_come_to_the_same(ask, source):
-    rule = correlation(
+    rule = build_correlation(
         "sum", type="value_sum", field="rows", group_by=("user_id",), timespan=timedelta(hours=1)
     )
 
     in_duckdb, in_spark = ask(
-        windows.anchors(rule, known(rule), source).replace("time, received, ", "")
+        correlation_sql.select_anchors(rule, index_rules(rule), source).replace(
+            "time, received, ", ""
+        )
     )
     assert in_duckdb == in_spark

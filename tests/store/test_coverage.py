@@ -7,23 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.store import coverage
-from collector.store.coverage import Span
+from collector.store import stream_coverage
 from collector.store.database import open_database
-from fakes.nouns import NOON, STREAM, batch
+from collector.store.stream_coverage import CoverageSpan
+from fakes.model_samples import NOON, STREAM, build_batch
 
 MINUTE = timedelta(minutes=1)
 WINDOWS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=12)
 
 
 def span(start, until):
-    return Span(start=NOON + start * MINUTE, until=NOON + until * MINUTE)
+    return CoverageSpan(start=NOON + start * MINUTE, until=NOON + until * MINUTE)
 
 
 def window(start, until, **changes):
     facts = {"from": _soql(start), "to": _soql(until), "rows": 0}
     received = NOON + timedelta(days=1)
-    return batch(**{"facts": facts, "received": received, **changes})
+    return build_batch(**{"facts": facts, "received": received, **changes})
 
 
 def _soql(minutes):
@@ -41,8 +41,8 @@ def covered(database, batches):
     """What is covered after these batches, in a transaction that is taken back."""
     with database.begin() as connection:
         for each in batches:
-            coverage.cover(connection, each)
-        spans = coverage.spans(connection, STREAM)
+            stream_coverage.cover_batch_window(connection, each)
+        spans = stream_coverage.list_spans(connection, STREAM)
         connection.rollback()
     return spans
 
@@ -68,7 +68,7 @@ def test_what_is_covered_is_the_union_and_no_two_spans_touch(database, windows):
 @given(WINDOWS, st.integers(0, 30), st.integers(1, 30))
 def test_gaps_are_all_that_is_not_covered(windows, start, width):
     spans = [span(first, first + length) for first, length in windows]
-    gaps = coverage.gaps(spans, within=span(start, start + width))
+    gaps = stream_coverage.find_gaps(spans, within=span(start, start + width))
 
     assert set(range(start, start + width)) - minutes(spans) == minutes(gaps)
     assert all(gap.start < gap.until for gap in gaps)
@@ -91,7 +91,7 @@ def test_the_future_cannot_have_been_read(database):
 
 @pytest.mark.parametrize("facts", [{}, {"file": "0AT1"}, {"from": "null", "to": _soql(1)}])
 def test_what_is_no_window_covers_nothing(database, facts):
-    assert [] == covered(database, [batch(facts=facts)])
+    assert [] == covered(database, [build_batch(facts=facts)])
 
 
 def test_streams_do_not_cover_for_each_other(database):

@@ -3,9 +3,9 @@
 import pytest
 
 from collector.model import Stream
-from collector.store import inventory
+from collector.store import tracked_objects
 from collector.store.database import open_database
-from fakes.nouns import batch
+from fakes.model_samples import build_batch
 
 TOKENS = Stream(org="acme", source="oauth_tokens", name="OauthToken")
 
@@ -19,12 +19,12 @@ def database(tmp_path):
 
 def remember(database, things, stream=TOKENS):
     with database.begin() as connection:
-        inventory.remember(connection, batch(stream=stream, remember=things))
+        tracked_objects.save_object_states(connection, build_batch(stream=stream, remember=things))
 
 
 def recall(database, org="acme", source="oauth_tokens"):
     with database.read() as connection:
-        return inventory.recall(connection, org=org, source=source)
+        return tracked_objects.read_object_states(connection, org=org, source=source)
 
 
 def test_what_is_remembered_is_recalled_changed_and_forgotten(database):

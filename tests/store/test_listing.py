@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from collector.model import Cursor
-from collector.store import account, ledger, listing, tables
+from collector.store import batch_inventory, ledger, listed_files, tables
 from collector.store.database import open_database
-from fakes.nouns import NOON, STREAM, batch
+from fakes.model_samples import NOON, STREAM, build_batch
 
 DAY = timedelta(days=1)
 
@@ -23,29 +23,31 @@ def database(tmp_path):
 def made(number, **changes):
     facts = {"file": f"0AT{number}", "sequence": 1}
     cursor = Cursor(time=NOON + timedelta(hours=3))
-    return batch(key=f"{number:032}", facts=facts, cursor=cursor, **changes)
+    return build_batch(key=f"{number:032}", facts=facts, cursor=cursor, **changes)
 
 
 def states(database):
     with database.read() as connection:
-        found = account.items(connection, org="acme", since=NOON - DAY, until=NOON + DAY)
+        found = batch_inventory.list_inventory_items(
+            connection, org="acme", since=NOON - DAY, until=NOON + DAY
+        )
     return {int(item.key): item.state for item in found}
 
 
 def note(database, *batches, now=NOON):
     with database.begin() as connection:
-        listing.note(connection, batches, now=now)
+        listed_files.record_listed_files(connection, batches, now=now)
 
 
 def give_up(database, now):
     with database.begin() as connection:
-        return [batch.key for batch in listing.give_up(connection, STREAM, now=now)]
+        return [batch.key for batch in listed_files.mark_unlisted_lost(connection, STREAM, now=now)]
 
 
 def test_what_is_listed_is_pending_until_it_is_entered(database):
     note(database, made(1), made(2))
     with database.begin() as connection:
-        ledger.record(connection, made(1), ledger.Entry(state=ledger.STORED), [])
+        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=ledger.BATCH_STORED), [])
 
     assert {1: "stored", 2: "pending"} == states(database)
 
@@ -55,7 +57,7 @@ def test_listing_again_changes_nothing_but_when_it_was_listed_last(database):
     note(database, made(1), now=NOON + DAY)
 
     with database.read() as connection:
-        (row,) = connection.execute(sa.select(tables.listed))
+        (row,) = connection.execute(sa.select(tables.listed_files))
     assert (NOON, NOON + DAY) == (row.first_listed, row.last_listed)
 
 
@@ -63,10 +65,12 @@ def test_a_failure_is_counted_with_its_reason_and_leaves_it_pending(database):
     note(database, made(1))
     with database.begin() as connection:
         for reason in ("503", "time-out"):
-            listing.fail(connection, made(1).key, reason)
+            listed_files.record_fetch_failure(connection, made(1).key, reason)
 
     with database.read() as connection:
-        (item,) = account.items(connection, org="acme", since=NOON, until=NOON)
+        (item,) = batch_inventory.list_inventory_items(
+            connection, org="acme", since=NOON, until=NOON
+        )
     assert ("pending", 2, "time-out") == (item.state, item.failures, item.reason)
 
 
@@ -79,14 +83,14 @@ def test_what_was_not_listed_for_a_day_is_lost_and_not_before(database):
     assert [] == give_up(database, NOON + DAY), "and told once"
     assert {1: "lost", 2: "pending"} == states(database)
     with database.read() as connection:
-        (lost,) = [t for t in ledger.totals(connection) if t.lost]
+        (lost,) = [t for t in ledger.list_ledger_totals(connection) if t.lost]
     assert ("Login", 1) == (lost.event_type, lost.lost)
 
 
 def test_what_is_in_the_ledger_is_never_given_up(database):
     note(database, made(1))
     with database.begin() as connection:
-        ledger.record(connection, made(1), ledger.Entry(state=ledger.STORED), [])
+        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=ledger.BATCH_STORED), [])
 
     assert [] == give_up(database, NOON + 9 * DAY)
 
@@ -101,12 +105,12 @@ def test_another_streams_files_are_not_ours_to_give_up(database):
 def test_a_stream_remembers_since_when_it_is_as_it_is(database):
     def poll(state, hours):
         moment = NOON + timedelta(hours=hours)
-        poll = ledger.Poll(
+        poll = ledger.PollStatus(
             stream=STREAM, state=state, reason="", last_attempt=moment, last_success=None
         )
         with database.begin() as connection:
-            ledger.set_poll(connection, poll)
-            (kept,) = ledger.polls(connection)
+            ledger.save_poll_status(connection, poll)
+            (kept,) = ledger.list_poll_statuses(connection)
         return (kept.since - NOON) // timedelta(hours=1)
 
     assert [0, 0, 2, 3, 3] == [

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from collector.errors import CollectorError, StateBusy
-from collector.model import ArchiveFile, Cursor, Member, Severity
+from collector.errors import CollectorError, StateBusyError
+from collector.model import AlertMatch, ArchiveFile, Cursor, Severity
 from collector.store import alerts, ledger, outbox, tables
 from collector.store.database import open_database
-from collector.store.lock import locked
+from collector.store.state_lock import hold_state_lock
 from fakes import databases
-from fakes.nouns import NOON, STREAM, alert, batch
+from fakes.model_samples import NOON, STREAM, build_alert, build_batch
 
 SECOND = timedelta(seconds=1)
 FILE = ArchiveFile(
@@ -26,14 +26,14 @@ FILE = ArchiveFile(
     date="2026-03-01",
     rows=3,
     bytes=9,
-    first=NOON,
-    last=NOON + SECOND,
+    first_time=NOON,
+    last_time=NOON + SECOND,
 )
 
 
-@pytest.fixture(params=databases.KINDS)
+@pytest.fixture(params=databases.DATABASE_KINDS)
 def database(request, tmp_path):
-    with databases.opened(request.param, tmp_path) as opened:
+    with databases.open_test_database(request.param, tmp_path) as opened:
         yield opened
 
 
@@ -49,50 +49,54 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses(database):
 def test_a_transaction_that_fails_leaves_nothing(database):
     def work():
         with database.begin() as connection:
-            ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE])
-            ledger.move_cursor(connection, STREAM, Cursor(time=NOON))
+            ledger.record_batch(
+                connection, build_batch(), ledger.LedgerEntry(state=ledger.BATCH_STORED), [FILE]
+            )
+            ledger.save_cursor(connection, STREAM, Cursor(time=NOON))
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
         work()
 
     with database.read() as connection:
-        assert frozenset() == ledger.known(connection, [batch().key])
-        assert ledger.cursor(connection, STREAM) is None
+        assert frozenset() == ledger.find_known_keys(connection, [build_batch().key])
+        assert ledger.read_cursor(connection, STREAM) is None
 
 
 def test_a_cursor_is_kept_to_the_microsecond(database):
-    cursor = Cursor(time=NOON + timedelta(microseconds=1), tie="0AT1")
+    cursor = Cursor(time=NOON + timedelta(microseconds=1), tiebreaker="0AT1")
     with database.begin() as connection:
-        ledger.move_cursor(connection, STREAM, Cursor(time=NOON))
-        ledger.move_cursor(connection, STREAM, cursor)
+        ledger.save_cursor(connection, STREAM, Cursor(time=NOON))
+        ledger.save_cursor(connection, STREAM, cursor)
 
     with database.read() as connection:
-        assert cursor == ledger.cursor(connection, STREAM)
+        assert cursor == ledger.read_cursor(connection, STREAM)
 
 
 def test_recording_a_batch_twice_is_recording_it_once(database):
-    entry = ledger.Entry(state=ledger.STORED, rows=3)
+    entry = ledger.LedgerEntry(state=ledger.BATCH_STORED, rows=3)
     with database.begin() as connection:
-        ledger.record(connection, batch(), entry, [FILE])
-        ledger.record(connection, batch(), entry, [FILE])
+        ledger.record_batch(connection, build_batch(), entry, [FILE])
+        ledger.record_batch(connection, build_batch(), entry, [FILE])
 
     with database.read() as connection:
-        assert [FILE] == ledger.archive_files(connection, org="acme")
-        (total,) = ledger.totals(connection)
+        assert [FILE] == ledger.list_archive_files(connection, org="acme")
+        (total,) = ledger.list_ledger_totals(connection)
     assert (1, 3, NOON) == (total.batches, total.rows, total.newest)
 
 
 def test_files_are_found_by_type_and_day(database):
     with database.begin() as connection:
-        ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE])
+        ledger.record_batch(
+            connection, build_batch(), ledger.LedgerEntry(state=ledger.BATCH_STORED), [FILE]
+        )
 
     with database.read() as connection:
-        assert [FILE] == ledger.archive_files(
+        assert [FILE] == ledger.list_archive_files(
             connection, event_types=["Login"], dates=("2026-02-28", "2026-03-01")
         )
-        assert [] == ledger.archive_files(connection, dates=("2026-03-02", "2026-03-03"))
-        assert [] == ledger.archive_files(connection, event_types=["Logout"])
+        assert [] == ledger.list_archive_files(connection, dates=("2026-03-02", "2026-03-03"))
+        assert [] == ledger.list_archive_files(connection, event_types=["Logout"])
 
 
 @pytest.mark.parametrize(
@@ -101,22 +105,29 @@ def test_files_are_found_by_type_and_day(database):
 )
 def test_a_file_is_of_a_span_that_touches_the_times_of_its_events(database, begin, end, found):
     with database.begin() as connection:
-        ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE])
+        ledger.record_batch(
+            connection, build_batch(), ledger.LedgerEntry(state=ledger.BATCH_STORED), [FILE]
+        )
 
     with database.read() as connection:
         between = (NOON + begin * SECOND, NOON + end * SECOND)
-        assert found == ledger.archive_files(connection, between=between)
+        assert found == ledger.list_archive_files(connection, between=between)
 
 
 def test_history_begins_with_the_earliest_committed_event_of_the_types(database):
     later = replace(FILE, path="logout", event_type="Logout", first=NOON + SECOND)
     other = replace(FILE, path="other", org="other", first=NOON - SECOND)
     with database.begin() as connection:
-        ledger.record(connection, batch(), ledger.Entry(state=ledger.STORED), [FILE, later, other])
+        ledger.record_batch(
+            connection,
+            build_batch(),
+            ledger.LedgerEntry(state=ledger.BATCH_STORED),
+            [FILE, later, other],
+        )
 
     def history(*event_types):
         with database.read() as connection:
-            return ledger.history(connection, org="acme", event_types=event_types)
+            return ledger.find_earliest_event_time(connection, org="acme", event_types=event_types)
 
     assert NOON + SECOND == history("Logout")
     assert NOON == history("Logout", "Login")
@@ -127,7 +138,7 @@ def test_history_begins_with_the_earliest_committed_event_of_the_types(database)
 def test_a_failed_poll_keeps_the_time_of_the_last_success(database):
     def poll(state, minutes, success):
         moment = NOON + timedelta(minutes=minutes)
-        return ledger.Poll(
+        return ledger.PollStatus(
             stream=STREAM,
             state=state,
             reason="",
@@ -136,11 +147,11 @@ def test_a_failed_poll_keeps_the_time_of_the_last_success(database):
         )
 
     with database.begin() as connection:
-        ledger.set_poll(connection, poll("ok", 0, success=True))
-        ledger.set_poll(connection, poll("failed", 5, success=False))
+        ledger.save_poll_status(connection, poll("ok", 0, success=True))
+        ledger.save_poll_status(connection, poll("failed", 5, success=False))
 
     with database.read() as connection:
-        (kept,) = ledger.polls(connection)
+        (kept,) = ledger.list_poll_statuses(connection)
     assert ("failed", NOON, NOON + timedelta(minutes=5)) == (
         kept.state,
         kept.last_success,
@@ -149,8 +160,8 @@ def test_a_failed_poll_keeps_the_time_of_the_last_success(database):
 
 
 def member(uid="e1", seconds=0, alert_id=None, **changes):
-    made = Member(
-        alert_id=alert_id or alert().id,
+    made = AlertMatch(
+        alert_id=alert_id or build_alert().id,
         event_uid=uid,
         time=NOON + seconds * SECOND,
         severity=Severity.HIGH,
@@ -164,16 +175,16 @@ def member(uid="e1", seconds=0, alert_id=None, **changes):
 
 
 def joined(connection, *members):
-    alerts.save(connection, [alert()], {alert().id: members})
+    alerts.save_alerts(connection, [build_alert()], {build_alert().id: members})
 
 
 def members(database, *uids):
     with database.read() as connection:
-        return alerts.members(connection, org="acme", rule="odd-login", event_uids=uids)
+        return alerts.find_alert_matches(connection, org="acme", rule="odd-login", event_uids=uids)
 
 
 def test_an_alert_comes_back_as_it_went(database):
-    full = alert(
+    full = build_alert(
         context=({"kind": "list", "list": "ioc_ip"},),
         status="withdrawn",
         merged_into="b" * 20,
@@ -181,14 +192,14 @@ def test_an_alert_comes_back_as_it_went(database):
         basis={"lead": [1, "e1"], "weight": 1.5},
     )
     with database.begin() as connection:
-        alerts.save(connection, [full], {})
+        alerts.save_alerts(connection, [full], {})
 
     with database.read() as connection:
-        assert full == alerts.get(connection, full.id)
-        assert [full] == alerts.starting_with(connection, full.id[:6])
-        assert [full] == list(alerts.named(connection, {full.id, "none"}))
-        assert [] == alerts.starting_with(connection, "%")
-        assert alerts.get(connection, "none") is None
+        assert full == alerts.find_alert(connection, full.id)
+        assert [full] == alerts.find_alerts_by_prefix(connection, full.id[:6])
+        assert [full] == list(alerts.read_alerts(connection, {full.id, "none"}))
+        assert [] == alerts.find_alerts_by_prefix(connection, "%")
+        assert alerts.find_alert(connection, "none") is None
 
 
 def test_a_member_comes_back_as_it_went(database):
@@ -204,17 +215,17 @@ def test_the_members_of_alerts_come_in_the_order_of_time(database):
         joined(connection, member("e1", 5), member("e2", 1), member("e3", 3))
 
     with database.read() as connection:
-        found = alerts.members_of(connection, [alert().id])
+        found = alerts.iterate_alert_matches(connection, [build_alert().id])
         assert ["e2", "e3", "e1"] == [one.event_uid for one in found]
-        assert [] == list(alerts.members_of(connection, []))
+        assert [] == list(alerts.iterate_alert_matches(connection, []))
 
 
 def test_an_event_belongs_to_the_alert_of_a_rule_that_had_it_last(database):
-    other = alert(id="f" * 20)
+    other = build_alert(id="f" * 20)
     moved = member(alert_id=other.id, title="Odder")
     with database.begin() as connection:
         joined(connection, member())
-        alerts.save(connection, [other], {other.id: [moved]})
+        alerts.save_alerts(connection, [other], {other.id: [moved]})
 
     assert {"e1": moved} == members(database, "e1")
 
@@ -223,32 +234,34 @@ def test_an_event_parts_from_the_alert_that_is_named_and_from_no_other(database)
     with database.begin() as connection:
         joined(connection, member("e1"), member("e2"))
         of_rule = {"org": "acme", "rule": "odd-login"}
-        alerts.part(connection, **of_rule, event_uid="e1", alert_id="another")
-        alerts.part(connection, **of_rule, event_uid="e2", alert_id=alert().id)
+        alerts.detach_match(connection, **of_rule, event_uid="e1", alert_id="another")
+        alerts.detach_match(connection, **of_rule, event_uid="e2", alert_id=build_alert().id)
 
     assert {"e1": member("e1")} == members(database, "e1", "e2")
 
 
 def test_events_move_to_another_alert_one_by_one_or_all(database):
-    other = alert(id="f" * 20)
+    other = build_alert(id="f" * 20)
     with database.begin() as connection:
         joined(connection, member("e1"), member("e2"), member("e3"))
-        alerts.move(connection, org="acme", rule="odd-login", event_uids=["e2"], alert_id="e" * 20)
-        alerts.move_all(connection, alert(status="merged", merged_into=other.id))
+        alerts.move_matches(
+            connection, org="acme", rule="odd-login", event_uids=["e2"], alert_id="e" * 20
+        )
+        alerts.move_merged_matches(connection, build_alert(status="merged", merged_into=other.id))
 
     owners = {uid: one.alert_id for uid, one in members(database, "e1", "e2", "e3").items()}
     assert {"e1": other.id, "e2": "e" * 20, "e3": other.id} == owners
 
 
 def test_what_went_on_in_another_alert_is_not_listed_and_never_near(database):
-    gone = alert(status="merged", merged_into="b" * 20)
+    gone = build_alert(status="merged", merged_into="b" * 20)
     with database.begin() as connection:
-        alerts.save(connection, [gone], {})
+        alerts.save_alerts(connection, [gone], {})
 
     with database.read() as connection:
-        assert [] == alerts.listing(connection)
-        assert [gone] == alerts.listing(connection, merged=True)
-        assert [] == alerts.near(
+        assert [] == alerts.list_alerts(connection)
+        assert [gone] == alerts.list_alerts(connection, include_merged=True)
+        assert [] == alerts.find_nearby_alerts(
             connection, org="acme", rule="odd-login", key=gone.key, between=(NOON, NOON)
         )
 
@@ -260,39 +273,41 @@ def test_near_means_touching_the_span(database, hours, found):
         NOON + timedelta(hours=hours) + timedelta(hours=1),
     )
     with database.begin() as connection:
-        alerts.save(connection, [alert()], {})
-        near = alerts.near(connection, org="acme", rule="odd-login", key=alert().key, between=span)
+        alerts.save_alerts(connection, [build_alert()], {})
+        near = alerts.find_nearby_alerts(
+            connection, org="acme", rule="odd-login", key=build_alert().key, between=span
+        )
 
     assert found == len(near)
 
 
 def test_the_listing_filters_and_puts_the_newest_first(database):
-    newer = alert(id="b" * 20, last_time=NOON + SECOND, severity=Severity.HIGH)
+    newer = build_alert(id="b" * 20, last_time=NOON + SECOND, severity=Severity.HIGH)
     with database.begin() as connection:
-        alerts.save(connection, [alert(), newer], {})
+        alerts.save_alerts(connection, [build_alert(), newer], {})
 
     with database.read() as connection:
-        assert [newer, alert()] == alerts.listing(connection)
-        assert [newer] == alerts.listing(connection, min_severity=Severity.HIGH)
-        assert [newer] == alerts.listing(connection, since=NOON + SECOND)
-        assert [newer] == alerts.listing(connection, limit=1)
-        assert [] == alerts.listing(connection, rule="other")
+        assert [newer, build_alert()] == alerts.list_alerts(connection)
+        assert [newer] == alerts.list_alerts(connection, min_severity=Severity.HIGH)
+        assert [newer] == alerts.list_alerts(connection, since=NOON + SECOND)
+        assert [newer] == alerts.list_alerts(connection, limit=1)
+        assert [] == alerts.list_alerts(connection, rule="other")
 
 
 def owe(database, revision=1, now=NOON):
     with database.begin() as connection:
-        alerts.save(connection, [alert()], {})
-        outbox.owe(connection, alert(revision=revision), ["chat"], now=now)
+        alerts.save_alerts(connection, [build_alert()], {})
+        outbox.enqueue_alert(connection, build_alert(revision=revision), ["chat"], now=now)
 
 
 def lease(database, now=NOON):
     with database.begin() as connection:
-        return outbox.lease(connection, "chat", now=now, until=now + timedelta(minutes=2))
+        return outbox.lease_delivery(connection, "chat", now=now, until=now + timedelta(minutes=2))
 
 
 def heaps(database):
     with database.read() as connection:
-        return outbox.piles(connection)
+        return outbox.list_queue_stats(connection)
 
 
 def states(database):
@@ -313,7 +328,7 @@ def test_what_a_dead_process_was_sending_is_due_again_and_counted(database):
     owe(database)
     lease(database)
     with database.begin() as connection:
-        outbox.release(connection)
+        outbox.release_leases(connection)
 
     assert 2 == lease(database).attempts
 
@@ -322,7 +337,7 @@ def test_a_sent_message_is_never_due_again(database):
     owe(database)
     taken = lease(database)
     with database.begin() as connection:
-        outbox.sent(connection, taken.key, reference="", now=NOON)
+        outbox.mark_sent(connection, taken.key, reference="", now=NOON)
 
     assert lease(database, NOON + timedelta(days=30)) is None
     assert {"sent": 1} == states(database)
@@ -332,8 +347,8 @@ def test_a_postponed_message_waits_and_a_hold_makes_the_whole_channel_wait(datab
     owe(database)
     taken = lease(database)
     with database.begin() as connection:
-        outbox.postpone(connection, taken.key, reason="busy", due=NOON + SECOND)
-        outbox.hold(connection, "chat", until=NOON + 5 * SECOND)
+        outbox.postpone_delivery(connection, taken.key, reason="busy", due=NOON + SECOND)
+        outbox.pause_channel(connection, "chat", until=NOON + 5 * SECOND)
 
     assert lease(database, NOON + 4 * SECOND) is None
     assert 2 == lease(database, NOON + 5 * SECOND).attempts
@@ -359,9 +374,9 @@ def test_what_is_over_is_owed_no_more_to_channels_that_have_not_heard_of_it(data
     owe(database)
     lease(database)
     with database.begin() as connection:
-        outbox.owe(connection, alert(revision=2), ["chat", "mail"], now=NOON)
-        assert frozenset({"chat"}) == outbox.reached(connection, alert().id)
-        outbox.drop(connection, alert().id, now=NOON)
+        outbox.enqueue_alert(connection, build_alert(revision=2), ["chat", "mail"], now=NOON)
+        assert frozenset({"chat"}) == outbox.find_notified_channels(connection, build_alert().id)
+        outbox.cancel_unseen_deliveries(connection, build_alert().id, now=NOON)
 
     assert {("chat", "leased"), ("chat", "ready"), ("mail", "superseded")} == {
         (pile.channel, pile.state) for pile in heaps(database)
@@ -371,9 +386,9 @@ def test_what_is_over_is_owed_no_more_to_channels_that_have_not_heard_of_it(data
 def test_a_channel_that_refused_has_not_heard(database):
     owe(database)
     with database.begin() as connection:
-        taken = outbox.lease(connection, "chat", now=NOON, until=NOON + SECOND)
-        outbox.refused(connection, taken.key, reason="no such channel", now=NOON)
-        assert frozenset() == outbox.reached(connection, alert().id)
+        taken = outbox.lease_delivery(connection, "chat", now=NOON, until=NOON + SECOND)
+        outbox.mark_rejected(connection, taken.key, reason="no such channel", now=NOON)
+        assert frozenset() == outbox.find_notified_channels(connection, build_alert().id)
 
 
 def test_owing_the_same_message_twice_is_refused(database):
@@ -385,9 +400,9 @@ def test_owing_the_same_message_twice_is_refused(database):
 def test_two_threads_never_lease_the_same_message(database):
     for number in range(20):
         with database.begin() as connection:
-            one = alert(id=f"{number:020}")
-            alerts.save(connection, [one], {})
-            outbox.owe(connection, one, ["chat"], now=NOON)
+            one = build_alert(id=f"{number:020}")
+            alerts.save_alerts(connection, [one], {})
+            outbox.enqueue_alert(connection, one, ["chat"], now=NOON)
     taken = []
 
     def work():
@@ -403,10 +418,13 @@ def test_two_threads_never_lease_the_same_message(database):
 
 
 def test_one_process_at_a_time_works_on_a_directory(tmp_path):
-    second = locked(tmp_path)
-    with locked(tmp_path), pytest.raises(StateBusy, match="in use by another collector"):
+    second = hold_state_lock(tmp_path)
+    with (
+        hold_state_lock(tmp_path),
+        pytest.raises(StateBusyError, match="in use by another collector"),
+    ):
         second.__enter__()
-    with locked(tmp_path):
+    with hold_state_lock(tmp_path):
         assert (tmp_path / "lock").read_text() == str(os.getpid())
 
 

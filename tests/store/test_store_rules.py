@@ -4,54 +4,54 @@ from datetime import timedelta
 
 import pytest
 
-from collector.store import rules
-from collector.store.rules import Fault, Loading
+from collector.store import rule_status
+from collector.store.rule_status import RuleFault, RuleLoadStatus
 from fakes import databases
-from fakes.nouns import NOON
+from fakes.model_samples import NOON
 
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=databases.KINDS)
+@pytest.fixture(params=databases.DATABASE_KINDS)
 def database(request, tmp_path):
-    with databases.opened(request.param, tmp_path) as opened:
+    with databases.open_test_database(request.param, tmp_path) as opened:
         yield opened
 
 
 def fail(database, org="acme", *, now=NOON, **reasons):
     with database.begin() as connection:
-        rules.count_faults(connection, org, reasons, now=now)
+        rule_status.record_faults(connection, org, reasons, now=now)
 
 
 def faults(database):
     with database.read() as connection:
-        return rules.faults(connection)
+        return rule_status.list_faults(connection)
 
 
 def fault(rule, count=1, *, org="acme", last=NOON, reason="why"):
-    return Fault(rule=rule, org=org, count=count, first=NOON, last=last, reason=reason)
+    return RuleFault(rule=rule, org=org, count=count, first=NOON, last=last, reason=reason)
 
 
 def load(database, *problems, minutes=0, count=7):
-    loading = Loading(changed=NOON + minutes * MINUTE, rules=count, problems=problems)
+    loading = RuleLoadStatus(changed=NOON + minutes * MINUTE, rules=count, problems=problems)
     with database.begin() as connection:
-        rules.set_loading(connection, loading)
+        rule_status.save_load_status(connection, loading)
     return loading
 
 
 def loading(database):
     with database.read() as connection:
-        return rules.loading(connection)
+        return rule_status.read_load_status(connection)
 
 
 def know(database, name, *digests):
     with database.begin() as connection:
-        rules.know_entries(connection, name, digests)
+        rule_status.save_matched_entries(connection, name, digests)
 
 
 def known(database):
     with database.read() as connection:
-        return rules.known_entries(connection)
+        return rule_status.read_matched_entries(connection)
 
 
 # ---- faults
@@ -84,7 +84,7 @@ def test_no_fault_is_nothing_to_write_down(database):
 def test_a_fault_goes_with_the_transaction_that_fails(database):
     def work():
         with database.begin() as connection:
-            rules.count_faults(connection, "acme", {"odd": "why"}, now=NOON)
+            rule_status.record_faults(connection, "acme", {"odd": "why"}, now=NOON)
             raise KeyError
 
     with pytest.raises(KeyError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from collector.cli.lazy import Lazy
+from collector.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "backtest": "How often each rule would have told you, over the archive or over files.",
@@ -17,7 +17,7 @@ COMMANDS = {
 """Every command; the module of that name in this package holds it as `command`."""
 
 
-@click.group("rules", cls=Lazy, package=__name__, known=COMMANDS)
+@click.group("rules", cls=LazyGroup, package=__name__, known=COMMANDS)
 def command() -> None:
     """List, test, lint, backtest and export detection rules, and see which can fire.
 

@@ -13,28 +13,48 @@ import click
 import duckdb
 from click.core import ParameterSource
 
-from collector import clock, engine, scan
-from collector.assembly import Workbench, load_rules, shipped, workbench
-from collector.backtest import BEGINNING, MEMORY, Kept, Verdict, backtest, differences, effort
-from collector.backtest import together as all_of
-from collector.cli.common import quiet_logs
-from collector.cli.options import config_option, duration, json_option, load_settings, reading
-from collector.cli.progress import Work, working
-from collector.cli.rules.backtest_report import Report, print_report
-from collector.cli.rules.common import load_paths
+from collector import clock, engine
+from collector.app.wiring import (
+    TemporaryPipeline,
+    find_shipped_folder,
+    load_rules,
+    open_temporary_pipeline,
+)
+from collector.backtest import (
+    BEGINNING,
+    MEMORY_LIMIT,
+    BacktestResult,
+    OrgArchive,
+    estimate_effort,
+    list_differences,
+    run_backtest,
+)
+from collector.backtest import merge_extents as all_of
+from collector.cli.options import (
+    config_option,
+    json_option,
+    load_settings,
+    open_state_view,
+    parse_duration,
+)
+from collector.cli.output import quiet_logs
+from collector.cli.progress import WorkProgress, show_progress
+from collector.cli.rules.backtest_report import BacktestReport, print_report
+from collector.cli.rules.common import load_rule_files
+from collector.collection import local_files
 from collector.detect import RuleSet
 from collector.errors import CollectorError
+from collector.ingest.pipeline import StatePaths
 from collector.model import ArchiveFile
-from collector.pipeline import Places
 from collector.settings import Settings
 from collector.store import ledger
 
-SINCE = timedelta(days=30)
+DEFAULT_SINCE = timedelta(days=30)
 """So far an archive is looked back on where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _BacktestRequest:
     """What is to be looked at: rules, and the archive of a configuration or files."""
 
     rules: Sequence[Path]
@@ -45,7 +65,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Material:
+class _BacktestInput:
     """Rules, and the events that they are run over.
 
     Attributes:
@@ -54,9 +74,9 @@ class _Material:
 
     rules: RuleSet
     connection: duckdb.DuckDBPyConnection
-    orgs: Sequence[Kept]
+    orgs: Sequence[OrgArchive]
     since: datetime
-    is_whole: bool = True
+    is_complete: bool = True
 
 
 @click.command("backtest")
@@ -69,7 +89,7 @@ class _Material:
 )
 @click.option(
     "--since",
-    callback=duration,
+    callback=parse_duration,
     metavar="30d",
     help="How far to look back, with --files from their last event. Default: 30d, or all of them.",
 )
@@ -102,31 +122,33 @@ def command(
     is_named = context.get_parameter_source("config") == ParameterSource.COMMANDLINE
     if files and (is_named or org is not None):
         raise click.UsageError("--files are of no configuration: leave out -c and --org")
-    asked = _Asked(rules=rules, config=config, files=files, since=since, org=org)
-    other = None if against is None else load_paths([against])
-    with _material(asked) as material:
-        report = _report(material, other)
+    asked = _BacktestRequest(rules=rules, config=config, files=files, since=since, org=org)
+    other = None if against is None else load_rule_files([against])
+    with _open_input(asked) as material:
+        report = _build_report(material, other)
     print_report(report, as_json=as_json)
-    if report.failed or not material.is_whole:
+    if report.has_failures or not material.is_complete:
         raise click.exceptions.Exit(1)
 
 
-def _report(material: _Material, other: RuleSet | None) -> Report:
+def _build_report(material: _BacktestInput, other: RuleSet | None) -> BacktestReport:
     versions = [material.rules, *([] if other is None else [other])]
-    total = sum(effort(rules, material.orgs, since=material.since) for rules in versions)
-    with working("Backtesting", total=total) as work:
-        ours, *theirs = [_verdicts(rules, material, work) for rules in versions]
-    return Report(
+    total = sum(estimate_effort(rules, material.orgs, since=material.since) for rules in versions)
+    with show_progress("Backtesting", total=total) as work:
+        ours, *theirs = [_run_backtest(rules, material, work) for rules in versions]
+    return BacktestReport(
         rules=material.rules,
-        seen=all_of(kept.seen(material.since) for kept in material.orgs),
-        verdicts=ours,
-        other=theirs[0] if theirs else None,
-        changes=list(differences(ours, theirs[0])) if theirs else [],
+        event_totals=all_of(kept.measure_extent(material.since) for kept in material.orgs),
+        results=ours,
+        other_results=theirs[0] if theirs else None,
+        changes=list(list_differences(ours, theirs[0])) if theirs else [],
     )
 
 
-def _verdicts(rules: RuleSet, material: _Material, work: Work) -> list[Verdict]:
-    return backtest(
+def _run_backtest(
+    rules: RuleSet, material: _BacktestInput, work: WorkProgress
+) -> list[BacktestResult]:
+    return run_backtest(
         rules,
         material.orgs,
         connection=material.connection,
@@ -138,93 +160,95 @@ def _verdicts(rules: RuleSet, material: _Material, work: Work) -> list[Verdict]:
 # ---- the events
 
 
-def _material(asked: _Asked) -> AbstractContextManager[_Material]:
-    return _of_files(asked) if asked.files else _of_archive(asked)
+def _open_input(asked: _BacktestRequest) -> AbstractContextManager[_BacktestInput]:
+    return _open_file_input(asked) if asked.files else _open_archive_input(asked)
 
 
 @contextmanager
-def _of_archive(asked: _Asked) -> Iterator[_Material]:
+def _open_archive_input(asked: _BacktestRequest) -> Iterator[_BacktestInput]:
     settings = load_settings(asked.config)
-    rules = load_paths(asked.rules) if asked.rules else load_rules(settings.rules)
-    files = _committed(settings, asked.org)
-    root = Places(state_dir=settings.state_dir).archive
+    rules = load_rule_files(asked.rules) if asked.rules else load_rules(settings.rules)
+    files = _list_archive_files(settings, asked.org)
+    root = StatePaths(state_dir=settings.state_dir).archive
     with (
         TemporaryDirectory(prefix="collector-") as scratch,
-        engine.connect(Path(scratch), memory=MEMORY) as connection,
+        engine.open_engine(Path(scratch), memory_limit=MEMORY_LIMIT) as connection,
     ):
-        yield _Material(
+        yield _BacktestInput(
             rules=rules,
             connection=connection,
-            orgs=_kept(connection, root, files),
-            since=clock.now() - (asked.since or SINCE),
+            orgs=_group_by_org(connection, root, files),
+            since=clock.now() - (asked.since or DEFAULT_SINCE),
         )
 
 
-def _committed(settings: Settings, org: str | None) -> list[ArchiveFile]:
+def _list_archive_files(settings: Settings, org: str | None) -> list[ArchiveFile]:
     known = [each.name for each in settings.orgs]
     if org is not None and org not in known:
         raise click.UsageError(f"the configuration has no org {org!r}; it has {', '.join(known)}")
-    with reading(settings) as connection:
-        files = ledger.archive_files(connection, org=org)
+    with open_state_view(settings) as connection:
+        files = ledger.list_archive_files(connection, org=org)
     if not files:
         raise CollectorError("the archive is empty: no event has been collected yet")
     return files
 
 
 @contextmanager
-def _of_files(asked: _Asked) -> Iterator[_Material]:
+def _open_file_input(asked: _BacktestRequest) -> Iterator[_BacktestInput]:
     quiet_logs()
-    rules = load_paths(asked.rules or [shipped("rules")])
-    with workbench(RuleSet(rules=())) as bench:
-        skipped = _ingest(asked.files, bench)
+    rules = load_rule_files(asked.rules or [find_shipped_folder("rules")])
+    with open_temporary_pipeline(RuleSet(rules=())) as bench:
+        skipped = _ingest_files(asked.files, bench)
         with bench.database.read() as connection:
-            files = ledger.archive_files(connection)
+            files = ledger.list_archive_files(connection)
         if not files:
             raise CollectorError("there is no event in these files")
-        with engine.connect(bench.places.spool, memory=MEMORY) as connection:
-            yield _Material(
+        with engine.open_engine(bench.paths.spool, memory_limit=MEMORY_LIMIT) as connection:
+            yield _BacktestInput(
                 rules=rules,
                 connection=connection,
-                orgs=_kept(connection, bench.places.archive, files),
-                since=_since(files, asked.since),
-                is_whole=not skipped,
+                orgs=_group_by_org(connection, bench.paths.archive, files),
+                since=_compute_start(files, asked.since),
+                is_complete=not skipped,
             )
 
 
-def _ingest(paths: Sequence[Path], bench: Workbench) -> int:
+def _ingest_files(paths: Sequence[Path], bench: TemporaryPipeline) -> int:
     """Take files in as `collector scan` does; how many things could not be read."""
     skipped = 0
-    files = list(scan.find(paths, recursive=False))
-    with working("Reading", total=len(files)) as work:
+    files = list(local_files.find_files(paths, recursive=False))
+    with show_progress("Reading", total=len(files)) as work:
         for file in files:
-            for each in _unread(file, bench):
-                work.tell(f"{each.path}: {each.reason}")
+            for each in _ingest_file(file, bench):
+                work.print_message(f"{each.path}: {each.reason}")
                 skipped += 1
             work.advance(1)
     return skipped
 
 
-def _unread(file: Path | scan.Skipped, bench: Workbench) -> Iterator[scan.Skipped]:
-    if isinstance(file, scan.Skipped):
+def _ingest_file(
+    file: Path | local_files.SkippedFile, bench: TemporaryPipeline
+) -> Iterator[local_files.SkippedFile]:
+    if isinstance(file, local_files.SkippedFile):
         yield file
         return
-    for part in scan.batches(file, bench.places.spool):
-        if isinstance(part, scan.Skipped):
+    for part in local_files.read_batches(file, bench.paths.spool):
+        if isinstance(part, local_files.SkippedFile):
             yield part
             continue
-        for reason in bench.pipeline.ingest(part).quarantined:
-            yield scan.Skipped(path=file, reason=f"cannot be read: {reason}")
+        for reason in bench.pipeline.ingest(part).quarantine_reasons:
+            yield local_files.SkippedFile(path=file, reason=f"cannot be read: {reason}")
 
 
-def _since(files: Sequence[ArchiveFile], since: timedelta | None) -> datetime:
-    return BEGINNING if since is None else max(file.last for file in files) - since
+def _compute_start(files: Sequence[ArchiveFile], since: timedelta | None) -> datetime:
+    return BEGINNING if since is None else max(file.last_time for file in files) - since
 
 
-def _kept(
+def _group_by_org(
     connection: duckdb.DuckDBPyConnection, root: Path, files: Sequence[ArchiveFile]
-) -> list[Kept]:
+) -> list[OrgArchive]:
     return [
-        Kept(
+        OrgArchive(
             connection=connection,
             root=root,
             org=org,

@@ -8,28 +8,34 @@ from typing import Any
 
 from rich.text import Text
 
-from collector.backtest import Change, Group, Seen, Verdict, unseen
-from collector.cli.common import (
-    cells,
-    counted,
-    number,
-    print_json,
-    print_table,
-    say,
-    shown,
-    table,
-    tell,
-    whole,
+from collector.backtest import (
+    AlertGroup,
+    ArchiveExtent,
+    BacktestResult,
+    RuleDifference,
+    list_missing_types,
 )
-from collector.cli.rules.common import kind, some
+from collector.cli.output import (
+    build_fixed_column,
+    build_number_column,
+    build_table,
+    format_count,
+    print_json,
+    print_line,
+    print_stderr,
+    print_table,
+    to_cells,
+    to_safe_text,
+)
+from collector.cli.rules.common import classify_rule, format_event_types
 from collector.detect import RuleSet
 
-TOP = 5
+GROUP_LIMIT = 5
 """So many groups of a rule are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class BacktestReport:
     """What came of a backtest.
 
     Attributes:
@@ -41,153 +47,174 @@ class Report:
     """
 
     rules: RuleSet
-    seen: Seen
-    verdicts: Sequence[Verdict]
-    other: Sequence[Verdict] | None = None
-    changes: Sequence[Change] = field(default=())
+    event_totals: ArchiveExtent
+    results: Sequence[BacktestResult]
+    other_results: Sequence[BacktestResult] | None = None
+    changes: Sequence[RuleDifference] = field(default=())
 
     @property
-    def failed(self) -> bool:
+    def has_failures(self) -> bool:
         """Whether any rule failed."""
-        return any(each.failure for each in [*self.verdicts, *(self.other or ())])
+        return any(each.failure for each in [*self.results, *(self.other_results or ())])
 
-    def average(self, verdict: Verdict) -> float:
+    def compute_daily_average(self, verdict: BacktestResult) -> float:
         """Alerts a day."""
-        return round(verdict.total / self.seen.days, 2)
+        return round(verdict.alert_count / self.event_totals.days, 2)
 
 
-def print_report(report: Report, *, as_json: bool) -> None:
+def print_report(report: BacktestReport, *, as_json: bool) -> None:
     """Print all of it, and the sum of it."""
     if as_json:
-        for line in _lines(report):
+        for line in _list_result_objects(report):
             print_json(line)
     else:
-        _print_verdicts(report)
-        if report.other is not None:
+        _print_results(report)
+        if report.other_results is not None:
             _print_changes(report)
-    (tell if as_json else say)(_sum(report))
+    (print_stderr if as_json else print_line)(_format_totals(report))
 
 
-def _sum(report: Report) -> str:
-    alerts = sum(verdict.total for verdict in report.verdicts)
-    rules, events = counted(len(report.verdicts), "rule"), counted(report.seen.rows, "event")
-    days, told = counted(report.seen.days, "day"), counted(alerts, "alert")
-    return f"{rules} over {events} of {days}: {told}, {alerts / report.seen.days:,.1f} a day"
+def _format_totals(report: BacktestReport) -> str:
+    alerts = sum(verdict.alert_count for verdict in report.results)
+    rules, events = (
+        format_count(len(report.results), "rule"),
+        format_count(report.event_totals.rows, "event"),
+    )
+    days, told = format_count(report.event_totals.days, "day"), format_count(alerts, "alert")
+    return (
+        f"{rules} over {events} of {days}: {told}, {alerts / report.event_totals.days:,.1f} a day"
+    )
 
 
 # ---- JSON
 
 
-def _lines(report: Report) -> Iterator[dict[str, Any]]:
-    others = {verdict.rule.name: verdict for verdict in report.other or ()}
+def _list_result_objects(report: BacktestReport) -> Iterator[dict[str, Any]]:
+    others = {verdict.rule.name: verdict for verdict in report.other_results or ()}
     changes = {change.rule: change for change in report.changes}
-    for verdict in report.verdicts:
+    for verdict in report.results:
         name = verdict.rule.name
-        line = {"rule": name, **_as_dict(verdict, report)}
-        if report.other is not None:
-            line |= _against(others.get(name), changes.get(name), report)
+        line = {"rule": name, **_to_result_dict(verdict, report)}
+        if report.other_results is not None:
+            line |= _to_comparison_dict(others.get(name), changes.get(name), report)
         yield line
-    ours = {verdict.rule.name for verdict in report.verdicts}
+    ours = {verdict.rule.name for verdict in report.results}
     for name in sorted(others.keys() - ours):
-        yield {"rule": name, "alerts": None, **_against(others[name], changes[name], report)}
+        yield {
+            "rule": name,
+            "alerts": None,
+            **_to_comparison_dict(others[name], changes[name], report),
+        }
 
 
-def _as_dict(verdict: Verdict, report: Report) -> dict[str, Any]:
-    days = verdict.alerts
+def _to_result_dict(verdict: BacktestResult, report: BacktestReport) -> dict[str, Any]:
+    days = verdict.alerts_by_day
     return {
-        "kind": kind(verdict.rule),
-        "alerts": verdict.total,
-        "per_day": report.average(verdict),
+        "kind": classify_rule(verdict.rule),
+        "alerts": verdict.alert_count,
+        "per_day": report.compute_daily_average(verdict),
         "most_per_day": max(days.values(), default=0),
-        "events": verdict.events,
+        "events": verdict.event_count,
         "days": {day.isoformat(): count for day, count in days.items()},
-        "severities": {str(each): count for each, count in verdict.severities.items()},
-        "groups": [asdict(group) for group in verdict.groups[:TOP]],
+        "severities": {str(each): count for each, count in verdict.alerts_by_severity.items()},
+        "groups": [asdict(group) for group in verdict.groups[:GROUP_LIMIT]],
         "failure": verdict.failure,
-        "unseen": list(unseen(verdict.rule, report.rules, report.seen.types)),
+        "unseen": list(list_missing_types(verdict.rule, report.rules, report.event_totals.types)),
     }
 
 
-def _against(other: Verdict | None, change: Change | None, report: Report) -> dict[str, Any]:
+def _to_comparison_dict(
+    other: BacktestResult | None, change: RuleDifference | None, report: BacktestReport
+) -> dict[str, Any]:
     summary: Mapping[str, Any] | None = None
     if other is not None:
-        summary = {key: value for key, value in _as_dict(other, report).items() if key != "unseen"}
+        summary = {
+            key: value for key, value in _to_result_dict(other, report).items() if key != "unseen"
+        }
     return {
         "against": summary,
         "is_different": change is not None,
-        "new_groups": [asdict(group) for group in change.new] if change else [],
-        "gone_groups": [asdict(group) for group in change.gone] if change else [],
+        "new_groups": [asdict(group) for group in change.new_groups] if change else [],
+        "gone_groups": [asdict(group) for group in change.lost_groups] if change else [],
     }
 
 
 # ---- tables
 
 
-def _print_verdicts(report: Report) -> None:
-    rows = table(
+def _print_results(report: BacktestReport) -> None:
+    rows = build_table(
         "rule",
-        number("alerts"),
-        number("a day"),
-        number("most"),
-        number("events"),
-        whole("severities"),
+        build_number_column("alerts"),
+        build_number_column("a day"),
+        build_number_column("most"),
+        build_number_column("events"),
+        build_fixed_column("severities"),
         "of whom",
     )
-    for verdict in sorted(report.verdicts, key=lambda each: (-each.total, each.rule.name)):
+    for verdict in sorted(report.results, key=lambda each: (-each.alert_count, each.rule.name)):
         rows.add_row(
-            *cells(
+            *to_cells(
                 (
                     verdict.rule.name,
-                    f"{verdict.total:,}",
-                    f"{report.average(verdict):,.1f}",
-                    f"{max(verdict.alerts.values(), default=0):,}",
-                    f"{verdict.events:,}",
-                    _below(f"{count:,} {each}" for each, count in verdict.severities.items()),
-                    _whom(verdict, report),
+                    f"{verdict.alert_count:,}",
+                    f"{report.compute_daily_average(verdict):,.1f}",
+                    f"{max(verdict.alerts_by_day.values(), default=0):,}",
+                    f"{verdict.event_count:,}",
+                    _join_lines(
+                        f"{count:,} {each}" for each, count in verdict.alerts_by_severity.items()
+                    ),
+                    _render_groups(verdict, report),
                 )
             )
         )
     print_table(rows)
 
 
-def _whom(verdict: Verdict, report: Report) -> Text:
+def _render_groups(verdict: BacktestResult, report: BacktestReport) -> Text:
     if verdict.failure:
-        return Text(shown(f"failed: {verdict.failure}"), style="bold red")
-    if verdict.total:
-        return _below(_group(group, report) for group in verdict.groups[:TOP])
-    missing = unseen(verdict.rule, report.rules, report.seen.types)
-    return Text(shown(f"no event of {some(missing)}" if missing else ""))
+        return Text(to_safe_text(f"failed: {verdict.failure}"), style="bold red")
+    if verdict.alert_count:
+        return _join_lines(_format_group(group, report) for group in verdict.groups[:GROUP_LIMIT])
+    missing = list_missing_types(verdict.rule, report.rules, report.event_totals.types)
+    return Text(to_safe_text(f"no event of {format_event_types(missing)}" if missing else ""))
 
 
-def _group(group: Group, report: Report) -> str:
-    several = len({each.org for verdict in report.verdicts for each in verdict.groups}) > 1
+def _format_group(group: AlertGroup, report: BacktestReport) -> str:
+    several = len({each.org for verdict in report.results for each in verdict.groups}) > 1
     values = [*([group.org] if several else []), *(value for value in group.key if value)]
     times = f" ({group.alerts:,})" if group.alerts > 1 else ""
     return f"{', '.join(values) or 'all together'}{times}"
 
 
-def _print_changes(report: Report) -> None:
-    rows = table("rule", number("alerts"), number("against"), "difference", title="Difference")
+def _print_changes(report: BacktestReport) -> None:
+    rows = build_table(
+        "rule",
+        build_number_column("alerts"),
+        build_number_column("against"),
+        "difference",
+        title="Difference",
+    )
     for change in report.changes:
         ours, theirs = change.ours, change.theirs
         rows.add_row(
-            *cells(
+            *to_cells(
                 (
                     change.rule,
-                    "" if ours is None else f"{ours.total:,}",
-                    "" if theirs is None else f"{theirs.total:,}",
-                    _below(_said(change, report)),
+                    "" if ours is None else f"{ours.alert_count:,}",
+                    "" if theirs is None else f"{theirs.alert_count:,}",
+                    _join_lines(_describe_change(change, report)),
                 )
             )
         )
     if report.changes:
         print_table(rows)
-    names = {verdict.rule.name for verdict in [*report.verdicts, *(report.other or ())]}
-    same = counted(len(names) - len(report.changes), "rule")
-    say(f"{same} told the same in both versions, {len(report.changes):,} did not")
+    names = {verdict.rule.name for verdict in [*report.results, *(report.other_results or ())]}
+    same = format_count(len(names) - len(report.changes), "rule")
+    print_line(f"{same} told the same in both versions, {len(report.changes):,} did not")
 
 
-def _said(change: Change, report: Report) -> Iterator[str]:
+def _describe_change(change: RuleDifference, report: BacktestReport) -> Iterator[str]:
     """What is different, in lines."""
     if change.theirs is None:
         yield "only here"
@@ -195,18 +222,18 @@ def _said(change: Change, report: Report) -> Iterator[str]:
         yield "only there"
     elif failure := change.ours.failure or change.theirs.failure:
         yield f"failed: {failure}"
-    elif change.alerts:
-        more = "more" if change.alerts > 0 else "fewer"
-        yield f"{counted(abs(change.alerts), 'alert')} {more}"
+    elif change.alert_difference:
+        more = "more" if change.alert_difference > 0 else "fewer"
+        yield f"{format_count(abs(change.alert_difference), 'alert')} {more}"
     else:
         yield "as many alerts, of other days, severities or events"
-    for word, groups in (("new", change.new), ("gone", change.gone)):
-        for group in groups[:TOP]:
-            yield f"{word}: {_group(group, report)}"
-        if len(groups) > TOP:
-            yield f"{word}: {len(groups) - TOP:,} further groups"
+    for word, groups in (("new", change.new_groups), ("gone", change.lost_groups)):
+        for group in groups[:GROUP_LIMIT]:
+            yield f"{word}: {_format_group(group, report)}"
+        if len(groups) > GROUP_LIMIT:
+            yield f"{word}: {len(groups) - GROUP_LIMIT:,} further groups"
 
 
-def _below(lines: Iterator[str]) -> Text:
+def _join_lines(lines: Iterator[str]) -> Text:
     """Lines of a cell, in none of which a stranger's text begins another."""
-    return Text("\n".join(map(shown, lines)))
+    return Text("\n".join(map(to_safe_text, lines)))

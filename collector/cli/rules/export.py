@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from collector import clock, normalize
-from collector.assembly import SCHEMA
-from collector.cli.common import counted, tell
-from collector.cli.rules.common import load_paths, paths_argument
-from collector.detect.export import Sheet
+from collector.app.wiring import EVENT_SCHEMA
+from collector.cli.output import format_count, print_stderr
+from collector.cli.rules.common import load_rule_files, paths_argument
+from collector.detect.export import ExportedRule
 from collector.detect.export import sigma as export_sigma
 from collector.detect.export import sql as export_sql
 
@@ -40,11 +40,11 @@ def command(paths: Sequence[Path], *, language: str, out: Path | None) -> None:
     the other language is named on stderr.
     """
     said = []
-    for sheet in _sheets(paths, language):
+    for sheet in _export_rules(paths, language):
         if sheet.text:
             said.append(sheet)
         else:
-            tell(f"{sheet.rule} is left out: {sheet.reason}")
+            print_stderr(f"{sheet.rule} is left out: {sheet.reason}")
     if out is None:
         click.echo(("---\n" if language == _SIGMA else "\n").join(each.text for each in said))
         return
@@ -52,19 +52,19 @@ def command(paths: Sequence[Path], *, language: str, out: Path | None) -> None:
     suffix = "yml" if language == _SIGMA else "sql"
     for each in said:
         (out / f"{each.rule}.{suffix}").write_text(each.text, encoding="utf-8")
-    tell(f"{counted(len(said), 'rule')} in {out}")
+    print_stderr(f"{format_count(len(said), 'rule')} in {out}")
 
 
-def _sheets(paths: Sequence[Path], language: str) -> Iterator[Sheet]:
-    rules = load_paths(paths)
+def _export_rules(paths: Sequence[Path], language: str) -> Iterator[ExportedRule]:
+    rules = load_rule_files(paths)
     if language == _SIGMA:
-        return export_sigma.sheets(rules, at=clock.now())
-    return export_sql.sheets(rules, _archive(language))
+        return export_sigma.export_rules(rules, at=clock.now())
+    return export_sql.export_rules(rules, _build_sql_archive(language))
 
 
-def _archive(language: str) -> export_sql.Archive:
-    return export_sql.Archive(
-        schema=SCHEMA,
-        derived=normalize.DERIVED,
+def _build_sql_archive(language: str) -> export_sql.EventTable:
+    return export_sql.EventTable(
+        schema=EVENT_SCHEMA,
+        derived_types=normalize.DERIVED_EVENT_TYPES,
         dialect="spark" if language == _SPARK else "duckdb",
     )

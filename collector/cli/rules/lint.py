@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from collector.assembly import SCHEMA
-from collector.cli.common import counted, print_json, say, tell
+from collector.app.wiring import EVENT_SCHEMA
 from collector.cli.options import json_option
-from collector.cli.rules.common import load_paths, paths_argument
+from collector.cli.output import format_count, print_json, print_line, print_stderr
+from collector.cli.rules.common import load_rule_files, paths_argument
 from collector.detect import RuleSet
-from collector.detect.lint import Warned, warnings
+from collector.detect.lint import LintWarning, lint_rules
 from collector.errors import Problem, RulesError
-from collector.rulecoverage import wants
+from collector.rules.coverage import list_rule_needs
 
 
 @click.command("lint")
@@ -29,33 +29,33 @@ def command(paths: Sequence[Path], *, strict: bool, verbose: bool, as_json: bool
     something that may be meant, and mostly is not.
     """
     try:
-        rules = load_paths(paths)
+        rules = load_rule_files(paths)
     except RulesError as error:
         if not as_json:
             raise
         for problem in error.problems:
-            print_json(_as_dict("error", problem))
+            print_json(_to_problem_dict("error", problem))
         raise click.exceptions.Exit(2) from None
-    found = list(warnings(rules, schema=SCHEMA))
+    found = list(lint_rules(rules, schema=EVENT_SCHEMA))
     for each in found:
-        _show(each, as_json=as_json)
+        _print_warning(each, as_json=as_json)
     if verbose:
-        for sentence in _needs(rules):
-            tell(sentence)
-    odd = counted(len(found), "warning") if found else "nothing wrong"
-    (tell if as_json else say)(f"{counted(len(rules.rules), 'rule')}, {odd}")
+        for sentence in _list_needs(rules):
+            print_stderr(sentence)
+    odd = format_count(len(found), "warning") if found else "nothing wrong"
+    (print_stderr if as_json else print_line)(f"{format_count(len(rules.rules), 'rule')}, {odd}")
     if found and strict:
         raise click.exceptions.Exit(1)
 
 
-def _show(each: Warned, *, as_json: bool) -> None:
+def _print_warning(each: LintWarning, *, as_json: bool) -> None:
     if as_json:
-        print_json(_as_dict("warning", each.problem, rule=each.rule))
+        print_json(_to_problem_dict("warning", each.problem, rule=each.rule))
     else:
-        say(f"{each.problem} (warning)")
+        print_line(f"{each.problem} (warning)")
 
 
-def _as_dict(kind: str, problem: Problem, **more: str) -> dict[str, object]:
+def _to_problem_dict(kind: str, problem: Problem, **more: str) -> dict[str, object]:
     return {
         "kind": kind,
         "path": problem.path,
@@ -66,8 +66,8 @@ def _as_dict(kind: str, problem: Problem, **more: str) -> dict[str, object]:
     }
 
 
-def _needs(rules: RuleSet) -> Iterator[str]:
+def _list_needs(rules: RuleSet) -> Iterator[str]:
     """What it takes to read what each rule looks at, event type by event type."""
     for rule in rules.rules:
-        for need in wants(rule, rules):
+        for need in list_rule_needs(rule, rules):
             yield f"{rule.name}: {need.event_type} needs {need}"

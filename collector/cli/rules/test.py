@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from collector.assembly import workbench
-from collector.cli.common import counted, print_json, quiet_logs, say, tell
+from collector.app.wiring import open_temporary_pipeline
 from collector.cli.options import json_option
-from collector.cli.progress import working
-from collector.cli.rules.common import load_paths, paths_argument
+from collector.cli.output import format_count, print_json, print_line, print_stderr, quiet_logs
+from collector.cli.progress import show_progress
+from collector.cli.rules.common import load_rule_files, paths_argument
 from collector.model import Rule
-from collector.rulecheck import Verdict, check
+from collector.rules.self_tests import RuleTestResult, run_rule_tests
 
 
 @click.command("test")
@@ -22,46 +22,48 @@ from collector.rulecheck import Verdict, check
 def command(paths: Sequence[Path], *, as_json: bool) -> None:
     """Run the tests inside the rule files through the real normalizer and engine."""
     quiet_logs()
-    rules = load_paths(paths)
+    rules = load_rule_files(paths)
     verdicts = []
     total = sum(len(rule.tests) for rule in rules.rules)
-    with workbench(rules) as bench, working("Testing", total=total) as work:
-        for verdict in check(
+    with open_temporary_pipeline(rules) as bench, show_progress("Testing", total=total) as work:
+        for verdict in run_rule_tests(
             rules.rules,
             pipeline=bench.pipeline,
             database=bench.database,
-            spool=bench.places.spool,
+            spool=bench.paths.spool,
         ):
             verdicts.append(verdict)
             work.advance(1)
-    _report(rules.rules, verdicts, as_json=as_json)
-    if any(verdict.complaint for verdict in verdicts):
+    _print_results(rules.rules, verdicts, as_json=as_json)
+    if any(verdict.failure for verdict in verdicts):
         raise click.exceptions.Exit(1)
 
 
-def _report(rules: Sequence[Rule], verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+def _print_results(
+    rules: Sequence[Rule], verdicts: Sequence[RuleTestResult], *, as_json: bool
+) -> None:
     """Every verdict as JSON, or those that are complaints; then the sum of it."""
     for verdict in verdicts:
         if as_json:
-            print_json(_verdict_as_dict(verdict))
-        elif verdict.complaint:
+            print_json(_to_result_dict(verdict))
+        elif verdict.failure:
             place = f"{verdict.rule.path}:{verdict.test.line}"
-            say(f"{place}: {verdict.rule.name}: {verdict.test.name}: {verdict.complaint}")
+            print_line(f"{place}: {verdict.rule.name}: {verdict.test.name}: {verdict.failure}")
     untested = [rule.name for rule in rules if not rule.tests]
     if untested:
-        tell(f"without tests: {', '.join(untested)}")
-    failed = sum(bool(verdict.complaint) for verdict in verdicts)
-    passed = counted(len(verdicts) - failed, "test")
-    summary = f"{counted(len(rules), 'rule')}: {passed} passed, {failed} failed"
-    (tell if as_json else say)(summary)
+        print_stderr(f"without tests: {', '.join(untested)}")
+    failed = sum(bool(verdict.failure) for verdict in verdicts)
+    passed = format_count(len(verdicts) - failed, "test")
+    summary = f"{format_count(len(rules), 'rule')}: {passed} passed, {failed} failed"
+    (print_stderr if as_json else print_line)(summary)
 
 
-def _verdict_as_dict(verdict: Verdict) -> dict[str, object]:
+def _to_result_dict(verdict: RuleTestResult) -> dict[str, object]:
     return {
         "rule": verdict.rule.name,
         "test": verdict.test.name,
-        "passed": not verdict.complaint,
-        "complaint": verdict.complaint,
+        "passed": not verdict.failure,
+        "complaint": verdict.failure,
         "path": verdict.rule.path,
         "line": verdict.test.line,
     }

@@ -10,21 +10,26 @@ from typing import Any
 
 import duckdb
 
-from collector.detect import dedup, title
-from collector.detect.explain.ladder import Ladder, Rungs, ladder, rungs
+from collector.detect import dedup, title_template
 from collector.detect.explain.questions import (
-    Answers,
-    Asked,
-    Selection,
-    Subject,
-    answered,
-    asked,
-    questions,
+    EngineAnswers,
+    ExplainSubject,
+    SelectionAnswer,
+    SelectionQuestion,
+    answer_selection,
+    build_questions,
+    list_predicates,
 )
-from collector.detect.language import computed
-from collector.detect.language.document import Document
+from collector.detect.explain.severity_ladder import (
+    LadderDefinition,
+    SeverityLadder,
+    evaluate_ladder,
+    parse_ladder,
+)
+from collector.detect.language import window_columns
+from collector.detect.language.yaml_document import YamlDocument
+from collector.escaping import quote_identifier, quote_literal
 from collector.model import Baseline, Event, Rule
-from collector.text import sql_identifier, sql_literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +50,14 @@ class Explanation:
     holds: bool
     condition: tuple[str, ...]
     condition_line: int
-    selections: tuple[Selection, ...]
-    ladder: Ladder | None = None
+    selections: tuple[SelectionAnswer, ...]
+    ladder: SeverityLadder | None = None
     key: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
 
 
-def explain(
-    subject: Subject,
+def explain_events(
+    subject: ExplainSubject,
     connection: duckdb.DuckDBPyConnection,
     *,
     relation: str,
@@ -68,38 +73,38 @@ def explain(
 
     Raises duckdb.Error where the rule cannot be run on these events.
     """
-    parts = tuple(asked(subject))
-    steps = rungs(subject.rule, subject.document, subject.physical)
-    told = [] if isinstance(subject.rule.over, Baseline) else steps.questions
-    wanted = [subject.rule.predicate, *questions(parts), *told]
-    events = _complete(relation, subject, parts, columns)
-    rows = _ask(connection, wanted, f"{events} ORDER BY time, event_uid")
-    return [_explained(subject, parts, steps, answers, event) for answers, event in rows]
+    parts = tuple(build_questions(subject))
+    steps = parse_ladder(subject.rule, subject.document, subject.find_column)
+    told = [] if isinstance(subject.rule.aggregation, Baseline) else steps.questions
+    wanted = [subject.rule.predicate, *list_predicates(parts), *told]
+    events = _pad_columns(relation, subject, parts, columns)
+    rows = _ask_engine(connection, wanted, f"{events} ORDER BY time, event_uid")
+    return [_build_explanation(subject, parts, steps, answers, event) for answers, event in rows]
 
 
-def judge(
+def explain_window(
     rule: Rule,
-    document: Document,
+    document: YamlDocument,
     connection: duckdb.DuckDBPyConnection,
     values: Mapping[str, float | str | None],
-) -> Ladder:
+) -> SeverityLadder:
     """What a rule over several events says of a window of which these columns are known."""
-    steps = rungs(rule, document, lambda field: field)
+    steps = parse_ladder(rule, document, lambda field: field)
     window = ", ".join(
-        f"CAST({_literal(values.get(name))} AS {kind}) AS {sql_identifier(name)}"
-        for name, kind in computed.columns(rule).items()
+        f"CAST({_render_literal(values.get(name))} AS {kind}) AS {quote_identifier(name)}"
+        for name, kind in window_columns.list_window_columns(rule).items()
     )
-    ((answers, known),) = _ask(connection, steps.questions, f"(SELECT {window})")
-    return ladder(steps, answers, known)
+    ((answers, known),) = _ask_engine(connection, steps.questions, f"(SELECT {window})")
+    return evaluate_ladder(steps, answers, known)
 
 
-def _literal(value: float | str | None) -> str:
-    return "NULL" if value is None else sql_literal(str(value))
+def _render_literal(value: float | str | None) -> str:
+    return "NULL" if value is None else quote_literal(str(value))
 
 
-def _ask(
+def _ask_engine(
     connection: duckdb.DuckDBPyConnection, wanted: Sequence[str], relation: str
-) -> Iterator[tuple[Answers, Event]]:
+) -> Iterator[tuple[EngineAnswers, Event]]:
     """For every row: the answer to each question, and the row without what is NULL."""
     distinct = list(dict.fromkeys(wanted))
     answers = "".join(f"{each}, " for each in distinct)
@@ -107,34 +112,37 @@ def _ask(
     names = [column[0] for column in result.description[len(distinct) :]]
     for row in result.fetchall():
         values = zip(names, row[len(distinct) :], strict=True)
-        event = {name: _in_utc(value) for name, value in values if value is not None}
+        event = {name: _to_utc(value) for name, value in values if value is not None}
         yield dict(zip(distinct, row, strict=False)), event
 
 
-def _in_utc(value: Any) -> Any:
+def _to_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def _complete(
-    relation: str, subject: Subject, parts: Sequence[Asked], columns: frozenset[str]
+def _pad_columns(
+    relation: str,
+    subject: ExplainSubject,
+    parts: Sequence[SelectionQuestion],
+    columns: frozenset[str],
 ) -> str:
     """The relation with the columns that are read and it does not have."""
     # A selection that the condition does not use reads what the rule does not.
-    needed = subject.rule.fields.union(*(part.reads for part in parts))
+    needed = subject.rule.fields.union(*(part.read_columns for part in parts))
     present = {name.lower() for name in columns}
     missing = {name.lower(): name for name in sorted(needed) if name.lower() not in present}
     nulls = "".join(
-        f", CAST(NULL AS {subject.schema.canonical.get(name, 'VARCHAR')}) AS {sql_identifier(name)}"
+        f", CAST(NULL AS {subject.schema.column_types.get(name, 'VARCHAR')}) AS {quote_identifier(name)}"
         for name in missing.values()
     )
     return f"(SELECT *{nulls} FROM {relation}) AS events"
 
 
-def _explained(
-    subject: Subject,
-    parts: Sequence[Asked],
-    steps: Rungs,
-    answers: Answers,
+def _build_explanation(
+    subject: ExplainSubject,
+    parts: Sequence[SelectionQuestion],
+    steps: LadderDefinition,
+    answers: EngineAnswers,
     event: Event,
 ) -> Explanation:
     rule, document = subject.rule, subject.document
@@ -145,20 +153,24 @@ def _explained(
         event=event,
         holds=answers[rule.predicate],
         condition=tuple(condition) if isinstance(condition, list) else (condition,),
-        condition_line=document.line(("detection", "condition")),
-        selections=tuple(answered(part, subject.lists, answers, event) for part in parts),
+        condition_line=document.find_line(("detection", "condition")),
+        selections=tuple(answer_selection(part, subject.lists, answers, event) for part in parts),
     )
-    if isinstance(rule.over, Baseline):
+    if isinstance(rule.aggregation, Baseline):
         return said
     return replace(
         said,
-        ladder=ladder(steps, answers, event),
-        key=dict(zip(_key_fields(rule, event), dedup.key(rule, event), strict=True)),
-        title=title.parse(rule.title, rule.fields.__contains__).render(event),
+        ladder=evaluate_ladder(steps, answers, event),
+        key=dict(
+            zip(_list_key_fields(rule, event), dedup.build_dedup_key(rule, event), strict=True)
+        ),
+        title=title_template.parse_template(rule.title, rule.fields.__contains__).render_title(
+            event
+        ),
     )
 
 
-def _key_fields(rule: Rule, event: Event) -> tuple[str, ...]:
+def _list_key_fields(rule: Rule, event: Event) -> tuple[str, ...]:
     """The columns whose values `dedup.key` takes."""
     for fields in (rule.dedup_key, rule.dedup_fallback):
         if any(event.get(field) not in (None, "") for field in fields):

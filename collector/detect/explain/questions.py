@@ -9,128 +9,132 @@ from typing import Any, TypeAlias
 
 from sigma.rule import SigmaDetections
 
-from collector.detect.language.check_detection import item
-from collector.detect.language.document import Document, Place
-from collector.detect.lists import NONE, Lists
-from collector.detect.lists.entries import ListEntry
-from collector.detect.predicates import sql
-from collector.detect.predicates.columns import Columns
-from collector.detect.schema import Schema
+from collector.detect.event_schema import EventSchema
+from collector.detect.language.detection_checks import parse_item
+from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.lists import NO_LISTS, ValueLists
+from collector.detect.lists.value_list import ListEntry
+from collector.detect.predicates import condition_sql
+from collector.detect.predicates.field_columns import FieldColumns
 from collector.model import Event, Rule
 
-ADDED = "_filter"
+FILTER_PREFIX = "_filter"
 """What the names of selections begin with that come from a filter file."""
 
-_LIST = re.compile("%(.+)%")
+_LIST_REFERENCE = re.compile("%(.+)%")
 
-Answers: TypeAlias = Mapping[str, Any]
+EngineAnswers: TypeAlias = Mapping[str, Any]
 """What the engine has said to each question, by its SQL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class ExplainSubject:
     """A rule to be explained: with the detection that is run, and compiled for one event type."""
 
     rule: Rule
-    document: Document
+    document: YamlDocument
     event_type: str
-    schema: Schema
-    lists: Lists = NONE
+    schema: EventSchema
+    lists: ValueLists = NO_LISTS
 
-    def physical(self, field: str) -> str:
+    def find_column(self, field: str) -> str:
         """The column that holds a field of these events."""
-        return self.schema.physical(field, self.event_type)
+        return self.schema.resolve_column(field, self.event_type)
 
-    def columns(self) -> Columns:
+    def build_columns(self) -> FieldColumns:
         """The columns of these events."""
-        return Columns(types=self.schema.canonical, physical=self.physical, lists=self.lists)
+        return FieldColumns(
+            column_types=self.schema.column_types, resolve_column=self.find_column, lists=self.lists
+        )
 
 
 # ---- what is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
+class _ItemQuestion:
     line: int | None
     key: str
     values: tuple[Any, ...]
-    shown: tuple[str, ...]
+    columns: tuple[str, ...]
     predicate: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SelectionQuestion:
     """A selection with the SQL of each of its parts; `reads` are the columns that they need."""
 
     name: str
     line: int | None
-    alternatives: tuple[tuple[_Item, ...], ...]
+    alternatives: tuple[tuple[_ItemQuestion, ...], ...]
     predicate: str
-    reads: frozenset[str]
+    read_columns: frozenset[str]
 
 
-def asked(subject: Subject) -> Iterator[Asked]:
+def build_questions(subject: ExplainSubject) -> Iterator[SelectionQuestion]:
     """The selections of the detection, whether the condition uses them or not."""
     detection = subject.document.data["detection"]
     for name, definition in detection.items():
         if name == "condition":
             continue
-        columns = subject.columns()
-        place: Place = ("detection", name)
-        yield Asked(
+        columns = subject.build_columns()
+        place: YamlPath = ("detection", name)
+        yield SelectionQuestion(
             name=name,
-            line=_line(subject, place),
-            predicate=sql.predicate(_selected(definition), columns),
+            line=_find_line(subject, place),
+            predicate=condition_sql.compile_predicate(_parse_selection(definition), columns),
             alternatives=tuple(
-                tuple(_item(subject, columns, each) for each in alternative)
-                for alternative in _alternatives(definition, place)
+                tuple(_build_item_question(subject, columns, each) for each in alternative)
+                for alternative in _list_alternatives(definition, place)
             ),
-            reads=frozenset(columns.read),
+            read_columns=frozenset(columns.accessed_columns),
         )
 
 
-def _line(subject: Subject, place: Place) -> int | None:
-    return None if str(place[1]).startswith(ADDED) else subject.document.line(place)
+def _find_line(subject: ExplainSubject, place: YamlPath) -> int | None:
+    return None if str(place[1]).startswith(FILTER_PREFIX) else subject.document.find_line(place)
 
 
-def _selected(definition: Any) -> sql.Condition:
+def _parse_selection(definition: Any) -> condition_sql.ConditionNode:
     """The condition of one selection, whatever it is called."""
     return (
         SigmaDetections.from_dict({"it": definition, "condition": "it"}).parsed_condition[0].parse()
     )
 
 
-_Entry: TypeAlias = tuple[Place, str, Any]
+_RawItem: TypeAlias = tuple[YamlPath, str, Any]
 
 
-def _alternatives(definition: Any, place: Place) -> Iterator[list[_Entry]]:
+def _list_alternatives(definition: Any, place: YamlPath) -> Iterator[list[_RawItem]]:
     """The items of a selection: all of a mapping, or those of any entry of a list."""
     if isinstance(definition, dict):
         yield [((*place, key), key, value) for key, value in definition.items()]
     elif isinstance(definition, list) and any(isinstance(e, dict | list) for e in definition):
         for position, entry in enumerate(definition):
-            yield from _alternatives(entry, (*place, position))
+            yield from _list_alternatives(entry, (*place, position))
     else:
         yield [(place, "", definition)]
 
 
-def _item(subject: Subject, columns: Columns, entry: _Entry) -> _Item:
+def _build_item_question(
+    subject: ExplainSubject, columns: FieldColumns, entry: _RawItem
+) -> _ItemQuestion:
     place, key, value = entry
     field, *modifiers = key.split("|")
     values = tuple(value) if isinstance(value, list) else (value,)
-    fields = [field] if field else list(sql.KEYWORD_FIELDS)
+    fields = [field] if field else list(condition_sql.KEYWORD_FIELDS)
     if "fieldref" in modifiers:
         fields += [each for each in values if isinstance(each, str)]
-    return _Item(
-        line=_line(subject, place),
+    return _ItemQuestion(
+        line=_find_line(subject, place),
         key=key,
         values=values,
-        shown=tuple(dict.fromkeys(map(subject.physical, fields))),
-        predicate=sql.predicate(item(key or None, value), columns),
+        columns=tuple(dict.fromkeys(map(subject.find_column, fields))),
+        predicate=condition_sql.compile_predicate(parse_item(key or None, value), columns),
     )
 
 
-def questions(parts: Sequence[Asked]) -> Iterator[str]:
+def list_predicates(parts: Sequence[SelectionQuestion]) -> Iterator[str]:
     """All that the engine has to be asked, as SQL."""
     for part in parts:
         yield part.predicate
@@ -141,7 +145,7 @@ def questions(parts: Sequence[Asked]) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class ItemAnswer:
     """One `field|modifier: values` of a selection, and what the event has there.
 
     Attributes:
@@ -154,55 +158,59 @@ class Item:
     line: int | None
     key: str
     values: tuple[Any, ...]
-    found: Mapping[str, Any]
+    event_values: Mapping[str, Any]
     holds: bool
-    entries: tuple[ListEntry, ...] = ()
+    list_entries: tuple[ListEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class SelectionAnswer:
     """A selection: it holds where all items of one of its alternatives do."""
 
     name: str
     line: int | None
-    alternatives: tuple[tuple[Item, ...], ...]
+    alternatives: tuple[tuple[ItemAnswer, ...], ...]
     holds: bool
 
 
-def answered(part: Asked, lists: Lists, answers: Answers, event: Event) -> Selection:
+def answer_selection(
+    part: SelectionQuestion, lists: ValueLists, answers: EngineAnswers, event: Event
+) -> SelectionAnswer:
     """The selection, given what the engine has said of an event."""
-    return Selection(
+    return SelectionAnswer(
         name=part.name,
         line=part.line,
         holds=answers[part.predicate],
         alternatives=tuple(
-            tuple(_answered_item(each, lists, answers, event) for each in alternative)
+            tuple(_answer_item(each, lists, answers, event) for each in alternative)
             for alternative in part.alternatives
         ),
     )
 
 
-def _answered_item(each: _Item, lists: Lists, answers: Answers, event: Event) -> Item:
-    found = {name: event.get(name) for name in each.shown}
+def _answer_item(
+    each: _ItemQuestion, lists: ValueLists, answers: EngineAnswers, event: Event
+) -> ItemAnswer:
+    found = {name: event.get(name) for name in each.columns}
     if not each.key:  # Of all the fields that a keyword is looked for in, those that say something.
         found = {name: value for name, value in found.items() if value is not None}
     holds = answers[each.predicate]
-    return Item(
+    return ItemAnswer(
         line=each.line,
         key=each.key,
         values=each.values,
-        found=found,
+        event_values=found,
         holds=holds,
-        entries=tuple(_entries(each, lists, event)) if holds else (),
+        list_entries=tuple(_find_list_entries(each, lists, event)) if holds else (),
     )
 
 
-def _entries(each: _Item, lists: Lists, event: Event) -> Iterator[ListEntry]:
-    names = [_LIST.fullmatch(str(value)) for value in each.values]
+def _find_list_entries(each: _ItemQuestion, lists: ValueLists, event: Event) -> Iterator[ListEntry]:
+    names = [_LIST_REFERENCE.fullmatch(str(value)) for value in each.values]
     if "expand" not in each.key.split("|"):
         return
     for name in (match[1] for match in names if match and match[1] in lists):
-        for column in each.shown:
-            entry = lists[name].find(str(event.get(column, "")), event["time"], field=column)
+        for column in each.columns:
+            entry = lists[name].find_entry(str(event.get(column, "")), event["time"], field=column)
             if entry:
                 yield entry

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class ExportedRule:
     """A rule in other words; or, where `text` is empty, the `reason` why there are none."""
 
     rule: str

@@ -6,13 +6,13 @@ import sqlglot
 from sqlglot import exp
 
 
-def spark(sql: str) -> str:
+def to_spark(sql: str) -> str:
     """DuckDB's SQL of a rule, as Spark says it. Raises sqlglot.errors.SqlglotError."""
     tree = sqlglot.parse_one(sql, read="duckdb")
-    return tree.transform(_as_spark).sql(dialect="spark")
+    return tree.transform(_convert_node).sql(dialect="spark")
 
 
-def _as_spark(node: exp.Expression) -> exp.Expression:
+def _convert_node(node: exp.Expression) -> exp.Expression:
     match node:
         case exp.Window(this=exp.Count(this=exp.Distinct(expressions=[counted]))):
             # Spark has no count(DISTINCT …) over windows.
@@ -23,21 +23,21 @@ def _as_spark(node: exp.Expression) -> exp.Expression:
         case exp.Anonymous(this=name, expressions=arguments) if name.lower() == "epoch_us":
             return exp.Anonymous(this="unix_micros", expressions=arguments)
         case exp.In(this=subject, args={"query": exp.Subquery(this=query)}):
-            values = _values(query)
+            values = _split_values(query)
             return exp.In(this=subject, expressions=values) if values else node
     return node
 
 
-def _values(query: exp.Expression) -> list[exp.Expression]:
+def _split_values(query: exp.Expression) -> list[exp.Expression]:
     """The texts that are cut out of a long one, so that nothing has to be joined."""
     match query.expressions:
         case [exp.Explode(this=exp.Split(this=whole, expression=separator))]:
-            texts = _text(whole).split(_text(separator))
+            texts = _read_literal(whole).split(_read_literal(separator))
             literals = [exp.Literal.string(text) for text in texts]
             is_lowered = isinstance(whole, exp.Lower)
             return [exp.Lower(this=each) if is_lowered else each for each in literals]
     return []
 
 
-def _text(literal: exp.Expression) -> str:
+def _read_literal(literal: exp.Expression) -> str:
     return str(literal.this.this if isinstance(literal, exp.Lower) else literal.this)

@@ -9,101 +9,103 @@ from typing import Any
 
 import yaml
 
-from collector.detect.export import Sheet
-from collector.detect.export.bands import bands, told_by_level
-from collector.detect.export.lists import written_out
-from collector.detect.language.block import KEY
-from collector.detect.language.document import Document
-from collector.detect.predicates.literals import Unsupported
+from collector.detect.export import ExportedRule
+from collector.detect.export.inlined_lists import inline_lists
+from collector.detect.export.severity_levels import build_level_rules, split_by_level
+from collector.detect.language.collector_block import COLLECTOR_KEY
+from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.predicates.sql_literals import UnsupportedSigmaError
 from collector.detect.ruleset import RuleSet
 from collector.model import Baseline, Correlation, FirstSeen, Rule
 
 _EVENT_TYPES = "_event_types"
 """The selection for what the block says; `them` does not mean it."""
 
-_NO_WORDS: Mapping[type, str] = {
+_UNSUPPORTED_KINDS: Mapping[type, str] = {
     FirstSeen: "Sigma has no words for what is seen for the first time",
     Baseline: "Sigma has no words for a measure held against its past",
 }
 
-Data = dict[str, Any]
+SigmaDocument = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Book:
+class _ExportContext:
     """The rules, and the time at which their lists are read."""
 
     rules: RuleSet
-    at: datetime
+    expires_after: datetime
 
 
-def sheets(rules: RuleSet, *, at: datetime) -> Iterator[Sheet]:
+def export_rules(rules: RuleSet, *, at: datetime) -> Iterator[ExportedRule]:
     """Every rule as Sigma documents that are valid wherever Sigma is read.
 
     A severity ladder becomes one rule for each level, of which exactly one holds; what a
     correlation looks at stays whole beside them. Lists are written out, without the entries that
     have expired by `at`.
     """
-    book = _Book(rules=rules, at=at)
+    book = _ExportContext(rules=rules, expires_after=at)
     for rule in rules.rules:
-        reason = _unsaid(rule, book)
-        text = "" if reason else _written(_said(rule, book))
-        yield Sheet(rule=rule.name, text=text, reason=reason)
+        reason = _explain_unsupported(rule, book)
+        text = "" if reason else _dump_documents(_build_documents(rule, book))
+        yield ExportedRule(rule=rule.name, text=text, reason=reason)
 
 
-class _Dumper(yaml.SafeDumper):
+class _SigmaDumper(yaml.SafeDumper):
     """Writes text of several lines as people do, and what stands there twice, twice."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - yaml asks of every value
         return True
 
 
-def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: _SigmaDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_SigmaDumper.add_representer(str, _represent_text)
 
 
-def _written(documents: Sequence[Data]) -> str:
-    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+def _dump_documents(documents: Sequence[SigmaDocument]) -> str:
+    return yaml.dump_all(
+        documents, Dumper=_SigmaDumper, sort_keys=False, allow_unicode=True, width=100
+    )
 
 
-def _unsaid(rule: Rule, book: _Book) -> str:
+def _explain_unsupported(rule: Rule, context: _ExportContext) -> str:
     """Why Sigma cannot say it; nothing where it can."""
-    if reason := _NO_WORDS.get(type(rule.over)):
+    if reason := _UNSUPPORTED_KINDS.get(type(rule.aggregation)):
         return reason
-    if isinstance(rule.over, Correlation):
-        parts = [book.rules.by_name[name] for name in rule.over.rules]
-        broken = [part.name for part in parts if _unsaid(part, book)]
+    if isinstance(rule.aggregation, Correlation):
+        parts = [context.rules.by_name[name] for name in rule.aggregation.rules]
+        broken = [part.name for part in parts if _explain_unsupported(part, context)]
         return f"it looks at {broken[0]}, which Sigma has no words for" if broken else ""
     try:
-        _detection(book.rules.documents[rule.name], book)
-    except Unsupported as error:
+        _build_detection(context.rules.documents[rule.name], context)
+    except UnsupportedSigmaError as error:
         return str(error)
-    is_idle = not rule.alert and rule.name not in book.rules.referenced
+    is_idle = not rule.raises_alert and rule.name not in context.rules.correlation_inputs
     return "it tells nobody, and no correlation looks at it" if is_idle else ""
 
 
-def _said(rule: Rule, book: _Book) -> list[Data]:
-    document = book.rules.documents[rule.name]
-    if isinstance(rule.over, Correlation):
-        return [_correlation(document, rule.over, book)]
-    whole = _whole(document, rule, book)
-    found = bands(document)
-    if not rule.alert or len(found) == 1:
+def _build_documents(rule: Rule, context: _ExportContext) -> list[SigmaDocument]:
+    document = context.rules.documents[rule.name]
+    if isinstance(rule.aggregation, Correlation):
+        return [_build_correlation(document, rule.aggregation, context)]
+    whole = _build_document(document, rule, context)
+    found = split_by_level(document)
+    if not rule.raises_alert or len(found) == 1:
         return [whole]
     return [
-        *([whole] if rule.name in book.rules.referenced else []),
-        *told_by_level(whole, document, found),
+        *([whole] if rule.name in context.rules.correlation_inputs else []),
+        *build_level_rules(whole, document, found),
     ]
 
 
-def _whole(document: Document, rule: Rule, book: _Book) -> Data:
+def _build_document(document: YamlDocument, rule: Rule, context: _ExportContext) -> SigmaDocument:
     """The rule without its block; its event types are a selection or, if it is one, the service."""
-    data = {key: value for key, value in document.data.items() if key != KEY}
-    detection = _detection(document, book)
+    data = {key: value for key, value in document.data.items() if key != COLLECTOR_KEY}
+    detection = _build_detection(document, context)
     condition = detection.pop("condition")
     if isinstance(condition, list):
         condition = " or ".join(f"({each})" for each in condition)
@@ -116,22 +118,29 @@ def _whole(document: Document, rule: Rule, book: _Book) -> Data:
     return {**data, "detection": {**detection, "condition": condition}}
 
 
-def _detection(document: Document, book: _Book) -> Data:
+def _build_detection(document: YamlDocument, context: _ExportContext) -> SigmaDocument:
     """The detection with its lists written out. Raises Unsupported."""
     return {
-        name: value if name == "condition" else written_out(value, book.rules.lists, book.at)
+        name: value
+        if name == "condition"
+        else inline_lists(value, context.rules.lists, context.expires_after)
         for name, value in document.data["detection"].items()
     }
 
 
-def _correlation(document: Document, over: Correlation, book: _Book) -> Data:
+def _build_correlation(
+    document: YamlDocument, over: Correlation, context: _ExportContext
+) -> SigmaDocument:
     """As it is; the rules that it looks at go on telling of their own if they did."""
-    data = {key: value for key, value in document.data.items() if key != KEY}
-    parts = [book.rules.by_name[name] for name in over.rules]
-    tells = any(part.alert and _is_level(part, book) for part in parts)
+    data = {key: value for key, value in document.data.items() if key != COLLECTOR_KEY}
+    parts = [context.rules.by_name[name] for name in over.rules]
+    tells = any(part.raises_alert and _has_single_level(part, context) for part in parts)
     return {**data, "correlation": {**data["correlation"], "generate": tells}}
 
 
-def _is_level(rule: Rule, book: _Book) -> bool:
+def _has_single_level(rule: Rule, context: _ExportContext) -> bool:
     """Whether a rule has one severity for all events, so that it is not told level by level."""
-    return isinstance(rule.over, Correlation) or len(bands(book.rules.documents[rule.name])) == 1
+    return (
+        isinstance(rule.aggregation, Correlation)
+        or len(split_by_level(context.rules.documents[rule.name])) == 1
+    )

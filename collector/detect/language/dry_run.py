@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import duckdb
 
 from collector import engine
-from collector.detect.language import computed
-from collector.detect.predicates.columns import TEXT
-from collector.detect.schema import Schema
+from collector.detect.event_schema import EventSchema
+from collector.detect.language import window_columns
+from collector.detect.predicates.field_columns import TEXT_TYPE
+from collector.escaping import quote_identifier
 from collector.model import Rule
-from collector.text import sql_identifier
 
-AT_ONCE = 20
+BATCH_SIZE = 20
 """So many questions in one query, which is faster than one by one; few enough to plan it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
+class _DryRunQuery:
     """Expressions of a rule, and the columns that they are over, by their types."""
 
     rule: str
@@ -27,58 +27,68 @@ class _Question:
     columns: Mapping[str, str]
 
 
-def refusals(
-    rules: Sequence[Rule], variants: Sequence[Rule], schema: Schema
+def find_refused_rules(
+    rules: Sequence[Rule], variants: Sequence[Rule], schema: EventSchema
 ) -> Iterator[tuple[str, str]]:
     """The names of the rules that the engine refuses, each with its reason."""
-    questions = [_over_events(rule, schema) for rule in (*rules, *variants)]
-    questions += [_over_windows(rule) for rule in rules if computed.columns(rule)]
+    questions = [_build_event_query(rule, schema) for rule in (*rules, *variants)]
+    questions += [
+        _build_window_query(rule) for rule in rules if window_columns.list_window_columns(rule)
+    ]
     told: set[str] = set()
-    with engine.connect() as connection:
-        for start in range(0, len(questions), AT_ONCE):
-            some = questions[start : start + AT_ONCE]
-            if _refusal(connection, some) is None:
+    with engine.open_engine() as connection:
+        for start in range(0, len(questions), BATCH_SIZE):
+            some = questions[start : start + BATCH_SIZE]
+            if _find_refusal(connection, some) is None:
                 continue
             for each in some:  # which of them it is
-                reason = _refusal(connection, [each])
+                reason = _find_refusal(connection, [each])
                 if reason is not None and each.rule not in told:
                     told.add(each.rule)
                     yield each.rule, reason
 
 
-def _over_events(rule: Rule, schema: Schema) -> _Question:
-    columns = {name: schema.canonical.get(name, TEXT) for name in (*rule.fields, "event_uid")}
-    judging = () if computed.columns(rule) else _judging(rule)
-    return _Question(rule=rule.name, expressions=(rule.predicate, *judging), columns=columns)
+def _build_event_query(rule: Rule, schema: EventSchema) -> _DryRunQuery:
+    columns = {
+        name: schema.column_types.get(name, TEXT_TYPE) for name in (*rule.fields, "event_uid")
+    }
+    judging = () if window_columns.list_window_columns(rule) else _list_severity_predicates(rule)
+    return _DryRunQuery(rule=rule.name, expressions=(rule.predicate, *judging), columns=columns)
 
 
-def _over_windows(rule: Rule) -> _Question:
-    return _Question(rule=rule.name, expressions=_judging(rule), columns=computed.columns(rule))
+def _build_window_query(rule: Rule) -> _DryRunQuery:
+    return _DryRunQuery(
+        rule=rule.name,
+        expressions=_list_severity_predicates(rule),
+        columns=window_columns.list_window_columns(rule),
+    )
 
 
-def _judging(rule: Rule) -> tuple[str, ...]:
-    cases = tuple(each.predicate for each in rule.cases)
-    return (*cases, *(each.predicate for each in rule.steps))
+def _list_severity_predicates(rule: Rule) -> tuple[str, ...]:
+    cases = tuple(each.predicate for each in rule.severity_cases)
+    return (*cases, *(each.predicate for each in rule.severity_steps))
 
 
-def _refusal(connection: duckdb.DuckDBPyConnection, questions: Sequence[_Question]) -> str | None:
+def _find_refusal(
+    connection: duckdb.DuckDBPyConnection, queries: Sequence[_DryRunQuery]
+) -> str | None:
     try:
-        connection.execute(_query(questions))
+        connection.execute(_combine_queries(queries))
     except duckdb.Error as error:
         return str(error).splitlines()[0]
     return None
 
 
-def _query(questions: Sequence[_Question]) -> str:
+def _combine_queries(queries: Sequence[_DryRunQuery]) -> str:
     """One query for all questions, each over columns of its own."""
     return " UNION ALL ".join(
-        f"SELECT 1 FROM (SELECT {_empty(each.columns)}) AS events"
+        f"SELECT 1 FROM (SELECT {_select_nulls(each.columns)}) AS events"
         f" WHERE {' AND '.join((*each.expressions, 'FALSE'))}"
-        for each in questions
+        for each in queries
     )
 
 
-def _empty(columns: Mapping[str, str]) -> str:
+def _select_nulls(columns: Mapping[str, str]) -> str:
     return ", ".join(
-        f"CAST(NULL AS {kind}) AS {sql_identifier(name)}" for name, kind in columns.items()
+        f"CAST(NULL AS {kind}) AS {quote_identifier(name)}" for name, kind in columns.items()
     )

@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collector.detect.lint.detection import detection_remarks
-from collector.detect.lint.metadata import metadata_remarks
-from collector.detect.lint.severity import severity_remarks
+from collector.detect.event_schema import EventSchema
+from collector.detect.lint.detection import lint_detection
+from collector.detect.lint.metadata import lint_metadata
+from collector.detect.lint.severity import lint_severity
 from collector.detect.ruleset import RuleSet
-from collector.detect.schema import Schema
 from collector.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class LintWarning:
     """A warning, and the name of the rule that it is about."""
 
     rule: str
     problem: Problem
 
 
-def warnings(rules: RuleSet, *, schema: Schema) -> Iterator[Warned]:
+def lint_rules(rules: RuleSet, *, schema: EventSchema) -> Iterator[LintWarning]:
     """All that is odd, rule by rule in their order, line by line."""
     empty = {name for name in rules.lists.names if not rules.lists[name].entries}
-    used = rules.referenced
+    used = rules.correlation_inputs
     for rule in rules.rules:
         document = rules.documents[rule.name]
         found = [
-            *metadata_remarks(document, rule, is_used=rule.name in used),
-            *detection_remarks(document, rule, schema=schema, empty=empty),
-            *severity_remarks(document),
+            *lint_metadata(document, rule, is_correlated=rule.name in used),
+            *lint_detection(document, rule, schema=schema, empty_lists=empty),
+            *lint_severity(document),
         ]
         for problem in sorted(found, key=lambda problem: (problem.line, problem.column)):
-            yield Warned(rule=rule.name, problem=problem)
+            yield LintWarning(rule=rule.name, problem=problem)

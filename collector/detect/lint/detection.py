@@ -12,51 +12,56 @@ from sigma.conditions import ConditionOR
 from sigma.rule import SigmaDetections
 from sigma.types import Placeholder, SigmaString
 
-from collector.detect.language.block import KEY
-from collector.detect.language.document import Document, Place
-from collector.detect.lint.possible import NEVER, Sight, outcomes, wanted
-from collector.detect.lint.severity import is_empty
-from collector.detect.predicates.sql import Condition
-from collector.detect.schema import IDENTITY, Schema
+from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
+from collector.detect.language.collector_block import COLLECTOR_KEY
+from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.lint.condition_outcomes import (
+    NEVER,
+    EventTypeFacts,
+    compute_outcomes,
+    list_required_comparisons,
+)
+from collector.detect.lint.severity import is_empty_range
+from collector.detect.predicates.condition_sql import ConditionNode
 from collector.errors import Problem
 from collector.model import Correlation, Rule
 
-_WORD = re.compile(r"[\w*?-]+")
-_BOUNDS = frozenset({"gte", "gt", "lte", "lt"})
+_WORD_PATTERN = re.compile(r"[\w*?-]+")
+_BOUND_OPERATORS = frozenset({"gte", "gt", "lte", "lt"})
 
 
-def detection_remarks(
-    document: Document, rule: Rule, *, schema: Schema, empty: AbstractSet[str]
+def lint_detection(
+    document: YamlDocument, rule: Rule, *, schema: EventSchema, empty_lists: AbstractSet[str]
 ) -> Iterator[Problem]:
     """What is odd about the selections and the condition of a rule; `empty` are lists."""
-    if isinstance(rule.over, Correlation):
+    if isinstance(rule.aggregation, Correlation):
         return
     detection = document.data["detection"]
-    asked = set(_asked(document))
+    asked = set(_list_used_selections(document))
     for name in detection.keys() - {"condition"} - asked:
-        yield document.problem(("detection", name), f"nobody asks for the selection {name!r}")
+        yield document.build_problem(("detection", name), f"nobody asks for the selection {name!r}")
     detections = SigmaDetections.from_dict(detection)
     parsed = [each.parse() for each in detections.parsed_condition]
-    condition: Condition = parsed[0] if len(parsed) == 1 else ConditionOR(parsed)
-    hollow = empty & set(_lists(condition))
-    for place, items in _mappings(detection):
-        yield from _range_remarks(document, place, items)
-        yield from _list_remarks(document, place, items, hollow)
-    yield from _selection_remarks(document, rule, schema, asked, detections)
-    yield from _type_remarks(document, rule, schema, condition)
+    condition: ConditionNode = parsed[0] if len(parsed) == 1 else ConditionOR(parsed)
+    hollow = empty_lists & set(_find_required_lists(condition))
+    for place, items in _list_item_mappings(detection):
+        yield from _lint_ranges(document, place, items)
+        yield from _lint_lists(document, place, items, hollow)
+    yield from _lint_selections(document, rule, schema, asked, detections)
+    yield from _lint_event_types(document, rule, schema, condition)
 
 
 # ---- what is asked for
 
 
-def _asked(document: Document) -> Iterator[str]:
+def _list_used_selections(document: YamlDocument) -> Iterator[str]:
     """The selections that the condition names, and those that cases and steps name."""
     detection = document.data["detection"]
     selections = detection.keys() - {"condition"}
-    block = document.data.get(KEY) or {}
+    block = document.data.get(COLLECTOR_KEY) or {}
     rungs = [*(block.get("severity") or ()), *(block.get("severity_step") or ())]
-    for text in (*_listed(detection["condition"]), *(rung.get("when", "") for rung in rungs)):
-        words = _WORD.findall(str(text))
+    for text in (*_as_list(detection["condition"]), *(rung.get("when", "") for rung in rungs)):
+        words = _WORD_PATTERN.findall(str(text))
         for before, word in zip(["", *words], words, strict=False):
             if before == "of" and word == "them":
                 yield from (name for name in selections if not name.startswith("_"))
@@ -64,49 +69,57 @@ def _asked(document: Document) -> Iterator[str]:
                 yield from (name for name in selections if fnmatchcase(name, word))
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 # ---- items
 
 
-def _mappings(detection: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def _list_item_mappings(
+    detection: Mapping[str, Any],
+) -> Iterator[tuple[YamlPath, Mapping[str, Any]]]:
     """Every set of items that have to hold together, and where it stands."""
     for name, definition in detection.items():
         entries = definition if isinstance(definition, list) else [definition]
         for position, entry in enumerate(entries):
             if isinstance(entry, dict):
-                place: Place = ("detection", name)
+                place: YamlPath = ("detection", name)
                 yield ((*place, position) if isinstance(definition, list) else place), entry
 
 
-def _range_remarks(document: Document, place: Place, items: Mapping[str, Any]) -> Iterator[Problem]:
+def _lint_ranges(
+    document: YamlDocument, place: YamlPath, items: Mapping[str, Any]
+) -> Iterator[Problem]:
     ranges: dict[str, dict[str, float]] = {}
     for key, value in items.items():
         field, *modifiers = key.split("|")
-        if len(modifiers) == 1 and modifiers[0] in _BOUNDS and isinstance(value, int | float):
+        if (
+            len(modifiers) == 1
+            and modifiers[0] in _BOUND_OPERATORS
+            and isinstance(value, int | float)
+        ):
             ranges.setdefault(field, {})[modifiers[0]] = value
-            if is_empty(ranges[field]):
+            if is_empty_range(ranges[field]):
                 message = f"no number is in this range of {field}: the selection never holds"
-                yield document.problem((*place, key), message)
+                yield document.build_problem((*place, key), message)
 
 
-def _list_remarks(
-    document: Document, place: Place, items: Mapping[str, Any], hollow: AbstractSet[str]
+def _lint_lists(
+    document: YamlDocument, place: YamlPath, items: Mapping[str, Any], empty_lists: AbstractSet[str]
 ) -> Iterator[Problem]:
     for key, value in items.items():
         if "expand" not in key.split("|"):
             continue
-        for name in (each.strip("%") for each in _listed(value) if isinstance(each, str)):
-            if name in hollow:
+        for name in (each.strip("%") for each in _as_list(value) if isinstance(each, str)):
+            if name in empty_lists:
                 message = f"the list {name!r} is empty: nothing fits it until somebody fills it"
-                yield document.problem((*place, key), message)
+                yield document.build_problem((*place, key), message)
 
 
-def _lists(condition: Condition) -> Iterator[str]:
+def _find_required_lists(condition: ConditionNode) -> Iterator[str]:
     """The lists that a value must be on for the condition to hold."""
-    for comparison in wanted(condition):
+    for comparison in list_required_comparisons(condition):
         if isinstance(comparison.value, SigmaString):
             yield from (part.name for part in comparison.value.s if isinstance(part, Placeholder))
 
@@ -114,41 +127,45 @@ def _lists(condition: Condition) -> Iterator[str]:
 # ---- types
 
 
-def _selection_remarks(
-    document: Document,
+def _lint_selections(
+    document: YamlDocument,
     rule: Rule,
-    schema: Schema,
-    asked: Iterable[str],
+    schema: EventSchema,
+    used_selections: Iterable[str],
     detections: SigmaDetections,
 ) -> Iterator[Problem]:
-    sights = [_sight(name, schema) for name in rule.event_types]
-    for name in asked if sights else ():
+    sights = [_build_type_facts(name, schema) for name in rule.event_types]
+    for name in used_selections if sights else ():
         selection = detections.detections[name].postprocess(detections)
-        if all(outcomes(selection, sight) == NEVER for sight in sights):
+        if all(compute_outcomes(selection, sight) == NEVER for sight in sights):
             types = " or ".join(rule.event_types)
-            yield document.problem(("detection", name), f"{name!r} never holds for {types}")
+            yield document.build_problem(("detection", name), f"{name!r} never holds for {types}")
 
 
-def _type_remarks(
-    document: Document, rule: Rule, schema: Schema, condition: Condition
+def _lint_event_types(
+    document: YamlDocument, rule: Rule, schema: EventSchema, condition: ConditionNode
 ) -> Iterator[Problem]:
     """The types for which the rule can never fire, if there are others."""
     if len(rule.event_types) > 1:
         for position, name in enumerate(rule.event_types):
-            sight = _sight(name, schema)
-            if outcomes(condition, sight) == NEVER:
-                place = (KEY, "event_types", position)
-                yield document.problem(place, _unreachable(name, condition, sight))
+            sight = _build_type_facts(name, schema)
+            if compute_outcomes(condition, sight) == NEVER:
+                place = (COLLECTOR_KEY, "event_types", position)
+                yield document.build_problem(place, _describe_unreachable(name, condition, sight))
 
 
-def _sight(event_type: str, schema: Schema) -> Sight:
-    fields = schema.fields(event_type)
-    known = None if fields is None else fields | IDENTITY
-    return Sight(event_type=event_type, has=lambda field: known is None or field in known)
+def _build_type_facts(event_type: str, schema: EventSchema) -> EventTypeFacts:
+    fields = schema.list_fields(event_type)
+    known = None if fields is None else fields | IDENTITY_COLUMNS
+    return EventTypeFacts(
+        event_type=event_type, has_field=lambda field: known is None or field in known
+    )
 
 
-def _unreachable(event_type: str, condition: Condition, sight: Sight) -> str:
-    named = (comparison.field for comparison in wanted(condition))
-    missing = dict.fromkeys(field for field in named if not sight.has(field))
+def _describe_unreachable(
+    event_type: str, condition: ConditionNode, type_facts: EventTypeFacts
+) -> str:
+    named = (comparison.field for comparison in list_required_comparisons(condition))
+    missing = dict.fromkeys(field for field in named if not type_facts.has_field(field))
     why = f", which has no {' and no '.join(missing)}" if missing else ""
     return f"the condition never holds for {event_type}{why}"

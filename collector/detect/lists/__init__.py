@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from collector.detect.lists import files
-from collector.detect.lists.entries import ListEntry, ValueList
+from collector.detect.lists import list_files
+from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.errors import Problem, RulesError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lists:
+class ValueLists:
     """Value lists by name."""
 
     by_name: Mapping[str, ValueList] = field(default_factory=dict)
@@ -30,20 +30,21 @@ class Lists:
     def __getitem__(self, name: str) -> ValueList:
         return self.by_name[name]
 
-    def find(
+    def find_entry(
         self, name: str, value: str, at: datetime, *, field: str | None = None
     ) -> ListEntry | None:
         """The entry of a list that holds an event's value, as `ValueList.find` says."""
         listed = self.by_name.get(name)
-        return listed.find(value, at, field=field) if listed else None
+        return listed.find_entry(value, at, field=field) if listed else None
 
 
-NONE = Lists()
+NO_LISTS = ValueLists()
 
 
-def load(
-    paths: Sequence[Path], extra: Mapping[str, Sequence[str] | Path] = MappingProxyType({})
-) -> Lists:
+def load_lists(
+    paths: Sequence[Path],
+    configured_lists: Mapping[str, Sequence[str] | Path] = MappingProxyType({}),
+) -> ValueLists:
     """The lists below folders of rules, and further ones.
 
     Args:
@@ -57,16 +58,19 @@ def load(
     """
     problems: list[Problem] = []
     gathered: dict[str, dict[ListEntry, None]] = {}
-    for name, source in [*((None, path) for path in files.below(paths)), *extra.items()]:
+    for name, source in [
+        *((None, path) for path in list_files.find_list_files(paths)),
+        *configured_lists.items(),
+    ]:
         try:
-            found = files.read(source, name=name)
+            found = list_files.read_list(source, name=name)
         except RulesError as error:
             problems += error.problems
         else:
             gathered.setdefault(found.name, {}).update(dict.fromkeys(found.entries))
     if problems:
         raise RulesError(problems)
-    return Lists(
+    return ValueLists(
         by_name={
             name: ValueList(name=name, entries=tuple(entries))
             for name, entries in sorted(gathered.items())

@@ -1,0 +1,212 @@
+"""Episodes: matches of one rule and one dedup key become alerts, in event time.
+
+Pure functions: what is stored already comes in, what is to be stored goes out.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from collector.alerting import fold_state, grouping, identity, summary
+from collector.alerting.grouping import EpisodeItem
+from collector.alerting.identity import AlertFinder, EpisodeAlert
+from collector.alerting.match_diff import MatchDiff
+from collector.model import (
+    STATUS_MERGED,
+    STATUS_WITHDRAWN,
+    Alert,
+    AlertMatch,
+    FirstSeen,
+    Rule,
+    Severity,
+)
+
+RENOTIFY_FACTOR = 10
+"""An episode with this many times the events that people were told of is told again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeChanges:
+    """What a batch did to the episodes of one dedup key.
+
+    Attributes:
+        org, rule: whose alerts they are.
+        alerts: those that changed, or whose members did, as they are now.
+        joined: by alert id, the members that newly belong to it or are not what they were.
+        moved: by alert id, the uids of members that came to it from another one, as they were.
+        taken: by uid, the alert in which the event is no member any more as it was.
+        tell: ids of the alerts that have something new to say; their revision has grown.
+        ended: ids of the alerts that were merged into another one or withdrawn by this.
+    """
+
+    org: str
+    rule: str
+    alerts: tuple[Alert, ...]
+    joined_matches: Mapping[str, tuple[AlertMatch, ...]]
+    moved_uids: Mapping[str, tuple[str, ...]]
+    detachments: Mapping[str, str]
+    notify_ids: frozenset[str]
+    ended_ids: frozenset[str]
+
+
+def fold_episodes(
+    rule: Rule,
+    diff: MatchDiff,
+    *,
+    alerts: Mapping[str, Alert],
+    remaining_matches: Iterable[AlertMatch],
+    find_alert: AlertFinder,
+    keep_content: bool,
+    reason: str = "",
+    now: datetime,
+) -> EpisodeChanges:
+    """Let what is new open, extend, bridge, worsen, split or withdraw episodes.
+
+    Args:
+        rule: the rule that matched.
+        news: the news.
+        alerts: the stored alerts of that key that the news may touch, by id.
+        members: what is left of the alerts that are broken, in the order of time.
+        find: looks up any other alert.
+        keep: remember of every match what it would show, since it may be judged again.
+        reason: why matches do not hold any more, where more is known than the kind of rule.
+        now: when an alert that is opened here was created.
+    """
+    links = heapq.merge(
+        sorted(_build_items(diff, alerts), key=lambda link: link.start),
+        (_build_remaining_item(member, alerts) for member in remaining_matches),
+        key=lambda link: link.start,
+    )
+    chains = grouping.group_episodes(links, rule.dedup_window)
+    named = identity.assign_alerts(
+        rule, chains, diff, alerts=alerts, find_alert=find_alert, now=now
+    )
+    ended = [*_merge_alerts(named, alerts), *_withdraw_alerts(rule, diff, named, alerts, reason)]
+    joined = {
+        one.alert.id: _build_joined_matches(one, keep_content=keep_content)
+        for one in named
+        if one.episode.new_matches
+    }
+    after = [one.alert for one in named] + ended
+    changed = [alert for alert in after if alert.id in joined or alerts.get(alert.id) != alert]
+    told = {alert.id: _mark_notified(alert) for alert in changed if _needs_notification(alert)}
+    return EpisodeChanges(
+        org=diff.org,
+        rule=rule.name,
+        alerts=tuple(told.get(alert.id, alert) for alert in changed),
+        joined_matches=joined,
+        moved_uids={one.alert.id: moved for one in named if (moved := _list_moved_uids(one))},
+        detachments=diff.detachments,
+        notify_ids=frozenset(told),
+        ended_ids=frozenset(alert.id for alert in ended),
+    )
+
+
+def _build_items(diff: MatchDiff, alerts: Mapping[str, Alert]) -> Iterator[EpisodeItem]:
+    for alert in alerts.values():
+        if not identity.has_ended(alert) and alert.id not in diff.rebuild_ids:
+            whole = fold_state.summarize_alert(alert)
+            remaining = whole.count - diff.recounts.get(alert.id, 0)
+            yield EpisodeItem(summary=replace(whole, count=remaining), whole_alert_id=alert.id)
+    for match in diff.new_matches:
+        source = diff.detachments.get(match.event_uid, "")
+        part_of = source if source in diff.rebuild_ids else ""
+        yield EpisodeItem(
+            summary=summary.summarize_match(match),
+            former_alert_id=part_of,
+            is_opener=bool(part_of) and _is_opener(match.event_uid, alerts[part_of]),
+            new_match=match,
+        )
+
+
+def _build_remaining_item(member: AlertMatch, alerts: Mapping[str, Alert]) -> EpisodeItem:
+    return EpisodeItem(
+        summary=summary.summarize_alert_match(member),
+        former_alert_id=member.alert_id,
+        is_opener=_is_opener(member.event_uid, alerts[member.alert_id]),
+    )
+
+
+def _is_opener(event_uid: str, alert: Alert) -> bool:
+    return bool(alert.basis["opened"] == event_uid)
+
+
+# ---- what has ended
+
+
+def _merge_alerts(
+    episode_alerts: Sequence[EpisodeAlert], alerts: Mapping[str, Alert]
+) -> Iterator[Alert]:
+    for one in episode_alerts:
+        for gone in one.merged_ids:
+            yield replace(
+                _reset_notified(alerts[gone]), status=STATUS_MERGED, merged_into=one.alert.id
+            )
+
+
+def _withdraw_alerts(
+    rule: Rule,
+    diff: MatchDiff,
+    episode_alerts: Sequence[EpisodeAlert],
+    alerts: Mapping[str, Alert],
+    reason: str,
+) -> Iterator[Alert]:
+    """The broken alerts of which nothing is left, nor came in its place.
+
+    They keep what they said, and say why it does not hold.
+    """
+    left = {part for one in episode_alerts for part in one.episode.former_alert_ids}
+    followed = {one.alert.id for one in episode_alerts}
+    for gone in sorted(diff.rebuild_ids - left - followed):
+        why = reason or _describe_withdrawal(rule)
+        yield replace(_reset_notified(alerts[gone]), status=STATUS_WITHDRAWN, reason=why)
+
+
+def _reset_notified(alert: Alert) -> Alert:
+    """Should it come back, it is told again."""
+    return replace(alert, told_severity=Severity.INFORMATIONAL, told_count=0)
+
+
+def _describe_withdrawal(rule: Rule) -> str:
+    if isinstance(rule.aggregation, FirstSeen):
+        return "An older event came late: this one was not the first of its kind."
+    return "With the events that came late, the condition of the rule does not hold."
+
+
+# ---- what is told, and what is remembered
+
+
+def _needs_notification(alert: Alert) -> bool:
+    if alert.status == STATUS_MERGED:
+        return False
+    if alert.revision == 0 or alert.severity > alert.told_severity:
+        return True
+    return alert.count >= RENOTIFY_FACTOR * alert.told_count
+
+
+def _mark_notified(alert: Alert) -> Alert:
+    if alert.status == STATUS_WITHDRAWN:
+        return replace(alert, revision=alert.revision + 1)
+    return replace(
+        alert,
+        revision=alert.revision + 1,
+        told_severity=alert.severity,
+        told_count=alert.count,
+    )
+
+
+def _build_joined_matches(one: EpisodeAlert, *, keep_content: bool) -> tuple[AlertMatch, ...]:
+    shown = one.episode.summary.source_uids
+    return tuple(
+        summary.build_alert_match(
+            match, one.alert.id, with_content=keep_content or match.event_uid in shown
+        )
+        for match in one.episode.new_matches
+    )
+
+
+def _list_moved_uids(one: EpisodeAlert) -> tuple[str, ...]:
+    return tuple(uid for uid, alert_id in one.episode.remaining_matches if alert_id != one.alert.id)

@@ -1,0 +1,156 @@
+"""Which alert an episode is: one that is stored, as long as any of it goes on, else a new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import count
+
+from collector.alerting import fold_state, grouping
+from collector.alerting.grouping import Episode
+from collector.alerting.match_diff import MatchDiff
+from collector.model import STATUS_MERGED, STATUS_OPEN, STATUS_WITHDRAWN, Alert, Rule
+
+AlertFinder = Callable[[str], Alert | None]
+"""The stored alert with an id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeAlert:
+    """An episode, its alert, and the ids of the alerts that were merged into that one."""
+
+    episode: Episode
+    alert: Alert
+    merged_ids: tuple[str, ...] = ()
+
+
+def assign_alerts(
+    rule: Rule,
+    episodes: Sequence[Episode],
+    diff: MatchDiff,
+    *,
+    alerts: Mapping[str, Alert],
+    find_alert: AlertFinder,
+    now: datetime,
+) -> list[EpisodeAlert]:
+    """Each episode with its alert, which says what the episode comes to.
+
+    Of several alerts that are one episode now, the one that was created first goes on. Of one that
+    fell apart, the part with the event that opened it does. One that has lost all it had goes on
+    with what came in its place.
+    """
+    heirs = {broken: grouping.find_successor(episodes, broken) for broken in diff.rebuild_ids}
+    claims = [[alerts[name] for name in _list_claimed_ids(found, heirs)] for found in episodes]
+    taken = {alert.id for claimed in claims for alert in claimed}
+    free = [
+        alert
+        for alert in alerts.values()
+        if alert.status == STATUS_WITHDRAWN or (alert.id in heirs and heirs[alert.id] is None)
+    ]
+    made = []
+    for found, claimed in zip(episodes, claims, strict=True):
+        before = min(claimed, key=_rank_by_age, default=None)
+        if before is None:
+            before = _find_free_alert(rule, found, free, taken)
+        if before is None:
+            before = _open_alert(rule, found, diff, used_ids=taken, find_alert=find_alert, now=now)
+        taken.add(before.id)
+        merged = tuple(alert.id for alert in claimed if alert.id != before.id)
+        made.append(
+            EpisodeAlert(episode=found, alert=_apply_episode(before, found), merged_ids=merged)
+        )
+    return made
+
+
+def has_ended(alert: Alert) -> bool:
+    """Whether no match belongs to it any more."""
+    return alert.status in (STATUS_MERGED, STATUS_WITHDRAWN)
+
+
+def _list_claimed_ids(episode: Episode, successors: Mapping[str, Episode | None]) -> list[str]:
+    return [
+        *episode.whole_alert_ids,
+        *(broken for broken in episode.former_alert_ids if successors[broken] is episode),
+    ]
+
+
+def _rank_by_age(alert: Alert) -> tuple[datetime, str]:
+    return alert.created, alert.id
+
+
+def _apply_episode(before: Alert, episode: Episode) -> Alert:
+    after = fold_state.apply_summary(before, episode.summary)
+    return (
+        replace(after, status=STATUS_OPEN, merged_into="", reason="")
+        if has_ended(before)
+        else after
+    )
+
+
+def _find_free_alert(
+    rule: Rule, episode: Episode, free_alerts: Iterable[Alert], used_ids: set[str]
+) -> Alert | None:
+    """An alert of that time without matches: what comes is told where people were told before."""
+    first = episode.summary.first_time - rule.dedup_window
+    last = episode.summary.last_time + rule.dedup_window
+    near = (
+        alert
+        for alert in free_alerts
+        if alert.id not in used_ids and first <= alert.last_time and alert.first_time <= last
+    )
+    return min(near, key=_rank_by_age, default=None)
+
+
+def _open_alert(
+    rule: Rule,
+    episode: Episode,
+    diff: MatchDiff,
+    *,
+    used_ids: set[str],
+    find_alert: AlertFinder,
+    now: datetime,
+) -> Alert:
+    """A new alert, or an old one that the same event had opened and that is over."""
+    for number in count():
+        identity = _build_alert_id(rule, diff, episode, number)
+        known = find_alert(identity)
+        # An alert may go on without the event that opened it; then its id is not free.
+        if identity not in used_ids and (known is None or has_ended(known)):
+            return known or _build_blank_alert(rule, diff, episode, identity, now)
+    raise AssertionError
+
+
+def _build_alert_id(rule: Rule, diff: MatchDiff, episode: Episode, number: int) -> str:
+    named: list[object] = [diff.org, rule.name, diff.key, episode.summary.opener[1]]
+    text = json.dumps([*named, number] if number else named)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _build_blank_alert(
+    rule: Rule, diff: MatchDiff, episode: Episode, alert_id: str, now: datetime
+) -> Alert:
+    total = episode.summary
+    return Alert(
+        id=alert_id,
+        org=diff.org,
+        rule=rule.name,
+        key=diff.key,
+        title=total.lead.title,
+        severity=total.lead.severity,
+        status=STATUS_OPEN,
+        first_time=total.first_time,
+        last_time=total.last_time,
+        count=total.count,
+        late_seconds=total.late_seconds,
+        entities={},
+        evidence=(),
+        description=rule.description,
+        attack=rule.attack,
+        triage=rule.triage,
+        references=rule.references,
+        created=now,
+        revision=0,
+    )

@@ -1,0 +1,39 @@
+"""Which channels hear of an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from collector.model import Alert, Route
+
+
+def select_channels(
+    alert: Alert, routes: Sequence[Route], every_channel: Iterable[str]
+) -> tuple[str, ...]:
+    """The channels of the first route that fits, and of further ones where it says to proceed.
+
+    Without any route every channel hears of everything. A channel is named once.
+    """
+    if not routes:
+        return tuple(every_channel)
+    chosen: dict[str, None] = {}
+    for route in routes:
+        if not _matches_route(route, alert):
+            continue
+        chosen.update(dict.fromkeys(route.channels))
+        if not route.continue_matching:
+            break
+    return tuple(chosen)
+
+
+def _matches_route(route: Route, alert: Alert) -> bool:
+    return (
+        alert.severity >= route.min_severity
+        and _matches_globs(alert.rule, route.rules)
+        and _matches_globs(alert.org, route.orgs)
+    )
+
+
+def _matches_globs(name: str, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatchcase(name, glob) for glob in globs)

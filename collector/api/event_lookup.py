@@ -1,0 +1,224 @@
+"""Finds events again by their uid: in the archive, by making derived ones anew, in an alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+
+import duckdb
+
+from collector import normalize
+from collector.archive import parquet_sql
+from collector.escaping import quote_identifier, quote_literal
+from collector.model import ArchiveFile, Event
+from collector.normalize.ip_address_sql import (
+    build_address_groups,
+    build_address_key,
+    build_address_text,
+)
+
+DERIVED_UID_KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"job": ("BulkJob", "job_id"), "login": ("SignIn", "event_uid")}
+)
+"""What uids such as `job:acme:750…` begin with: the derived type, and the column of the events that
+it is made of which has the rest of the uid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSet:
+    """Events of one org and one type.
+
+    Attributes:
+        relation: a SQL FROM item over them.
+        files: what the archive holds them in, or the events that they are made of.
+        made_of: for derived ones a SQL FROM item over those events.
+    """
+
+    org: str
+    event_type: str
+    relation: str
+    files: tuple[ArchiveFile, ...]
+    constituent_relation: str | None = None
+
+
+def find_events(
+    connection: duckdb.DuckDBPyConnection,
+    uids: Sequence[str],
+    *,
+    files: Sequence[ArchiveFile],
+    archive_root: Path,
+) -> list[EventSet]:
+    """The events with these uids, by org and type; those that no file holds are left out.
+
+    For derived ones the files must reach as far as the type does (`normalize.Derived.reach`).
+    """
+    return [
+        *_find_stored_events(connection, uids, files, archive_root),
+        *_find_derived_events(connection, uids, files, archive_root),
+    ]
+
+
+def read_events(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Event]:
+    """The events of a SQL FROM item in the order of their times, without what is NULL."""
+    result = connection.execute(f"SELECT * FROM {relation} ORDER BY time, event_uid, received")
+    names = [column[0] for column in result.description]
+    return [
+        {
+            name: value.astimezone(UTC) if isinstance(value, datetime) else value
+            for name, value in zip(names, row, strict=True)
+            if value is not None
+        }
+        for row in result.fetchall()
+    ]
+
+
+def restore_alert_event(event: Event, org: str) -> EventSet:
+    """An event as an alert has kept it: long texts are cut, and some columns are left out."""
+    values = {"org": org, "event_type": "", "received": event["time"], **event}
+    columns = ", ".join(
+        f"CAST({quote_literal(str(value))} AS {normalize.CANONICAL_COLUMNS.get(name, 'VARCHAR')})"
+        f" AS {quote_identifier(name)}"
+        for name, value in values.items()
+    )
+    relation = f"(SELECT {columns})"
+    if "source_ip" in event:
+        relation = _add_address_key(relation)
+    return EventSet(
+        org=org,
+        event_type=str(values["event_type"]),
+        relation=relation,
+        files=(),
+    )
+
+
+def _add_address_key(relation: str) -> str:
+    """The relation with the column that networks are compared with."""
+    key = build_address_key("source_ip", '"#groups"')
+    return (
+        f'(SELECT * EXCLUDE ("#text", "#groups"), {key} AS source_ip_key FROM'
+        f""" (SELECT *, {build_address_groups('"#text"')} AS "#groups" FROM"""
+        f""" (SELECT *, {build_address_text("source_ip")} AS "#text" FROM {relation})))"""
+    )
+
+
+def find_derived_type(uid: str) -> str | None:
+    """The derived event type that has such uids, if any."""
+    kind, *rest = uid.split(":", 2)
+    return DERIVED_UID_KINDS[kind][0] if kind in DERIVED_UID_KINDS and len(rest) == 2 else None
+
+
+def _find_stored_events(
+    connection: duckdb.DuckDBPyConnection,
+    uids: Sequence[str],
+    files: Sequence[ArchiveFile],
+    root: Path,
+) -> Iterator[EventSet]:
+    held = _list_files_holding(connection, "event_uid", uids, files, root)
+    for (org, event_type), own in _group_by_type(held).items():
+        rows = parquet_sql.build_relation(root / file.path for file in own)
+        yield EventSet(
+            org=org,
+            event_type=event_type,
+            relation=f"(SELECT * FROM {rows} WHERE {_render_in_list('event_uid', uids)})",
+            files=tuple(own),
+        )
+
+
+def _find_derived_events(
+    connection: duckdb.DuckDBPyConnection,
+    uids: Sequence[str],
+    files: Sequence[ArchiveFile],
+    root: Path,
+) -> Iterator[EventSet]:
+    named: dict[tuple[str, str], list[str]] = {}
+    for uid in uids:
+        if find_derived_type(uid):
+            kind, org, _ = uid.split(":", 2)
+            named.setdefault((kind, org), []).append(uid)
+    for (kind, org), own in named.items():
+        found = _derive_event_set(
+            connection, kind, own, [file for file in files if file.org == org], root
+        )
+        if found:
+            yield found
+
+
+def _derive_event_set(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    uids: Sequence[str],
+    files: Sequence[ArchiveFile],
+    root: Path,
+) -> EventSet | None:
+    event_type, column = DERIVED_UID_KINDS[kind]
+    derived = normalize.DERIVED_EVENT_TYPES[event_type]
+    ends = [uid.split(":", 2)[2] for uid in uids]
+    sources = [file for file in files if file.event_type in derived.source_types]
+    around = _list_surrounding_files(
+        _list_files_holding(connection, column, ends, sources, root), sources, derived
+    )
+    if not around:
+        return None
+    rows = parquet_sql.build_relation(root / file.path for file in around)
+    stored = parquet_sql.ensure_columns(connection, rows, derived.required_columns)
+    touched = derived.build_affected(
+        f"(SELECT * FROM {stored} WHERE {_render_in_list(column, ends)})", stored
+    )
+    relation = f"(SELECT * FROM ({derived.build_select(touched)}) WHERE {_render_in_list('event_uid', uids)})"
+    if not connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone():
+        return None
+    return EventSet(
+        org=around[0].org,
+        event_type=event_type,
+        relation=relation,
+        files=tuple(around),
+        constituent_relation=touched,
+    )
+
+
+def _list_surrounding_files(
+    files: Sequence[ArchiveFile],
+    candidates: Sequence[ArchiveFile],
+    derived: normalize.DerivedTypeSql,
+) -> list[ArchiveFile]:
+    """The files that may hold more events of the records that those in `held` belong to."""
+    if not files:
+        return []
+    first = min(file.first_time for file in files) - derived.max_event_distance
+    last = max(file.last_time for file in files) + derived.max_event_distance
+    return [file for file in candidates if file.last_time >= first and file.first_time <= last]
+
+
+def _list_files_holding(
+    connection: duckdb.DuckDBPyConnection,
+    column: str,
+    values: Sequence[str],
+    files: Sequence[ArchiveFile],
+    root: Path,
+) -> list[ArchiveFile]:
+    """Those of the files in which a canonical column has one of these values."""
+    if not files or not values:
+        return []
+    paths = {str(root / file.path): file for file in files}
+    listed = ", ".join(map(quote_literal, paths))
+    # Not by name over all columns: that would open every file, and few of them are of interest.
+    found = connection.execute(
+        f"SELECT DISTINCT filename FROM read_parquet([{listed}], filename = true,"
+        f" hive_partitioning = false) WHERE {_render_in_list(column, values)}"
+    )
+    names = {row[0] for row in found.fetchall()}
+    return [file for path, file in paths.items() if path in names]
+
+
+def _group_by_type(files: Iterable[ArchiveFile]) -> dict[tuple[str, str], list[ArchiveFile]]:
+    grouped: dict[tuple[str, str], list[ArchiveFile]] = {}
+    for file in files:
+        grouped.setdefault((file.org, file.event_type), []).append(file)
+    return grouped
+
+
+def _render_in_list(column: str, values: Sequence[str]) -> str:
+    return f"{quote_identifier(column)} IN ({', '.join(map(quote_literal, values))})"

@@ -1,0 +1,1 @@
+"""Puts the parts of a configuration together and runs them."""

@@ -1,0 +1,182 @@
+"""The daemon: APScheduler's clockwork over our own due times, and an orderly end on SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from collector import clock
+from collector.app.wiring import Collector
+from collector.collection.poller import POLL_FAILED, Poller, PollResult
+from collector.errors import LoginRefusedError, StoppedError
+from collector.logs import log
+from collector.store import outbox
+
+TICK_SECONDS = 1.0
+"""Seconds between two looks at what is due."""
+
+HEALTH_CHECK_SECONDS = 300.0
+"""How often the daemon looks after itself."""
+
+RELOAD_SECONDS = 5.0
+"""How often the daemon looks whether the files of rules and lists have changed."""
+
+FAULT_PAUSE = timedelta(minutes=1)
+"""After an org's fault. How soon a refused login is repeated is not decided here (`gate`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassSummary:
+    """What one pass over all sources and channels came to."""
+
+    poll_results: tuple[PollResult, ...]
+    delivery_count: int
+    problems: tuple[str, ...]
+
+
+def run_once(collector: Collector) -> PassSummary:
+    """Poll every source until it is drained, deliver what is due, and say what did not work."""
+    collector.rule_reloader.begin()
+    polled: list[PollResult] = []
+    problems: list[str] = []
+    for poller in collector.pollers:
+        try:
+            for source in poller.sources:
+                polled.extend(poller.poll_source(source))
+        except LoginRefusedError as error:
+            problems.append(f"{poller.org}: {error}")
+    problems.extend(f"{poll.stream}: {poll.reason}" for poll in polled if poll.state == POLL_FAILED)
+    collector.health_monitor.check_health(clock.now())
+    delivered = sum(
+        collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
+    )
+    problems.extend(_list_undelivered(collector))
+    return PassSummary(
+        poll_results=tuple(polled), delivery_count=delivered, problems=tuple(problems)
+    )
+
+
+def run_forever(collector: Collector) -> None:
+    """Work until SIGTERM or SIGINT. Ends between two steps: nothing is left in doubt."""
+    signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
+    signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
+    collector.rule_reloader.begin()
+    scheduler = _build_scheduler(collector)
+    scheduler.start()
+    log.info(
+        "daemon_started",
+        orgs=[poller.org for poller in collector.pollers],
+        channels=list(collector.deliverer.channels),
+    )
+    collector.stop_event.wait()
+    log.info("daemon_stopping")
+    scheduler.shutdown(wait=True)
+    log.info("daemon_stopped")
+
+
+def _build_scheduler(collector: Collector) -> BackgroundScheduler:
+    # Its warnings about a tick that found the last one still at work say nothing here.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    ticks: dict[str, Callable[[], None]] = {
+        f"poll {poller.org}": _OrgPollJob(poller, collector.stop_event)
+        for poller in collector.pollers
+    }
+    for name in collector.deliverer.channels:
+        ticks[f"deliver {name}"] = _ChannelDeliveryJob(collector, name)
+    watch = collector.health_monitor
+    ticks["watch"] = _PeriodicJob(
+        HEALTH_CHECK_SECONDS, "watch_failed", lambda: watch.check_health(clock.now())
+    )
+    ticks["reload"] = _PeriodicJob(
+        RELOAD_SECONDS, "reload_failed", collector.rule_reloader.reload_rules
+    )
+    scheduler = BackgroundScheduler(
+        timezone=ZoneInfo("UTC"),
+        executors={"default": ThreadPoolExecutor(max(1, len(ticks)))},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    for name, tick in ticks.items():
+        scheduler.add_job(
+            tick, "interval", seconds=TICK_SECONDS, id=name, next_run_time=clock.now()
+        )
+    return scheduler
+
+
+@dataclass(slots=True)
+class _OrgPollJob:
+    """Polls what is due in one org; its troubles pause this org alone."""
+
+    poller: Poller
+    stop_event: threading.Event
+    paused_until: datetime = field(default=clock.EPOCH)
+
+    def __call__(self) -> None:
+        if clock.now() < self.paused_until:
+            return
+        try:
+            for source in self.poller.list_due_sources(clock.now()):
+                if self.stop_event.is_set():
+                    return
+                self.poller.poll_source(source)
+        except StoppedError:
+            return
+        except Exception as error:  # noqa: BLE001 - an org's fault must not end the daemon
+            self._pause_org(error)
+
+    def _pause_org(self, error: Exception) -> None:
+        self.paused_until = clock.now() + FAULT_PAUSE
+        log.error("org_paused", org=self.poller.org, seconds=FAULT_PAUSE.seconds, reason=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _ChannelDeliveryJob:
+    """Sends what is due on one channel."""
+
+    collector: Collector
+    channel: str
+
+    def __call__(self) -> None:
+        try:
+            self.collector.deliverer.drain_channel(self.channel)
+        except Exception as error:  # noqa: BLE001 - a channel's fault must not end the daemon
+            log.error("channel_failed", channel=self.channel, reason=str(error))
+
+
+@dataclass(slots=True)
+class _PeriodicJob:
+    """Does something for the collector itself now and then. A fault is logged as `event`."""
+
+    interval_seconds: float
+    failure_event: str
+    action: Callable[[], object]
+    next_run: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.next_run = clock.monotonic() + self.interval_seconds
+
+    def __call__(self) -> None:
+        if clock.monotonic() < self.next_run:
+            return
+        self.next_run = clock.monotonic() + self.interval_seconds
+        try:
+            self.action()
+        except Exception as error:  # noqa: BLE001 - this must not end what it looks after
+            log.error(self.failure_event, reason=str(error))
+
+
+def _list_undelivered(collector: Collector) -> list[str]:
+    with collector.database.read() as connection:
+        piles = outbox.list_queue_stats(connection)
+    return [
+        f"{pile.channel}: {pile.count} messages {pile.state}: {pile.reason or 'not sent yet'}"
+        for pile in piles
+        if pile.state in (outbox.DELIVERY_READY, outbox.DELIVERY_LEASED, outbox.DELIVERY_REJECTED)
+    ]

@@ -1,0 +1,126 @@
+"""Read-only SQL over the committed archive: nothing else can be read, and nothing written."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from collector import engine
+from collector.archive.parquet_sql import build_relation, ensure_columns
+from collector.errors import HuntError
+from collector.escaping import quote_identifier, quote_literal
+from collector.model import ArchiveFile, DerivedType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuntResult:
+    """The rows of a query; `truncated` when there were more than the limit."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+def run_hunt_query(
+    sql: str,
+    *,
+    root: Path,
+    files: Sequence[ArchiveFile],
+    derived_types: Mapping[str, DerivedType],
+    timeout_seconds: float = 60.0,
+    limit: int = 10_000,
+) -> HuntResult:
+    """Run one SELECT over the table `events` and one view for each event type.
+
+    Raises:
+        HuntError: no single SELECT, a mistake in it, or a limit that it went over.
+    """
+    _require_select(sql)
+    connection = engine.open_engine()
+    try:
+        _create_views(connection, sql, root, files, derived_types)
+        _restrict_access(connection, [root / file.path for file in files])
+        return _execute_query(connection, sql, timeout_seconds=timeout_seconds, limit=limit)
+    except duckdb.Error as error:
+        raise HuntError(_take_first_line(error)) from None
+    finally:
+        connection.close()
+
+
+def _require_select(sql: str) -> None:
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise HuntError(_take_first_line(error)) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise HuntError("give exactly one SELECT; the archive is read-only")
+
+
+def _create_views(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    root: Path,
+    files: Sequence[ArchiveFile],
+    derived_types: Mapping[str, DerivedType],
+) -> None:
+    by_type: dict[str, list[Path]] = {}
+    for file in files:
+        by_type.setdefault(file.event_type, []).append(root / file.path)
+    # Opening every file costs time: only the views that the query may name are made.
+    words = {word.lower() for word in re.findall(r"\w+", sql)}
+    for name, paths in by_type.items():
+        if name.lower() in words:
+            _create_view(connection, name, f"SELECT * FROM {build_relation(paths)}")
+    for name, view in derived_types.items():
+        paths = [path for source in view.source_types for path in by_type.get(source, ())]
+        if name.lower() in words and paths:
+            _create_view(
+                connection,
+                name,
+                view.build_select(
+                    ensure_columns(connection, build_relation(paths), view.required_columns)
+                ),
+            )
+    if "events" in words and by_type:
+        _create_view(
+            connection, "events", f"SELECT * FROM {build_relation(root / f.path for f in files)}"
+        )
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
+    connection.execute(f"CREATE VIEW {quote_identifier(name)} AS {select}")
+
+
+def _restrict_access(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    allowed = ", ".join(quote_literal(str(path)) for path in paths)
+    connection.execute(f"SET allowed_paths = [{allowed}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _execute_query(
+    connection: duckdb.DuckDBPyConnection, sql: str, *, timeout_seconds: float, limit: int
+) -> HuntResult:
+    timer = threading.Timer(timeout_seconds, connection.interrupt)
+    timer.start()
+    try:
+        result = connection.execute(sql)
+        names = tuple(column[0] for column in result.description or ())
+        rows = result.fetchmany(limit + 1)
+    except duckdb.InterruptException:
+        raise HuntError(
+            f"the query took more than {timeout_seconds:g} seconds; narrow it"
+        ) from None
+    finally:
+        timer.cancel()
+    return HuntResult(columns=names, rows=tuple(rows[:limit]), truncated=len(rows) > limit)
+
+
+def _take_first_line(error: Exception) -> str:
+    return str(error).split("\n\n")[0].strip()

@@ -1,0 +1,181 @@
+"""The committed events of one org, in parts that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+
+import duckdb
+
+from collector import normalize
+from collector.archive import parquet_sql
+from collector.escaping import quote_identifier, quote_literal
+from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.evaluation.rule_selection import ALL_TIME
+from collector.model import ArchiveFile
+
+CHUNK_ROWS = 3_000_000
+"""So many events are looked at in one query, which bounds the memory that it takes."""
+
+_DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveExtent:
+    """How many events there are, from when to when, and of which types."""
+
+    rows: int
+    first: datetime
+    last: datetime
+    types: frozenset[str]
+
+    @property
+    def days(self) -> int:
+        """How many days they are of, one at least."""
+        return max(1, ceil((self.last - self.first) / _DAY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrgArchive:
+    """Files of one org. `root` is what their paths are relative to."""
+
+    connection: duckdb.DuckDBPyConnection
+    root: Path
+    org: str
+    files: Sequence[ArchiveFile]
+
+    @property
+    def event_views(self) -> EventViews:
+        """The same, as the steps of the path ask for it."""
+        return EventViews(
+            connection=self.connection,
+            org=self.org,
+            list_files=lambda types, span: [
+                self.root / each.path for each in self._list_files(types, span)
+            ],
+            list_types=self.list_stored_types,
+        )
+
+    def measure_extent(self, since: datetime) -> ArchiveExtent:
+        """What there is from then on."""
+        later = [file for file in self.files if file.last_time >= since]
+        return ArchiveExtent(
+            rows=sum(
+                file.rows if file.first_time >= since else self._count_since(file, since)
+                for file in later
+            ),
+            first=max(since, min((file.first_time for file in later), default=since)),
+            last=max((file.last_time for file in later), default=since),
+            types=frozenset(replace(self, files=later).list_all_types()),
+        )
+
+    def list_stored_types(self) -> list[str]:
+        """The event types that there are files of."""
+        return sorted({file.event_type for file in self.files})
+
+    def list_all_types(self) -> list[str]:
+        """These, and the types that are made of them."""
+        stored = self.list_stored_types()
+        derived = normalize.DERIVED_EVENT_TYPES.items()
+        return [*stored, *(name for name, each in derived if {*stored} & {*each.source_types})]
+
+    def count_rows(self, event_type: str, since: datetime) -> int:
+        """How many events are looked at for those of a type from then on."""
+        return sum(
+            file.rows
+            for file in self._list_files(_list_source_types(event_type), (since, ALL_TIME[1]))
+        )
+
+    def find_first_time(self, event_types: Sequence[str]) -> datetime:
+        """When the first event of these types happened; of all types where none is named."""
+        return min(
+            file.first_time
+            for file in self._list_files(event_types or self.list_stored_types(), ALL_TIME)
+        )
+
+    def split_chunks(
+        self, event_type: str, needs: Sequence[str], since: datetime
+    ) -> Iterator[tuple[str, int]]:
+        """FROM items that together hold the events of a type, each with how many it looks at.
+
+        `needs` are columns that they surely have.
+        """
+        files = self._list_files(_list_source_types(event_type), (since, ALL_TIME[1]))
+        for chunk in _group_files(sorted(files, key=lambda file: (file.date, file.path))):
+            if event_type in normalize.DERIVED_EVENT_TYPES:
+                relation = self.event_views.select_events(
+                    event_type, _compute_day_span(chunk), needs
+                )
+            else:
+                relation = self._pad_columns([self.root / file.path for file in chunk], needs)
+            if relation is not None:
+                wanted = f"(SELECT * FROM {relation} WHERE {render_since_filter(since)})"
+                yield wanted, sum(file.rows for file in chunk)
+
+    def _pad_columns(self, paths: Sequence[Path], needs: Sequence[str]) -> str:
+        relation = parquet_sql.build_relation(paths)
+        present = {name.lower() for name in parquet_sql.describe_columns(self.connection, relation)}
+        missing = [name for name in needs if name.lower() not in present]
+        shown = ["*", *(f"NULL::VARCHAR AS {quote_identifier(name)}" for name in missing)]
+        return f"(SELECT {', '.join(shown)} FROM {relation})"
+
+    def _count_since(self, file: ArchiveFile, since: datetime) -> int:
+        source = parquet_sql.build_relation([self.root / file.path])
+        query = f"SELECT count(*) FROM {source} WHERE {render_since_filter(since)}"
+        return int(self.connection.execute(query).fetchall()[0][0])
+
+    def _list_files(self, event_types: Iterable[str], span: TimeSpan) -> list[ArchiveFile]:
+        wanted = set(event_types)
+        return [
+            file
+            for file in self.files
+            if file.event_type in wanted
+            and file.last_time >= span[0]
+            and file.first_time <= span[1]
+        ]
+
+
+def merge_extents(extents: Iterable[ArchiveExtent]) -> ArchiveExtent:
+    """What there is of several orgs, of which there must be one."""
+    every = list(extents)
+    return ArchiveExtent(
+        rows=sum(each.rows for each in every),
+        first=min(each.first for each in every),
+        last=max(each.last for each in every),
+        types=frozenset[str]().union(*(each.types for each in every)),
+    )
+
+
+def render_since_filter(since: datetime) -> str:
+    """SQL: the event happened then or later."""
+    return f'"time" >= TIMESTAMPTZ {quote_literal(since.isoformat())}'
+
+
+def _list_source_types(event_type: str) -> Sequence[str]:
+    derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
+    return derived.source_types if derived else (event_type,)
+
+
+def _group_files(files: Iterable[ArchiveFile]) -> Iterator[list[ArchiveFile]]:
+    """Files in their order, cut between two days where there are many rows."""
+    chunk: list[ArchiveFile] = []
+    for file in files:
+        if chunk and file.date != chunk[-1].date and sum(f.rows for f in chunk) >= CHUNK_ROWS:
+            yield chunk
+            chunk = []
+        chunk.append(file)
+    if chunk:
+        yield chunk
+
+
+def _compute_day_span(files: Sequence[ArchiveFile]) -> TimeSpan:
+    """The days of files, whole; each file holds the events of one."""
+    first, last = (
+        datetime.combine(datetime.fromisoformat(date).date(), datetime.min.time(), UTC)
+        for date in (files[0].date, files[-1].date)
+    )
+    return first, last + _DAY - _INSTANT

@@ -1,0 +1,124 @@
+"""Rules that compare with the past, over a whole archive: SQL that needs nothing remembered.
+
+While events are read they become one row for each key and day, or for each window of a group.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from collector.backtest.dedup_keys import render_dedup_key
+from collector.clock import to_micros
+from collector.detect import baseline_sql, first_seen_sql
+from collector.detect.first_seen_sql import duration_to_micros
+from collector.detect.selected_events import (
+    DIGEST_LENGTH,
+    RuleRelation,
+    list_value_columns,
+    name_value_column,
+    render_key_digest,
+)
+from collector.detect.severity_sql import build_severity_sql
+from collector.escaping import quote_identifier, quote_literal
+from collector.model import Rule
+
+_DAY = 86_400_000_000
+_START = quote_identifier("#start")
+
+
+# ---- what is first seen
+
+
+def select_first_seen_hits(parts: Sequence[RuleRelation], *, alerts_from: datetime) -> str:
+    """SQL: key, time, severity and events of the hits of a first-seen rule.
+
+    `parts` hold all events of the rule; nothing before `told_from` is told. Of several events at
+    the moment at which something is first seen, that of the least uid counts.
+    """
+    keys = list_value_columns(len(first_seen_sql.as_first_seen(parts[0].rule).key))
+    rows = " UNION ALL ".join(map(_select_hit_columns, parts))
+    # Two steps: of most events no more is read than their key and time.
+    return (
+        f"WITH firsts AS MATERIALIZED ({_select_first_moments(parts, alerts_from)})"
+        f" SELECT key, time, severity, 1 AS events FROM ({rows})"
+        f" SEMI JOIN firsts USING ({keys}, us)"
+        f" QUALIFY row_number() OVER (PARTITION BY {keys}, us ORDER BY uid) = 1"
+    )
+
+
+def _select_first_moments(parts: Sequence[RuleRelation], alerts_from: datetime) -> str:
+    """SQL: keys, and the moments (`us`) at which each is first seen."""
+    over = first_seen_sql.as_first_seen(parts[0].rule)
+    keys = list_value_columns(len(over.key))
+    order = f"OVER (PARTITION BY {keys} ORDER BY day)"
+    rows = " UNION ALL ".join(
+        part.select_events(first_seen_sql.as_first_seen(part.rule).key, {"us": 'epoch_us("time")'})
+        for part in parts
+    )
+    # Events of one day are one run, since `forget` is a day at least.
+    days = (
+        f"SELECT {keys}, floor(us / {_DAY}) AS day, min(us) AS head, max(us) AS tail"
+        f" FROM ({rows}) GROUP BY ALL"
+    )
+    return (
+        f"SELECT {keys}, head AS us FROM (SELECT *, lag(tail) {order} AS seen FROM ({days}))"
+        f" WHERE head >= {to_micros(alerts_from)}"
+        f" AND (seen IS NULL OR head - seen > {duration_to_micros(over.forget)})"
+    )
+
+
+def _select_hit_columns(part: RuleRelation) -> str:
+    columns = {
+        "us": 'epoch_us("time")',
+        "uid": "event_uid",
+        '"time"': '"time"',
+        "severity": build_severity_sql(part.rule),
+        "key": render_dedup_key(part.rule),
+    }
+    return part.select_events(first_seen_sql.as_first_seen(part.rule).key, columns)
+
+
+# ---- what is much
+
+
+def compute_baseline_start(rule: Rule, since: datetime) -> int:
+    """The microsecond from which on events count for what is told from `since` on."""
+    over = baseline_sql.as_baseline(rule)
+    window = duration_to_micros(over.window)
+    return to_micros(since) // window * window - duration_to_micros(over.history)
+
+
+def select_baseline_hits(rule: Rule, parts: Sequence[RuleRelation], since: datetime) -> str:
+    """SQL: key, time, severity and events of the windows of a baseline that fire.
+
+    `rule` is the rule as it stands in its set; `parts` may be compiled for other types.
+    """
+    over = baseline_sql.as_baseline(rule)
+    named = baseline_sql.as_baseline(parts[0].rule).group_by
+    pairs = zip(over.group_by, named, strict=True)
+    shown = [f"{quote_identifier(there)} AS {quote_identifier(here)}" for here, there in pairs]
+    shown += [
+        f"{quote_identifier(name)} AS {name_value_column(place)}"
+        for place, name in enumerate(named)
+    ]
+    windows = (
+        f"SELECT {', '.join(shown)}, make_timestamptz(last_time) AS time, metric, mean,"
+        " event_count, history, (metric - mean) / nullif(stddev, 0) AS deviations,"
+        f" window_start AS {_START}, make_timestamptz(window_start) AS window_start,"
+        f" make_timestamptz(window_start + {duration_to_micros(over.window)}) AS window_end"
+        f" FROM ({baseline_sql.select_scored_windows(parts)}) WHERE fires AND last_time >= {to_micros(since)}"
+    )
+    return (
+        f"SELECT {render_dedup_key(rule, time_columns=(), fallback=_render_window_uid(rule))} AS key, time,"
+        f" {build_severity_sql(rule)} AS severity, event_count AS events FROM ({windows})"
+    )
+
+
+def _render_window_uid(rule: Rule) -> str:
+    """SQL: `baseline.window_uid` of a window."""
+    count = len(baseline_sql.as_baseline(rule).group_by)
+    before, between = f'[{json.dumps(rule.name)}, "', '", '
+    text = f"{quote_literal(before)} || {render_key_digest(count)} || {quote_literal(between)} || {_START} || ']'"
+    return f"'window:' || left(sha256({text}), {DIGEST_LENGTH})"

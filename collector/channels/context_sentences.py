@@ -1,0 +1,166 @@
+"""What an event was seen against, each in one plain sentence. Values are as they came."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+ContextEntry = Mapping[str, Any]
+
+
+def render_context(context: Iterable[ContextEntry]) -> Iterator[tuple[str, str]]:
+    """A label and a sentence for each entry of a kind that is known."""
+    for entry in context:
+        if (known := _RENDERERS.get(as_text(entry.get("kind")))) is not None:
+            label, told = known
+            yield label, told(entry)
+
+
+def as_text(value: Any) -> str:
+    """The value's text; none is empty."""
+    return "" if value is None else str(value)
+
+
+def format_duration(seconds: int) -> str:
+    """So many seconds, in their two largest units."""
+    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if seconds >= size:
+            rest = seconds % size // smaller
+            return f"{seconds // size} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+
+
+# ---- the kinds
+
+_LIMIT_PHRASES = {
+    "gt": "more than {}",
+    "gte": "{}",
+    "lt": "fewer than {}",
+    "lte": "at most {}",
+    "eq": "exactly {}",
+    "neq": "any number but {}",
+}
+_MEASURE_PHRASES = {
+    "value_count": "{} different values",
+    "value_sum": "a sum of {}",
+    "value_avg": "an average of {}",
+    "value_percentile": "a percentile of {}",
+    "value_median": "a median of {}",
+}
+
+
+def _render_window(entry: ContextEntry) -> str:
+    within = f"within {_format_seconds(entry.get('timespan_seconds'))}"
+    kind = as_text(entry.get("type"))
+    events = _format_event_count(entry.get("event_count"))
+    if kind.startswith("temporal"):
+        order = " in this order" if kind == "temporal_ordered" else ""
+        return f"{_join_texts(entry.get('rules'))}{order}: {events} {within}"
+    measure = _MEASURE_PHRASES.get(kind)
+    if measure is None:
+        found = events
+    else:
+        found = f"{measure.format(_format_number(entry.get('metric')))} in {events}"
+    operator = as_text(entry.get("operator"))
+    limit = _LIMIT_PHRASES.get(operator, "{}").format(_format_number(entry.get("limit")))
+    return f"{found} {within}, {limit} are asked for"
+
+
+def _render_list_entry(entry: ContextEntry) -> str:
+    value, listed = as_text(entry.get("value")), as_text(entry.get("entry"))
+    found = listed if value in {"", listed} else f"{value} by {listed}"
+    known = (
+        as_text(entry.get("campaign")),
+        _label_value("published by", as_text(entry.get("source"))),
+        _label_value("last seen", _format_date(entry.get("last_seen"))),
+        _label_value("confidence", as_text(entry.get("confidence"))),
+        as_text(entry.get("note")),
+    )
+    return f"{as_text(entry.get('list'))}: {found}{_bracket_parts(known)}"
+
+
+def _render_first_seen(entry: ContextEntry) -> str:
+    days = _format_number(entry.get("forget_days"))
+    before = f"not seen in the {days} days before"
+    if last := _format_date(entry.get("last_seen")):
+        before += f", last on {last}"
+    key = entry.get("key")
+    values = key.items() if isinstance(key, Mapping) else ()
+    which = _bracket_parts(f"{name} {as_text(value)}" for name, value in values)
+    return f"{before}; history since {_format_date(entry.get('since'))}{which}"
+
+
+def _render_baseline(entry: ContextEntry) -> str:
+    this = f"this one {_format_number(entry.get('value'))}"
+    if entry.get("mean") is None:
+        return f"no history yet; {this}"
+    usual = f"{_format_number(entry['mean'])} ± {_format_number(entry.get('stddev'))}"
+    windows = f"{_format_number(entry.get('windows'))} windows{_format_window_length(entry)}"
+    return f"{usual} in {windows} over {_format_number(entry.get('history_days'))} d; {this}"
+
+
+_RENDERERS: Mapping[str, tuple[str, Callable[[ContextEntry], str]]] = {
+    "window": ("Window", _render_window),
+    "list": ("List", _render_list_entry),
+    "first_seen": ("New", _render_first_seen),
+    "baseline": ("Usual", _render_baseline),
+}
+
+
+# ---- their values
+
+
+def _format_number(value: Any) -> str:
+    """A number as people write it; what is none, as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return as_text(value) or "?"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 100 or value.is_integer() else f"{value:,.4g}"
+
+
+def _format_event_count(value: Any) -> str:
+    return "1 event" if value == 1 else f"{_format_number(value)} events"
+
+
+def _format_seconds(value: Any) -> str:
+    try:
+        return format_duration(int(value))
+    except (TypeError, ValueError, OverflowError):
+        return _format_number(value)
+
+
+def _format_window_length(entry: ContextEntry) -> str:
+    try:
+        start, end = (
+            datetime.fromisoformat(entry[name]) for name in ("window_start", "window_end")
+        )
+        return f" of {format_duration(int((end - start).total_seconds()))}"
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def _format_date(value: Any) -> str:
+    """The date of a time; what is none, as it is."""
+    written = as_text(value)
+    try:
+        return datetime.fromisoformat(written).date().isoformat()
+    except ValueError:
+        return written
+
+
+def _join_texts(value: Any) -> str:
+    return ", ".join(map(as_text, value)) if isinstance(value, (list, tuple)) else as_text(value)
+
+
+def _label_value(label: str, value: str) -> str:
+    return f"{label} {value}" if value else ""
+
+
+def _bracket_parts(parts: Iterable[str]) -> str:
+    known = ", ".join(filter(None, parts))
+    return f" ({known})" if known else ""

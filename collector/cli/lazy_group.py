@@ -1,0 +1,51 @@
+"""Command groups whose commands are loaded when they are asked for, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """Commands by name, each with what `--help` says of it.
+
+    The module of that name in `package` holds the command as `command`.
+    """
+
+    def __init__(
+        self, *args: Any, package: str, summaries: Mapping[str, str], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._package = package
+        self._summaries = summaries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All commands, in alphabetical order."""
+        return sorted(self._summaries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name."""
+        if cmd_name not in self._summaries:
+            return None
+        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """One line for each command, without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(self._summaries.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; the nearest is named where there is none of that name."""
+        name = args[0]
+        if name not in self._summaries and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self._summaries, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no command is called {name!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)

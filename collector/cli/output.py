@@ -1,0 +1,178 @@
+"""How every command speaks: sentences, JSON lines and tables, in which no text of others acts."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from collector import escaping
+from collector.logs import configure_logging
+from collector.model import Severity
+
+SEVERITY_COLORS = {
+    Severity.INFORMATIONAL: "dim",
+    Severity.LOW: "cyan",
+    Severity.MEDIUM: "yellow",
+    Severity.HIGH: "dark_orange",
+    Severity.CRITICAL: "bold red",
+}
+
+_MAX_LENGTH = 2_000
+
+
+def quiet_logs() -> None:
+    """For commands that talk to a person: only what went wrong is logged."""
+    configure_logging(level="error")
+
+
+# ---- sentences
+
+
+def to_safe_text(value: object) -> str:
+    """A value in a line for a person: all of it is visible and harmless."""
+    return escaping.escape_terminal(str(value), _MAX_LENGTH)
+
+
+def print_line(sentence: str) -> None:
+    """A line of the command's own output."""
+    click.echo(to_safe_text(sentence))
+
+
+def print_stderr(sentence: str) -> None:
+    """A line on stderr, beside the data."""
+    click.echo(to_safe_text(sentence), err=True)
+
+
+def format_count(count: int, noun: str) -> str:
+    """`1 alert`, `1,234 alerts`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def group_by_message(messages: Iterable[tuple[str, str]]) -> list[tuple[list[str], str]]:
+    """Those of whom the same sentence is said, and the sentence; it calls several of them `them`.
+
+    `said` are pairs of a name and a sentence, in which that name may stand.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, sentence in messages:
+        groups.setdefault(sentence.replace(name, "\0"), []).append(name)
+    return [
+        (names, sentence.replace("\0", names[0] if len(names) == 1 else "them"))
+        for sentence, names in groups.items()
+    ]
+
+
+def format_duration(value: timedelta) -> str:
+    """A length of time: `40 s`, `12 min`, `5 h 20 min`, `3 d`."""
+    minutes, seconds = divmod(max(int(value.total_seconds()), 0), 60)
+    if not minutes:
+        return f"{seconds} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // (24 * 60)} d"
+
+
+# ---- JSON
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """One JSON object on one line of printable ASCII."""
+    click.echo(json.dumps(to_json_value(values)))
+
+
+def to_json_value(value: Any) -> Any:
+    """A value as JSON has it: severities by name, times as ISO 8601 in UTC, NaN as null."""
+    if isinstance(value, Mapping):
+        return {str(to_json_value(key)): to_json_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_json_value(each) for each in value]
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    if value is None or (isinstance(value, str | int) and not isinstance(value, Severity)):
+        return value
+    return _format_scalar(value)
+
+
+def _format_scalar(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+# ---- tables
+
+
+def print_paragraph(sentence: str) -> None:
+    """A long sentence, wrapped to the width of the terminal, and a blank line."""
+    Console(highlight=False).print(Text(to_safe_text(sentence)), end="\n\n")
+
+
+def print_table(rows: Table) -> None:
+    """A table as wide as the terminal, and a blank line."""
+    console = Console()
+    console.print(rows)
+    console.print()
+
+
+def build_table(*columns: str | Column, title: str = "") -> Table:
+    """An empty table in the house style. A cell that is too long goes on below."""
+    return Table(
+        *(
+            column if isinstance(column, Column) else build_wrapping_column(column)
+            for column in columns
+        ),
+        title=Text(to_safe_text(title), style="bold") if title else None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def build_wrapping_column(name: str) -> Column:
+    """A column whose cells go on below where they are too long."""
+    return Column(Text(to_safe_text(name)), overflow="fold")
+
+
+def build_fixed_column(name: str) -> Column:
+    """A column whose cells stay on one line."""
+    return Column(Text(to_safe_text(name)), no_wrap=True)
+
+
+def build_number_column(name: str) -> Column:
+    """A column of numbers."""
+    return Column(Text(to_safe_text(name)), no_wrap=True, justify="right")
+
+
+def to_cells(values: Iterable[object]) -> list[Text]:
+    """Values as table cells: text, never markup."""
+    return [value if isinstance(value, Text) else Text(to_safe_text(value)) for value in values]
+
+
+def color_severity(severity: Severity) -> Text:
+    """A severity in its color."""
+    return Text(str(severity), style=SEVERITY_COLORS[severity])
+
+
+def format_value(value: Any) -> str:
+    """A value of an event as one reads it: text as it is, whole numbers without a point."""
+    value = to_json_value(value)
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""How often a source may be asked, given what is left of the org's API calls. Pure decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+SOURCE_PRIORITY = (
+    "setup_audit_trail",
+    "login_history",
+    "bulk_jobs",
+    "stored_events",
+    "event_log_file",
+    "oauth_tokens",
+    "event_log_objects",
+    "org_limits",
+)
+"""Sources, the most valuable first: what tells of an attack soonest, for the fewest calls."""
+
+FIRST_SLOWDOWN_SHARE, LAST_SLOWDOWN_SHARE = 0.5, 0.9
+"""Of our share, where the least and the most valuable source begin to be asked less often."""
+
+SLOWDOWN_FACTOR = 4.0
+DEFAULT_MAX_STRETCH = 30.0
+MAX_STRETCH_BY_SOURCE = {"event_log_file": 3.0}
+"""Most calls of event log files are downloads: asking for the list less often saves few of them."""
+
+_DAY = timedelta(days=1)
+
+MAX_ORG_SHARE = 0.8
+"""Of the org's whole allowance, what may be used, by anybody, before we ask less often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSpending:
+    """API calls in the last 24 hours: ours, everybody's, and how many the org may make."""
+
+    own_calls: int
+    used_calls: int
+    max_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetDecision:
+    """Go on as usual, ask `factor` times less often, or pause; `reason` says why, in a sentence."""
+
+    pace: Literal["go", "slow", "pause"]
+    interval_factor: float = 1.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollCost:
+    """What a source takes: a poll of so many calls, as often as that."""
+
+    interval: timedelta
+    calls: int
+
+    @property
+    def daily_calls(self) -> float:
+        """Calls in 24 hours."""
+        return self.calls * (_DAY / self.interval)
+
+
+def compute_stretch(costs: Mapping[str, PollCost], *, allowed_calls: int) -> dict[str, float]:
+    """How many times longer to wait between two polls, so that a day's calls suffice.
+
+    The least valuable sources wait longer first, each at most MOST_STRETCH times; where even that
+    does not suffice, `verdict` ends the day early.
+    """
+    factors = dict.fromkeys(costs, 1.0)
+    excess = sum(cost.daily_calls for cost in costs.values()) - allowed_calls
+    for kind in sorted(costs, key=_rank_source, reverse=True):
+        if excess <= 0:
+            break
+        daily = costs[kind].daily_calls
+        least = daily / MAX_STRETCH_BY_SOURCE.get(kind, DEFAULT_MAX_STRETCH)
+        kept = max(least, daily - excess)
+        factors[kind] = daily / kept
+        excess -= daily - kept
+    return factors
+
+
+def decide_pace(kind: str, spending: ApiSpending | None, *, percent: int) -> BudgetDecision:
+    """What a source may do while we keep to `percent` of the org's daily calls.
+
+    Without knowledge of the spending (before the first answer) everything goes on.
+    """
+    if spending is None or spending.max_calls <= 0:
+        return BudgetDecision(pace="go")
+    share = spending.own_calls / max(1, spending.max_calls * percent // 100)
+    whole = spending.used_calls / spending.max_calls
+    if share >= 1:
+        return BudgetDecision(pace="pause", reason=_explain_own_usage(spending, percent))
+    if whole >= 1:
+        return BudgetDecision(pace="pause", reason=_explain_org_usage(spending))
+    if share >= _compute_slowdown_share(kind):
+        return BudgetDecision(
+            pace="slow",
+            interval_factor=SLOWDOWN_FACTOR,
+            reason=_explain_own_usage(spending, percent),
+        )
+    if whole >= MAX_ORG_SHARE:
+        return BudgetDecision(
+            pace="slow", interval_factor=SLOWDOWN_FACTOR, reason=_explain_org_usage(spending)
+        )
+    return BudgetDecision(pace="go")
+
+
+def _compute_slowdown_share(kind: str) -> float:
+    """The part of our share from which on this source is asked less often."""
+    return LAST_SLOWDOWN_SHARE - (LAST_SLOWDOWN_SHARE - FIRST_SLOWDOWN_SHARE) * _rank_source(
+        kind
+    ) / (len(SOURCE_PRIORITY) - 1)
+
+
+def _rank_source(kind: str) -> int:
+    return SOURCE_PRIORITY.index(kind) if kind in SOURCE_PRIORITY else len(SOURCE_PRIORITY) - 1
+
+
+def _explain_own_usage(spending: ApiSpending, percent: int) -> str:
+    allowed = spending.max_calls * percent // 100
+    return (
+        f"{spending.own_calls:,} of the {allowed:,} API calls that api_budget_percent: {percent} allows"
+        " us in 24 h are used"
+    )
+
+
+def _explain_org_usage(spending: ApiSpending) -> str:
+    return (
+        f"{spending.used_calls:,} of the org's {spending.max_calls:,} daily API calls are used, by"
+        " everybody together"
+    )

@@ -1,0 +1,301 @@
+"""Turns files that one already has into batches: event log CSV, and JSON or NDJSON of records."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import os
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from collector import clock, normalize
+from collector.csv_segments import CsvSegmenter, CsvSegments, write_records
+from collector.errors import CollectorError, CorruptDownloadError
+from collector.escaping import is_file_name
+from collector.model import Batch, Stream
+
+SCAN_ORG = "scan"
+FILE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
+
+MAX_BATCH_RECORDS = 20_000
+"""A batch of JSON records has at most so many, which bounds the memory that it takes."""
+
+MAX_DOCUMENT_BYTES = 512 << 20
+"""The largest JSON document, or line of NDJSON, that is read."""
+
+_CHUNK_BYTES = 1 << 20
+_COLUMN_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,254}")
+_READ_ERRORS = (CollectorError, OSError, EOFError, zlib.error, ValueError, RecursionError)
+
+EVENT_TYPE_ALIASES = {
+    "AsynchronousReportRun": "AsyncReportRun",
+    "CspViolation": "CSPViolation",
+    "DocumentAttachmentDownoads": "DocumentAttachmentDownloads",
+}
+"""EVENT_TYPE texts inside files that differ from the file's EventType."""
+
+FileRecord: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedFile:
+    """A file, or a part of one, that was not examined."""
+
+    path: Path
+    reason: str
+
+
+# ---- finding
+
+
+def find_files(paths: Iterable[Path], *, recursive: bool) -> Iterator[Path | SkippedFile]:
+    """The files to scan, each once: those named, and below folders those with a known suffix."""
+    seen: set[Path] = set()
+    for path in paths:
+        for file in _list_folder(path, recursive=recursive) if path.is_dir() else [path]:
+            if isinstance(file, SkippedFile):
+                yield file
+            elif (real := file.resolve()) not in seen:
+                seen.add(real)
+                yield file
+
+
+def _list_folder(folder: Path, *, recursive: bool) -> Iterator[Path | SkippedFile]:
+    unreadable: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
+        folders[:] = sorted(folders) if recursive else []
+        for path in sorted(Path(parent, name) for name in names):
+            if not _has_known_suffix(path):
+                continue
+            yield path if path.is_file() else SkippedFile(path=path, reason="is no ordinary file")
+    for error in unreadable:
+        yield SkippedFile(path=Path(error.filename), reason=_describe_error(error))
+
+
+def _has_known_suffix(path: Path) -> bool:
+    return (Path(path.stem) if path.suffix == ".gz" else path).suffix.lower() in FILE_SUFFIXES
+
+
+# ---- reading
+
+
+def read_batches(
+    path: Path, spool: Path, *, event_type: str | None = None
+) -> Iterator[Batch | SkippedFile]:
+    """The events of one file, gzipped or not, in batches of one event type each.
+
+    The type is `event_type` if given, else what the records say (`attributes.type`, EVENT_TYPE),
+    else the known type that the file's name holds. What cannot be examined is Skipped.
+    """
+    try:
+        with path.open("rb") as raw, _open_unzipped(raw) as file:
+            if file.peek(_CHUNK_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+                yield from _read_json(path, file, spool, event_type)
+            else:
+                yield _read_csv(path, file, spool, event_type)
+    except _READ_ERRORS as error:
+        yield SkippedFile(path=path, reason=_describe_error(error))
+
+
+def read_event_type(record: FileRecord) -> str | None:
+    """What a record says it is: a queried object, or a row of an event log file."""
+    attributes = record.get("attributes")
+    named = attributes.get("type") if isinstance(attributes, Mapping) else None
+    named = named or record.get("EVENT_TYPE")
+    if not isinstance(named, str) or not is_file_name(named):
+        return None
+    return EVENT_TYPE_ALIASES.get(named, named)
+
+
+def build_batch(
+    event_type: str, segments: CsvSegments, *, org: str, identity: str, received: datetime
+) -> Batch:
+    """A batch of records that no org was asked for; `identity` is what makes it itself."""
+    key = hashlib.sha256(f"{org}\n{event_type}\n{identity}".encode()).hexdigest()[:32]
+    return Batch(
+        key=key,
+        stream=Stream(org=org, source="files", name=event_type),
+        event_type=event_type,
+        log_time=received,
+        received=received,
+        segments=segments.paths,
+        columns=segments.columns,
+        record_prefix=key,
+        dedupe=normalize.find_family(event_type) in ("stored", "object"),
+        cursor=None,
+    )
+
+
+def list_columns(records: Iterable[FileRecord]) -> tuple[str, ...]:
+    """Every key of the records that can name a column, in the order in which they first come."""
+    keys = dict.fromkeys(key for record in records for key in record)
+    return tuple(key for key in keys if key != "attributes" and _COLUMN_PATTERN.fullmatch(key))
+
+
+def _open_unzipped(raw: BufferedReader) -> BufferedReader:
+    is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
+    return BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+
+
+def _describe_error(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    if isinstance(error, CollectorError):
+        return str(error)
+    return f"cannot be read: {error}"
+
+
+def _read_modified_time(path: Path) -> datetime:
+    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+
+
+def _guess_event_type(path: Path) -> str | None:
+    words = re.findall(r"[A-Za-z0-9]+", path.name.split(".")[0])
+    by_lower = {name.lower(): name for name in normalize.list_event_types()}
+    return next((by_lower[word.lower()] for word in words if word.lower() in by_lower), None)
+
+
+# ---- CSV
+
+
+def _read_csv(
+    path: Path, file: BufferedReader, spool: Path, event_type: str | None
+) -> Batch | SkippedFile:
+    identity = hashlib.sha256()
+    cutter = CsvSegmenter(spool, f"csv-{_hash_bytes(os.fsencode(path))}")
+    try:
+        while chunk := file.read(_CHUNK_BYTES):
+            identity.update(chunk)
+            cutter.feed_chunk(chunk)
+        segments = cutter.finish_segments()
+    except BaseException:
+        cutter.remove_segments()
+        raise
+    chosen = event_type or _read_segment_type(segments) or _guess_event_type(path)
+    if chosen is None:
+        cutter.remove_segments()
+        return SkippedFile(path=path, reason="its event type cannot be told: give --type")
+    return build_batch(
+        chosen,
+        segments,
+        org=SCAN_ORG,
+        identity=identity.hexdigest(),
+        received=_read_modified_time(path),
+    )
+
+
+def _read_segment_type(segments: CsvSegments) -> str | None:
+    """The EVENT_TYPE of the first record."""
+    with segments.paths[0].open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.reader(file)
+        next(rows, None)
+        first = next(rows, [])
+    return read_event_type(dict(zip(segments.columns, first, strict=False)))
+
+
+# ---- JSON
+
+
+def _read_json(
+    path: Path, file: BufferedReader, spool: Path, event_type: str | None
+) -> Iterator[Batch | SkippedFile]:
+    by_name = _guess_event_type(path)
+    refused: Counter[str] = Counter()
+    held: dict[str, list[FileRecord]] = {}
+    for record in _read_records(file, refused):
+        chosen = event_type or read_event_type(record) or by_name
+        if chosen is None or not (event_type or _is_event(record, chosen)):
+            refused["a record that is no known event: give --type to say what it is"] += 1
+            continue
+        records = held.setdefault(chosen, [])
+        records.append(record)
+        if len(records) == MAX_BATCH_RECORDS:
+            yield _build_records_batch(path, spool, chosen, held.pop(chosen))
+    for chosen, records in held.items():
+        yield _build_records_batch(path, spool, chosen, records)
+    for what, count in refused.items():
+        yield SkippedFile(path=path, reason=f"{count:,} × {what}")
+
+
+def _build_records_batch(
+    path: Path, spool: Path, event_type: str, records: Sequence[FileRecord]
+) -> Batch:
+    identity = _hash_bytes(json.dumps(records, sort_keys=True).encode())
+    columns = list_columns(records)
+    segments = write_records(spool, f"json-{identity}-{event_type}", columns, records)
+    return build_batch(
+        event_type, segments, org=SCAN_ORG, identity=identity, received=_read_modified_time(path)
+    )
+
+
+def _is_event(record: FileRecord, event_type: str) -> bool:
+    """Whether it is a log's row or an event object, and no other record such as an Account."""
+    fields = normalize.list_fields(event_type)
+    if fields is None:
+        return event_type.endswith(("Event", "EventStore")) or "EVENT_TYPE" in record
+    return any(key in fields for key in record)
+
+
+def _read_records(file: BufferedReader, refused: Counter[str]) -> Iterator[FileRecord]:
+    """All records; what is none is counted in `refused`."""
+    for document in _read_documents(file, refused):
+        yield from _unwrap_records(document)
+
+
+def _read_documents(file: BufferedReader, refused: Counter[str]) -> Iterator[Any]:
+    """The document that a file is, or those that its lines are."""
+    first = _check_size(file.readline(MAX_DOCUMENT_BYTES + 1))
+    try:
+        document = _parse_document(first)
+    except ValueError:
+        yield _parse_document(_check_size(first + file.read(MAX_DOCUMENT_BYTES + 1)))
+        return
+    yield document
+    while line := _check_size(file.readline(MAX_DOCUMENT_BYTES + 1)):
+        try:
+            document = _parse_document(line) if line.strip() else []
+        except (ValueError, RecursionError):
+            refused["a line that is no JSON"] += 1
+            continue
+        yield document
+
+
+def _check_size(data: bytes) -> bytes:
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise CorruptDownloadError(
+            f"a JSON document is larger than {MAX_DOCUMENT_BYTES >> 20} MB: split it"
+        )
+    return data
+
+
+def _parse_document(data: bytes) -> Any:
+    # Numbers stay the text that they were: `50000.0` is not `50000`.
+    return json.loads(data.decode("utf-8-sig", "replace"), parse_float=str, parse_int=str)
+
+
+def _unwrap_records(document: Any) -> Iterator[FileRecord]:
+    """The records inside a list, a query's answer, or the envelope of a streamed event."""
+    if isinstance(document, list):
+        for item in document:
+            yield from _unwrap_records(item)
+    elif isinstance(document, dict):
+        data = document.get("data")
+        payload = data.get("payload") if isinstance(data, dict) else None
+        inner = document.get("records", payload)
+        if isinstance(inner, list | dict):
+            yield from _unwrap_records(inner)
+        else:
+            yield document
+
+
+def _hash_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:24]

@@ -1,0 +1,342 @@
+"""Polls one source of one org: asks what is new, takes it in, and remembers how that went."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from collector import clock
+from collector.collection.api_budget import ApiBudget
+from collector.errors import (
+    CollectorError,
+    LimitExceededError,
+    LoginRefusedError,
+    NotAvailableError,
+    StoppedError,
+)
+from collector.escaping import escape_terminal
+from collector.ingest.pipeline import Pipeline
+from collector.logs import log
+from collector.model import Batch, Cursor, Stream
+from collector.salesforce.client import SalesforceClient
+from collector.sources import (
+    Catalog,
+    FetchFailure,
+    FetchResult,
+    LostBatch,
+    Source,
+    SourceContext,
+    UnavailableStream,
+)
+from collector.store import ledger, listed_files, tracked_objects
+from collector.store.database import Database
+from collector.store.stream_coverage import CoverageSpan
+
+POLL_OK, POLL_FAILED, POLL_UNAVAILABLE, POLL_PAUSED = "ok", "failed", "unavailable", "paused"
+
+DAILY_LIMIT_REST = timedelta(minutes=15)
+CONCURRENT_LIMIT_REST = timedelta(minutes=1)
+"""How long an org is left alone that has said REQUEST_LIMIT_EXCEEDED."""
+
+MAX_TROUBLES = 5
+MAX_REASON_CHARACTERS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollResult:
+    """How one stream's poll went: ok, failed, unavailable or paused, and `reason` says why.
+
+    What could not be asked because its source did not answer is the stream `*`.
+    """
+
+    stream: Stream
+    state: str
+    reason: str = ""
+    batches: int = 0
+    rows: int = 0
+    duplicates: int = 0
+
+
+class Poller:
+    """Polls the sources of one org, one after the other, in one thread at a time."""
+
+    def __init__(
+        self,
+        *,
+        org: str,
+        client: SalesforceClient,
+        sources: Sequence[Source],
+        database: Database,
+        pipeline: Pipeline,
+        spool: Path,
+        stop_event: threading.Event,
+        api_budget_percent: int = 10,
+    ) -> None:
+        self.org = org
+        self.sources = tuple(sources)
+        self._database = database
+        self._pipeline = pipeline
+        self._stop_event = stop_event
+        self.api_budget = ApiBudget(
+            org=org,
+            percent=api_budget_percent,
+            client=client,
+            sources=self.sources,
+            database=database,
+        )
+        self._limit_error: LimitExceededError | None = None
+        self._rest_until = -inf
+        self.context = SourceContext(
+            org=org,
+            client=client,
+            catalog=Catalog(client),
+            spool=spool,
+            find_stored_keys=self._read_known_keys,
+            find_newest_time=self._read_newest_time,
+            read_state=self._read_source_memory,
+            record_listing=self._record_listing,
+        )
+
+    def list_due_sources(self, now: datetime) -> list[Source]:
+        """The sources whose last attempt is at least their interval ago; none of a resting org.
+
+        An attempt of the future was made before our clock was set back: it does not count.
+        """
+        if self._is_resting():
+            return []
+        last: dict[str, datetime] = {}
+        for poll in self._read_polls():
+            if poll.last_attempt <= now:
+                source = poll.stream.source
+                last[source] = max(poll.last_attempt, last.get(source, poll.last_attempt))
+        return [
+            source
+            for source in self.sources
+            if source.kind not in last
+            or last[source.kind] + self.api_budget.compute_interval(source) <= now
+        ]
+
+    def poll_source(self, source: Source) -> list[PollResult]:
+        """Poll every stream of a source until it is drained; one's trouble stops no other.
+
+        Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org.
+
+        Raises:
+            LoginRefusedError: the org does not let us in; nothing else of it can work either.
+            Stopped: we were asked to end.
+        """
+        whole = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
+        verdict = self.api_budget.decide_pace(source)
+        if verdict.pace == "pause":
+            return [
+                self._save_result(
+                    PollResult(stream=whole.stream, state=POLL_PAUSED, reason=verdict.reason)
+                )
+            ]
+        with self.api_budget.count_calls(source):
+            return self._poll_streams(source, whole)
+
+    def _poll_streams(self, source: Source, tally: _PollTally) -> list[PollResult]:
+        streams: Sequence[Stream | UnavailableStream] = ()
+        with self._capture_trouble(tally):
+            self._raise_if_resting()
+            streams = source.list_streams(self.context)
+            self._forget_stale_polls(source, streams)
+        if tally.troubles:
+            return [self._save_result(tally.build_result())]
+        return [self._save_result(self._poll_stream(source, stream)) for stream in streams]
+
+    def _poll_stream(self, source: Source, stream: Stream | UnavailableStream) -> PollResult:
+        if isinstance(stream, UnavailableStream):
+            return PollResult(stream=stream.stream, state=POLL_UNAVAILABLE, reason=stream.reason)
+        cursor = self._read_cursor(stream)
+        tally = _PollTally(stream, cursor)
+        with self._capture_trouble(tally):
+            self._raise_if_resting()
+            for fetched in source.fetch(self.context, stream, cursor):
+                self._take_fetched(fetched, tally)
+                if self._stop_event.is_set():
+                    raise StoppedError("asked to end between two batches")
+        return tally.build_result()
+
+    @contextmanager
+    def _capture_trouble(self, tally: _PollTally) -> Iterator[None]:
+        """Make what goes wrong inside the stream's trouble; the rest of the org goes on."""
+        try:
+            yield
+        except StoppedError:
+            raise
+        except LoginRefusedError as error:
+            tally.add_failure(str(error))
+            self._save_result(tally.build_result())
+            raise
+        except LimitExceededError as error:
+            self._start_rest(error)
+            tally.add_failure(str(error))
+        except NotAvailableError as error:
+            tally.add_failure(
+                f"{error}; `collector check` says which permission or licence is missing"
+            )
+        except CollectorError as error:
+            tally.add_failure(str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the others
+            log.exception("poll_broke", stream=str(tally.stream))
+            tally.add_failure(f"{type(error).__name__}: {error}")
+
+    # ---- taking in
+
+    def _take_fetched(self, fetched: FetchResult, tally: _PollTally) -> None:
+        match fetched:
+            case FetchFailure():
+                tally.add_failure(fetched.reason)
+                self._record_fetch_failure(fetched)
+            case LostBatch():
+                self._pipeline.mark_lost(tally.place_batch(fetched.batch), fetched.reason)
+                tally.troubles.append(f"lost: {fetched.reason}")
+            case Batch():
+                self._ingest_batch(tally.place_batch(fetched), tally)
+
+    def _ingest_batch(self, batch: Batch, tally: _PollTally) -> None:
+        """Take a batch in. One that cannot be is tried again by the next poll; others go on."""
+        try:
+            ingested = self._pipeline.ingest(batch)
+        except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
+            log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
+            reason = f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}"
+            tally.add_failure(reason)
+            self._record_fetch_failure(FetchFailure(reason=reason, key=batch.key))
+            return
+        tally.batches += 1 if batch.segments else 0
+        tally.rows += ingested.rows
+        tally.duplicates += ingested.duplicates
+        tally.troubles.extend(ingested.quarantine_reasons)
+
+    # ---- resting
+
+    def _start_rest(self, limit: LimitExceededError) -> None:
+        rest = DAILY_LIMIT_REST if limit.is_daily else CONCURRENT_LIMIT_REST
+        self._limit_error = limit
+        self._rest_until = clock.monotonic() + rest.total_seconds()
+
+    def _is_resting(self) -> bool:
+        return clock.monotonic() < self._rest_until
+
+    def _raise_if_resting(self) -> None:
+        if self._limit_error is not None and self._is_resting():
+            raise self._limit_error
+
+    # ---- remembering
+
+    def _save_result(self, result: PollResult) -> PollResult:
+        now = clock.now()
+        with self._database.begin() as connection:
+            ledger.save_poll_status(
+                connection,
+                ledger.PollStatus(
+                    stream=result.stream,
+                    state=result.state,
+                    reason=result.reason,
+                    last_attempt=now,
+                    last_success=now if result.state == POLL_OK else None,
+                ),
+            )
+        if result.state == POLL_FAILED:
+            log.warning("poll_failed", stream=str(result.stream), reason=result.reason)
+        return result
+
+    def _forget_stale_polls(
+        self, source: Source, streams: Collection[Stream | UnavailableStream]
+    ) -> None:
+        """Forget how polls of streams went that the source has no more, such as `*`."""
+        present = {
+            stream.stream if isinstance(stream, UnavailableStream) else stream for stream in streams
+        }
+        stale = [
+            poll.stream
+            for poll in self._read_polls()
+            if poll.stream.source == source.kind and poll.stream not in present
+        ]
+        if stale:
+            with self._database.begin() as connection:
+                for stream in stale:
+                    ledger.delete_poll_status(connection, stream)
+
+    def _read_polls(self) -> list[ledger.PollStatus]:
+        with self._database.read() as connection:
+            return ledger.list_poll_statuses(connection, org=self.org)
+
+    def _read_cursor(self, stream: Stream) -> Cursor | None:
+        with self._database.read() as connection:
+            return ledger.read_cursor(connection, stream)
+
+    def _read_known_keys(self, keys: Sequence[str]) -> frozenset[str]:
+        with self._database.read() as connection:
+            return ledger.find_known_keys(connection, keys)
+
+    def _read_newest_time(self, stream: Stream) -> datetime | None:
+        with self._database.read() as connection:
+            return ledger.find_newest_log_time(connection, stream)
+
+    def _record_listing(
+        self, stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
+    ) -> None:
+        now = clock.now()
+        with self._database.begin() as connection:
+            listed_files.record_listed_files(connection, new, now=now)
+            listed_files.record_listing_coverage(
+                connection, stream, CoverageSpan(start=since, until=until)
+            )
+            gone = listed_files.mark_unlisted_lost(connection, stream, now=now)
+        if gone:
+            log.warning("batches_lost", stream=str(stream), batches=len(gone))
+
+    def _record_fetch_failure(self, trouble: FetchFailure) -> None:
+        with self._database.begin() as connection:
+            listed_files.record_fetch_failure(connection, trouble.key, trouble.reason)
+
+    def _read_source_memory(self, source: str) -> Mapping[str, Mapping[str, Any]]:
+        with self._database.read() as connection:
+            return tracked_objects.read_object_states(connection, org=self.org, source=source)
+
+
+class _PollTally:
+    """What one stream's poll adds up to."""
+
+    def __init__(self, stream: Stream, cursor: Cursor | None = None) -> None:
+        self.stream = stream
+        self._cursor = cursor
+        self.batches = 0
+        self.rows = 0
+        self.duplicates = 0
+        self.troubles: list[str] = []
+        self._holds_cursor = False
+
+    def add_failure(self, reason: str) -> None:
+        """Something is still to be had where the cursor stands: there it stays."""
+        self.troubles.append(reason)
+        self._holds_cursor = True
+
+    def place_batch(self, batch: Batch) -> Batch:
+        """The batch, which moves the cursor only forward, and only if nothing before it failed."""
+        back = self._cursor and batch.cursor and batch.cursor.time < self._cursor.time
+        return replace(batch, cursor=None) if self._holds_cursor or back else batch
+
+    def build_result(self) -> PollResult:
+        told = self.troubles[:MAX_TROUBLES]
+        more = len(self.troubles) - len(told)
+        if more:
+            told.append(f"and {more:,} more")
+        return PollResult(
+            stream=self.stream,
+            state=POLL_FAILED if self.troubles else POLL_OK,
+            reason=escape_terminal("; ".join(told), MAX_REASON_CHARACTERS),
+            batches=self.batches,
+            rows=self.rows,
+            duplicates=self.duplicates,
+        )

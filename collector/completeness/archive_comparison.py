@@ -1,0 +1,63 @@
+"""Whether the archive's files hold what the ledger says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.model import ArchiveFile
+from collector.store.batch_inventory import InventoryItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveComparison:
+    """Events of a type by the ledger (`rows`) and by the archive's files (`filed`).
+
+    `missing` are committed files that are not there, or not as long as they were.
+    """
+
+    org: str
+    event_type: str
+    rows: int
+    filed: int
+    files: int
+    missing: Sequence[str]
+
+    def list_problems(self) -> Iterator[str]:
+        """A sentence for each difference."""
+        what = f"{self.org}/{self.event_type}"
+        if self.rows != self.filed:
+            yield f"{what}: the ledger has {self.rows:,} events, the archive {self.filed:,}"
+        if self.missing:
+            yield f"{what}: of {self.files:,} files of the archive {len(self.missing):,} are gone"
+
+
+def compare_archive(
+    items: Iterable[InventoryItem], files: Iterable[ArchiveFile], archive: Path
+) -> Iterator[ArchiveComparison]:
+    """The rows of the ledger against those of its files, for each event type."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for item in items:
+        rows[item.stream.org, item.event_type] += item.rows
+    filed: dict[tuple[str, str], list[ArchiveFile]] = {key: [] for key in rows if rows[key]}
+    for file in files:
+        filed.setdefault((file.org, file.event_type), []).append(file)
+    for org, event_type in sorted(filed):
+        own = filed[org, event_type]
+        yield ArchiveComparison(
+            org=org,
+            event_type=event_type,
+            rows=rows[org, event_type],
+            filed=sum(file.rows for file in own),
+            files=len(own),
+            missing=[file.path for file in own if not _is_intact(archive, file)],
+        )
+
+
+def _is_intact(archive: Path, file: ArchiveFile) -> bool:
+    try:
+        return (archive / file.path).stat().st_size == file.bytes
+    except FileNotFoundError:
+        return False

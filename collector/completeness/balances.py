@@ -1,0 +1,138 @@
+"""The balance of every event type: listed = stored + quarantined + lost + pending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from collector.store.batch_inventory import BATCH_PENDING, InventoryItem
+from collector.store.ledger import BATCH_LOST, BATCH_QUARANTINED, BATCH_STORED
+
+MAX_REASONS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypeBalance:
+    """What became of one event type of one source.
+
+    Where the org lists files, `listed`, `stored`, `quarantined`, `lost` and `pending` count files.
+    Where it answers queries, they count the records that it served; how many more there are in
+    places that are `lost` nobody knows, so these are counted as places.
+
+    Attributes:
+        unit: `files` or `records`.
+        fetched: what was downloaded of what was listed.
+        rows: events in the archive.
+        duplicates: records that it had already.
+        failing: of the pending files, those that were tried and could not be had.
+        unaccounted: what no state explains. It has to be 0.
+        reasons: why something is quarantined, lost or failing; a few of them.
+    """
+
+    org: str
+    source: str
+    event_type: str
+    unit: str
+    listed: int
+    fetched: int
+    stored: int
+    batches: int
+    rows: int
+    duplicates: int
+    quarantined: int
+    lost: int
+    pending: int
+    failing: int
+    unaccounted: int
+    reasons: Sequence[str]
+
+    def list_problems(self) -> Iterator[str]:
+        """A sentence for each kind of what is missing."""
+        reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        for number, word in (
+            (self.lost, "lost"),
+            (self.quarantined, "quarantined"),
+            (self.unaccounted, "unaccounted for"),
+        ):
+            if number:
+                what = f"{self.org}/{self.source}/{self.event_type}"
+                yield f"{what}: {number:,} {self.unit} {word}{reasons}"
+
+
+def compute_balances(items: Iterable[InventoryItem]) -> Iterator[EventTypeBalance]:
+    """What became of each event type."""
+    for group in _group_by_type(items):
+        listed = [item for item in group if "file" in item.facts]
+        served = [item for item in group if "file" not in item.facts]
+        if listed:
+            yield _balance_files(listed)
+        if served:
+            yield _balance_records(served)
+
+
+def _group_by_type(items: Iterable[InventoryItem]) -> Iterator[list[InventoryItem]]:
+    def build_group_key(item: InventoryItem) -> tuple[str, str, str]:
+        return item.stream.org, item.stream.source, item.event_type
+
+    for _, group in groupby(sorted(items, key=build_group_key), key=build_group_key):
+        yield list(group)
+
+
+def _balance_files(items: Sequence[InventoryItem]) -> EventTypeBalance:
+    states = [item.state for item in items]
+    listed = sum(item.is_listed for item in items)
+    return EventTypeBalance(
+        org=items[0].stream.org,
+        source=items[0].stream.source,
+        event_type=items[0].event_type,
+        unit="files",
+        listed=listed,
+        fetched=states.count(BATCH_STORED) + states.count(BATCH_QUARANTINED),
+        stored=states.count(BATCH_STORED),
+        batches=len(items) - states.count(BATCH_PENDING),
+        rows=sum(item.rows for item in items),
+        duplicates=sum(item.duplicates for item in items),
+        quarantined=states.count(BATCH_QUARANTINED),
+        lost=states.count(BATCH_LOST),
+        pending=states.count(BATCH_PENDING),
+        failing=sum(item.state == BATCH_PENDING and item.failures > 0 for item in items),
+        unaccounted=listed - len(items),
+        reasons=_list_reasons(items),
+    )
+
+
+def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
+    taken = [item for item in items if item.state != BATCH_LOST]
+    served = sum(_count_served(item) for item in taken)
+    set_aside = sum(_count_unread(item) for item in taken if item.state == BATCH_QUARANTINED)
+    return EventTypeBalance(
+        org=items[0].stream.org,
+        source=items[0].stream.source,
+        event_type=items[0].event_type,
+        unit="records",
+        listed=served,
+        fetched=served,
+        stored=sum(item.rows for item in taken),
+        batches=len(items),
+        rows=sum(item.rows for item in taken),
+        duplicates=sum(item.duplicates for item in taken),
+        quarantined=set_aside,
+        lost=len(items) - len(taken),
+        pending=0,
+        failing=0,
+        unaccounted=sum(_count_unread(item) for item in taken) - set_aside,
+        reasons=_list_reasons(items),
+    )
+
+
+def _count_served(item: InventoryItem) -> int:
+    return int(item.facts.get("rows", item.rows + item.duplicates))
+
+
+def _count_unread(item: InventoryItem) -> int:
+    return _count_served(item) - item.rows - item.duplicates
+
+
+def _list_reasons(items: Iterable[InventoryItem]) -> list[str]:
+    return list(dict.fromkeys(item.reason for item in items if item.reason))[:MAX_REASONS]

@@ -1,0 +1,167 @@
+"""Correlations as SQL over event time: which windows fire, and which events lie in them.
+
+The SQL is DuckDB's; `dialect.spark` says the same to Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from collector.detect.correlation_sql import input_rows as window_rows
+from collector.detect.correlation_sql.firing_events import (
+    UID_SEPARATOR,
+    list_named_groups,
+    render_grouped_uid,
+    select_in_firing,
+    strip_group_mark,
+)
+from collector.detect.correlation_sql.frames import EVENT_COLUMNS, FIRES_COLUMN, WINDOW_COLUMNS
+from collector.detect.correlation_sql.input_rows import (
+    as_correlation,
+    find_field,
+    is_correlation,
+    list_distinct_rules,
+)
+from collector.detect.correlation_sql.metrics import select_measured_rows
+from collector.model import Rule
+
+__all__ = [
+    "UID_SEPARATOR",
+    "compute_reach",
+    "list_group_fields",
+    "list_leaf_fields",
+    "list_leaves",
+    "render_match_uid",
+    "select_anchors",
+    "select_firing_events",
+    "strip_group_mark",
+]
+
+LeafSource = Callable[[str, Sequence[str]], str]
+"""Given the name of a plain rule and fields by the names that the rule uses, a SELECT of its
+events, each once: event_uid, event_type, time, received, then one column per field, named exactly
+as the field."""
+
+
+def list_leaves(rule: Rule, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """The plain rules below a correlation, each once, in the order in which they are named."""
+    found: dict[str, None] = {}
+    for name in as_correlation(rule).rules:
+        below = list_leaves(rules[name], rules) if is_correlation(name, rules) else (name,)
+        found.update(dict.fromkeys(below))
+    return tuple(found)
+
+
+def list_leaf_fields(rule: Rule, rules: Mapping[str, Rule], leaf: str) -> tuple[str, ...]:
+    """The fields of a leaf that are read, by the names that it uses.
+
+    Those that a source gives of every event are not among them.
+    """
+    correlation = as_correlation(rule)
+    found: dict[str, None] = {}
+    for name in list_distinct_rules(correlation):
+        if name == leaf:
+            found.update(dict.fromkeys(window_rows.list_read_fields(correlation, name)))
+        elif is_correlation(name, rules):
+            found.update(dict.fromkeys(list_leaf_fields(rules[name], rules, leaf)))
+    return tuple(found)
+
+
+def compute_reach(rule: Rule, rules: Mapping[str, Rule]) -> timedelta:
+    """How far back from an event others can matter: the time spans of the deepest nesting."""
+    correlation = as_correlation(rule)
+    below = [
+        compute_reach(rules[name], rules)
+        for name in correlation.rules
+        if is_correlation(name, rules)
+    ]
+    return correlation.timespan + max(below, default=timedelta())
+
+
+def list_group_fields(rule: Rule, rules: Mapping[str, Rule], leaf: str) -> tuple[str | None, ...]:
+    """For each group-by name the field of the leaf that it stands for.
+
+    None where (also) the windows of another correlation lie between the two.
+    """
+    correlation = as_correlation(rule)
+    inner = [rules[name] for name in correlation.rules if is_correlation(name, rules)]
+    is_nested = any(leaf in list_leaves(each, rules) for each in inner)
+    return tuple(
+        None if is_nested else find_field(correlation, name, leaf) for name in correlation.group_by
+    )
+
+
+def select_anchors(rule: Rule, rules: Mapping[str, Rule], source: LeafSource) -> str:
+    """SQL: every event that the correlation looks at, and what the window that it ends comes to.
+
+    The columns: its group by the group-by names, event_uid, event_type, time, received, metric,
+    event_count, fires. An event stands once in each of its groups.
+    """
+    shown = [f"{column} AS {name}" for column, name in list_named_groups(as_correlation(rule))]
+    columns = [*shown, *EVENT_COLUMNS, *WINDOW_COLUMNS, f"{FIRES_COLUMN} AS fires"]
+    return (
+        f"SELECT {', '.join(columns)} FROM ({_select_anchor_rows(rule, rules, source)}) AS events"
+    )
+
+
+def select_firing_events(rule: Rule, rules: Mapping[str, Rule], source: LeafSource) -> str:
+    """SQL: the events that lie in at least one window that fires.
+
+    The columns: event_uid, event_type, time, received, the group by the group-by names; then of
+    the window that the event ends, if that fires, metric, event_count, window_start, window_end,
+    severity (0 to 4) and complete, the time when the last of its events was received. An event
+    whose own window does not fire lies in another's: these are NULL, severity is 0, and complete
+    is when it was received.
+    """
+    return select_in_firing(rule, _select_anchor_rows(rule, rules, source))
+
+
+def render_match_uid(rule: Rule, rules: Mapping[str, Rule]) -> str:
+    """SQL: what tells members from each other, given their columns.
+
+    It is the event_uid; if an event may be in several groups, with a mark of its group after it.
+    """
+    return (
+        render_grouped_uid(as_correlation(rule))
+        if _has_several_groups(rule, rules)
+        else "event_uid"
+    )
+
+
+def _has_several_groups(rule: Rule, rules: Mapping[str, Rule]) -> bool:
+    """Whether an event may come to a correlation in several groups."""
+    correlation = as_correlation(rule)
+    names = list_distinct_rules(correlation)
+    if not correlation.group_by:
+        return False
+    inner = [rules[name] for name in names if is_correlation(name, rules)]
+    has_own = len(names) > 1 and bool(correlation.aliases)
+    return has_own or any(_has_several_groups(each, rules) for each in inner)
+
+
+def _select_anchor_rows(rule: Rule, rules: Mapping[str, Rule], source: LeafSource) -> str:
+    correlation = as_correlation(rule)
+
+    def select_rows(name: str) -> str:
+        if is_correlation(name, rules):
+            inner = rules[name]
+            return window_rows.select_nested_rows(
+                correlation, inner, _select_anchor_rows(inner, rules, source)
+            )
+        fields = window_rows.list_read_fields(correlation, name)
+        return window_rows.select_plain_rows(correlation, name, source(name, fields))
+
+    parts = [select_rows(name) for name in list_distinct_rules(correlation)]
+    apart = not _can_repeat_events(rule, rules)
+    return select_measured_rows(
+        correlation, window_rows.combine_rows(correlation, parts, is_unique=apart)
+    )
+
+
+def _can_repeat_events(rule: Rule, rules: Mapping[str, Rule]) -> bool:
+    """Whether an event may come to a correlation in several ways."""
+    names = list_distinct_rules(as_correlation(rule))
+    return len(names) > 1 or any(
+        is_correlation(name, rules) and _can_repeat_events(rules[name], rules) for name in names
+    )

@@ -1,0 +1,74 @@
+"""The words of SQL that all windows of a correlation are written in.
+
+Columns that only the windows need begin with `#`, which no field can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from collector.escaping import quote_identifier
+from collector.model import Correlation
+
+EVENT_COLUMNS = ("event_uid", "event_type", "time", "received")
+"""What is known of every event."""
+
+WINDOW_COLUMNS = ("metric", "event_count")
+"""What is known of every window."""
+
+# Microseconds since 1970: of RANGE over whole numbers, all engines have the same idea.
+MICROS_COLUMN = quote_identifier("#us")
+VALUE_COLUMN = quote_identifier("#value")
+FIRES_COLUMN = quote_identifier("#fires")
+
+UNTIL_NOW = "UNBOUNDED PRECEDING AND CURRENT ROW"
+BEFORE_NOW = "UNBOUNDED PRECEDING AND 1 PRECEDING"
+JUST_NOW = "CURRENT ROW AND CURRENT ROW"
+FROM_NOW = "CURRENT ROW AND UNBOUNDED FOLLOWING"
+
+
+def name_group_column(place: int) -> str:
+    """The column of the group-by name at that place."""
+    return quote_identifier(f"#{place}")
+
+
+def list_group_columns(correlation: Correlation) -> list[str]:
+    """The columns of all group-by names."""
+    return [name_group_column(place) for place in range(len(correlation.group_by))]
+
+
+def name_flag_column(rule: int) -> str:
+    """The column that is 1 for events of that one of the rules, else 0."""
+    return quote_identifier(f"#is{rule}")
+
+
+def render_window_frame(correlation: Correlation) -> str:
+    """The frame of the window that ends with a row."""
+    return f"{timespan_to_micros(correlation.timespan)} PRECEDING AND CURRENT ROW"
+
+
+def render_following_frame(correlation: Correlation) -> str:
+    """The frame of the rows whose windows a row lies in."""
+    return f"CURRENT ROW AND {timespan_to_micros(correlation.timespan)} FOLLOWING"
+
+
+def render_over_clause(correlation: Correlation, frame: str) -> str:
+    """The rows of a group that lie in a frame of time."""
+    return f"OVER ({render_partition(correlation)}ORDER BY {MICROS_COLUMN} RANGE BETWEEN {frame})"
+
+
+def render_partition(correlation: Correlation) -> str:
+    """PARTITION BY the groups, where there are any."""
+    columns = list_group_columns(correlation)
+    return f"PARTITION BY {', '.join(columns)} " if columns else ""
+
+
+def append_columns(columns: Sequence[str]) -> str:
+    """Columns as a list that goes on after another one."""
+    return "".join(f", {column}" for column in columns)
+
+
+def timespan_to_micros(span: timedelta) -> int:
+    """A span of time as the windows count it."""
+    return span // timedelta(microseconds=1)

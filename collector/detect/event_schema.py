@@ -1,0 +1,28 @@
+"""What rules may know of the event table; whoever assembles the program hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+IDENTITY_COLUMNS = frozenset(
+    {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
+)
+"""Columns that every event has a value in, whatever its type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSchema:
+    """The event table as rules see it.
+
+    Attributes:
+        canonical: the columns that every event has, each with its DuckDB type.
+        physical: the column that holds a rule's field, for a field and an event type.
+        fields: what rules over an event type may name; None where any native name goes.
+        event_types: the types that a rule may name.
+    """
+
+    column_types: Mapping[str, str]
+    resolve_column: Callable[[str, str], str]
+    list_fields: Callable[[str], frozenset[str] | None]
+    list_event_types: Callable[[], frozenset[str]]

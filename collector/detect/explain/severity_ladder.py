@@ -1,0 +1,157 @@
+"""Which case and which steps made a severity what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from collector.detect.language.collector_block import COLLECTOR_KEY
+from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.severity_sql import build_severity_sql
+from collector.model import Event, Rule, Severity, SeverityCase, SeverityStep
+
+CASES_KEY, STEPS_KEY = "severity", "severity_step"
+
+_COMPARISONS = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<", "eq": "="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityRung:
+    """A case or a step: as it is written, what it gives, and what the event has there.
+
+    `decides` says that the severity is what it is because of it: it is the first case that holds,
+    or a step that made it graver.
+    """
+
+    line: int
+    text: str
+    effect: str
+    event_values: Mapping[str, Any]
+    holds: bool
+    is_decisive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityLadder:
+    """A severity, with the `level` that it has where no case holds, and every rung."""
+
+    level: Severity
+    cases: tuple[SeverityRung, ...]
+    steps: tuple[SeverityRung, ...]
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LadderDefinition:
+    """The cases and steps of a rule, with what is written of each."""
+
+    rule: Rule
+    cases: tuple[RungDefinition, ...]
+    steps: tuple[RungDefinition, ...]
+
+    @property
+    def questions(self) -> list[str]:
+        """What the engine has to be asked before a `ladder` can be told, as SQL."""
+        cases = [case.predicate for case in self.rule.severity_cases]
+        return [
+            *cases,
+            *(step.predicate for step in self.rule.severity_steps),
+            build_severity_sql(self.rule),
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungDefinition:
+    """A rung as it stands in the file; `column` is what it compares, if anything."""
+
+    line: int
+    text: str
+    column: str | None
+
+
+def parse_ladder(
+    rule: Rule, document: YamlDocument, physical: Callable[[str], str]
+) -> LadderDefinition:
+    """The cases and steps of a rule as its document has them."""
+    return LadderDefinition(
+        rule=rule,
+        cases=tuple(_parse_rungs(document, CASES_KEY, physical)),
+        steps=tuple(_parse_rungs(document, STEPS_KEY, physical)),
+    )
+
+
+def _parse_rungs(
+    document: YamlDocument, name: str, physical: Callable[[str], str]
+) -> Iterator[RungDefinition]:
+    block = document.data.get(COLLECTOR_KEY) or {}
+    for position, each in enumerate(block.get(name) or ()):
+        field = each.get("field")
+        compared = [
+            f"{field} {sign} {each[key]}" for key, sign in _COMPARISONS.items() if key in each
+        ]
+        yield RungDefinition(
+            line=document.find_line((COLLECTOR_KEY, name, position)),
+            text=" and ".join([each["when"], *compared] if "when" in each else compared),
+            column=None if field is None else physical(field),
+        )
+
+
+def evaluate_ladder(
+    definition: LadderDefinition, answers: Mapping[str, Any], event: Event
+) -> SeverityLadder:
+    """The severity of an event, given what the engine has said to the questions."""
+    rule = definition.rule
+    first = next((case for case in rule.severity_cases if answers[case.predicate]), None)
+    level = first.level if first else rule.level
+    steps = []
+    for step, written in zip(rule.severity_steps, definition.steps, strict=True):
+        holds = answers[step.predicate]
+        raised = _raise_severity(level, step) if holds else level
+        steps.append(
+            _build_rung(
+                written, _describe_step(step), event, holds=holds, is_decisive=raised > level
+            )
+        )
+        level = raised
+    return SeverityLadder(
+        level=rule.level,
+        cases=tuple(_evaluate_cases(rule.severity_cases, definition.cases, first, answers, event)),
+        steps=tuple(steps),
+        severity=Severity(answers[build_severity_sql(rule)]),
+    )
+
+
+def _evaluate_cases(
+    cases: Sequence[SeverityCase],
+    written: Sequence[RungDefinition],
+    first: SeverityCase | None,
+    answers: Mapping[str, Any],
+    event: Event,
+) -> Iterator[SeverityRung]:
+    for case, words in zip(cases, written, strict=True):
+        holds = answers[case.predicate]
+        yield _build_rung(words, str(case.level), event, holds=holds, is_decisive=case is first)
+
+
+def _build_rung(
+    written: RungDefinition, effect: str, event: Event, *, holds: bool, is_decisive: bool
+) -> SeverityRung:
+    column = written.column
+    return SeverityRung(
+        line=written.line,
+        text=written.text,
+        effect=effect,
+        event_values={} if column is None else {column: event.get(column)},
+        holds=holds,
+        is_decisive=is_decisive,
+    )
+
+
+def _raise_severity(severity: Severity, step: SeverityStep) -> Severity:
+    return max(severity, Severity(min(severity + step.increment, step.max_severity)))
+
+
+def _describe_step(step: SeverityStep) -> str:
+    levels = "1 level" if step.increment == 1 else f"{step.increment} levels"
+    return f"{levels} graver, {step.max_severity} at most"

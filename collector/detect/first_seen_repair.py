@@ -1,0 +1,62 @@
+"""Runs after some of their events turned out to lie elsewhere, from a look at those around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from collector.detect.first_seen_sql import EventRun, join_runs
+
+_GREATEST_UID = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurroundingRuns:
+    """The times from `first` to `last`, and the runs of all events of one key that lie in them."""
+
+    first: int
+    last: int
+    runs: Sequence[EventRun]
+
+
+def recompute_runs(
+    remembered: Sequence[EventRun],
+    lost_times: Sequence[int],
+    surrounding: SurroundingRuns,
+    forget: int,
+) -> list[EventRun] | None:
+    """The runs of a key without the events that were at the times `gone`.
+
+    None where `around` does not reach far enough to tell.
+    """
+    settled = list(surrounding.runs)
+    for run in remembered:
+        lost = [time for time in lost_times if run.start <= time <= run.last]
+        if not lost:
+            settled.append(run)
+            continue
+        ends = _trim_run_ends(run, lost, surrounding)
+        if ends is None:
+            return None
+        settled += ends
+    return join_runs(settled, forget)
+
+
+def _trim_run_ends(
+    run: EventRun, lost_times: Sequence[int], surrounding: SurroundingRuns
+) -> list[EventRun] | None:
+    """What lies of a run before and after `around`; each hangs on an event that is still there."""
+    ends = []
+    if run.start < surrounding.first:
+        held = [
+            each.start for each in surrounding.runs if run.start <= each.start < min(lost_times)
+        ]
+        if not held:
+            return None
+        ends.append(run._replace(last=min(held)))
+    if run.last > surrounding.last:
+        held = [each.last for each in surrounding.runs if max(lost_times) < each.last <= run.last]
+        if not held:
+            return None
+        ends.append(EventRun(max(held), _GREATEST_UID, run.last))
+    return ends

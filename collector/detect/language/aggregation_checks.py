@@ -1,0 +1,79 @@
+"""What can be wrong with `first_seen` and `baseline` beyond their shape, each at its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from collector.detect.language.collector_block import COLLECTOR_KEY, BaselineBlock, CollectorBlock
+from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.window_columns import RESERVED_COLUMNS
+from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.errors import Problem
+
+
+def find_aggregation_problems(
+    document: YamlDocument, block: CollectorBlock, scope: FieldScope
+) -> Iterator[Problem]:
+    """What is wrong with what a rule over single events looks at beyond them."""
+    if block.first_seen and block.baseline:
+        yield document.build_problem(
+            (COLLECTOR_KEY, "baseline"), "first_seen and baseline: name one of them"
+        )
+    if block.first_seen:
+        place: YamlPath = (COLLECTOR_KEY, "first_seen", "key")
+        yield from _find_unknown_fields(document, block.first_seen.key, place, scope)
+    if block.baseline:
+        yield from _find_baseline_problems(
+            document, block.baseline, (COLLECTOR_KEY, "baseline"), scope
+        )
+
+
+def find_group_problems(
+    document: YamlDocument, groups: Sequence[str], place: YamlPath
+) -> Iterator[Problem]:
+    """Names that windows cannot tell groups apart by."""
+    taken: set[str] = set()
+    for position, name in enumerate(groups):
+        if name.lower() in RESERVED_COLUMNS:
+            message = f"groups cannot be told apart by {name!r}, which windows have of their own"
+            yield document.build_problem((*place, position), message)
+        elif name.lower() in taken:
+            yield document.build_problem((*place, position), f"{name!r} stands here twice")
+        taken.add(name.lower())
+
+
+def _find_unknown_fields(
+    document: YamlDocument, fields: Sequence[str], place: YamlPath, scope: FieldScope
+) -> Iterator[Problem]:
+    for position, field in enumerate(fields):
+        if not scope.has_field(field):
+            yield document.build_problem((*place, position), scope.explain_unknown_field(field))
+
+
+def _find_baseline_problems(
+    document: YamlDocument, baseline: BaselineBlock, place: YamlPath, scope: FieldScope
+) -> Iterator[Problem]:
+    counts = baseline.metric == "count"
+    if counts and baseline.field is not None:
+        message = "a count is of events and has no 'field'; did you mean distinct?"
+        yield document.build_problem((*place, "field"), message)
+    elif not counts and baseline.field is None:
+        yield document.build_problem(place, f"the metric {baseline.metric} needs a 'field'")
+    elif baseline.field is not None and not scope.has_field(baseline.field):
+        yield document.build_problem((*place, "field"), scope.explain_unknown_field(baseline.field))
+    yield from _find_unknown_fields(document, baseline.group_by, (*place, "group_by"), scope)
+    yield from find_group_problems(document, baseline.group_by, (*place, "group_by"))
+    yield from _find_history_problems(document, baseline, place)
+
+
+def _find_history_problems(
+    document: YamlDocument, baseline: BaselineBlock, place: YamlPath
+) -> Iterator[Problem]:
+    windows = baseline.history // baseline.window
+    if windows < 2:
+        yield document.build_problem((*place, "history"), "'history' must hold two windows or more")
+    elif windows < baseline.minimum:
+        message = (
+            f"history holds {windows} windows, so a minimum of {baseline.minimum} is never met"
+        )
+        yield document.build_problem((*place, "minimum"), message)

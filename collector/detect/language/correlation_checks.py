@@ -1,0 +1,222 @@
+"""What can be wrong with a correlation beyond its shape, each at its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from collector.detect.language.aggregation_checks import find_group_problems
+from collector.detect.language.collector_block import COLLECTOR_KEY as BLOCK
+from collector.detect.language.collector_block import CollectorBlock
+from collector.detect.language.correlation_block import (
+    CORRELATION_KEY,
+    OPERATORS,
+    CorrelationBlock,
+    CorrelationCondition,
+)
+from collector.detect.language.document_library import (
+    DocumentLibrary,
+    normalize_reference,
+    read_name,
+)
+from collector.detect.language.field_scope import FieldScope, build_window_scope
+from collector.detect.language.rule_drafts import RuleDraft
+from collector.detect.language.window_columns import add_group_columns
+from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.errors import Problem
+
+MAX_CORRELATION_DEPTH = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelationContext:
+    """All that a correlation may look at.
+
+    Attributes:
+        called: documents by what they may be called.
+        drafts, mappings: the rules and correlations in which nothing is wrong as such, by name.
+    """
+
+    library: DocumentLibrary
+    documents_by_reference: Mapping[str, YamlDocument]
+    drafts: Mapping[str, RuleDraft]
+    correlations: Mapping[str, CorrelationBlock]
+
+    def resolve_name(self, reference: str) -> str | None:
+        """The name of the rule that a reference leads to."""
+        found = self.documents_by_reference.get(normalize_reference(reference))
+        return None if found is None else read_name(found)
+
+    def build_scope(self, name: str) -> FieldScope | None:
+        """What may be named of what that rule matches; None while something is wrong with it."""
+        if name in self.correlations:
+            groups = self.correlations[name].group_by
+            return build_window_scope(add_group_columns({"metric": "DOUBLE"}, groups))
+        return self.drafts[name].scope if name in self.drafts else None
+
+    def list_inner_correlations(self, name: str) -> Iterator[str]:
+        """The correlations that a correlation looks at."""
+        for reference in self.correlations[name].rules:
+            if (found := self.resolve_name(reference)) in self.correlations and found is not None:
+                yield found
+
+
+def find_correlation_problems(
+    document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
+) -> Iterator[Problem]:
+    """What is wrong with the `correlation:` mapping among the rules that there are."""
+    yield from _find_reference_problems(document, mapping, context)
+    yield from _find_cycle_problems(document, context)
+    yield from _find_condition_problems(document, mapping)
+    yield from _find_alias_problems(document, mapping, context)
+    yield from find_group_problems(document, mapping.group_by, (CORRELATION_KEY, "group-by"))
+    yield from _find_field_problems(document, mapping, context)
+
+
+def find_foreign_keys(document: YamlDocument, block: CollectorBlock) -> Iterator[Problem]:
+    """Keys of the block that only rules over events have."""
+    for name in ("event_types", "first_seen", "baseline"):
+        if name in block.model_fields_set:
+            message = f"a correlation has no {name!r}; the rules that it looks at have"
+            yield document.build_problem((BLOCK, name), message)
+
+
+# ---- rules
+
+
+def _find_reference_problems(
+    document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
+) -> Iterator[Problem]:
+    taken: set[str] = set()
+    for position, reference in enumerate(mapping.rules):
+        place = (CORRELATION_KEY, "rules", position)
+        name = context.resolve_name(reference)
+        if name is None:
+            yield document.build_problem(place, context.library.explain_missing(reference))
+            continue
+        if name in taken and mapping.type != "temporal_ordered":
+            yield document.build_problem(place, f"rule {reference!r} stands here twice")
+        taken.add(name)
+        draft = context.drafts.get(name)
+        if draft and (draft.block.first_seen or draft.block.baseline):
+            message = f"rule {name!r} looks at more than one event; it cannot be correlated"
+            yield document.build_problem(place, message)
+
+
+def _find_cycle_problems(document: YamlDocument, context: CorrelationContext) -> Iterator[Problem]:
+    way = _find_longest_path(read_name(document), context, ())
+    shown = " → ".join(way)
+    if way[-1] in way[:-1]:
+        yield document.build_problem(
+            (CORRELATION_KEY, "rules"), f"correlations that go round: {shown}"
+        )
+    elif len(way) > MAX_CORRELATION_DEPTH:
+        message = f"correlations of correlations, more than {MAX_CORRELATION_DEPTH} deep: {shown}"
+        yield document.build_problem((CORRELATION_KEY, "rules"), message)
+
+
+def _find_longest_path(
+    name: str, context: CorrelationContext, above: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Down through correlations; ends with a name that it has already where they go round."""
+    way = (*above, name)
+    if name in above or len(way) > MAX_CORRELATION_DEPTH:
+        return way
+    ways = [
+        _find_longest_path(each, context, way) for each in context.list_inner_correlations(name)
+    ]
+    return max((way, *ways), key=lambda found: (found[-1] in found[:-1], len(found)))
+
+
+# ---- numbers
+
+
+def _find_condition_problems(
+    document: YamlDocument, mapping: CorrelationBlock
+) -> Iterator[Problem]:
+    condition = mapping.condition
+    if condition is None:
+        if not mapping.is_temporal:
+            yield document.build_problem((CORRELATION_KEY,), "missing key 'condition'")
+        return
+    place = (CORRELATION_KEY, "condition")
+    if len(condition.limits) != 1:
+        message = f"a condition has one limit, which is one of {', '.join(OPERATORS)}"
+        yield document.build_problem(place, message)
+    elif mapping.is_temporal and not _requires_every_rule(condition, len(set(mapping.rules))):
+        message = f"{mapping.type} asks for every rule once or more; leave the condition out"
+        yield document.build_problem(place, message)
+    yield from _find_operand_problems(document, mapping, condition)
+
+
+def _requires_every_rule(condition: CorrelationCondition, rules: int) -> bool:
+    return condition.limits in ({"gte": rules}, {"eq": rules})
+
+
+def _find_operand_problems(
+    document: YamlDocument, mapping: CorrelationBlock, condition: CorrelationCondition
+) -> Iterator[Problem]:
+    needed = {
+        "field": mapping.type.startswith("value_"),
+        "percentile": mapping.type == "value_percentile",
+    }
+    for name, needs in needed.items():
+        has = getattr(condition, name) is not None
+        if needs and not has:
+            yield document.build_problem(
+                (CORRELATION_KEY, "condition"), f"{mapping.type} needs a {name!r}"
+            )
+        if has and not needs:
+            yield document.build_problem(
+                (CORRELATION_KEY, "condition", name), f"{mapping.type} has no {name!r}"
+            )
+
+
+# ---- fields
+
+
+def _find_alias_problems(
+    document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
+) -> Iterator[Problem]:
+    looked_at = {context.resolve_name(each) for each in mapping.rules}
+    for alias, fields in mapping.aliases.items():
+        for reference in fields:
+            if context.resolve_name(reference) not in looked_at:
+                message = f"an alias for {reference!r}, which is none of the correlation's rules"
+                yield document.build_problem(
+                    (CORRELATION_KEY, "aliases", alias, reference), message
+                )
+
+
+def _find_field_problems(
+    document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
+) -> Iterator[Problem]:
+    for name in dict.fromkeys(filter(None, map(context.resolve_name, mapping.rules))):
+        scope = context.build_scope(name)
+        if scope is None:
+            continue
+        for place, used in _list_used_fields(mapping):
+            reference, field = _resolve_alias(mapping, used, name, context) or (None, used)
+            if not scope.has_field(field):
+                where = (CORRELATION_KEY, "aliases", used, reference) if reference else place
+                yield document.build_problem(
+                    where, f"in rule {name!r} {scope.explain_unknown_field(field)}"
+                )
+
+
+def _list_used_fields(mapping: CorrelationBlock) -> Iterator[tuple[YamlPath, str]]:
+    """The fields and aliases that are used, and where."""
+    for position, group in enumerate(mapping.group_by):
+        yield (CORRELATION_KEY, "group-by", position), group
+    if mapping.condition and mapping.condition.field:
+        yield (CORRELATION_KEY, "condition", "field"), mapping.condition.field
+
+
+def _resolve_alias(
+    mapping: CorrelationBlock, alias: str, rule_name: str, context: CorrelationContext
+) -> tuple[str, str] | None:
+    """The reference to a rule below an alias, and the field that it stands for there."""
+    for reference, field in mapping.aliases.get(alias, {}).items():
+        if context.resolve_name(reference) == rule_name:
+            return reference, field
+    return None

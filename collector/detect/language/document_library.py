@@ -1,0 +1,104 @@
+"""Documents of rule files by their kind, and by the names and ids that others call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.suggestions import suggest_name
+from collector.errors import Problem
+
+DocumentKind = Literal["rule", "correlation", "filter"]
+
+
+def determine_kind(document: YamlDocument) -> DocumentKind:
+    """What a document is, by the key that it has."""
+    if "correlation" in document.data:
+        return "correlation"
+    return "filter" if "filter" in document.data else "rule"
+
+
+def read_name(document: YamlDocument) -> str:
+    """Its name; empty where it has none."""
+    return str(document.data.get("name") or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLibrary:
+    """All documents. Those that are `disabled` are not looked at, but known to have been there."""
+
+    documents: tuple[YamlDocument, ...]
+    disabled_documents: tuple[YamlDocument, ...]
+
+    @classmethod
+    def from_documents(
+        cls, documents: Sequence[YamlDocument], disable_patterns: Sequence[str]
+    ) -> DocumentLibrary:
+        """Documents, without those whose name or id is or fits one of the patterns."""
+        disabled = tuple(each for each in documents if _matches_patterns(each, disable_patterns))
+        others = tuple(each for each in documents if not _matches_patterns(each, disable_patterns))
+        return cls(documents=others, disabled_documents=disabled)
+
+    def select_by_kind(self, kind: DocumentKind) -> tuple[YamlDocument, ...]:
+        """The documents of a kind."""
+        return tuple(each for each in self.documents if determine_kind(each) == kind)
+
+    def index_by_reference(self) -> Mapping[str, YamlDocument]:
+        """Rules and correlations by everything that they may be called by: name and id."""
+        return {
+            key: each
+            for each in self.documents
+            if determine_kind(each) != "filter"
+            for key in _list_references(each)
+        }
+
+    def explain_missing(self, reference: str) -> str:
+        """Why nothing in `called` goes by that reference."""
+        known = {
+            key: each
+            for each in (*self.documents, *self.disabled_documents)
+            for key in _list_references(each)
+        }
+        found = known.get(normalize_reference(reference))
+        if any(found is each for each in self.disabled_documents):
+            return f"rule {reference!r} is disabled"
+        if found is not None:
+            return f"{reference!r} is a filter, not a rule"
+        names = {read_name(each) for each in self.documents if determine_kind(each) != "filter"} - {
+            ""
+        }
+        return f"unknown rule {reference!r}{suggest_name(reference, names)}"
+
+    def has_disabled(self, pattern: str) -> bool:
+        """Whether a document that is not looked at has, or fits, that name or id."""
+        return any(_matches_patterns(each, (pattern,)) for each in self.disabled_documents)
+
+    def find_duplicates(self) -> Iterator[Problem]:
+        """Documents that have the name or the id of an earlier one."""
+        for key in ("name", "id"):
+            first: dict[str, YamlDocument] = {}
+            for each in self.documents:
+                value = str(each.data.get(key, "")).lower()
+                other = first.setdefault(value, each)
+                if value and other is not each:
+                    place = f"{other.path}:{other.find_line((key,))}"
+                    yield each.build_problem((key,), f"the rule at {place} has the same {key}")
+
+
+def normalize_reference(reference: str) -> str:
+    """A name or an id as `Library.called` has it; ids are the same in any case."""
+    return reference.lower()
+
+
+def _list_references(document: YamlDocument) -> Iterator[str]:
+    for key in ("name", "id"):
+        if value := document.data.get(key):
+            yield normalize_reference(str(value))
+
+
+def _matches_patterns(document: YamlDocument, patterns: Sequence[str]) -> bool:
+    names = [str(document.data.get(key, "")) for key in ("name", "id")]
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

@@ -1,0 +1,77 @@
+"""What one rule may name: the fields that at least one of its event types has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
+from collector.detect.lists import NO_LISTS, ValueLists
+from collector.detect.predicates.field_columns import FieldColumns
+from collector.detect.suggestions import suggest_name
+
+_NATIVE_NAME = re.compile(r"[A-Z][\w.]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldScope:
+    """The event types of a rule; none where it sees every event. `always` has each of them."""
+
+    schema: EventSchema
+    event_types: tuple[str, ...]
+    common_fields: frozenset[str] = IDENTITY_COLUMNS
+    lists: ValueLists = NO_LISTS
+
+    def has_field(self, field: str) -> bool:
+        """Whether a rule over these types may name that field."""
+        if field in self._list_fields():
+            return True
+        is_plausible = (
+            field in self.schema.column_types or _NATIVE_NAME.fullmatch(field) is not None
+        )
+        return is_plausible and self._allows_any_field()
+
+    def explain_unknown_field(self, field: str) -> str:
+        """What to say of a field that none of the types has."""
+        if field in self.schema.column_types:
+            return f"{field!r} never has a value in {self._render_types()}"
+        return f"{self._render_types()} has no field {field!r}{suggest_name(field, self._list_fields())}"
+
+    def build_trial_columns(self) -> FieldColumns:
+        """Columns to try an expression with."""
+        return self.build_columns(
+            lambda field: self.schema.resolve_column(field, self._list_types()[0])
+        )
+
+    def build_columns(self, resolve_column: Callable[[str], str]) -> FieldColumns:
+        """The columns that hold the fields, by the names that `physical` gives them."""
+        return FieldColumns(
+            column_types=self.schema.column_types, resolve_column=resolve_column, lists=self.lists
+        )
+
+    def _list_types(self) -> tuple[str, ...]:
+        return self.event_types or tuple(sorted(self.schema.list_event_types())) or ("",)
+
+    def _list_fields(self) -> frozenset[str]:
+        return self.common_fields.union(
+            *(self.schema.list_fields(each) or () for each in self._list_types())
+        )
+
+    def _allows_any_field(self) -> bool:
+        return any(self.schema.list_fields(each) is None for each in self._list_types())
+
+    def _render_types(self) -> str:
+        return " or ".join(self.event_types) or "any event type"
+
+
+def build_window_scope(columns: Mapping[str, str]) -> FieldScope:
+    """What may be named of a window of several events: columns, by their types."""
+    names = frozenset(columns)
+    schema = EventSchema(
+        column_types=columns,
+        resolve_column=lambda field, _: field,
+        list_fields=lambda _: names,
+        list_event_types=frozenset,
+    )
+    return FieldScope(schema=schema, event_types=("its window",), common_fields=frozenset())

@@ -1,0 +1,146 @@
+"""What can be wrong with a rule's title, id, tags and the like, each at its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from sigma import exceptions
+from sigma.exceptions import SigmaError
+from sigma.rule.base import SigmaRuleBase
+
+from collector.detect.language.collector_block import COLLECTOR_KEY
+from collector.detect.language.document_library import DocumentKind, determine_kind
+from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.suggestions import suggest_name
+from collector.errors import Problem, RulesError
+
+_REQUIRED_KEYS: Mapping[DocumentKind, tuple[str, ...]] = {
+    "rule": ("title", "id", "name", "level", "logsource", "detection"),
+    "correlation": ("title", "id", "name", "level"),
+    "filter": ("title", "logsource"),
+}
+_FOREIGN_KEYS: Mapping[DocumentKind, Mapping[str, str]] = {
+    "rule": {},
+    "correlation": {
+        "detection": "a correlation selects no events itself; write a rule for them",
+        "logsource": "a correlation has no logsource; the rules that it looks at have",
+    },
+    "filter": {
+        "detection": "the selections of a filter stand below 'filter'",
+        COLLECTOR_KEY: f"a filter has no {COLLECTOR_KEY!r} block",
+    },
+}
+_COLLECTOR_KEYS = {"logsource", "detection", "correlation", "filter", COLLECTOR_KEY}
+_INTERNAL_FIELDS = {"errors", "source", "custom_attributes", "policy"}
+_KNOWN_KEYS = {
+    name
+    for name in {*SigmaRuleBase.__dataclass_fields__, *_COLLECTOR_KEYS} - _INTERNAL_FIELDS
+    if not name.startswith("_")
+}
+_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+_ATTACK_TAG_PATTERN = re.compile(r"t\d{4}(\.\d{3})?|[gs]\d{4}|[a-z]+([-_][a-z]+)*")
+
+_KEY_OF_ERROR: Mapping[type[SigmaError], str] = {
+    exceptions.SigmaTitleError: "title",
+    exceptions.SigmaIdentifierError: "id",
+    exceptions.SigmaNameError: "name",
+    exceptions.SigmaLevelError: "level",
+    exceptions.SigmaStatusError: "status",
+    exceptions.SigmaDescriptionError: "description",
+    exceptions.SigmaReferencesError: "references",
+    exceptions.SigmaAuthorError: "author",
+    exceptions.SigmaDateError: "date",
+    exceptions.SigmaModifiedError: "modified",
+    exceptions.SigmaTagError: "tags",
+    exceptions.SigmaValueError: "tags",
+    exceptions.SigmaFieldsError: "fields",
+    exceptions.SigmaFalsePositivesError: "falsepositives",
+    exceptions.SigmaRelatedError: "related",
+    exceptions.SigmaLicenseError: "license",
+    exceptions.SigmaScopeError: "scope",
+    exceptions.SigmaTaxonomyError: "taxonomy",
+    exceptions.SigmaLogsourceError: "logsource",
+}
+
+
+def find_metadata_problems(document: YamlDocument) -> Iterator[Problem]:
+    """What is wrong with the keys that every Sigma document has, and with which it has."""
+    data, kind = document.data, determine_kind(document)
+    if "action" in data:
+        message = "action (global, reset, repeat) is not served; write every rule out"
+        yield document.build_problem(("action",), message)
+        return
+    for key in _REQUIRED_KEYS[kind]:
+        if data.get(key) is None:
+            yield document.build_problem((key,), f"missing key {key!r}")
+    for key in data.keys() & _FOREIGN_KEYS[kind].keys():
+        yield document.build_problem((key,), _FOREIGN_KEYS[kind][key])
+    for key in data.keys() - _KNOWN_KEYS:
+        if (hint := suggest_name(key, _KNOWN_KEYS)).startswith(
+            ", did you"
+        ):  # others are the author's own
+            yield document.build_problem((key,), f"unknown key {key!r}{hint}")
+    if kind == "rule" and "detection" in data and not isinstance(data["detection"], dict):
+        yield document.build_problem(("detection",), "a detection is a mapping of selections")
+    yield from _find_text_problems(document)
+    yield from _find_tag_problems(document)
+    yield from _find_logsource_problems(document)
+
+
+def _find_text_problems(document: YamlDocument) -> Iterator[Problem]:
+    name, identifier = document.data.get("name"), document.data.get("id")
+    if name is not None and not (isinstance(name, str) and _NAME_PATTERN.fullmatch(name)):
+        yield document.build_problem(
+            ("name",), "a rule's name is a slug of a-z, 0-9, '-' and '_', such as new-package"
+        )
+    if identifier is not None and not isinstance(identifier, str):
+        yield document.build_problem(("id",), "a rule's id is a UUID")
+    references = document.data.get("references")
+    for position, reference in enumerate(references if isinstance(references, list) else ()):
+        if not isinstance(reference, str):
+            yield document.build_problem(("references", position), "a reference is text")
+
+
+def _find_tag_problems(document: YamlDocument) -> Iterator[Problem]:
+    tags = document.data.get("tags")
+    for position, tag in enumerate(tags if isinstance(tags, list) else ()):
+        namespace, _, name = str(tag).partition(".")
+        if namespace == "attack" and not _ATTACK_TAG_PATTERN.fullmatch(name):
+            message = f"no ATT&CK tag: {tag!r}; write attack.t1078, attack.t1078.004 or a tactic"
+            yield document.build_problem(("tags", position), message)
+
+
+def _find_logsource_problems(document: YamlDocument) -> Iterator[Problem]:
+    logsource = document.data.get("logsource")
+    if not isinstance(logsource, dict):
+        return
+    if logsource.get("product") != "salesforce":
+        yield document.build_problem(("logsource", "product"), "the product must be salesforce")
+    if "category" in logsource:
+        message = "a category says nothing here; name an event type as the service"
+        yield document.build_problem(("logsource", "category"), message)
+
+
+R = TypeVar("R", bound=SigmaRuleBase)
+
+
+def parse_sigma_rule(document: YamlDocument, kind: type[R]) -> R:
+    """The document as pySigma reads it, once nothing else was found in it.
+
+    Raises RulesError with all that pySigma says.
+    """
+    try:
+        rule = kind.from_dict(document.data, collect_errors=True)
+    except Exception as error:  # noqa: BLE001 - pySigma trusts the types of what it reads
+        message = f"pySigma cannot read it: {type(error).__name__}"
+        raise RulesError([document.build_problem((), message)]) from None
+    if rule.errors:
+        raise RulesError([_to_problem(document, each) for each in rule.errors])
+    return rule
+
+
+def _to_problem(document: YamlDocument, error: SigmaError) -> Problem:
+    key = _KEY_OF_ERROR.get(type(error), determine_kind(document).replace("rule", "detection"))
+    return document.build_problem((key,), str(error))

@@ -1,0 +1,234 @@
+"""Sigma filters: what they add to the rules that they name, and what is wrong with them.
+
+The condition is added as it is written, as pySigma does: an exception reads `not selection`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import yaml
+from sigma.filters import SigmaFilter
+from sigma.rule import SigmaDetections
+
+from collector.detect.event_schema import EventSchema
+from collector.detect.language.detection_checks import find_detection_problems
+from collector.detect.language.document_library import (
+    DocumentLibrary,
+    determine_kind,
+    normalize_reference,
+    read_name,
+)
+from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.metadata_checks import find_metadata_problems, parse_sigma_rule
+from collector.detect.language.rule_drafts import RuleDraft
+from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.lists import ValueLists
+from collector.detect.suggestions import suggest_name
+from collector.errors import Problem, RulesError
+
+FILTER_KEY = "filter"
+ANY_RULE = "any"
+
+_FILTER_ONLY_KEYS = frozenset({"rules", "condition"})
+_TOKEN_PATTERN = re.compile(r"[\w*-]+")
+_CONDITION_KEYWORDS = frozenset({"not", "and", "or", "all", "any", "of", "1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFilter:
+    """A filter in which nothing is wrong as such.
+
+    Attributes:
+        document: as it is written.
+        selecting: the same as if it were a rule, its selections and condition the detection.
+        references: what it calls the rules; None for any rule.
+        service: the event type whose rules it is for; None for all.
+    """
+
+    document: YamlDocument
+    detection_document: YamlDocument
+    references: tuple[str, ...] | None
+    service: str | None
+
+    def applies_to(self, draft: RuleDraft) -> bool:
+        """Whether a rule's events are those that the filter is for."""
+        return self.service is None or draft.scope.event_types == (self.service,)
+
+
+def read_filter(document: YamlDocument, schema: EventSchema, lists: ValueLists) -> RuleFilter:
+    """The filter of a document. Raises RulesError with all that is wrong with it alone."""
+    problems = list(find_metadata_problems(document))
+    mapping = document.data[FILTER_KEY]
+    if not isinstance(mapping, dict):
+        raise RulesError(
+            [*problems, document.build_problem((FILTER_KEY,), "'filter' should be a mapping")]
+        )
+    service = _read_service(document)
+    if service is not None and service not in (known := schema.list_event_types()):
+        message = f"unknown event type {service!r}{suggest_name(service, known)}"
+        problems.append(document.build_problem(("logsource", "service"), message))
+    problems += _find_shape_problems(document, mapping)
+    if not problems:
+        selecting = _as_rule(document, mapping)
+        event_types = () if service is None else (service,)
+        everywhere = FieldScope(schema=schema, event_types=event_types, lists=lists)
+        problems += find_detection_problems(selecting, everywhere)
+    if problems:
+        raise RulesError(problems)
+    parse_sigma_rule(document, SigmaFilter)
+    references = _normalize_references(mapping["rules"])
+    return RuleFilter(
+        document=document, detection_document=selecting, references=references, service=service
+    )
+
+
+def _read_service(document: YamlDocument) -> str | None:
+    logsource = document.data.get("logsource")
+    service = logsource.get("service") if isinstance(logsource, dict) else None
+    return None if service is None else str(service)
+
+
+def _find_shape_problems(document: YamlDocument, mapping: Mapping[str, Any]) -> Iterator[Problem]:
+    rules = mapping.get("rules")
+    names = [rules] if isinstance(rules, str) else rules
+    if names is None:
+        yield document.build_problem(
+            (FILTER_KEY,), "missing key 'rules': names or ids of rules, or any"
+        )
+    elif not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        yield document.build_problem(
+            (FILTER_KEY, "rules"), "'rules' are names or ids of rules, or any"
+        )
+    if not isinstance(mapping.get("condition", ""), str):
+        yield document.build_problem(
+            (FILTER_KEY, "condition"), "the condition of a filter is one text"
+        )
+
+
+def _normalize_references(rules: str | Sequence[str]) -> tuple[str, ...] | None:
+    names = (rules,) if isinstance(rules, str) else tuple(rules)
+    return None if not names or [name.lower() for name in names] == [ANY_RULE] else names
+
+
+def _as_rule(document: YamlDocument, mapping: Mapping[str, Any]) -> YamlDocument:
+    """The document with its `filter` called `detection`, so that places stay where they are."""
+    node = document.node
+    pairs = [(_rename_key(key), value) for key, value in node.value]
+    detection = {name: each for name, each in mapping.items() if name != "rules"}
+    return replace(
+        document,
+        node=yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark),
+        data={**document.data, "detection": detection},
+    )
+
+
+def _rename_key(key: yaml.ScalarNode) -> yaml.ScalarNode:
+    if key.value != FILTER_KEY:
+        return key
+    return yaml.ScalarNode(key.tag, "detection", key.start_mark, key.end_mark)
+
+
+# ---- among rules
+
+
+def apply_filters(
+    filters: Sequence[RuleFilter], drafts: Mapping[str, RuleDraft], library: DocumentLibrary
+) -> tuple[dict[str, RuleDraft], list[Problem]]:
+    """The drafts with what the filters add to them, and what is wrong with filters among rules."""
+    problems: list[Problem] = []
+    result = dict(drafts)
+    for each in filters:
+        wrong, targets = _resolve_targets(each, library)
+        problems += wrong
+        known = [drafts[name] for name in targets if name in drafts]
+        fitting = [draft for draft in known if each.applies_to(draft)]
+        if each.references and known and not fitting:
+            message = f"none of these rules is about {each.service} alone, so it filters nothing"
+            problems.append(each.document.build_problem((FILTER_KEY, "rules"), message))
+        for draft in fitting:
+            found = list(_find_problems_for_rule(each, draft))
+            problems += found
+            result[draft.name] = draft if found else _add_filter(result[draft.name], each)
+    return result, problems
+
+
+def _resolve_targets(
+    rule_filter: RuleFilter, library: DocumentLibrary
+) -> tuple[list[Problem], list[str]]:
+    """The names of the rules that a filter is about."""
+    rules = [read_name(document) for document in library.select_by_kind("rule")]
+    if rule_filter.references is None:
+        return [], rules
+    problems, names = [], []
+    called = library.index_by_reference()
+    for position, reference in enumerate(rule_filter.references):
+        fitting = [name for name in rules if fnmatchcase(name, reference)]
+        found = called.get(normalize_reference(reference))
+        if found is not None and determine_kind(found) == "correlation":
+            problems.append(
+                rule_filter.document.build_problem(
+                    (FILTER_KEY, "rules", position), _CORRELATION_MESSAGE
+                )
+            )
+        elif found is not None:
+            names.append(read_name(found))
+        elif fitting:
+            names += fitting
+        elif not library.has_disabled(reference):
+            message = library.explain_missing(reference)
+            problems.append(
+                rule_filter.document.build_problem((FILTER_KEY, "rules", position), message)
+            )
+    return problems, list(dict.fromkeys(names))
+
+
+_CORRELATION_MESSAGE = "a correlation has no events to filter; name the rules that it looks at"
+
+
+def _find_problems_for_rule(rule_filter: RuleFilter, draft: RuleDraft) -> Iterator[Problem]:
+    for problem in find_detection_problems(rule_filter.detection_document, draft.scope):
+        yield replace(problem, message=f"for rule {draft.name!r}: {problem.message}")
+
+
+def _add_filter(draft: RuleDraft, rule_filter: RuleFilter) -> RuleDraft:
+    detection = draft.filtered_document.data["detection"]
+    added = rule_filter.detection_document.data["detection"]
+    prefix = f"_filter{len(detection)}_"
+    selections = {
+        prefix + name: selection
+        for name, selection in added.items()
+        if name not in _FILTER_ONLY_KEYS
+    }
+    condition = f"({_prefix_selections(added['condition'], prefix)})"
+    merged = {
+        **detection,
+        **selections,
+        "condition": _join_conditions(detection["condition"], condition),
+    }
+    filtered = replace(
+        draft.filtered_document, data={**draft.filtered_document.data, "detection": merged}
+    )
+    return replace(draft, filtered_document=filtered, detections=SigmaDetections.from_dict(merged))
+
+
+def _prefix_selections(condition: str, prefix: str) -> str:
+    """A condition over the same selections by their new names."""
+
+    def add_prefix(token: re.Match[str]) -> str:
+        name = token[0]
+        if name in _CONDITION_KEYWORDS:
+            return name
+        return f"{prefix}*" if name == "them" else prefix + name
+
+    return _TOKEN_PATTERN.sub(add_prefix, condition)
+
+
+def _join_conditions(condition: str | list[str], further: str) -> str | list[str]:
+    if isinstance(condition, list):
+        return [f"({each}) and {further}" for each in condition]
+    return f"({condition}) and {further}"

@@ -1,0 +1,46 @@
+"""What is computed of a window of several events, and may be named as if it were a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from collector.detect.predicates.field_columns import TEXT_TYPE, TIME_TYPE
+from collector.model import Baseline, Correlation, Rule
+
+CORRELATION_COLUMNS: Mapping[str, str] = {"metric": "DOUBLE", "event_count": "BIGINT"}
+"""Numbers that cases, steps and titles of a correlation may name, with their DuckDB types."""
+
+BASELINE_COLUMNS: Mapping[str, str] = {
+    **CORRELATION_COLUMNS,
+    "mean": "DOUBLE",
+    "deviations": "DOUBLE",
+    "history": "BIGINT",
+}
+"""The same of a baseline; `history` is how many windows of the past there are."""
+
+WINDOW_BOUNDS: Mapping[str, str] = {"window_start": TIME_TYPE, "window_end": TIME_TYPE}
+"""What only titles may name."""
+
+_ROW_COLUMNS = {"event_uid", "event_type", "time", "received", "severity", "complete", "fires"}
+RESERVED_COLUMNS = frozenset({*BASELINE_COLUMNS, *WINDOW_BOUNDS, *_ROW_COLUMNS})
+"""What no group can be called, since the rows of windows have columns of these names."""
+
+
+def add_group_columns(numbers: Mapping[str, str], groups: Iterable[str]) -> dict[str, str]:
+    """Numbers, and the columns that tell groups apart, which are text whatever their fields are."""
+    return {**dict.fromkeys(groups, TEXT_TYPE), **numbers}
+
+
+def list_window_columns(rule: Rule) -> dict[str, str]:
+    """The columns that cases and steps of a rule over windows read, with their DuckDB types.
+
+    The rule is one of `RuleSet.rules`: variants call the groups of a baseline as it does.
+
+    None of a rule that tells of single events: those read `Rule.fields`.
+    """
+    match rule.aggregation:
+        case Correlation(group_by=groups):
+            return add_group_columns(CORRELATION_COLUMNS, groups)
+        case Baseline(group_by=groups):
+            return add_group_columns(BASELINE_COLUMNS, groups)
+    return {}

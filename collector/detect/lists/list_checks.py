@@ -1,0 +1,183 @@
+"""What can be wrong with a list in YAML, each at its line; and an entry in which nothing is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, get_args
+
+from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.lists.value_list import Confidence, EntryForm, ListEntry
+from collector.detect.suggestions import suggest_name
+from collector.errors import Problem
+from collector.settings.values import is_list_name, parse_network
+
+ENTRY_FORMS: tuple[EntryForm, ...] = get_args(EntryForm)
+TEXT_KEYS = ("source", "campaign", "note")
+DATE_KEYS = ("first_seen", "last_seen", "expires")
+METADATA_KEYS = frozenset({*TEXT_KEYS, *DATE_KEYS, "confidence"})
+"""What may be said of an entry, or of a whole list for those of its entries that do not say it."""
+
+LIST_KEYS = frozenset({"name", "description", "entries"}) | METADATA_KEYS
+ENTRY_KEYS = METADATA_KEYS | frozenset(ENTRY_FORMS)
+MAX_ENTRY_LENGTH = 1000
+
+_CONFIDENCE_LEVELS: tuple[Confidence, ...] = get_args(Confidence)
+_DATE_PATTERN = re.compile(r"(19|20)\d\d-\d\d-\d\d", re.ASCII)
+_IMPOSSIBLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+
+
+# ---- entries in which nothing is wrong
+
+
+def build_plain_entry(text: str) -> ListEntry:
+    """An entry of which nothing but its text is known. Raises ValueError for what cannot be one."""
+    found = parse_network(_check_text(text))
+    return ListEntry(form="cidr" if found else "value", text=found or text)
+
+
+def build_entry(raw_entry: Any, list_metadata: Mapping[str, Any]) -> ListEntry:
+    """An entry as it stands in a list, which itself says `about` it what the entry does not."""
+    known = {**list_metadata, **(raw_entry if isinstance(raw_entry, dict) else {})}
+    form, text = _parse_form(raw_entry)
+    return ListEntry(
+        form=form,
+        text=text,
+        source=known.get("source"),
+        campaign=known.get("campaign"),
+        note=known.get("note"),
+        first_seen=_parse_date(known, "first_seen"),
+        last_seen=_parse_date(known, "last_seen"),
+        expires=_parse_date(known, "expires"),
+        confidence=known.get("confidence"),
+    )
+
+
+def _parse_form(raw_entry: Any) -> tuple[EntryForm, str]:
+    if isinstance(raw_entry, str):
+        plain = build_plain_entry(raw_entry)
+        return plain.form, plain.text
+    form = next(form for form in ENTRY_FORMS if form in raw_entry)
+    return form, (
+        _parse_network(raw_entry[form]) if form == "cidr" else _check_text(raw_entry[form])
+    )
+
+
+def _check_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("an entry is text: put it into quotes")  # noqa: TRY004 - told as a problem
+    if not value or len(value) > MAX_ENTRY_LENGTH:
+        raise ValueError(f"an entry has 1 to {MAX_ENTRY_LENGTH:,} characters")
+    if _IMPOSSIBLE_CHARACTERS.search(value):
+        raise ValueError("no event holds NUL characters or half surrogate pairs")
+    return value
+
+
+def _parse_network(value: Any) -> str:
+    text = _check_text(value)
+    found = parse_network(text if "/" in text else f"{text}/")
+    if found is None:
+        raise ValueError("'cidr' must be a network such as 10.0.0.0/8 or 2001:db8::/32")
+    return found
+
+
+def _parse_date(known: Mapping[str, Any], key: str) -> date | None:
+    value = known.get(key)
+    if value is None:
+        return None
+    if isinstance(value, str) and _DATE_PATTERN.fullmatch(value):
+        return date.fromisoformat(value)
+    raise ValueError(f"{key!r} must be a date such as 2026-06-30")
+
+
+# ---- what is wrong
+
+
+def find_list_problems(document: YamlDocument, name: str | None) -> Iterator[Problem]:
+    """What is wrong with a list that rules are to know as `name`, or as it says itself."""
+    data = document.data
+    yield from _find_unknown_keys(document, (), data, LIST_KEYS)
+    yield from _find_name_problems(document, name)
+    yield from _find_metadata_problems(document, (), data)
+    if not isinstance(data.get("description", ""), str):
+        yield document.build_problem(("description",), "'description' must be text")
+    entries = data.get("entries")
+    if not isinstance(entries, list):
+        yield document.build_problem(("entries",), "'entries' must be a list; [] is an empty one")
+    else:
+        yield from _find_entries_problems(document, entries)
+
+
+def _find_name_problems(document: YamlDocument, name: str | None) -> Iterator[Problem]:
+    said = document.data.get("name", name or document.path.stem)
+    if not isinstance(said, str) or not is_list_name(said):
+        message = "the name of a list must consist of 1 to 60 of a-z, 0-9, '_' and '-'"
+        yield document.build_problem(("name",), message)
+    elif name is not None and said != name:
+        yield document.build_problem(("name",), f"the configuration calls this list {name!r}")
+
+
+def _find_entries_problems(document: YamlDocument, entries: list[Any]) -> Iterator[Problem]:
+    seen: set[tuple[EntryForm, str]] = set()
+    for position, written in enumerate(entries):
+        place = ("entries", position)
+        found = list(_find_entry_problems(document, place, written))
+        yield from found
+        if found:
+            continue
+        key = _parse_form(written)
+        if key in seen:
+            yield document.build_problem(place, f"{key[1]!r} stands here twice")
+        seen.add(key)
+
+
+def _find_entry_problems(
+    document: YamlDocument, place: YamlPath, raw_entry: Any
+) -> Iterator[Problem]:
+    if isinstance(raw_entry, dict):
+        yield from _find_unknown_keys(document, place, raw_entry, ENTRY_KEYS)
+        yield from _find_metadata_problems(document, place, raw_entry)
+        if len(raw_entry.keys() & set(ENTRY_FORMS)) != 1:
+            yield document.build_problem(place, f"an entry has one of {', '.join(ENTRY_FORMS)}")
+            return
+    try:
+        _parse_form(raw_entry if isinstance(raw_entry, dict) else _check_text(raw_entry))
+    except ValueError as error:
+        yield document.build_problem(place, str(error))
+
+
+def _find_metadata_problems(
+    document: YamlDocument, place: YamlPath, data: dict[str, Any]
+) -> Iterator[Problem]:
+    for key in TEXT_KEYS:
+        if key in data and not isinstance(data[key], str):
+            yield document.build_problem((*place, key), f"{key!r} must be text")
+    if data.get("confidence", "low") not in _CONFIDENCE_LEVELS:
+        message = f"'confidence' must be one of {', '.join(_CONFIDENCE_LEVELS)}"
+        yield document.build_problem((*place, "confidence"), message)
+    yield from _find_date_problems(document, place, data)
+
+
+def _find_date_problems(
+    document: YamlDocument, place: YamlPath, data: dict[str, Any]
+) -> Iterator[Problem]:
+    dates = {}
+    for key in DATE_KEYS:
+        try:
+            dates[key] = _parse_date(data, key)
+        except ValueError as error:
+            message = str(error) if "must be" in str(error) else f"{key!r} is no day of a calendar"
+            yield document.build_problem((*place, key), message)
+    first, last = dates.get("first_seen"), dates.get("last_seen")
+    if first and last and last < first:
+        yield document.build_problem((*place, "last_seen"), "'last_seen' is before 'first_seen'")
+
+
+def _find_unknown_keys(
+    document: YamlDocument, place: YamlPath, data: dict[str, Any], known: frozenset[str]
+) -> Iterator[Problem]:
+    for key in data.keys() - known:
+        yield document.build_problem(
+            (*place, key), f"unknown key {key!r}{suggest_name(key, known)}"
+        )

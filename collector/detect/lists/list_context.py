@@ -1,0 +1,45 @@
+"""Which entries of which value lists an event's values are, for the alert to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from collector.detect.lists import ValueLists
+from collector.escaping import truncate_text
+from collector.model import Event, Rule
+
+MAX_VALUE_LENGTH = 200
+"""Characters of a value that are shown."""
+
+
+def collect_list_context(
+    rule: Rule, event: Event, lists: ValueLists
+) -> tuple[Mapping[str, Any], ...]:
+    """For each list that the rule looks into, the entry that one of the event's values is."""
+    return tuple(_find_entries(rule, event, lists))
+
+
+def _find_entries(rule: Rule, event: Event, lists: ValueLists) -> Iterator[Mapping[str, Any]]:
+    for name in sorted(rule.lists):
+        for field in sorted(rule.fields):
+            value = event.get(field)
+            if not isinstance(value, str):
+                continue
+            entry = lists.find_entry(name, value, event["time"], field=field)
+            if entry is not None:
+                yield {
+                    "kind": "list",
+                    "list": name,
+                    "field": field,
+                    "value": truncate_text(value, MAX_VALUE_LENGTH),
+                    "entry": entry.text,
+                    "form": entry.form,
+                    "source": entry.source,
+                    "campaign": entry.campaign,
+                    "first_seen": entry.first_seen and entry.first_seen.isoformat(),
+                    "last_seen": entry.last_seen and entry.last_seen.isoformat(),
+                    "confidence": entry.confidence,
+                    "note": entry.note,
+                }
+                break

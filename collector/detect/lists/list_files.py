@@ -1,0 +1,102 @@
+"""Files of value lists to their entries, or to everything that is wrong with them.
+
+YAML says where an entry comes from and until when it counts; plain text has one entry a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from collector.detect import yaml_files
+from collector.detect.language import yaml_document
+from collector.detect.lists.list_checks import build_entry, build_plain_entry, find_list_problems
+from collector.detect.lists.value_list import ListEntry, ValueList
+from collector.errors import Problem, RulesError
+
+LISTS_FOLDER = "lists"
+"""What a folder below the rules is called that holds lists, not rules."""
+
+MAX_ENTRIES = 50_000
+MAX_FILE_BYTES = 5_000_000
+
+
+def find_list_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The YAML files in folders called `lists` below the paths, each once."""
+    found = {
+        each: None
+        for path in paths
+        for each in yaml_files.list_yaml_files(path)
+        if LISTS_FOLDER in each.relative_to(path).parts[:-1]
+    }
+    return iter(found)
+
+
+def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
+    """A list out of a file, or out of values as they stand in the configuration.
+
+    `name` is what rules know it by; without one, the file says so, or its name.
+
+    Raises RulesError with every problem.
+    """
+    if not isinstance(source, Path):
+        return _build_plain_list(Path(f"rules.lists.{name}"), source, name or "")
+    if source.suffix in yaml_files.YAML_SUFFIXES:
+        return _read_yaml_list(source, name)
+    return _build_plain_list(source, _read_lines(source), name or source.stem)
+
+
+def _read_yaml_list(path: Path, name: str | None) -> ValueList:
+    documents = yaml_document.read_documents(path)
+    if len(documents) != 1:
+        raise _build_error(path, "a file of a list holds one document with the key 'entries'")
+    (whole,) = documents
+    problems = list(find_list_problems(whole, name))
+    entries = whole.data.get("entries")
+    if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
+        problems = [whole.build_problem(("entries",), f"more than {MAX_ENTRIES:,} entries")]
+    if problems:
+        raise RulesError(problems)
+    about = {key: value for key, value in whole.data.items() if key != "entries"}
+    return ValueList(
+        name=name or str(whole.data.get("name", path.stem)),
+        entries=tuple(build_entry(each, about) for each in whole.data["entries"]),
+    )
+
+
+def _read_lines(path: Path) -> list[str]:
+    """The lines of a file without comments, which begin with `#`; those stay as empty ones."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise _build_error(path, f"cannot be read: {error.strerror}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise _build_error(path, f"larger than {MAX_FILE_BYTES:,} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _build_error(path, "not UTF-8 text", line=line) from None
+    stripped = (line.strip() for line in text.split("\n"))
+    return ["" if line.startswith("#") else line for line in stripped]
+
+
+def _build_plain_list(path: Path, values: Sequence[str], name: str) -> ValueList:
+    """A list of one entry a value; empty ones are none, and what stands there twice counts once."""
+    problems: list[Problem] = []
+    entries: dict[ListEntry, None] = {}
+    for line, value in enumerate(values, start=1):
+        try:
+            entries.update({build_plain_entry(value): None} if value else {})
+        except ValueError as error:
+            problems.append(Problem(path=path, line=line, column=1, message=str(error)))
+    if len(entries) > MAX_ENTRIES:
+        raise _build_error(path, f"more than {MAX_ENTRIES:,} entries")
+    if problems:
+        raise RulesError(problems)
+    return ValueList(name=name, entries=tuple(entries))
+
+
+def _build_error(path: Path, message: str, *, line: int = 1) -> RulesError:
+    return RulesError([Problem(path=path, line=line, column=1, message=message)])

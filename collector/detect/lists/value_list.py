@@ -1,0 +1,144 @@
+"""Value lists: texts, networks and parts of texts, each with its origin and its last day.
+
+What is found here for an event's value is what the SQL of a rule holds for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Literal, TypeAlias
+
+from collector.detect.predicates import salesforce_ids
+from collector.detect.predicates.cidr import parse_address, to_ipv6
+from collector.detect.predicates.sql_literals import fold_text
+
+EntryForm: TypeAlias = Literal["value", "cidr", "prefix", "contains"]
+Confidence: TypeAlias = Literal["low", "medium", "high"]
+
+ADDRESS_FIELD = "source_ip"
+"""The field whose values are compared as addresses."""
+
+_IndexKey: TypeAlias = tuple[str | int, str | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """What a list holds, and what is known of it.
+
+    Attributes:
+        form: what `text` is: a whole value, a network, the beginning or any part of a value.
+        source: who says so, and where to read it.
+        campaign: whose doing it is a sign of.
+        first_seen, last_seen: when it was.
+        expires: the last day (UTC) whose events it counts for.
+    """
+
+    form: EntryForm
+    text: str
+    source: str | None = None
+    campaign: str | None = None
+    first_seen: date | None = None
+    last_seen: date | None = None
+    expires: date | None = None
+    confidence: Confidence | None = None
+    note: str | None = None
+
+    @property
+    def expiry_time(self) -> datetime | None:
+        """The first moment whose events it does not count for."""
+        if self.expires is None:
+            return None
+        return datetime.combine(self.expires + timedelta(days=1), time(), UTC)
+
+    @property
+    def network(self) -> IPv4Network | IPv6Network:
+        """The network of a `cidr` entry."""
+        return ip_network(self.text)
+
+    @property
+    def digest(self) -> str:
+        """The same for entries that find the same events, whatever else is known of them."""
+        expires = self.expires.isoformat() if self.expires else None
+        return hashlib.sha256(json.dumps([self.form, self.text, expires]).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueList:
+    """The entries that rules know under one name, in the order of their files."""
+
+    name: str
+    entries: tuple[ListEntry, ...]
+    _filed: Mapping[_IndexKey, list[ListEntry]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        filed: dict[_IndexKey, list[ListEntry]] = {}
+        for entry in self.entries:
+            for key in _list_index_keys(entry):
+                filed.setdefault(key, []).append(entry)
+        object.__setattr__(self, "_filed", filed)
+
+    def find_entry(self, value: str, at: datetime, *, field: str | None = None) -> ListEntry | None:
+        """The entry that holds a value of an event at that time, if one does.
+
+        Args:
+            value: the value, as text.
+            at: the event's time.
+            field: the column that it stands in: ids mind case, `source_ip` is an address. Without
+                it the value is taken for text, and for an address if it is one.
+        """
+        for key in _list_lookup_keys(value, field):
+            for entry in self._filed.get(key, ()):
+                if (entry.expiry_time is None or at < entry.expiry_time) and _matches_value(
+                    entry, value, field
+                ):
+                    return entry
+        return None
+
+
+def _list_index_keys(entry: ListEntry) -> Iterator[_IndexKey]:
+    """Where an entry is filed."""
+    if entry.form == "cidr":
+        network = to_ipv6(entry.network)
+        yield _build_network_key(int(network.network_address), network.prefixlen)
+    elif entry.form != "value":
+        yield _PARTIAL_KEY
+    else:
+        yield "folded", fold_text(entry.text)
+        yield "id", salesforce_ids.shorten_id(entry.text) or entry.text
+        if (number := parse_address(entry.text)) is not None:
+            yield _build_network_key(number, 128)
+
+
+def _list_lookup_keys(value: str, field: str | None) -> Iterator[_IndexKey]:
+    """Where the entries of a value are looked for, the most telling first."""
+    if field is not None and salesforce_ids.is_id_column(field):
+        yield "id", value
+        yield "id", value[: salesforce_ids.SHORT_ID_LENGTH]
+    else:
+        yield "folded", fold_text(value)
+    if field in {None, ADDRESS_FIELD} and (number := parse_address(value)) is not None:
+        yield from (_build_network_key(number, length) for length in range(128, -1, -1))
+    yield _PARTIAL_KEY
+
+
+_PARTIAL_KEY: _IndexKey = ("part", "")
+
+
+def _build_network_key(number: int, length: int) -> _IndexKey:
+    return length, number >> (128 - length)
+
+
+def _matches_value(entry: ListEntry, value: str, field: str | None) -> bool:
+    """Whether an entry found by its key is about the value."""
+    if entry.form == "cidr":
+        return True
+    is_id = field is not None and salesforce_ids.is_id_column(field)
+    if entry.form == "value":
+        return not is_id or salesforce_ids.are_ids_equal(value, entry.text)
+    one, other = (value, entry.text) if is_id else (fold_text(value), fold_text(entry.text))
+    return one.startswith(other) if entry.form == "prefix" else other in one

@@ -1,0 +1,206 @@
+"""Events of one type to matches: one query over all of them, then one a rule over the few left."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from collector.detect import dedup, title_template
+from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
+from collector.detect.lists import ValueLists, list_context
+from collector.detect.predicates import case_folding
+from collector.detect.ruleset import RuleSet
+from collector.detect.severity_sql import build_severity_sql
+from collector.detect.title_template import TitleTemplate
+from collector.escaping import quote_identifier, truncate_text
+from collector.model import ENTITY_FIELDS, Event, Match, Rule, Severity
+
+MAX_ENTITY_LENGTH = 500
+PAGE_SIZE = 500
+
+_POSITION_COLUMN = quote_identifier("#")  # no column of Salesforce's can have this name
+_table_numbers = itertools.count()
+
+
+class RuleMatcher:
+    """Runs rules over events.
+
+    Attributes:
+        failures: the rules that failed while they ran, each with the reason, which quotes nothing
+            of the events. The other rules went on. Whoever has told of them may clear it.
+    """
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.failures: dict[str, str] = {}
+        self._rules = rules
+
+    def find_matches(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        relation: str,
+        columns: frozenset[str],
+        event_type: str,
+        org: str,
+    ) -> Iterator[Match]:
+        """What the rules find, rule by rule, each in the order of (time, event_uid).
+
+        Args:
+            connection: of `engine`; may be used for other things between two matches.
+            relation: an item of a FROM clause, with events of that type of that org alone.
+            columns: its columns; those that rules need beyond them are NULL.
+            event_type: the type of the events.
+            org: the org whose events they are.
+
+        Raises duckdb.Error when the relation itself cannot be read.
+        """
+        rules = self._rules.select_by_type(event_type)
+        if not rules:
+            return
+        events = _add_missing_columns(relation, rules, columns)
+        table = quote_identifier(f"candidates_{next(_table_numbers)}")
+        try:
+            for rule in self._copy_candidates(connection, events, rules, table):
+                yield from self._match_rule(connection, rule, table, org)
+        finally:
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def _copy_candidates(
+        self, connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
+    ) -> Sequence[Rule]:
+        """Copies the events that may fit into a table; the rules that are to look at it."""
+        try:
+            return rules if _fill_candidate_table(connection, events, rules, table) else ()
+        except duckdb.Error:
+            _probe_columns(connection, events, rules)
+        able = [rule for rule in rules if self._can_run(connection, events, rule)]
+        return able if able and _fill_candidate_table(connection, events, able, table) else ()
+
+    def _can_run(self, connection: duckdb.DuckDBPyConnection, events: str, rule: Rule) -> bool:
+        try:
+            connection.execute(f"SELECT count(*) FROM {events} WHERE {rule.predicate}").fetchall()
+        except duckdb.Error as error:
+            self.failures[rule.name] = describe_error(error)
+            return False
+        return True
+
+    def _match_rule(
+        self, connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, org: str
+    ) -> Iterator[Match]:
+        position = 0
+        while True:
+            try:
+                template = title_template.parse_rule_title(rule)
+                names, rows = _fetch_page(connection, rule, table, position)
+                found = [
+                    _build_match(rule, template, org, names, row, lists=self._rules.lists)
+                    for row in rows
+                ]
+            except EVALUATION_ERRORS as error:
+                self.failures[rule.name] = describe_error(error)
+                return
+            yield from found
+            if len(rows) < PAGE_SIZE:
+                return
+            position = rows[-1][1]
+
+
+# ---- SQL
+
+
+def _add_missing_columns(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> str:
+    """The relation, with the columns that rules need and it does not have."""
+    present = {name.lower() for name in columns}
+    missing = {
+        name.lower(): name for rule in rules for name in rule.fields if name.lower() not in present
+    }
+    if not missing:
+        return f"{relation} AS events"
+    nulls = "".join(
+        f", CAST(NULL AS VARCHAR) AS {quote_identifier(name)}" for name in sorted(missing.values())
+    )
+    return f"(SELECT *{nulls} FROM {relation}) AS events"
+
+
+def _fill_candidate_table(
+    connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
+) -> bool:
+    """Whether any event fits any rule; then all that do are in the table, in their order."""
+    # Two steps: only the columns of the rules are read of every event, the others of few or none.
+    fitting = case_folding.build_any_match_query(
+        events, [rule.predicate for rule in rules], '"event_uid"'
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {fitting}")
+    if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+        return False
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS"
+        f' SELECT row_number() OVER (ORDER BY "time", "event_uid") AS {_POSITION_COLUMN}, *'
+        f' FROM {events} WHERE "event_uid" IN (SELECT "event_uid" FROM {table})'
+    )
+    return True
+
+
+def _probe_columns(
+    connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]
+) -> None:
+    """Raises duckdb.Error when it is not a rule that fails, but reading the columns of one."""
+    names = sorted({name.lower() for rule in rules for name in rule.fields})
+    counts = ", ".join(f"count({quote_identifier(name)})" for name in names)
+    connection.execute(f"SELECT {counts or 'count(*)'} FROM {events}").fetchall()
+
+
+def _fetch_page(
+    connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, position: int
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    result = connection.execute(
+        f"SELECT {build_severity_sql(rule)}, * FROM {table} "
+        f"WHERE {_POSITION_COLUMN} > {position} AND {rule.predicate} ORDER BY {_POSITION_COLUMN} LIMIT {PAGE_SIZE}"
+    )
+    names = [column[0] for column in result.description[2:]]
+    return names, result.fetchall()
+
+
+# ---- rows
+
+
+def _build_match(
+    rule: Rule,
+    template: TitleTemplate,
+    org: str,
+    names: Sequence[str],
+    row: tuple[Any, ...],
+    *,
+    lists: ValueLists,
+) -> Match:
+    rank, _, *values = row
+    event: dict[str, Any] = {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value
+        for name, value in zip(names, values, strict=True)
+        if value is not None
+    }
+    return Match(
+        org=org,
+        rule=rule.name,
+        event_uid=event["event_uid"],
+        time=event["time"],
+        received=event["received"],
+        severity=Severity(rank),
+        title=template.render_title(event),
+        key=dedup.build_dedup_key(rule, event),
+        entities=_extract_entities(event),
+        event=event,
+        context=list_context.collect_list_context(rule, event, lists),
+    )
+
+
+def _extract_entities(event: Event) -> dict[str, str]:
+    return {
+        name: truncate_text(str(event[name]), MAX_ENTITY_LENGTH)
+        for name in ENTITY_FIELDS
+        if name in event
+    }

@@ -1,0 +1,303 @@
+"""Sigma conditions as SQL predicates over the event table, in words that DuckDB and Spark share.
+
+Text is compared as Sigma says: without regard to case, unless `cased`. Ids always mind case, and
+one of 15 characters is that of 18 which begins with it. NOT is never NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Any, TypeAlias
+
+from sigma.conditions import (
+    ConditionAND,
+    ConditionFieldEqualsValueExpression,
+    ConditionItem,
+    ConditionNOT,
+    ConditionOR,
+    ConditionValueExpression,
+)
+from sigma.types import (
+    CompareOperators,
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaType,
+)
+
+from collector.detect.predicates import equality, salesforce_ids
+from collector.detect.predicates.field_columns import TEXT_TYPE, TIME_TYPE, FieldColumns
+from collector.detect.predicates.list_membership import match_list, parse_list_name
+from collector.detect.predicates.sql_literals import (
+    WILDCARD,
+    UnsupportedSigmaError,
+    extract_text,
+    is_plain_text,
+    match_wildcards,
+    quote_exact,
+    quote_regex,
+)
+from collector.escaping import quote_literal
+
+ConditionNode: TypeAlias = (
+    ConditionItem | ConditionFieldEqualsValueExpression | ConditionValueExpression | None
+)
+
+KEYWORD_FIELDS = (
+    "query",
+    "uri",
+    "detail",
+    "user_agent",
+    "client_name",
+    "operation",
+    "entity",
+)
+"""Where values without a field are looked for."""
+
+_OPERATORS = {
+    CompareOperators.LT: "<",
+    CompareOperators.LTE: "<=",
+    CompareOperators.GT: ">",
+    CompareOperators.GTE: ">=",
+    CompareOperators.NEQ: "<>",
+}
+
+
+def compile_predicate(condition: ConditionNode, columns: FieldColumns) -> str:
+    """The SQL of a postprocessed condition; TRUE or FALSE for every row, never NULL.
+
+    Raises SigmaError for what cannot be said in SQL.
+    """
+    return f"COALESCE({_compile_node(condition, columns)}, FALSE)"
+
+
+def _compile_node(condition: ConditionNode, columns: FieldColumns) -> str:
+    match condition:
+        case ConditionOR(args=args):
+            return _compile_alternatives(args, columns)
+        case ConditionAND(args=args):
+            parts = [_compile_node(each, columns) for each in args]
+            return f"({' AND '.join(parts)})" if len(parts) > 1 else parts[0]
+        case ConditionNOT(args=[negated]):
+            return f"NOT {compile_predicate(negated, columns)}"
+        case ConditionFieldEqualsValueExpression():
+            return _compile_field(condition.field, condition.value, columns)
+        case ConditionValueExpression():
+            return _compile_keyword(condition.value, columns)
+    raise UnsupportedSigmaError("the condition is empty")
+
+
+# ---- values that one comparison can take together
+
+
+class _ValueKind(Enum):
+    FOLDED_TEXT = auto()
+    EXACT_TEXT = auto()
+    NUMBER = auto()
+    NETWORK = auto()
+
+
+def _compile_alternatives(conditions: Sequence[ConditionNode], columns: FieldColumns) -> str:
+    together: dict[tuple[str, _ValueKind], list[SigmaType]] = {}
+    parts = []
+    for condition in conditions:
+        match condition:
+            case ConditionFieldEqualsValueExpression() if kind := _classify_value(condition.value):
+                together.setdefault((condition.field, kind), []).append(condition.value)
+            case _:
+                parts.append(_compile_node(condition, columns))
+    parts += [
+        _match_any_value(name, kind, values, columns) for (name, kind), values in together.items()
+    ]
+    return equality.join_alternatives(parts)
+
+
+_VALUE_KINDS: Mapping[type[SigmaType], _ValueKind] = {
+    SigmaString: _ValueKind.FOLDED_TEXT,
+    SigmaCasedString: _ValueKind.EXACT_TEXT,
+    SigmaNumber: _ValueKind.NUMBER,
+    SigmaCIDRExpression: _ValueKind.NETWORK,
+}
+
+
+def _classify_value(value: SigmaType) -> _ValueKind | None:
+    if isinstance(value, SigmaString) and (
+        value.contains_placeholder() or not is_plain_text(value)
+    ):
+        return None
+    return _VALUE_KINDS.get(type(value))
+
+
+def _match_any_value(
+    name: str, kind: _ValueKind, values: Sequence[SigmaType], columns: FieldColumns
+) -> str:
+    match kind:
+        case _ValueKind.NETWORK:
+            found = [each.network for each in values if isinstance(each, SigmaCIDRExpression)]
+            return equality.match_networks(name, found, columns)
+        case _ValueKind.NUMBER:
+            return equality.compare_with_literals(columns.cast_to_number(name), map(str, values))
+        case _ValueKind.EXACT_TEXT:
+            return equality.match_cased_texts(name, list(map(extract_text, values)), columns)
+    return equality.match_texts(name, list(map(extract_text, values)), columns)
+
+
+def _choose_operands(
+    name: str, value: SigmaType, columns: FieldColumns
+) -> tuple[str, Callable[[str], str]]:
+    """The column, and how to write what is compared with it, as the value minds case or not."""
+    if isinstance(value, SigmaCasedString):
+        return columns.cast_to_text(name), quote_exact
+    return equality.choose_operands(name, columns)
+
+
+# ---- one field, one value
+
+
+def _compile_field(name: str, value: SigmaType, columns: FieldColumns) -> str:
+    if kind := _classify_value(value):
+        return _match_any_value(name, kind, [value], columns)
+    if convert := _FIELD_COMPILERS.get(type(value)):
+        return convert(name, value, columns)
+    raise UnsupportedSigmaError(f"values of type {type(value).__name__} are not served")
+
+
+def _compile_text(name: str, value: SigmaString, columns: FieldColumns) -> str:
+    """Empty text, text with wildcards, or the name of a list."""
+    if value.contains_placeholder():
+        return match_list(name, parse_list_name(value), columns)
+    if not value.s or value.s == [""]:
+        return f"({columns.quote_column(name)} IS NULL OR {columns.cast_to_text(name)} = '')"
+    if all(part is WILDCARD for part in value.s):
+        return f"{columns.quote_column(name)} IS NOT NULL"
+    subject, literal = _choose_operands(name, value, columns)
+    return match_wildcards(subject, value, literal)
+
+
+def _compile_boolean(name: str, value: SigmaBool, columns: FieldColumns) -> str:
+    words = ("true", "1") if value.boolean else ("false", "0")
+    return equality.compare_with_literals(columns.fold_case(name), map(quote_literal, words))
+
+
+def _compile_null(name: str, _: SigmaNull, columns: FieldColumns) -> str:
+    return f"{columns.quote_column(name)} IS NULL"
+
+
+def _compile_exists(name: str, value: SigmaExists, columns: FieldColumns) -> str:
+    return f"{columns.quote_column(name)} IS {'NOT ' if value.exists else ''}NULL"
+
+
+def _compile_regex(name: str, value: SigmaRegularExpression, columns: FieldColumns) -> str:
+    return f"regexp_matches({columns.cast_to_text(name)}, {quote_regex(value)})"
+
+
+def _compile_comparison(name: str, value: SigmaCompareExpression, columns: FieldColumns) -> str:
+    number = value.number
+    if isinstance(number, SigmaTimestampPart):
+        subject = _extract_time_part(name, number, columns)
+    else:
+        subject = columns.cast_to_number(name)
+    return f"{subject} {_OPERATORS[value.op]} {number.number}"
+
+
+def _compile_timestamp_part(name: str, value: SigmaTimestampPart, columns: FieldColumns) -> str:
+    return f"{_extract_time_part(name, value, columns)} = {value.number}"
+
+
+def _extract_time_part(name: str, value: SigmaTimestampPart, columns: FieldColumns) -> str:
+    part = value.timestamp_part.name
+    if columns.find_type(name) != TIME_TYPE:
+        raise UnsupportedSigmaError(
+            f"{part.lower()} is served for time and received, not for {name}"
+        )
+    return f"EXTRACT({part} FROM {columns.quote_column(name)})"
+
+
+def _compile_fieldref(name: str, value: SigmaFieldReference, columns: FieldColumns) -> str:
+    is_whole = not (value.starts_with or value.ends_with)
+    if is_whole and TEXT_TYPE not in {columns.find_type(name), columns.find_type(value.field)}:
+        return f"{columns.quote_column(name)} = {columns.quote_column(value.field)}"
+    is_id = columns.holds_ids(name) or columns.holds_ids(value.field)
+    compared = columns.cast_to_text if is_id else columns.fold_case
+    whole, part = compared(name), compared(value.field)
+    match value.starts_with, value.ends_with:
+        case True, True:
+            return f"POSITION({part} IN {whole}) > 0"
+        case True, False:
+            return f"LEFT({whole}, LENGTH({part})) = {part}"
+        case False, True:
+            return f"RIGHT({whole}, LENGTH({part})) = {part}"
+    return _compare_ids(whole, part) if is_id else f"{whole} = {part}"
+
+
+def _compare_ids(one: str, other: str) -> str:
+    beginnings = " = ".join(
+        f"substr({each}, 1, {salesforce_ids.SHORT_ID_LENGTH})" for each in (one, other)
+    )
+    lengths = " AND ".join(equality.has_id_length(each) for each in (one, other))
+    return f"({one} = {other} OR ({beginnings} AND {lengths}))"
+
+
+def _compile_expansion(name: str, value: SigmaExpansion, columns: FieldColumns) -> str:
+    alternatives = [ConditionFieldEqualsValueExpression(name, each) for each in value.values]
+    return _compile_alternatives(alternatives, columns)
+
+
+_FIELD_COMPILERS: Mapping[type[SigmaType], Callable[[str, Any, FieldColumns], str]] = {
+    SigmaString: _compile_text,
+    SigmaCasedString: _compile_text,
+    SigmaBool: _compile_boolean,
+    SigmaNull: _compile_null,
+    SigmaExists: _compile_exists,
+    SigmaRegularExpression: _compile_regex,
+    SigmaCompareExpression: _compile_comparison,
+    SigmaTimestampPart: _compile_timestamp_part,
+    SigmaFieldReference: _compile_fieldref,
+    SigmaExpansion: _compile_expansion,
+}
+
+
+# ---- values without a field
+
+
+def _compile_keyword(value: SigmaType, columns: FieldColumns) -> str:
+    match value:
+        case SigmaString() if value.contains_placeholder():
+            raise UnsupportedSigmaError("a list needs a field to be compared with")
+        case SigmaString():
+            found = [_match_anywhere(name, value, columns) for name in KEYWORD_FIELDS]
+        case SigmaNumber():
+            found = [
+                _match_anywhere(name, SigmaString(str(value)), columns) for name in KEYWORD_FIELDS
+            ]
+        case SigmaRegularExpression():
+            found = [_compile_regex(name, value, columns) for name in KEYWORD_FIELDS]
+        case SigmaExpansion():
+            found = [_compile_keyword(each, columns) for each in value.values]
+        case _:
+            raise UnsupportedSigmaError(
+                "without a field, a value is text, a number or a regular expression"
+            )
+    return equality.join_alternatives(found)
+
+
+def _match_anywhere(name: str, value: SigmaString, columns: FieldColumns) -> str:
+    subject, literal = _choose_operands(name, value, columns)
+    return match_wildcards(subject, _surround_with_wildcards(value), literal)
+
+
+def _surround_with_wildcards(value: SigmaString) -> SigmaString:
+    if not extract_text(value):
+        raise UnsupportedSigmaError("a keyword must hold some text")
+    opened = value if value.startswith(WILDCARD) else WILDCARD + value
+    return opened if opened.endswith(WILDCARD) else opened + WILDCARD

@@ -1,0 +1,71 @@
+"""The columns that hold a rule's fields, as SQL expressions, and the lists that it may name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from collector.detect import lists
+from collector.detect.lists.value_list import ValueList
+from collector.detect.predicates.salesforce_ids import is_id_column
+from collector.detect.predicates.sql_literals import UnsupportedSigmaError
+from collector.detect.suggestions import suggest_name
+from collector.escaping import quote_identifier
+
+TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldColumns:
+    """Columns by the names of fields.
+
+    `read` remembers which columns were asked for, `used` which lists, by name.
+    """
+
+    column_types: Mapping[str, str]
+    resolve_column: Callable[[str], str]
+    lists: lists.ValueLists = lists.NO_LISTS
+    accessed_columns: set[str] = field(default_factory=set)
+    accessed_lists: set[str] = field(default_factory=set)
+
+    def quote_column(self, name: str) -> str:
+        """The column as it is."""
+        column = self.resolve_column(name)
+        self.accessed_columns.add(column)
+        return quote_identifier(column)
+
+    def cast_to_text(self, name: str) -> str:
+        """The column as text."""
+        raw = self.quote_column(name)
+        return raw if self.find_type(name) == TEXT_TYPE else f"CAST({raw} AS VARCHAR)"
+
+    def fold_case(self, name: str) -> str:
+        """The column as text without regard to case."""
+        return f"lower({self.cast_to_text(name)})"
+
+    def cast_to_number(self, name: str) -> str:
+        """The column as a number; text that is none, `inf` and `nan` too, is NULL."""
+        kind = "DECIMAL(38, 9)" if self.find_type(name) == TEXT_TYPE else "DOUBLE"
+        return f"TRY_CAST({self.quote_column(name)} AS {kind})"
+
+    def find_type(self, name: str) -> str:
+        """The DuckDB type of the column."""
+        return self.column_types.get(self.resolve_column(name), TEXT_TYPE)
+
+    def holds_ids(self, name: str) -> bool:
+        """Whether the column holds ids of Salesforce's, which mind case."""
+        return is_id_column(self.resolve_column(name))
+
+    def find_address_key(self, name: str) -> str | None:
+        """The name of the column with the address of the field as 32 hex digits, if it has one."""
+        key = f"{self.resolve_column(name)}_key"
+        return key if key in self.column_types else None
+
+    def find_list(self, name: str) -> ValueList:
+        """A value list. Raises SigmaError where there is none of that name."""
+        if name not in self.lists:
+            raise UnsupportedSigmaError(
+                f"unknown list {name!r}{suggest_name(name, self.lists.names)}"
+            )
+        self.accessed_lists.add(name)
+        return self.lists[name]

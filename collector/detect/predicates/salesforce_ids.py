@@ -1,0 +1,33 @@
+"""Salesforce ids: 15 characters that mind case, and often three more that only repeat their case.
+
+Two ids are one where their first 15 characters are.
+"""
+
+from __future__ import annotations
+
+import re
+
+ID_LENGTHS = (15, 18)
+SHORT_ID_LENGTH = 15
+
+_ID_COLUMNS = frozenset({"user_id", "app_id", "job_id", "request_id"})
+_NATIVE_ID_PATTERN = re.compile(r"(?:_ID|_ID_DERIVED|Id)$")
+_ID_PATTERN = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
+
+
+def is_id_column(column: str) -> bool:
+    """Whether a column of that name holds ids, which are compared as they are written."""
+    return column in _ID_COLUMNS or _NATIVE_ID_PATTERN.search(column) is not None
+
+
+def shorten_id(text: str) -> str | None:
+    """The 15 characters that an id is known by; None for text that is no whole id."""
+    return text[:SHORT_ID_LENGTH] if _ID_PATTERN.fullmatch(text) else None
+
+
+def are_ids_equal(event: str, wanted: str) -> bool:
+    """Whether an event's id is the wanted one, in either form."""
+    known = shorten_id(wanted)
+    if known is None:
+        return event == wanted
+    return len(event) in ID_LENGTHS and event[:SHORT_ID_LENGTH] == known

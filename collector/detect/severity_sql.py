@@ -1,0 +1,30 @@
+"""How grave an event or a window is, as SQL: the first case that holds, then every step."""
+
+from __future__ import annotations
+
+from collector.model import Rule, Severity, SeverityStep
+
+
+def build_severity_sql(rule: Rule) -> str:
+    """The severity of a row, 0 to 4, by the cases and then the steps of a rule."""
+    cases = "".join(
+        f" WHEN {case.predicate} THEN {int(case.level)}" for case in rule.severity_cases
+    )
+    found = f"CASE{cases} ELSE {int(rule.level)} END" if cases else str(int(rule.level))
+    for step in rule.severity_steps:
+        found = _apply_step(found, step)
+    return found
+
+
+def _apply_step(found: str, step: SeverityStep) -> str:
+    # One line per level, because the text of what was found must not double with every step.
+    levels = " ".join(
+        f"WHEN {int(level)} THEN CASE WHEN {step.predicate} THEN {_raise_level(level, step)}"
+        f" ELSE {int(level)} END"
+        for level in Severity
+    )
+    return f"CASE {found} {levels} END"
+
+
+def _raise_level(level: Severity, step: SeverityStep) -> int:
+    return max(int(level), min(level + step.increment, int(step.max_severity)))

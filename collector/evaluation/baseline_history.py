@@ -1,0 +1,155 @@
+"""The windows of the past: those that are remembered, and those of an archive just read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from collector.store import baseline_memory, rule_fingerprints
+from collector.store.baseline_memory import BaselineSums, BaselineWindow, BaselineWindowKey
+from collector.store.rule_fingerprints import BASELINE_KIND
+
+
+class BaselineHistory(Protocol):
+    """The windows of groups, as they were before a batch."""
+
+    def read_windows(
+        self, keys: Collection[str], first: int, last: int
+    ) -> dict[BaselineWindowKey, BaselineWindow]:
+        """The windows of those groups that start from `first` to `last`, both included."""
+        ...
+
+    def sum_windows(
+        self, keys: Collection[str], first: int, until: int
+    ) -> Mapping[str, BaselineSums]:
+        """Of each of those groups, its windows that start from `first` on and before `until`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHistory:
+    """What is remembered of a rule."""
+
+    connection: sa.Connection
+    org: str
+    rule: str
+
+    def read_windows(
+        self, keys: Collection[str], first: int, last: int
+    ) -> dict[BaselineWindowKey, BaselineWindow]:
+        """The windows of those groups that start from `first` to `last`, both included."""
+        return baseline_memory.read_windows(
+            self.connection, org=self.org, rule=self.rule, keys=keys, first=first, last=last
+        )
+
+    def sum_windows(
+        self, keys: Collection[str], first: int, until: int
+    ) -> Mapping[str, BaselineSums]:
+        """Of each of those groups, its windows that start from `first` on and before `until`."""
+        return baseline_memory.sum_windows(
+            self.connection, org=self.org, rule=self.rule, keys=keys, first=first, until=until
+        )
+
+
+class ArchiveHistory:
+    """What has just been read from the archive, of some groups."""
+
+    def __init__(
+        self, windows: Mapping[BaselineWindowKey, BaselineWindow], keys: Collection[str]
+    ) -> None:
+        self._windows_by_key: dict[str, list[tuple[int, BaselineWindow]]] = {
+            key: [] for key in keys
+        }
+        for (key, start), each in windows.items():
+            if key in self._windows_by_key:
+                self._windows_by_key[key].append((start, each))
+
+    def read_windows(
+        self, keys: Collection[str], first: int, last: int
+    ) -> dict[BaselineWindowKey, BaselineWindow]:
+        """The windows of those groups that start from `first` to `last`, both included."""
+        return {
+            (key, start): each
+            for key in keys
+            for start, each in self._windows_by_key[key]
+            if first <= start <= last
+        }
+
+    def sum_windows(
+        self, keys: Collection[str], first: int, until: int
+    ) -> Mapping[str, BaselineSums]:
+        """Of each of those groups, its windows that start from `first` on and before `until`."""
+        found = {}
+        for key in keys:
+            past = [
+                each.value for start, each in self._windows_by_key[key] if first <= start < until
+            ]
+            found[key] = (len(past), sum(past), sum(value * value for value in past))
+        return found
+
+
+def save_changes(
+    connection: sa.Connection,
+    *,
+    org: str,
+    rule: str,
+    before: Mapping[BaselineWindowKey, BaselineWindow],
+    after: Mapping[BaselineWindowKey, BaselineWindow],
+) -> None:
+    """Remember what is different."""
+    changed = [(place, each) for place, each in after.items() if before.get(place) != each]
+    baseline_memory.delete_windows(
+        connection, org=org, rule=rule, window_keys=before.keys() - after.keys()
+    )
+    baseline_memory.save_windows(connection, org=org, rule=rule, windows=changed)
+
+
+def replace_windows(
+    connection: sa.Connection,
+    *,
+    org: str,
+    rule: str,
+    fingerprint: str,
+    windows: Mapping[BaselineWindowKey, BaselineWindow],
+) -> None:
+    """Remember these windows and nothing else, as those of this form of the rule."""
+    baseline_memory.clear_rule_windows(connection, org=org, rule=rule)
+    baseline_memory.save_windows(connection, org=org, rule=rule, windows=windows.items())
+    rule_fingerprints.save_fingerprint(
+        connection, org=org, kind=BASELINE_KIND, rule=rule, fingerprint=fingerprint
+    )
+
+
+def forget_rule(connection: sa.Connection, *, org: str, rule: str) -> None:
+    """Remember nothing of the rule, until it is made anew."""
+    baseline_memory.clear_rule_windows(connection, org=org, rule=rule)
+    rule_fingerprints.delete_fingerprint(connection, org=org, kind=BASELINE_KIND, rule=rule)
+
+
+def list_recent_windows(
+    past: BaselineHistory,
+    current: Mapping[BaselineWindowKey, BaselineWindow],
+    emptied: Collection[BaselineWindowKey],
+    window_keys: Collection[BaselineWindowKey],
+    history: int,
+) -> dict[BaselineWindowKey, Sequence[tuple[int, float]]]:
+    """Starts and values of the windows in the past of each place, in order.
+
+    `now` are windows as they are, whatever they were in the past; those that are `gone` and not
+    among them have no events any more.
+    """
+    if not window_keys:
+        return {}
+    starts = [start for _, start in window_keys]
+    stored = past.read_windows({key for key, _ in window_keys}, min(starts) - history, max(starts))
+    kept = {place: each for place, each in stored.items() if place not in emptied}
+    by_key: dict[str, list[tuple[int, float]]] = {}
+    for (key, start), each in sorted({**kept, **current}.items()):
+        by_key.setdefault(key, []).append((start, each.value))
+    return {
+        (key, start): [each for each in by_key[key] if start - history <= each[0] < start]
+        for key, start in window_keys
+    }

@@ -1,0 +1,219 @@
+"""Windows that fire as matches: their heaviest events, and the past that they stand out from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from collector.detect import baseline_sql, dedup, title_template
+from collector.detect.baseline_sql import BaselineStats
+from collector.detect.first_seen_sql import duration_to_micros
+from collector.detect.matcher import MAX_ENTITY_LENGTH
+from collector.detect.selected_events import list_value_columns, name_value_column
+from collector.escaping import quote_literal, truncate_text
+from collector.evaluation.baseline_scoring import ScoredWindows
+from collector.evaluation.baseline_windows import (
+    TouchedWindows,
+    list_window_spans,
+    select_window_rows,
+)
+from collector.evaluation.rule_selection import RuleSelection, duration_to_days, micros_to_time
+from collector.evaluation.temp_tables import TempTables
+from collector.model import ENTITY_FIELDS, Baseline, Event, Match, Rule
+from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
+
+EVIDENCE_LIMIT = 10
+"""Events of a window that are shown."""
+
+RECENT_LIMIT = 12
+"""Windows of the past that are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlier:
+    """A window that fires, what is usual, and its group and events as they are to be shown."""
+
+    window_key: BaselineWindowKey
+    measure: BaselineWindow
+    stats: BaselineStats
+    recent_windows: Sequence[tuple[int, float]]
+    group: Mapping[str, str]
+    events: Sequence[Event]
+
+    def to_fields(self, rule: Baseline) -> dict[str, Any]:
+        """What cases and titles may name of it."""
+        start = self.window_key[1]
+        facts = {
+            "metric": self.measure.value,
+            "mean": self.stats.mean,
+            "deviations": self.stats.count_deviations(self.measure.value),
+            "history": self.stats.window_count,
+            "event_count": self.measure.events,
+            "window_start": micros_to_time(start),
+            "window_end": micros_to_time(start + duration_to_micros(rule.window)),
+        }
+        return {**facts, **self.group}
+
+
+def build_matches(
+    selection: RuleSelection, scored: ScoredWindows, groups: TouchedWindows, tables: TempTables
+) -> list[Match]:
+    """The windows that fire. Their groups are among those of `groups`."""
+    if not scored.firing_windows:
+        return []
+    found = [
+        Outlier(
+            window_key=place,
+            measure=scored.windows[place],
+            stats=scored.firing_windows[place],
+            recent_windows=scored.recent_windows[place],
+            group=group,
+            events=events,
+        )
+        for place, (group, events) in _read_window_events(selection, scored, groups, tables).items()
+    ]
+    answers = _read_severity_answers(selection, found)
+    return [_build_match(selection, *each) for each in zip(found, answers, strict=True)]
+
+
+# ---- the events
+
+
+def _read_window_events(
+    selection: RuleSelection, scored: ScoredWindows, groups: TouchedWindows, tables: TempTables
+) -> dict[BaselineWindowKey, tuple[dict[str, str], list[Event]]]:
+    """Group and heaviest events of each of the windows."""
+    over = baseline_sql.as_baseline(selection.rule)
+    wanted = ", ".join(
+        f"({quote_literal(key)}, {start}::BIGINT)" for key, start in scored.firing_windows
+    )
+    keys = list_value_columns(len(over.group_by))
+    table = tables.create_table(
+        f"SELECT start, {keys} FROM (VALUES {wanted}) AS wanted(key, start)"
+        f" JOIN (SELECT DISTINCT key, {keys} FROM {groups.table}) USING (key)"
+    )
+    found: dict[BaselineWindowKey, list[tuple[int, dict[str, str], Event]]] = {}
+    for span in list_window_spans(selection, scored.firing_windows):
+        parts = list(selection.list_relations(span))
+        rows = select_window_rows(selection, parts, table)
+        heaviest = tables.create_table(
+            baseline_sql.select_heaviest_events(selection.rule, rows, EVIDENCE_LIMIT)
+        )
+        for part in parts:
+            for place, rank, group, event in _read_event_rows(selection, part.relation, heaviest):
+                found.setdefault(place, []).append((rank, group, event))
+    return {place: _order_by_rank(each) for place, each in sorted(found.items())}
+
+
+def _read_event_rows(
+    selection: RuleSelection, relation: str, heaviest: str
+) -> Iterator[tuple[BaselineWindowKey, int, dict[str, str], Event]]:
+    names = baseline_sql.as_baseline(selection.rule).group_by
+    group = ", ".join(f"heaviest.{name_value_column(place)}" for place in range(len(names)))
+    result = selection.events.connection.execute(
+        f"SELECT heaviest.key, heaviest.start, heaviest.rank, {group}, events.*"
+        f" FROM {relation} AS events JOIN {heaviest} AS heaviest"
+        " ON events.event_uid = heaviest.uid AND events.event_type = heaviest.of_type"
+    )
+    head = 3 + len(names)
+    columns = [column[0] for column in result.description[head:]]
+    for key, start, rank, *rest in result.fetchall():
+        texts, fields = rest[: len(names)], rest[len(names) :]
+        yield (
+            (key, start),
+            rank,
+            dict(zip(names, texts, strict=True)),
+            _build_event(columns, fields),
+        )
+
+
+def _build_event(names: Sequence[str], fields: Sequence[Any]) -> Event:
+    return {
+        name: field.astimezone(UTC) if isinstance(field, datetime) else field
+        for name, field in zip(names, fields, strict=True)
+        if field is not None
+    }
+
+
+def _order_by_rank(
+    ranked_events: Sequence[tuple[int, dict[str, str], Event]],
+) -> tuple[dict[str, str], list[Event]]:
+    ordered = sorted(ranked_events, key=lambda each: each[0])
+    return ordered[0][1], [event for _, _, event in ordered]
+
+
+# ---- the matches
+
+
+def _read_severity_answers(
+    selection: RuleSelection, outliers: Sequence[Outlier]
+) -> Sequence[Sequence[bool]]:
+    """What the rule's cases and steps say of each window."""
+    over = baseline_sql.as_baseline(selection.rule)
+    sql = baseline_sql.select_severity_answers(selection.rule)
+    if sql is None or not outliers:
+        return [()] * len(outliers)
+    shown = [each.to_fields(over) for each in outliers]
+    lists = [
+        [each[name] for each in shown] for name in (*baseline_sql.WINDOW_FIELDS, *over.group_by)
+    ]
+    return selection.events.connection.execute(sql, lists).fetchall()
+
+
+def _build_match(selection: RuleSelection, outlier: Outlier, answers: Sequence[bool]) -> Match:
+    rule = selection.rule
+    over = baseline_sql.as_baseline(rule)
+    uid = baseline_sql.compute_window_uid(rule, *outlier.window_key)
+    first, *others = outlier.events
+    event = {**first, **{k: v for k, v in outlier.to_fields(over).items() if v is not None}}
+    return Match(
+        org=selection.events.org,
+        rule=rule.name,
+        event_uid=uid,
+        time=micros_to_time(outlier.measure.last),
+        received=micros_to_time(outlier.measure.received),
+        severity=baseline_sql.decide_severity(rule, answers),
+        title=title_template.parse_rule_title(rule).render_title(event),
+        key=dedup.build_dedup_key(rule, {**event, "event_uid": uid}),
+        entities=_collect_entities(over, event, others),
+        event=event,
+        weight=outlier.measure.value,
+        count=outlier.measure.events,
+        evidence=tuple(others),
+        context=(_build_context(rule, outlier),),
+    )
+
+
+def _collect_entities(rule: Baseline, event: Event, others: Sequence[Event]) -> dict[str, str]:
+    """The values that hold for the whole window, as far as its events tell."""
+    return {
+        name: truncate_text(str(event[name]), MAX_ENTITY_LENGTH)
+        for name in ENTITY_FIELDS
+        if name in event
+        and (name in rule.group_by or all(o.get(name) == event[name] for o in others))
+    }
+
+
+def _build_context(rule: Rule, outlier: Outlier) -> dict[str, object]:
+    over = baseline_sql.as_baseline(rule)
+    shown = outlier.to_fields(over)
+    return {
+        "kind": "baseline",
+        "metric": over.metric,
+        "field": over.field,
+        "value": outlier.measure.value,
+        "event_count": outlier.measure.events,
+        "mean": outlier.stats.mean,
+        "stddev": outlier.stats.standard_deviation,
+        "windows": outlier.stats.window_count,
+        "window_start": shown["window_start"].isoformat(),
+        "window_end": shown["window_end"].isoformat(),
+        "group": dict(outlier.group),
+        "history_days": duration_to_days(over.history),
+        "recent": [
+            [micros_to_time(start).isoformat(), value]
+            for start, value in outlier.recent_windows[-RECENT_LIMIT:]
+        ],
+    }

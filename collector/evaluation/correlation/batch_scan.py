@@ -1,0 +1,140 @@
+"""What a batch brings to correlations: one pass over its events, for all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from collector import normalize
+from collector.detect import RuleSet, correlation_sql
+from collector.detect.evaluation_errors import describe_error
+from collector.escaping import quote_identifier
+from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.evaluation.temp_tables import TempTables
+from collector.model import Correlation, Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedEvents:
+    """Events of one type that fit some of the rules that correlations look at.
+
+    In `table`, beside their columns, a flag for each of `leaves`: whether it fits.
+    """
+
+    event_type: str
+    table: str
+    leaves: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchScan:
+    """Looks for what a batch brings.
+
+    Attributes:
+        rules: all rules.
+        leaves: by correlation, the plain rules below it.
+        failures: plain rules that could not be run, with the reason.
+    """
+
+    rules: RuleSet
+    leaves_by_rule: Mapping[str, Sequence[str]]
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def scan_batch(
+        self, events: EventViews, span: TimeSpan, tables: TempTables
+    ) -> list[ScannedEvents]:
+        """What the batch brings; `span` holds the times of all its events."""
+        wanted = frozenset(leaf for leaves in self.leaves_by_rule.values() for leaf in leaves)
+        found: list[ScannedEvents] = []
+        for event_type in events.list_batch_types():
+            leaves = [
+                rule
+                for rule in self.rules.select_by_type(event_type)
+                # A rule about every type looks at what was logged, not at what is made of it.
+                if rule.name in wanted and (rule.event_types or event_type == events.event_type)
+            ]
+            if leaves:
+                found += self._scan_type(events, event_type, leaves, span, tables)
+        return found
+
+    def select_groups(self, rule: Rule, scanned: Sequence[ScannedEvents]) -> str:
+        """SQL: the time and the groups (`g0`, `g1`, …) of all that is brought to a correlation."""
+        return " UNION ALL ".join(
+            f"SELECT {', '.join(['time', *self._render_groups(rule, leaf, each.event_type)])}"
+            f" FROM {each.table} WHERE {_name_flag_column(leaf)}"
+            for each in scanned
+            for leaf in self.leaves_by_rule[rule.name]
+            if leaf in each.leaves
+        )
+
+    def has_independent_groups(self, rule: Rule) -> bool:
+        """Whether the groups that a batch touches can be judged without a look at the others."""
+        fields = (
+            field
+            for leaf in self.leaves_by_rule[rule.name]
+            for field in correlation_sql.list_group_fields(rule, self.rules.by_name, leaf)
+        )
+        over = rule.aggregation
+        return (
+            isinstance(over, Correlation)
+            and over.is_monotonic
+            and bool(over.group_by)
+            and all(fields)
+        )
+
+    def _scan_type(
+        self,
+        events: EventViews,
+        event_type: str,
+        leaves: Sequence[Rule],
+        span: TimeSpan,
+        tables: TempTables,
+    ) -> Iterator[ScannedEvents]:
+        columns = self._list_group_columns([rule.name for rule in leaves], event_type)
+        needs = {*columns, *(name for rule in leaves for name in rule.fields)}
+        flags = [f"{rule.predicate} AS {_name_flag_column(rule.name)}" for rule in leaves]
+        shown = ", ".join(["time", *map(quote_identifier, columns), *flags])
+        fits = " OR ".join(rule.predicate for rule in leaves)
+        relation = events.select_batch_events(event_type, span, sorted(needs))
+        try:
+            table = tables.create_table(f"SELECT {shown} FROM {relation} AS events WHERE {fits}")
+        except duckdb.Error as error:
+            if len(leaves) == 1:
+                self.failures[leaves[0].name] = describe_error(error)
+                return
+            for rule in leaves:  # one of them fails: the others are not to suffer for it
+                yield from self._scan_type(events, event_type, [rule], span, tables)
+            return
+        names = frozenset(rule.name for rule in leaves)
+        yield ScannedEvents(event_type=event_type, table=table, leaves=names)
+
+    def _list_group_columns(self, leaves: Sequence[str], event_type: str) -> list[str]:
+        """The columns in which the groups of the leaves' events stand."""
+        fields = {
+            field
+            for name, below in self.leaves_by_rule.items()
+            for leaf in set(leaves) & set(below)
+            for field in correlation_sql.list_group_fields(
+                self.rules.by_name[name], self.rules.by_name, leaf
+            )
+            if field and field != "time"
+        }
+        return sorted({normalize.find_physical_column(each, event_type) for each in fields})
+
+    def _render_groups(self, rule: Rule, leaf: str, event_type: str) -> list[str]:
+        fields = correlation_sql.list_group_fields(rule, self.rules.by_name, leaf)
+        return [
+            f"{render_as_text(field, event_type) if field else 'NULL'} AS g{place}"
+            for place, field in enumerate(fields)
+        ]
+
+
+def render_as_text(field: str, event_type: str) -> str:
+    """SQL: a field of events of a type, as text."""
+    return f"CAST({quote_identifier(normalize.find_physical_column(field, event_type))} AS VARCHAR)"
+
+
+def _name_flag_column(leaf: str) -> str:
+    return quote_identifier(f"is:{leaf}")  # no column of an event can have such a name

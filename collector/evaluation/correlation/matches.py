@@ -1,0 +1,158 @@
+"""The events that lie in firing windows of a correlation, as matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from collector import normalize
+from collector.detect import RuleSet, correlation_sql, dedup, title_template
+from collector.detect.lists import list_context
+from collector.detect.matcher import MAX_ENTITY_LENGTH
+from collector.escaping import quote_identifier, quote_literal, truncate_text
+from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
+from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
+
+_UID_COLUMN = "#uid"  # no column of an event can have such a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiringEvents:
+    """The members that one evaluation of a rule has found.
+
+    Attributes:
+        table: what `detect.windows.members` gives.
+        scope: the times for which it is complete.
+        span: the times of the events that it was made of.
+    """
+
+    rules: RuleSet
+    rule: Rule
+    table: str
+    scope: TimeSpan
+    span: TimeSpan
+
+    @property
+    def match_uid(self) -> str:
+        """SQL: the uid of a member as a match, of which an event may be several."""
+        return correlation_sql.render_match_uid(self.rule, self.rules.by_name)
+
+    def read_weights(
+        self, connection: duckdb.DuckDBPyConnection
+    ) -> dict[str, tuple[Severity, float]]:
+        """By uid, the severity and weight of every member in the scope."""
+        rows = connection.execute(
+            f"SELECT {self.match_uid}, severity, metric FROM {self.table} WHERE {render_span_filter(self.scope)}"
+        ).fetchall()
+        return {
+            uid: (Severity(severity), _compute_weight(self.rule, m)) for uid, severity, m in rows
+        }
+
+    def find_list_entries(self, event: Event) -> Iterator[Mapping[str, Any]]:
+        """The entries of lists that the rules below it have found in an event."""
+        for leaf in correlation_sql.list_leaves(self.rule, self.rules.by_name):
+            fitting = self.rules.find_variant(leaf, event["event_type"])
+            yield from list_context.collect_list_context(fitting, event, self.rules.lists)
+
+
+def build_matches(firing: FiringEvents, events: EventViews, uids: Sequence[str]) -> Iterator[Match]:
+    """Members as matches."""
+    rule = firing.rule
+    correlation = rule.aggregation
+    assert isinstance(correlation, Correlation)  # noqa: S101 - only these have members
+    template = title_template.parse_rule_title(rule)
+    for member, event in _read_event_rows(firing, events, uids):
+        shown = {**event, **{k: v for k, v in member.items() if v is not None}}
+        yield Match(
+            org=events.org,
+            rule=rule.name,
+            event_uid=member[_UID_COLUMN],
+            time=member["time"],
+            received=member["complete"],
+            severity=Severity(member["severity"]),
+            title=template.render_title(shown),
+            key=dedup.build_dedup_key(rule, shown),
+            entities=_collect_entities(correlation, shown),
+            event=event,
+            weight=_compute_weight(rule, member["metric"]),
+            context=(*_build_window_context(correlation, member), *firing.find_list_entries(shown)),
+        )
+
+
+def _read_event_rows(
+    firing: FiringEvents, events: EventViews, uids: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], Event]]:
+    """Each wanted member with the event that it is."""
+    connection = events.connection
+    columns = ", ".join(f"e.{quote_identifier(name)}" for name in normalize.CANONICAL_COLUMNS)
+    types = connection.execute(f"SELECT DISTINCT event_type FROM {firing.table}").fetchall()
+    for (event_type,) in sorted(types):
+        relation = events.select_events(event_type, firing.span, ())
+        if relation is None:
+            continue
+        result = connection.execute(
+            f"SELECT m.*, {columns} FROM (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)}"
+            f" FROM {firing.table} WHERE event_type = {quote_literal(event_type)}) AS m"
+            f" JOIN {relation} AS e USING (event_uid)"
+            f" WHERE m.{quote_identifier(_UID_COLUMN)} IN (SELECT unnest($uids))",
+            {"uids": list(uids)},
+        )
+        width = len(result.description) - len(normalize.CANONICAL_COLUMNS)
+        names = [column[0] for column in result.description[:width]]
+        while rows := result.fetchmany(1_000):
+            for row in rows:
+                yield (
+                    _name_values(names, row),
+                    _name_values(tuple(normalize.CANONICAL_COLUMNS), row[width:]),
+                )
+
+
+def _name_values(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    return {
+        name: value.astimezone(UTC) if isinstance(value, datetime) else value
+        for name, value in zip(names, row, strict=False)
+    }
+
+
+def _compute_weight(rule: Rule, metric: float | None) -> float:
+    """Of equal severity, the window that went further counts."""
+    falls = isinstance(rule.aggregation, Correlation) and rule.aggregation.operator in {"lt", "lte"}
+    if metric is None:
+        return 0.0
+    return -float(metric) if falls else float(metric)
+
+
+def _collect_entities(correlation: Correlation, shown: Event) -> dict[str, str]:
+    names = dict.fromkeys((*ENTITY_FIELDS, *correlation.group_by))
+    return {
+        name: truncate_text(str(value), MAX_ENTITY_LENGTH)
+        for name in names
+        if (value := shown.get(name)) is not None
+    }
+
+
+def _build_window_context(
+    correlation: Correlation, member: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    """The window that ends with the event; nothing where that one does not fire."""
+    if member["metric"] is None:
+        return ()
+    return (
+        {
+            "kind": "window",
+            "type": correlation.type,
+            "rules": list(correlation.rules),
+            "metric": float(member["metric"]),
+            "operator": correlation.operator,
+            "limit": correlation.limit,
+            "event_count": member["event_count"],
+            "window_start": member["window_start"].isoformat(),
+            "window_end": member["window_end"].isoformat(),
+            "timespan_seconds": int(correlation.timespan.total_seconds()),
+            "group": {name: str(member[name]) for name in correlation.group_by},
+        },
+    )

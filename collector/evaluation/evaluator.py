@@ -1,0 +1,112 @@
+"""Runs the rules over the Parquet files that a batch has just become, and the archive around."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from collector.detect import RuleMatcher, RuleSet
+from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
+from collector.evaluation.baseline import BaselineEvaluator
+from collector.evaluation.correlation import CorrelationEvaluator, PreviousMatches
+from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.evaluation.first_seen import FirstSeenEvaluator
+from collector.evaluation.result import EvaluationResult
+from collector.evaluation.rule_selection import ALL_TIME, compute_time_span
+from collector.model import ArchiveFile, Correlation, Match
+from collector.store.database import Database
+
+MATCHES_PER_COMMIT = 5_000
+"""So many matches of the past are held in memory and written in one transaction."""
+
+
+class RuleEvaluator:
+    """The rules of a set, of every kind."""
+
+    def __init__(self, rules: RuleSet, database: Database) -> None:
+        single = [rule for rule in rules.rules if rule.raises_alert and rule.aggregation is None]
+        self._rules = rules
+        self._logged_rules = replace(rules, rules=tuple(single))
+        # A rule about every type looks at each event once: at what was logged, not at what is made
+        # of it.
+        self._derived_rules = replace(
+            rules, rules=tuple(rule for rule in single if rule.event_types)
+        )
+        self._matchers = RuleMatcher(self._logged_rules), RuleMatcher(self._derived_rules)
+        self._correlations = CorrelationEvaluator(rules)
+        self._first_seen = FirstSeenEvaluator(database, rules)
+        self._baselines = BaselineEvaluator(database, rules)
+
+    def take_failures(self) -> Mapping[str, str]:
+        """Rules that could not be run since the last call, with the reason; the others went on."""
+        failed: dict[str, str] = {}
+        for each in (*self._matchers, self._correlations, self._first_seen, self._baselines):
+            failed |= each.failures
+            each.failures.clear()
+        return failed
+
+    def evaluate_batch(
+        self, events: EventViews, files: Sequence[ArchiveFile], previous_matches: PreviousMatches
+    ) -> EvaluationResult:
+        """What the rules say now that a batch has become these new files."""
+        if not files:
+            return EvaluationResult()
+        span = compute_time_span(files)
+        judged = EvaluationResult(matches=list(self._match_batch(events, span)))
+        judged = judged.merge_with(
+            self._correlations.evaluate_batch(events, span, previous_matches)
+        )
+        judged = judged.merge_with(self._first_seen.evaluate_batch(events, files))
+        return judged.merge_with(self._baselines.evaluate_batch(events, files))
+
+    def evaluate_archive(
+        self, name: str, events: EventViews, previous_matches: PreviousMatches
+    ) -> Iterator[EvaluationResult]:
+        """What one rule says of all that is committed, part by part.
+
+        Rules that compare with the past say nothing: they judge what is new.
+        """
+        rule = self._rules.by_name[name]
+        if not rule.raises_alert:
+            return
+        if isinstance(rule.aggregation, Correlation):
+            yield self._correlations.evaluate_archive(name, events, ALL_TIME, previous_matches)
+        elif rule.aggregation is None:
+            matcher = RuleMatcher(replace(self._rules, rules=(rule,)))
+            try:
+                yield from self._match_archive(matcher, rule.event_types, events)
+            except EVALUATION_ERRORS as error:
+                matcher.failures[name] = describe_error(error)
+            self._matchers[0].failures.update(matcher.failures)
+
+    def _match_archive(
+        self, matcher: RuleMatcher, event_types: Sequence[str], events: EventViews
+    ) -> Iterator[EvaluationResult]:
+        for event_type in event_types or events.list_logged_types():
+            relation = events.select_events(event_type, ALL_TIME, ())
+            if relation is not None:
+                found = self._match_relation(matcher, events, event_type, relation)
+                while part := list(itertools.islice(found, MATCHES_PER_COMMIT)):
+                    yield EvaluationResult(matches=part)
+
+    def _match_batch(self, events: EventViews, span: TimeSpan) -> Iterator[Match]:
+        for event_type in events.list_batch_types():
+            is_derived = event_type != events.event_type
+            rules = self._derived_rules if is_derived else self._logged_rules
+            if rules.select_by_type(event_type):
+                relation = events.select_batch_events(event_type, span, ())
+                if relation is not None:
+                    matcher = self._matchers[is_derived]
+                    yield from self._match_relation(matcher, events, event_type, relation)
+
+    def _match_relation(
+        self, matcher: RuleMatcher, events: EventViews, event_type: str, relation: str
+    ) -> Iterator[Match]:
+        yield from matcher.find_matches(
+            events.connection,
+            relation=relation,
+            columns=events.list_columns(relation),
+            event_type=event_type,
+            org=events.org,
+        )

@@ -1,0 +1,198 @@
+"""FROM items over one org's events: those that a batch brings, and the committed ones around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+
+from collector import normalize
+from collector.archive import parquet_sql
+from collector.escaping import quote_identifier, quote_literal
+from collector.evaluation.temp_tables import TempTables
+from collector.normalize import DerivedTypeSql
+
+TimeSpan: TypeAlias = tuple[datetime, datetime]
+"""A span of event time, both ends included."""
+
+CommittedFiles: TypeAlias = Callable[[Sequence[str], TimeSpan], Sequence[Path]]
+"""The committed files of some event types of an org that may hold events of a span."""
+
+
+_CANONICAL = frozenset(normalize.CANONICAL_COLUMNS)
+"""The columns of derived records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DerivedDiff:
+    """FROM items with derived records that a batch brings or changes.
+
+    As they are now, and as they were before it; None where none of them was there before.
+    """
+
+    after: str
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventViews:
+    """The events of one org.
+
+    Attributes:
+        committed: finds what is committed.
+        types: the event types of what is committed.
+        event_type, fresh: what a batch brings beside, in files that are not yet committed.
+        made: where derived records that the batch brings are kept, so that they are made once.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    org: str
+    list_files: CommittedFiles
+    list_types: Callable[[], Sequence[str]]
+    event_type: str = ""
+    fresh_files: tuple[Path, ...] = ()
+    temp_tables: TempTables | None = None
+    _columns_by_relation: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    _diffs_by_type: dict[str, _DerivedDiff] = field(default_factory=dict, repr=False)
+
+    def select_events(self, event_type: str, span: TimeSpan, needs: Sequence[str]) -> str | None:
+        """A FROM item with all events of a type in a span; None when there is no file of them.
+
+        `needs` are columns that it surely has: NULL where no file does.
+        """
+        derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
+        if derived is None:
+            found = self._select_stored((event_type,), span, needs)
+        else:
+            found = self._select_derived(derived, _widen_span(span, derived), needs)
+        return found and f"(SELECT * FROM {found} WHERE {render_span_filter(span)})"
+
+    def select_batch_events(
+        self, event_type: str, span: TimeSpan, needs: Sequence[str]
+    ) -> str | None:
+        """A FROM item with the events of a type that the batch brings, or that it changes.
+
+        `span` holds the times of all that the batch brings.
+        """
+        if event_type == self.event_type:
+            return self._pad_columns(parquet_sql.build_relation(self.fresh_files), needs)
+        change = self._find_diff(event_type, span)
+        return None if change is None else parquet_sql.pad_columns(change.after, _CANONICAL, needs)
+
+    def select_replaced_events(
+        self, event_type: str, span: TimeSpan, needs: Sequence[str]
+    ) -> str | None:
+        """A FROM item with the derived records that the batch changes, as they were before it.
+
+        None where all that it brings is new; `span` as for `brought`.
+        """
+        change = self._find_diff(event_type, span)
+        if change is None or change.before is None:
+            return None
+        return parquet_sql.pad_columns(change.before, _CANONICAL, needs)
+
+    def list_columns(self, relation: str) -> frozenset[str]:
+        """The columns of a FROM item that it gave."""
+        if any(
+            relation in {change.after, change.before} for change in self._diffs_by_type.values()
+        ):
+            return _CANONICAL
+        if relation not in self._columns_by_relation:
+            self._columns_by_relation[relation] = parquet_sql.describe_columns(
+                self.connection, relation
+            )
+        return self._columns_by_relation[relation]
+
+    def list_batch_types(self) -> Iterator[str]:
+        """The batch's type, and those that are made of it."""
+        yield self.event_type
+        for name, derived in normalize.DERIVED_EVENT_TYPES.items():
+            if self.event_type in derived.source_types:
+                yield name
+
+    def list_logged_types(self) -> list[str]:
+        """Every event type that was logged, the batch's among them."""
+        own = [self.event_type] if self.event_type else []
+        return list(dict.fromkeys([*self.list_types(), *own]))
+
+    def _find_diff(self, event_type: str, span: TimeSpan) -> _DerivedDiff | None:
+        derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
+        if derived is None or self.event_type not in derived.source_types:
+            return None
+        if event_type not in self._diffs_by_type:
+            self._diffs_by_type[event_type] = self._compute_diff(derived, span)
+        return self._diffs_by_type[event_type]
+
+    def _compute_diff(self, derived: DerivedTypeSql, span: TimeSpan) -> _DerivedDiff:
+        """The derived records that the batch's events belong to."""
+        fresh = self._store_needed_columns(
+            derived,
+            self._pad_columns(
+                parquet_sql.build_relation(self.fresh_files), derived.required_columns
+            ),
+        )
+        stored = self._select_stored(
+            derived.source_types, _widen_span(span, derived), derived.required_columns
+        )
+        assert stored is not None  # noqa: S101 - the batch's own files are among them
+        near = self._store_needed_columns(derived, derived.build_nearby(fresh, stored))
+        there = derived.restrict_sources(self._list_types_in(near))
+        touched = self._store_needed_columns(derived, there.build_affected(fresh, near))
+        before = f"(SELECT * FROM {touched} WHERE event_uid NOT IN (SELECT event_uid FROM {fresh}))"
+        types = self._list_types_in(before)
+        return _DerivedDiff(
+            after=self._store_select(there.build_select(touched)),
+            before=self._store_select(derived.restrict_sources(types).build_select(before))
+            if types
+            else None,
+        )
+
+    def _select_derived(
+        self, derived: DerivedTypeSql, around: TimeSpan, needs: Sequence[str]
+    ) -> str | None:
+        """All derived records that are made of events of a span."""
+        types = [name for name in derived.source_types if self._list_paths((name,), around)]
+        stored = self._select_stored(types, around, derived.required_columns) if types else None
+        if stored is None:
+            return None
+        return parquet_sql.pad_columns(
+            f"({derived.restrict_sources(types).build_select(stored)})", _CANONICAL, needs
+        )
+
+    def _store_needed_columns(self, derived: DerivedTypeSql, relation: str) -> str:
+        columns = ", ".join(map(quote_identifier, derived.required_columns))
+        return self._store_select(f"SELECT {columns} FROM {relation}")
+
+    def _store_select(self, select: str) -> str:
+        return f"({select})" if self.temp_tables is None else self.temp_tables.create_table(select)
+
+    def _list_types_in(self, relation: str) -> frozenset[str]:
+        rows = self.connection.execute(f"SELECT DISTINCT event_type FROM {relation}").fetchall()
+        return frozenset(event_type for (event_type,) in rows)
+
+    def _select_stored(
+        self, types: Sequence[str], span: TimeSpan, needs: Sequence[str]
+    ) -> str | None:
+        paths = self._list_paths(types, span)
+        return self._pad_columns(parquet_sql.build_relation(paths), needs) if paths else None
+
+    def _list_paths(self, types: Sequence[str], span: TimeSpan) -> list[Path]:
+        fresh = self.fresh_files if self.event_type in types else ()
+        return [*self.list_files(types, span), *fresh]
+
+    def _pad_columns(self, relation: str, needs: Sequence[str]) -> str:
+        return parquet_sql.pad_columns(relation, self.list_columns(relation), needs)
+
+
+def _widen_span(span: TimeSpan, derived: DerivedTypeSql) -> TimeSpan:
+    return span[0] - derived.max_event_distance, span[1] + derived.max_event_distance
+
+
+def render_span_filter(span: TimeSpan) -> str:
+    """SQL: the event's time lies in the span."""
+    first, last = (f"TIMESTAMPTZ {quote_literal(moment.isoformat())}" for moment in span)
+    return f'"time" BETWEEN {first} AND {last}'

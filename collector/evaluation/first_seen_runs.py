@@ -1,0 +1,205 @@
+"""The runs of the keys that a batch touches, before and after it, and where both are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import sqlalchemy as sa
+
+from collector.clock import to_micros
+from collector.detect import first_seen_sql
+from collector.detect.first_seen_repair import SurroundingRuns, recompute_runs
+from collector.detect.first_seen_sql import EventRun, duration_to_micros
+from collector.detect.selected_events import render_key_digest
+from collector.escaping import quote_literal
+from collector.evaluation.rule_selection import ALL_TIME, RuleSelection, micros_to_time
+from collector.evaluation.temp_tables import open_temp_tables
+from collector.store import first_seen_memory, rule_fingerprints
+from collector.store.rule_fingerprints import FIRST_SEEN_KIND
+
+RunsByKey: TypeAlias = Mapping[str, Sequence[EventRun]]
+"""The runs of each key, in order, by the key's digest."""
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRuns:
+    """What a batch brings to a rule: the runs of the new events, and the events that moved.
+
+    `gone` holds, by key, the times at which there is no longer an event of it.
+    """
+
+    runs: RunsByKey
+    lost_times: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def touched_keys(self) -> Collection[str]:
+        """The keys that it touches."""
+        return self.runs.keys() | self.lost_times.keys()
+
+    @property
+    def first_uids(self) -> frozenset[str]:
+        """The events that may be the first of a run."""
+        return frozenset(run.uid for runs in self.runs.values() for run in runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDiff:
+    """The runs of the keys that a batch touches, before and after it."""
+
+    before: RunsByKey
+    after: RunsByKey
+
+    def list_new_runs(self, fresh: Collection[str]) -> Iterator[tuple[EventRun, int | None]]:
+        """The runs that begin with a fresh event, begin anew, or after another pause than before.
+
+        Each with the time of the key's last event before it.
+        """
+        for key, runs in self.after.items():
+            known = dict(_pair_with_previous(self.before.get(key, ())))
+            starts = {run[:2]: last for run, last in known.items()}
+            for run, last in _pair_with_previous(runs):
+                if run.uid in fresh or run[:2] not in starts or starts[run[:2]] != last:
+                    yield run, last
+
+    def list_lost_uids(self) -> list[str]:
+        """The events with which a run began and none begins any more."""
+        first = {run.uid for runs in self.after.values() for run in runs}
+        return sorted({run.uid for runs in self.before.values() for run in runs} - first)
+
+
+# ---- out of events
+
+
+def read_runs(selection: RuleSelection, rows: Sequence[str]) -> dict[str, list[EventRun]]:
+    """The runs of what `novelty.selected` has given."""
+    found: dict[str, list[EventRun]] = {}
+    if rows:
+        result = selection.events.connection.execute(
+            first_seen_sql.select_runs(selection.rule, rows)
+        )
+        for key, *run in result.fetchall():
+            found.setdefault(key, []).append(EventRun(*run))
+    return {key: sorted(runs) for key, runs in found.items()}
+
+
+def read_batch_runs(selection: RuleSelection) -> BatchRuns:
+    """What the batch brings to the rule."""
+    connection = selection.events.connection
+    replaced = [
+        first_seen_sql.select_key_events(part) for part in selection.list_replaced_relations()
+    ]
+    rows = [first_seen_sql.select_key_events(part) for part in selection.list_batch_relations()]
+    if not replaced:
+        return BatchRuns(runs=read_runs(selection, rows))
+    with open_temp_tables(connection) as made:
+        new, old = (made.create_table(" UNION ALL ".join(each)) for each in (rows, replaced))
+        moved = connection.execute(
+            f"SELECT {_render_key(selection)}, us FROM (FROM {old} EXCEPT FROM {new})"
+        ).fetchall()
+        gone: dict[str, list[int]] = {}
+        for key, time in moved:
+            gone.setdefault(key, []).append(time)
+        return BatchRuns(runs=read_runs(selection, [f"SELECT * FROM {new}"]), lost_times=gone)
+
+
+def compute_run_diff(selection: RuleSelection, before: RunsByKey, batch_runs: BatchRuns) -> RunDiff:
+    """What a batch makes of the runs that are remembered of the keys that it touches."""
+    forget = duration_to_micros(first_seen_sql.as_first_seen(selection.rule).forget)
+    settled = {**before, **_recompute_lost_runs(selection, before, batch_runs.lost_times, forget)}
+    after = {
+        key: first_seen_sql.join_runs(
+            [*settled.get(key, ()), *batch_runs.runs.get(key, ())], forget
+        )
+        for key in batch_runs.touched_keys
+    }
+    return RunDiff(before=before, after=after)
+
+
+def _recompute_lost_runs(
+    selection: RuleSelection,
+    before: RunsByKey,
+    lost_times: Mapping[str, Sequence[int]],
+    forget: int,
+) -> dict[str, list[EventRun]]:
+    """The runs of keys that lost events, looking no further around these than is needed."""
+    found: dict[str, list[EventRun]] = {}
+    still = {key: times for key, times in lost_times.items() if key in before}
+    for reach in (_DAY, forget, to_micros(ALL_TIME[1])):
+        if not still:
+            break
+        times = [time for each in still.values() for time in each]
+        first, last = min(times) - reach, max(times) + reach
+        runs = _read_runs_between(selection, first, last, still)
+        for key, lost in list(still.items()):
+            around = SurroundingRuns(first=first, last=last, runs=runs.get(key, ()))
+            settled = recompute_runs(before[key], lost, around, forget)
+            if settled is not None:
+                found[key] = settled
+                del still[key]
+    return found
+
+
+def _read_runs_between(
+    selection: RuleSelection, first: int, last: int, keys: Collection[str]
+) -> RunsByKey:
+    wanted = ", ".join(map(quote_literal, keys))
+    parts = selection.list_relations((micros_to_time(first), micros_to_time(last)))
+    rows = [
+        f"SELECT * FROM ({first_seen_sql.select_key_events(part)}) WHERE {_render_key(selection)} IN ({wanted})"
+        for part in parts
+    ]
+    return read_runs(selection, rows)
+
+
+def _render_key(selection: RuleSelection) -> str:
+    return render_key_digest(len(first_seen_sql.as_first_seen(selection.rule).key))
+
+
+def _pair_with_previous(runs: Sequence[EventRun]) -> Iterator[tuple[EventRun, int | None]]:
+    last = None
+    for run in runs:
+        yield run, last
+        last = run.last
+
+
+# ---- kept
+
+
+def load_runs(connection: sa.Connection, org: str, rule: str, keys: Collection[str]) -> RunsByKey:
+    """The runs that are remembered of those keys."""
+    stored = first_seen_memory.read_runs(connection, org=org, rule=rule, keys=keys)
+    return {key: [EventRun(*row) for row in rows] for key, rows in stored.items()}
+
+
+def replace_runs(
+    connection: sa.Connection, *, org: str, rule: str, fingerprint: str, runs: RunsByKey
+) -> None:
+    """Remember these runs and nothing else, as those of this form of the rule."""
+    first_seen_memory.clear_rule_runs(connection, org=org, rule=rule)
+    rows = ((key, run) for key, each in runs.items() for run in each)
+    first_seen_memory.save_runs(connection, org=org, rule=rule, runs=rows)
+    rule_fingerprints.save_fingerprint(
+        connection, org=org, kind=FIRST_SEEN_KIND, rule=rule, fingerprint=fingerprint
+    )
+
+
+def save_diff(connection: sa.Connection, *, org: str, rule: str, run_diff: RunDiff) -> None:
+    """Remember what is different."""
+    before, after = (
+        {(key, run) for key, each in runs.items() for run in each}
+        for runs in (run_diff.before, run_diff.after)
+    )
+    starts = {(key, run.start) for key, run in after}
+    gone = {(key, run.start) for key, run in before} - starts
+    first_seen_memory.delete_runs(connection, org=org, rule=rule, starts=gone)
+    first_seen_memory.save_runs(connection, org=org, rule=rule, runs=after - before)
+
+
+def forget_rule(connection: sa.Connection, *, org: str, rule: str) -> None:
+    """Remember nothing of the rule, until it is made anew."""
+    first_seen_memory.clear_rule_runs(connection, org=org, rule=rule)
+    rule_fingerprints.delete_fingerprint(connection, org=org, kind=FIRST_SEEN_KIND, rule=rule)

@@ -1,0 +1,129 @@
+"""The events that one rule selects of an org: what a batch brings, what it replaces, and all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from collector import normalize
+from collector.clock import from_micros, to_micros
+from collector.detect import RuleSet
+from collector.detect.selected_events import RuleRelation
+from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.model import ArchiveFile, Rule
+
+ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+"""Whatever time events say that they are of."""
+
+_FIXED_COLUMNS = ("event_uid", "event_type", "time", "received")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSelection:
+    """The events that a rule selects.
+
+    Attributes:
+        rules, rule: the rule set, and the rule.
+        events: the org's, with those of the batch at work.
+        span: the times of all that the batch brings.
+    """
+
+    rules: RuleSet
+    rule: Rule
+    events: EventViews
+    span: TimeSpan
+
+    def has_batch_events(self) -> bool:
+        """Whether the batch brings events of a type that the rule looks at."""
+        return any(True for _ in self._list_batch_types())
+
+    def list_batch_relations(self) -> Iterator[RuleRelation]:
+        """What the batch brings, and derived records that it changes, as they are now."""
+        for event_type in self._list_batch_types():
+            rule = self.find_variant(event_type)
+            relation = self.events.select_batch_events(
+                event_type, self.span, _list_needed_columns(rule)
+            )
+            if relation is not None:
+                yield RuleRelation(rule=rule, relation=relation)
+
+    def list_replaced_relations(self) -> Iterator[RuleRelation]:
+        """The derived records that the batch changes, as they were before it."""
+        for event_type in self._list_batch_types():
+            rule = self.find_variant(event_type)
+            relation = self.events.select_replaced_events(
+                event_type, self.span, _list_needed_columns(rule)
+            )
+            if relation is not None:
+                yield RuleRelation(rule=rule, relation=relation)
+
+    def list_relations(self, span: TimeSpan) -> Iterator[RuleRelation]:
+        """All events of a span, those of the batch among them."""
+        for event_type in self.rule.event_types or self.events.list_logged_types():
+            rule = self.find_variant(event_type)
+            relation = self.events.select_events(event_type, span, _list_needed_columns(rule))
+            if relation is not None:
+                yield RuleRelation(rule=rule, relation=relation)
+
+    def list_source_types(self) -> list[str]:
+        """The stored types that its events are made of; none where it looks at every type."""
+        return list(
+            dict.fromkeys(
+                source
+                for event_type in self.rule.event_types
+                for source in _list_source_types(event_type)
+            )
+        )
+
+    def find_variant(self, event_type: str) -> Rule:
+        """The rule as it is compiled for a type."""
+        return self.rules.variants.get((self.rule.name, event_type), self.rule)
+
+    def _list_batch_types(self) -> Iterator[str]:
+        for event_type in self.events.list_batch_types():
+            # A rule about every type looks at what was logged, not at what is made of it.
+            if event_type in (self.rule.event_types or (self.events.event_type,)):
+                yield event_type
+
+
+def compute_fingerprint(rules: RuleSet, rule: Rule) -> str:
+    """What is different for every rule that would remember something else."""
+    variants = {
+        event_type: each for (name, event_type), each in rules.variants.items() if name == rule.name
+    }
+    forms = [
+        (event_type, each.predicate, repr(each.aggregation))
+        for event_type, each in sorted({**variants, "": rule}.items())
+    ]
+    text = json.dumps([sorted(rule.event_types), forms])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def compute_time_span(files: Iterable[ArchiveFile]) -> TimeSpan:
+    """The times of all events in these files, of which there must be one."""
+    spans = [(file.first_time, file.last_time) for file in files]
+    return min(first for first, _ in spans), max(last for _, last in spans)
+
+
+def micros_to_time(micros: int) -> datetime:
+    """A time that came from an event, as near as Python can say it."""
+    first, last = map(to_micros, ALL_TIME)
+    return from_micros(max(first, min(last, micros)))
+
+
+def duration_to_days(duration: timedelta) -> float:
+    """A duration as people are told of it."""
+    whole = duration / timedelta(days=1)
+    return int(whole) if whole == int(whole) else whole
+
+
+def _list_needed_columns(rule: Rule) -> list[str]:
+    return sorted({*rule.fields, *_FIXED_COLUMNS})
+
+
+def _list_source_types(event_type: str) -> tuple[str, ...]:
+    derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
+    return derived.source_types if derived else (event_type,)

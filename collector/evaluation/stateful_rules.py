@@ -1,0 +1,98 @@
+"""Rules of one kind that remember the past: whom a batch concerns, and whose memory is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from collector.detect import RuleSet
+from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
+from collector.evaluation.event_views import EventViews
+from collector.evaluation.result import EvaluationResult, StateWriter
+from collector.evaluation.rule_selection import (
+    RuleSelection,
+    compute_fingerprint,
+    compute_time_span,
+)
+from collector.model import ArchiveFile, Baseline, FirstSeen
+from collector.store import rule_fingerprints
+from collector.store.database import Database
+
+
+class ForgetRule(Protocol):
+    """Forgets all that a rule remembers of an org."""
+
+    def __call__(self, connection: sa.Connection, *, org: str, rule: str) -> None:
+        """Write it into the state transaction."""
+        ...
+
+
+EvaluateRule = Callable[[RuleSelection, str | None], EvaluationResult]
+"""What a rule says of a batch; given the form of the rule to learn anew as, None where its memory
+is its own."""
+
+
+class StatefulRules:
+    """The rules of a set that are over one thing.
+
+    Attributes:
+        failures: the rules that could not be run, with the reason; the others went on.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rules: RuleSet,
+        *,
+        over: type[FirstSeen | Baseline],
+        kind: str,
+        forget_rule: ForgetRule,
+    ) -> None:
+        self.failures: dict[str, str] = {}
+        self._database = database
+        self._rule_set = rules
+        self._kind = kind
+        self._forget_rule = forget_rule
+        self._rules_by_name = {
+            rule.name: (rule, compute_fingerprint(rules, rule))
+            for rule in rules.rules
+            if isinstance(rule.aggregation, over) and rule.raises_alert
+        }
+
+    def evaluate_batch(
+        self, events: EventViews, files: Sequence[ArchiveFile], evaluate_rule: EvaluateRule
+    ) -> EvaluationResult:
+        """What the rules say now of a batch's new files; rules that are gone lose their memory."""
+        if not files:
+            return EvaluationResult()
+        with self._database.read() as connection:
+            known = rule_fingerprints.read_fingerprints(connection, org=events.org, kind=self._kind)
+        gone = known.keys() - self._rules_by_name.keys()
+        judged = EvaluationResult(
+            state_writers=[self._build_forget_writer(events, name) for name in sorted(gone)]
+        )
+        span = compute_time_span(files)
+        for rule, form in self._rules_by_name.values():
+            selection = RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span)
+            if selection.has_batch_events():
+                anew = None if known.get(rule.name) == form else form
+                judged = judged.merge_with(self._try_rule(selection, anew, evaluate_rule))
+        return judged
+
+    def _try_rule(
+        self, selection: RuleSelection, relearn_fingerprint: str | None, evaluate_rule: EvaluateRule
+    ) -> EvaluationResult:
+        """What a rule says; one that fails loses its memory, which has missed the batch."""
+        try:
+            return evaluate_rule(selection, relearn_fingerprint)
+        except EVALUATION_ERRORS as error:
+            self.failures[selection.rule.name] = describe_error(error)
+            return EvaluationResult(
+                state_writers=[self._build_forget_writer(selection.events, selection.rule.name)]
+            )
+
+    def _build_forget_writer(self, events: EventViews, rule: str) -> StateWriter:
+        return partial(self._forget_rule, org=events.org, rule=rule)

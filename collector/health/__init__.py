@@ -1,0 +1,1 @@
+"""Watches the collector itself and reports its symptoms as events."""

@@ -1,0 +1,150 @@
+"""Turns what is wrong with collecting into events, once, and sends them down the ordinary path."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from collector import clock
+from collector.csv_segments import write_records
+from collector.health.symptoms import (
+    COLLECTOR_ORG,
+    TRANSIENT_STATES,
+    PollSchedule,
+    Symptom,
+    find_symptoms,
+)
+from collector.ingest.pipeline import Pipeline
+from collector.logs import log
+from collector.model import Batch, Stream
+from collector.store import tracked_objects
+from collector.store.database import Database
+from collector.store.health_snapshot import read_health_snapshot
+
+HEALTH_EVENT_TYPE = "CollectorHealth"
+HEALTH_SOURCE = "health"
+RECOVERED_STATE = "recovered"
+
+HEALTH_COLUMNS = (
+    "EventIdentifier",
+    "EventDate",
+    "Subject",
+    "Part",
+    "State",
+    "Reason",
+    "Since",
+)
+
+
+class HealthMonitor:
+    """Looks at how collecting goes. Each episode of a symptom becomes one event, told once.
+
+    What is under way is remembered in the state, in the transaction that stores the event.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        pipeline: Pipeline,
+        spool: Path,
+        read_schedule: Callable[[], PollSchedule],
+    ) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._spool = spool
+        self._read_schedule = read_schedule
+        self._started_at = clock.now()
+        self._lock = threading.Lock()
+
+    def check_health(self, now: datetime) -> list[Symptom]:
+        """Tell what is new, and what is over. Returns what is new."""
+        with self._lock:
+            with self._database.read() as connection:
+                seen = read_health_snapshot(connection, now=now)
+            expected = self._read_schedule()
+            found = find_symptoms(seen, expected, now=now, started_at=self._started_at)
+            orgs = {COLLECTOR_ORG, *(org for org, _ in expected), *(one.org for one in found)}
+            return [
+                symptom
+                for org in sorted(orgs)
+                for symptom in self._report_changes(
+                    org, [one for one in found if one.org == org], now
+                )
+            ]
+
+    def _report_changes(self, org: str, found: Sequence[Symptom], now: datetime) -> list[Symptom]:
+        with self._database.read() as connection:
+            known = tracked_objects.read_object_states(connection, org=org, source=HEALTH_SOURCE)
+        new = [symptom for symptom in found if symptom.key not in known]
+        present = {symptom.key for symptom in found}
+        over = {key: state for key, state in known.items() if key not in present}
+        if new or over:
+            self._pipeline.ingest(self._build_batch(org, new, over, now))
+        for symptom in new:
+            log.warning("collector_health", subject=symptom.subject, state=symptom.state)
+        return new
+
+    def _build_batch(
+        self,
+        org: str,
+        new: Sequence[Symptom],
+        recoveries: Mapping[str, Mapping[str, Any]],
+        now: datetime,
+    ) -> Batch:
+        ended = [state for state in recoveries.values() if state["State"] not in TRANSIENT_STATES]
+        records = [
+            *map(_build_record, new),
+            *(_build_recovery_record(state, now) for state in ended),
+        ]
+        key = _build_batch_key(
+            record["EventIdentifier"] for record in (*records, *recoveries.values())
+        )
+        paths = write_records(self._spool, key, HEALTH_COLUMNS, records).paths if records else ()
+        return Batch(
+            key=key,
+            stream=Stream(org=org, source=HEALTH_SOURCE, name=HEALTH_EVENT_TYPE),
+            event_type=HEALTH_EVENT_TYPE,
+            log_time=now,
+            received=now,
+            segments=paths,
+            columns=HEALTH_COLUMNS,
+            record_prefix=key,
+            dedupe=True,
+            cursor=None,
+            facts={"rows": len(records)},
+            state_updates={
+                **{symptom.key: _build_record(symptom) for symptom in new},
+                **dict.fromkeys(recoveries),
+            },
+        )
+
+
+def _build_record(symptom: Symptom) -> dict[str, Any]:
+    return {
+        "EventIdentifier": symptom.uid,
+        "EventDate": symptom.time.isoformat(),
+        "Subject": symptom.subject,
+        "Part": symptom.part,
+        "State": symptom.state,
+        "Reason": symptom.reason,
+        "Since": symptom.since.isoformat(),
+    }
+
+
+def _build_recovery_record(state: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    return {
+        **state,
+        "EventIdentifier": f"{state['EventIdentifier']}.{RECOVERED_STATE}",
+        "EventDate": now.isoformat(),
+        "State": RECOVERED_STATE,
+        "Reason": f"it was {state['State']} since {state['Since'][:16]}Z",
+    }
+
+
+def _build_batch_key(uids: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join((HEALTH_SOURCE, *sorted(uids))).encode()).hexdigest()[:32]

@@ -1,0 +1,233 @@
+"""Says what is wrong with collecting itself: pure functions from what is seen to symptoms."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from collector.model import Stream
+from collector.store.health_snapshot import HealthSnapshot, StreamActivity
+from collector.store.ledger import PollStatus
+
+FAILING_THRESHOLD = timedelta(hours=1)
+PAUSED_THRESHOLD = timedelta(hours=6)
+STUCK_THRESHOLD = timedelta(hours=1)
+EMPTY_THRESHOLD = timedelta(hours=24)
+MIN_ACTIVE_DAYS = 7
+
+MIN_SILENCE = timedelta(minutes=30)
+"""Without a successful poll for so long, and for three of its intervals, a source is silent."""
+
+FILE_PERIODS = {"hourly": timedelta(hours=1), "daily": timedelta(days=1)}
+"""What time a log file covers."""
+
+FILE_LAGS = {"hourly": timedelta(hours=12), "daily": timedelta(hours=48)}
+"""How long after the end of that time Salesforce may take for the next one: usually half of it."""
+
+COLLECTOR_ORG = "collector"
+"""The org of what concerns no org, such as the outbox."""
+
+TRANSIENT_STATES = frozenset({"lost", "quarantined", "refused"})
+"""States that do not last: nothing recovers from them."""
+
+PollSchedule = Mapping[tuple[str, str], timedelta]
+"""The sources that are to be polled, by org and kind, and how often at present."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symptom:
+    """One thing that is wrong, and since when.
+
+    Attributes:
+        subject: what people look after, `acme/stored_events`; `part` is what of it, `ApiEvent`.
+        state: silent, failing, paused, unavailable, empty, lost, quarantined, stuck, refused or
+            broken.
+        time: when it had lasted long enough to be told.
+    """
+
+    org: str
+    subject: str
+    part: str
+    state: str
+    reason: str
+    since: datetime
+    time: datetime
+
+    @property
+    def key(self) -> str:
+        """What is wrong, whenever it began; what does not last is another thing every day."""
+        day = f"{self.since:%Y-%m-%d}" if self.state in TRANSIENT_STATES else ""
+        return _hash_words(self.subject, self.part, self.state, day)
+
+    @property
+    def uid(self) -> str:
+        """This very episode of it."""
+        return _hash_words(self.key, self.since.isoformat())
+
+
+def find_symptoms(
+    snapshot: HealthSnapshot, schedule: PollSchedule, *, now: datetime, started_at: datetime
+) -> list[Symptom]:
+    """All that is wrong now.
+
+    Args:
+        seen: what the state tells.
+        expected: sources that are not expected are nobody's concern.
+        now: the present moment.
+        started: since when somebody has been polling; nobody is blamed for what came before.
+    """
+    found: list[Symptom] = []
+    paused = {_to_source_key(poll) for poll in snapshot.polls if poll.state == "paused"}
+    for poll in snapshot.polls:
+        every = schedule.get(_to_source_key(poll))
+        if every is not None:
+            found += _check_poll(poll)
+            found += _check_activity(poll, snapshot.activity, now)
+        if every is not None and _to_source_key(poll) not in paused:
+            found += _check_silence(poll, max(MIN_SILENCE, 3 * every), now, started_at)
+    found += _check_unusable_batches(snapshot)
+    found += _check_outbox(snapshot)
+    found += _check_rules(snapshot)
+    return [symptom for symptom in found if symptom.time <= now]
+
+
+# ---- streams
+
+
+def _check_poll(poll: PollStatus) -> Iterator[Symptom]:
+    """What the last poll of a stream says."""
+    if poll.state == "unavailable" and poll.last_success is not None:
+        yield _build_symptom(poll, "unavailable", poll.reason, poll.since)
+    if poll.state == "failed":
+        yield _build_symptom(poll, "failing", poll.reason, poll.since, FAILING_THRESHOLD)
+    if poll.state == "paused":
+        yield _build_symptom(poll, "paused", poll.reason, poll.since, PAUSED_THRESHOLD)
+
+
+def _check_silence(
+    poll: PollStatus, patience: timedelta, now: datetime, started_at: datetime
+) -> Iterator[Symptom]:
+    """A stream that could be read once and has not been read for long."""
+    if poll.state not in ("ok", "failed") or poll.last_success is None:
+        return
+    if max(poll.last_success, started_at) + patience <= now:
+        reason = f"no successful poll since {_format_time(poll.last_success)}"
+        more = f": {poll.reason}" if poll.reason else ""
+        yield _build_symptom(poll, "silent", reason + more, poll.last_success, patience)
+
+
+def _check_activity(
+    poll: PollStatus, activities: Mapping[Stream, StreamActivity], now: datetime
+) -> Iterator[Symptom]:
+    """What a stream that can be read has brought, and has not."""
+    habit = activities.get(poll.stream)
+    if poll.state != "ok" or habit is None:
+        return
+    length = FILE_PERIODS.get(poll.stream.name)
+    if length is not None:
+        end = habit.newest_log_time + length
+        lag = max(FILE_LAGS[poll.stream.name], 2 * habit.longest_pause)
+        if poll.since + lag <= now:
+            reason = f"no file has come for any time after {_format_time(end)}"
+            yield _build_symptom(poll, "silent", reason, end, lag)
+    elif poll.stream.source == "stored_events" and habit.active_days >= MIN_ACTIVE_DAYS:
+        others = [
+            other.newest_log_time
+            for stream, other in activities.items()
+            if stream.org == poll.stream.org and stream.source == poll.stream.source
+        ]
+        if max(others) > now - EMPTY_THRESHOLD >= poll.since:
+            reason = (
+                f"{poll.stream.name} had events every day until {_format_time(habit.newest_log_time)} and none"
+                " since, while other objects have: is its storing switched off? (Setup, Event"
+                " Manager, Enable Storing)"
+            )
+            yield _build_symptom(poll, "empty", reason, habit.newest_log_time, EMPTY_THRESHOLD)
+
+
+def _build_symptom(
+    poll: PollStatus, state: str, reason: str, since: datetime, patience: timedelta = timedelta()
+) -> Symptom:
+    stream = poll.stream
+    return Symptom(
+        org=stream.org,
+        subject=f"{stream.org}/{stream.source}",
+        part=stream.name,
+        state=state,
+        reason=reason,
+        since=since,
+        time=since + patience,
+    )
+
+
+# ---- batches and messages
+
+
+def _check_unusable_batches(snapshot: HealthSnapshot) -> Iterator[Symptom]:
+    for one in snapshot.unusable_batches:
+        yield Symptom(
+            org=one.org,
+            subject=f"{one.org}/{one.source}",
+            part=one.event_type,
+            state=one.state,
+            reason=f"{one.count:,} of {one.event_type}: {one.reason}",
+            since=one.first_received,
+            time=one.first_received,
+        )
+
+
+def _check_outbox(snapshot: HealthSnapshot) -> Iterator[Symptom]:
+    for pile in (*snapshot.waiting_deliveries, *snapshot.rejected_deliveries):
+        is_refused = pile in snapshot.rejected_deliveries
+        patience = timedelta() if is_refused else STUCK_THRESHOLD
+        yield Symptom(
+            org=COLLECTOR_ORG,
+            subject=f"outbox/{pile.channel}",
+            part="",
+            state="refused" if is_refused else "stuck",
+            reason=f"{pile.count:,} messages not taken: {pile.reason or 'not tried yet'}",
+            since=pile.oldest,
+            time=pile.oldest + patience,
+        )
+
+
+# ---- rules
+
+
+def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
+    for fault in snapshot.rule_faults:
+        yield Symptom(
+            org=fault.org,
+            subject=f"rules/{fault.rule}",
+            part="",
+            state="failing",
+            reason=f"it fails while it runs: {fault.reason}",
+            since=fault.first,
+            time=fault.first,
+        )
+    if snapshot.rule_load_status is not None and snapshot.rule_load_status.problems:
+        first, *others = snapshot.rule_load_status.problems
+        more = f" (and {len(others)} more)" if others else ""
+        yield Symptom(
+            org=COLLECTOR_ORG,
+            subject="rules",
+            part="files",
+            state="broken",
+            reason=f"the rules of before are at work: {first}{more}",
+            since=snapshot.rule_load_status.changed,
+            time=snapshot.rule_load_status.changed,
+        )
+
+
+def _to_source_key(poll: PollStatus) -> tuple[str, str]:
+    return poll.stream.org, poll.stream.source
+
+
+def _hash_words(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
+
+
+def _format_time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z"

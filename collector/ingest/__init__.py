@@ -1,0 +1,1 @@
+"""Takes one batch in: writes it to the archive, evaluates rules, commits all of it at once."""

@@ -1,0 +1,72 @@
+"""What is committed, as the steps of the path ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from collector.evaluation.correlation import PreviousMatches
+from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.ingest.batch_writer import ExistingFiles
+from collector.model import Batch, Severity
+from collector.store import alerts, ledger
+from collector.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedArchive:
+    """The ledger's view of the archive below `root`, and what rules have matched in it."""
+
+    database: Database
+    engine: duckdb.DuckDBPyConnection
+    root: Path
+
+    def list_orgs(self) -> list[str]:
+        """The orgs of which there are events."""
+        with self.database.read() as connection:
+            return ledger.list_archived_orgs(connection)
+
+    def build_file_lookup(self, batch: Batch) -> ExistingFiles:
+        """The files of the batch's type between two days."""
+
+        def list_files(dates: tuple[str, str]) -> list[Path]:
+            with self.database.read() as connection:
+                files = ledger.list_archive_files(
+                    connection,
+                    org=batch.stream.org,
+                    event_types=[batch.event_type],
+                    dates=dates,
+                )
+            return [self.root / file.path for file in files]
+
+        return list_files
+
+    def build_event_views(self, org: str) -> EventViews:
+        """The events of an org."""
+
+        def list_files(event_types: Sequence[str], span: TimeSpan) -> list[Path]:
+            with self.database.read() as connection:
+                files = ledger.list_archive_files(
+                    connection, org=org, event_types=event_types, between=span
+                )
+            return [self.root / file.path for file in files]
+
+        def list_types() -> list[str]:
+            with self.database.read() as connection:
+                return ledger.list_archived_event_types(connection, org)
+
+        return EventViews(
+            connection=self.engine, org=org, list_files=list_files, list_types=list_types
+        )
+
+    def build_match_lookup(self, org: str) -> PreviousMatches:
+        """What rules have matched so far."""
+
+        def read_weights(rule: str, span: TimeSpan) -> Mapping[str, tuple[Severity, float]]:
+            with self.database.read() as connection:
+                return alerts.read_match_weights(connection, org=org, rule=rule, between=span)
+
+        return read_weights

@@ -1,0 +1,120 @@
+"""Segments that could not be read: kept with what they belong to, so that they can be retried."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from collector.model import Batch, Stream
+
+DESCRIPTION_NAME = "batch.json"
+REASON_SUFFIX = ".reason"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedBatch:
+    """The segments of one batch that are set aside.
+
+    `batch` has them as its segments; `indexes` says which of the whole batch's they were, since a
+    record's `event_uid` counts by it. `reasons` belong to the segments in their order.
+    """
+
+    batch: Batch
+    indexes: tuple[int, ...]
+    reasons: tuple[str, ...]
+
+
+def store_segment(root: Path, batch: Batch, index: int, reason: str) -> None:
+    """Keep a copy of a segment, why it could not be read, and what it belongs to."""
+    home = root / batch.key
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if batch.segments[index] != _locate_segment(home, index):
+        shutil.copyfile(batch.segments[index], _locate_segment(home, index))
+    _locate_segment(home, index).with_suffix(REASON_SUFFIX).write_text(reason, encoding="utf-8")
+    description = home / DESCRIPTION_NAME
+    if not description.exists():
+        _write_durably(description, json.dumps(_describe_batch(batch)))
+
+
+def list_batches(root: Path) -> Iterator[QuarantinedBatch]:
+    """Everything that is set aside, by batch key."""
+    for description in sorted(root.glob(f"*/{DESCRIPTION_NAME}")):
+        found = _read_batch(description)
+        if found.indexes:
+            yield found
+
+
+def release_segment(root: Path, key: str, index: int) -> None:
+    """Forget a segment: it has been read now."""
+    home = root / key
+    _locate_segment(home, index).unlink(missing_ok=True)
+    _locate_segment(home, index).with_suffix(REASON_SUFFIX).unlink(missing_ok=True)
+    if not any(home.glob("*.csv")):
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _read_batch(description: Path) -> QuarantinedBatch:
+    segments = sorted(description.parent.glob("*.csv"))
+    reasons = [path.with_suffix(REASON_SUFFIX) for path in segments]
+    return QuarantinedBatch(
+        batch=_build_batch(json.loads(description.read_text(encoding="utf-8")), segments),
+        indexes=tuple(int(path.stem) for path in segments),
+        reasons=tuple(
+            path.read_text(encoding="utf-8") if path.exists() else "" for path in reasons
+        ),
+    )
+
+
+def _locate_segment(home: Path, index: int) -> Path:
+    return home / f"{index:04d}.csv"
+
+
+def _describe_batch(batch: Batch) -> dict[str, Any]:
+    return {
+        "key": batch.key,
+        "org": batch.stream.org,
+        "source": batch.stream.source,
+        "stream": batch.stream.name,
+        "event_type": batch.event_type,
+        "nominal": batch.log_time.isoformat(),
+        "received": batch.received.isoformat(),
+        "columns": list(batch.columns),
+        "record_prefix": batch.record_prefix,
+        "dedupe": batch.dedupe,
+        "facts": dict(batch.facts),
+    }
+
+
+def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch:
+    return Batch(
+        key=description["key"],
+        stream=Stream(
+            org=description["org"], source=description["source"], name=description["stream"]
+        ),
+        event_type=description["event_type"],
+        log_time=datetime.fromisoformat(description["nominal"]),
+        received=datetime.fromisoformat(description["received"]),
+        segments=tuple(segments),
+        columns=tuple(description["columns"]),
+        record_prefix=description["record_prefix"],
+        dedupe=description["dedupe"],
+        cursor=None,
+        facts=description["facts"],
+    )
+
+
+def _write_durably(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    part.replace(path)

@@ -1,0 +1,173 @@
+"""Alerts, who hears of them, and what becomes of each message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from collector.model.rules import Event
+from collector.model.severity import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """Matches that no longer hold: what came late shows that their events are not what they seemed.
+
+    Uids of events that are in no alert of the rule say nothing. `reason` is told to people; without
+    one they are told what is usual for the kind of rule.
+    """
+
+    org: str
+    rule: str
+    event_uids: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMatch:
+    """A match as it is remembered, so that the alert it belongs to can be made anew.
+
+    `shown` is what an alert would show of it, as JSON values; None where that is not kept, because
+    others are shown and it is not judged again.
+    """
+
+    alert_id: str
+    event_uid: str
+    time: datetime
+    severity: Severity
+    weight: float
+    count: int
+    late_seconds: int
+    title: str
+    shown: Mapping[str, Any] | None
+
+
+STATUS_OPEN, STATUS_MERGED, STATUS_WITHDRAWN = "open", "merged", "withdrawn"
+"""What an alert can be: it holds, it went on in another one, or it does not hold any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An episode: matches of one rule and one dedup key, near to each other in event time.
+
+    What it says is a function of its matches, whatever the order in which they came. Evidence,
+    context and basis hold JSON values only.
+
+    Attributes:
+        id: a function of org, rule, key and the event that opened it.
+        title, context: those of the lead: the gravest match, then the weightiest, then the first.
+        count: how many events its matches stand for.
+        late_seconds: how long after it happened the newest event was received.
+        entities: the lead's, and for what it does not say the earliest match's that does.
+        created, revision: when it was opened, and how often there was something new to tell.
+        told_severity, told_count: what people were told last.
+        merged_into: the alert in which it went on.
+        reason: why it was withdrawn.
+        basis: from which match each thing that it says comes, so that further ones can join
+            without a look at the earlier.
+    """
+
+    id: str
+    org: str
+    rule: str
+    key: tuple[str, ...]
+    title: str
+    severity: Severity
+    status: str
+    first_time: datetime
+    last_time: datetime
+    count: int
+    late_seconds: int
+    entities: Mapping[str, str]
+    evidence: tuple[Event, ...]
+    description: str
+    attack: tuple[str, ...]
+    triage: str
+    references: tuple[str, ...]
+    created: datetime
+    revision: int
+    told_severity: Severity = Severity.INFORMATIONAL
+    told_count: int = 0
+    context: tuple[Mapping[str, Any], ...] = ()
+    merged_into: str = ""
+    reason: str = ""
+    basis: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Which alerts go to which channels. Empty `rules` and `orgs` mean all; globs are allowed."""
+
+    channels: tuple[str, ...]
+    min_severity: Severity = Severity.INFORMATIONAL
+    rules: tuple[str, ...] = ()
+    orgs: tuple[str, ...] = ()
+    continue_matching: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a channel is asked to tell.
+
+    `key` is the same on every attempt, so that a repeat can be recognised. `user_url` leads to the
+    user in the org and was built by us, not copied from an event.
+    """
+
+    key: str
+    alert: Alert
+    is_update: bool
+    attempt: int
+    user_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message owed to one channel, as the outbox knows it."""
+
+    key: str
+    alert_id: str
+    channel: str
+    revision: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySuccess:
+    """The receiver has it. `reference` is the receiver's name for it, where it gives one."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryLater:
+    """Not taken now; the same message may be taken later, not before `after` seconds if given."""
+
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRejection:
+    """Not taken, and trying again cannot help until somebody changes something."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndeterminateDelivery:
+    """The connection broke after the message had left: it may or may not have arrived."""
+
+    reason: str
+
+
+DeliveryOutcome = DeliverySuccess | RetryLater | DeliveryRejection | IndeterminateDelivery
+
+
+class Channel(Protocol):
+    """A way to tell people. One method; when to try again is decided elsewhere."""
+
+    def send(self, message: Message) -> DeliveryOutcome:
+        """Tell, once. Never raises for what the receiver or the network does."""
+        ...

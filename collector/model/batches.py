@@ -1,0 +1,88 @@
+"""What is collected: streams, how far each was read, batches, and the files they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What a cursor belongs to: one thing that is read forward in time.
+
+    `name` is the object that is polled ("ApiEvent"), or "*" where one listing covers all types.
+    """
+
+    org: str
+    source: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.org}/{self.source}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """All of a stream up to `time`, and at that very time up to the id `tie`, is committed."""
+
+    time: datetime
+    tiebreaker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """The unit of everything: one event log file, or one closed query window of an object.
+
+    Attributes:
+        key: computed from what the batch is, never random, never from the clock: a replay of it
+            overwrites itself.
+        stream: whose cursor moves when the batch is committed.
+        event_type: `Login`, `ApiEvent`, `SetupAuditTrail`, …
+        nominal: the time its records belong to when they carry none that can be read (the file's
+            LogDate, the window's end).
+        received: when the batch had been fetched.
+        segments: CSV files of at most about `SEGMENT_BYTES`, each with the header line, every
+            field quoted, cut at record boundaries.
+        columns: the header, in order.
+        record_prefix: what `event_uid` starts with for records that have no id of their own.
+        dedupe: records may have been served before, so those whose `event_uid` the archive holds
+            are dropped.
+        cursor: where the stream stands once this batch is committed; None leaves it where it is.
+        facts: what the ledger keeps beside (LogDate, Interval, Sequence, bytes, …), JSON values.
+        remember: what its source knows of single things once this batch is committed, JSON objects
+            by the thing's id; None forgets it.
+    """
+
+    key: str
+    stream: Stream
+    event_type: str
+    log_time: datetime
+    received: datetime
+    segments: tuple[Path, ...]
+    columns: tuple[str, ...]
+    record_prefix: str
+    dedupe: bool
+    cursor: Cursor | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    state_updates: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFile:
+    """A Parquet file of the archive.
+
+    `path` is relative to its root, `date` is YYYY-MM-DD (UTC), `first` and `last` are the times of
+    its earliest and its latest event.
+    """
+
+    path: str
+    org: str
+    event_type: str
+    date: str
+    rows: int
+    bytes: int
+    first_time: datetime
+    last_time: datetime

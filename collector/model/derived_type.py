@@ -1,0 +1,22 @@
+"""Event types that are computed from stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+
+class DerivedType(Protocol):
+    """An event type that is computed from stored ones, such as one record per bulk job."""
+
+    @property
+    def source_types(self) -> Sequence[str]:
+        """The event types that it reads."""
+
+    @property
+    def required_columns(self) -> Sequence[str]:
+        """The columns that it reads; NULL where no file has them."""
+
+    @property
+    def build_select(self) -> Callable[[str], str]:
+        """Its SQL, given a FROM item with those columns."""

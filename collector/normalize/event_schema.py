@@ -1,0 +1,177 @@
+"""The event table's columns: the canonical ones, what each event type has, and where they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from itertools import count
+from types import MappingProxyType
+from typing import Literal
+
+from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
+
+EventFamily = Literal["elf", "stored", "object", "derived"]
+
+CANONICAL_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "event_uid": "VARCHAR",
+        "org": "VARCHAR",
+        "source": "VARCHAR",
+        "event_type": "VARCHAR",
+        "time": "TIMESTAMPTZ",
+        "received": "TIMESTAMPTZ",
+        "batch": "VARCHAR",
+        "user_id": "VARCHAR",
+        "user_name": "VARCHAR",
+        "user_type": "VARCHAR",
+        "source_ip": "VARCHAR",
+        "source_ip_key": "VARCHAR",
+        "country": "VARCHAR",
+        "user_agent": "VARCHAR",
+        "client_name": "VARCHAR",
+        "app_id": "VARCHAR",
+        "app_name": "VARCHAR",
+        "session_key": "VARCHAR",
+        "login_key": "VARCHAR",
+        "request_id": "VARCHAR",
+        "operation": "VARCHAR",
+        "entity": "VARCHAR",
+        "record_count": "BIGINT",
+        "outcome": "VARCHAR",
+        "status": "VARCHAR",
+        "uri": "VARCHAR",
+        "query": "VARCHAR",
+        "job_id": "VARCHAR",
+        "package_name": "VARCHAR",
+        "target_user": "VARCHAR",
+        "detail": "VARCHAR",
+        "score": "DOUBLE",
+    }
+)
+"""Every column that each event has, in order, with its DuckDB type."""
+
+NON_NULL_COLUMNS = frozenset(
+    {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
+)
+"""The canonical columns that are never NULL."""
+
+DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "BulkJob": frozenset(
+            {"user_id", "user_name", "user_type", "source_ip", "source_ip_key", "session_key"}
+            | {"login_key", "request_id", "operation", "entity", "record_count", "outcome"}
+            | {"status", "uri", "job_id", "detail"}
+        ),
+        "SignIn": frozenset(
+            {"user_id", "user_name", "user_type", "source_ip", "source_ip_key", "country"}
+            | {"user_agent", "app_name", "session_key", "login_key", "request_id", "outcome"}
+            | {"status", "uri"}
+        ),
+    }
+)
+"""Event types that are computed when they are asked for, and what they fill."""
+
+MAX_NAME_LENGTH = 120
+_UNUSUAL_CHARACTER = re.compile(r"[^A-Za-z0-9_.]")
+
+
+def list_event_types() -> frozenset[str]:
+    """Every documented event type."""
+    return frozenset(_map_families()) | DERIVED_TYPE_COLUMNS.keys()
+
+
+def find_family(event_type: str) -> EventFamily | None:
+    """Log file, stored real-time event, ordinary object or derived; None if undocumented."""
+    return "derived" if event_type in DERIVED_TYPE_COLUMNS else _map_families().get(event_type)
+
+
+def list_native_columns(event_type: str) -> frozenset[str]:
+    """The native columns that Salesforce documents for a type, in both forms of stored events."""
+    return frozenset(
+        column for types in _load_native_columns().values() for column in types.get(event_type, ())
+    )
+
+
+@cache
+def list_fields(event_type: str) -> frozenset[str] | None:
+    """Every name that a rule may use on events of this type; None if the type is undocumented."""
+    kind = find_family(event_type)
+    if kind is None:
+        return None
+    if kind == "derived":
+        return NON_NULL_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
+    natives = list_native_columns(event_type)
+    filled = {
+        column
+        for column, candidates in resolve_mapping(event_type).items()
+        if any(candidate.native_column in natives for candidate in candidates)
+    }
+    filled |= {"source_ip_key"} if "source_ip" in filled else set()
+    filled |= {"entity"} if "query" in filled else set()
+    return NON_NULL_COLUMNS | filled | natives
+
+
+def find_physical_column(field: str, event_type: str) -> str:
+    """The column that holds a field, canonical or native, of events of this type.
+
+    A native column whose name is a canonical one but for case, and which the type's mapping reads
+    as plain text, alone fills that canonical column and is stored once, under the canonical name.
+    Every other namesake is stored as `raw_<NATIVE>`, all the rest under its own name.
+    """
+    if field in CANONICAL_COLUMNS:
+        return field
+    name = _clean_name(field)
+    if name.lower() not in CANONICAL_COLUMNS:
+        return name
+    return name.lower() if is_verbatim_column(name, event_type) else f"raw_{name}"
+
+
+def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str | None, ...]:
+    """What each column of a file is stored as, beside the canonical ones; None if as one of them.
+
+    Names are distinct whatever the case: the later of two that are not carries a suffix, `_2`.
+    """
+    taken = set(CANONICAL_COLUMNS)
+    verbatim: set[str] = set()
+    result: list[str | None] = []
+    for column in map(_clean_name, columns):
+        canonical = column.lower()
+        if (
+            canonical in CANONICAL_COLUMNS
+            and is_verbatim_column(column, event_type)
+            and canonical not in verbatim
+        ):
+            verbatim.add(canonical)
+            result.append(None)
+            continue
+        name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, taken)
+        taken.add(name.lower())
+        result.append(name)
+    return tuple(result)
+
+
+def _clean_name(name: str) -> str:
+    """A name that any engine and file format can carry."""
+    return _UNUSUAL_CHARACTER.sub("_", name.strip())[:MAX_NAME_LENGTH] or "unnamed"
+
+
+def _make_distinct(name: str, taken: Iterable[str]) -> str:
+    if name.lower() not in taken:
+        return name
+    return next(f"{name}_{n}" for n in count(2) if f"{name}_{n}".lower() not in taken)
+
+
+@cache
+def _load_native_columns() -> dict[str, dict[str, list[str]]]:
+    text = files("collector.normalize").joinpath("columns.json").read_text("utf-8")
+    documented: dict[str, dict[str, list[str]]] = json.loads(text)
+    return documented
+
+
+@cache
+def _map_families() -> dict[str, EventFamily]:
+    kinds: tuple[EventFamily, ...] = ("elf", "stored", "object")
+    return {event_type: kind for kind in kinds for event_type in _load_native_columns()[kind]}

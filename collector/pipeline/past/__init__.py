@@ -1,1 +1,0 @@
-"""First-seen rules and baselines over a batch, with what they remember of the past."""

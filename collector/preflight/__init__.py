@@ -1,0 +1,1 @@
+"""Checks an org and the channels before anything is collected."""

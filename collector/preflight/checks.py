@@ -1,0 +1,191 @@
+"""The preflight: what an org lets us read and what is missing, in Salesforce's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from collector import clock
+from collector.errors import CollectorError, SalesforceError
+from collector.model import Alert, Channel, DeliverySuccess, Message, Severity, Stream
+from collector.preflight import privileges
+from collector.salesforce.soql import render_literal
+from collector.sources import Source, SourceContext, UnavailableStream
+
+FindingLevel = Literal["ok", "warning", "failed"]
+
+MAX_SKEW = timedelta(minutes=1)
+"""A JWT is good for at most 3 minutes, so a clock that is further off will be refused one day."""
+
+RECENT_PERIOD = timedelta(days=1)
+
+_RESOURCE_PATHS = {"bulk_jobs": "jobs/", "org_limits": ""}
+"""Sources whose streams are no objects, with the path that their names stand below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightFinding:
+    """One thing that was looked at. `subject` is a path such as `acme/stored_events/ApiEvent`."""
+
+    level: FindingLevel
+    subject: str
+    message: str
+
+
+def examine_org(context: SourceContext, sources: Sequence[Source]) -> Iterator[PreflightFinding]:
+    """Log in, then look at the clock, the limits and every source of an org."""
+    try:
+        yield _check_login(context)
+    except CollectorError as error:
+        yield PreflightFinding(level="failed", subject=f"{context.org}/login", message=str(error))
+        return
+    yield _check_clock(context)
+    yield _check_limits(context)
+    yield _check_privileges(context)
+    for source in sources:
+        yield from _check_source(context, source)
+
+
+def examine_channel(name: str, channel: Channel) -> PreflightFinding:
+    """Send a test message."""
+    outcome = channel.send(_build_test_message(name))
+    subject = f"channels/{name}"
+    if isinstance(outcome, DeliverySuccess):
+        return PreflightFinding(level="ok", subject=subject, message="the test message was taken")
+    return PreflightFinding(level="failed", subject=subject, message=outcome.reason)
+
+
+def _check_login(context: SourceContext) -> PreflightFinding:
+    client = context.client
+    objects = client.list_object_names()
+    return PreflightFinding(
+        level="ok",
+        subject=f"{context.org}/login",
+        message=f"{client.instance_url}, API {client.api_version}, {len(objects)} objects visible",
+    )
+
+
+def _check_clock(context: SourceContext) -> PreflightFinding:
+    skew = context.client.clock_skew or timedelta()
+    subject = f"{context.org}/clock"
+    if abs(skew) <= MAX_SKEW:
+        return PreflightFinding(
+            level="ok", subject=subject, message=f"{skew.total_seconds():+.0f} s"
+        )
+    direction = "behind" if skew > timedelta() else "ahead of"
+    seconds = abs(skew).total_seconds()
+    message = f"this machine's clock is {seconds:.0f} s {direction} the org's: set it by NTP"
+    return PreflightFinding(level="warning", subject=subject, message=message)
+
+
+def _check_limits(context: SourceContext) -> PreflightFinding:
+    subject = f"{context.org}/limits"
+    try:
+        daily: Mapping[str, int] = context.client.get_limits().get("DailyApiRequests", {})
+        used, most = daily["Max"] - daily["Remaining"], daily["Max"]
+    except (SalesforceError, KeyError, TypeError) as error:
+        return PreflightFinding(
+            level="warning",
+            subject=subject,
+            message=f"not readable ({error}); it needs 'View Setup and Configuration'",
+        )
+    share = used / most if most else 1.0
+    return PreflightFinding(
+        level="ok" if share < 0.8 else "warning",
+        subject=subject,
+        message=f"{used:,} of {most:,} API calls used in the last 24 h",
+    )
+
+
+def _check_privileges(context: SourceContext) -> PreflightFinding:
+    level, message = privileges.assess_privileges(context)
+    return PreflightFinding(level=level, subject=f"{context.org}/privileges", message=message)
+
+
+def _check_source(context: SourceContext, source: Source) -> Iterator[PreflightFinding]:
+    try:
+        streams = source.list_streams(context)
+    except SalesforceError as error:
+        subject = f"{context.org}/{source.kind}"
+        yield PreflightFinding(level="failed", subject=subject, message=str(error))
+        return
+    for stream in streams:
+        if isinstance(stream, UnavailableStream):
+            yield PreflightFinding(
+                level="warning", subject=str(stream.stream), message=stream.reason
+            )
+        else:
+            yield _check_stream(context, stream)
+
+
+def _check_stream(context: SourceContext, stream: Stream) -> PreflightFinding:
+    since = context.client.estimate_org_time() - RECENT_PERIOD
+    try:
+        if stream.source == "event_log_file":
+            return _check_log_files(context, stream, since)
+        if stream.source in _RESOURCE_PATHS:
+            return _check_resource(context, stream)
+        return _check_object(context, stream)
+    except SalesforceError as error:
+        return PreflightFinding(level="failed", subject=str(stream), message=str(error))
+
+
+def _check_log_files(context: SourceContext, stream: Stream, since: datetime) -> PreflightFinding:
+    kind = "Sequence = 0" if stream.name == "daily" else "Sequence >= 1"
+    soql = (
+        f"SELECT EventType FROM EventLogFile WHERE {kind}"
+        f" AND CreatedDate >= {render_literal(since - RECENT_PERIOD)}"
+    )
+    types = {str(record.get("EventType")) for page in context.client.query(soql) for record in page}
+    if types:
+        message = f"files of the last two days: {', '.join(sorted(types))}"
+        return PreflightFinding(level="ok", subject=str(stream), message=message)
+    message = (
+        "readable, but no file in the last two days: is log generation on? "
+        "(Setup, Event Monitoring Settings, Generate event log files)"
+    )
+    return PreflightFinding(level="warning", subject=str(stream), message=message)
+
+
+def _check_resource(context: SourceContext, stream: Stream) -> PreflightFinding:
+    context.client.get_resource(_RESOURCE_PATHS[stream.source] + stream.name)
+    return PreflightFinding(level="ok", subject=str(stream), message="readable")
+
+
+def _check_object(context: SourceContext, stream: Stream) -> PreflightFinding:
+    soql = f"SELECT Id FROM {stream.name} LIMIT 1"
+    if any(page for page in context.client.query(soql)):
+        return PreflightFinding(level="ok", subject=str(stream), message="readable, and has rows")
+    if stream.source != "stored_events":
+        return PreflightFinding(level="ok", subject=str(stream), message="readable, no row yet")
+    message = "readable, but empty: storing may be off (Setup, Event Manager, Enable Storing)"
+    return PreflightFinding(level="warning", subject=str(stream), message=message)
+
+
+def _build_test_message(channel: str) -> Message:
+    now = clock.now()
+    alert = Alert(
+        id="0" * 20,
+        org="test",
+        rule="test-message",
+        key=(),
+        title="Test message: alerts of collector will arrive here",
+        severity=Severity.INFORMATIONAL,
+        status="open",
+        first_time=now,
+        last_time=now,
+        count=1,
+        late_seconds=0,
+        entities={},
+        evidence=(),
+        description="Sent by `collector check --send-test`. Nothing has happened.",
+        attack=(),
+        triage="",
+        references=(),
+        created=now,
+        revision=1,
+    )
+    key = f"test.{clock.to_micros(now)}.{channel}"
+    return Message(key=key, alert=alert, is_update=False, attempt=1)

@@ -1,0 +1,100 @@
+"""The way into one org: flow, clock, budget and refresh token put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import httpx
+
+from collector import clock
+from collector.errors import LoginRefusedError, UnreachableError
+from collector.salesforce import oauth_flows
+from collector.salesforce.login_throttle import LoginLimits, LoginThrottle
+from collector.salesforce.refresh_tokens import RefreshTokens
+from collector.salesforce.token_request import AccessToken, TokenDenial, TokenGrant, request_token
+from collector.salesforce.token_store import MemoryTokenStore, TokenStore
+from collector.settings import OrgSettings
+
+NEGLIGIBLE_SKEW = timedelta(minutes=1)
+"""An assertion survives clocks that differ by less."""
+
+
+class Authenticator:
+    """Logs in to one org, one login at a time, and no more often than its pace allows.
+
+    Args:
+        vault: what remembers failed logins and replaced refresh tokens; else this object does.
+        pace: how often; as a person at a terminal unless given.
+        now: our clock.
+    """
+
+    def __init__(
+        self,
+        org: OrgSettings,
+        http: httpx.Client,
+        *,
+        token_store: TokenStore | None = None,
+        login_limits: LoginLimits | None = None,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._org = org
+        self._http = http
+        self._token_store = token_store or MemoryTokenStore()
+        self._now = now
+        self._throttle = LoginThrottle(
+            org.name, self._token_store, login_limits=login_limits or LoginLimits(), now=now
+        )
+        self._refresh_tokens = RefreshTokens(org.name, self._token_store)
+
+    def obtain_token(self, clock_skew: timedelta | None = None) -> AccessToken:
+        """A new access token. A refresh token that came with it is safe by then.
+
+        Asks once; and once more with the org's time, if ours may have been what was refused.
+
+        Args:
+            skew: the org's clock minus ours, if it is known.
+
+        Raises:
+            LoginRefusedError: the org said no, or it is too early to ask again; says what to change.
+            SessionExpired: too many logins were needed.
+            Unreachable: there was no verdict.
+            SalesforceError: what has to be remembered cannot be written.
+        """
+        ahead = clock_skew or timedelta()
+        with self._token_store.lock_org(self._org.name):
+            org = self._refresh_tokens.apply_newest_token(self._org)
+            answer = self._request_token(org, ahead)
+            if (
+                isinstance(answer, TokenDenial)
+                and answer.clock_skew is not None
+                and _is_far_off(answer.clock_skew, ahead)
+            ):
+                answer = self._request_token(org, answer.clock_skew)
+            return self._accept_answer(answer)
+
+    def report_rejected_token(self) -> None:
+        """Say that the org refused the token that it had just given."""
+        self._throttle.record_rejected_token()
+
+    def _request_token(self, org: OrgSettings, ahead: timedelta) -> TokenGrant | TokenDenial:
+        self._throttle.begin_login()
+        try:
+            form = oauth_flows.build_token_form(org, issued_at=self._now() + ahead)
+            return request_token(org, form, self._http, now=self._now)
+        except (LoginRefusedError, UnreachableError):  # nothing was asked, or nothing was said
+            self._throttle.record_no_answer()
+            raise
+
+    def _accept_answer(self, answer: TokenGrant | TokenDenial) -> AccessToken:
+        if isinstance(answer, TokenDenial):
+            self._throttle.record_refusal(answer.error)
+            raise answer.error
+        if answer.refresh_token is not None:
+            self._refresh_tokens.replace_token(self._org, answer.refresh_token)
+        self._throttle.record_success()
+        return answer.token
+
+
+def _is_far_off(skew: timedelta, assumed: timedelta) -> bool:
+    return abs(skew - assumed) > NEGLIGIBLE_SKEW

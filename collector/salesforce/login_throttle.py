@@ -1,0 +1,207 @@
+"""How often an org may be asked to let us in: a login that is refused must never lock its user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from collector import clock
+from collector.errors import LoginRefusedError, SalesforceError, SessionExpiredError
+from collector.salesforce.token_store import TokenStore
+from collector.settings import AuthSettings, PasswordAuth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginWindow:
+    """At most so many logins in any stretch of that length."""
+
+    max_logins: int
+    length: timedelta
+
+    def compute_opening(self, times: Sequence[datetime], now: datetime) -> datetime:
+        """When the next login fits beside those at `times`.
+
+        Times further ahead than the window is long come from a clock that was wrong; they are none.
+        """
+        inside = sorted(time for time in times if abs(now - time) < self.length)
+        return inside[-self.max_logins] + self.length if len(inside) >= self.max_logins else now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginLimits:
+    """How often one org is asked to let us in.
+
+    Attributes:
+        logins: for all logins of a process, and those of any process that came to nothing.
+        failures: further ones for logins that came to nothing since the last that did not.
+        pause: how long a process waits after a refusal.
+    """
+
+    login_window: LoginWindow = LoginWindow(max_logins=4, length=timedelta(hours=1))
+    failure_windows: tuple[LoginWindow, ...] = ()
+    pause: timedelta = timedelta(minutes=15)
+
+
+UNATTENDED_PASSWORD_LIMITS = LoginLimits(
+    failure_windows=(
+        LoginWindow(max_logins=2, length=timedelta(hours=1)),
+        LoginWindow(max_logins=4, length=timedelta(days=1)),
+        LoginWindow(max_logins=8, length=timedelta(days=30)),
+    )
+)
+"""Salesforce locks a user after ten wrong passwords in a row, or as few as an admin has set."""
+
+
+def choose_unattended_limits(auth: AuthSettings) -> LoginLimits:
+    """How often a program that nobody watches may log in."""
+    return UNATTENDED_PASSWORD_LIMITS if isinstance(auth, PasswordAuth) else LoginLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailure:
+    """A login that came to nothing: refused, with a sentence, or begun and never ended."""
+
+    attempt_time: datetime
+    reason: str = ""
+    permanent: bool = False
+
+
+MAX_STORED_FAILURES = 20
+"""Failures of one org that are written down; more than any window lets pass."""
+
+
+class LoginThrottle:
+    """Counts the logins of one org, and holds them back when they are too many.
+
+    A login is written down before it is made, so a process that dies of it has made it. A login
+    that succeeds forgives all failures before it. To be used by whoever is alone in the vault.
+    """
+
+    def __init__(
+        self,
+        org: str,
+        token_store: TokenStore,
+        *,
+        login_limits: LoginLimits,
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self._org = org
+        self._token_store = token_store
+        self._login_limits = login_limits
+        self._now = now
+        self._login_times: list[datetime] = []
+        self._pause_start: datetime | None = None
+        self._is_token_rejected = False
+
+    def begin_login(self) -> None:
+        """Begin a login.
+
+        Raises:
+            LoginRefusedError: an earlier one came to nothing, and it is too early for another.
+            SessionExpired: too many were made although none was refused.
+        """
+        now, failures = self._now(), self._read_failures()
+        opens = self._compute_next_login(failures, now)
+        if opens > now:
+            raise self._build_throttle_error(failures, opens)
+        self._write_failures([*failures, LoginFailure(attempt_time=now)])
+
+    def record_no_answer(self) -> None:
+        """The org gave no verdict: this login does not count."""
+        self._write_failures(self._read_failures()[:-1])
+
+    def record_refusal(self, error: LoginRefusedError) -> None:
+        """The org said no."""
+        *earlier, last = self._read_failures() or [LoginFailure(attempt_time=self._now())]
+        last = replace(last, reason=str(error), permanent=error.permanent)
+        self._write_failures([*earlier, last])
+        self._pause_start, self._is_token_rejected = self._now(), False
+
+    def record_success(self) -> None:
+        """The org said yes."""
+        self._login_times = [
+            *self._list_recent_logins(),
+            *(failure.attempt_time for failure in self._read_failures()),
+        ]
+        self._pause_start, self._is_token_rejected = None, False
+        self._write_failures([])
+
+    def record_rejected_token(self) -> None:
+        """The org refused the very token that it had just given."""
+        self._pause_start, self._is_token_rejected = self._now(), True
+
+    def _list_recent_logins(self) -> list[datetime]:
+        now, length = self._now(), self._login_limits.login_window.length
+        return [time for time in self._login_times if abs(now - time) < length]
+
+    def _compute_next_login(self, failures: Sequence[LoginFailure], now: datetime) -> datetime:
+        failed = [failure.attempt_time for failure in failures]
+        windows = [
+            window.compute_opening(failed, now) for window in self._login_limits.failure_windows
+        ]
+        return max(
+            self._login_limits.login_window.compute_opening([*self._login_times, *failed], now),
+            *windows,
+            self._compute_pause_end(failures, now),
+        )
+
+    def _compute_pause_end(self, failures: Sequence[LoginFailure], now: datetime) -> datetime:
+        """When the pause is over. That after a refusal is, once anybody has got in since."""
+        if (
+            self._pause_start is None
+            or not (failures or self._is_token_rejected)
+            or self._pause_start > now
+        ):
+            return now
+        return self._pause_start + self._login_limits.pause
+
+    def _build_throttle_error(
+        self, failures: Sequence[LoginFailure], opens: datetime
+    ) -> SalesforceError:
+        until = f"the next login waits until {opens:%Y-%m-%d %H:%M:%S} UTC"
+        if not failures:
+            dead = f"{self._org}: the org refuses tokens that it gave a moment ago"
+            return SessionExpiredError(f"{dead}; {until}")
+        last = next((failure for failure in reversed(failures) if failure.reason), None)
+        if last is None:
+            begun = f"{self._org}: login: {len(failures)} logins were begun and never ended"
+            return LoginRefusedError(f"{begun}; {until}", permanent=False)
+        sooner = " (`collector check` tries sooner)" if self._login_limits.failure_windows else ""
+        return LoginRefusedError(
+            f"{last.reason}; {until}, so that the user is never locked{sooner}",
+            permanent=last.permanent,
+        )
+
+    # ---- what outlives the process
+
+    @property
+    def _file_name(self) -> str:
+        return f"{self._org}.failures"
+
+    def _read_failures(self) -> list[LoginFailure]:
+        """Those that are written down, oldest first. A file that is none counts for nothing."""
+        content = self._token_store.read(self._file_name) or b"[]"
+        try:
+            return [
+                LoginFailure(
+                    attempt_time=datetime.fromisoformat(row["at"]).astimezone(UTC),
+                    reason=str(row["reason"]),
+                    permanent=bool(row["permanent"]),
+                )
+                for row in json.loads(content)
+            ]
+        except (ValueError, LookupError, TypeError, OverflowError):
+            return []
+
+    def _write_failures(self, failures: Sequence[LoginFailure]) -> None:
+        rows = [
+            {
+                "at": failure.attempt_time.isoformat(),
+                "reason": failure.reason,
+                "permanent": failure.permanent,
+            }
+            for failure in failures[-MAX_STORED_FAILURES:]
+        ]
+        self._token_store.write(self._file_name, json.dumps(rows, indent=1).encode())

@@ -1,0 +1,72 @@
+"""Reads the JSON documents of an org: the parts that we need, checked before they are believed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from collector.errors import UnreachableError
+
+JsonObject = dict[str, Any]
+
+_NEXT_PAGE_PATTERN = re.compile(r"/services/data/v\d+\.\d+/query/([\w.~-]+)", re.ASCII)
+_VERSION_PATTERN = re.compile(r"\d{1,4}\.\d", re.ASCII)
+
+
+def require_object(where: str, answer: object) -> JsonObject:
+    """The answer, if it is an object. Raises Unreachable: something else speaks for the org."""
+    if not isinstance(answer, dict):
+        raise _build_unexpected_error(where)
+    return answer
+
+
+def require_objects(where: str, value: object) -> list[JsonObject]:
+    """A list of objects. Raises Unreachable for anything else."""
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _build_unexpected_error(where)
+    return value
+
+
+def parse_records(where: str, page: JsonObject) -> list[JsonObject]:
+    """The records of a page, without the `attributes` that Salesforce adds to every object."""
+    return [_strip_attributes(record) for record in require_objects(where, page.get("records"))]
+
+
+def parse_next_locator(where: str, page: JsonObject, present_locator: str) -> str:
+    """The locator of the page after this one, whose own is `present`; empty if it is the last.
+
+    Raises Unreachable when the page neither is the last nor leads on: never taken for the end.
+    """
+    if page.get("done") is True:
+        return ""
+    found = _NEXT_PAGE_PATTERN.fullmatch(str(page.get("nextRecordsUrl", "")))
+    if page.get("done") is not False or not found or found[1] == present_locator:
+        raise _build_unexpected_error(where)
+    return found[1]
+
+
+def select_api_version(where: str, answer: object, newest_known: str) -> str:
+    """The newest of the listed API versions that is not newer than the one `known` to us."""
+    listed = [str(item.get("version")) for item in require_objects(where, answer)]
+    versions = [version for version in listed if _VERSION_PATTERN.fullmatch(version)]
+    if not versions:
+        raise _build_unexpected_error(where)
+    return min(max(versions, key=_parse_version), newest_known, key=_parse_version)
+
+
+def _parse_version(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _strip_attributes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _strip_attributes(inner) for key, inner in value.items() if key != "attributes"
+        }
+    if isinstance(value, list):
+        return [_strip_attributes(inner) for inner in value]
+    return value
+
+
+def _build_unexpected_error(where: str) -> UnreachableError:
+    return UnreachableError(f"{where}: the answer is not what Salesforce sends")

@@ -1,0 +1,100 @@
+"""From a path of pydantic's to a place in the file: the schema tells which parts are keys."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
+
+from pydantic import BaseModel, Tag
+
+from collector.settings.models import Settings, list_model_keys
+from collector.yaml_source.nodes import YamlNode, quote_name
+from collector.yaml_source.problem_report import SourcePosition
+
+ErrorPath: TypeAlias = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorLocation:
+    """Where a path of pydantic's leads.
+
+    Attributes:
+        node: the deepest node on the path that the file has.
+        name: its key, quoted; that for items of a list.
+        key: the place of its key; that of the node itself for items of a list.
+        rest: the part of the path that the file does not have.
+        kind: the type that `node` should have, without `Annotated` and `| None`.
+    """
+
+    node: YamlNode
+    name: str
+    key_position: SourcePosition
+    rest: ErrorPath
+    kind: Any
+
+
+def locate_error(root: YamlNode, path: ErrorPath) -> ErrorLocation:
+    """The place in the tree `root` that a path of pydantic's means."""
+    spot = ErrorLocation(
+        node=root, name="the file", key_position=root.position, rest=path, kind=Settings
+    )
+    while spot.rest and (next_spot := _follow_part(spot, spot.rest[0])):
+        spot = next_spot
+    return spot
+
+
+def _follow_part(spot: ErrorLocation, part: int | str) -> ErrorLocation | None:
+    kind, rest = spot.kind, spot.rest[1:]
+    if _is_union(kind):  # the part is a tag: no place of its own
+        return replace(spot, rest=rest, kind=list_tags(kind).get(str(part)))
+    if isinstance(part, int) and part < len(spot.node.items):
+        node = spot.node.items[part]
+        return replace(
+            spot,
+            node=node,
+            key_position=node.position,
+            rest=rest,
+            kind=_unwrap_type(get_args(kind)[0]),
+        )
+    entry = spot.node.entries.get(str(part))
+    if entry is None:
+        return None
+    return ErrorLocation(
+        node=entry.node,
+        name=quote_name(str(part)),
+        key_position=entry.position,
+        rest=rest,
+        kind=_unwrap_type(_find_key_type(kind, str(part))),
+    )
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in {Union, types.UnionType}
+
+
+def _unwrap_type(kind: Any) -> Any:
+    """A type without `Annotated` and `| None`."""
+    if get_origin(kind) is Annotated:
+        return _unwrap_type(get_args(kind)[0])
+    members = [member for member in get_args(kind) if member is not type(None)]
+    return _unwrap_type(members[0]) if _is_union(kind) and len(members) == 1 else kind
+
+
+def list_tags(union: Any) -> dict[str, Any]:
+    """The members of a discriminated union by what chooses them: a `type`, a `flow` or a tag."""
+    members: dict[str, Any] = {}
+    for member in get_args(union):
+        if tagged := [each.tag for each in get_args(member) if isinstance(each, Tag)]:
+            members[tagged[0]] = _unwrap_type(member)
+        else:
+            field = member.model_fields.get("type") or member.model_fields["flow"]
+            members.update(dict.fromkeys(get_args(field.annotation), member))
+    return members
+
+
+def _find_key_type(kind: Any, key: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return list_model_keys(kind).get(key)
+    return get_args(kind)[1] if get_origin(kind) is Mapping else None

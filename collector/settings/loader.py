@@ -1,0 +1,100 @@
+"""A configuration file to Settings, or to all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from collector.errors import Problem, SettingsError
+from collector.settings.models import PasswordAuth, Settings
+from collector.settings.name_checks import check_names
+from collector.settings.secret import KeyPath, find_secrets
+from collector.settings.validation_errors import report_validation_errors
+from collector.yaml_source.nodes import YamlNode
+from collector.yaml_source.problem_report import ProblemReport
+from collector.yaml_source.reader import read_tree
+from collector.yaml_source.references import ReferenceResolver
+
+_URL_KEYS = frozenset({"database_url", "proxy"})
+"""Keys of secrets that are none where no password is in them."""
+
+_LEGACY_FLOW_WARNING = (
+    "the password flow is legacy: Salesforce blocks it in orgs made since Summer '23 unless"
+    " somebody allows it, External Client Apps do not have it, a new password ends it, and wrong"
+    " ones lock the user; use jwt"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSettings:
+    """Settings, and what is allowed but not wise in the file that they come from."""
+
+    settings: Settings
+    warnings: tuple[Problem, ...]
+
+
+def read_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
+    """The settings of a YAML (or JSON) file, with its references replaced.
+
+    Args:
+        path: the file; relative paths in it are relative to its folder.
+        environ: what `${env:NAME}` refers to.
+
+    Raises SettingsError with every problem of the file, also when it cannot be read at all.
+    No secret is in a problem or a warning.
+    """
+    report = ProblemReport(path)
+    folder = path.absolute().parent
+    references = ReferenceResolver(folder=folder, environ=environ, report=report)
+    root = references.resolve_node(read_tree(path, report))
+    check_names(root, report)
+    settings = _validate_tree(root, folder, report)
+    if settings is None or report.problems:
+        raise SettingsError(report.problems)
+    return LoadedSettings(settings=settings, warnings=_find_warnings(settings, root, path))
+
+
+def _validate_tree(root: YamlNode, folder: Path, report: ProblemReport) -> Settings | None:
+    data = {} if root.value is None else root.to_plain()
+    try:
+        return Settings.model_validate(data, context=folder, by_alias=True, by_name=False)
+    except ValidationError as error:
+        report_validation_errors(error, root, report)
+    return None  # outside of `except`: a SettingsError must not carry pydantic's inputs along
+
+
+def _find_warnings(settings: Settings, root: YamlNode, path: Path) -> tuple[Problem, ...]:
+    warned = ProblemReport(path)
+    for keys, secret in find_secrets(settings):
+        node = _follow_keys(root, keys)
+        if node.has_reference or (keys[-1] in _URL_KEYS and _is_public(secret.reveal())):
+            continue
+        warned.add_problem(
+            node.position, "a secret stands in this file: use ${env:NAME} or ${file:/path} instead"
+        )
+    for index, org in enumerate(settings.orgs):
+        if isinstance(org.auth, PasswordAuth):
+            warned.add_problem(
+                _follow_keys(root, ("orgs", index, "auth", "flow")).position, _LEGACY_FLOW_WARNING
+            )
+    return tuple(sorted(warned.problems, key=lambda problem: (problem.line, problem.column)))
+
+
+def _follow_keys(root: YamlNode, keys: KeyPath) -> YamlNode:
+    node = root
+    for key in keys:
+        node = node.items[key] if isinstance(key, int) else node.get_child(key)
+    return node
+
+
+def _is_public(url: str) -> bool:
+    """Whether the URL of a database or a proxy does without a password."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return False
+    return password is None and "password" not in url

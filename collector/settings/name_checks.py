@@ -1,0 +1,63 @@
+"""Names that one part of the file gives and another uses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from collector.yaml_source.nodes import YamlNode, extract_name, quote_name
+from collector.yaml_source.problem_report import ProblemReport
+
+MAX_CANDIDATES = 50
+"""Comparing with more would take too long, and nobody reads a longer list."""
+
+
+def check_names(root: YamlNode, report: ProblemReport) -> None:
+    """Report org names given twice, and routes to channels or from orgs that there are not.
+
+    Works on the tree, so that these problems are told beside all others.
+    """
+    names = [org.get_child("name") for org in root.get_child("orgs").items]
+    given = [node for node in names if isinstance(node.value, str) and not node.has_problem]
+    _check_unique(given, report)
+    orgs = {str(node.value): node for node in given}
+    channels = {name: entry.node for name, entry in root.get_child("channels").entries.items()}
+    for route in root.get_child("routes").items:
+        _check_references("channel", route.get_child("channels"), channels, report)
+        _check_references("org", route.get_child("orgs"), orgs, report)
+
+
+def suggest_name(name: str, known_names: Iterable[str]) -> str:
+    """What to put behind "unknown …": the name that was probably meant, else those there are."""
+    names = sorted(candidate for candidate in known_names if candidate == extract_name(candidate))
+    if not 0 < len(names) <= MAX_CANDIDATES:
+        return ""
+    if close := difflib.get_close_matches(extract_name(name), names, n=1):
+        return f", did you mean {close[0]!r}?"
+    return f"; known are {', '.join(names)}"
+
+
+def _check_unique(names: Iterable[YamlNode], report: ProblemReport) -> None:
+    firsts: dict[str, YamlNode] = {}
+    for node in names:
+        first = firsts.setdefault(str(node.value), node)
+        if first is not node:
+            report.add_problem(
+                node.position, f"this org name already stands on line {first.position.line}"
+            )
+
+
+def _check_references(
+    what: str, names: YamlNode, known: Mapping[str, YamlNode], report: ProblemReport
+) -> None:
+    public = [name for name, node in known.items() if not node.has_reference]
+    for node in names.items:
+        name = node.value
+        if not isinstance(name, str) or name in known or node.has_problem or _is_glob(name):
+            continue
+        said = "name" if node.has_reference else quote_name(name)
+        report.add_problem(node.position, f"unknown {what} {said}{suggest_name(name, public)}")
+
+
+def _is_glob(name: str) -> bool:
+    return any(character in name for character in "*?[")

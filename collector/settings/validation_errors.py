@@ -1,0 +1,103 @@
+"""What pydantic found, in plain words and at a line and column of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from collector.settings.error_locations import ErrorLocation, list_tags, locate_error
+from collector.settings.models import list_model_keys
+from collector.settings.name_checks import suggest_name
+from collector.yaml_source.nodes import YamlNode, quote_name
+from collector.yaml_source.problem_report import ProblemReport, SourcePosition
+
+PlacedMessage: TypeAlias = tuple[SourcePosition, str]
+
+
+def report_validation_errors(error: ValidationError, root: YamlNode, report: ProblemReport) -> None:
+    """Add to `report` everything that pydantic says about the tree `root`."""
+    for details in error.errors(include_url=False, include_input=False):
+        judge = _DESCRIBERS.get(details["type"], _describe_bad_value)
+        if finding := judge(details, root):
+            report.add_problem(*finding)
+
+
+def _describe_unknown_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+    *parents, name = details["loc"]
+    parent = locate_error(root, tuple(parents))
+    place = parent.node.entries[str(name)].position
+    return (
+        place,
+        f"unknown key {quote_name(str(name))}{suggest_name(str(name), list_model_keys(parent.kind))}",
+    )
+
+
+def _describe_missing_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+    spot = locate_error(root, details["loc"])
+    if not spot.rest:
+        return spot.key_position, f"key {spot.name} has no value"
+    return spot.key_position, f"missing key {spot.rest[0]!r}"
+
+
+def _describe_missing_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+    key = details["ctx"]["discriminator"]
+    spot = locate_error(root, details["loc"])
+    return spot.key_position, f"missing key {key}: one of {', '.join(list_tags(spot.kind))}"
+
+
+def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
+    key = details["ctx"]["discriminator"].strip("'")
+    spot = locate_error(root, details["loc"])
+    node, known = spot.node.get_child(key), list_tags(spot.kind)
+    if node.has_problem:
+        return None
+    if not isinstance(node.value, str) or node.has_reference:
+        return node.position, f"must be one of {', '.join(known)}"
+    return node.position, f"unknown {key} {quote_name(node.value)}{suggest_name(node.value, known)}"
+
+
+def _describe_too_few(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
+    spot = locate_error(root, details["loc"])
+    # Pydantic counts the items without problems only.
+    return None if spot.node.items else (spot.node.position, f"{spot.name} must name at least one")
+
+
+def _describe_bad_value(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
+    spot = locate_error(root, details["loc"])
+    sentence = _build_sentence(details["type"], details.get("ctx", {}), spot)
+    if spot.rest or details["loc"][-1:] == ("[key]",):
+        return spot.key_position, sentence
+    return None if spot.node.has_problem else (spot.node.position, sentence)
+
+
+_DESCRIBERS: Mapping[str, Callable[[ErrorDetails, YamlNode], PlacedMessage | None]] = {
+    "extra_forbidden": _describe_unknown_key,
+    "missing": _describe_missing_key,
+    "too_short": _describe_too_few,
+    "union_tag_not_found": _describe_missing_tag,
+    "union_tag_invalid": _describe_unknown_tag,
+}
+
+_SENTENCES: Mapping[str, str] = {
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "must hold keys"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    "int_parsing_size": "must be a smaller number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "path_type": "must be a path",
+    "string_type": "must be text",
+    "tuple_type": "must be a list, such as [one, two]",
+    "value_error": "{error}",
+}
+
+
+def _build_sentence(kind: str, context: Mapping[str, Any], spot: ErrorLocation) -> str:
+    sentence = _SENTENCES.get(kind, "must be another kind of value").format(**context)
+    if kind == "string_type" and isinstance(spot.node.value, bool | int | float):
+        sentence += ": put it in quotes"
+    return f"{spot.name} {sentence}" if sentence.startswith("must ") else sentence

@@ -1,0 +1,49 @@
+"""Downloads log files a few at a time, and hands them on in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+
+from collector.model import Batch
+from collector.sources.contract import FetchResult
+from collector.sources.log_file import ListedLogFile
+
+MAX_PARALLEL_DOWNLOADS = 4
+"""Salesforce bounds long requests; with so many nobody else in the org will notice us."""
+
+PendingDownload = Future[FetchResult]
+
+
+def prefetch_files(
+    files: Iterable[ListedLogFile], fetch: Callable[[ListedLogFile], FetchResult]
+) -> Iterator[tuple[ListedLogFile, PendingDownload]]:
+    """Each file with its download, in order, while the next ones are under way already.
+
+    Whoever stops in the middle leaves nothing in the spool.
+    """
+    waiting: deque[tuple[ListedLogFile, PendingDownload]] = deque()
+    with ThreadPoolExecutor(MAX_PARALLEL_DOWNLOADS) as pool:
+        try:
+            for file in files:
+                waiting.append((file, pool.submit(fetch, file)))
+                if len(waiting) == MAX_PARALLEL_DOWNLOADS:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for _, download in waiting:
+                _discard_download(download)
+
+
+def _discard_download(download: PendingDownload) -> None:
+    if download.cancel():
+        return
+    # Whatever it raises is asked for again by the next poll, which will say so.
+    with suppress(Exception):
+        fetched = download.result()
+        if isinstance(fetched, Batch):
+            for segment in fetched.segments:
+                segment.unlink(missing_ok=True)

@@ -1,0 +1,212 @@
+"""Reads an object forward in time in closed windows `(start, end]`, each of them one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from collector.csv_segments import write_records
+from collector.errors import NotAvailableError, QueryTooWideError
+from collector.model import Batch, Cursor, Stream
+from collector.salesforce.soql import check_identifier, render_literal
+from collector.sources.contract import (
+    FetchResult,
+    LostBatch,
+    SourceContext,
+    build_batch_key,
+    resolve_present_time,
+)
+
+INITIAL_WIDTH = timedelta(hours=6)
+MIN_WIDTH = timedelta(seconds=1)
+MAX_WIDTH = timedelta(days=7)
+PAGE_SIZE = 2000
+"""Salesforce serves at most this many records at a time, and big objects may have no second page:
+exactly so many and no more is taken for a cut, and asked for again in narrower windows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowQuery:
+    """How an object is read.
+
+    Attributes:
+        name: the object; also the event type of its records.
+        time_field: what windows are cut on.
+        order: DESC for big objects, which refuse anything else.
+        relations: fields of related records to ask for, such as `CreatedBy.Username`.
+    """
+
+    name: str
+    time_field: str
+    order: Literal["ASC", "DESC"]
+    related_fields: tuple[str, ...] = ()
+
+
+def fetch_windows(
+    context: SourceContext,
+    stream: Stream,
+    cursor: Cursor | None,
+    *,
+    window_query: WindowQuery,
+    overlap: timedelta,
+    lookback: timedelta,
+) -> Iterator[FetchResult]:
+    """The windows from the cursor, or from `lookback` ago, up to the org's present.
+
+    The first one begins `overlap` early, because rows become visible late; the archive drops what
+    it has already.
+    """
+    columns = _list_columns(context, window_query)
+    horizon = context.compute_horizon(resolve_present_time(context, cursor))
+    start = cursor.time - overlap if cursor else horizon - lookback
+    width = INITIAL_WIDTH
+    while start < horizon:
+        end = min(start + width, horizon)
+        try:
+            batch = _fetch_window(context, stream, window_query, columns, start=start, end=end)
+        except QueryTooWideError:
+            if end - start <= MIN_WIDTH:
+                raise
+            width = max((end - start) / 2, MIN_WIDTH)
+            continue
+        # Where our clock has been set ahead, the answer has told: nobody has seen the future.
+        horizon = min(horizon, context.client.estimate_org_time())
+        yield from _find_missing_records(context, batch)
+        yield _set_cursor(batch, min(end, horizon), cursor)
+        if batch.facts["rows"] < PAGE_SIZE // 2:
+            width = min(width * 2, MAX_WIDTH)
+        start = end
+
+
+def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[str, ...]:
+    plain = []
+    for field in context.catalog.describe_object(window_query.name):
+        if field.type not in ("base64", "address", "location"):
+            with suppress(ValueError):  # What is no name cannot be asked for.
+                plain.append(check_identifier(field.name))
+    return (*plain, *window_query.related_fields)
+
+
+def _fetch_window(
+    context: SourceContext,
+    stream: Stream,
+    window_query: WindowQuery,
+    columns: Sequence[str],
+    *,
+    start: datetime,
+    end: datetime,
+) -> Batch:
+    """One window. Raises QueryTooWide also when more may be in it than the org has served."""
+    key = _build_window_key(context, stream, window_query, start, end)
+    records = _RecordCounter(context.client.query(_build_soql(window_query, columns, start, end)))
+    try:
+        segments = write_records(context.spool, key, columns, records)
+    except NotAvailableError:
+        context.catalog.forget_object(window_query.name)
+        raise
+    narrower = records.is_truncated and end - start > MIN_WIDTH
+    if narrower or not records.row_count:
+        for path in segments.paths:
+            path.unlink()
+    if narrower:
+        raise QueryTooWideError(f"{stream}: the answer ends at {PAGE_SIZE:,} records")
+    return Batch(
+        key=key,
+        stream=stream,
+        event_type=window_query.name,
+        log_time=end,
+        received=context.client.estimate_org_time(),
+        segments=segments.paths if records.row_count else (),
+        columns=segments.columns,
+        record_prefix=key,
+        dedupe=True,
+        cursor=None,
+        facts={
+            "from": render_literal(start),
+            "to": render_literal(end),
+            "rows": records.row_count,
+            "cut": records.is_truncated,
+        },
+    )
+
+
+def _build_window_key(
+    context: SourceContext,
+    stream: Stream,
+    window_query: WindowQuery,
+    start: datetime,
+    end: datetime,
+) -> str:
+    """The window's key; another one if it is read again, for what has become visible since."""
+    key = build_batch_key(
+        context.org, stream.source, window_query.name, render_literal(start), render_literal(end)
+    )
+    if key not in context.find_stored_keys([key]):
+        return key
+    return build_batch_key(key, render_literal(context.client.estimate_org_time()))
+
+
+def _build_soql(
+    window_query: WindowQuery, columns: Sequence[str], start: datetime, end: datetime
+) -> str:
+    field = check_identifier(window_query.time_field)
+    return (
+        f"SELECT {', '.join(map(check_identifier, columns))} FROM {check_identifier(window_query.name)}"
+        f" WHERE {field} > {render_literal(start)} AND {field} <= {render_literal(end)}"
+        f" ORDER BY {field} {window_query.order}"
+    )
+
+
+def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[LostBatch]:
+    """What the narrowest window does not hold because its answer was cut; told once a second."""
+    second = batch.log_time.replace(microsecond=0)
+    key = build_batch_key(
+        context.org, batch.stream.source, batch.event_type, "rest", render_literal(second)
+    )
+    if batch.facts["cut"] and key not in context.find_stored_keys([key]):
+        yield LostBatch(
+            batch=replace(batch, key=key, segments=()),
+            reason=(
+                f"at {second:%Y-%m-%d %H:%M:%S}Z {batch.event_type} has {PAGE_SIZE:,} or more records a"
+                " second, and the org serves no second page of them: the rest cannot be read"
+            ),
+        )
+
+
+def _set_cursor(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
+    """The batch with the cursor at the end of its window; within the overlap it stays."""
+    return replace(batch, cursor=Cursor(time=max(end, cursor.time) if cursor else end))
+
+
+class _RecordCounter:
+    """The records of all pages, flat, counted as they pass."""
+
+    def __init__(self, pages: Iterable[list[dict[str, Any]]]) -> None:
+        self.row_count = 0
+        self._pages = pages
+        self._page_count = 0
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether they fill one page to the last place, and no other page came."""
+        return self._page_count == 1 and self.row_count == PAGE_SIZE
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for page in self._pages:
+            self._page_count += 1
+            for record in page:
+                self.row_count += 1
+                yield _flatten_record(record)
+
+
+def _flatten_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{name}.{inner}": deep for inner, deep in value.items()})
+        else:
+            flat[name] = value
+    return flat

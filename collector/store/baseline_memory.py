@@ -1,0 +1,108 @@
+"""What baselines remember: the measure of each group in each window in which it had events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from collector.store import rule_memory, tables
+from collector.store.chunks import split_chunks
+from collector.store.upsert import upsert_rows
+
+_CHUNK_SIZE = 2_000
+
+
+class BaselineWindow(NamedTuple):
+    """A window of a group; times are in microseconds. `told` says that it is a match."""
+
+    value: float
+    events: int
+    last: int
+    received: int
+    told: bool = False
+
+
+BaselineWindowKey = tuple[str, int]
+"""The key of a group and the start of a window."""
+
+BaselineSums = tuple[int, float, float]
+"""How many windows, the sum of their values and that of the squares."""
+
+
+def read_windows(
+    connection: sa.Connection, *, org: str, rule: str, keys: Collection[str], first: int, last: int
+) -> dict[BaselineWindowKey, BaselineWindow]:
+    """The windows of those groups that start from `first` to `last`, both included."""
+    table = tables.baseline_windows
+    columns = (table.c.value, table.c.events, table.c.last, table.c.received, table.c.told)
+    found: dict[BaselineWindowKey, BaselineWindow] = {}
+    for chunk in split_chunks(keys, _CHUNK_SIZE):
+        query = sa.select(table.c.key, table.c.start, *columns).where(
+            table.c.org == org,
+            table.c.rule == rule,
+            table.c.key.in_(chunk),
+            table.c.start.between(first, last),
+        )
+        for key, start, *values in connection.execute(query):
+            found[key, start] = BaselineWindow(*values)
+    return found
+
+
+def sum_windows(
+    connection: sa.Connection, *, org: str, rule: str, keys: Collection[str], first: int, until: int
+) -> dict[str, BaselineSums]:
+    """Of each of those groups, its windows that start from `first` on and before `until`."""
+    table = tables.baseline_windows
+    value = table.c.value
+    found: dict[str, BaselineSums] = {}
+    for chunk in split_chunks(keys, _CHUNK_SIZE):
+        query = (
+            sa.select(table.c.key, sa.func.count(), sa.func.sum(value), sa.func.sum(value * value))
+            .where(
+                table.c.org == org,
+                table.c.rule == rule,
+                table.c.key.in_(chunk),
+                table.c.start >= first,
+                table.c.start < until,
+            )
+            .group_by(table.c.key)
+        )
+        for key, count, total, squares in connection.execute(query):
+            found[key] = (count, float(total), float(squares))
+    return found
+
+
+def save_windows(
+    connection: sa.Connection,
+    *,
+    org: str,
+    rule: str,
+    windows: Iterable[tuple[BaselineWindowKey, BaselineWindow]],
+) -> None:
+    """Write windows by their places; what stood there is replaced."""
+    rows = [
+        {"org": org, "rule": rule, "key": key, "start": start, **measure._asdict()}
+        for (key, start), measure in windows
+    ]
+    upsert_rows(connection, tables.baseline_windows, rows)
+
+
+def delete_windows(
+    connection: sa.Connection, *, org: str, rule: str, window_keys: Iterable[BaselineWindowKey]
+) -> None:
+    """Drop these windows."""
+    rule_memory.delete_rows(
+        connection, tables.baseline_windows, org=org, rule=rule, row_keys=window_keys
+    )
+
+
+def clear_rule_windows(connection: sa.Connection, *, org: str, rule: str) -> None:
+    """Drop all that a rule remembers of an org."""
+    rule_memory.clear_rule_rows(connection, tables.baseline_windows, org=org, rule=rule)
+
+
+def expire_windows(connection: sa.Connection, *, before: int) -> None:
+    """Drop the windows whose last event was before that moment, in microseconds since 1970."""
+    rule_memory.expire_rows(connection, tables.baseline_windows, before=before)

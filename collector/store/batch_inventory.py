@@ -1,0 +1,107 @@
+"""What was listed and what became of it: the two halves that a proof of completeness compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from collector.model import ArchiveFile, Stream
+from collector.store import ledger, tables
+
+BATCH_PENDING = "pending"
+"""The state of what was listed and has no batch in the ledger yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryItem:
+    """A batch that was listed, or is in the ledger, or both.
+
+    `reason` says why it is quarantined, lost or, after `failures` attempts, still pending.
+    """
+
+    key: str
+    stream: Stream
+    event_type: str
+    log_time: datetime
+    facts: Mapping[str, Any]
+    is_listed: bool = True
+    state: str = BATCH_PENDING
+    reason: str = ""
+    failures: int = 0
+    rows: int = 0
+    duplicates: int = 0
+
+
+def list_inventory_items(
+    connection: sa.Connection, *, org: str, since: datetime, until: datetime
+) -> list[InventoryItem]:
+    """All batches of an org whose records belong between two times, oldest first."""
+    pending = {item.key: item for item in _list_listed_items(connection, org, since, until)}
+    found = []
+    for item in _list_ledger_items(connection, org, since, until):
+        found.append(item)
+        pending.pop(item.key, None)
+    return sorted([*found, *pending.values()], key=lambda item: (item.log_time, item.key))
+
+
+def list_batch_files(
+    connection: sa.Connection, *, org: str, since: datetime, until: datetime
+) -> list[ArchiveFile]:
+    """The committed files of the batches between two times."""
+    table, batches = tables.archive_files, tables.batches
+    query = (
+        sa.select(table)
+        .join(batches, batches.c.key == table.c.batch)
+        .where(batches.c.org == org, batches.c.nominal.between(since, until))
+        .order_by(table.c.path)
+    )
+    return [ledger.parse_archive_file(row) for row in connection.execute(query)]
+
+
+def _list_listed_items(
+    connection: sa.Connection, org: str, since: datetime, until: datetime
+) -> list[InventoryItem]:
+    table = tables.listed_files
+    query = sa.select(table).where(table.c.org == org, table.c.nominal.between(since, until))
+    return [
+        InventoryItem(
+            key=row.key,
+            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            event_type=row.event_type,
+            log_time=row.nominal,
+            facts=row.facts,
+            reason=row.reason,
+            failures=row.failures,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _list_ledger_items(
+    connection: sa.Connection, org: str, since: datetime, until: datetime
+) -> list[InventoryItem]:
+    table, listed = tables.batches, tables.listed_files
+    query = (
+        sa.select(table, listed.c.key.label("listed_key"))
+        .outerjoin(listed, listed.c.key == table.c.key)
+        .where(table.c.org == org, table.c.nominal.between(since, until))
+    )
+    return [
+        InventoryItem(
+            key=row.key,
+            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            event_type=row.event_type,
+            log_time=row.nominal,
+            facts=row.facts,
+            is_listed=row.listed_key is not None,
+            state=row.state,
+            reason=row.reason,
+            rows=row.rows,
+            duplicates=row.duplicates,
+        )
+        for row in connection.execute(query)
+    ]

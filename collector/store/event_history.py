@@ -1,0 +1,160 @@
+"""What the state knows of an event: its batch, who matched it, and who was told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from collector.model import Severity, Stream
+from collector.store import tables
+from collector.store.ledger import LedgerEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOrigin:
+    """A batch as the ledger has it.
+
+    `listed` is when we first saw it listed, `created` when the org made it; both are None for what
+    orgs do not list.
+    """
+
+    key: str
+    stream: Stream
+    event_type: str
+    entry: LedgerEntry
+    log_time: datetime
+    received: datetime
+    facts: Mapping[str, Any]
+    first_listed: datetime | None
+    created: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMembership:
+    """That an event was matched by a rule, and belongs to an alert."""
+
+    org: str
+    rule: str
+    alert_id: str
+    severity: Severity
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRecord:
+    """A message of an alert to a channel, and how it went."""
+
+    channel: str
+    revision: int
+    state: str
+    attempts: int
+    created: datetime
+    finished: datetime | None
+    reason: str
+
+
+def list_batch_origins(connection: sa.Connection, keys: Sequence[str]) -> list[BatchOrigin]:
+    """The batches with these keys, in the order in which they were received."""
+    batches, listed = tables.batches, tables.listed_files
+    query = (
+        sa.select(batches, listed.c.first_listed, listed.c.created)
+        .outerjoin(listed, listed.c.key == batches.c.key)
+        .where(batches.c.key.in_(keys))
+        .order_by(batches.c.received, batches.c.key)
+    )
+    return [_parse_batch_origin(row) for row in connection.execute(query)]
+
+
+def list_collected_orgs(connection: sa.Connection) -> list[str]:
+    """The orgs of which anything was taken in."""
+    column = tables.batches.c.org
+    return list(connection.scalars(sa.select(column).distinct().order_by(column)))
+
+
+def list_memberships(
+    connection: sa.Connection, event_uid: str, *, separator: str
+) -> list[AlertMembership]:
+    """The rules that matched an event, and the alerts that it belongs to.
+
+    Where a rule matched it several times, the uids of the matches go on after it with `apart`.
+    """
+    table, alerts = tables.matches, tables.alerts
+    # The key of the matches begins with org and rule: by uid alone, all of them would be read.
+    rules = sa.select(alerts.c.org, alerts.c.rule).distinct().subquery()
+    is_sqlite = connection.dialect.name == "sqlite"
+    uid = table.c.event_uid if is_sqlite else sa.collate(table.c.event_uid, "C")
+    first, beyond = f"{event_uid}{separator}", f"{event_uid}{chr(ord(separator) + 1)}"
+    query = (
+        sa.select(table)
+        .join(rules, sa.and_(rules.c.org == table.c.org, rules.c.rule == table.c.rule))
+        .where(sa.or_(uid == event_uid, sa.and_(uid >= first, uid < beyond)))
+        .order_by(table.c.org, table.c.rule, table.c.event_uid)
+    )
+    return [
+        AlertMembership(
+            org=row.org,
+            rule=row.rule,
+            alert_id=row.alert_id,
+            severity=row.severity,
+            title=row.title,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def list_match_uids(connection: sa.Connection, alert_id: str, *, limit: int) -> list[str]:
+    """The uids of matches that belong to an alert, the gravest first, at most so many."""
+    table = tables.matches
+    query = (
+        sa.select(table.c.event_uid)
+        .where(table.c.alert_id == alert_id)
+        .order_by(table.c.severity.desc(), table.c.time, table.c.event_uid)
+        .limit(limit)
+    )
+    return list(connection.scalars(query))
+
+
+def list_deliveries(connection: sa.Connection, alert_id: str) -> list[DeliveryRecord]:
+    """The messages of an alert, in the order in which they came to be owed."""
+    table = tables.deliveries
+    query = (
+        sa.select(table)
+        .where(table.c.alert_id == alert_id)
+        .order_by(table.c.revision, table.c.channel)
+    )
+    return [
+        DeliveryRecord(
+            channel=row.channel,
+            revision=row.revision,
+            state=row.state,
+            attempts=row.attempts,
+            created=row.created,
+            finished=row.finished,
+            reason=row.reason,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _parse_batch_origin(row: sa.Row[Any]) -> BatchOrigin:
+    return BatchOrigin(
+        key=row.key,
+        stream=Stream(org=row.org, source=row.source, name=row.stream),
+        event_type=row.event_type,
+        entry=LedgerEntry(
+            state=row.state,
+            reason=row.reason,
+            rows=row.rows,
+            duplicates=row.duplicates,
+            quarantined=row.quarantined,
+        ),
+        log_time=row.nominal,
+        received=row.received,
+        facts=row.facts,
+        first_listed=row.first_listed,
+        created=row.created,
+    )

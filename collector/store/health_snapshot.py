@@ -1,0 +1,162 @@
+"""How collecting and delivering goes, as far as the state can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import sqlalchemy as sa
+
+from collector.model import Stream
+from collector.store import ledger, outbox, rule_status, tables
+from collector.store.ledger import BATCH_LOST, BATCH_QUARANTINED, PollStatus
+from collector.store.outbox import QueueStats
+from collector.store.rule_status import RuleFault, RuleLoadStatus
+
+ACTIVITY_PERIOD = timedelta(days=7)
+"""How far back a stream's habits are looked at."""
+
+RECENT_PERIOD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamActivity:
+    """A stream's batches: the nominal time of the `newest`, and what was usual before it.
+
+    `days` of the seven before had events; `pause` was the longest time between two batches.
+    """
+
+    newest_log_time: datetime
+    active_days: int
+    longest_pause: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusableBatches:
+    """Batches of one type that were lost or quarantined on one day, the `first` of them then."""
+
+    org: str
+    source: str
+    event_type: str
+    state: str
+    first_received: datetime
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSnapshot:
+    """What there is to see.
+
+    `refused` are messages that a channel would not take on this day, `faults` rules that failed
+    while they ran, `loading` how loading the rules went last.
+    """
+
+    polls: Sequence[PollStatus]
+    activity: Mapping[Stream, StreamActivity]
+    unusable_batches: Sequence[UnusableBatches]
+    waiting_deliveries: Sequence[QueueStats]
+    rejected_deliveries: Sequence[QueueStats]
+    rule_faults: Sequence[RuleFault] = ()
+    rule_load_status: RuleLoadStatus | None = None
+
+
+def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthSnapshot:
+    """How it goes at this moment."""
+    polls = ledger.list_poll_statuses(connection)
+    habits = {poll.stream: _read_stream_activity(connection, poll.stream) for poll in polls}
+    piles = outbox.list_queue_stats(connection)
+    return HealthSnapshot(
+        polls=polls,
+        activity={stream: habit for stream, habit in habits.items() if habit is not None},
+        unusable_batches=_list_unusable_batches(connection, since=now - RECENT_PERIOD),
+        waiting_deliveries=[
+            pile for pile in piles if pile.state in (outbox.DELIVERY_READY, outbox.DELIVERY_LEASED)
+        ],
+        rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
+        rule_faults=rule_status.list_faults(connection),
+        rule_load_status=rule_status.read_load_status(connection),
+    )
+
+
+def _read_stream_activity(connection: sa.Connection, stream: Stream) -> StreamActivity | None:
+    newest = ledger.find_newest_log_time(connection, stream)
+    if newest is None:
+        return None
+    table = tables.batches
+    query = (
+        sa.select(table.c.nominal)
+        .distinct()
+        .where(
+            table.c.org == stream.org,
+            table.c.source == stream.source,
+            table.c.stream == stream.name,
+            table.c.nominal > newest - ACTIVITY_PERIOD,
+        )
+        .order_by(table.c.nominal)
+    )
+    times: list[datetime] = list(connection.scalars(query))
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    return StreamActivity(
+        newest_log_time=newest,
+        active_days=len({newest.date() - time.date() for time in times}),
+        longest_pause=max(pauses, default=timedelta()),
+    )
+
+
+def _list_unusable_batches(connection: sa.Connection, *, since: datetime) -> list[UnusableBatches]:
+    table = tables.batches
+    columns = (table.c.org, table.c.source, table.c.event_type, table.c.state)
+    query = (
+        sa.select(*columns, table.c.received, table.c.reason)
+        .where(
+            table.c.state.in_((BATCH_LOST, BATCH_QUARANTINED)),
+            table.c.received >= _floor_to_day(since),
+        )
+        .order_by(table.c.received, table.c.key)
+    )
+    found: dict[tuple[str, ...], UnusableBatches] = {}
+    for row in connection.execute(query):
+        key = (row.org, row.source, row.event_type, row.state, row.received.date().isoformat())
+        before = found.get(key)
+        found[key] = UnusableBatches(
+            org=row.org,
+            source=row.source,
+            event_type=row.event_type,
+            state=row.state,
+            first_received=before.first_received if before else row.received,
+            count=before.count + 1 if before else 1,
+            reason=before.reason if before else row.reason,
+        )
+    return list(found.values())
+
+
+def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> list[QueueStats]:
+    table = tables.deliveries
+    query = (
+        sa.select(
+            table.c.channel,
+            sa.func.count().label("size"),
+            sa.func.min(table.c.finished, type_=tables.MicrosecondTime()).label("oldest"),
+            sa.func.max(table.c.reason).label("reason"),
+        )
+        .where(table.c.state == outbox.DELIVERY_REJECTED, table.c.finished >= since)
+        .group_by(table.c.channel)
+        .order_by(table.c.channel)
+    )
+    return [
+        QueueStats(
+            channel=row.channel,
+            state=outbox.DELIVERY_REJECTED,
+            count=row.size,
+            oldest=row.oldest,
+            reason=row.reason,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _floor_to_day(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)

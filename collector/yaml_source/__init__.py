@@ -1,0 +1,1 @@
+"""YAML files as trees that know the line and column of every key and value."""
