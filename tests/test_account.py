@@ -50,7 +50,7 @@ def told(bench):
 
 
 def ingest(bench, event_type, *rows, **changes):
-    return bench.pipeline.ingest(bench.batch(event_type, rows, **changes))
+    return bench.pipeline.ingest(bench.write_batch(event_type, rows, **changes))
 
 
 def without(name):
@@ -69,21 +69,21 @@ def test_the_events_of_an_alert_are_asked_as_the_archive_has_them(bench, told):
         bench, "Login", build_login_row(1, **AGENT), build_login_row(2), build_login_row(3, **AGENT)
     )
     found = told()
-    first, second = found.witnesses
+    first, second = found.evidence
 
-    assert ("cli-activity", 1, (), 0) == (found.rule.name, found.line, found.remarks, found.more)
+    assert ("cli-activity", 1, (), 0) == (found.rule.name, found.rule_line, found.remarks, found.remaining_count)
     assert "Salesforce-CLI/1.0" == first.event["BROWSER_TYPE"]
     assert first.event["time"] < second.event["time"]
     assert [(True, ["cli-activity"])] * 2 == [
-        (each.archived, [fit.rule for fit in each.fits if fit.holds]) for each in found.witnesses
+        (each.is_archived, [fit.rule for fit in each.rule_explanations if fit.holds]) for each in found.evidence
     ]
 
 
 def test_no_more_events_than_asked_for_are_told_and_the_others_are_counted(bench, told):
     ingest(bench, "Login", *(build_login_row(number, **AGENT) for number in range(20)))
 
-    assert (2, 18) == (len(told(limit=2).witnesses), told(limit=2).more)
-    assert (15, 5) == (len(told(limit=15).witnesses), told(limit=15).more)
+    assert (2, 18) == (len(told(limit=2).evidence), told(limit=2).remaining_count)
+    assert (15, 5) == (len(told(limit=15).evidence), told(limit=15).remaining_count)
 
 
 def test_a_derived_event_is_made_anew(bench, told):
@@ -93,12 +93,12 @@ def test_a_derived_event_is_made_anew(bench, told):
         build_bulk_row("750000000000001", 60_000),
         build_bulk_row("750000000000001", 70_000, 5),
     )
-    (witness,) = told().witnesses
-    (fit,) = witness.fits
+    (witness,) = told().evidence
+    (fit,) = witness.rule_explanations
 
     assert (70_000, Severity.HIGH) == (witness.event["record_count"], fit.ladder.severity)
     assert ["reads and record_count ≥ 50000"] == [
-        rung.words for rung in fit.ladder.cases if rung.decides
+        rung.text for rung in fit.ladder.cases if rung.is_decisive
     ]
 
 
@@ -106,21 +106,21 @@ def test_what_the_archive_has_lost_is_asked_as_the_alert_has_kept_it(bench, told
     ingest(bench, "Login", build_login_row(1, **AGENT))
     with bench.database.begin() as state:
         ledger.record_batch(
-            state, bench.batch("Login", [build_login_row()]), ledger.LedgerEntry(state="stored"), []
+            state, bench.write_batch("Login", [build_login_row()]), ledger.LedgerEntry(state="stored"), []
         )
     found = told()
-    (witness,) = found.witnesses
+    (witness,) = found.evidence
 
-    assert (False, [True]) == (witness.archived, [fit.holds for fit in witness.fits])
+    assert (False, [True]) == (witness.is_archived, [fit.holds for fit in witness.rule_explanations])
     assert ["does not hold all"] == [remark[12:29] for remark in found.remarks]
 
 
 def test_a_rule_that_is_gone_leaves_what_was_stored(bench, told):
     ingest(bench, "Login", build_login_row(1, **AGENT))
     found = told(rules=without("cli-activity"))
-    (witness,) = found.witnesses
+    (witness,) = found.evidence
 
-    assert (None, ()) == (found.rule, witness.fits)
+    assert (None, ()) == (found.rule, witness.rule_explanations)
     assert "ada@example.com" == witness.event["user_name"]
     assert found.remarks[0].startswith("cli-activity is not among the rules")
 
@@ -132,7 +132,7 @@ def test_a_rule_that_says_something_else_now_is_told_of(bench, told):
 
     assert ["The rule has been changed"] == [remark[:25] for remark in reworded.remarks]
     assert ["Not all events match the rule"] == [remark[:29] for remark in narrowed.remarks]
-    assert [False] == [fit.holds for fit in narrowed.witnesses[0].fits]
+    assert [False] == [fit.holds for fit in narrowed.evidence[0].rule_explanations]
 
 
 def test_what_became_of_an_alert_comes_first(bench, told):
@@ -154,7 +154,7 @@ def test_a_rule_that_cannot_be_run_is_told_of_without_words_of_events(bench, tol
         remark[:49] for remark in found.remarks
     ]
     assert "Salesforce-CLI" not in found.remarks[0]
-    assert ["ada@example.com"] == [each.event["user_name"] for each in found.witnesses]
+    assert ["ada@example.com"] == [each.event["user_name"] for each in found.evidence]
 
 
 # ---- windows
@@ -221,9 +221,9 @@ def test_of_a_correlation_each_event_says_which_of_its_rules_it_fits(bench, told
     )
 
     assert {"Login": ["cli-activity"], "BulkJob": ["bulk-api-job"]} == {
-        each.event["event_type"]: [fit.rule for fit in each.fits] for each in found.witnesses
+        each.event["event_type"]: [fit.rule for fit in each.rule_explanations] for each in found.evidence
     }
-    assert ((), 12) == (found.remarks, found.more)
-    (case,), (step,) = found.windows[0].cases, found.windows[0].steps
-    assert (False, {"metric": 14}) == (case.holds, case.found)
-    assert (True, True, Severity.HIGH) == (step.holds, step.decides, found.windows[0].severity)
+    assert ((), 12) == (found.remarks, found.remaining_count)
+    (case,), (step,) = found.window_severities[0].cases, found.window_severities[0].steps
+    assert (False, {"metric": 14}) == (case.holds, case.event_values)
+    assert (True, True, Severity.HIGH) == (step.holds, step.is_decisive, found.window_severities[0].severity)

@@ -44,11 +44,11 @@ def run(collector, *, since=20 * DAY):
     (poller,) = collector.pollers
     backfill = Backfill(
         context=poller.context,
-        api_budget=poller.pacing,
+        api_budget=poller.api_budget,
         database=collector.database,
         pipeline=collector.pipeline,
         since=datetime.now(UTC) - since,
-        stop_event=collector.stop,
+        stop_event=collector.stop_event,
     )
     return list(backfill.run(poller.sources))
 
@@ -58,7 +58,7 @@ def problems(steps):
 
 
 def downloads(org):
-    return Counter(visit.path for visit in org.journal if visit.path.endswith("/LogFile"))
+    return Counter(visit.path for visit in org.request_log if visit.path.endswith("/LogFile"))
 
 
 def of_files(directory):
@@ -95,9 +95,9 @@ def test_a_second_backfill_asks_only_for_what_is_older_than_the_first(org, tmp_p
     with open_test_collector(write_config(tmp_path, org, login_history={})) as collector:
         poll_sources(collector)
         run(collector, since=4 * DAY)
-        asked = len(org.journal)
+        asked = len(org.request_log)
         run(collector, since=4 * DAY)
-        again = len(org.journal) - asked
+        again = len(org.request_log) - asked
         run(collector)
 
     assert again <= 3, "what is left is at most the minute that has passed"
@@ -135,11 +135,11 @@ def test_the_live_cursors_stay_where_they_are(org, tmp_path):
 
 
 def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing(org, tmp_path):
-    org.fail(InjectedFault(address_pattern=f"/{FILES[3].id}/LogFile", status=503, times=None))
+    org.inject_faults(InjectedFault(address_pattern=f"/{FILES[3].id}/LogFile", status=503, times=None))
     with open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector:
         steps = run(collector)
         assert len(NAMES) - 3 == len(of_files(tmp_path))
-        org.recover()
+        org.clear_faults()
         again = run(collector)
 
     assert FILES[3].id in problems(steps)[0]
@@ -236,7 +236,7 @@ def test_quiet_keeps_alerts_and_owes_no_message(tmp_path):
 
 
 def test_what_it_could_not_read_makes_it_end_with_1(org, tmp_path):
-    org.fail(InjectedFault(address_pattern="/LogFile", status=503, times=None))
+    org.inject_faults(InjectedFault(address_pattern="/LogFile", status=503, times=None))
     config = write_config(tmp_path, org, event_log_file={"settle": "0s"})
     org.store.remove_file(FILES[0].id)
     for file in FILES[2:]:

@@ -152,11 +152,11 @@ def ingest(bench):
 
     def ingest(org, event_type, records):
         number = next(serial)
-        spool = bench.places.spool
+        spool = bench.paths.spool
         segments = write_records(spool, f"r{number}", list_columns(records), records)
         received = NOON + timedelta(days=30, seconds=number)
         batch = build_batch(event_type, segments, org=org, identity=str(number), received=received)
-        assert () == bench.pipeline.ingest(batch).quarantined
+        assert () == bench.pipeline.ingest(batch).quarantine_reasons
 
     return ingest
 
@@ -225,13 +225,13 @@ def orgs(bench, org, connection):
         files = ledger.list_archive_files(state, org=org)
     return [
         archive_events.OrgArchive(
-            connection=connection, root=bench.places.archive, org=org, files=files
+            connection=connection, root=bench.paths.archive, org=org, files=files
         )
     ]
 
 
 def backtested(bench, rules, org, **options):
-    with engine.open_engine(bench.places.spool) as connection:
+    with engine.open_engine(bench.paths.spool) as connection:
         found = orgs(bench, org, connection)
         return backtest.run_backtest(rules, found, connection=connection, **options)
 
@@ -262,12 +262,12 @@ def counted(verdicts):
     assert [""] * len(verdicts) == [each.failure for each in verdicts]
     return {
         each.rule.name: (
-            each.alerts,
-            each.severities,
+            each.alerts_by_day,
+            each.alerts_by_severity,
             {group.key: (group.alerts, group.events) for group in each.groups},
         )
         for each in verdicts
-        if each.total
+        if each.alert_count
     }
 
 
@@ -380,7 +380,7 @@ def test_orgs_are_looked_at_by_themselves(bench, ingest):
     for name in names:
         ingest(name, "Login", [login(1, 100)])
 
-    with engine.open_engine(bench.places.spool) as connection:
+    with engine.open_engine(bench.paths.spool) as connection:
         found = backtest.run_backtest(
             load_rules(bench),
             [each for name in names for each in orgs(bench, name, connection)],

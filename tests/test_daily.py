@@ -76,7 +76,7 @@ def compared(org, tmp_path):
 
 
 def downloads(org):
-    return [visit.path for visit in org.journal if visit.path.endswith("/LogFile")]
+    return [visit.path for visit in org.request_log if visit.path.endswith("/LogFile")]
 
 
 def test_rows_of_all_files_of_a_day_are_held_against_the_daily_ones(compared):
@@ -112,7 +112,7 @@ def test_a_day_that_was_collected_in_part_is_not_compared(compared):
 
 def test_a_daily_file_that_cannot_be_had_is_told_and_the_others_are_counted(compared, org):
     path = f"/0AT{11:012}AAA/LogFile"
-    org.fail(
+    org.inject_faults(
         InjectedFault(
             address_pattern=path, times=None, status=404, body=[{"errorCode": "NOT_FOUND"}]
         )

@@ -47,20 +47,20 @@ class TestClient:
     def test_it_says_who_it_is(self, client, server):
         fetched(client, server, HttpReply())
 
-        assert server.journal[-1].headers["user-agent"] == f"collector/{__version__}"
+        assert server.request_log[-1].headers["user-agent"] == f"collector/{__version__}"
 
     def test_it_follows_nobody(self, client, server):
-        server.then("/x", HttpReply(status=302, headers={"Location": f"{server.url}/y"}))
+        server.queue_replies("/x", HttpReply(status=302, headers={"Location": f"{server.url}/y"}))
 
         assert client.get(f"{server.url}/x").status_code == 302
-        assert server.asked("/y") == []
+        assert server.list_requests("/y") == []
 
     def test_it_keeps_no_cookie(self, client, server):
-        server.then("/x", HttpReply(headers={"Set-Cookie": "a=b; Path=/"}))
+        server.queue_replies("/x", HttpReply(headers={"Set-Cookie": "a=b; Path=/"}))
         client.get(f"{server.url}/x")
         fetched(client, server, HttpReply())
 
-        assert "cookie" not in server.journal[-1].headers
+        assert "cookie" not in server.request_log[-1].headers
 
     def test_it_takes_nothing_from_the_environment(self, server, monkeypatch, tmp_path):
         netrc = tmp_path / "netrc"
@@ -71,11 +71,11 @@ class TestClient:
             monkeypatch.setenv(name, "http://127.0.0.1:1")
         with web.build_client() as client, web.build_session(client) as session:
             assert fetched(client, server, HttpReply(body=b"x")) == b"x"
-            server.then("/x", HttpReply(body=b"y"))
+            server.queue_replies("/x", HttpReply(body=b"y"))
             assert session.get(f"{server.url}/x").content == b"y"
 
-        assert "authorization" not in server.journal[-1].headers
-        assert "authorization" not in server.journal[-2].headers
+        assert "authorization" not in server.request_log[-1].headers
+        assert "authorization" not in server.request_log[-2].headers
 
     def test_no_log_line_shows_a_url(self, server, caplog):
         caplog.set_level("DEBUG")
@@ -127,7 +127,7 @@ class TestProxy:
             assert {target for _, target in proxy.requests} == {httpx.URL(url).netloc.decode()}
 
     def test_a_session_goes_through_it_as_well(self, server):
-        server.then("/x", HttpReply(body=b"y"))
+        server.queue_replies("/x", HttpReply(body=b"y"))
         with (
             FakeProxy() as proxy,
             web.build_client(proxy=f"http://{proxy.address}") as client,
@@ -199,7 +199,7 @@ class TestBody:
         assert peak < 4 << 20
 
     def test_it_may_not_take_for_ever(self, client, server):
-        server.then("/x", HttpReply(body=b"x"))
+        server.queue_replies("/x", HttpReply(body=b"x"))
         with (
             client.stream("GET", f"{server.url}/x") as response,
             pytest.raises(httpx.ReadTimeout, match="longer than"),
@@ -216,7 +216,7 @@ class TestBody:
         ],
     )
     def test_whether_it_has_an_end_can_be_asked(self, client, server, answer, known):
-        server.then("/x", answer)
+        server.queue_replies("/x", answer)
         with client.stream("GET", f"{server.url}/x") as response:
             assert web.has_end(response) is known
 
@@ -228,36 +228,36 @@ class TestSession:
             yield session
 
     def test_it_speaks_over_our_client(self, session, server):
-        server.then("/x", HttpReply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"}))
+        server.queue_replies("/x", HttpReply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"}))
         answer = session.get(f"{server.url}/x", params={"q": "a b+c"}, headers={"X-B": "c"})
 
         assert answer.status_code == 418
         assert answer.json() == {"a": "é"}
         assert answer.headers["x-a"] == "b"
-        assert server.journal[-1].path == "/x?q=a+b%2Bc"
-        assert server.journal[-1].headers["x-b"] == "c"
-        assert server.journal[-1].headers["user-agent"] == f"collector/{__version__}"
+        assert server.request_log[-1].path == "/x?q=a+b%2Bc"
+        assert server.request_log[-1].headers["x-b"] == "c"
+        assert server.request_log[-1].headers["user-agent"] == f"collector/{__version__}"
 
     def test_it_unpacks(self, session, server):
-        server.then("/x", HttpReply(body=gzip.compress(b"abc"), headers=GZIP))
+        server.queue_replies("/x", HttpReply(body=gzip.compress(b"abc"), headers=GZIP))
 
         assert session.get(f"{server.url}/x").content == b"abc"
 
     def test_it_sends_bodies(self, session, server):
-        server.then("/x", HttpReply())
+        server.queue_replies("/x", HttpReply())
         session.post(f"{server.url}/x", data={"a": "b"})
 
-        assert server.journal[-1].body == b"a=b"
+        assert server.request_log[-1].body == b"a=b"
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_it_follows_nobody(self, session, server, status):
-        server.then("/x", HttpReply(status=status, headers={"Location": f"{server.url}/y"}))
+        server.queue_replies("/x", HttpReply(status=status, headers={"Location": f"{server.url}/y"}))
 
         assert session.get(f"{server.url}/x").status_code == status
-        assert server.asked("/y") == []
+        assert server.list_requests("/y") == []
 
     def test_it_raises_what_httpx_raises(self, session, server):
-        server.then("/x", HttpReply(drops_connection=True))
+        server.queue_replies("/x", HttpReply(drops_connection=True))
 
         with pytest.raises(httpx.RemoteProtocolError):
             session.get(f"{server.url}/x")

@@ -60,7 +60,7 @@ def test_a_line_of_a_log_file_is_followed_back_to_the_file(way):
     assert (FILE, 3, "stored") == (batch.facts["file"], batch.entry.rows, batch.entry.state)
     assert (NOON, NOON + timedelta(hours=2), NOON + timedelta(hours=3)) == (
         batch.created,
-        batch.listed,
+        batch.first_listed,
         batch.received,
     )
     assert [f"org=acme/event_type=Login/date=2026-03-01/{KEY}-0000.parquet"] == [
@@ -92,7 +92,7 @@ def test_the_rules_that_matched_it_are_told_with_their_messages(way, bench):
         str(raised.match.severity),
     )
     assert [("here", "sent", NOON), ("there", "ready", None)] == [
-        (told.channel, told.state, told.finished) for told in raised.told
+        (told.channel, told.state, told.finished) for told in raised.deliveries
     ]
     assert () == way(f"{FILE}:0:3")[0].alerts
 
@@ -107,14 +107,14 @@ def test_its_neighbours_are_counted_by_what_ties_them_and_by_type(way):
         found.neighbours[0].first,
         found.neighbours[0].last,
     )
-    assert ["session_key", "login_key"] == list(found.sql)
-    assert ((), {}) == (way(f"{FILE}:0:3")[0].neighbours, way(f"{FILE}:0:3")[0].sql)
+    assert ["session_key", "login_key"] == list(found.neighbour_queries)
+    assert ((), {}) == (way(f"{FILE}:0:3")[0].neighbours, way(f"{FILE}:0:3")[0].neighbour_queries)
 
 
 def test_how_to_see_them_is_sql_that_runs(way, bench):
     with bench.database.read() as state:
         files = ledger.list_archive_files(state)
-    sql = way(f"{FILE}:0:1")[0].sql["session_key"]
+    sql = way(f"{FILE}:0:1")[0].neighbour_queries["session_key"]
     answer = hunt_query.run_hunt_query(
         sql, root=bench.places.archive, files=files, derived_types={}
     )
@@ -127,7 +127,7 @@ def test_a_job_is_told_with_what_it_is_made_of(way):
 
     assert ("BulkJob", 100_000) == (found.event_type, found.event["record_count"])
     assert [(f"{'a' * 32}:0:1", NOON), (f"{'b' * 32}:0:1", NOON + timedelta(minutes=5))] == [
-        (part.event_uid, part.time) for part in found.made_of
+        (part.event_uid, part.time) for part in found.constituents
     ]
     assert ["a" * 32, "b" * 32] == sorted(batch.key for batch in found.batches)
     assert 2 == len(found.files)
@@ -139,7 +139,7 @@ def test_an_event_that_only_an_alert_remembers_is_told_from_there(way, bench):
     with bench.database.begin() as state:
         ledger.record_batch(
             state,
-            bench.batch("Login", [build_login_row()], key=KEY),
+            bench.write_batch("Login", [build_login_row()], key=KEY),
             ledger.LedgerEntry(state="x"),
             [],
         )
@@ -157,7 +157,7 @@ def test_a_window_is_told_with_the_events_that_its_alert_shows(way, bench):
     (found,) = way("window:1")
 
     assert [("e1", "Login", NOON)] == [
-        (part.event_uid, part.event_type, part.time) for part in found.made_of
+        (part.event_uid, part.event_type, part.time) for part in found.constituents
     ]
     assert found.event is None
     assert ["odd-login"] == [raised.alert.rule for raised in found.alerts]
@@ -181,7 +181,7 @@ def test_one_uid_in_two_orgs_is_two_events(way, bench):
     stream = Stream(org="other", source="event_log_file", name="hourly")
     key = build_batch_key("other", "event_log_file", FILE)
     bench.pipeline.ingest(
-        bench.batch("Login", [build_login_row(1)], key=key, record_prefix=FILE, stream=stream)
+        bench.write_batch("Login", [build_login_row(1)], key=key, record_prefix=FILE, stream=stream)
     )
 
     assert ["acme", "other"] == sorted(each.org for each in way(f"{FILE}:0:1"))

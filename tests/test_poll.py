@@ -59,7 +59,7 @@ def busy():
 @pytest.fixture
 def org(busy):
     yield busy
-    busy.recover()
+    busy.clear_faults()
 
 
 @pytest.fixture
@@ -93,14 +93,14 @@ ALL = list_event_uids(*FILES, *EVENTS, *CHANGES)
         build_daily_limit_fault("FROM ApiEvent"),
         build_concurrency_fault("ApiEvent/describe"),
     ],
-    ids=lambda fault: f"{fault.status or 'cut'} {fault.path}",
+    ids=lambda fault: f"{fault.status or 'cut'} {fault.address_pattern}",
 )
 def test_after_any_fault_a_second_poll_has_everything_exactly_once(org, tmp_path, fault):
-    org.fail(fault)
+    org.inject_faults(fault)
     with open_polling_bench(tmp_path, org, QUICK_SOURCES) as bench:
         bench.poll_sources()
         assert set(bench.list_stored_values()) <= set(ALL)
-    org.recover()
+    org.clear_faults()
     with open_polling_bench(tmp_path, org, QUICK_SOURCES) as bench:
         assert {"ok"} == {polled.state for polled in bench.poll_sources().values()}
         assert ALL == bench.list_stored_values()
@@ -109,15 +109,15 @@ def test_after_any_fault_a_second_poll_has_everything_exactly_once(org, tmp_path
 def test_whichever_request_of_a_poll_fails_the_next_poll_leaves_no_gap(small, tmp_path):
     with open_polling_bench(tmp_path / "clean", small, QUICK_SOURCES) as bench:
         bench.poll_sources()
-        requests = len(small.journal)
+        requests = len(small.request_log)
     assert 10 <= requests <= 16
     for index in range(requests):
         if index:
-            small.fail(InjectedFault(times=index))
-        small.fail(build_maintenance_fault("", TRIES))
+            small.inject_faults(InjectedFault(times=index))
+        small.inject_faults(build_maintenance_fault("", TRIES))
         with open_polling_bench(tmp_path / str(index), small, QUICK_SOURCES) as bench:
             first = bench.poll_sources()
-            small.recover()
+            small.clear_faults()
             failed = [polled for polled in first.values() if polled.state == "failed"]
             assert 1 == len(failed) or "login" in failed[0].reason, "nothing else is harmed"
             bench.poll_sources()
@@ -127,10 +127,10 @@ def test_whichever_request_of_a_poll_fails_the_next_poll_leaves_no_gap(small, tm
 
 def test_an_org_that_is_down_from_any_request_on_is_caught_up_with(small, tmp_path):
     for index in (1, 4, 6, 8, 10):
-        small.fail(InjectedFault(times=index), build_maintenance_fault("", None))
+        small.inject_faults(InjectedFault(times=index), build_maintenance_fault("", None))
         with open_polling_bench(tmp_path / str(index), small, QUICK_SOURCES) as bench:
             bench.poll_sources()
-            small.recover()
+            small.clear_faults()
             bench.poll_sources()
 
             assert SMALL == bench.list_stored_values(), f"down from request {index} on"
@@ -149,7 +149,7 @@ def test_a_token_that_dies_after_every_few_requests_costs_nothing_but_logins(tmp
 
 
 def test_trouble_with_one_stream_stops_no_other(org, tmp_path):
-    org.fail(build_maintenance_fault("FROM ApiEvent", None))
+    org.inject_faults(build_maintenance_fault("FROM ApiEvent", None))
     with open_polling_bench(tmp_path, org, QUICK_SOURCES) as bench:
         states = {name: polled.state for name, polled in bench.poll_sources().items()}
 
@@ -196,7 +196,7 @@ def test_many_troubles_are_told_in_one_bearable_sentence(tmp_path):
 @pytest.mark.parametrize("path", ["FROM ApiEvent", "ApiEvent/describe"])
 def test_what_is_not_available_any_more_says_what_to_do_and_is_looked_up_anew(org, tmp_path, path):
     with open_polling_bench(tmp_path, org, QUICK_SOURCES) as bench:
-        org.fail(build_error_fault("INVALID_TYPE", "no such thing", status=400, path=path))
+        org.inject_faults(build_error_fault("INVALID_TYPE", "no such thing", status=400, path=path))
         catalogs = len(bench.list_requests("/sobjects?"))
         polled = bench.poll_sources()["ApiEvent"]
 
@@ -227,17 +227,17 @@ def test_what_the_org_does_not_show_is_unavailable_with_what_it_needs(tmp_path):
 
 @pytest.mark.parametrize("limit", [build_daily_limit_fault, build_concurrency_fault])
 def test_an_org_that_is_out_of_calls_is_left_alone_for_a_while(org, tmp_path, limit):
-    org.fail(limit("FROM ApiEvent", times=None))
+    org.inject_faults(limit("FROM ApiEvent", times=None))
     sources = {**QUICK_SOURCES, "stored_events": {"objects": ["ApiEvent", "LoginEvent"]}}
     with open_polling_bench(tmp_path, org, sources) as bench:
         polled = bench.poll_sources()
-        calls = len(org.journal)
+        calls = len(org.request_log)
         again = bench.poll_sources()
 
         assert ["ok", *["failed"] * 3] == [one.state for one in polled.values()]
         assert [] == bench.list_requests("FROM LoginEvent")
         assert all("REQUEST_LIMIT_EXCEEDED" in one.reason for one in again.values())
-        assert calls == len(org.journal), "nothing more is asked"
+        assert calls == len(org.request_log), "nothing more is asked"
         assert [] == bench.poller.list_due_sources(NOW + DAY)
 
 
@@ -262,7 +262,7 @@ def test_a_login_that_is_refused_in_the_middle_is_told_of_the_stream_at_work(org
         bench.poll_sources()
         org.expire_tokens()
         body = {"error": "invalid_grant", "error_description": "user is inactive"}
-        org.fail(InjectedFault(address_pattern="/oauth2/token", status=400, body=body, times=None))
+        org.inject_faults(InjectedFault(address_pattern="/oauth2/token", status=400, body=body, times=None))
         with pytest.raises(LoginRefusedError):
             bench.poller.poll_source(bench.poller.sources[2])
 
@@ -272,8 +272,8 @@ def test_a_login_that_is_refused_in_the_middle_is_told_of_the_stream_at_work(org
 
 
 def test_an_org_that_refuses_every_token_is_not_logged_in_to_again_and_again(org, tmp_path):
-    org.fail(build_expired_fault())
-    logins = len([visit for visit in org.journal if visit.path.endswith("/token")])
+    org.inject_faults(build_expired_fault())
+    logins = len([visit for visit in org.request_log if visit.path.endswith("/token")])
     with open_polling_bench(tmp_path, org, QUICK_SOURCES) as bench:
         for _ in range(3):
             bench.poll_sources()

@@ -36,7 +36,7 @@ def rules(tmp_path_factory):
 
 
 def test_there_is_an_example_of_each_kind(rules):
-    kinds = {type(rule.over).__name__ for rule in rules.rules}
+    kinds = {type(rule.aggregation).__name__ for rule in rules.rules}
 
     assert {"NoneType", "Correlation", "FirstSeen"} == kinds
     assert {"campaign_ips"} == {name for rule in rules.rules for name in rule.lists}

@@ -84,7 +84,7 @@ def test_a_job_is_made_anew_of_all_its_events(find, connection):
     (event,) = event_lookup.read_events(connection, job.relation)
 
     assert ("BulkJob", 200) == (job.event_type, event["record_count"])
-    assert [f"{'a' * 32}:0:1", f"{'b' * 32}:0:1"] == uids(connection, job.made_of)
+    assert [f"{'a' * 32}:0:1", f"{'b' * 32}:0:1"] == uids(connection, job.constituent_relation)
 
 
 def test_a_sign_in_is_made_anew_of_its_tellings(find, connection):
@@ -92,7 +92,7 @@ def test_a_sign_in_is_made_anew_of_its_tellings(find, connection):
 
     assert "SignIn" == found.event_type
     assert [f"login:acme:{LOGINS}:0:1"] == uids(connection, found.relation)
-    assert [f"{LOGINS}:0:1"] == uids(connection, found.made_of)
+    assert [f"{LOGINS}:0:1"] == uids(connection, found.constituent_relation)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def loading(bench):
 
 
 def titles(bench):
-    return sorted(alert.title for alert in bench.alerts())
+    return sorted(alert.title for alert in bench.list_alerts())
 
 
 def logins(*addresses, first=0):
@@ -110,30 +110,30 @@ def logins(*addresses, first=0):
 def test_nothing_is_loaded_while_nothing_changes(made):
     _, reload = made
 
-    assert not reload.look()
+    assert not reload.reload_rules()
 
 
 def test_a_changed_rule_judges_what_comes_from_then_on(made, folder):
     bench, reload = made
     bench.pipeline.ingest(
-        bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGE")], key="a" * 32)
+        bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGE")], key="a" * 32)
     )
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
 
-    assert reload.look()
+    assert reload.reload_rules()
     bench.pipeline.ingest(
-        bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGE")], key="b" * 32)
+        bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGE")], key="b" * 32)
     )
 
-    assert [1] == [alert.count for alert in bench.alerts()]
+    assert [1] == [alert.count for alert in bench.list_alerts()]
 
 
 def test_a_broken_file_leaves_the_set_before_at_work_and_says_where(made, folder):
     bench, reload = made
     (folder / "odd.yml").write_text(RULE.replace("status:", "stattus:"))
 
-    assert not reload.look()
-    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_ODD")]))
+    assert not reload.reload_rules()
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_ODD")]))
 
     (problem,) = loading(bench).problems
     assert problem.startswith(f"{folder / 'odd.yml'}:7:9: ")
@@ -143,10 +143,10 @@ def test_a_broken_file_leaves_the_set_before_at_work_and_says_where(made, folder
 def test_a_broken_file_is_a_symptom_until_it_is_mended(made, folder):
     bench, reload = made
     (folder / "odd.yml").write_text("title: [")
-    reload.look()
+    reload.reload_rules()
     broken = states(bench)
     (folder / "odd.yml").write_text(RULE)
-    reload.look()
+    reload.reload_rules()
 
     assert (["broken"], []) == (broken, states(bench))
 
@@ -162,28 +162,28 @@ def test_a_new_indicator_finds_last_weeks_login(made, folder):
     bench, reload = made
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
     (folder / "known.yml").write_text(LISTED)
-    reload.look()
-    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7", "192.0.2.1")))
+    reload.reload_rules()
+    bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7", "192.0.2.1")))
     before = titles(bench)
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, 203.0.113.0/24]\n")
 
-    reload.look()
+    reload.reload_rules()
 
     assert ["An address that is known"] == before
-    assert 2 == sum(alert.count for alert in bench.alerts())
+    assert 2 == sum(alert.count for alert in bench.list_alerts())
 
 
 def test_a_correlation_of_a_rule_with_a_list_sees_the_archive_again(made, folder):
     bench, reload = made
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
     (folder / "known.yml").write_text(LISTED)
-    reload.look()
+    reload.reload_rules()
     for number in range(3):
-        batch = bench.batch("Login", logins("203.0.113.7", first=number), key=str(number) * 32)
+        batch = bench.write_batch("Login", logins("203.0.113.7", first=number), key=str(number) * 32)
         bench.pipeline.ingest(batch)
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, {cidr: 203.0.113.0/24}]\n")
 
-    reload.look()
+    reload.reload_rules()
 
     assert "Three logins from addresses that are known" in titles(bench)
 
@@ -192,25 +192,25 @@ def test_matching_again_tells_nothing_twice(made, folder):
     bench, reload = made
     (folder / "lists" / "bad_ip.yml").write_text("entries: [203.0.113.7]\n")
     (folder / "known.yml").write_text(LISTED)
-    reload.look()
-    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
-    before = bench.alerts()
+    reload.reload_rules()
+    bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7")))
+    before = bench.list_alerts()
     (folder / "lists" / "bad_ip.yml").write_text("entries: [203.0.113.7, 192.0.2.1]\n")
 
-    reload.look()
+    reload.reload_rules()
 
-    assert before == bench.alerts()
+    assert before == bench.list_alerts()
 
 
 def test_what_a_list_gained_while_nobody_was_at_work_is_matched_at_the_start(made, folder):
     bench, reload = made
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
     (folder / "known.yml").write_text(LISTED)
-    reload.look()
-    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
+    reload.reload_rules()
+    bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7")))
     (folder / "lists" / "bad_ip.yml").write_text("entries: [203.0.113.7]\n")
     grown = load_rule_set([folder], schema=EVENT_SCHEMA, lists=lists.load_lists([folder]))
-    bench.pipeline.use(grown)
+    bench.pipeline.set_rules(grown)
 
     RuleReloader(
         load_rules=lambda: grown,
@@ -228,14 +228,14 @@ def test_a_list_that_was_away_is_matched_with_what_came_meanwhile(made, folder):
     bench, reload = made
     bad = folder / "lists" / "bad_ip.yml"
     bad.write_text("entries: [203.0.113.7]\n")
-    reload.look()
+    reload.reload_rules()
     bad.unlink()
-    reload.look()
-    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
+    reload.reload_rules()
+    bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7")))
     bad.write_text("entries: [203.0.113.7]\n")
     (folder / "known.yml").write_text(LISTED)
 
-    reload.look()
+    reload.reload_rules()
 
     assert ["An address that is known"] == titles(bench)
 
@@ -244,17 +244,17 @@ def test_a_rule_that_failed_over_the_archive_sees_it_again_once_it_is_mended(mad
     bench, reload = made
     (folder / "known.yml").write_text(LISTED)
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
-    reload.look()
-    bench.pipeline.ingest(bench.batch("Login", logins("203.0.113.7")))
-    read = reload._load
+    reload.reload_rules()
+    bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7")))
+    read = reload._load_rules
     reload._load = lambda: sick(read(), "known-address")
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, 203.0.113.7]\n")
 
-    reload.look()
+    reload.reload_rules()
     failed = states(bench)
     reload._load = read
     (folder / "known.yml").write_text(f"{LISTED}# mended\n")
-    reload.look()
+    reload.reload_rules()
 
     assert ["failing"] == sorted(set(failed))
     assert ["An address that is known"] == titles(bench)
@@ -276,7 +276,7 @@ def sick(rules, name):
 
 def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look(made, folder):
     bench, reload = made
-    read = reload._load
+    read = reload._load_rules
 
     def read_and_change():
         rules = read()
@@ -285,20 +285,20 @@ def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look
 
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
     reload._load = read_and_change
-    reload.look()
+    reload.reload_rules()
     reload._load = read
 
-    assert reload.look()
+    assert reload.reload_rules()
     bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
     assert ["Odd status"] == titles(bench)
 
 
 def test_a_file_that_changed_between_the_start_and_the_first_look_is_seen(made, folder):
     bench, reload = made
-    seen, rules = stamp_files([folder]), reload._load()
+    seen, rules = stamp_files([folder]), reload._load_rules()
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
     started = RuleReloader(
-        load_rules=reload._load,
+        load_rules=reload._load_rules,
         paths=[folder],
         file_stamps=seen,
         rules=rules,
@@ -314,11 +314,11 @@ def test_a_half_written_file_is_a_problem_until_the_next_look(made, folder):
     bench, reload = made
     whole = RULE.replace("LOGIN_ODD", "LOGIN_STRANGE")
     (folder / "odd.yml").write_text(whole[: whole.index("odd: {status") + 12])
-    refused = not reload.look(), len(loading(bench).problems)
+    refused = not reload.reload_rules(), len(loading(bench).problems)
     (folder / "odd.yml").write_text(whole)
 
     assert (True, 1) == refused
-    assert reload.look()
+    assert reload.reload_rules()
     assert () == loading(bench).problems
 
 
@@ -327,13 +327,13 @@ def test_what_is_wrong_is_told_once_for_each_change(made, folder):
     (folder / "odd.yml").write_text("title: [")
 
     with capture_logs() as logs:
-        reload.look()
-        reload.look()
+        reload.reload_rules()
+        reload.reload_rules()
         (folder / "odd.yml").write_text("title: [")
         (folder / "notes.txt").write_text("not a rule")
-        reload.look()
+        reload.reload_rules()
         (folder / "odd.yml").write_text("titel: x")
-        reload.look()
+        reload.reload_rules()
 
     told = [line["problem"] for line in logs if line["event"] == "rules_refused"]
     assert told[0].startswith(f"{folder / 'odd.yml'}:2:1: not YAML: ")
@@ -346,10 +346,10 @@ def test_the_symptom_of_a_broken_file_keeps_its_beginning_until_something_else_i
 ):
     bench, reload = made
     (folder / "odd.yml").write_text("title: [")
-    reload.look()
+    reload.reload_rules()
     first = loading(bench)
     (folder / "odd.yml").write_text("title: [")
-    reload.look()
+    reload.reload_rules()
 
     assert first == loading(bench)
 
@@ -359,7 +359,7 @@ def test_files_that_hold_no_rules_change_nothing(made, folder, name):
     _, reload = made
     (folder / name).write_text("draft")
 
-    assert not reload.look()
+    assert not reload.reload_rules()
 
 
 def test_a_file_put_in_the_place_of_another_is_seen_whatever_its_time_and_length(made, folder):
@@ -370,7 +370,7 @@ def test_a_file_put_in_the_place_of_another_is_seen_whatever_its_time_and_length
     shutil.copystat(old, new)
     new.rename(old)
 
-    assert reload.look()
+    assert reload.reload_rules()
 
 
 def test_rules_that_come_and_go_are_named(made, folder):
@@ -380,7 +380,7 @@ def test_rules_that_come_and_go_are_named(made, folder):
     (folder / "odd.yml").write_text("")
 
     with capture_logs() as logs:
-        reload.look()
+        reload.reload_rules()
 
     (told,) = [line for line in logs if line["event"] == "rules_loaded"]
     assert (1, ["odder-status"], ["odd-status"]) == (told["rules"], told["added"], told["gone"])
@@ -389,13 +389,13 @@ def test_rules_that_come_and_go_are_named(made, folder):
 def test_a_folder_that_is_gone_for_a_while_leaves_the_set_before_at_work(made, folder):
     bench, reload = made
     folder.rename(folder.parent / "away")
-    refused = not reload.look(), len(loading(bench).problems)
-    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_ODD")]))
+    refused = not reload.reload_rules(), len(loading(bench).problems)
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_ODD")]))
     (folder.parent / "away").rename(folder)
 
     assert (True, 1) == refused
     assert ["Odd status"] == titles(bench)
-    reload.look()
+    reload.reload_rules()
     assert () == loading(bench).problems
 
 
@@ -406,4 +406,4 @@ def test_hidden_files_are_no_rules(made, folder):
     (folder / "..2026_11_20").mkdir()
     (folder / "..2026_11_20" / "odd.yml").write_text(RULE)
 
-    assert not reload.look()
+    assert not reload.reload_rules()

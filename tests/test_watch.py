@@ -64,7 +64,7 @@ def polled(bench, state, *, at=NOW, stream=API, reason=""):
 
 
 def events(bench):
-    return bench.rows("status, event_type, org, entity, detail")
+    return bench.list_rows("status, event_type, org, entity, detail")
 
 
 def owed(bench):
@@ -84,7 +84,7 @@ def test_an_episode_is_told_once_however_often_one_looks(told):
     assert [
         ("unavailable", "CollectorHealth", "acme", "acme/stored_events", "it needs Shield")
     ] == events(told)
-    (alert,) = told.alerts()
+    (alert,) = told.list_alerts()
     assert ("collector-health", 1, 1) == (alert.rule, alert.count, owed(told))
 
 
@@ -105,12 +105,12 @@ def test_when_it_heals_that_is_an_event_and_no_alert_and_the_next_time_is_told(b
     polled(bench, "ok", at=NOW + HOUR)
     eyes.check_health(NOW + HOUR)
     assert ["recovered", "unavailable"] == [row[0] for row in events(bench)]
-    assert 1 == len(bench.alerts())
+    assert 1 == len(bench.list_alerts())
 
     later = NOW + 8 * HOUR
     polled(bench, "unavailable", at=later)
     assert ["unavailable"] == [symptom.state for symptom in eyes.check_health(later)]
-    assert 2 == len(bench.alerts())
+    assert 2 == len(bench.list_alerts())
     assert 3 == len(events(bench))
 
 
@@ -121,7 +121,7 @@ def test_streams_of_one_source_that_fall_ill_together_are_one_message(told):
     watch(told).check_health(NOW)
 
     assert 2 == len(events(told))
-    assert [2] == [alert.count for alert in told.alerts()]
+    assert [2] == [alert.count for alert in told.list_alerts()]
     assert 1 == owed(told)
 
 
@@ -135,7 +135,7 @@ def test_lost_batches_are_told_once_a_day_and_nothing_recovers_from_them(bench):
         eyes.check_health(NOW + hours * HOUR)
 
     assert [("lost", "1 of ApiEvent: deleted")] == [(row[0], row[4]) for row in events(bench)]
-    assert ["high"] == [str(alert.severity) for alert in bench.alerts()]
+    assert ["high"] == [str(alert.severity) for alert in bench.list_alerts()]
     with bench.database.read() as connection:
         assert {} == tracked_objects.read_object_states(connection, org="acme", source="health")
 

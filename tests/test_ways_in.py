@@ -63,7 +63,7 @@ def one_pass(settings):
 def test_an_org_that_refuses_us_in_the_middle_says_so_of_the_stream(org, settings):
     with open_collector(settings("client_credentials")) as collector:
         assert run_once(collector).problems == ()
-        org.revoke()
+        org.revoke_approval()
         problems = run_once(collector).problems
         with collector.database.read() as connection:
             failed = [
@@ -75,17 +75,17 @@ def test_an_org_that_refuses_us_in_the_middle_says_so_of_the_stream(org, setting
 
 
 def logins(org):
-    return sum(visit.path == TOKEN for visit in org.journal)
+    return sum(visit.path == TOKEN for visit in org.request_log)
 
 
 @pytest.mark.parametrize("flow", AUTHS)
 def test_an_org_that_refuses_us_says_why_and_heals_when_it_takes_us_again(org, settings, flow):
-    org.revoke()
+    org.revoke_approval()
     problems, states = one_pass(settings(flow))
     assert "approve the user for the app" in problems[0]
     assert states == {"failed"}
 
-    org.restore()
+    org.restore_approval()
     problems, states = one_pass(settings(flow))
     assert problems == ()
     assert "failed" not in states
@@ -93,7 +93,7 @@ def test_an_org_that_refuses_us_says_why_and_heals_when_it_takes_us_again(org, s
 
 @pytest.mark.parametrize("flow", ["client_credentials", "password"])
 def test_a_process_that_is_started_over_and_over_again_does_not_lock_the_user(org, settings, flow):
-    org.revoke()
+    org.revoke_approval()
     for _ in range(6):
         problems, _ = one_pass(settings(flow))
         assert "approve the user for the app" in problems[0]
@@ -105,7 +105,7 @@ def test_a_process_that_is_started_over_and_over_again_does_not_lock_the_user(or
 @pytest.mark.parametrize("flow", AUTHS)
 def test_no_secret_leaves_the_folder_of_the_tokens(org, settings, flow, tmp_path, capfd):
     chosen = settings(flow)
-    for act in (org.restore, org.revoke, org.restore, org.expire_tokens):
+    for act in (org.restore_approval, org.revoke_approval, org.restore_approval, org.expire_tokens):
         act()
         problems, _ = one_pass(chosen)
     told = capfd.readouterr()
@@ -147,7 +147,7 @@ def test_check_and_the_daemon_share_a_refresh_token_that_rotates(org, settings, 
 
 def test_check_and_the_daemon_share_a_budget(org, settings, tmp_path):
     chosen = settings("client_credentials")
-    org.revoke()
+    org.revoke_approval()
     for _ in range(4):
         one_pass(chosen)
         said = check(tmp_path)

@@ -22,7 +22,7 @@ def novelties(database):
 
 
 def one(episodes):
-    (alert,) = episodes.standing()
+    (alert,) = episodes.list_open_alerts()
     return alert
 
 
@@ -30,17 +30,17 @@ def one(episodes):
 
 
 def test_the_first_match_opens_an_alert_and_is_told(episodes):
-    (told,) = episodes.take(build_match())
+    (told,) = episodes.ingest_matches(build_match())
 
     assert one(episodes) == told
     assert (1, 1, Severity.MEDIUM) == (told.count, told.revision, told.severity)
-    assert {told.id: ["e1"]} == episodes.members()
+    assert {told.id: ["e1"]} == episodes.list_member_uids()
     assert 3 * 3600 == told.late_seconds
 
 
 def test_an_alert_id_is_a_function_of_org_rule_key_and_opening_event(episodes, tmp_path):
-    episodes.take(build_match("e1"), build_match("e2", 5))
-    episodes.take(build_match("e0", -5))
+    episodes.ingest_matches(build_match("e1"), build_match("e2", 5))
+    episodes.ingest_matches(build_match("e0", -5))
     (tmp_path / "other").mkdir()
     database = open_database(tmp_path / "other")
     other = EpisodeBench(database)
@@ -53,7 +53,7 @@ def test_an_alert_id_is_a_function_of_org_rule_key_and_opening_event(episodes, t
 
 
 def test_matches_within_the_window_are_one_episode_told_once(episodes):
-    told = episodes.take(build_match("e1"), build_match("e2", 50), build_match("e3", 100))
+    told = episodes.ingest_matches(build_match("e1"), build_match("e2", 50), build_match("e3", 100))
 
     assert [one(episodes)] == told
     assert (3, 1) == (told[0].count, told[0].revision)
@@ -62,14 +62,14 @@ def test_matches_within_the_window_are_one_episode_told_once(episodes):
 
 @pytest.mark.parametrize(("minutes", "found"), [(60, 1), (60.1, 2)])
 def test_a_match_beyond_the_window_opens_another_episode(episodes, minutes, found):
-    episodes.take(build_match("e1"), build_match("e2", minutes))
+    episodes.ingest_matches(build_match("e1"), build_match("e2", minutes))
 
-    assert found == len(episodes.standing())
+    assert found == len(episodes.list_open_alerts())
 
 
 def test_a_late_match_joins_the_episode_that_it_belongs_to_without_news(episodes):
-    (known,) = episodes.take(build_match("e1"))
-    assert [] == episodes.take(build_match("e0", -30, received=NOON + 9 * HOUR))
+    (known,) = episodes.ingest_matches(build_match("e1"))
+    assert [] == episodes.ingest_matches(build_match("e0", -30, received=NOON + 9 * HOUR))
 
     alert = one(episodes)
     assert (known.id, 2) == (alert.id, alert.count)
@@ -79,16 +79,16 @@ def test_a_late_match_joins_the_episode_that_it_belongs_to_without_news(episodes
 
 def test_a_replay_changes_nothing(episodes):
     matches = [build_match("e1", count=7), build_match("e2", 5)]
-    episodes.take(*matches)
-    before = episodes.listed()
+    episodes.ingest_matches(*matches)
+    before = episodes.list_alerts()
 
-    assert [] == episodes.take(*matches)
-    assert before == episodes.listed()
+    assert [] == episodes.ingest_matches(*matches)
+    assert before == episodes.list_alerts()
 
 
 def test_a_match_counts_for_the_events_that_it_stands_for(episodes):
-    episodes.take(build_match("e1", count=10))
-    episodes.take(build_match("e2", 5, count=3))
+    episodes.ingest_matches(build_match("e1", count=10))
+    episodes.ingest_matches(build_match("e2", 5, count=3))
 
     assert 13 == one(episodes).count
 
@@ -98,34 +98,34 @@ def test_a_match_counts_for_the_events_that_it_stands_for(episodes):
 
 def test_the_title_and_the_context_are_the_gravest_matchs(episodes):
     seen = ({"kind": "list", "list": "ioc_ip"},)
-    episodes.take(build_match("e1", severity=Severity.HIGH, context=seen))
-    episodes.take(build_match("e0", -1), build_match("e2", 1, Severity.HIGH))
+    episodes.ingest_matches(build_match("e1", severity=Severity.HIGH, context=seen))
+    episodes.ingest_matches(build_match("e0", -1), build_match("e2", 1, Severity.HIGH))
 
     alert = one(episodes)
     assert ("Odd login e1", Severity.HIGH, seen) == (alert.title, alert.severity, alert.context)
 
 
 def test_of_equal_severity_the_weightier_match_leads(episodes):
-    episodes.take(build_match("e1", weight=3.0))
-    episodes.take(build_match("e2", 5, weight=30.0))
-    episodes.take(build_match("e3", 6, weight=float("nan")))
+    episodes.ingest_matches(build_match("e1", weight=3.0))
+    episodes.ingest_matches(build_match("e2", 5, weight=30.0))
+    episodes.ingest_matches(build_match("e3", 6, weight=float("nan")))
 
     assert "Odd login e2" == one(episodes).title
 
 
 def test_entities_are_the_leads_and_else_the_earliest_matchs_that_has_them(episodes):
-    episodes.take(build_match("e3", 3, entities={"source_ip": "3", "country": "C3"}))
-    episodes.take(build_match("e2", 2, entities={"source_ip": "2"}))
+    episodes.ingest_matches(build_match("e3", 3, entities={"source_ip": "3", "country": "C3"}))
+    episodes.ingest_matches(build_match("e2", 2, entities={"source_ip": "2"}))
     lead = build_match("e4", 4, Severity.HIGH, entities={"user_id": "x", "country": ""})
-    episodes.take(lead)
+    episodes.ingest_matches(lead)
 
     assert {"user_id": "x", "source_ip": "2", "country": "C3"} == one(episodes).entities
 
 
 def test_evidence_is_capped_and_keeps_the_event_that_made_it_grave(episodes):
     matches = [build_match(f"e{n:02}", n / 10, weight=float(n)) for n in range(30)]
-    episodes.take(*matches[:20])
-    episodes.take(*matches[20:])
+    episodes.ingest_matches(*matches[:20])
+    episodes.ingest_matches(*matches[20:])
 
     alert = one(episodes)
     shown = [event["event_uid"] for event in alert.evidence]
@@ -135,7 +135,7 @@ def test_evidence_is_capped_and_keeps_the_event_that_made_it_grave(episodes):
 
 def test_evidence_holds_json_values_only(episodes):
     strange = {"event_uid": "e1", "time": NOON, "score": float("nan"), "entity": None, "x": [1]}
-    episodes.take(build_match(event=strange, context=({"kind": "window", "metric": float("inf")},)))
+    episodes.ingest_matches(build_match(event=strange, context=({"kind": "window", "metric": float("inf")},)))
 
     alert = one(episodes)
     assert (
@@ -146,7 +146,7 @@ def test_evidence_holds_json_values_only(episodes):
 
 def test_what_is_shown_beside_a_match_comes_after_what_matches_are_about(episodes):
     beside = tuple({"event_uid": f"b{n}", "time": NOON - n * HOUR / 60} for n in range(12))
-    episodes.take(build_match("e1", evidence=beside), build_match("e2", 5))
+    episodes.ingest_matches(build_match("e1", evidence=beside), build_match("e2", 5))
 
     shown = {event["event_uid"] for event in one(episodes).evidence}
     assert 10 == len(shown)
@@ -170,17 +170,17 @@ def test_a_long_text_is_cut_once(novelties):
 
 
 def test_a_higher_severity_is_told_as_an_update_with_its_title(episodes):
-    episodes.take(build_match("e1"))
-    (told,) = episodes.take(build_match("e2", 5, Severity.CRITICAL))
+    episodes.ingest_matches(build_match("e1"))
+    (told,) = episodes.ingest_matches(build_match("e2", 5, Severity.CRITICAL))
 
     assert (2, Severity.CRITICAL, "Odd login e2") == (told.revision, told.severity, told.title)
 
 
 def test_ten_times_the_events_are_told_once_more(episodes):
-    episodes.take(build_match("e0"))
-    assert [] == episodes.take(*(build_match(f"e{n}", n / 100) for n in range(1, 9)))
+    episodes.ingest_matches(build_match("e0"))
+    assert [] == episodes.ingest_matches(*(build_match(f"e{n}", n / 100) for n in range(1, 9)))
 
-    (told,) = episodes.take(build_match("e9"))
+    (told,) = episodes.ingest_matches(build_match("e9"))
     assert (10, 2) == (told.count, told.revision)
 
 
@@ -189,8 +189,8 @@ def test_ten_times_the_events_are_told_once_more(episodes):
 
 def test_an_event_that_grew_worse_is_told_but_not_counted_again(episodes):
     """A bulk job goes on: the same record comes again with more rows."""
-    episodes.take(build_match("job"))
-    (told,) = episodes.take(build_match("job", severity=Severity.HIGH, title="Odd login, worse"))
+    episodes.ingest_matches(build_match("job"))
+    (told,) = episodes.ingest_matches(build_match("job", severity=Severity.HIGH, title="Odd login, worse"))
 
     assert (1, 2, Severity.HIGH) == (told.count, told.revision, told.severity)
     assert "Odd login, worse" == told.title
@@ -217,22 +217,22 @@ def test_an_event_whose_key_turns_out_another_goes_over_to_its_episode(novelties
 
 
 def test_a_match_that_bridges_two_episodes_makes_them_one(episodes):
-    (older,) = episodes.take(build_match("e2", 100))
-    (newer,) = episodes.take(build_match("e1"))
-    episodes.take(build_match("bridge", 50))
+    (older,) = episodes.ingest_matches(build_match("e2", 100))
+    (newer,) = episodes.ingest_matches(build_match("e1"))
+    episodes.ingest_matches(build_match("bridge", 50))
 
     alert = one(episodes)
     assert (older.id, 3) == (alert.id, alert.count)
-    assert {older.id: ["e1", "bridge", "e2"], newer.id: []} == episodes.members()
-    gone = episodes.get(newer.id)
+    assert {older.id: ["e1", "bridge", "e2"], newer.id: []} == episodes.list_member_uids()
+    gone = episodes.find_alert(newer.id)
     assert ("merged", older.id) == (gone.status, gone.merged_into)
-    assert newer.id not in {alert.id for alert in episodes.listed()}
+    assert newer.id not in {alert.id for alert in episodes.list_alerts()}
 
 
 def test_what_was_never_told_of_a_merged_alert_is_not_told_any_more(episodes):
-    (older,) = episodes.take(build_match("e2", 100))
-    episodes.take(build_match("e1", severity=Severity.HIGH))
-    (told,) = episodes.take(build_match("bridge", 50))
+    (older,) = episodes.ingest_matches(build_match("e2", 100))
+    episodes.ingest_matches(build_match("e1", severity=Severity.HIGH))
+    (told,) = episodes.ingest_matches(build_match("bridge", 50))
 
     assert (older.id, Severity.HIGH) == (told.id, told.severity)
     assert {(older.id, 2)} == waiting(episodes)

@@ -212,14 +212,14 @@ def proof(collector):
 
 
 def of(proof, event_type):
-    return next(count for count in proof.counts if count.event_type == event_type)
+    return next(count for count in proof.balances if count.event_type == event_type)
 
 
 def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_accounted_for(
     org, tmp_path
 ):
     sources = {"event_log_file": {"settle": "0s"}, "login_history": {}}
-    org.fail(InjectedFault(address_pattern=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503))
+    org.inject_faults(InjectedFault(address_pattern=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503))
     with open_test_collector(write_config(tmp_path, org, **sources)) as collector:
         (poller,) = collector.pollers
         backfill = Backfill(

@@ -59,7 +59,7 @@ class TestToken:
 
     def test_the_assertion_is_signed_rs256_and_lives_at_most_three_minutes(self, fake, http):
         login(build_jwt_org(fake), http)
-        form = fake.asked(TOKEN_PATH)[0].form
+        form = fake.list_requests(TOKEN_PATH)[0].form
         claims = jwt.decode(
             form["assertion"],
             create_private_key().public_key(),
@@ -74,7 +74,7 @@ class TestToken:
 
     def test_a_secret_buys_a_token(self, fake, http):
         assert login(build_secret_org(fake), http).instance_url == fake.url
-        assert fake.asked(TOKEN_PATH)[0].form == {
+        assert fake.list_requests(TOKEN_PATH)[0].form == {
             "grant_type": "client_credentials",
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
@@ -125,7 +125,7 @@ def refusing():
 class TestRefusals:
     @pytest.mark.parametrize(("code", "description", "advice"), SAID)
     def test_each_one_says_what_to_change(self, refusing, http, code, description, advice):
-        refusing.then(TOKEN_PATH, refusal(code, description))
+        refusing.queue_replies(TOKEN_PATH, refusal(code, description))
 
         with pytest.raises(LoginRefusedError) as raised:
             login(build_jwt_org(refusing), http)
@@ -135,7 +135,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(("code", "description", "advice"), SAID_TO_PASSWORDS)
     def test_and_to_whom_it_says_so(self, refusing, http, code, description, advice):
-        refusing.then(TOKEN_PATH, refusal(code, description))
+        refusing.queue_replies(TOKEN_PATH, refusal(code, description))
 
         with pytest.raises(LoginRefusedError, match=advice):
             login(build_password_org(refusing), http)
@@ -148,7 +148,7 @@ class TestRefusals:
         ] == []
 
     def test_too_many_logins_are_not_for_ever(self, refusing, http):
-        refusing.then(TOKEN_PATH, refusal("rate_limit_exceeded", "login rate exceeded", 403))
+        refusing.queue_replies(TOKEN_PATH, refusal("rate_limit_exceeded", "login rate exceeded", 403))
 
         with pytest.raises(LoginRefusedError) as raised:
             login(build_jwt_org(refusing), http)
@@ -178,18 +178,18 @@ class TestRefusals:
         ],
     )
     def test_what_is_no_verdict_is_unreachable_and_asked_once(self, fake, http, answer):
-        fake.always(TOKEN_PATH, answer)
+        fake.set_reply(TOKEN_PATH, answer)
 
         with pytest.raises(UnreachableError):
             login(build_jwt_org(fake), http)
-        assert fake.logins == 1
+        assert fake.login_count == 1
 
     def test_a_redirect_is_not_followed_with_the_secret(self, fake, http):
-        fake.always(TOKEN_PATH, HttpReply(status=307, headers={"Location": f"{fake.url}/other"}))
+        fake.set_reply(TOKEN_PATH, HttpReply(status=307, headers={"Location": f"{fake.url}/other"}))
 
         with pytest.raises(LoginRefusedError, match="login_url"):
             login(build_secret_org(fake), http)
-        assert fake.asked("/other") == []
+        assert fake.list_requests("/other") == []
 
     @pytest.mark.parametrize("key", ["nonsense", "-----BEGIN PRIVATE KEY-----\nx\n"])
     def test_a_key_that_is_none_is_never_used(self, fake, http, key):
@@ -199,7 +199,7 @@ class TestRefusals:
         for _ in range(6):
             with pytest.raises(LoginRefusedError, match="private_key is no RSA key"):
                 logins.obtain_token()
-        assert fake.journal == []
+        assert fake.request_log == []
 
 
 class TestInstance:
@@ -216,7 +216,7 @@ class TestInstance:
         ],
     )
     def test_a_token_goes_to_salesforce(self, refusing, http, url):
-        refusing.then(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
+        refusing.queue_replies(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
 
         assert login(build_jwt_org(refusing), http).instance_url == url.rstrip("/")
 
@@ -245,7 +245,7 @@ class TestInstance:
         ],
     )
     def test_and_to_nobody_else(self, refusing, http, url):
-        refusing.then(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
+        refusing.queue_replies(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
 
         with pytest.raises(LoginRefusedError, match="instance_url"):
             login(build_jwt_org(refusing), http)
@@ -280,7 +280,7 @@ class TestSecrets:
             assert secret[:40] not in shown
 
     def test_the_server_s_words_are_one_printable_line(self, fake, http):
-        fake.always(TOKEN_PATH, refusal("invalid_grant\n", "\x1b[2J\u202e" + "no " * 500))
+        fake.set_reply(TOKEN_PATH, refusal("invalid_grant\n", "\x1b[2J\u202e" + "no " * 500))
 
         with pytest.raises(LoginRefusedError) as raised:
             login(build_jwt_org(fake), http)
@@ -291,5 +291,5 @@ class TestSecrets:
         login(build_jwt_org(fake), http)
         key = base64.b64decode("".join(render_private_pem().splitlines()[1:-1]))
 
-        assert key[40:60] not in fake.journal[0].body
-        assert render_private_pem()[30:80].encode() not in fake.journal[0].body
+        assert key[40:60] not in fake.request_log[0].body
+        assert render_private_pem()[30:80].encode() not in fake.request_log[0].body

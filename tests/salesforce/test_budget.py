@@ -92,7 +92,7 @@ COSTS = {
 
 
 def daily(costs, factors):
-    return sum(cost.daily / factors[kind] for kind, cost in costs.items())
+    return sum(cost.daily_calls / factors[kind] for kind, cost in costs.items())
 
 
 def test_where_the_calls_suffice_nothing_waits_longer():

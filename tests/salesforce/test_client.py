@@ -55,24 +55,24 @@ def five(fake):
 class TestQuery:
     def test_every_page_is_read_once_and_in_order(self, fake, client, five):
         assert rows(client) == five
-        assert len(fake.asked(QUERY)) == 3
+        assert len(fake.list_requests(QUERY)) == 3
 
     def test_a_page_is_asked_for_when_it_is_wanted(self, fake, client, five):
         pages = client.query(SOQL)
-        assert fake.journal == []
+        assert fake.request_log == []
 
         next(pages)
-        assert len(fake.asked(QUERY)) == 1
+        assert len(fake.list_requests(QUERY)) == 1
 
     def test_the_query_arrives_as_it_was_written(self, fake, client):
         rows(client)
 
-        assert fake.asked(QUERY)[0].soql == SOQL
+        assert fake.list_requests(QUERY)[0].soql == SOQL
 
     def test_calls_name_the_collector_and_ask_for_large_pages(self, fake, client, five):
         rows(client)
 
-        for request in fake.asked(QUERY):
+        for request in fake.list_requests(QUERY):
             assert request.headers["sforce-call-options"] == "client=collector"
             assert request.headers["sforce-query-options"] == "batchSize=2000"
             assert request.headers["accept-encoding"] == "gzip"
@@ -119,13 +119,13 @@ class TestQuery:
         ],
     )
     def test_a_page_that_is_none_is_never_the_end_of_the_data(self, fake, client, page):
-        fake.always(QUERY, build_json_reply(page))
+        fake.set_reply(QUERY, build_json_reply(page))
 
         with pytest.raises(UnreachableError):
             rows(client)
 
     def test_a_page_that_leads_to_itself_ends_in_an_error(self, fake, client):
-        fake.always(
+        fake.set_reply(
             QUERY, build_json_reply({"records": [], "done": False, "nextRecordsUrl": SECOND_PAGE})
         )
 
@@ -136,54 +136,54 @@ class TestQuery:
 class TestLogin:
     @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
     def test_a_refused_token_costs_one_login_and_no_record(self, fake, client, five, place):
-        fake.then(place, SESSION_EXPIRED)
+        fake.queue_replies(place, SESSION_EXPIRED)
 
         assert rows(client) == five
-        assert fake.logins == 2
+        assert fake.login_count == 2
 
     def test_the_very_request_that_was_refused_is_repeated(self, fake, client, five):
         pages = client.query(SOQL)
         next(pages)
-        fake.revoke()
+        fake.revoke_tokens()
 
         assert [r["Id"] for page in pages for r in page] == five[2:]
-        assert [request.path for request in fake.asked(SECOND_PAGE)] == [SECOND_PAGE] * 2
-        assert fake.logins == 2
+        assert [request.path for request in fake.list_requests(SECOND_PAGE)] == [SECOND_PAGE] * 2
+        assert fake.login_count == 2
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b"null", b'["x"]'])
     def test_401_means_a_new_login_whatever_its_body(self, fake, client, five, body):
-        fake.then(QUERY, HttpReply(status=401, body=body))
+        fake.queue_replies(QUERY, HttpReply(status=401, body=body))
 
         assert rows(client) == five
-        assert fake.logins == 2
+        assert fake.login_count == 2
 
     @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
     def test_a_token_that_is_refused_for_ever_costs_one_login_more(self, fake, client, five, place):
-        fake.always(place, SESSION_EXPIRED)
+        fake.set_reply(place, SESSION_EXPIRED)
 
         with pytest.raises(SessionExpiredError):
             rows(client)
-        assert fake.logins == 2
+        assert fake.login_count == 2
 
     def test_the_version_list_is_read_once(self, fake, client, five):
-        fake.then(QUERY, SESSION_EXPIRED)
+        fake.queue_replies(QUERY, SESSION_EXPIRED)
         rows(client)
 
-        assert len(fake.asked(VERSIONS_PATH)) == 1 + len(fake.asked("/services/data/v"))
-        listing = next(r for r in fake.journal if r.path == VERSIONS_PATH)
+        assert len(fake.list_requests(VERSIONS_PATH)) == 1 + len(fake.list_requests("/services/data/v"))
+        listing = next(r for r in fake.request_log if r.path == VERSIONS_PATH)
         assert "authorization" not in listing.headers
 
     def test_a_login_is_kept_while_the_version_list_cannot_be_read(self, fake, client, five):
-        fake.then(VERSIONS_PATH, *[MAINTENANCE] * 3)
+        fake.queue_replies(VERSIONS_PATH, *[MAINTENANCE] * 3)
         with pytest.raises(UnreachableError):
             rows(client)
 
         assert rows(client) == five
-        assert fake.logins == 1
+        assert fake.login_count == 1
 
     def test_many_threads_with_one_dead_token_log_in_once(self, fake, client):
         assert client.instance_url == fake.url
-        fake.revoke()
+        fake.revoke_tokens()
         found: list[object] = []
         threads = [threading.Thread(target=lambda: found.append(rows(client))) for _ in range(5)]
         for thread in threads:
@@ -192,7 +192,7 @@ class TestLogin:
             thread.join()
 
         assert found == [[]] * 5
-        assert fake.logins == 2
+        assert fake.login_count == 2
 
 
 class TestProxy:
@@ -204,7 +204,7 @@ class TestProxy:
             client.close()
             asked = [target.removeprefix(fake.url) for _, target in proxy.requests]
 
-        assert asked == [request.path for request in fake.journal]
+        assert asked == [request.path for request in fake.request_log]
         assert len(asked) == 5
 
     def test_one_that_refuses_is_named_without_its_password(self, fake):
@@ -227,7 +227,7 @@ class TestProxy:
             rows(client)
         client.close()
 
-        assert fake.journal == []
+        assert fake.request_log == []
 
 
 class TestVersion:
@@ -249,7 +249,7 @@ class TestVersion:
         client = SalesforceClient(build_jwt_org(fake, api_version="61.0"))
 
         assert client.api_version == "61.0"
-        assert [request.path for request in fake.journal] == ["/services/oauth2/token"]
+        assert [request.path for request in fake.request_log] == ["/services/oauth2/token"]
         client.close()
 
     @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ class TestVersion:
         ],
     )
     def test_a_list_that_is_none_is_no_answer(self, fake, client, answer):
-        fake.always(VERSIONS_PATH, answer)
+        fake.set_reply(VERSIONS_PATH, answer)
 
         with pytest.raises(UnreachableError):
             client.api_version  # noqa: B018
@@ -320,13 +320,13 @@ class TestRefusals:
     def test_each_code_is_the_error_that_it_means_and_is_not_insisted_on(
         self, fake, client, answer, kind
     ):
-        fake.always(QUERY, answer)
+        fake.set_reply(QUERY, answer)
 
         with pytest.raises(SalesforceError) as raised:
             rows(client)
         assert type(raised.value) is kind
         assert str(raised.value).startswith("acme: query")
-        assert len(fake.asked(QUERY)) == 1
+        assert len(fake.list_requests(QUERY)) == 1
 
     @pytest.mark.parametrize(
         ("answer", "code"),
@@ -337,7 +337,7 @@ class TestRefusals:
         ],
     )
     def test_what_is_not_available_says_its_code(self, fake, client, answer, code):
-        fake.always(QUERY, answer)
+        fake.set_reply(QUERY, answer)
 
         with pytest.raises(NotAvailableError) as raised:
             rows(client)
@@ -351,14 +351,14 @@ class TestRefusals:
         ],
     )
     def test_the_daily_limit_is_told_from_the_concurrent_one(self, fake, client, message, daily):
-        fake.always(QUERY, build_error_reply(403, "REQUEST_LIMIT_EXCEEDED", message))
+        fake.set_reply(QUERY, build_error_reply(403, "REQUEST_LIMIT_EXCEEDED", message))
 
         with pytest.raises(LimitExceededError) as raised:
             rows(client)
         assert raised.value.is_daily is daily
 
     def test_pages_that_have_expired_say_so(self, fake, client, five):
-        fake.always(
+        fake.set_reply(
             SECOND_PAGE, build_error_reply(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         )
 
@@ -366,7 +366,7 @@ class TestRefusals:
             rows(client)
 
     def test_the_servers_words_are_short_and_harmless(self, fake, client):
-        fake.always(
+        fake.set_reply(
             QUERY, build_error_reply(400, "MALFORMED_QUERY", "a\x1b[31m\n\u202eb" + " word" * 500)
         )
 
@@ -380,25 +380,25 @@ class TestRefusals:
 class TestOutages:
     @pytest.mark.parametrize("answer", OUTAGES)
     def test_what_is_no_answer_is_asked_for_three_times(self, fake, client, answer):
-        fake.always(QUERY, answer)
+        fake.set_reply(QUERY, answer)
 
         with pytest.raises(UnreachableError):
             rows(client)
-        assert len(fake.asked(QUERY)) == 3
+        assert len(fake.list_requests(QUERY)) == 3
 
     @pytest.mark.parametrize("place", [QUERY, SECOND_PAGE])
     def test_two_of_them_in_a_row_cost_nothing(self, fake, client, five, place):
         for answer in OUTAGES:
-            fake.then(place, answer, answer)
+            fake.queue_replies(place, answer, answer)
 
             assert rows(client) == five
 
     def test_a_redirect_is_not_followed(self, fake, client):
-        fake.always(QUERY, HttpReply(status=302, headers={"Location": f"{fake.url}/elsewhere"}))
+        fake.set_reply(QUERY, HttpReply(status=302, headers={"Location": f"{fake.url}/elsewhere"}))
 
         with pytest.raises(UnreachableError):
             rows(client)
-        assert fake.asked("/elsewhere") == []
+        assert fake.list_requests("/elsewhere") == []
 
     def test_nobody_listening_is_unreachable(self, fake):
         client = SalesforceClient(build_jwt_org(fake, login_url="http://127.0.0.1:1"))
@@ -416,7 +416,7 @@ class TestStop:
 
         with pytest.raises(StoppedError):
             rows(client)
-        assert fake.journal == []
+        assert fake.request_log == []
         client.close()
 
     def test_it_ends_a_query_between_two_pages(self, fake, five):
@@ -434,7 +434,7 @@ class TestStop:
         stop = threading.Event()
         client = SalesforceClient(build_jwt_org(fake), stop_event=stop, retry_pause=(3600, 3600))
         assert client.api_version
-        fake.always(QUERY, MAINTENANCE)
+        fake.set_reply(QUERY, MAINTENANCE)
         threading.Timer(0.05, stop.set).start()
 
         with pytest.raises(StoppedError):
@@ -449,29 +449,29 @@ class TestOrg:
             {"name": "Policy", "type": "string", "filterable": False},
         ]
 
-        assert client.describe("LoginEvent") == (
+        assert client.describe_object("LoginEvent") == (
             FieldDescription(name="EventDate", type="datetime", filterable=True),
             FieldDescription(name="Policy", type="string", filterable=False),
         )
 
     def test_an_object_that_is_not_there_is_not_available(self, client):
         with pytest.raises(NotAvailableError):
-            client.describe("LoginEvent")
+            client.describe_object("LoginEvent")
 
     @pytest.mark.parametrize("name", ["", "../limits", "a b", "x?y", "1x", "x\n"])
     def test_a_name_that_is_none_is_never_sent(self, fake, client, name):
         with pytest.raises(ValueError, match="no name"):
-            client.describe(name)
-        assert fake.journal == []
+            client.describe_object(name)
+        assert fake.request_log == []
 
     def test_a_resource_is_read_by_either_form_of_its_path(self, client):
         """As a part of ours, and as the org writes where the next page is."""
         for path in ("limits", "/services/data/v67.0/limits", "/services/data/v31.0/limits?a=1"):
-            assert client.get(path) == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
+            assert client.get_resource(path) == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
 
     def test_a_resource_that_is_not_there_is_not_available(self, client):
         with pytest.raises(NotAvailableError, match=r"jobs/query/750"):
-            client.get("jobs/query/750?queryLocator=1")
+            client.get_resource("jobs/query/750?queryLocator=1")
 
     @pytest.mark.parametrize(
         "path",
@@ -483,14 +483,14 @@ class TestOrg:
     )
     def test_a_path_that_leads_elsewhere_is_never_sent(self, fake, client, path):
         with pytest.raises(SalesforceError, match="leads out of the API"):
-            client.get(path)
-        assert fake.journal == []
+            client.get_resource(path)
+        assert fake.request_log == []
 
     def test_object_names_and_limits(self, fake, client):
         fake.objects = {"User": [], "LoginEvent": []}
 
-        assert client.object_names() == {"User", "LoginEvent"}
-        assert client.limits() == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
+        assert client.list_object_names() == {"User", "LoginEvent"}
+        assert client.get_limits() == {"DailyApiRequests": {"Max": 5000, "Remaining": 4982}}
 
     @pytest.mark.parametrize(
         ("header", "usage"),
@@ -510,39 +510,39 @@ class TestOrg:
     )
     def test_the_use_of_the_api_is_read_from_any_answer(self, fake, client, header, usage):
         fake.limit_info = header
-        client.limits()
+        client.get_limits()
 
-        assert client.usage == usage
+        assert client.api_usage == usage
 
     def test_the_use_of_the_api_is_read_from_refusals_too(self, fake, client):
         refusal = build_error_reply(403, "REQUEST_LIMIT_EXCEEDED")
         headers = {"Sforce-Limit-Info": "api-usage=5001/5000"}
-        fake.always(QUERY, HttpReply(status=403, body=refusal.body, headers=headers))
+        fake.set_reply(QUERY, HttpReply(status=403, body=refusal.body, headers=headers))
         with pytest.raises(LimitExceededError):
             rows(client)
 
-        assert client.usage == ApiUsage(used_calls=5001, max_calls=5000)
+        assert client.api_usage == ApiUsage(used_calls=5001, max_calls=5000)
 
     def test_now_is_the_org_s_where_the_org_is_behind(self, fake, client):
-        client.limits()
-        assert client.skew is not None
-        assert abs(client.skew) < timedelta(minutes=1)
+        client.get_limits()
+        assert client.clock_skew is not None
+        assert abs(client.clock_skew) < timedelta(minutes=1)
 
         client.skew = timedelta(hours=-1)
-        assert abs(clock.now() - timedelta(hours=1) - client.now()) < timedelta(minutes=1)
+        assert abs(clock.estimate_org_time() - timedelta(hours=1) - client.estimate_org_time()) < timedelta(minutes=1)
         client.skew = timedelta(hours=1)
         assert abs(clock.now() - client.now()) < timedelta(minutes=1)
 
     @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 25:61:00 GMT"])
     def test_a_date_that_is_none_changes_nothing(self, fake, client, date):
-        client.limits()
-        skew = client.skew
-        fake.always("/services/data/v67.0/limits", build_json_reply({}, Date=date))
-        client.limits()
+        client.get_limits()
+        skew = client.clock_skew
+        fake.set_reply("/services/data/v67.0/limits", build_json_reply({}, Date=date))
+        client.get_limits()
 
-        assert client.skew is not None
+        assert client.clock_skew is not None
         assert skew is not None
-        assert abs(client.skew - skew) < timedelta(minutes=1)
+        assert abs(client.clock_skew - skew) < timedelta(minutes=1)
 
 
 class TestSecrets:
@@ -552,7 +552,7 @@ class TestSecrets:
     def test_no_error_shows_one(self, fake, make):
         client = SalesforceClient(make(fake), retry_pause=NO_PAUSE)
         for answer in [*(answer for answer, _ in REFUSALS), *OUTAGES, SESSION_EXPIRED]:
-            fake.always(QUERY, answer)
+            fake.set_reply(QUERY, answer)
             with pytest.raises(CollectorError) as raised:
                 rows(client)
 
@@ -564,7 +564,7 @@ class TestSecrets:
 
     def test_a_refusal_that_repeats_the_token_does_not_show_it(self, fake, client):
         echo = f"bad header Authorization: Bearer 00D!{'x' * 60}{TOKEN_CANARY}"
-        fake.always(QUERY, build_error_reply(400, "JSON_PARSER_ERROR", echo))
+        fake.set_reply(QUERY, build_error_reply(400, "JSON_PARSER_ERROR", echo))
 
         with pytest.raises(SalesforceError) as raised:
             rows(client)

@@ -89,8 +89,8 @@ class TestWhole:
     @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
     @pytest.mark.parametrize("whole", WHOLE)
     def test_a_log_arrives_as_it_is(self, fake, client, tmp_path, framing, whole):
-        fake.always(PATH, replace(whole, framing=framing))
-        segments = client.download(PATH, tmp_path, "a", expected_length=len(LOG))
+        fake.set_reply(PATH, replace(whole, framing=framing))
+        segments = client.download_log(PATH, tmp_path, "a", expected_length=len(LOG))
 
         assert read(segments) == LOG
         assert segments.columns == ("EVENT_TYPE", "QUERY", "USER_ID")
@@ -100,15 +100,15 @@ class TestWhole:
         record = '"' + "é,\n" * 20_000 + '"\n'
         count = segments_module.SEGMENT_BYTES // len(record.encode()) + 2
         whole = ('"QUERY"\n' + record * count).encode()
-        fake.always(PATH, HttpReply(body=gzip.compress(whole, 1), headers=GZIP))
-        segments = client.download(PATH, tmp_path, "a", expected_length=len(whole))
+        fake.set_reply(PATH, HttpReply(body=gzip.compress(whole, 1), headers=GZIP))
+        segments = client.download_log(PATH, tmp_path, "a", expected_length=len(whole))
 
         assert len(segments.paths) == 2
         assert read(segments) == whole
 
     def test_it_is_asked_for_packed_and_with_the_token(self, fake, client, tmp_path, log):
-        client.download(PATH, tmp_path, "a", expected_length=None)
-        request = fake.asked(PATH)[0]
+        client.download_log(PATH, tmp_path, "a", expected_length=None)
+        request = fake.list_requests(PATH)[0]
 
         assert request.headers["accept-encoding"] == "gzip"
         assert TOKEN_CANARY in request.headers["authorization"]
@@ -116,10 +116,10 @@ class TestWhole:
 
     def test_the_use_of_the_api_is_read_from_downloads(self, fake, client, tmp_path, log):
         fake.limit_info = "api-usage=77/100"
-        client.download(PATH, tmp_path, "a", expected_length=None)
+        client.download_log(PATH, tmp_path, "a", expected_length=None)
 
-        assert client.usage is not None
-        assert client.usage.used == 77
+        assert client.api_usage is not None
+        assert client.api_usage.used_calls == 77
 
 
 class TestCut:
@@ -136,7 +136,7 @@ class TestCut:
     @pytest.mark.parametrize("whole", WHOLE)
     def test_of_the_chunks(self, fake, client, tmp_path, whole):
         chunked = replace(whole, framing="chunked")
-        cuts = [replace(chunked, sent=n) for n in range(len(chunked.framed) + 1)]
+        cuts = [replace(chunked, sent=n) for n in range(len(chunked.framed_body) + 1)]
 
         done = sweep(fake, client, tmp_path, cuts, expected=None)
         assert done == [False] * len(chunked.framed) + [True]
@@ -159,22 +159,22 @@ class TestCut:
         assert done == [False] * len(LOG) + [True]
 
     def test_of_what_nothing_says_the_end_of(self, fake, client, tmp_path):
-        fake.always(PATH, HttpReply(body=LOG, framing="close"))
+        fake.set_reply(PATH, HttpReply(body=LOG, framing="close"))
 
         assert not arrives(client, tmp_path, None)
 
     def test_once_is_healed_by_a_second_try(self, fake, client, tmp_path, log):
-        fake.then(PATH, HttpReply(body=LOG, sent_bytes=50))
+        fake.queue_replies(PATH, HttpReply(body=LOG, sent_bytes=50))
 
-        assert read(client.download(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
-        assert len(fake.asked(PATH)) == 2
+        assert read(client.download_log(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
+        assert len(fake.list_requests(PATH)) == 2
 
     def test_for_ever_is_asked_for_twice(self, fake, client, tmp_path):
-        fake.always(PATH, HttpReply(body=LOG, sent_bytes=50))
+        fake.set_reply(PATH, HttpReply(body=LOG, sent_bytes=50))
 
         with pytest.raises(UnreachableError):
-            client.download(PATH, tmp_path, "a", expected_length=len(LOG))
-        assert len(fake.asked(PATH)) == 2
+            client.download_log(PATH, tmp_path, "a", expected_length=len(LOG))
+        assert len(fake.list_requests(PATH)) == 2
 
 
 class TestCorrupt:
@@ -197,22 +197,22 @@ class TestCorrupt:
         ],
     )
     def test_what_is_no_log_is_said_to_be_none(self, fake, client, tmp_path, answer, words):
-        fake.always(PATH, answer)
+        fake.set_reply(PATH, answer)
 
         with pytest.raises(CorruptDownloadError, match=words):
-            client.download(PATH, tmp_path, "a", expected_length=len(LOG))
+            client.download_log(PATH, tmp_path, "a", expected_length=len(LOG))
         assert list(tmp_path.iterdir()) == []
-        assert len(fake.asked(PATH)) == 2
+        assert len(fake.list_requests(PATH)) == 2
 
     @pytest.mark.parametrize("start", [LOG, b""])
     def test_a_bomb_is_never_held_inflated(self, fake, client, tmp_path, start):
         bomb = gzip.compress(start + b"0" * (64 << 20), 9)
-        fake.always(PATH, HttpReply(body=bomb, headers=GZIP))
-        client.limits()
+        fake.set_reply(PATH, HttpReply(body=bomb, headers=GZIP))
+        client.get_limits()
         tracemalloc.start()
         try:
             with pytest.raises(CorruptDownloadError):
-                client.download(PATH, tmp_path, "a", expected_length=32 << 20)
+                client.download_log(PATH, tmp_path, "a", expected_length=32 << 20)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -223,18 +223,18 @@ class TestCorrupt:
 
 class TestRefusals:
     def test_a_refused_token_costs_one_login(self, fake, client, tmp_path, log):
-        client.limits()
-        fake.revoke()
+        client.get_limits()
+        fake.revoke_tokens()
 
-        assert read(client.download(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
-        assert fake.logins == 2
+        assert read(client.download_log(PATH, tmp_path, "a", expected_length=len(LOG))) == LOG
+        assert fake.login_count == 2
 
     def test_a_token_that_is_refused_for_ever_costs_one_login_more(self, fake, client, tmp_path):
-        fake.always(PATH, SESSION_EXPIRED)
+        fake.set_reply(PATH, SESSION_EXPIRED)
 
         with pytest.raises(SessionExpiredError):
-            client.download(PATH, tmp_path, "a", expected_length=None)
-        assert fake.logins == 2
+            client.download_log(PATH, tmp_path, "a", expected_length=None)
+        assert fake.login_count == 2
 
     @pytest.mark.parametrize(
         ("answer", "kind"),
@@ -245,12 +245,12 @@ class TestRefusals:
         ],
     )
     def test_a_refusal_is_not_insisted_on(self, fake, client, tmp_path, answer, kind):
-        fake.always(PATH, answer)
+        fake.set_reply(PATH, answer)
 
         with pytest.raises(SalesforceError) as raised:
-            client.download(PATH, tmp_path, "a", expected_length=None)
+            client.download_log(PATH, tmp_path, "a", expected_length=None)
         assert type(raised.value) is kind
-        assert len(fake.asked(PATH)) == 1
+        assert len(fake.list_requests(PATH)) == 1
 
     @pytest.mark.parametrize(
         "answer",
@@ -264,12 +264,12 @@ class TestRefusals:
         ],
     )
     def test_an_outage_is_not_the_files_fault(self, fake, client, tmp_path, answer):
-        fake.always(PATH, answer)
+        fake.set_reply(PATH, answer)
 
         with pytest.raises((UnreachableError, CorruptDownloadError)) as raised:
-            client.download(PATH, tmp_path, "a", expected_length=None)
+            client.download_log(PATH, tmp_path, "a", expected_length=None)
         assert type(raised.value) is UnreachableError
-        assert fake.asked("/elsewhere") == []
+        assert fake.list_requests("/elsewhere") == []
         shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
         assert TOKEN_CANARY not in shown
 
@@ -293,13 +293,13 @@ class TestRefusals:
     )
     def test_a_path_that_leads_out_of_the_api_is_never_asked(self, fake, client, tmp_path, path):
         with pytest.raises(SalesforceError, match="leads out"):
-            client.download(path, tmp_path, "a", expected_length=None)
-        assert fake.journal == []
+            client.download_log(path, tmp_path, "a", expected_length=None)
+        assert fake.request_log == []
 
     def test_stop_ends_it_and_leaves_no_file(self, fake, tmp_path, log):
         stop = threading.Event()
         client = SalesforceClient(build_jwt_org(fake), stop_event=stop)
-        ordinary = fake.answer
+        ordinary = fake.answer_request
 
         def answer(request):
             if request.path == PATH:
@@ -314,5 +314,5 @@ class TestRefusals:
 
     def test_a_full_disk_is_told_as_it_is_and_leaves_no_file(self, fake, client, tmp_path, log):
         with pytest.raises(OSError):
-            client.download(PATH, tmp_path / "missing", "a", expected_length=None)
-        assert len(fake.asked(PATH)) == 1
+            client.download_log(PATH, tmp_path / "missing", "a", expected_length=None)
+        assert len(fake.list_requests(PATH)) == 1

@@ -49,7 +49,7 @@ class Door:
 
 
 def refused(gate):
-    gate.refused(NO)
+    gate.record_refusal(NO)
 
 
 def dies(_):
@@ -70,7 +70,7 @@ def door():
 def test_a_refused_login_is_repeated_every_quarter_of_an_hour(door):
     for _ in range(24 * 60):
         door.knock(refused)
-        door.clock.go(MINUTE)
+        door.clock.advance_by(MINUTE)
 
     gaps = {after - before for before, after in zip(door.logins, door.logins[1:], strict=False)}
     assert gaps == {15 * MINUTE}
@@ -80,7 +80,7 @@ def test_until_then_the_org_s_words_are_repeated_and_say_when_the_next_one_is(do
     door.knock(refused)
 
     with pytest.raises(LoginRefusedError, match="approve the user; the next login waits") as raised:
-        door.gate.enter()
+        door.gate.begin_login()
     assert "2026-10-01 12:15:00 UTC" in str(raised.value)
     assert raised.value.permanent
 
@@ -89,7 +89,7 @@ def test_a_process_that_starts_again_and_again_makes_four_logins_an_hour(door):
     for _ in range(3 * 60):
         door.knock(refused)
         door.restart()
-        door.clock.go(MINUTE)
+        door.clock.advance_by(MINUTE)
 
     assert len(door.logins) == 12
     assert busiest(door.logins, HOUR) == 4
@@ -99,11 +99,11 @@ def test_a_process_that_dies_of_its_login_has_made_it(door):
     for _ in range(60):
         door.knock(dies)
         door.restart()
-        door.clock.go(MINUTE / 2)
+        door.clock.advance_by(MINUTE / 2)
 
     assert len(door.logins) == 4
     with pytest.raises(LoginRefusedError, match="4 logins were begun and never ended"):
-        door.gate.enter()
+        door.gate.begin_login()
 
 
 def test_a_login_without_a_verdict_does_not_count(door):
@@ -120,18 +120,18 @@ def test_one_process_logs_in_four_times_an_hour_even_if_it_gets_in(door):
     assert [door.knock() for _ in range(6)] == [True] * 4 + [False] * 2
 
     with pytest.raises(SessionExpiredError, match="13:00:00 UTC"):
-        door.gate.enter()
-    door.clock.go(HOUR)
+        door.gate.begin_login()
+    door.clock.advance_by(HOUR)
     assert door.knock()
 
 
 def test_a_token_that_dies_at_once_is_a_pause_as_well(door):
     door.knock()
-    door.gate.wasted()
+    door.gate.record_rejected_token()
 
     with pytest.raises(SessionExpiredError, match="12:15:00 UTC"):
-        door.gate.enter()
-    door.clock.go(15 * MINUTE)
+        door.gate.begin_login()
+    door.clock.advance_by(15 * MINUTE)
     assert door.knock()
 
 
@@ -139,7 +139,7 @@ def test_getting_in_forgives_what_was_before(door):
     for _ in range(4):
         door.knock(refused)
         door.restart()
-    door.clock.go(HOUR)
+    door.clock.advance_by(HOUR)
     assert door.knock()
 
     door.restart()
@@ -173,7 +173,7 @@ def test_a_clock_that_jumps_locks_nobody_out(door, jump):
     for _ in range(4):
         door.knock(refused)
         door.restart()
-    door.clock.go(jump)
+    door.clock.advance_by(jump)
 
     assert door.knock()
 
@@ -200,12 +200,12 @@ def test_a_damaged_file_counts_for_nothing(door, damaged):
 
 
 def test_a_file_that_somebody_removes_in_the_middle_is_no_harm(door):
-    door.gate.enter()
+    door.gate.begin_login()
     door.vault.write("acme.failures", b"[]")
-    door.gate.refused(NO)
+    door.gate.record_refusal(NO)
 
     with pytest.raises(LoginRefusedError, match="approve the user"):
-        door.gate.enter()
+        door.gate.begin_login()
 
 
 def test_the_pace_can_be_set():

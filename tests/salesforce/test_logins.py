@@ -94,7 +94,7 @@ class World:
     @property
     def logins(self):
         """The statuses of all logins so far."""
-        return [visit.status for visit in self.org.journal if visit.path == TOKEN]
+        return [visit.status for visit in self.org.request_log if visit.path == TOKEN]
 
 
 @pytest.fixture
@@ -107,29 +107,29 @@ def world(tmp_path):
 def test_every_flow_gets_in(world, flow):
     client = world().client(flow)
 
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
 
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_an_app_that_is_revoked_heals_when_access_returns(world, flow):
     there = world()
     client = there.client(flow)
-    client.limits()
-    there.org.revoke()
+    client.get_limits()
+    there.org.revoke_approval()
 
     for _ in range(5):
         with pytest.raises(LoginRefusedError, match="approve the user for the app"):
-            client.limits()
+            client.get_limits()
     assert there.logins == [200, 400], "it is not asked again at once"
     there.go(14 * MINUTE)
-    there.org.restore()
+    there.org.restore_approval()
     with pytest.raises(
         LoginRefusedError, match="the next login waits until 2026-10-01 12:15:00 UTC"
     ):
-        client.limits()
+        client.get_limits()
 
     there.go(MINUTE)
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
     assert there.logins == [200, 400, 200]
 
 
@@ -137,12 +137,12 @@ def test_an_app_that_is_revoked_heals_when_access_returns(world, flow):
 def test_hours_of_refusals_are_at_most_four_logins_each(world, flow):
     there = world()
     client = there.client(flow)
-    there.org.revoke()
+    there.org.revoke_approval()
     for _ in range(3):
         before = len(there.logins)
         for _ in range(60):
             with pytest.raises(LoginRefusedError):
-                client.limits()
+                client.get_limits()
             there.go(MINUTE)
         assert len(there.logins) - before == 4
 
@@ -153,25 +153,25 @@ def test_hours_of_refusals_are_at_most_four_logins_each(world, flow):
 def test_a_token_that_dies_is_replaced_once_without_being_noticed(world):
     there = world()
     client = there.client()
-    client.limits()
+    client.get_limits()
     there.org.expire_tokens()
 
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
     assert there.logins == [200, 200]
 
 
 def test_a_token_that_dies_again_at_once_pauses_logins_and_nothing_else(world):
     there = world()
     client = there.client()
-    client.limits()
-    there.org.fail(build_expired_fault("/query"))
+    client.get_limits()
+    there.org.inject_faults(build_expired_fault("/query"))
     for _ in range(3):
         with pytest.raises(SessionExpiredError):
             next(client.query("SELECT Id FROM User"))
-        assert "DailyApiRequests" in client.limits(), "whose token is good"
+        assert "DailyApiRequests" in client.get_limits(), "whose token is good"
     assert there.logins == [200, 200]
 
-    there.org.recover()
+    there.org.clear_faults()
     assert next(client.query("SELECT Id FROM User")) == []
 
 
@@ -181,7 +181,7 @@ def test_sessions_that_keep_dying_cost_four_logins_an_hour(world):
     ends = 0
     for _ in range(240):
         try:
-            client.limits()
+            client.get_limits()
         except SessionExpiredError:
             ends += 1
         there.org.expire_tokens()
@@ -194,15 +194,15 @@ def test_sessions_that_keep_dying_cost_four_logins_an_hour(world):
 def test_an_old_token_that_comes_to_life_again_needs_no_login(world):
     there = world()
     client = there.client()
-    client.limits()
-    there.org.revoke()
-    there.org.fail(build_expired_fault())
-    there.org.restore()
+    client.get_limits()
+    there.org.revoke_approval()
+    there.org.inject_faults(build_expired_fault())
+    there.org.restore_approval()
     with pytest.raises(SessionExpiredError):
-        client.limits()
-    there.org.recover()
+        client.get_limits()
+    there.org.clear_faults()
 
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
     assert there.logins == [200, 200]
 
 
@@ -218,14 +218,14 @@ def test_an_old_token_that_comes_to_life_again_needs_no_login(world):
 )
 def test_an_outage_costs_nothing_of_the_budget(world, fault):
     there = world()
-    there.org.fail(fault)
+    there.org.inject_faults(fault)
     client = there.client()
     for _ in range(10):
         with pytest.raises(UnreachableError):
-            client.limits()
-    there.org.recover()
+            client.get_limits()
+    there.org.clear_faults()
 
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
 
 
 # ---- clocks
@@ -234,20 +234,20 @@ def test_an_outage_costs_nothing_of_the_budget(world, fault):
 @pytest.mark.parametrize("wrong", [-HOUR, -150 * timedelta(seconds=1), 2 * MINUTE, 3 * HOUR])
 def test_an_assertion_of_a_wrong_clock_is_signed_once_more_with_the_org_s_time(world, wrong):
     there = world(audiences=frozenset({AUDIENCE}))
-    there.ours.go(wrong)
+    there.ours.advance_by(wrong)
     client = there.client("jwt")
 
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
     assert there.logins == [400, 200]
 
 
 def test_after_that_the_org_s_time_is_known(world):
     there = world()
-    there.ours.go(HOUR)
+    there.ours.advance_by(HOUR)
     client = there.client("jwt")
-    client.limits()
+    client.get_limits()
     there.org.expire_tokens()
-    client.limits()
+    client.get_limits()
 
     assert there.logins == [400, 200, 200]
 
@@ -255,19 +255,19 @@ def test_after_that_the_org_s_time_is_known(world):
 @pytest.mark.parametrize(("wrong", "logins"), [(timedelta(0), [400]), (HOUR, [400, 400])])
 def test_an_assertion_that_is_wrong_otherwise_is_not_signed_a_third_time(world, wrong, logins):
     there = world(public_key=None)
-    there.ours.go(wrong)
+    there.ours.advance_by(wrong)
 
     with pytest.raises(LoginRefusedError, match="certificate"):
-        there.client("jwt").limits()
+        there.client("jwt").get_limits()
     assert there.logins == logins
 
 
 def test_another_refusal_has_nothing_to_do_with_the_clock(world):
     there = world(username="somebody@acme.com")
-    there.ours.go(HOUR)
+    there.ours.advance_by(HOUR)
 
     with pytest.raises(LoginRefusedError, match="pre-authorize"):
-        there.client("jwt").limits()
+        there.client("jwt").get_limits()
     assert there.logins == [400]
 
 
@@ -277,7 +277,7 @@ def test_another_refusal_has_nothing_to_do_with_the_clock(world):
 def test_a_token_that_rotates_serves_process_after_process(world):
     there = world(rotates=True)
     for _ in range(6):
-        assert "DailyApiRequests" in there.client("refresh_token").limits()
+        assert "DailyApiRequests" in there.client("refresh_token").get_limits()
 
     stored = json.loads((there.folder / "acme").read_bytes())
     assert stored["refresh_token"] != SECRETS["refresh_token"]
@@ -287,33 +287,33 @@ def test_two_processes_with_one_rotating_token_do_not_get_in_each_other_s_way(wo
     """`collector check` while the daemon works."""
     there = world(rotates=True)
     daemon, check = there.client("refresh_token"), there.client("refresh_token")
-    daemon.limits()
-    check.limits()
+    daemon.get_limits()
+    check.get_limits()
     there.org.expire_tokens()
 
-    assert "DailyApiRequests" in daemon.limits()
-    assert "DailyApiRequests" in check.limits()
+    assert "DailyApiRequests" in daemon.get_limits()
+    assert "DailyApiRequests" in check.get_limits()
     assert set(there.logins) == {200}
 
 
 def test_a_new_token_is_safe_before_anything_is_asked_with_it(world):
     there = world(rotates=True)
     client = there.client("refresh_token")
-    client.limits()
+    client.get_limits()
     (there.folder / "acme.new").mkdir()  # nothing can be written any more
     there.org.expire_tokens()
-    before = len(there.org.journal)
+    before = len(there.org.request_log)
     with pytest.raises(SalesforceError, match="cannot be used"):
-        client.limits()
+        client.get_limits()
 
-    asked = [(visit.path, visit.status) for visit in there.org.journal[before:]]
+    asked = [(visit.path, visit.status) for visit in there.org.request_log[before:]]
     assert asked == [("/services/data/v67.0/limits/", 401), (TOKEN, 200)]
     with pytest.raises(SalesforceError, match="cannot be used"):
-        client.limits()
+        client.get_limits()
     assert there.logins == [200, 200], "and no further one is asked for meanwhile"
 
     (there.folder / "acme.new").rmdir()
-    assert "DailyApiRequests" in client.limits()
+    assert "DailyApiRequests" in client.get_limits()
 
 
 # ---- passwords
@@ -324,10 +324,10 @@ def test_wrong_passwords_never_lock_the_user(world):
     client = there.client("password", pace=UNATTENDED_PASSWORD_LIMITS)
     for _ in range(28 * 24):
         with pytest.raises(LoginRefusedError, match="allows username-password flows"):
-            client.limits()
+            client.get_limits()
         there.go(HOUR)
 
-    assert 4 < there.org.wrong_passwords < there.org.application.lock_after
+    assert 4 < there.org.wrong_password_count < there.org.application.lock_after
 
 
 def test_a_person_may_try_before_that_and_opens_the_gate(world):
@@ -335,14 +335,14 @@ def test_a_person_may_try_before_that_and_opens_the_gate(world):
     daemon = there.client("password", pace=UNATTENDED_PASSWORD_LIMITS)
     for _ in range(4):
         with pytest.raises(LoginRefusedError):
-            daemon.limits()
+            daemon.get_limits()
         there.go(HOUR)
     object.__setattr__(there.org.application, "password", SECRETS["password"])
     with pytest.raises(LoginRefusedError):
-        daemon.limits()
+        daemon.get_limits()
 
-    assert "DailyApiRequests" in there.client("password").limits()
-    assert "DailyApiRequests" in daemon.limits()
+    assert "DailyApiRequests" in there.client("password").get_limits()
+    assert "DailyApiRequests" in daemon.get_limits()
 
 
 # ---- secrets
@@ -352,10 +352,10 @@ def test_a_person_may_try_before_that_and_opens_the_gate(world):
 def test_nothing_but_a_replaced_refresh_token_is_written_down(world, flow):
     there = world(rotates=True)
     client = there.client(flow)
-    client.limits()
-    there.org.revoke()
+    client.get_limits()
+    there.org.revoke_approval()
     with pytest.raises(LoginRefusedError) as raised:
-        client.limits()
+        client.get_limits()
     written = b"".join(path.read_bytes() for path in sorted(there.folder.iterdir()))
     told = f"{written.decode()} {raised.value!r} {client!r} {there.client(flow)!r}"
 

@@ -16,7 +16,7 @@ def org(token="configured"):
 
 
 def newest(tokens, configured="configured"):
-    return tokens.apply(org(configured)).auth.refresh_token.reveal()
+    return tokens.apply_newest_token(org(configured)).auth.refresh_token.reveal()
 
 
 @pytest.fixture

@@ -40,10 +40,10 @@ def test_one_is_alone_with_an_org(vault):
     order = []
 
     def late():
-        with vault.alone("acme"):
+        with vault.lock_org("acme"):
             order.append("late")
 
-    with vault.alone("acme"):
+    with vault.lock_org("acme"):
         thread = threading.Thread(target=late)
         thread.start()
         thread.join(0.05)
@@ -111,7 +111,7 @@ def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path):
     [
         lambda vault: vault.read("acme"),
         lambda vault: vault.write("acme", b""),
-        lambda vault: vault.alone("acme").__enter__(),
+        lambda vault: vault.lock_org("acme").__enter__(),
     ],
 )
 def test_a_folder_that_is_none_is_named(tmp_path, act):

@@ -104,7 +104,7 @@ def test_a_reference_that_leads_nowhere_is_reported_where_it_stands(
     node, problems = resolve(text, A="one", EMPTY="", BYTES="\udcff")
 
     assert expected == problems
-    assert node.spoilt
+    assert node.has_problem
 
 
 def test_references_are_found_at_every_depth_and_never_in_keys(load_text, minimal):

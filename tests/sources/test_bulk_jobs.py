@@ -43,25 +43,25 @@ def jobs(watch):
 
 
 def told(watch):
-    return watch.events("BulkJobInfo", "job_id, status, record_count")
+    return watch.list_events("BulkJobInfo", "job_id, status, record_count")
 
 
 def gone(watch):
-    return watch.events("BulkJobRemoved", "job_id, operation, entity, record_count, user_id")
+    return watch.list_events("BulkJobRemoved", "job_id, operation, entity, record_count, user_id")
 
 
 def said(watch):
-    return [(alert.rule, alert.severity) for alert in watch.alerts()]
+    return [(alert.rule, alert.severity) for alert in watch.list_alerts()]
 
 
 def test_a_job_that_lives_four_minutes_is_seen_and_its_end_is_told(jobs, clock):
     jobs.store.add_jobs([THEFT])
-    clock.go_on(minutes=2)
-    jobs.poll()
-    seen = jobs.alerts()
-    jobs.restart()
-    clock.go_on(minutes=3)
-    jobs.poll()
+    clock.advance_by(minutes=2)
+    jobs.poll_sources()
+    seen = jobs.list_alerts()
+    jobs.restart_collector()
+    clock.advance_by(minutes=3)
+    jobs.poll_sources()
 
     assert [("bulk-api-job", Severity.CRITICAL)] == [(a.rule, a.severity) for a in seen]
     assert "Bulk API query on Contact (120,000 records)" in seen[0].title
@@ -73,8 +73,8 @@ def test_a_job_that_lives_four_minutes_is_seen_and_its_end_is_told(jobs, clock):
 def test_its_end_is_told_once(jobs, clock):
     jobs.store.add_jobs([THEFT])
     for _ in range(4):
-        clock.go_on(minutes=2)
-        jobs.poll()
+        clock.advance_by(minutes=2)
+        jobs.poll_sources()
 
     assert 1 == len(gone(jobs))
 
@@ -83,14 +83,14 @@ def test_what_the_log_file_tells_later_is_the_same_alert(watch, clock):
     """The job resources write ids with 18 characters, log files with 15."""
     both = watch(bulk_jobs={}, event_log_file={"settle": "0s"})
     both.store.add_jobs([THEFT])
-    clock.go_on(minutes=3)
-    both.poll()
-    (before,) = both.alerts()
+    clock.advance_by(minutes=3)
+    both.poll_sources()
+    (before,) = both.list_alerts()
     rows = [
         build_bulk_row(THEFT.id[:15], n, m, USER_ID=THEFT.created_by[:15])
         for n, m in ((9, 1), (200_000, 4))
     ]
-    clock.go_on(hours=4)
+    clock.advance_by(hours=4)
     both.store.add_files(
         [
             OrgLogFile(
@@ -103,9 +103,9 @@ def test_what_the_log_file_tells_later_is_the_same_alert(watch, clock):
             )
         ]
     )
-    both.poll()
+    both.poll_sources()
 
-    after = next(alert for alert in both.alerts() if alert.rule == "bulk-api-job")
+    after = next(alert for alert in both.list_alerts() if alert.rule == "bulk-api-job")
     assert (before.id, 1) == (after.id, after.count)
     assert "180,000 records" in before.title
     assert "200,000 records" in after.title
@@ -114,44 +114,44 @@ def test_what_the_log_file_tells_later_is_the_same_alert(watch, clock):
 
 def test_each_change_of_a_job_is_told_once(jobs, clock):
     jobs.store.add_jobs([LOAD])
-    clock.go_on(seconds=100)
+    clock.advance_by(seconds=100)
     for _ in range(2):
-        jobs.poll()
-    clock.go_on(hours=1)
+        jobs.poll_sources()
+    clock.advance_by(hours=1)
     for _ in range(3):
-        jobs.poll()
+        jobs.poll_sources()
 
     assert [(LOAD.id, "InProgress", 310), (LOAD.id, "JobComplete", 620)] == told(jobs)
 
 
 def test_a_job_that_has_ended_is_asked_for_once(jobs, clock):
     jobs.store.add_jobs([LOAD])
-    clock.go_on(hours=1)
+    clock.advance_by(hours=1)
     for _ in range(3):
-        jobs.poll()
+        jobs.poll_sources()
 
-    assert 1 == jobs.asked(f"/jobs/ingest/{LOAD.id}")
+    assert 1 == jobs.count_requests(f"/jobs/ingest/{LOAD.id}")
 
 
 def test_a_job_that_salesforce_itself_deletes_after_a_week_is_no_event(jobs, clock):
     jobs.store.add_jobs([LOAD])
-    clock.go_on(hours=1)
-    jobs.poll()
-    clock.go_on(days=7)
-    jobs.poll()
+    clock.advance_by(hours=1)
+    jobs.poll_sources()
+    clock.advance_by(days=7)
+    jobs.poll_sources()
 
     assert [] == gone(jobs)
-    assert {} == jobs.collector.pollers[0].context.recall("bulk_jobs")
+    assert {} == jobs.collector.pollers[0].context.read_state("bulk_jobs")
 
 
 def test_at_the_first_look_old_jobs_are_no_news_but_their_end_is(jobs, clock):
     old = replace(THEFT, deleted=NOON + 2 * DAY)
     jobs.store.add_jobs([old])
-    clock.go_on(days=1, minutes=1)
-    jobs.poll()
-    first = (told(jobs), jobs.asked("/jobs/query/"))
-    clock.go_on(days=1)
-    jobs.poll()
+    clock.advance_by(days=1, minutes=1)
+    jobs.poll_sources()
+    first = (told(jobs), jobs.count_requests("/jobs/query/"))
+    clock.advance_by(days=1)
+    jobs.poll_sources()
 
     assert ([], 0) == first
     assert [THEFT.id] == [row[0] for row in gone(jobs)]
@@ -164,22 +164,22 @@ def test_every_page_of_the_list_is_read(jobs, clock):
         for number in range(1_100)
     ]
     jobs.store.add_jobs([*many, replace(THEFT, deleted=None)])
-    clock.go_on(hours=1)
-    jobs.poll()
-    jobs.poll()
+    clock.advance_by(hours=1)
+    jobs.poll_sources()
+    jobs.poll_sources()
 
     assert [(THEFT.id, "JobComplete", 200_000)] == told(jobs)
     assert [] == gone(jobs)
-    assert 1_101 == len(jobs.collector.pollers[0].context.recall("bulk_jobs"))
+    assert 1_101 == len(jobs.collector.pollers[0].context.read_state("bulk_jobs"))
 
 
 def test_more_jobs_than_one_poll_asks_for_are_told_in_the_next(jobs, clock):
     many = [replace(LOAD, id=f"7505f00000{number:05}AAA") for number in range(250)]
     jobs.store.add_jobs(many)
-    clock.go_on(hours=1)
-    jobs.poll()
+    clock.advance_by(hours=1)
+    jobs.poll_sources()
     first = len(told(jobs))
-    jobs.poll()
+    jobs.poll_sources()
 
     assert (200, 250) == (first, len(told(jobs)))
 
@@ -197,24 +197,24 @@ def test_more_jobs_than_one_poll_asks_for_are_told_in_the_next(jobs, clock):
 )
 def test_nothing_is_concluded_from_a_list_that_is_none(jobs, clock, body):
     jobs.store.add_jobs([replace(THEFT, deleted=None)])
-    clock.go_on(hours=1)
-    jobs.poll()
-    jobs.org.fail(InjectedFault(address_pattern=r"jobs/query\?", status=200, body=body))
+    clock.advance_by(hours=1)
+    jobs.poll_sources()
+    jobs.org.inject_faults(InjectedFault(address_pattern=r"jobs/query\?", status=200, body=body))
 
-    assert "acme: " in jobs.troubles()
+    assert "acme: " in jobs.poll_for_problems()
     assert [] == gone(jobs)
-    jobs.poll()
+    jobs.poll_sources()
     assert 1 == len(told(jobs))
 
 
 def test_a_job_that_the_list_skips_is_not_gone_while_it_answers(jobs, clock):
     """The order of the list is undefined: between two pages a job may slip through."""
     jobs.store.add_jobs([replace(THEFT, deleted=None)])
-    clock.go_on(hours=1)
-    jobs.poll()
+    clock.advance_by(hours=1)
+    jobs.poll_sources()
     empty = {"done": True, "records": [], "nextRecordsUrl": None}
-    jobs.org.fail(InjectedFault(address_pattern=r"jobs/query\?", status=200, body=empty))
-    jobs.poll()
+    jobs.org.inject_faults(InjectedFault(address_pattern=r"jobs/query\?", status=200, body=empty))
+    jobs.poll_sources()
 
     assert [] == gone(jobs)
     assert 1 == len(told(jobs))
@@ -223,12 +223,12 @@ def test_a_job_that_the_list_skips_is_not_gone_while_it_answers(jobs, clock):
 def test_a_job_that_does_not_answer_for_itself_is_told_as_the_list_has_it(jobs, clock):
     """A Classic job may be listed by Bulk API 2.0 and unknown to it."""
     jobs.store.add_jobs([replace(THEFT, kind="Classic", deleted=None)])
-    clock.go_on(hours=1)
-    jobs.org.fail(
+    clock.advance_by(hours=1)
+    jobs.org.inject_faults(
         build_error_fault("INVALIDJOB", "No such job", status=400, path="jobs/query/", times=None)
     )
     for _ in range(2):
-        jobs.poll()
+        jobs.poll_sources()
 
     assert [(THEFT.id, "JobComplete", None)] == told(jobs)
     assert [("bulk-api-job", Severity.MEDIUM)] == said(jobs)
@@ -237,12 +237,12 @@ def test_a_job_that_does_not_answer_for_itself_is_told_as_the_list_has_it(jobs, 
 def test_what_was_seen_and_what_is_told_of_it_are_one_transaction(jobs, clock):
     """A poll that fails between two jobs has remembered neither; the next tells both."""
     jobs.store.add_jobs([LOAD, replace(LOAD, id="7505f000008xMNoAAM")])
-    clock.go_on(hours=1)
-    jobs.org.fail(
+    clock.advance_by(hours=1)
+    jobs.org.inject_faults(
         InjectedFault(address_pattern=f"jobs/ingest/{LOAD.id}", status=200, body={"id": "x"}),
     )
 
-    assert jobs.troubles()
+    assert jobs.poll_for_problems()
     assert [] == told(jobs)
-    jobs.poll()
+    jobs.poll_sources()
     assert 2 == len(told(jobs))

@@ -33,13 +33,13 @@ def daily(number, day, **fields):
 
 def failing_fetch(bench):
     """A poll that must fail, and what it says."""
-    polled = bench.poll()["hourly"]
+    polled = bench.poll_sources()["hourly"]
     assert "failed" == polled.state
     return polled.reason
 
 
 def downloads(bench):
-    return [visit for visit in bench.org.journal if visit.path.endswith("/LogFile")]
+    return [visit for visit in bench.org.request_log if visit.path.endswith("/LogFile")]
 
 
 # ---- daily or hourly

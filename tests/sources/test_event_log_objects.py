@@ -38,10 +38,10 @@ def test_it_is_off_unless_the_settings_say_otherwise():
 def test_records_without_an_id_of_their_own_are_told_apart_and_told_once(watch, clock):
     """The windows overlap, so that every record is served again and again."""
     logs = watch(event_log_objects={"objects": ["Login*"]})
-    logs.store.add("LoginEventLog", row(1), row(2))
-    clock.go_on(minutes=10)
-    logs.poll()
-    logs.store.add("LoginEventLog", row(3), visible=NOON)
+    logs.store.add_rows("LoginEventLog", row(1), row(2))
+    clock.advance_by(minutes=10)
+    logs.poll_sources()
+    logs.store.add_rows("LoginEventLog", row(3), visible=NOON)
     clock.go_on(minutes=10)
     for _ in range(2):
         logs.poll()
@@ -55,11 +55,11 @@ def test_records_without_an_id_of_their_own_are_told_apart_and_told_once(watch, 
 def test_only_the_objects_that_were_asked_for_are_read(watch):
     logs = watch(event_log_objects={"objects": ["Login*"]})
 
-    assert ["LoginEventLog"] == [one.stream.name for one in logs.poll()]
+    assert ["LoginEventLog"] == [one.stream.name for one in logs.poll_sources()]
 
 
 def test_without_the_permission_it_says_which(watch):
     missing = frozenset({"LoginEventLog", "ApiTotalUsageEventLog"})
     without = watch(behaviour=OrgBehaviour(missing=missing), event_log_objects={})
 
-    assert "'View Event Log Object Data'" in without.troubles()
+    assert "'View Event Log Object Data'" in without.poll_for_problems()

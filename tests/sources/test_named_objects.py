@@ -11,21 +11,21 @@ def test_a_name_outright_is_read_and_one_that_the_org_lacks_is_reported(watch):
     """A glob is about the objects that we know."""
     named = watch(stored_events={"objects": ["LoginHistory", "Nowhere__b", "Profil*"]})
 
-    assert "does not show Nowhere__b to this user" in named.troubles()
+    assert "does not show Nowhere__b to this user" in named.poll_for_problems()
     polls = {one.stream.name: one.state for one in poll_sources(named.collector)}
     assert {"LoginHistory": "failed", "Nowhere__b": "unavailable"} == polls
 
 
 def test_it_is_collected_like_any_other(watch, clock):
     named = watch(stored_events={"objects": ["Profile"]})
-    named.store.add("Profile", {"Id": "00e000000000001AAA", "Name": "Odd", "CreatedDate": NOON})
-    clock.go_on(minutes=5)
+    named.store.add_rows("Profile", {"Id": "00e000000000001AAA", "Name": "Odd", "CreatedDate": NOON})
+    clock.advance_by(minutes=5)
     for _ in range(2):
-        named.poll()
+        named.poll_sources()
 
     columns = "event_uid, source, event_type, time, detail"
     expected = ("00e000000000001AAA", "stored_events", "Profile", NOON, "Odd")
-    assert [expected] == named.events("Profile", columns)
+    assert [expected] == named.list_events("Profile", columns)
 
 
 ANOMALY = {"Id": "0eR000000000001AAA", "EventDate": NOON, "CreatedDate": NOON}
@@ -45,7 +45,7 @@ EVENT = {"EventIdentifier": "e1", "EventDate": NOON, "CreatedDate": NOON}
 )
 def test_how_it_is_read_is_told_by_its_fields_and_ids(watch, name, rows, field, order):
     named = watch(stored_events={})
-    named.store.add(name, *rows)
+    named.store.add_rows(name, *rows)
 
     found = named_objects.choose_window_query(named.collector.pollers[0].context, name)
 

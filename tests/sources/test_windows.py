@@ -50,7 +50,7 @@ def windows(bench, name="ApiEvent", status=200):
     """The windows that were asked for and answered so, as they stood in the queries."""
     return [
         tuple(re.findall(r"[<>]=? (\S+Z)", visit.query))
-        for visit in bench.org.journal
+        for visit in bench.org.request_log
         if f"FROM {name} " in visit.query and visit.status == status
     ]
 
@@ -72,7 +72,7 @@ def test_rows_on_the_boundary_of_two_windows_are_neither_lost_nor_doubled(
     before = [make(1, start - MILLISECOND), make(2, start)]
     times = [MILLISECOND, MILLISECOND, 6 * HOUR, 6 * HOUR, 6 * HOUR + MILLISECOND, 8 * HOUR]
     rows = [make(10 + n, start + after) for n, after in enumerate(times)]
-    store.add(name, *before, *rows)
+    store.add_rows(name, *before, *rows)
     with open_polling_bench(tmp_path, org, sources) as bench:
         bench.set_cursor(source, name, start)
         polled = bench.poll_sources()[name]
@@ -83,7 +83,7 @@ def test_rows_on_the_boundary_of_two_windows_are_neither_lost_nor_doubled(
 
 
 def test_windows_follow_each_other_without_a_gap_up_to_the_present(store, org, tmp_path):
-    store.add("ApiEvent", build_api_event(1, read_start_time()))
+    store.add_rows("ApiEvent", build_api_event(1, read_start_time()))
     with open_polling_bench(tmp_path, org, BIG) as bench:
         bench.poll_sources()
         asked = windows(bench)
@@ -97,7 +97,7 @@ def test_windows_follow_each_other_without_a_gap_up_to_the_present(store, org, t
 def test_rows_that_become_visible_late_are_found_within_the_overlap_and_once(store, org, tmp_path):
     sources = {"stored_events": {"objects": ["ApiEvent"], "overlap": "10m"}}
     early = [build_api_event(n, read_start_time() - n * MINUTE) for n in range(1, 20)]
-    store.add("ApiEvent", *early)
+    store.add_rows("ApiEvent", *early)
     with open_polling_bench(tmp_path, org, sources) as bench:
         bench.poll_sources()
         reached = bench.read_cursor("stored_events", "ApiEvent").time
@@ -107,7 +107,7 @@ def test_rows_that_become_visible_late_are_found_within_the_overlap_and_once(sto
             build_api_event(101, at),
             build_api_event(102, read_start_time() - 9 * MINUTE),
         ]
-        store.add("ApiEvent", *late, visible=read_start_time() - DAY)
+        store.add_rows("ApiEvent", *late, visible=read_start_time() - DAY)
         second = bench.poll_sources()["ApiEvent"]
         third = bench.poll_sources()["ApiEvent"]
 
@@ -121,7 +121,7 @@ def test_a_first_poll_starts_at_the_lookback(store, org, tmp_path):
         build_api_event(1, read_start_time() - 2 * HOUR - MINUTE),
         build_api_event(2, read_start_time() - 2 * HOUR + MINUTE),
     )
-    store.add("ApiEvent", old, young)
+    store.add_rows("ApiEvent", old, young)
     sources = {"stored_events": {"objects": ["ApiEvent"], "lookback": "2h"}}
     with open_polling_bench(tmp_path, org, sources) as bench:
         bench.poll_sources()
@@ -134,7 +134,7 @@ def test_anomalies_are_read_by_when_they_were_written_down(store, org, tmp_path)
     identity = {"Id": "0eR000000000001AAA", "EventIdentifier": "anomaly"}
     with open_polling_bench(tmp_path, org, sources) as bench:
         bench.set_cursor("stored_events", "ApiAnomalyEventStore", read_start_time() - HOUR)
-        store.add(
+        store.add_rows(
             "ApiAnomalyEventStore",
             {
                 **identity,
@@ -149,12 +149,12 @@ def test_anomalies_are_read_by_when_they_were_written_down(store, org, tmp_path)
 
 def test_a_row_whose_author_is_unknown_is_kept_like_the_others(store, org, tmp_path):
     user = {"Id": "005000000000001AAA", "Username": "ada@acme.com", "Name": "Ada"}
-    store.add("User", user)
+    store.add_rows("User", user)
     rows = [
         build_audit_row(1, read_start_time() - HOUR, CreatedById=user["Id"]),
         build_audit_row(2, read_start_time() - HOUR, CreatedById=None),
     ]
-    store.add("SetupAuditTrail", *rows)
+    store.add_rows("SetupAuditTrail", *rows)
     with open_polling_bench(tmp_path, org, TRAIL) as bench:
         bench.poll_sources()
 
@@ -167,8 +167,8 @@ def test_a_row_whose_author_is_unknown_is_kept_like_the_others(store, org, tmp_p
 
 def test_a_query_that_takes_too_long_is_asked_again_in_narrower_windows(store, org, tmp_path):
     rows = [build_api_event(n, read_start_time() - n * HOUR) for n in range(24)]
-    store.add("ApiEvent", *rows)
-    org.fail(build_timeout_fault("FROM ApiEvent", times=3))
+    store.add_rows("ApiEvent", *rows)
+    org.inject_faults(build_timeout_fault("FROM ApiEvent", times=3))
     with open_polling_bench(tmp_path, org, BIG) as bench:
         polled = bench.poll_sources()["ApiEvent"]
         asked = windows(bench)
@@ -183,7 +183,7 @@ def test_a_query_that_takes_too_long_is_asked_again_in_narrower_windows(store, o
 def test_what_was_too_long_is_halved_and_not_a_width_that_was_never_asked(store, org, tmp_path):
     with open_polling_bench(tmp_path, org, BIG) as bench:
         bench.set_cursor("stored_events", "ApiEvent", read_start_time() - 8 * MINUTE)
-        org.fail(build_timeout_fault("FROM ApiEvent", times=1))
+        org.inject_faults(build_timeout_fault("FROM ApiEvent", times=1))
         bench.poll_sources()
         refused_windows, asked = windows(bench, status=400), windows(bench)
 
@@ -197,8 +197,8 @@ def test_a_query_that_always_takes_too_long_fails_in_words_and_is_not_insisted_o
     store, org, tmp_path
 ):
     row = build_api_event(1, read_start_time() - HOUR)
-    store.add("ApiEvent", row)
-    org.fail(build_timeout_fault("FROM ApiEvent", times=None))
+    store.add_rows("ApiEvent", row)
+    org.inject_faults(build_timeout_fault("FROM ApiEvent", times=None))
     with open_polling_bench(tmp_path, org, BIG) as bench:
         polled = bench.poll_sources()["ApiEvent"]
 
@@ -207,7 +207,7 @@ def test_a_query_that_always_takes_too_long_fails_in_words_and_is_not_insisted_o
         assert bench.read_cursor("stored_events", "ApiEvent") is None
         assert len(bench.list_requests("FROM ApiEvent")) < 20
 
-        org.recover()
+        org.clear_faults()
         assert "ok" == bench.poll_sources()["ApiEvent"].state
         assert list_event_uids(row) == bench.list_stored_values()
 
@@ -216,7 +216,7 @@ def test_narrow_windows_inside_the_overlap_never_move_the_cursor_back(store, org
     sources = {"stored_events": {"objects": ["ApiEvent"], "overlap": "1h"}}
     with open_polling_bench(tmp_path, org, sources) as bench:
         bench.set_cursor("stored_events", "ApiEvent", read_start_time() - MINUTE)
-        org.fail(
+        org.inject_faults(
             build_timeout_fault("FROM ApiEvent", times=2),
             PASS,
             build_maintenance_fault("FROM ApiEvent", None),
@@ -273,7 +273,7 @@ def test_any_number_of_rows_in_one_second_is_read_where_pages_follow_each_other(
 ):
     moment = clock.now() - 30 * SECOND
     rows = [build_api_event(n, moment + n % 900 * MILLISECOND) for n in range(count)]
-    store.add("ApiEvent", *rows)
+    store.add_rows("ApiEvent", *rows)
     sources = {"stored_events": {"objects": ["ApiEvent"], "lookback": "1m"}}
     with open_polling_bench(tmp_path, org, sources) as bench:
         bench.poll_sources()
@@ -298,8 +298,8 @@ def test_any_number_of_rows_in_one_second_is_read_where_pages_follow_each_other(
 )
 def test_a_fault_in_the_middle_of_paging_leaves_no_gap(store, org, tmp_path, fault, state):
     rows = [build_api_event(n, read_start_time() - HOUR - n * SECOND) for n in range(2100)]
-    store.add("ApiEvent", *rows)
-    org.fail(fault)
+    store.add_rows("ApiEvent", *rows)
+    org.inject_faults(fault)
     with open_polling_bench(tmp_path, org, BIG) as bench:
         assert state == bench.poll_sources()["ApiEvent"].state
         assert bench.list_stored_values() == (list_event_uids(*rows) if state == "ok" else [])
@@ -367,7 +367,7 @@ def test_a_clock_of_ours_that_was_put_right_is_believed_at_once(store, org, tmp_
         bench.poll_sources()
         bench.client.clock_skew = -DAY  # our clock was a day ahead when the last answer came
         row = build_api_event(1, read_start_time() + MILLISECOND)
-        store.add("ApiEvent", row, visible=read_start_time() - DAY)
+        store.add_rows("ApiEvent", row, visible=read_start_time() - DAY)
         bench.set_cursor("stored_events", "ApiEvent", read_start_time())
 
         assert "ok" == bench.poll_sources()["ApiEvent"].state
