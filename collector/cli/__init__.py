@@ -31,7 +31,7 @@ COMMANDS = {
 @click.group(
     cls=LazyGroup,
     package=__name__,
-    known=COMMANDS,
+    summaries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="collector")

@@ -17,7 +17,7 @@ COMMANDS = {
 """Every command; the module of that name in this package holds it as `command`."""
 
 
-@click.group("rules", cls=LazyGroup, package=__name__, known=COMMANDS)
+@click.group("rules", cls=LazyGroup, package=__name__, summaries=COMMANDS)
 def command() -> None:
     """List, test, lint, backtest and export detection rules, and see which can fire.
 
