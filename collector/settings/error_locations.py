@@ -5,15 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
 from collector.settings.models import Settings, list_model_keys
-from collector.yaml_source.nodes import YamlNode, quote_name
+from collector.yaml_source.nodes import YamlNode, YamlPath, quote_name
 from collector.yaml_source.problem_report import SourcePosition
-
-ErrorPath: TypeAlias = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +29,11 @@ class ErrorLocation:
     node: YamlNode
     name: str
     key_position: SourcePosition
-    rest: ErrorPath
+    rest: YamlPath
     kind: Any
 
 
-def locate_error(root: YamlNode, path: ErrorPath) -> ErrorLocation:
+def locate_error(root: YamlNode, path: YamlPath) -> ErrorLocation:
     """The place in the tree `root` that a path of pydantic's means."""
     spot = ErrorLocation(
         node=root, name="the file", key_position=root.position, rest=path, kind=Settings

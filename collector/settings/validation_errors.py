@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from collector.settings.error_locations import ErrorLocation, list_tags, locate_error
 from collector.settings.models import list_model_keys
-from collector.settings.name_checks import suggest_name
+from collector.settings.name_checks import suggest_public_name
 from collector.yaml_source.nodes import YamlNode, quote_name
 from collector.yaml_source.problem_report import ProblemReport, SourcePosition
 
@@ -28,11 +28,9 @@ def report_validation_errors(error: ValidationError, root: YamlNode, report: Pro
 def _describe_unknown_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
     *parents, name = details["loc"]
     parent = locate_error(root, tuple(parents))
-    place = parent.node.entries[str(name)].position
-    return (
-        place,
-        f"unknown key {quote_name(str(name))}{suggest_name(str(name), list_model_keys(parent.kind))}",
-    )
+    position = parent.node.entries[str(name)].position
+    hint = suggest_public_name(str(name), list_model_keys(parent.kind))
+    return position, f"unknown key {quote_name(str(name))}{hint}"
 
 
 def _describe_missing_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
@@ -56,7 +54,10 @@ def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessag
         return None
     if not isinstance(node.value, str) or node.has_reference:
         return node.position, f"must be one of {', '.join(known)}"
-    return node.position, f"unknown {key} {quote_name(node.value)}{suggest_name(node.value, known)}"
+    return (
+        node.position,
+        f"unknown {key} {quote_name(node.value)}{suggest_public_name(node.value, known)}",
+    )
 
 
 def _describe_too_few(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:

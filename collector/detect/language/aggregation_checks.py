@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from collector.detect.language.collector_block import COLLECTOR_KEY, BaselineBlock, CollectorBlock
 from collector.detect.language.field_scope import FieldScope
 from collector.detect.language.window_columns import RESERVED_COLUMNS
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
 
 
 def find_aggregation_problems(

@@ -16,9 +16,10 @@ from collector.detect.language.collector_block import (
 )
 from collector.detect.language.detection_checks import find_item_problem, find_when_problem
 from collector.detect.language.field_scope import FieldScope
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
-from collector.detect.suggestions import suggest_name
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import suggest_name
 
 
 def resolve_event_types(document: YamlDocument, block: CollectorBlock) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
-from collector.detect.suggestions import suggest_name
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem, RulesError
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import suggest_name
 
 
 class BlockModel(BaseModel):

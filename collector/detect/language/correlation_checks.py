@@ -22,8 +22,9 @@ from collector.detect.language.document_library import (
 from collector.detect.language.field_scope import FieldScope, build_window_scope
 from collector.detect.language.rule_drafts import RuleDraft
 from collector.detect.language.window_columns import add_group_columns
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
 
 MAX_CORRELATION_DEPTH = 5
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from collector.detect.language.yaml_document import YamlDocument
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem
+from collector.yaml_source.suggestions import suggest_name
 
 DocumentKind = Literal["rule", "correlation", "filter"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
 from collector.detect.lists import NO_LISTS, ValueLists
 from collector.detect.predicates.field_columns import FieldColumns
-from collector.detect.suggestions import suggest_name
+from collector.yaml_source.suggestions import suggest_name
 
 _NATIVE_NAME = re.compile(r"[A-Z][\w.]*", re.ASCII)
 

@@ -13,8 +13,8 @@ from sigma.rule.base import SigmaRuleBase
 from collector.detect.language.collector_block import COLLECTOR_KEY
 from collector.detect.language.document_library import DocumentKind, determine_kind
 from collector.detect.language.yaml_document import YamlDocument
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem, RulesError
+from collector.yaml_source.suggestions import suggest_name
 
 _REQUIRED_KEYS: Mapping[DocumentKind, tuple[str, ...]] = {
     "rule": ("title", "id", "name", "level", "logsource", "detection"),

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-import yaml
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaDetections
 
@@ -28,8 +27,8 @@ from collector.detect.language.metadata_checks import find_metadata_problems, pa
 from collector.detect.language.rule_drafts import RuleDraft
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists import ValueLists
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem, RulesError
+from collector.yaml_source.suggestions import suggest_name
 
 FILTER_KEY = "filter"
 ANY_RULE = "any"
@@ -117,20 +116,16 @@ def _normalize_references(rules: str | Sequence[str]) -> tuple[str, ...] | None:
 
 def _as_rule(document: YamlDocument, mapping: Mapping[str, Any]) -> YamlDocument:
     """The document with its `filter` called `detection`, so that places stay where they are."""
-    node = document.node
-    pairs = [(_rename_key(key), value) for key, value in node.value]
+    entries = {
+        "detection" if key == FILTER_KEY else key: entry
+        for key, entry in document.node.entries.items()
+    }
     detection = {name: each for name, each in mapping.items() if name != "rules"}
     return replace(
         document,
-        node=yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark),
+        node=replace(document.node, value=entries),
         data={**document.data, "detection": detection},
     )
-
-
-def _rename_key(key: yaml.ScalarNode) -> yaml.ScalarNode:
-    if key.value != FILTER_KEY:
-        return key
-    return yaml.ScalarNode(key.tag, "detection", key.start_mark, key.end_mark)
 
 
 # ---- among rules

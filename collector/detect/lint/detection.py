@@ -14,7 +14,7 @@ from sigma.types import Placeholder, SigmaString
 
 from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
 from collector.detect.language.collector_block import COLLECTOR_KEY
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lint.condition_outcomes import (
     NEVER,
     EventTypeFacts,
@@ -25,6 +25,7 @@ from collector.detect.lint.severity import is_empty_range
 from collector.detect.predicates.condition_sql import ConditionNode
 from collector.errors import Problem
 from collector.model import Correlation, Rule
+from collector.yaml_source.nodes import YamlPath
 
 _WORD_PATTERN = re.compile(r"[\w*?-]+")
 _BOUND_OPERATORS = frozenset({"gte", "gt", "lte", "lt"})

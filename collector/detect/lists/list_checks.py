@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, get_args
 
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists.value_list import Confidence, EntryForm, ListEntry
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem
 from collector.settings.values import is_list_name, parse_network
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import suggest_name
 
 ENTRY_FORMS: tuple[EntryForm, ...] = get_args(EntryForm)
 TEXT_KEYS = ("source", "campaign", "note")

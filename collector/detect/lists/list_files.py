@@ -13,6 +13,8 @@ from collector.detect.language import yaml_document
 from collector.detect.lists.list_checks import build_entry, build_plain_entry, find_list_problems
 from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.errors import Problem, RulesError
+from collector.yaml_source.problem_report import ProblemReport
+from collector.yaml_source.source_text import read_text
 
 LISTS_FOLDER = "lists"
 """What a folder below the rules is called that holds lists, not rules."""
@@ -66,18 +68,8 @@ def _read_yaml_list(path: Path, name: str | None) -> ValueList:
 
 def _read_lines(path: Path) -> list[str]:
     """The lines of a file without comments, which begin with `#`; those stay as empty ones."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise _build_error(path, f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise _build_error(path, f"larger than {MAX_FILE_BYTES:,} bytes")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _build_error(path, "not UTF-8 text", line=line) from None
+    report = ProblemReport(path=path, error_type=RulesError)
+    text = read_text(report, max_bytes=MAX_FILE_BYTES)
     stripped = (line.strip() for line in text.split("\n"))
     return ["" if line.startswith("#") else line for line in stripped]
 
@@ -98,5 +90,5 @@ def _build_plain_list(path: Path, values: Sequence[str], name: str) -> ValueList
     return ValueList(name=name, entries=tuple(entries))
 
 
-def _build_error(path: Path, message: str, *, line: int = 1) -> RulesError:
-    return RulesError([Problem(path=path, line=line, column=1, message=message)])
+def _build_error(path: Path, message: str) -> RulesError:
+    return RulesError([Problem(path=path, line=1, column=1, message=message)])

@@ -9,8 +9,8 @@ from collector.detect import lists
 from collector.detect.lists.value_list import ValueList
 from collector.detect.predicates.salesforce_ids import is_id_column
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
-from collector.detect.suggestions import suggest_name
 from collector.escaping import quote_identifier
+from collector.yaml_source.suggestions import suggest_name
 
 TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 
