@@ -26,7 +26,7 @@ REFUSED = [
     ("only text", "1:1: a document is a mapping of keys", ""),
     ("a: !python/object:os.system x", "1:4: unknown tag", ""),
     ("a: !!int x", "1:4: a value that YAML cannot build", "1:1: a value that YAML cannot build"),
-    (b"a: 1\nb: \xff\n", "2:1: not UTF-8 text", ""),
+    (b"a: 1\nb: \xff\n", "2:4: not UTF-8 text", ""),
     ("a: \x07", "1:4: the character U+0007 may not stand in YAML", ""),
     ("é: 1\r\n# ü\x7f\x00\n", "2:4: the character U+007F may not stand in YAML", ""),
     ("a: \n\ufffe", "2:1: the character U+FFFE may not stand in YAML", ""),
