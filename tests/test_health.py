@@ -159,7 +159,7 @@ def test_an_object_that_falls_empty_while_others_do_not_is_told():
     ids=["not long enough", "not every day before", "the others are empty as well"],
 )
 def test_an_object_may_be_empty_for_other_reasons(changes):
-    activity = {API: habit(25 * HOUR), LOGIN: habit(HOUR), **changes}
+    habits = {API: habit(25 * HOUR), LOGIN: habit(HOUR), **changes}
 
     assert [] == states(poll(), poll(LOGIN), activity=habits)
 
