@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [
-    path for path in (ROOT / "collector").rglob("*.py") if "migrations" not in path.parts
-]
+SOURCES = [path for path in (ROOT / "collector").rglob("*.py") if "migrations" not in path.parts]
 
 
 def definitions(kind: type[ast.stmt]) -> Iterator[tuple[str, str]]:
