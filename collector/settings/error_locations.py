@@ -21,7 +21,7 @@ class ErrorLocation:
     Attributes:
         node: the deepest node on the path that the file has.
         name: its key, quoted; that for items of a list.
-        key: the place of its key; that of the node itself for items of a list.
+        key_position: the place of its key; that of the node itself for items of a list.
         rest: the part of the path that the file does not have.
         kind: the type that `node` should have, without `Annotated` and `| None`.
     """
@@ -35,36 +35,28 @@ class ErrorLocation:
 
 def locate_error(root: YamlNode, path: YamlPath) -> ErrorLocation:
     """The place in the tree `root` that a path of pydantic's means."""
-    spot = ErrorLocation(
+    location = ErrorLocation(
         node=root, name="the file", key_position=root.position, rest=path, kind=Settings
     )
-    while spot.rest and (next_spot := _follow_part(spot, spot.rest[0])):
-        spot = next_spot
-    return spot
+    while location.rest and (next_location := _follow_part(location, location.rest[0])):
+        location = next_location
+    return location
 
 
-def _follow_part(spot: ErrorLocation, part: int | str) -> ErrorLocation | None:
-    kind, rest = spot.kind, spot.rest[1:]
+def _follow_part(location: ErrorLocation, part: int | str) -> ErrorLocation | None:
+    kind, rest = location.kind, location.rest[1:]
     if _is_union(kind):  # the part is a tag: no place of its own
-        return replace(spot, rest=rest, kind=list_tags(kind).get(str(part)))
-    if isinstance(part, int) and part < len(spot.node.items):
-        node = spot.node.items[part]
-        return replace(
-            spot,
-            node=node,
-            key_position=node.position,
-            rest=rest,
-            kind=_unwrap_type(get_args(kind)[0]),
-        )
-    entry = spot.node.entries.get(str(part))
+        return replace(location, rest=rest, kind=list_tags(kind).get(str(part)))
+    entry = location.node.find_entry(part)
     if entry is None:
         return None
+    is_key = isinstance(part, str)
     return ErrorLocation(
         node=entry.node,
-        name=quote_name(str(part)),
+        name=quote_name(part) if is_key else location.name,
         key_position=entry.position,
         rest=rest,
-        kind=_unwrap_type(_find_key_type(kind, str(part))),
+        kind=_unwrap_type(_find_key_type(kind, part) if is_key else get_args(kind)[0]),
     )
 
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import yaml
 
 from collector.yaml_source.problem_report import START_POSITION, ProblemReport, SourcePosition
 from collector.yaml_source.source_text import locate_character
 
-
-class Mark(Protocol):
-    """A place as PyYAML and libyaml say it: lines and columns count from 0."""
-
-    @property
-    def line(self) -> int:
-        """The line."""
-        ...
-
-    @property
-    def column(self) -> int:
-        """The column."""
-        ...
+if TYPE_CHECKING:
+    from yaml._yaml import Mark as LibraryMark
 
 
 class YamlEventStream:
@@ -36,7 +25,7 @@ class YamlEventStream:
         self._report = report
         self._syntax_message = syntax_message
         self._events = yaml.parse(text, Loader=yaml.SafeLoader)
-        self._last_mark: Mark | None = None
+        self._last_mark: yaml.Mark | LibraryMark | None = None
 
     def next_event(self) -> yaml.Event:
         """The next event. Raises the error of the report for what is no YAML."""
@@ -65,8 +54,8 @@ class YamlEventStream:
         return f"not YAML: {problem}"
 
 
-def to_position(mark: Mark | None) -> SourcePosition:
-    """The place of a mark; without one, the start of the file."""
+def to_position(mark: yaml.Mark | LibraryMark | None) -> SourcePosition:
+    """The place of a mark, which counts from 0; without one, the start of the file."""
     return SourcePosition(line=mark.line + 1, column=mark.column + 1) if mark else START_POSITION
 
 

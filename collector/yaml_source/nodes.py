@@ -48,30 +48,28 @@ class YamlNode:
 
     def get_child(self, key: str) -> YamlNode:
         """The value under `key`, or an empty node where there is none."""
-        entry = self.entries.get(key)
-        return entry.node if entry else YamlNode(position=self.position)
+        return self.follow_path((key,))
 
     def follow_path(self, path: YamlPath) -> YamlNode:
         """The value at `path`, or an empty node where there is none."""
         node = self
         for step in path:
-            found = node._find_entry(step)
-            if found is None:
-                return YamlNode(position=node.position)
-            node = found.node
+            entry = node.find_entry(step)
+            node = entry.node if entry else YamlNode(position=node.position)
         return node
 
     def find_position(self, path: YamlPath) -> SourcePosition:
         """Where the key or item at `path` stands, or the last one on the way that does exist."""
         node, position = self, self.position
         for step in path:
-            found = node._find_entry(step)
-            if found is None:
+            entry = node.find_entry(step)
+            if entry is None:
                 break
-            node, position = found.node, found.position
+            node, position = entry.node, entry.position
         return position
 
-    def _find_entry(self, step: str | int) -> YamlEntry | None:
+    def find_entry(self, step: str | int) -> YamlEntry | None:
+        """What is under a key of a mapping, or at a position of a list; None where nothing is."""
         if isinstance(step, str):
             return self.entries.get(step)
         if step >= len(self.items):

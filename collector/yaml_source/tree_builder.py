@@ -48,7 +48,9 @@ class TreeBuilder:
         has_problem = self._refuse_feature(event, position)
         match event:
             case yaml.CollectionStartEvent():
-                self._check_depth(position, depth)
+                if depth > MAX_DEPTH:
+                    message = f"nested more than {MAX_DEPTH} levels deep"
+                    raise self._report.build_fatal_error(position, message)
                 value = self._build_collection(event, depth)
                 return YamlNode(position=position, value=value, has_problem=has_problem)
             case yaml.ScalarEvent():
@@ -62,11 +64,6 @@ class TreeBuilder:
             message = f"more than {self._dialect.max_nodes:,} values in one file"
             raise self._report.build_fatal_error(position, message)
         return position
-
-    def _check_depth(self, position: SourcePosition, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            message = f"nested more than {MAX_DEPTH} levels deep"
-            raise self._report.build_fatal_error(position, message)
 
     def _refuse_feature(self, event: yaml.Event, position: SourcePosition) -> bool:
         """Whether what the event begins is spoilt by an alias or a tag, which is reported."""
@@ -99,16 +96,13 @@ class TreeBuilder:
             key = self._read_key(event, depth)
             node = self._build_node(self._events.next_event(), depth=depth + 1)
             if key in entries:
-                self._report_duplicate(key, position, entries[key].position)
+                message = self._dialect.duplicate_message.format(
+                    key=key, name=quote_name(key), line=entries[key].position.line
+                )
+                self._report.add_problem(position, message)
             elif key is not None:
                 entries[key] = YamlEntry(position=position, node=node)
         return entries
-
-    def _report_duplicate(self, key: str, position: SourcePosition, first: SourcePosition) -> None:
-        message = self._dialect.duplicate_message.format(
-            key=key, name=quote_name(key), line=first.line
-        )
-        self._report.add_problem(position, message)
 
     def _read_key(self, event: yaml.Event, depth: int) -> str | None:
         """The text of a key; None for what is none, which is reported."""

@@ -24,7 +24,7 @@ _KEY_QUESTIONS = {
 
 
 def lint_metadata(document: YamlDocument, rule: Rule, *, is_correlated: bool) -> Iterator[Problem]:
-    """What is odd about it. `is_used` tells that a correlation looks at the rule."""
+    """What is odd about its tags and keys; `is_correlated` is whether a correlation looks at it."""
     yield from _lint_tags(document)
     if not rule.raises_alert:
         if not is_correlated:

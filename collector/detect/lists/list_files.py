@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from collector.detect import yaml_files
-from collector.detect.language import yaml_document
+from collector.detect.language.yaml_document import read_documents
 from collector.detect.lists.list_checks import build_entry, build_plain_entry, find_list_problems
 from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.errors import Problem, RulesError
@@ -25,13 +25,13 @@ MAX_FILE_BYTES = 5_000_000
 
 def find_list_files(paths: Iterable[Path]) -> Iterator[Path]:
     """The YAML files in folders called `lists` below the paths, each once."""
-    found = {
-        each: None
+    files = {
+        file: None
         for path in paths
-        for each in yaml_files.list_yaml_files(path)
-        if LISTS_FOLDER in each.relative_to(path).parts[:-1]
+        for file in yaml_files.list_yaml_files(path)
+        if LISTS_FOLDER in file.relative_to(path).parts[:-1]
     }
-    return iter(found)
+    return iter(files)
 
 
 def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
@@ -49,20 +49,20 @@ def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
 
 
 def _read_yaml_list(path: Path, name: str | None) -> ValueList:
-    documents = yaml_document.read_documents(path)
+    documents = read_documents(path)
     if len(documents) != 1:
         raise _build_error(path, "a file of a list holds one document with the key 'entries'")
-    (whole,) = documents
-    problems = list(find_list_problems(whole, name))
-    entries = whole.data.get("entries")
+    (document,) = documents
+    problems = list(find_list_problems(document, name))
+    entries = document.data.get("entries")
     if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
-        problems = [whole.build_problem(("entries",), f"more than {MAX_ENTRIES:,} entries")]
+        problems = [document.build_problem(("entries",), f"more than {MAX_ENTRIES:,} entries")]
     if problems:
         raise RulesError(problems)
-    about = {key: value for key, value in whole.data.items() if key != "entries"}
+    metadata = {key: value for key, value in document.data.items() if key != "entries"}
     return ValueList(
-        name=name or str(whole.data.get("name", path.stem)),
-        entries=tuple(build_entry(each, about) for each in whole.data["entries"]),
+        name=name or str(document.data.get("name", path.stem)),
+        entries=tuple(build_entry(each, metadata) for each in document.data["entries"]),
     )
 
 

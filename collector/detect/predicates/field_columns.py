@@ -19,7 +19,11 @@ TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 class FieldColumns:
     """Columns by the names of fields.
 
-    `read` remembers which columns were asked for, `used` which lists, by name.
+    Attributes:
+        column_types: the DuckDB types of columns; others are text.
+        resolve_column: the column that holds a field.
+        lists: the value lists that there are.
+        accessed_columns, accessed_lists: what was asked for so far, by name.
     """
 
     column_types: Mapping[str, str]
