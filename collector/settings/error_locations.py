@@ -50,13 +50,16 @@ def _follow_part(location: ErrorLocation, part: int | str) -> ErrorLocation | No
     entry = location.node.find_entry(part)
     if entry is None:
         return None
-    is_key = isinstance(part, str)
+    if isinstance(part, int):
+        name, child_kind = location.name, get_args(kind)[0]
+    else:
+        name, child_kind = quote_name(part), _find_key_type(kind, part)
     return ErrorLocation(
         node=entry.node,
-        name=quote_name(part) if is_key else location.name,
+        name=name,
         key_position=entry.position,
         rest=rest,
-        kind=_unwrap_type(_find_key_type(kind, part) if is_key else get_args(kind)[0]),
+        kind=_unwrap_type(child_kind),
     )
 
 
