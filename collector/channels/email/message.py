@@ -82,7 +82,7 @@ def _make_printable(value: Any) -> Any:
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(("html.j2",)),
-    finalize=_make_printable,  # every value that a template shows passes `text.plain`, then the escape
+    finalize=_make_printable,  # of every value that a template shows, before autoescape
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

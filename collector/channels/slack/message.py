@@ -16,7 +16,7 @@ from collector.model import Message, Severity
 SlackBlock = dict[str, Any]
 
 # Slack refuses a header of more than 150 characters, and blocks of more than about 13,200 together
-# (not documented; bolt-js issue 2509). The most that these and card.py allow is below 12,000.
+# (not documented; bolt-js issue 2509). The most that these and alert_card.py allow is below 12,000.
 _HEADER_LIMIT = 150
 _NOTIFICATION_LIMIT = 300
 _DESCRIPTION_LIMIT = 500
@@ -41,9 +41,11 @@ _SEVERITY_EMOJI = {
 def build_payload(message: Message) -> dict[str, Any]:
     """What a webhook takes: at most 50 blocks, and the text that notifications show."""
     card = build_card(message)
-    notification = f"{card.headline}: {card.title} ({message.alert.org})"
+    notification = escaping.escape_slack_mrkdwn(
+        f"{card.headline}: {card.title} ({message.alert.org})", _NOTIFICATION_LIMIT
+    )
     return {
-        "text": f"{_SEVERITY_EMOJI[card.severity]} {escaping.escape_slack_mrkdwn(notification, _NOTIFICATION_LIMIT)}",
+        "text": f"{_SEVERITY_EMOJI[card.severity]} {notification}",
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
