@@ -8,13 +8,7 @@ from dataclasses import dataclass
 
 from collector.channels.http_sender import TIMEOUT_SECONDS, HttpSender, describe_answer
 from collector.channels.slack.message import build_payload
-from collector.model import (
-    DeliveryOutcome,
-    DeliveryRejection,
-    DeliverySuccess,
-    Message,
-    RetryLater,
-)
+from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message, RetryLater
 from collector.settings import SlackSettings
 
 _ERROR_ADVICE = {
