@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from collector import channels as channel_kinds
-from collector import clock, engine, normalize, sources
+from collector import clock, engine, normalize
 from collector.archive.stray_files import move_stray_files
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
@@ -28,6 +28,7 @@ from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import TOKEN_FOLDER, DiskTokenStore
 from collector.settings import ListFileSettings, OrgSettings, RulesSettings, Settings
+from collector.sources import SOURCES, SourceRegistry
 from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
 from collector.store.state_lock import hold_state_lock
@@ -68,12 +69,13 @@ class TemporaryPipeline:
 def open_collector(
     settings: Settings,
     *,
+    sources: SourceRegistry = SOURCES,
     extra_channels: Mapping[str, Channel] = MappingProxyType({}),
     stop_event: threading.Event | None = None,
 ) -> Iterator[Collector]:
     """The parts of a configuration, working on its state directory alone.
 
-    `more_channels` are told besides the configured ones.
+    `sources` are those that there are; `extra_channels` are told besides the configured ones.
 
     Raises:
         RulesError: a rule file is wrong.
@@ -98,7 +100,9 @@ def open_collector(
             channels=tuple(channels),
         )
         pollers = [
-            _build_poller(org, places, database=database, pipeline=pipeline, stop=stop_event)
+            _build_poller(
+                org, places, sources, database=database, pipeline=pipeline, stop=stop_event
+            )
             for org in settings.orgs
         ]
         for poller in pollers:
@@ -222,6 +226,7 @@ def _build_routes(settings: Settings) -> Sequence[Route]:
 def _build_poller(
     org: OrgSettings,
     places: StatePaths,
+    sources: SourceRegistry,
     *,
     database: Database,
     pipeline: Pipeline,
@@ -237,7 +242,7 @@ def _build_poller(
             token_store=DiskTokenStore(places.state_dir / TOKEN_FOLDER),
             login_limits=choose_unattended_limits(org.auth),
         ),
-        sources=list(sources.build_sources(org.sources)),
+        sources=sources.build_sources(org.sources),
         database=database,
         pipeline=pipeline,
         spool=spool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from collector.channels.email import EmailNotifier
@@ -10,9 +10,9 @@ from collector.channels.slack import SlackNotifier
 from collector.channels.terminal import TerminalNotifier
 from collector.errors import CollectorError
 from collector.model import Channel
-from collector.settings import ChannelSettings
+from collector.settings import ChannelSettings, EmailSettings, SlackSettings, TerminalSettings
 
-__all__ = ["CHANNEL_FACTORIES", "build_channel"]
+__all__ = ["CHANNEL_FACTORIES", "CHANNEL_SETTINGS", "build_channel"]
 
 CHANNEL_FACTORIES: Mapping[str, Callable[[Any], Channel]] = {
     "slack": lambda settings: SlackNotifier(settings=settings),
@@ -20,6 +20,9 @@ CHANNEL_FACTORIES: Mapping[str, Callable[[Any], Channel]] = {
     "terminal": lambda _: TerminalNotifier(),
 }
 """By the `type` of its settings: what makes the channel of them."""
+
+CHANNEL_SETTINGS: Sequence[type[ChannelSettings]] = (SlackSettings, EmailSettings, TerminalSettings)
+"""What each kind of channel can be told."""
 
 
 def build_channel(name: str, settings: ChannelSettings) -> Channel:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from collector.settings.models import Settings, list_model_keys
+from collector.settings.models import list_model_keys
 from collector.yaml_source.nodes import YamlNode, quote_name
 from collector.yaml_source.problem_report import SourcePosition
 
@@ -35,11 +35,16 @@ class ErrorLocation:
     kind: Any
 
 
-def locate_error(root: YamlNode, path: ErrorPath) -> ErrorLocation:
-    """The place in the tree `root` that a path of pydantic's means."""
-    spot = ErrorLocation(
-        node=root, name="the file", key_position=root.position, rest=path, kind=Settings
+def locate_file(root: YamlNode, model: type[BaseModel]) -> ErrorLocation:
+    """The whole file, whose tree `root` is to become a `model`."""
+    return ErrorLocation(
+        node=root, name="the file", key_position=root.position, rest=(), kind=model
     )
+
+
+def locate_error(file: ErrorLocation, path: ErrorPath) -> ErrorLocation:
+    """The place in the file that a path of pydantic's means."""
+    spot = replace(file, rest=path)
     while spot.rest and (next_spot := _follow_part(spot, spot.rest[0])):
         spot = next_spot
     return spot

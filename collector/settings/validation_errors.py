@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from collector.settings.error_locations import ErrorLocation, list_tags, locate_error
+from collector.settings.error_locations import ErrorLocation, list_tags, locate_error, locate_file
 from collector.settings.models import list_model_keys
 from collector.settings.name_checks import suggest_name
 from collector.yaml_source.nodes import YamlNode, quote_name
@@ -17,17 +17,20 @@ from collector.yaml_source.problem_report import ProblemReport, SourcePosition
 PlacedMessage: TypeAlias = tuple[SourcePosition, str]
 
 
-def report_validation_errors(error: ValidationError, root: YamlNode, report: ProblemReport) -> None:
-    """Add to `report` everything that pydantic says about the tree `root`."""
+def report_validation_errors(
+    error: ValidationError, root: YamlNode, model: type[BaseModel], report: ProblemReport
+) -> None:
+    """Add to `report` everything that pydantic says about the tree `root` as a `model`."""
+    file = locate_file(root, model)
     for details in error.errors(include_url=False, include_input=False):
         judge = _DESCRIBERS.get(details["type"], _describe_bad_value)
-        if finding := judge(details, root):
+        if finding := judge(details, file):
             report.add_problem(*finding)
 
 
-def _describe_unknown_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+def _describe_unknown_key(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
     *parents, name = details["loc"]
-    parent = locate_error(root, tuple(parents))
+    parent = locate_error(file, tuple(parents))
     place = parent.node.entries[str(name)].position
     return (
         place,
@@ -35,22 +38,22 @@ def _describe_unknown_key(details: ErrorDetails, root: YamlNode) -> PlacedMessag
     )
 
 
-def _describe_missing_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
-    spot = locate_error(root, details["loc"])
+def _describe_missing_key(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
+    spot = locate_error(file, details["loc"])
     if not spot.rest:
         return spot.key_position, f"key {spot.name} has no value"
     return spot.key_position, f"missing key {spot.rest[0]!r}"
 
 
-def _describe_missing_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+def _describe_missing_tag(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
     key = details["ctx"]["discriminator"]
-    spot = locate_error(root, details["loc"])
+    spot = locate_error(file, details["loc"])
     return spot.key_position, f"missing key {key}: one of {', '.join(list_tags(spot.kind))}"
 
 
-def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
+def _describe_unknown_tag(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
     key = details["ctx"]["discriminator"].strip("'")
-    spot = locate_error(root, details["loc"])
+    spot = locate_error(file, details["loc"])
     node, known = spot.node.get_child(key), list_tags(spot.kind)
     if node.has_problem:
         return None
@@ -59,21 +62,21 @@ def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessag
     return node.position, f"unknown {key} {quote_name(node.value)}{suggest_name(node.value, known)}"
 
 
-def _describe_too_few(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
-    spot = locate_error(root, details["loc"])
+def _describe_too_few(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
+    spot = locate_error(file, details["loc"])
     # Pydantic counts the items without problems only.
     return None if spot.node.items else (spot.node.position, f"{spot.name} must name at least one")
 
 
-def _describe_bad_value(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
-    spot = locate_error(root, details["loc"])
+def _describe_bad_value(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
+    spot = locate_error(file, details["loc"])
     sentence = _build_sentence(details["type"], details.get("ctx", {}), spot)
     if spot.rest or details["loc"][-1:] == ("[key]",):
         return spot.key_position, sentence
     return None if spot.node.has_problem else (spot.node.position, sentence)
 
 
-_DESCRIBERS: Mapping[str, Callable[[ErrorDetails, YamlNode], PlacedMessage | None]] = {
+_DESCRIBERS: Mapping[str, Callable[[ErrorDetails, ErrorLocation], PlacedMessage | None]] = {
     "extra_forbidden": _describe_unknown_key,
     "missing": _describe_missing_key,
     "too_short": _describe_too_few,
