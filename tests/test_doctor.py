@@ -48,7 +48,7 @@ def examine(tmp_path):
         ):
             server.inject_faults(*faults)
             server.spend_calls(spent)
-            kinds = sources.SOURCES.build_sources(SETTINGS_MODELS.sources())
+            kinds = sources.build_sources(SETTINGS_MODELS.sources())
             return {found.subject: found for found in checks.examine_org(asked, kinds)}
 
     return ask

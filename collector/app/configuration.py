@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from collector.channels import CHANNEL_SETTINGS
+from collector.channels.registry import CHANNELS
 from collector.settings import LoadedSettings, compose_settings, read_settings
 from collector.sources import SOURCES
 
-SETTINGS_MODELS = compose_settings(sources=SOURCES.specs, channels=CHANNEL_SETTINGS)
+SETTINGS_MODELS = compose_settings(sources=SOURCES, channels=[spec.settings for spec in CHANNELS])
 
 
 def read_configuration(path: Path, environ: Mapping[str, str]) -> LoadedSettings:

@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from collector import channels as channel_kinds
 from collector import clock, engine, normalize
 from collector.archive.stray_files import move_stray_files
+from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
 from collector.detect import EventSchema, RuleSet, lists, load_rule_set
@@ -27,8 +27,14 @@ from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import TOKEN_FOLDER, DiskTokenStore
-from collector.settings import ListFileSettings, OrgSettings, RulesSettings, Settings
-from collector.sources import SOURCES, SourceRegistry
+from collector.settings import (
+    ListFileSettings,
+    OrgSettings,
+    RulesSettings,
+    Settings,
+    SourceSettings,
+)
+from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
 from collector.store.state_lock import hold_state_lock
@@ -69,13 +75,14 @@ class TemporaryPipeline:
 def open_collector(
     settings: Settings,
     *,
-    sources: SourceRegistry = SOURCES,
+    source_specs: Sequence[SourceSpec[SourceSettings]] = SOURCES,
     extra_channels: Mapping[str, Channel] = MappingProxyType({}),
     stop_event: threading.Event | None = None,
 ) -> Iterator[Collector]:
     """The parts of a configuration, working on its state directory alone.
 
-    `sources` are those that there are; `extra_channels` are told besides the configured ones.
+    `source_specs` are the sources that there are; `extra_channels` are told besides the
+    configured ones.
 
     Raises:
         RulesError: a rule file is wrong.
@@ -101,7 +108,7 @@ def open_collector(
         )
         pollers = [
             _build_poller(
-                org, places, sources, database=database, pipeline=pipeline, stop=stop_event
+                org, places, source_specs, database=database, pipeline=pipeline, stop=stop_event
             )
             for org in settings.orgs
         ]
@@ -185,10 +192,7 @@ def list_rule_paths(settings: RulesSettings) -> list[Path]:
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """The channels by their names."""
-    return {
-        name: channel_kinds.build_channel(name, chosen)
-        for name, chosen in settings.channels.items()
-    }
+    return {name: build_channel(name, chosen) for name, chosen in settings.channels.items()}
 
 
 def find_shipped_folder(name: str) -> Path:
@@ -226,7 +230,7 @@ def _build_routes(settings: Settings) -> Sequence[Route]:
 def _build_poller(
     org: OrgSettings,
     places: StatePaths,
-    sources: SourceRegistry,
+    source_specs: Sequence[SourceSpec[SourceSettings]],
     *,
     database: Database,
     pipeline: Pipeline,
@@ -242,7 +246,7 @@ def _build_poller(
             token_store=DiskTokenStore(places.state_dir / TOKEN_FOLDER),
             login_limits=choose_unattended_limits(org.auth),
         ),
-        sources=sources.build_sources(org.sources),
+        sources=build_sources(org.sources, source_specs),
         database=database,
         pipeline=pipeline,
         spool=spool,

@@ -38,7 +38,7 @@ from collector.sources import SOURCES
 @click.option(
     "--source",
     "kinds",
-    type=click.Choice(sorted(spec.kind for spec in SOURCES.specs if spec.backfillable)),
+    type=click.Choice(sorted(spec.kind for spec in SOURCES if spec.backfillable)),
     multiple=True,
     help="Only this source; may be repeated. Default: all that have a past to read.",
 )

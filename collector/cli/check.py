@@ -27,7 +27,7 @@ from collector.salesforce.token_store import (
     TokenStore,
 )
 from collector.settings import OrgSettings, RefreshTokenAuth, Settings
-from collector.sources import SOURCES, Catalog, SourceContext
+from collector.sources import Catalog, SourceContext, build_sources
 
 _LEVEL_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 
@@ -82,7 +82,7 @@ def _check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
                 find_stored_keys=lambda _keys: frozenset(),
                 find_newest_time=lambda _stream: None,
             )
-            yield from examine_org(context, SOURCES.build_sources(org.sources))
+            yield from examine_org(context, build_sources(org.sources))
 
 
 def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:

@@ -29,6 +29,13 @@ LEASE_DURATION = timedelta(minutes=10)
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
 """Seconds. There is no giving up: a receiver that comes back gets everything."""
 
+_OUTCOME_NAMES: Mapping[type[DeliveryOutcome], str] = {
+    RetryLater: "again",
+    DeliveryRejection: "refused",
+    IndeterminateDelivery: "unknown",
+}
+"""What the log calls them."""
+
 
 class DeliveryWorker:
     """Sends what is owed to channels. `login_urls` lead by org name to the users in it."""
@@ -118,6 +125,6 @@ def _log_outcome(delivery: Delivery, outcome: DeliveryOutcome) -> None:
             "delivery_not_taken",
             key=delivery.key,
             attempt=delivery.attempts,
-            outcome=type(outcome).__name__.lower(),
+            outcome=_OUTCOME_NAMES[type(outcome)],
             reason=outcome.reason,
         )

@@ -12,10 +12,11 @@ from collector.health.monitor import HEALTH_EVENT_TYPE
 from collector.model import Correlation, Rule
 from collector.normalize import find_family
 from collector.normalize.derived_types import expand_derived_types
-from collector.settings import SourcesSettings
+from collector.settings import SourceSettings, SourcesSettings
 from collector.settings.values import matches_any
-from collector.sources import SOURCES, SourceRegistry
-from collector.sources.spec import AnySourceSpec, TypeRequirement
+from collector.sources import SOURCES, SourceSpec
+from collector.sources.registry import find_supplier
+from collector.sources.spec import TypeRequirement
 from collector.store.ledger import PollStatus
 
 FIRES, WAITS, BLIND = "fires", "waits", "blind"
@@ -30,18 +31,18 @@ class OrgView:
         polls: how the last poll of each of its streams went.
         seen_types: the event types of which it has given events.
         sources: what the configuration says is to be read; None where that is not known.
-        registry: the sources that there are.
+        source_specs: the sources that there are.
     """
 
     org: str
     polls: Sequence[PollStatus]
     seen_types: AbstractSet[str]
     sources: SourcesSettings | None = None
-    registry: SourceRegistry = SOURCES
+    source_specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
 
-    def find_supplier(self, event_type: str) -> AnySourceSpec | None:
+    def find_supplier(self, event_type: str) -> SourceSpec[SourceSettings] | None:
         """The source that brings events of a type."""
-        return self.registry.find_supplier(event_type, find_family(event_type))
+        return find_supplier(event_type, find_family(event_type), self.source_specs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,8 @@ class RuleCoverage:
     Attributes:
         state: it fires on what the org gives; it waits for a first event, which may come; or it is
             blind, because the org shows us nothing that it could fire on.
-        seen: the event types that it has had events of.
-        why: for each of the others, why there have been none.
+        seen_types: the event types that it has had events of.
+        reasons: for each of the others, why there have been none.
     """
 
     org: str
@@ -111,17 +112,21 @@ def list_rule_types(rule: Rule, rules: RuleSet) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in parts for name in part)) if all(parts) else ()
 
 
-def list_rule_needs(rule: Rule, rules: RuleSet) -> list[TypeRequirement]:
+def list_rule_needs(
+    rule: Rule, rules: RuleSet, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
+) -> list[TypeRequirement]:
     """What it takes to read each of the event types that a rule looks at."""
     types = expand_derived_types(list_rule_types(rule, rules))
-    return [need for name in types if (need := find_requirement(name))]
+    return [need for name in types if (need := find_requirement(name, specs))]
 
 
-def find_requirement(event_type: str, registry: SourceRegistry = SOURCES) -> TypeRequirement | None:
+def find_requirement(
+    event_type: str, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
+) -> TypeRequirement | None:
     """What it takes to read a stored event type; None if it is derived or nobody documents it."""
     if event_type == HEALTH_EVENT_TYPE:
         return TypeRequirement(event_type=event_type, source="")
-    supplier = registry.find_supplier(event_type, find_family(event_type))
+    supplier = find_supplier(event_type, find_family(event_type), specs)
     return supplier.describe_requirement(event_type) if supplier else None
 
 
@@ -204,7 +209,7 @@ def _find_last_poll(event_type: str, view: OrgView) -> PollStatus | None:
     return max(own or others, key=lambda poll: poll.last_attempt, default=None)
 
 
-def _may_bring_any(poll: PollStatus, supplier: AnySourceSpec) -> bool:
+def _may_bring_any(poll: PollStatus, supplier: SourceSpec[SourceSettings]) -> bool:
     """Whether a stream may bring any of a source's types, also those that it is not called by."""
     if poll.stream.source != supplier.kind:
         return False

@@ -6,7 +6,6 @@ from collector.settings.models import (
     AuthSettings,
     ChannelSettings,
     ClientCredentialsAuth,
-    EmailSettings,
     JwtAuth,
     ListFileSettings,
     OrgSettings,
@@ -15,10 +14,8 @@ from collector.settings.models import (
     RouteSettings,
     RulesSettings,
     Settings,
-    SlackSettings,
     SourceSettings,
     SourcesSettings,
-    TerminalSettings,
 )
 from collector.settings.secret import Secret, list_secrets
 
@@ -26,7 +23,6 @@ __all__ = [
     "AuthSettings",
     "ChannelSettings",
     "ClientCredentialsAuth",
-    "EmailSettings",
     "JwtAuth",
     "ListFileSettings",
     "LoadedSettings",
@@ -38,10 +34,8 @@ __all__ = [
     "Secret",
     "Settings",
     "SettingsModels",
-    "SlackSettings",
     "SourceSettings",
     "SourcesSettings",
-    "TerminalSettings",
     "compose_settings",
     "list_secrets",
     "read_settings",

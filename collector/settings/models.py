@@ -21,21 +21,16 @@ from collector.settings.secret import Secret
 from collector.settings.values import (
     ApiVersion,
     ChannelName,
-    EmailAddress,
     FilePath,
-    Host,
     ListName,
     ListValue,
     LoginUrl,
     OrgName,
     Period,
-    Port,
     ProxyUrl,
     ReadablePath,
-    SecretUrl,
     SeverityName,
     TextLine,
-    is_loopback,
 )
 
 
@@ -198,56 +193,9 @@ class RouteSettings(SettingsModel):
 
 
 class ChannelSettings(SettingsModel):
-    """What the settings of every channel have in common: what kind of channel it is."""
+    """What the settings of all channels have in common."""
 
     type: str
-
-
-class SlackSettings(ChannelSettings):
-    """An incoming webhook of Slack."""
-
-    type: Literal["slack"] = "slack"
-    webhook_url: SecretUrl
-
-
-class EmailSettings(ChannelSettings):
-    """A mail server and the people it tells."""
-
-    type: Literal["email"] = "email"
-    host: Host
-    port: Port = 587
-    allow_plaintext: bool = False
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: TextLine | None = None
-    password: Secret | None = Field(default=None, validate_default=True)
-    sender: EmailAddress = Field(alias="from")
-    to: Annotated[tuple[EmailAddress, ...], Field(min_length=1)]
-    ca_file: FilePath | None = None
-
-    @field_validator("tls")
-    @classmethod
-    def _forbid_plaintext(cls, tls: str, info: ValidationInfo) -> str:
-        if tls != "none" or not {"host", "allow_plaintext"} <= info.data.keys():
-            return tls
-        if info.data["allow_plaintext"] or is_loopback(info.data["host"]):
-            return tls
-        raise ValueError(
-            "mail would cross the network unencrypted: use starttls or implicit, "
-            "or set 'allow_plaintext: true'"
-        )
-
-    @field_validator("password")
-    @classmethod
-    def _check_credentials(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
-        if "username" in info.data and (info.data["username"] is None) != (password is None):
-            raise ValueError("'username' and 'password' belong together: one of them is missing")
-        return password
-
-
-class TerminalSettings(ChannelSettings):
-    """The terminal that the collector runs in."""
-
-    type: Literal["terminal"] = "terminal"
 
 
 # ---- all of it

@@ -9,7 +9,7 @@ from collector.sources.contract import (
     SourceReader,
     UnavailableStream,
 )
-from collector.sources.registry import SOURCES, SourceRegistry
+from collector.sources.registry import SOURCES, build_sources
 from collector.sources.spec import Lane, Source, SourceSpec
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "Source",
     "SourceContext",
     "SourceReader",
-    "SourceRegistry",
     "SourceSpec",
     "UnavailableStream",
+    "build_sources",
 ]

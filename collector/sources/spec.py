@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Generic, TypeAlias
+from typing import Generic, TypeVar
 
 from collector.model import EventFamily, Stream
-from collector.settings import SourcesSettings
-from collector.settings.models import SourceSettingsT
+from collector.settings import SourceSettings, SourcesSettings
 from collector.sources.contract import SourceContext, SourceReader
+
+# Covariant, so that specs of different settings stand in one tuple: each is built of its own.
+SettingsT_co = TypeVar("SettingsT_co", bound=SourceSettings, covariant=True)
 
 LOWEST_VALUE_RANK = 70
 """The value rank of what is asked less often before everything else."""
@@ -75,7 +77,7 @@ class TypeRequirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSpec(Generic[SourceSettingsT]):
+class SourceSpec(Generic[SettingsT_co]):
     """One kind of source.
 
     Attributes:
@@ -99,9 +101,9 @@ class SourceSpec(Generic[SourceSettingsT]):
     """
 
     kind: str
-    settings: type[SourceSettingsT]
+    settings: type[SettingsT_co]
     on_by_default: bool = True
-    build: Callable[[SourceSettingsT], SourceReader]
+    build: Callable[[SettingsT_co], SourceReader]
     event_types: SuppliedTypes
     windowed: bool
     backfillable: bool
@@ -115,7 +117,7 @@ class SourceSpec(Generic[SourceSettingsT]):
     unlicensed_types: frozenset[str] = frozenset()
     needs_storing: bool = False
 
-    def find_settings(self, settings: SourcesSettings) -> SourceSettingsT | None:
+    def find_settings(self, settings: SourcesSettings) -> SettingsT_co | None:
         """Its own among an org's settings; None where it is turned off."""
         return settings.find_settings(self.kind, self.settings)
 
@@ -137,15 +139,11 @@ class SourceSpec(Generic[SourceSettingsT]):
         )
 
 
-AnySourceSpec: TypeAlias = SourceSpec[Any]
-"""The spec of some source, whatever its settings."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A source that an org's settings leave switched on."""
 
-    spec: AnySourceSpec
+    spec: SourceSpec[SourceSettings]
     poll_interval: timedelta
     reader: SourceReader
 

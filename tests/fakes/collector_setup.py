@@ -40,7 +40,7 @@ def write_config(
                     "client_id": org.application.client_id,
                     "client_secret": "${file:client_secret}",
                 },
-                "sources": {spec.kind: False for spec in SOURCES.specs} | chosen,
+                "sources": {spec.kind: False for spec in SOURCES} | chosen,
             }
         ],
         "channels": dict(channels or {}),

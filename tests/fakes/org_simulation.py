@@ -19,7 +19,7 @@ from collector.detect import RuleSet
 from collector.ingest.pipeline import Pipeline, StatePaths
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
-from collector.sources import SOURCES
+from collector.sources import SOURCES, build_sources
 from collector.store.database import open_database
 from fakes.polling_bench import PollingBench
 
@@ -96,7 +96,7 @@ class OrgSimulation:
         poller = Poller(
             org=settings.name,
             client=client,
-            sources=SOURCES.build_sources(settings.sources),
+            sources=build_sources(settings.sources),
             database=database,
             pipeline=pipeline,
             spool=places.spool,
@@ -115,7 +115,7 @@ class OrgSimulation:
             "client_id": self.org.application.client_id,
             "client_secret": self.org.application.client_secret,
         }
-        chosen = {spec.kind: sources.get(spec.kind, False) for spec in SOURCES.specs}
+        chosen = {spec.kind: sources.get(spec.kind, False) for spec in SOURCES}
         return SETTINGS_MODELS.org.model_validate(
             {"name": "acme", "login_url": self.org.base_url, "auth": auth, "sources": chosen}
         )

@@ -20,7 +20,7 @@ from collector.ingest.pipeline import Pipeline, StatePaths
 from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
-from collector.sources import SOURCES
+from collector.sources import SOURCES, build_sources
 from collector.store import ledger
 from collector.store.database import open_database
 from fakes.pipeline_bench import build_login_row, render_elf_csv
@@ -202,7 +202,7 @@ def open_polling_bench(
             poller=Poller(
                 org="acme",
                 client=salesforce,
-                sources=SOURCES.build_sources(settings.sources),
+                sources=build_sources(settings.sources),
                 database=database,
                 pipeline=Pipeline(
                     database=database,
@@ -228,7 +228,7 @@ def _build_settings(
         "client_id": application.client_id,
         "client_secret": application.client_secret,
     }
-    chosen = {spec.kind: sources.get(spec.kind, False) for spec in SOURCES.specs}
+    chosen = {spec.kind: sources.get(spec.kind, False) for spec in SOURCES}
     return SETTINGS_MODELS.org.model_validate(
         {"name": "acme", "login_url": url, "auth": auth, "sources": chosen}
     )

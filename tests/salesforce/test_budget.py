@@ -15,7 +15,7 @@ from collector.collection.api_budget_policy import (
 from collector.sources import SOURCES, org_limits, stored_events
 
 CALLS = st.integers(0, 2_000_000)
-SPECS = {spec.kind: spec for spec in sorted(SOURCES.specs, key=lambda spec: spec.value_rank)}
+SPECS = {spec.kind: spec for spec in sorted(SOURCES, key=lambda spec: spec.value_rank)}
 RANKS = [spec.value_rank for spec in SPECS.values()]
 """The value ranks of all sources, the most valuable first."""
 

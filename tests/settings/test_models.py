@@ -9,16 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from collector.app.configuration import SETTINGS_MODELS
+from collector.channels.email.settings import EmailSettings
+from collector.channels.slack.settings import SlackSettings
+from collector.channels.terminal.settings import TerminalSettings
 from collector.model import Severity
-from collector.settings import (
-    ClientCredentialsAuth,
-    EmailSettings,
-    RouteSettings,
-    RulesSettings,
-    Secret,
-    SlackSettings,
-    TerminalSettings,
-)
+from collector.settings import ClientCredentialsAuth, RouteSettings, RulesSettings, Secret
 from collector.sources.event_log_file import EventLogFileSettings
 from collector.sources.login_history import LoginHistorySettings
 from collector.sources.setup_audit_trail import SetupAuditTrailSettings

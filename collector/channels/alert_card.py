@@ -1,6 +1,7 @@
 """What a message says, in order, for no output in particular.
 
-Every text on a card is as it came: the channel that shows it passes it through `collector.escaping`.
+Every text on a card is as it came: a channel that shows it passes it through
+`collector.escaping`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardLink:
-    """`url` has passed `text.link`."""
+    """`url` has passed `escaping.check_link_target`."""
 
     label: str
     url: str
