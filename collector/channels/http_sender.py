@@ -32,42 +32,22 @@ _BODY_LIMIT_BYTES = 64 << 10
 
 _Failure: TypeAlias = type[DeliveryRejection | RetryLater | IndeterminateDelivery]
 
+_URL_ERRORS = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_REDIRECT_WORDS = "{answer}: a redirect is not followed; is that {url_name}?"
+
+# Of both tables the first row that fits counts.
 _ERROR_TABLE: tuple[tuple[tuple[type[Exception], ...], _Failure, str], ...] = (
-    (
-        (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError),
-        DeliveryRejection,
-        "{url_name} cannot be called",
-    ),
-    (
-        (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
-        RetryLater,
-        "{receiver} cannot be reached: {error}",
-    ),
-    (
-        (httpx.HTTPError,),
-        IndeterminateDelivery,
-        "no answer after the message had left: {error}",
-    ),
+    (_URL_ERRORS, DeliveryRejection, "{url_name} cannot be called"),
+    (_CONNECT_ERRORS, RetryLater, "{receiver} cannot be reached: {error}"),
+    ((httpx.HTTPError,), IndeterminateDelivery, "no answer after the message had left: {error}"),
 )
-_STATUS_TABLE: tuple[tuple[Container[int], _Failure, str], ...] = (
-    (
-        range(300, 400),
-        DeliveryRejection,
-        "{answer}: a redirect is not followed; is that {url_name}?",
-    ),
+_STATUS_TABLE: tuple[tuple[Container[int], _Failure, str], ...] = (  # of all but 2xx
     ((408, 425, 429), RetryLater, "{answer}"),
     (range(500, 1000), RetryLater, "{answer}"),
+    (range(300, 400), DeliveryRejection, _REDIRECT_WORDS),
     (range(500), DeliveryRejection, "{answer}"),
 )
-"""What each status but 2xx says; the first row that holds it counts."""
-
-
-def _explain_nothing(_: str) -> str:
-    return ""
-
-
-def _accept_success(_: str) -> DeliveryOutcome:
-    return DeliverySuccess()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +65,8 @@ class HttpSender:
 
     receiver: str
     url_name: str
-    explain_body: Callable[[str], str] = _explain_nothing
-    read_success: Callable[[str], DeliveryOutcome] = _accept_success
+    explain_body: Callable[[str], str] = lambda _: ""
+    read_success: Callable[[str], DeliveryOutcome] = lambda _: DeliverySuccess()
 
     def post_body(
         self,
@@ -120,10 +100,8 @@ class HttpSender:
             return self.read_success(body)
         status = answer.status_code
         failure, words = next(row[1:] for row in _STATUS_TABLE if status in row[0])
-        reason = words.format(
-            answer=describe_answer(self.receiver, status, self.explain_body(body)),
-            url_name=self.url_name,
-        )
+        description = describe_answer(self.receiver, status, self.explain_body(body))
+        reason = words.format(answer=description, url_name=self.url_name)
         if failure is RetryLater:
             after = _parse_retry_after(answer.headers.get("Retry-After", ""))
             return RetryLater(reason=reason, retry_after=after)
@@ -133,9 +111,8 @@ class HttpSender:
         failure, words = next(row[1:] for row in _ERROR_TABLE if isinstance(problem, row[0]))
         # The texts of httpx's errors are the system's own; the type says what kind of break it was.
         error = f"{type(problem).__name__} {escaping.escape_header(str(problem), 120)}".strip()
-        return failure(
-            reason=words.format(receiver=self.receiver, url_name=self.url_name, error=error)
-        )
+        reason = words.format(receiver=self.receiver, url_name=self.url_name, error=error)
+        return failure(reason=reason)
 
 
 def describe_answer(receiver: str, status: int, explanation: str) -> str:

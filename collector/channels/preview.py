@@ -12,6 +12,8 @@ from collector.channels.email.message import compose_mail, render_html
 from collector.channels.slack.message import build_payload
 from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message
 
+_SENDER, _RECIPIENTS = "collector@example.com", ("soc@example.com",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewFiles:
@@ -37,13 +39,7 @@ class FileNotifier:
         return DeliverySuccess(reference=files.slack_path.name)
 
 
-def write_preview(
-    message: Message,
-    directory: Path,
-    *,
-    sender: str = "collector@example.com",
-    recipients: tuple[str, ...] = ("soc@example.com",),
-) -> PreviewFiles:
+def write_preview(message: Message, directory: Path) -> PreviewFiles:
     """Write the message to files of the directory, which is made if need be.
 
     Their names come from the alert's id and revision; files of the same names are replaced.
@@ -55,7 +51,7 @@ def write_preview(
         mail_path=directory / f"{name}.eml",
         page_path=directory / f"{name}.html",
     )
-    mail = compose_mail(message, sender=sender, recipients=recipients, date=clock.now())
+    mail = compose_mail(message, sender=_SENDER, recipients=_RECIPIENTS, date=clock.now())
     files.slack_path.write_text(
         json.dumps(build_payload(message), ensure_ascii=False, indent=2) + "\n",
         encoding="utf-8",

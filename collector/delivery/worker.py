@@ -94,18 +94,12 @@ class DeliveryWorker:
                     outbox.mark_sent(connection, delivery.key, reference=reference, now=now)
                 case DeliveryRejection(reason=reason):
                     outbox.mark_rejected(connection, delivery.key, reason=reason, now=now)
-                case RetryLater(reason=reason, retry_after=after):
-                    pause = timedelta(seconds=_compute_pause(delivery.attempts, after))
-                    outbox.postpone_delivery(
-                        connection, delivery.key, reason=reason, due=now + pause
-                    )
+                case RetryLater(reason=reason) | IndeterminateDelivery(reason=reason):
+                    after = outcome.retry_after if isinstance(outcome, RetryLater) else None
+                    due = now + timedelta(seconds=_compute_pause(delivery.attempts, after))
+                    outbox.postpone_delivery(connection, delivery.key, reason=reason, due=due)
                     if after is not None:
-                        outbox.pause_channel(connection, delivery.channel, until=now + pause)
-                case IndeterminateDelivery(reason=reason):
-                    pause = timedelta(seconds=_compute_pause(delivery.attempts, None))
-                    outbox.postpone_delivery(
-                        connection, delivery.key, reason=reason, due=now + pause
-                    )
+                        outbox.pause_channel(connection, delivery.channel, until=due)
         _log_outcome(delivery, outcome)
 
 

@@ -193,7 +193,7 @@ class RouteSettings(SettingsModel):
 
 
 class ChannelSettings(SettingsModel):
-    """What the settings of all channels have in common."""
+    """What the settings of every channel have in common: what kind of channel it is."""
 
     type: str
 

@@ -61,19 +61,22 @@ def _list_parts(card: Card) -> Iterator[RenderableType]:
         yield _render_heading(card.repeat)
 
 
-def _build_fact_table(facts: Iterable[Fact]) -> Table:
+def _build_grid() -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    return table
+
+
+def _build_fact_table(facts: Iterable[Fact]) -> Table:
+    table = _build_grid()
     for fact in facts:
         table.add_row(_to_rich_text(fact.label, "dim"), _to_rich_text(fact.value))
     return table
 
 
 def _build_event_table(card: Card) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = _build_grid()
     for row in card.evidence:
         table.add_row(_to_rich_text(row.time, "dim"), _to_rich_text(_render_row(row)))
     if card.more_events:
