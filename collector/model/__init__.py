@@ -23,6 +23,7 @@ from collector.model.alerts import (
 )
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
 from collector.model.derived_type import DerivedType
+from collector.model.event_family import EventFamily
 from collector.model.rules import (
     ENTITY_FIELDS,
     Aggregation,
@@ -60,6 +61,7 @@ __all__ = [
     "DeliverySuccess",
     "DerivedType",
     "Event",
+    "EventFamily",
     "FirstSeen",
     "IndeterminateDelivery",
     "Match",
