@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from collector.alerting import fold_state, grouping, identity, summary
+from collector.alerting import alert_summary, grouping, identity, summary
 from collector.alerting.grouping import EpisodeItem
 from collector.alerting.identity import AlertFinder, EpisodeAlert
 from collector.alerting.match_diff import MatchDiff
@@ -108,7 +108,7 @@ def fold_episodes(
 def _build_items(diff: MatchDiff, alerts: Mapping[str, Alert]) -> Iterator[EpisodeItem]:
     for alert in alerts.values():
         if not identity.has_ended(alert) and alert.id not in diff.rebuild_ids:
-            whole = fold_state.summarize_alert(alert)
+            whole = alert_summary.summarize_alert(alert)
             remaining = whole.count - diff.recounts.get(alert.id, 0)
             yield EpisodeItem(summary=replace(whole, count=remaining), whole_alert_id=alert.id)
     for match in diff.new_matches:
@@ -131,7 +131,7 @@ def _build_remaining_item(member: AlertMatch, alerts: Mapping[str, Alert]) -> Ep
 
 
 def _is_opener(event_uid: str, alert: Alert) -> bool:
-    return bool(alert.basis["opened"] == event_uid)
+    return alert_summary.get_fold_state(alert).identity_uid == event_uid
 
 
 # ---- what has ended

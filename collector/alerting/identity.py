@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
-from collector.alerting import fold_state, grouping
+from collector.alerting import alert_summary, grouping
 from collector.alerting.grouping import Episode
 from collector.alerting.match_diff import MatchDiff
 from collector.model import STATUS_MERGED, STATUS_OPEN, STATUS_WITHDRAWN, Alert, Rule
@@ -82,7 +82,7 @@ def _rank_by_age(alert: Alert) -> tuple[datetime, str]:
 
 
 def _apply_episode(before: Alert, episode: Episode) -> Alert:
-    after = fold_state.apply_summary(before, episode.summary)
+    after = alert_summary.apply_summary(before, episode.summary)
     return (
         replace(after, status=STATUS_OPEN, merged_into="", reason="")
         if has_ended(before)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from collector.alerting import fold_state, summary
+from collector.alerting import alert_summary, summary
 from collector.model import Alert, AlertMatch, Match
 
 
@@ -49,7 +49,7 @@ def diff_matches(
     taken = {uid: stored_matches[uid].alert_id for uid in withdrawn_uids if uid in stored_matches}
     broken = set(taken.values())
     fewer: Counter[str] = Counter()
-    sources = cache(lambda alert_id: fold_state.summarize_alert(alerts[alert_id]).source_uids)
+    sources = cache(lambda alert_id: alert_summary.summarize_alert(alerts[alert_id]).source_uids)
     for match in matches:
         known = stored_matches.get(match.event_uid)
         if known is not None:

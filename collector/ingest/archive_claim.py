@@ -39,7 +39,7 @@ def claim_archive(database: Database, archive: ArchiveStore, *, state_dir: Path)
 def _explain_conflict(archive: ArchiveStore, state_dir: Path, found: int) -> str:
     return (
         f"the archive {archive.place} holds {found:,} event files, and the state database is not"
-        " the one that knows them. Nothing was changed. Check `state_dir` and `database_url`; if the"
-        f" database was lost, restore it ({state_dir / 'state.db'}) from a backup; to begin anew,"
-        f" move {archive.place} away first"
+        " the one that knows them. Nothing was changed. Check `state_dir` and `database_url`; if"
+        f" the database was lost, restore it ({state_dir / 'state.db'}) from a backup; to begin"
+        f" anew, move {archive.place} away first"
     )

@@ -23,6 +23,7 @@ from collector.model.alerts import (
 )
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
 from collector.model.derived_type import DerivedType
+from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
 from collector.model.rules import (
     ENTITY_FIELDS,
     Aggregation,
@@ -59,8 +60,11 @@ __all__ = [
     "DeliveryRejection",
     "DeliverySuccess",
     "DerivedType",
+    "EntityOrigin",
     "Event",
+    "EvidenceOrigin",
     "FirstSeen",
+    "FoldState",
     "IndeterminateDelivery",
     "Match",
     "Message",
