@@ -15,7 +15,8 @@ from collector import engine
 from collector.app.wiring import EVENT_SCHEMA
 from collector.detect import RuleSet, load_rule_set
 from collector.health.symptoms import find_symptoms
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.model import Cursor, Severity, SeverityCase
 from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.store import ledger
