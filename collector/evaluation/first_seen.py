@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from collector.clock import to_micros
-from collector.detect import RuleMatcher, RuleSet, first_seen_sql
+from collector.detect import RuleSet, first_seen_sql
 from collector.detect.first_seen_sql import EventRun, duration_to_micros
 from collector.detect.selected_events import RuleRelation
 from collector.escaping import quote_literal
@@ -19,6 +19,7 @@ from collector.evaluation import first_seen_runs
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.first_seen_runs import BatchRuns, RunDiff, RunReplacement, RunUpdate
 from collector.evaluation.result import EvaluationResult
+from collector.evaluation.rule_matcher import RuleMatcher
 from collector.evaluation.rule_selection import (
     ALL_TIME,
     RuleSelection,

@@ -24,18 +24,17 @@ def list_trespasses(text: str) -> list[str]:
 
 def is_trespass(node: ast.AST) -> bool:
     match node:
-        case ast.BinOp(op=ast.Div(), right=ast.Attribute(attr="path")):
-            return True
-        case ast.Call(func=ast.Name(id="FileLocation")):
+        case (
+            ast.BinOp(op=ast.Div(), right=ast.Attribute(attr="path"))
+            | ast.Call(func=ast.Name(id="FileLocation"))
+            | ast.Attribute(value=ast.Attribute(attr="archive"), attr="root")
+            | ast.Attribute(value=ast.Name(id="archive"), attr="root")
+        ):
             return True
         case ast.Call(
             func=ast.Attribute(attr="glob" | "rglob"), args=[ast.Constant(value=pattern)]
         ):
             return "parquet" in str(pattern)
-        case ast.Attribute(
-            attr="root", value=ast.Attribute(attr="archive") | ast.Name(id="archive")
-        ):
-            return True
         case ast.ImportFrom(module=module, names=names):
             return LOCAL in {module, *(f"{module}.{name.name}" for name in names)}
         case ast.JoinedStr():

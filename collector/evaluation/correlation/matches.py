@@ -12,9 +12,9 @@ import duckdb
 from collector import normalize
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
 from collector.detect.lists import list_context
-from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.escaping import quote_identifier, quote_literal, truncate_text
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
+from collector.evaluation.rule_matcher import MAX_ENTITY_LENGTH
 from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
 
 _UID_COLUMN = "#uid"  # no column of an event can have such a name
