@@ -46,7 +46,8 @@ class FiringEvents:
     ) -> dict[str, tuple[Severity, float]]:
         """By uid, the severity and weight of every member in the scope."""
         rows = connection.execute(
-            f"SELECT {self.match_uid}, severity, metric FROM {self.table} WHERE {render_span_filter(self.scope)}"
+            f"SELECT {self.match_uid}, severity, metric FROM {self.table}"
+            f" WHERE {render_span_filter(self.scope)}"
         ).fetchall()
         return {
             uid: (Severity(severity), _compute_weight(self.rule, m)) for uid, severity, m in rows
@@ -95,8 +96,9 @@ def _read_event_rows(
         if relation is None:
             continue
         result = connection.execute(
-            f"SELECT m.*, {columns} FROM (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)}"
-            f" FROM {firing.table} WHERE event_type = {quote_literal(event_type)}) AS m"
+            f"SELECT m.*, {columns} FROM"
+            f" (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)} FROM {firing.table}"
+            f" WHERE event_type = {quote_literal(event_type)}) AS m"
             f" JOIN {relation} AS e USING (event_uid)"
             f" WHERE m.{quote_identifier(_UID_COLUMN)} IN (SELECT unnest($uids))",
             {"uids": list(uids)},
