@@ -500,7 +500,7 @@ def test_many_jobs_come_in_pages(connect):
 def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
     client = empty
 
-    client.org.fail(fault)
+    client.org.inject_faults(fault)
 
     answer = client.get("/limits")
     assert answer.status_code == status
@@ -510,16 +510,16 @@ def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
 
 def test_a_fault_may_last_until_it_is_called_off(empty):
     client = empty
-    client.org.fail(faults.build_expired_fault())
+    client.org.inject_faults(faults.build_expired_fault())
 
     assert {client.get("/limits").status_code for _ in range(5)} == {401}
-    client.org.recover()
+    client.org.clear_faults()
     assert client.get("/limits").status_code == 200
 
 
 def test_faults_strike_only_what_they_fit_and_in_order(connect):
     client = connect(with_users(1))
-    client.org.fail(
+    client.org.inject_faults(
         InjectedFault(address_pattern="FROM User", status=500),
         InjectedFault(address_pattern="/query", times=2, status=502),
     )
@@ -533,7 +533,7 @@ def test_faults_strike_only_what_they_fit_and_in_order(connect):
 
 def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
     client = connect(with_files(log_file(b'"A"\n' * 60_000)))
-    client.org.fail(InjectedFault(address_pattern="LogFile", cut_after=100_000))
+    client.org.inject_faults(InjectedFault(address_pattern="LogFile", cut_after=100_000))
     address = httpx.URL(client.org.base_url)
     request = (
         f"GET {DATA_PATH}{LOGIN} HTTP/1.1\r\nHost: org\r\nConnection: close\r\n"
@@ -547,7 +547,7 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
 
     assert body.count(b"A") == 25_000
     assert not body.endswith(b"0\r\n\r\n")
-    client.org.fail(InjectedFault(address_pattern="LogFile", cut_after=100_000))
+    client.org.inject_faults(InjectedFault(address_pattern="LogFile", cut_after=100_000))
     with pytest.raises(httpx.RemoteProtocolError):
         client.get(LOGIN, headers={"Accept-Encoding": "identity"})
     assert len(client.get(LOGIN).content) == 240_000
@@ -556,7 +556,7 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
 
 def test_a_delay_can_outlast_a_client(empty):
     client = empty
-    client.org.fail(InjectedFault(address_pattern="limits", delay=0.4))
+    client.org.inject_faults(InjectedFault(address_pattern="limits", delay=0.4))
 
     with pytest.raises(httpx.ReadTimeout):
         client.get("/limits", timeout=0.05)

@@ -96,7 +96,9 @@ def test_sql_and_python_agree_on_every_window(connection, pair, history):
         (*each.row.group, each.row.event["event_uid"], each.metric, len(each.window), each.fires)
         for each in oracle.list_anchors(outer, rules, history)
     ]
-    note(f"fires: {any(each[-1] for each in expected)}, nested: {'inner' in outer.over.rules}")
+    note(
+        f"fires: {any(each[-1] for each in expected)}, nested: {'inner' in outer.aggregation.rules}"
+    )
     assert sorted(expected, key=str) == found
 
 
@@ -113,7 +115,7 @@ def test_sql_and_python_agree_on_every_member(connection, pair, history):
     expected = [
         (
             *(*each.row.group, each.row.event["event_uid"]),
-            *_window(each.anchor, outer.over.timespan),
+            *_window(each.anchor, outer.aggregation.timespan),
             *(
                 int(each.severity),
                 each.anchor.complete_time if each.anchor else each.row.event["received"],
@@ -121,7 +123,7 @@ def test_sql_and_python_agree_on_every_member(connection, pair, history):
         )
         for each in oracle.list_members(outer, rules, history)
     ]
-    note(f"members: {bool(expected)}, type: {outer.over.type}")
+    note(f"members: {bool(expected)}, type: {outer.aggregation.type}")
     assert sorted(map(_plain, expected), key=str) == sorted(map(_plain, found), key=str)
 
 
@@ -133,7 +135,7 @@ def _window(anchor, timespan):
 
 
 def _names(rule):
-    return [f'"{name}"' for name in rule.over.group_by]
+    return [f'"{name}"' for name in rule.aggregation.group_by]
 
 
 def _fetched(connection, sql, columns):
