@@ -300,7 +300,7 @@ def test_the_anomaly_has_salesforces_shape(world):
 def test_the_org_serves_the_whole_day(world, connect):
     client = connect(world.build_store(), clock=lambda: END)
 
-    files = client.records(
+    files = client.query_records(
         "SELECT Id, EventType, LogFile, LogFileLength FROM EventLogFile WHERE Interval = 'Hourly'"
     )
     sizes = [len(client.http.get(file["LogFile"]).content) for file in files]
@@ -310,7 +310,7 @@ def test_the_org_serves_the_whole_day(world, connect):
     for name in world.counts:
         if name in world.rows and name not in COLUMNS:
             path = f"SELECT FIELDS(STANDARD) FROM {name}"
-            assert client.ask(path).json()["totalSize"] == world.counts[name]
+            assert client.send_query(path).json()["totalSize"] == world.counts[name]
 
 
 def test_an_org_may_live_through_the_day(world):

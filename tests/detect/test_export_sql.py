@@ -23,13 +23,13 @@ ROWS = (
 class Jobs:
     """A type that is computed: one event for each user who has called the API."""
 
-    sources = ("ApiEvent",)
-    needs = ("user_id",)
+    source_types = ("ApiEvent",)
+    required_columns = ("user_id",)
 
     def __init__(self, canonical):
         self._canonical = canonical
 
-    def select(self, relation):
+    def build_select(self, relation):
         own = {"event_uid": "'job:' || user_id", "user_id": "user_id", "event_type": "'BulkJob'"}
         columns = ", ".join(
             f"CAST({own.get(name, f'any_value({name})')} AS {kind}) AS {name}"

@@ -51,12 +51,14 @@ def correlations(draw: st.DrawFn, name: str, rules: tuple[str, ...]):
     is_temporal = draw(st.booleans())
     named = draw(st.lists(st.sampled_from(rules), min_size=1, max_size=4))
     groups = draw(st.lists(st.sampled_from(["user", "ip", "who"]), max_size=2, unique=True))
-    steps = st.builds(SeverityStep, predicate=predicates, add=st.integers(1, 4), most=severities)
+    steps = st.builds(
+        SeverityStep, predicate=predicates, increment=st.integers(1, 4), max_severity=severities
+    )
     cases = st.builds(SeverityCase, predicate=predicates, level=severities)
     ladder = {
         "level": draw(severities),
-        "cases": tuple(draw(st.lists(cases, max_size=2))),
-        "steps": tuple(draw(st.lists(steps, max_size=2))),
+        "severity_cases": tuple(draw(st.lists(cases, max_size=2))),
+        "severity_steps": tuple(draw(st.lists(steps, max_size=2))),
     }
     return build_correlation(
         name,
