@@ -113,7 +113,8 @@ class Pipeline:
             written = self._writer.rewrite_segments(
                 batch, quarantined_batch.indexes, self._committed.build_file_lookup(batch)
             )
-            notified = self._commit_batch(batch, written, self._evaluate_batch(batch, written))
+            result = self._evaluate_batch(batch, written)
+            notified = self._commit_batch(batch, written, result)
         for index in set(quarantined_batch.indexes) - written.reasons_by_segment.keys():
             quarantine.release_segment(self._paths.quarantine, batch.key, index)
         return _build_result(written, notified)
@@ -126,7 +127,8 @@ class Pipeline:
         if batch.dedupe and not written.files and not written.reasons_by_segment:
             self._advance_coverage(batch)
             return IngestResult(duplicates=written.duplicates)
-        notified = self._commit_batch(batch, written, self._evaluate_batch(batch, written))
+        result = self._evaluate_batch(batch, written)
+        notified = self._commit_batch(batch, written, result)
         log.info(
             "batch_stored",
             stream=str(batch.stream),
