@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
 
 from collector import normalize
 from collector.archive import parquet_sql
+from collector.archive.store import ArchiveStore
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, Event
 from collector.normalize.ip_address_sql import (
@@ -49,15 +49,15 @@ def find_events(
     uids: Sequence[str],
     *,
     files: Sequence[ArchiveFile],
-    archive_root: Path,
+    archive: ArchiveStore,
 ) -> list[EventSet]:
     """The events with these uids, by org and type; those that no file holds are left out.
 
     For derived ones the files must reach as far as the type does (`normalize.Derived.reach`).
     """
     return [
-        *_find_stored_events(connection, uids, files, archive_root),
-        *_find_derived_events(connection, uids, files, archive_root),
+        *_find_stored_events(connection, uids, files, archive),
+        *_find_derived_events(connection, uids, files, archive),
     ]
 
 
@@ -114,11 +114,11 @@ def _find_stored_events(
     connection: duckdb.DuckDBPyConnection,
     uids: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> Iterator[EventSet]:
-    held = _list_files_holding(connection, "event_uid", uids, files, root)
+    held = _list_files_holding(connection, "event_uid", uids, files, archive)
     for (org, event_type), own in _group_by_type(held).items():
-        rows = parquet_sql.build_relation(root / file.path for file in own)
+        rows = parquet_sql.build_relation(archive.locate_files(own))
         yield EventSet(
             org=org,
             event_type=event_type,
@@ -131,7 +131,7 @@ def _find_derived_events(
     connection: duckdb.DuckDBPyConnection,
     uids: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> Iterator[EventSet]:
     named: dict[tuple[str, str], list[str]] = {}
     for uid in uids:
@@ -140,7 +140,7 @@ def _find_derived_events(
             named.setdefault((kind, org), []).append(uid)
     for (kind, org), own in named.items():
         found = _derive_event_set(
-            connection, kind, own, [file for file in files if file.org == org], root
+            connection, kind, own, [file for file in files if file.org == org], archive
         )
         if found:
             yield found
@@ -151,23 +151,26 @@ def _derive_event_set(
     kind: str,
     uids: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> EventSet | None:
     event_type, column = DERIVED_UID_KINDS[kind]
     derived = normalize.DERIVED_EVENT_TYPES[event_type]
     ends = [uid.split(":", 2)[2] for uid in uids]
     sources = [file for file in files if file.event_type in derived.source_types]
     around = _list_surrounding_files(
-        _list_files_holding(connection, column, ends, sources, root), sources, derived
+        _list_files_holding(connection, column, ends, sources, archive), sources, derived
     )
     if not around:
         return None
-    rows = parquet_sql.build_relation(root / file.path for file in around)
+    rows = parquet_sql.build_relation(archive.locate_files(around))
     stored = parquet_sql.ensure_columns(connection, rows, derived.required_columns)
     touched = derived.build_affected(
         f"(SELECT * FROM {stored} WHERE {_render_in_list(column, ends)})", stored
     )
-    relation = f"(SELECT * FROM ({derived.build_select(touched)}) WHERE {_render_in_list('event_uid', uids)})"
+    relation = (
+        f"(SELECT * FROM ({derived.build_select(touched)})"
+        f" WHERE {_render_in_list('event_uid', uids)})"
+    )
     if not connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone():
         return None
     return EventSet(
@@ -197,20 +200,20 @@ def _list_files_holding(
     column: str,
     values: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> list[ArchiveFile]:
     """Those of the files in which a canonical column has one of these values."""
     if not files or not values:
         return []
-    paths = {str(root / file.path): file for file in files}
-    listed = ", ".join(map(quote_literal, paths))
+    files_by_location = dict(zip(archive.locate_files(files), files, strict=True))
+    listed = ", ".join(map(quote_literal, files_by_location))
     # Not by name over all columns: that would open every file, and few of them are of interest.
     found = connection.execute(
         f"SELECT DISTINCT filename FROM read_parquet([{listed}], filename = true,"
         f" hive_partitioning = false) WHERE {_render_in_list(column, values)}"
     )
-    names = {row[0] for row in found.fetchall()}
-    return [file for path, file in paths.items() if path in names]
+    locations = {row[0] for row in found.fetchall()}
+    return [file for location, file in files_by_location.items() if location in locations]
 
 
 def _group_by_type(files: Iterable[ArchiveFile]) -> dict[tuple[str, str], list[ArchiveFile]]:

@@ -10,7 +10,6 @@ from typing import Any
 from collector.detect import baseline_sql, dedup, title_template
 from collector.detect.baseline_sql import BaselineStats
 from collector.detect.first_seen_sql import duration_to_micros
-from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.detect.selected_events import list_value_columns, name_value_column
 from collector.escaping import quote_literal, truncate_text
 from collector.evaluation.baseline_scoring import ScoredWindows
@@ -19,6 +18,7 @@ from collector.evaluation.baseline_windows import (
     list_window_spans,
     select_window_rows,
 )
+from collector.evaluation.rule_matcher import MAX_ENTITY_LENGTH
 from collector.evaluation.rule_selection import RuleSelection, duration_to_days, micros_to_time
 from collector.evaluation.temp_tables import TempTables
 from collector.model import ENTITY_FIELDS, Baseline, Event, Match, Rule

@@ -24,6 +24,7 @@ from collector.model.alerts import (
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
 from collector.model.derived_type import DerivedType
 from collector.model.event_family import EventFamily
+from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
 from collector.model.rules import (
     ENTITY_FIELDS,
     Aggregation,
@@ -60,9 +61,12 @@ __all__ = [
     "DeliveryRejection",
     "DeliverySuccess",
     "DerivedType",
+    "EntityOrigin",
     "Event",
     "EventFamily",
+    "EvidenceOrigin",
     "FirstSeen",
+    "FoldState",
     "IndeterminateDelivery",
     "Match",
     "Message",

@@ -12,9 +12,9 @@ import duckdb
 from collector import normalize
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
 from collector.detect.lists import list_context
-from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.escaping import quote_identifier, quote_literal, truncate_text
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
+from collector.evaluation.rule_matcher import MAX_ENTITY_LENGTH
 from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
 
 _UID_COLUMN = "#uid"  # no column of an event can have such a name
@@ -46,7 +46,8 @@ class FiringEvents:
     ) -> dict[str, tuple[Severity, float]]:
         """By uid, the severity and weight of every member in the scope."""
         rows = connection.execute(
-            f"SELECT {self.match_uid}, severity, metric FROM {self.table} WHERE {render_span_filter(self.scope)}"
+            f"SELECT {self.match_uid}, severity, metric FROM {self.table}"
+            f" WHERE {render_span_filter(self.scope)}"
         ).fetchall()
         return {
             uid: (Severity(severity), _compute_weight(self.rule, m)) for uid, severity, m in rows
@@ -95,8 +96,9 @@ def _read_event_rows(
         if relation is None:
             continue
         result = connection.execute(
-            f"SELECT m.*, {columns} FROM (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)}"
-            f" FROM {firing.table} WHERE event_type = {quote_literal(event_type)}) AS m"
+            f"SELECT m.*, {columns} FROM"
+            f" (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)} FROM {firing.table}"
+            f" WHERE event_type = {quote_literal(event_type)}) AS m"
             f" JOIN {relation} AS e USING (event_uid)"
             f" WHERE m.{quote_identifier(_UID_COLUMN)} IN (SELECT unnest($uids))",
             {"uids": list(uids)},

@@ -31,7 +31,7 @@ class RuleMatcher:
 
     Attributes:
         failures: the rules that failed while they ran, each with the reason, which quotes nothing
-            of the events. The other rules went on. Whoever has told of them may clear it.
+            of the events. The other rules went on. Whoever has reported them may clear it.
     """
 
     def __init__(self, rules: RuleSet) -> None:
@@ -159,7 +159,8 @@ def _fetch_page(
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     result = connection.execute(
         f"SELECT {build_severity_sql(rule)}, * FROM {table} "
-        f"WHERE {_POSITION_COLUMN} > {position} AND {rule.predicate} ORDER BY {_POSITION_COLUMN} LIMIT {PAGE_SIZE}"
+        f"WHERE {_POSITION_COLUMN} > {position} AND {rule.predicate}"
+        f" ORDER BY {_POSITION_COLUMN} LIMIT {PAGE_SIZE}"
     )
     names = [column[0] for column in result.description[2:]]
     return names, result.fetchall()
