@@ -7,8 +7,9 @@ from collections.abc import Collection
 from collector.detect.dedup import MAX_VALUE_LENGTH
 from collector.escaping import quote_identifier
 from collector.model import Rule
+from collector.model.event_columns import CANONICAL_COLUMNS
 
-TIME_COLUMNS = frozenset({"time", "received"})
+TIME_COLUMNS = frozenset(name for name, kind in CANONICAL_COLUMNS.items() if kind == "TIMESTAMPTZ")
 """The columns of events that hold times."""
 
 _DIGEST_LENGTH = 32

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-IDENTITY_COLUMNS = frozenset(
-    {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
-)
-"""Columns that every event has a value in, whatever its type."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSchema:

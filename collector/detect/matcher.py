@@ -17,7 +17,8 @@ from collector.detect.ruleset import RuleSet
 from collector.detect.severity_sql import build_severity_sql
 from collector.detect.title_template import TitleTemplate
 from collector.escaping import quote_identifier, truncate_text
-from collector.model import ENTITY_FIELDS, Event, Match, Rule, Severity
+from collector.model import Event, Match, Rule, Severity
+from collector.model.event_columns import ENTITY_COLUMNS
 
 MAX_ENTITY_LENGTH = 500
 PAGE_SIZE = 500
@@ -201,6 +202,6 @@ def _build_match(
 def _extract_entities(event: Event) -> dict[str, str]:
     return {
         name: truncate_text(str(event[name]), MAX_ENTITY_LENGTH)
-        for name in ENTITY_FIELDS
+        for name in ENTITY_COLUMNS
         if name in event
     }

@@ -21,7 +21,8 @@ from collector.evaluation.baseline_windows import (
 )
 from collector.evaluation.rule_selection import RuleSelection, duration_to_days, micros_to_time
 from collector.evaluation.temp_tables import TempTables
-from collector.model import ENTITY_FIELDS, Baseline, Event, Match, Rule
+from collector.model import Baseline, Event, Match, Rule
+from collector.model.event_columns import ENTITY_COLUMNS
 from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
 
 EVIDENCE_LIMIT = 10
@@ -190,7 +191,7 @@ def _collect_entities(rule: Baseline, event: Event, others: Sequence[Event]) -> 
     """The values that hold for the whole window, as far as its events tell."""
     return {
         name: truncate_text(str(event[name]), MAX_ENTITY_LENGTH)
-        for name in ENTITY_FIELDS
+        for name in ENTITY_COLUMNS
         if name in event
         and (name in rule.group_by or all(o.get(name) == event[name] for o in others))
     }

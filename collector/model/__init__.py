@@ -24,7 +24,6 @@ from collector.model.alerts import (
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
 from collector.model.derived_type import DerivedType
 from collector.model.rules import (
-    ENTITY_FIELDS,
     Aggregation,
     Baseline,
     Correlation,
@@ -41,7 +40,6 @@ from collector.model.severity import (
 )
 
 __all__ = [
-    "ENTITY_FIELDS",
     "STATUS_MERGED",
     "STATUS_OPEN",
     "STATUS_WITHDRAWN",

@@ -8,8 +8,8 @@ from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import sign_ins
-from collector.normalize.event_schema import CANONICAL_COLUMNS
 
 MAX_JOB_AGE = timedelta(days=8)
 """Salesforce deletes a bulk job about 7 days, at most 8, after its creation."""

@@ -11,52 +11,10 @@ from itertools import count
 from types import MappingProxyType
 from typing import Literal
 
+from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS, NON_NULL_COLUMNS
 from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
 
 EventFamily = Literal["elf", "stored", "object", "derived"]
-
-CANONICAL_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "event_uid": "VARCHAR",
-        "org": "VARCHAR",
-        "source": "VARCHAR",
-        "event_type": "VARCHAR",
-        "time": "TIMESTAMPTZ",
-        "received": "TIMESTAMPTZ",
-        "batch": "VARCHAR",
-        "user_id": "VARCHAR",
-        "user_name": "VARCHAR",
-        "user_type": "VARCHAR",
-        "source_ip": "VARCHAR",
-        "source_ip_key": "VARCHAR",
-        "country": "VARCHAR",
-        "user_agent": "VARCHAR",
-        "client_name": "VARCHAR",
-        "app_id": "VARCHAR",
-        "app_name": "VARCHAR",
-        "session_key": "VARCHAR",
-        "login_key": "VARCHAR",
-        "request_id": "VARCHAR",
-        "operation": "VARCHAR",
-        "entity": "VARCHAR",
-        "record_count": "BIGINT",
-        "outcome": "VARCHAR",
-        "status": "VARCHAR",
-        "uri": "VARCHAR",
-        "query": "VARCHAR",
-        "job_id": "VARCHAR",
-        "package_name": "VARCHAR",
-        "target_user": "VARCHAR",
-        "detail": "VARCHAR",
-        "score": "DOUBLE",
-    }
-)
-"""Every column that each event has, in order, with its DuckDB type."""
-
-NON_NULL_COLUMNS = frozenset(
-    {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
-)
-"""The canonical columns that are never NULL."""
 
 DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -109,7 +67,7 @@ def list_fields(event_type: str) -> frozenset[str] | None:
         for column, candidates in resolve_mapping(event_type).items()
         if any(candidate.native_column in natives for candidate in candidates)
     }
-    filled |= {"source_ip_key"} if "source_ip" in filled else set()
+    filled |= {key for column, key in ADDRESS_KEYS.items() if column in filled}
     filled |= {"entity"} if "query" in filled else set()
     return NON_NULL_COLUMNS | filled | natives
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Batch
+from collector.model.event_columns import CANONICAL_COLUMNS, RECORD_ID_COLUMNS
 from collector.normalize import event_schema
 from collector.normalize.column_mappings import resolve_mapping
 from collector.normalize.ip_address_sql import (
@@ -29,7 +30,6 @@ PLACEHOLDER_ID = "000000000000000AAA"
 """The `Id` of every row of every Big Object."""
 
 _REUSED_COLUMNS = ("time", "source_ip", "query", "entity")
-_ID_COLUMNS = ("user_id", "app_id", "job_id")
 
 RelationColumns = Mapping[str, str]
 """The name that a native column has in the relation, by its own."""
@@ -80,8 +80,7 @@ def build_segment_select(*, batch: Batch, segment: int, relation: str) -> str:
     )
     values["event_uid"] = _build_event_uid(places, batch, segment)
     columns = [
-        f"{values.get(name, 'NULL')}::{kind} AS {name}"
-        for name, kind in event_schema.CANONICAL_COLUMNS.items()
+        f"{values.get(name, 'NULL')}::{kind} AS {name}" for name, kind in CANONICAL_COLUMNS.items()
     ]
     columns += [
         f"{place} AS {quote_identifier(column)}"
@@ -103,7 +102,7 @@ def _map_canonical_columns(places: RelationColumns, event_type: str) -> dict[str
         found = [
             (places[c.native_column], c.read_value) for c in candidates if c.native_column in places
         ]
-        values = [place if column in _ID_COLUMNS else read(place) for place, read in found]
+        values = [place if column in RECORD_ID_COLUMNS else read(place) for place, read in found]
         if values:
             readings[column] = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
     return readings
@@ -115,7 +114,7 @@ def _build_prepared_relation(
     """A FROM item with the natives and with what is needed several times, computed once."""
     given = ", ".join(
         f"{readings.get(column, 'NULL')} AS given_{column}"
-        for column in (*_REUSED_COLUMNS, *_ID_COLUMNS)
+        for column in (*_REUSED_COLUMNS, *RECORD_ID_COLUMNS)
     )
     header = places.get("EVENT_TYPE")
     condition = f" WHERE {header} IS DISTINCT FROM 'EVENT_TYPE'" if header else ""
@@ -143,7 +142,9 @@ def _build_computed_columns(readings: Mapping[str, str], batch: Batch) -> dict[s
         "query": "given_query",
     }
     computed |= {
-        column: read_long_id(f"given_{column}") for column in _ID_COLUMNS if column in readings
+        column: read_long_id(f"given_{column}")
+        for column in RECORD_ID_COLUMNS
+        if column in readings
     }
     if "query" in readings:
         computed["entity"] = f"coalesce(given_entity, {extract_main_object('given_query')})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from collector.normalize.event_schema import CANONICAL_COLUMNS
+from collector.model.event_columns import CANONICAL_COLUMNS
 
 SOURCE_TYPES = ("LoginEvent", "Login", "LoginHistory")
 """In the order in which their words are taken: LoginEvent says most, and to the millisecond."""

@@ -17,6 +17,7 @@ from collector.detect.lists.value_list import ListEntry
 from collector.detect.predicates import condition_sql
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.model import Event, Rule
+from collector.model.event_columns import KEYWORD_COLUMNS
 
 FILTER_PREFIX = "_filter"
 """What the names of selections begin with that come from a filter file."""
@@ -122,7 +123,7 @@ def _build_item_question(
     place, key, value = entry
     field, *modifiers = key.split("|")
     values = tuple(value) if isinstance(value, list) else (value,)
-    fields = [field] if field else list(condition_sql.KEYWORD_FIELDS)
+    fields = [field] if field else list(KEYWORD_COLUMNS)
     if "fieldref" in modifiers:
         fields += [each for each in values if isinstance(each, str)]
     return _ItemQuestion(

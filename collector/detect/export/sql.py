@@ -16,6 +16,7 @@ from collector.detect.selected_events import RuleRelation
 from collector.detect.severity_sql import build_severity_sql
 from collector.escaping import collapse_whitespace, quote_identifier, quote_literal
 from collector.model import Baseline, Correlation, DerivedType, FirstSeen, Rule, Severity
+from collector.model.event_columns import HEADER_COLUMNS
 
 Dialect = Literal["duckdb", "spark"]
 
@@ -34,7 +35,6 @@ _VIEW_STATEMENTS: Mapping[Dialect, str] = {
 }
 
 
-_EVENT_COLUMNS = ("event_uid", "event_type", "time", "received")
 _WINDOW_COLUMNS = ("metric", "event_count", "window_start", "window_end", "complete")
 
 
@@ -236,7 +236,7 @@ def _select_correlation(rule: Rule, over: Correlation, rules: RuleSet, table: Ev
         )
 
     members = correlation_sql.select_firing_events(rule, rules.by_name, select_leaf)
-    columns = dict.fromkeys([*_EVENT_COLUMNS, *over.group_by, *_WINDOW_COLUMNS])
+    columns = dict.fromkeys([*HEADER_COLUMNS, *over.group_by, *_WINDOW_COLUMNS])
     shown = ", ".join(map(quote_identifier, columns))
     return (
         f"SELECT {_render_level_name('severity')} AS severity, {shown}\nFROM ({members}) AS members"
@@ -249,7 +249,7 @@ def _select_leaf_events(
     columns = _map_columns(fields, types, table)
     relation = _select_types(types, {*columns.values(), *rule.fields}, table)
     shown = [
-        *("event_uid", "event_type", "time", "received"),
+        *HEADER_COLUMNS,
         *(
             f"CAST({quote_identifier(column)} AS VARCHAR) AS {quote_identifier(name)}"
             for name, column in columns.items()

@@ -9,13 +9,13 @@ from typing import Any
 
 import duckdb
 
-from collector import normalize
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
 from collector.detect.lists import list_context
 from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.escaping import quote_identifier, quote_literal, truncate_text
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
-from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
+from collector.model import Correlation, Event, Match, Rule, Severity
+from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
 
 _UID_COLUMN = "#uid"  # no column of an event can have such a name
 
@@ -88,7 +88,7 @@ def _read_event_rows(
 ) -> Iterator[tuple[dict[str, Any], Event]]:
     """Each wanted member with the event that it is."""
     connection = events.connection
-    columns = ", ".join(f"e.{quote_identifier(name)}" for name in normalize.CANONICAL_COLUMNS)
+    columns = ", ".join(f"e.{quote_identifier(name)}" for name in CANONICAL_COLUMNS)
     types = connection.execute(f"SELECT DISTINCT event_type FROM {firing.table}").fetchall()
     for (event_type,) in sorted(types):
         relation = events.select_events(event_type, firing.span, ())
@@ -101,13 +101,13 @@ def _read_event_rows(
             f" WHERE m.{quote_identifier(_UID_COLUMN)} IN (SELECT unnest($uids))",
             {"uids": list(uids)},
         )
-        width = len(result.description) - len(normalize.CANONICAL_COLUMNS)
+        width = len(result.description) - len(CANONICAL_COLUMNS)
         names = [column[0] for column in result.description[:width]]
         while rows := result.fetchmany(1_000):
             for row in rows:
                 yield (
                     _name_values(names, row),
-                    _name_values(tuple(normalize.CANONICAL_COLUMNS), row[width:]),
+                    _name_values(tuple(CANONICAL_COLUMNS), row[width:]),
                 )
 
 
@@ -127,7 +127,7 @@ def _compute_weight(rule: Rule, metric: float | None) -> float:
 
 
 def _collect_entities(correlation: Correlation, shown: Event) -> dict[str, str]:
-    names = dict.fromkeys((*ENTITY_FIELDS, *correlation.group_by))
+    names = dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
     return {
         name: truncate_text(str(value), MAX_ENTITY_LENGTH)
         for name in names
