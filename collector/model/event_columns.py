@@ -92,11 +92,6 @@ EVENT_COLUMNS = (
 """Every column that each event has, in the order of the table."""
 
 
-def _select_columns(condition: Callable[[EventColumn], bool]) -> tuple[str, ...]:
-    """The names of the columns for which the condition holds, in the order of the table."""
-    return tuple(column.name for column in EVENT_COLUMNS if condition(column))
-
-
 def _order_columns(read_rank: Callable[[EventColumn], int | None]) -> tuple[str, ...]:
     """The names of the columns that have a rank, the lowest first."""
     ranks = {column.name: rank for column in EVENT_COLUMNS if (rank := read_rank(column))}
@@ -114,7 +109,7 @@ CANONICAL_COLUMNS: Mapping[str, ColumnType] = MappingProxyType(
 )
 """Every column that each event has, in order, with its DuckDB type."""
 
-NON_NULL_COLUMNS = frozenset(_select_columns(lambda column: column.never_null))
+NON_NULL_COLUMNS = frozenset(column.name for column in EVENT_COLUMNS if column.never_null)
 """The columns that every event has a value in, whatever its type."""
 
 HEADER_COLUMNS = ("event_uid", "event_type", "time", "received")
@@ -134,19 +129,21 @@ DETAIL_COLUMNS = _order_columns(lambda column: column.detail_rank)
 KEYWORD_COLUMNS = _order_columns(lambda column: column.keyword_rank)
 """Where values without a field are looked for."""
 
-HIDDEN_COLUMNS = frozenset(_select_columns(lambda column: not column.in_evidence))
+HIDDEN_COLUMNS = frozenset(column.name for column in EVENT_COLUMNS if not column.in_evidence)
 """What says nothing to a person, and is left out of an alert's evidence."""
 
-LINK_COLUMNS = _select_columns(lambda column: column.links_events)
+LINK_COLUMNS = tuple(column.name for column in EVENT_COLUMNS if column.links_events)
 """What ties events together."""
 
-RECORD_ID_COLUMNS = _select_columns(lambda column: column.kind == "record_id")
+RECORD_ID_COLUMNS = tuple(column.name for column in EVENT_COLUMNS if column.kind == "record_id")
 """Ids of records, stored with 18 characters."""
 
-ID_COLUMNS = frozenset(_select_columns(lambda column: column.kind in {"record_id", "other_id"}))
+ID_COLUMNS = frozenset(
+    column.name for column in EVENT_COLUMNS if column.kind in {"record_id", "other_id"}
+)
 """Columns whose values are compared as Salesforce's ids."""
 
 ADDRESS_KEYS: Mapping[str, str] = MappingProxyType(
-    {name: f"{name}_key" for name in _select_columns(lambda column: column.kind == "address")}
+    {column.name: f"{column.name}_key" for column in EVENT_COLUMNS if column.kind == "address"}
 )
 """By the name of a column with IP addresses, that of the one with their 32 hex digits."""

@@ -11,8 +11,8 @@ import duckdb
 
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
 from collector.detect.lists import list_context
-from collector.detect.matcher import MAX_ENTITY_LENGTH
-from collector.escaping import quote_identifier, quote_literal, truncate_text
+from collector.detect.matcher import extract_entities
+from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
 from collector.model import Correlation, Event, Match, Rule, Severity
 from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
@@ -76,7 +76,9 @@ def build_matches(firing: FiringEvents, events: EventViews, uids: Sequence[str])
             severity=Severity(member["severity"]),
             title=template.render_title(shown),
             key=dedup.build_dedup_key(rule, shown),
-            entities=_collect_entities(correlation, shown),
+            entities=extract_entities(
+                shown, dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
+            ),
             event=event,
             weight=_compute_weight(rule, member["metric"]),
             context=(*_build_window_context(correlation, member), *firing.find_list_entries(shown)),
@@ -124,15 +126,6 @@ def _compute_weight(rule: Rule, metric: float | None) -> float:
     if metric is None:
         return 0.0
     return -float(metric) if falls else float(metric)
-
-
-def _collect_entities(correlation: Correlation, shown: Event) -> dict[str, str]:
-    names = dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
-    return {
-        name: truncate_text(str(value), MAX_ENTITY_LENGTH)
-        for name in names
-        if (value := shown.get(name)) is not None
-    }
 
 
 def _build_window_context(
