@@ -11,10 +11,10 @@ class EventSchema:
     """The event table as rules see it.
 
     Attributes:
-        canonical: the columns that every event has, each with its DuckDB type.
-        physical: the column that holds a rule's field, for a field and an event type.
-        fields: what rules over an event type may name; None where any native name goes.
-        event_types: the types that a rule may name.
+        column_types: the columns that every event has, each with its DuckDB type.
+        resolve_column: the column that holds a rule's field, for a field and an event type.
+        list_fields: what rules over an event type may name; None where any native name goes.
+        list_event_types: the types that a rule may name.
     """
 
     column_types: Mapping[str, str]

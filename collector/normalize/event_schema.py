@@ -56,10 +56,10 @@ def list_native_columns(event_type: str) -> frozenset[str]:
 @cache
 def list_fields(event_type: str) -> frozenset[str] | None:
     """Every name that a rule may use on events of this type; None if the type is undocumented."""
-    kind = find_family(event_type)
-    if kind is None:
+    family = find_family(event_type)
+    if family is None:
         return None
-    if kind == "derived":
+    if family == "derived":
         return NON_NULL_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
     natives = list_native_columns(event_type)
     filled = {
@@ -92,7 +92,7 @@ def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str 
 
     Names are distinct whatever the case: the later of two that are not carries a suffix, `_2`.
     """
-    taken = set(CANONICAL_COLUMNS)
+    names = set(CANONICAL_COLUMNS)
     verbatim: set[str] = set()
     result: list[str | None] = []
     for column in map(_clean_name, columns):
@@ -105,8 +105,8 @@ def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str 
             verbatim.add(canonical)
             result.append(None)
             continue
-        name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, taken)
-        taken.add(name.lower())
+        name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, names)
+        names.add(name.lower())
         result.append(name)
     return tuple(result)
 
@@ -116,10 +116,10 @@ def _clean_name(name: str) -> str:
     return _UNUSUAL_CHARACTER.sub("_", name.strip())[:MAX_NAME_LENGTH] or "unnamed"
 
 
-def _make_distinct(name: str, taken: Iterable[str]) -> str:
-    if name.lower() not in taken:
+def _make_distinct(name: str, names: Iterable[str]) -> str:
+    if name.lower() not in names:
         return name
-    return next(f"{name}_{n}" for n in count(2) if f"{name}_{n}".lower() not in taken)
+    return next(f"{name}_{n}" for n in count(2) if f"{name}_{n}".lower() not in names)
 
 
 @cache

@@ -102,7 +102,7 @@ alerts = st.builds(
     late_seconds=st.integers(-(10**6), 10**9),
     entities=st.dictionaries(st.sampled_from(ENTITY_COLUMNS) | any_text, any_text, max_size=30),
     evidence=st.lists(
-        st.dictionaries(st.sampled_from(tuple(CANONICAL_COLUMNS)), _values, max_size=20), max_size=12
+        st.dictionaries(st.sampled_from([*CANONICAL_COLUMNS]), _values, max_size=20), max_size=12
     ).map(tuple),
     description=any_text,
     attack=_texts,

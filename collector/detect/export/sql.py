@@ -261,16 +261,17 @@ def _select_leaf_events(
 def _select_first_seen(over: FirstSeen, parts: Sequence[RuleRelation], table: EventTable) -> str:
     times = " UNION ALL ".join(f"SELECT time FROM {part.relation} AS events" for part in parts)
     begins = f"SELECT min(time) FROM ({times}) AS events"
-    learned = f"({begins}) + INTERVAL {int(over.learn.total_seconds())} SECONDS"
+    alerts_since = f"({begins}) + INTERVAL {int(over.learn.total_seconds())} SECONDS"
     seen = first_seen_sql.select_matches(parts, since=EPOCH)
     return (
         f"SELECT events.*, seen.last_seen\nFROM ({_select_events(parts, table)}) AS events\n"
         f"JOIN ({seen}) AS seen ON events.event_uid = seen.event_uid\n"
-        f"WHERE events.time >= {learned}"
+        f"WHERE events.time >= {alerts_since}"
     )
 
 
 def _select_baseline(rule: Rule, parts: Sequence[RuleRelation]) -> str:
     deviations = "CASE WHEN stddev > 0 THEN (metric - mean) / stddev END AS deviations"
-    told = f"SELECT *, {deviations} FROM ({baseline_sql.select_scored_windows(parts)}) AS windows WHERE fires"
-    return f"SELECT {_render_severity(rule)} AS severity, windows.*\nFROM ({told}) AS windows"
+    windows = f"({baseline_sql.select_scored_windows(parts)}) AS windows"
+    scored = f"SELECT *, {deviations} FROM {windows} WHERE fires"
+    return f"SELECT {_render_severity(rule)} AS severity, windows.*\nFROM ({scored}) AS windows"

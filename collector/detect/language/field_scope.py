@@ -17,7 +17,7 @@ _NATIVE_NAME = re.compile(r"[A-Z][\w.]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldScope:
-    """The event types of a rule; none where it sees every event. `always` has each of them."""
+    """The event types of a rule; none where it sees every event. Each has the `common_fields`."""
 
     schema: EventSchema
     event_types: tuple[str, ...]
@@ -46,7 +46,7 @@ class FieldScope:
         )
 
     def build_columns(self, resolve_column: Callable[[str], str]) -> FieldColumns:
-        """The columns that hold the fields, by the names that `physical` gives them."""
+        """The columns that hold the fields, by the names that `resolve_column` gives."""
         return FieldColumns(
             column_types=self.schema.column_types, resolve_column=resolve_column, lists=self.lists
         )

@@ -20,7 +20,7 @@ TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 class FieldColumns:
     """Columns by the names of fields.
 
-    `read` remembers which columns were asked for, `used` which lists, by name.
+    `accessed_columns` and `accessed_lists` collect the names of those that were asked for.
     """
 
     column_types: Mapping[str, str]
