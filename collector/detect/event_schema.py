@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from collector.yaml_source.suggestions import suggest_name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSchema:
@@ -21,3 +23,10 @@ class EventSchema:
     resolve_column: Callable[[str, str], str]
     list_fields: Callable[[str], frozenset[str] | None]
     list_event_types: Callable[[], frozenset[str]]
+
+    def find_type_problem(self, event_type: str) -> str | None:
+        """What to say of a type that no rule may name; None of one that a rule may name."""
+        known = self.list_event_types()
+        if event_type in known:
+            return None
+        return f"unknown event type {event_type!r}{suggest_name(event_type, known)}"

@@ -9,9 +9,9 @@ from collector.detect import lists
 from collector.detect.lists.value_list import ValueList
 from collector.detect.predicates.salesforce_ids import is_id_column
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
-from collector.detect.suggestions import suggest_name
 from collector.escaping import quote_identifier
 from collector.model.event_columns import ADDRESS_KEYS
+from collector.yaml_source.suggestions import suggest_name
 
 TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 
@@ -20,7 +20,11 @@ TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 class FieldColumns:
     """Columns by the names of fields.
 
-    `accessed_columns` and `accessed_lists` collect the names of those that were asked for.
+    Attributes:
+        column_types: the DuckDB types of columns; others are text.
+        resolve_column: the column that holds a field.
+        lists: the value lists that there are.
+        accessed_columns, accessed_lists: what was asked for so far, by name.
     """
 
     column_types: Mapping[str, str]
