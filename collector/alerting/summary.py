@@ -10,17 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collector.alerting.evidence import EVIDENCE_LIMIT, to_context, to_evidence
-from collector.model import (
-    ENTITY_FIELDS,
-    AlertMatch,
-    EntityOrigin,
-    Event,
-    EvidenceOrigin,
-    Match,
-    Severity,
-)
+from collector.model import AlertMatch, EntityOrigin, Event, EvidenceOrigin, Match, Severity
+from collector.model.event_columns import ENTITY_COLUMNS
 
-_FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_FIELDS)}
+_FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_COLUMNS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, Event
+from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS
 from collector.normalize.ip_address_sql import (
     build_address_groups,
     build_address_key,
@@ -79,13 +80,13 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
     """An event as an alert has kept it: long texts are cut, and some columns are left out."""
     values = {"org": org, "event_type": "", "received": event["time"], **event}
     columns = ", ".join(
-        f"CAST({quote_literal(str(value))} AS {normalize.CANONICAL_COLUMNS.get(name, 'VARCHAR')})"
+        f"CAST({quote_literal(str(value))} AS {CANONICAL_COLUMNS.get(name, 'VARCHAR')})"
         f" AS {quote_identifier(name)}"
         for name, value in values.items()
     )
     relation = f"(SELECT {columns})"
-    if "source_ip" in event:
-        relation = _add_address_key(relation)
+    for address_column in ADDRESS_KEYS.keys() & event.keys():
+        relation = _add_address_key(relation, address_column)
     return EventSet(
         org=org,
         event_type=str(values["event_type"]),
@@ -94,13 +95,13 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
     )
 
 
-def _add_address_key(relation: str) -> str:
-    """The relation with the column that networks are compared with."""
-    key = build_address_key("source_ip", '"#groups"')
+def _add_address_key(relation: str, column: str) -> str:
+    """The relation with the column that networks are compared with, for a column of addresses."""
+    key = build_address_key(column, '"#groups"')
     return (
-        f'(SELECT * EXCLUDE ("#text", "#groups"), {key} AS source_ip_key FROM'
+        f'(SELECT * EXCLUDE ("#text", "#groups"), {key} AS {ADDRESS_KEYS[column]} FROM'
         f""" (SELECT *, {build_address_groups('"#text"')} AS "#groups" FROM"""
-        f""" (SELECT *, {build_address_text("source_ip")} AS "#text" FROM {relation})))"""
+        f""" (SELECT *, {build_address_text(column)} AS "#text" FROM {relation})))"""
     )
 
 

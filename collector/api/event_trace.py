@@ -18,13 +18,11 @@ from collector.archive.store import ArchiveStore
 from collector.detect import correlation_sql
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Alert, ArchiveFile, Event
+from collector.model.event_columns import LINK_COLUMNS
 from collector.sources.contract import build_batch_key
 from collector.sources.log_file import KIND as LOG_FILES
 from collector.store import alerts, event_history, ledger
 from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
-
-LINK_COLUMNS = ("session_key", "login_key", "request_id")
-"""What ties events together."""
 
 NEIGHBOUR_MARGIN = timedelta(days=1)
 """Neighbours are looked for so long before and after."""

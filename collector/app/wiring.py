@@ -23,6 +23,7 @@ from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Channel, Route
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
@@ -40,7 +41,7 @@ from collector.store.database import Database, open_database
 from collector.store.state_lock import hold_state_lock
 
 EVENT_SCHEMA = EventSchema(
-    column_types=normalize.CANONICAL_COLUMNS,
+    column_types=CANONICAL_COLUMNS,
     resolve_column=normalize.find_physical_column,
     list_fields=normalize.list_fields,
     list_event_types=normalize.list_event_types,

@@ -14,6 +14,7 @@ from collector.archive import parquet_sql
 from collector.archive.parquet_sql import FileLocation
 from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.temp_tables import TempTables
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import DerivedTypeSql
 
 TimeSpan: TypeAlias = tuple[datetime, datetime]
@@ -23,7 +24,7 @@ CommittedFiles: TypeAlias = Callable[[Sequence[str], TimeSpan], Sequence[FileLoc
 """The committed files of some event types of an org that may hold events of a span."""
 
 
-_CANONICAL = frozenset(normalize.CANONICAL_COLUMNS)
+_CANONICAL = frozenset(CANONICAL_COLUMNS)
 """The columns of derived records."""
 
 

@@ -14,11 +14,10 @@ from collector.detect import RuleSet
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import ArchiveFile, Rule
+from collector.model.event_columns import HEADER_COLUMNS
 
 ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 """Whatever time events say that they are of."""
-
-_FIXED_COLUMNS = ("event_uid", "event_type", "time", "received")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,7 @@ def duration_to_days(duration: timedelta) -> float:
 
 
 def _list_needed_columns(rule: Rule) -> list[str]:
-    return sorted({*rule.fields, *_FIXED_COLUMNS})
+    return sorted({*rule.fields, *HEADER_COLUMNS})
 
 
 def _list_source_types(event_type: str) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from collector.model.derived_type import DerivedType
 from collector.model.event_family import EventFamily
 from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
 from collector.model.rules import (
-    ENTITY_FIELDS,
     Aggregation,
     Baseline,
     Correlation,
@@ -43,7 +42,6 @@ from collector.model.severity import (
 )
 
 __all__ = [
-    "ENTITY_FIELDS",
     "STATUS_MERGED",
     "STATUS_OPEN",
     "STATUS_WITHDRAWN",

@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 
-from collector import normalize
 from collector.archive import parquet_sql
 from collector.archive.local_archive import LocalArchive
 from collector.archive.parquet_sql import FileLocation
@@ -19,6 +18,7 @@ from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.rule_selection import compute_time_span
 from collector.model import ArchiveFile, Match, Stream
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.store import ledger
 from collector.store.database import Database
 from fakes.model_samples import NOON, build_batch
@@ -112,7 +112,7 @@ class StatefulOrg:
     def _write_events(
         self, key: str, events: Iterable[Mapping[str, Any]], event_type: str
     ) -> ArchiveFile:
-        kinds = {**normalize.CANONICAL_COLUMNS, **EXTRA_COLUMNS}
+        kinds = {**CANONICAL_COLUMNS, **EXTRA_COLUMNS}
         whole = [self._complete_event(event, event_type) for event in events]
         columns = ", ".join(
             f'unnest(${place})::{kind} AS "{name}"'

@@ -9,13 +9,13 @@ from typing import Any
 
 import duckdb
 
-from collector import normalize
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
 from collector.detect.lists import list_context
-from collector.escaping import quote_identifier, quote_literal, truncate_text
+from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
-from collector.evaluation.rule_matcher import MAX_ENTITY_LENGTH
-from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
+from collector.evaluation.rule_matcher import extract_entities
+from collector.model import Correlation, Event, Match, Rule, Severity
+from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
 
 _UID_COLUMN = "#uid"  # no column of an event can have such a name
 
@@ -77,7 +77,9 @@ def build_matches(firing: FiringEvents, events: EventViews, uids: Sequence[str])
             severity=Severity(member["severity"]),
             title=template.render_title(shown),
             key=dedup.build_dedup_key(rule, shown),
-            entities=_collect_entities(correlation, shown),
+            entities=extract_entities(
+                shown, dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
+            ),
             event=event,
             weight=_compute_weight(rule, member["metric"]),
             context=(*_build_window_context(correlation, member), *firing.find_list_entries(shown)),
@@ -89,7 +91,7 @@ def _read_event_rows(
 ) -> Iterator[tuple[dict[str, Any], Event]]:
     """Each wanted member with the event that it is."""
     connection = events.connection
-    columns = ", ".join(f"e.{quote_identifier(name)}" for name in normalize.CANONICAL_COLUMNS)
+    columns = ", ".join(f"e.{quote_identifier(name)}" for name in CANONICAL_COLUMNS)
     types = connection.execute(f"SELECT DISTINCT event_type FROM {firing.table}").fetchall()
     for (event_type,) in sorted(types):
         relation = events.select_events(event_type, firing.span, ())
@@ -103,13 +105,13 @@ def _read_event_rows(
             f" WHERE m.{quote_identifier(_UID_COLUMN)} IN (SELECT unnest($uids))",
             {"uids": list(uids)},
         )
-        width = len(result.description) - len(normalize.CANONICAL_COLUMNS)
+        width = len(result.description) - len(CANONICAL_COLUMNS)
         names = [column[0] for column in result.description[:width]]
         while rows := result.fetchmany(1_000):
             for row in rows:
                 yield (
                     _name_values(names, row),
-                    _name_values(tuple(normalize.CANONICAL_COLUMNS), row[width:]),
+                    _name_values(tuple(CANONICAL_COLUMNS), row[width:]),
                 )
 
 
@@ -126,15 +128,6 @@ def _compute_weight(rule: Rule, metric: float | None) -> float:
     if metric is None:
         return 0.0
     return -float(metric) if falls else float(metric)
-
-
-def _collect_entities(correlation: Correlation, shown: Event) -> dict[str, str]:
-    names = dict.fromkeys((*ENTITY_FIELDS, *correlation.group_by))
-    return {
-        name: truncate_text(str(value), MAX_ENTITY_LENGTH)
-        for name in names
-        if (value := shown.get(name)) is not None
-    }
 
 
 def _build_window_context(
