@@ -167,7 +167,8 @@ def _derive_event_set(
     touched = derived.build_affected(
         f"(SELECT * FROM {stored} WHERE {_render_in_list(column, ends)})", stored
     )
-    relation = f"(SELECT * FROM ({derived.build_select(touched)}) WHERE {_render_in_list('event_uid', uids)})"
+    is_sought = _render_in_list("event_uid", uids)
+    relation = f"(SELECT * FROM ({derived.build_select(touched)}) WHERE {is_sought})"
     if not connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone():
         return None
     return EventSet(
