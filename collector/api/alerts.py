@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -15,47 +14,36 @@ from collector.settings import Settings
 from collector.store import alerts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertFilter:
-    """Which alerts are asked for.
+def read_alerts(
+    settings: Settings,
+    *,
+    since: datetime | None = None,
+    min_severity: Severity = Severity.INFORMATIONAL,
+    rule: str | None = None,
+    limit: int | None = None,
+    include_merged: bool = False,
+) -> list[Alert]:
+    """Alerts of a configuration's state, the newest event first.
 
-    Attributes:
-        since: only those with an event since then.
-        min_severity: only those that are at least so grave.
-        rule: only those of this rule.
-        limit: at most so many.
-        include_merged: also those that went on in another alert.
-    """
-
-    since: datetime | None = None
-    min_severity: Severity = Severity.INFORMATIONAL
-    rule: str | None = None
-    limit: int | None = None
-    include_merged: bool = False
-
-
-ALL_ALERTS = AlertFilter()
-
-
-def read_alerts(settings: Settings, chosen: AlertFilter = ALL_ALERTS) -> list[Alert]:
-    """The alerts of a configuration's state, the newest event first.
+    Only those with an event since then, so grave at least and of that rule, and at most so many;
+    those that went on in another alert only if asked for.
 
     Raises CollectorError where there is no state yet.
     """
     with open_state_view(settings) as connection:
-        return list_alerts(connection, chosen)
+        return alerts.list_alerts(
+            connection,
+            since=since,
+            min_severity=min_severity,
+            rule=rule,
+            limit=limit,
+            include_merged=include_merged,
+        )
 
 
-def list_alerts(connection: sa.Connection, chosen: AlertFilter = ALL_ALERTS) -> list[Alert]:
+def list_alerts(connection: sa.Connection) -> list[Alert]:
     """The alerts of a state, the newest event first."""
-    return alerts.list_alerts(
-        connection,
-        since=chosen.since,
-        min_severity=chosen.min_severity,
-        rule=chosen.rule,
-        limit=chosen.limit,
-        include_merged=chosen.include_merged,
-    )
+    return alerts.list_alerts(connection)
 
 
 def read_alert(settings: Settings, id_prefix: str) -> Alert:

@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from collector import clock
-from collector.api.alerts import AlertFilter, read_alert, read_alerts, to_json
+from collector.api.alerts import read_alert, read_alerts, to_json
 from collector.channels.terminal import TerminalNotifier
 from collector.cli import explain
 from collector.cli.options import (
@@ -20,6 +20,7 @@ from collector.cli.options import (
     parse_duration,
 )
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_table,
     color_severity,
@@ -28,7 +29,6 @@ from collector.cli.output import (
     print_json_lines,
     print_line,
     print_table,
-    to_cells,
     to_safe_text,
 )
 from collector.model import STATUS_OPEN, Alert, Message, Severity
@@ -62,15 +62,15 @@ def list_alerts(
     everything: bool,
 ) -> None:
     """The alerts, the newest event first."""
-    settings = load_settings(config)
-    chosen = AlertFilter(
+    found = read_alerts(
+        load_settings(config),
         since=clock.now() - since if since is not None else None,
         min_severity=Severity.parse(min_severity),
         rule=rule,
         limit=limit,
         include_merged=everything,
     )
-    print_alerts(read_alerts(settings, chosen), as_json=as_json)
+    print_alerts(found, as_json=as_json)
 
 
 @command.command("show")
@@ -105,11 +105,7 @@ def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
     )
     for alert in found:
         newest = alert.last_time.strftime("%Y-%m-%d %H:%MZ")
-        rows.add_row(
-            *to_cells(
-                (alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
-            )
-        )
+        add_row(rows, alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
     print_table(rows)
 
 

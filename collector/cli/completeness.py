@@ -17,6 +17,7 @@ from collector.api.completeness import (
 )
 from collector.cli.options import parse_duration
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_number_column,
     build_table,
@@ -24,7 +25,6 @@ from collector.cli.output import (
     print_json_lines,
     print_line,
     print_table,
-    to_cells,
 )
 from collector.completeness import CompletenessReport
 from collector.completeness.daily_audit import HourlyDailyComparison
@@ -133,7 +133,7 @@ def _print_counts(report: CompletenessReport) -> None:
     )
     for each in report.balances:
         numbers = [f"{getattr(each, name):,}" for name in ("stored", "rows", *some)]
-        rows.add_row(*to_cells((each.event_type, f"{each.listed:,} {each.unit}", *numbers)))
+        add_row(rows, each.event_type, f"{each.listed:,} {each.unit}", *numbers)
     if report.balances:
         print_table(rows)
 
@@ -148,9 +148,7 @@ def _print_windows(report: CompletenessReport) -> None:
     )
     for each in report.window_coverage:
         name = format_stream_name(each)
-        rows.add_row(
-            *to_cells((name, _format_time(each.start), _format_time(each.until), len(each.gaps)))
-        )
+        add_row(rows, name, _format_time(each.start), _format_time(each.until), len(each.gaps))
     if report.window_coverage:
         print_table(rows)
 
@@ -171,7 +169,7 @@ def _print_daily_comparisons(compared: Sequence[HourlyDailyComparison]) -> None:
                 format_count(each.hourly_bytes, "byte"),
                 format_count(each.daily_bytes or 0, "byte"),
             )
-        rows.add_row(*to_cells((each.day, each.event_type, *sizes, each.trouble or each.verdict)))
+        add_row(rows, each.day, each.event_type, *sizes, each.trouble or each.verdict)
     if compared:
         print_table(rows)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from collector.api.event_trace import AlertTrace, EventTrace, to_json, trace_stored_event
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_number_column,
     build_table,
@@ -14,9 +15,9 @@ from collector.cli.output import (
     format_duration,
     format_value,
     print_json_lines,
+    print_pairs,
     print_paragraph,
     print_table,
-    to_cells,
 )
 from collector.settings import Settings
 
@@ -37,22 +38,14 @@ def _print_trace(trace: EventTrace) -> None:
     if not trace.files:
         print_paragraph("The archive does not hold it. This is what alerts tell of it.")
     for facts in _list_batch_facts(trace):
-        _print_pairs("Where it came from", facts)
+        print_pairs("Where it came from", facts)
     if trace.files:
-        _print_pairs("Where it is", [("file", file.path) for file in trace.files])
+        print_pairs("Where it is", [("file", file.path) for file in trace.files])
     if trace.event:
-        _print_pairs("What it says", list(trace.event.items()))
+        print_pairs("What it says", trace.event.items())
     _print_constituents(trace)
     _print_alerts(trace.alerts)
     _print_neighbours(trace)
-
-
-def _print_pairs(title: str, pairs: Sequence[tuple[str, object]]) -> None:
-    rows = build_table(build_fixed_column(""), "", title=title)
-    rows.show_header = False
-    for name, value in pairs:
-        rows.add_row(*to_cells((name, format_value(value))))
-    print_table(rows)
 
 
 def _list_batch_facts(trace: EventTrace) -> Iterator[list[tuple[str, object]]]:
@@ -98,7 +91,7 @@ def _print_constituents(trace: EventTrace) -> None:
         title="What it is made of",
     )
     for part in trace.constituents:
-        rows.add_row(*to_cells((format_value(part.time), part.event_type, part.event_uid)))
+        add_row(rows, format_value(part.time), part.event_type, part.event_uid)
     print_table(rows)
 
 
@@ -119,7 +112,7 @@ def _print_alerts(raised: Sequence[AlertTrace]) -> None:
         receivers = ", ".join(_list_deliveries(each)) or "nobody"
         severity = color_severity(each.match.severity)
         match = f"{each.match.rule}: {each.match.title}"
-        rows.add_row(*to_cells((match, severity, whose, receivers)))
+        add_row(rows, match, severity, whose, receivers)
     print_table(rows)
 
 
@@ -144,7 +137,7 @@ def _print_neighbours(trace: EventTrace) -> None:
     )
     for each in trace.neighbours:
         first, last = format_value(each.first), format_value(each.last)
-        rows.add_row(*to_cells((each.column, each.event_type, f"{each.count:,}", first, last)))
+        add_row(rows, each.column, each.event_type, f"{each.count:,}", first, last)
     if rows.row_count:
         print_table(rows)
     for sql in trace.neighbour_queries.values():

@@ -25,6 +25,7 @@ from collector.cli.output import (
     format_count,
     format_value,
     print_json,
+    print_pairs,
     print_paragraph,
     print_table,
     to_cells,
@@ -33,7 +34,6 @@ from collector.cli.output import (
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ItemAnswer
 from collector.detect.explain.severity_ladder import SeverityLadder
-from collector.model import Event
 
 _VALUE_LIMIT = 6
 """So many values of an item are listed."""
@@ -85,11 +85,8 @@ def _print_explanation(found: AlertExplanation) -> None:
 
 def _print_context(context: Mapping[str, Any], ladder: SeverityLadder | None) -> None:
     """What the events were seen against."""
-    rows = build_table(build_fixed_column(""), "", title=_format_label(context.get("kind")))
-    rows.show_header = False
-    for name, value in _flatten_context(context):
-        rows.add_row(*to_cells((_format_label(name), format_value(value))))
-    print_table(rows)
+    facts = ((_format_label(name), value) for name, value in _flatten_context(context))
+    print_pairs(_format_label(context.get("kind")), facts)
     if ladder:
         _print_rows("Severity of the window", _build_severity_rows(ladder))
 
@@ -108,21 +105,13 @@ def _print_evidence(evidence: EvidenceEvent) -> None:
         f"{event.get('event_type', 'event')} {event['event_uid']} at {format_value(event['time'])}"
     )
     if not evidence.rule_explanations:
-        _print_event(head, event)
+        print_pairs(head, event.items())
     for explained in evidence.rule_explanations:
         verdict = "matches" if explained.holds else "does not match"
         lines = [*_build_condition_rows(explained), *_build_selection_rows(explained)]
         if explained.ladder:
             lines += [*_build_severity_rows(explained.ladder), *_build_alert_rows(explained)]
         _print_rows(f"{head} {verdict} {explained.rule}", lines, path=explained.path)
-
-
-def _print_event(head: str, event: Event) -> None:
-    rows = build_table(build_fixed_column(""), "", title=head)
-    rows.show_header = False
-    for name, value in event.items():
-        rows.add_row(*to_cells((name, format_value(value))))
-    print_table(rows)
 
 
 def _print_rows(title: str, lines: Iterable[ExplanationRow], path: Path | None = None) -> None:

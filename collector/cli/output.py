@@ -111,6 +111,15 @@ def print_table(rows: Table) -> None:
     console.print()
 
 
+def print_pairs(title: str, pairs: Iterable[tuple[str, object]]) -> None:
+    """A table of names and the values of an event or the like, without a header."""
+    rows = build_table(build_fixed_column(""), "", title=title)
+    rows.show_header = False
+    for name, value in pairs:
+        add_row(rows, name, format_value(value))
+    print_table(rows)
+
+
 def build_table(*columns: str | Column, title: str = "") -> Table:
     """An empty table in the house style. A cell that is too long goes on below."""
     return Table(
@@ -139,6 +148,11 @@ def build_fixed_column(name: str) -> Column:
 def build_number_column(name: str) -> Column:
     """A column of numbers."""
     return Column(Text(to_safe_text(name)), no_wrap=True, justify="right")
+
+
+def add_row(rows: Table, *values: object) -> None:
+    """Add a row of values to a table: text, never markup."""
+    rows.add_row(*to_cells(values))
 
 
 def to_cells(values: Iterable[object]) -> list[Text]:

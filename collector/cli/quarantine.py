@@ -9,7 +9,7 @@ import click
 from collector.api.quarantine import read_segments, to_json
 from collector.app.wiring import open_collector
 from collector.cli.options import config_option, json_option, load_settings
-from collector.cli.output import build_table, print_json_lines, print_table, to_cells
+from collector.cli.output import add_row, build_table, print_json_lines, print_table
 from collector.ingest import quarantine
 from collector.ingest.pipeline import StatePaths
 
@@ -32,7 +32,7 @@ def list_segments(config: Path, *, as_json: bool) -> None:
     for each in segments:
         batch = each.batch
         of = f"{batch.log_time:%Y-%m-%d %H:%M}"
-        rows.add_row(*to_cells((batch.key[:8], batch.event_type, of, each.index, each.reason)))
+        add_row(rows, batch.key[:8], batch.event_type, of, each.index, each.reason)
     if rows.row_count:
         print_table(rows)
     else:

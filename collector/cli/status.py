@@ -13,6 +13,7 @@ from collector.api.status import StatusReport, read_status, to_json_lines
 from collector.cli.completeness import completeness_options, show_completeness
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_number_column,
     build_table,
@@ -22,9 +23,8 @@ from collector.cli.output import (
     print_line,
     print_paragraph,
     print_table,
-    to_cells,
+    to_safe_text,
 )
-from collector.cli.rule_status import print_rule_problems
 from collector.collection.poller import POLL_FAILED, POLL_OK, POLL_UNAVAILABLE
 from collector.rules.coverage import SilentRule
 
@@ -57,13 +57,13 @@ def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) ->
 def _print_status(status: StatusReport, orgs: Sequence[str]) -> None:
     if not status.polls:
         print_line("nothing has been collected yet: `collector run` does it")
-        print_rule_problems(status.rule_status, now=status.now)
+        _print_rule_problems(status)
         return
     for org in orgs:
         _print_streams(status, org)
     for org in orgs:
         _print_totals(status, org)
-    print_rule_problems(status.rule_status, now=status.now)
+    _print_rule_problems(status)
     _print_silent_rules(status.silent_rules)
     _print_outbox(status)
 
@@ -87,7 +87,7 @@ def _print_streams(status: StatusReport, org: str) -> None:
         state = Text(poll.state, style=_STATE_STYLES.get(poll.state, ""))
         behind = format_duration(status.now - reached) if reached else "unknown"
         polled = f"{format_duration(status.now - poll.last_attempt)} ago"
-        rows.add_row(*to_cells((source, _format_stream_name(stream.name), state, polled, behind)))
+        add_row(rows, source, _format_stream_name(stream.name), state, polled, behind)
     if rows.rows:
         print_table(rows)
     _print_reasons(status, org, POLL_FAILED, "failed")
@@ -128,8 +128,32 @@ def _print_totals(status: StatusReport, org: str) -> None:
     for total in totals:
         counts = [f"{getattr(total, name):,}" for name in ("rows", *names)]
         newest = f"{format_duration(status.now - total.newest)} ago"
-        rows.add_row(*to_cells((total.event_type, *counts, newest)))
+        add_row(rows, total.event_type, *counts, newest)
     if totals:
+        print_table(rows)
+
+
+def _print_rule_problems(status: StatusReport) -> None:
+    """What is wrong with rules; nothing where nothing is."""
+    report = status.rule_status
+    if report.problems:
+        before = report.last_loading
+        stay = f"; the {before.rules} rules of before stay at work" if before else ""
+        print_line(f"Rule files are broken{stay}:")
+        for problem in report.problems:
+            print_line(f"  {to_safe_text(problem)}")
+    rows = build_table(
+        build_fixed_column("rule"),
+        "org",
+        build_number_column("failures"),
+        build_number_column("last"),
+        "reason",
+        title="Rules that fail while they run",
+    )
+    for fault in report.faults:
+        last = f"{format_duration(status.now - fault.last)} ago"
+        add_row(rows, fault.rule, fault.org, f"{fault.count:,}", last, fault.reason)
+    if report.faults:
         print_table(rows)
 
 
@@ -139,7 +163,7 @@ def _print_silent_rules(silent: Sequence[SilentRule]) -> None:
     )
     for each in silent:
         why = "; ".join(_group_reasons(each.why)) or "no event so far"
-        rows.add_row(*to_cells((each.rule, why if each.can_fire else f"cannot fire: {why}")))
+        add_row(rows, each.rule, why if each.can_fire else f"cannot fire: {why}")
     if silent:
         print_table(rows)
 
@@ -167,6 +191,6 @@ def _print_outbox(status: StatusReport) -> None:
     )
     for each in status.queue_stats:
         oldest = f"{format_duration(status.now - each.oldest)} ago"
-        rows.add_row(*to_cells((each.channel, each.state, f"{each.count:,}", oldest, each.reason)))
+        add_row(rows, each.channel, each.state, f"{each.count:,}", oldest, each.reason)
     if status.queue_stats:
         print_table(rows)

@@ -9,6 +9,7 @@ from rich.text import Text
 from collector.api.backtest import GROUP_LIMIT, BacktestReport, to_json_lines
 from collector.backtest import AlertGroup, BacktestResult, RuleDifference
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_number_column,
     build_table,
@@ -17,7 +18,6 @@ from collector.cli.output import (
     print_line,
     print_stderr,
     print_table,
-    to_cells,
     to_safe_text,
 )
 from collector.cli.rules.common import format_event_types
@@ -59,20 +59,15 @@ def _print_results(report: BacktestReport) -> None:
         "of whom",
     )
     for result in sorted(report.results, key=lambda each: (-each.alert_count, each.rule.name)):
-        rows.add_row(
-            *to_cells(
-                (
-                    result.rule.name,
-                    f"{result.alert_count:,}",
-                    f"{report.compute_daily_average(result):,.1f}",
-                    f"{max(result.alerts_by_day.values(), default=0):,}",
-                    f"{result.event_count:,}",
-                    _join_lines(
-                        f"{count:,} {each}" for each, count in result.alerts_by_severity.items()
-                    ),
-                    _render_groups(result, report),
-                )
-            )
+        add_row(
+            rows,
+            result.rule.name,
+            f"{result.alert_count:,}",
+            f"{report.compute_daily_average(result):,.1f}",
+            f"{max(result.alerts_by_day.values(), default=0):,}",
+            f"{result.event_count:,}",
+            _join_lines(f"{count:,} {each}" for each, count in result.alerts_by_severity.items()),
+            _render_groups(result, report),
         )
     print_table(rows)
 
@@ -103,15 +98,12 @@ def _print_changes(report: BacktestReport) -> None:
     )
     for change in report.changes:
         ours, theirs = change.ours, change.theirs
-        rows.add_row(
-            *to_cells(
-                (
-                    change.rule,
-                    "" if ours is None else f"{ours.alert_count:,}",
-                    "" if theirs is None else f"{theirs.alert_count:,}",
-                    _join_lines(_describe_change(change, report)),
-                )
-            )
+        add_row(
+            rows,
+            change.rule,
+            "" if ours is None else f"{ours.alert_count:,}",
+            "" if theirs is None else f"{theirs.alert_count:,}",
+            _join_lines(_describe_change(change, report)),
         )
     if report.changes:
         print_table(rows)

@@ -19,6 +19,7 @@ from collector.api.rule_coverage import (
 )
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_number_column,
     build_table,
@@ -27,7 +28,6 @@ from collector.cli.output import (
     print_line,
     print_stderr,
     print_table,
-    to_cells,
 )
 from collector.cli.rules.common import paths_argument
 from collector.rules.coverage import BLIND, FIRES, WAITS, RuleCoverage
@@ -97,7 +97,7 @@ def _print_coverage(report: RuleCoverageReport, org: str) -> None:
     for each in found:
         needs = list_needs_by_type(report, each.rule)
         state = Text(each.state, style=_STATE_STYLES[each.state])
-        rows.add_row(*to_cells((each.rule, state, _explain_state(each, needs))))
+        add_row(rows, each.rule, state, _explain_state(each, needs))
     print_table(rows)
     counts = ", ".join(
         f"{sum(each.state == state for each in found)} {words}"
@@ -125,9 +125,9 @@ def _print_needs(report: RuleCoverageReport) -> None:
         for event_type, wanted in list_needs_by_type(report, rule.name).items():
             types.setdefault(wanted, []).append(event_type)
         for position, (wanted, names) in enumerate(types.items()):
-            rows.add_row(*to_cells(("" if position else rule.name, ", ".join(names), wanted)))
+            add_row(rows, "" if position else rule.name, ", ".join(names), wanted)
         if not types:
-            rows.add_row(*to_cells((rule.name, "every type", "anything that can be read")))
+            add_row(rows, rule.name, "every type", "anything that can be read")
     print_table(rows)
 
 
@@ -141,5 +141,5 @@ def _print_techniques(report: RuleCoverageReport) -> None:
     )
     for each in list_techniques(report):
         share = f"{len(each.able_rules)} of {len(each.rules)}" if report.orgs else "unknown"
-        rows.add_row(*to_cells((each.technique, each.name, ", ".join(each.rules), share)))
+        add_row(rows, each.technique, each.name, ", ".join(each.rules), share)
     print_table(rows)
