@@ -97,6 +97,16 @@ def test_every_exemption_from_a_check_names_the_check():
     assert [] == places(r"#\s*noqa(?!: [A-Z]+\d)", "collector", "tests")
 
 
+def test_the_command_line_makes_no_json_of_its_own():
+    """Shapes of JSON stand in collector/api; elsewhere settings and single values are written."""
+    found = places(r"\bjson\.dumps\(|\bto_json_value\(", "collector/cli")
+
+    assert [] == places(r"\basdict\b", "collector/cli")
+    assert {"demo.py", "hunt.py", "org.py", "output.py"} == {
+        place.rpartition(":")[0].rpartition("/")[2] for place in found
+    }
+
+
 # ---- words
 
 
