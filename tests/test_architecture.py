@@ -107,6 +107,14 @@ def test_the_command_line_makes_no_json_of_its_own():
     }
 
 
+def test_yaml_is_read_in_one_place_and_never_by_the_c_library_whose_limits_vary():
+    pattern = r"yaml\.(\w*load|parse|compose|scan)|yaml\.C\w+|\bfrom yaml\b"
+
+    assert {"collector/yaml_source"} == {
+        place.rpartition("/")[0] for place in places(pattern, "collector")
+    }
+
+
 # ---- words
 
 

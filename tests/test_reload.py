@@ -142,7 +142,7 @@ def test_a_broken_file_leaves_the_set_before_at_work_and_says_where(made, folder
 
 def test_a_broken_file_is_a_symptom_until_it_is_mended(made, folder):
     bench, reload = made
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
     reload.reload_rules()
     broken = states(bench)
     (folder / "odd.yml").write_text(RULE)
@@ -249,12 +249,12 @@ def test_a_rule_that_failed_over_the_archive_sees_it_again_once_it_is_mended(mad
     reload.reload_rules()
     bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7")))
     read = reload._load_rules
-    reload._load = lambda: sick(read(), "known-address")
+    reload._load_rules = lambda: sick(read(), "known-address")
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, 203.0.113.7]\n")
 
     reload.reload_rules()
     failed = states(bench)
-    reload._load = read
+    reload._load_rules = read
     (folder / "known.yml").write_text(f"{LISTED}# mended\n")
     reload.reload_rules()
 
@@ -286,12 +286,12 @@ def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look
         return rules
 
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
-    reload._load = read_and_change
+    reload._load_rules = read_and_change
     reload.reload_rules()
-    reload._load = read
+    reload._load_rules = read
 
     assert reload.reload_rules()
-    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
     assert ["Odd status"] == titles(bench)
 
 
@@ -326,12 +326,12 @@ def test_a_half_written_file_is_a_problem_until_the_next_look(made, folder):
 
 def test_what_is_wrong_is_told_once_for_each_change(made, folder):
     _, reload = made
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
 
     with capture_logs() as logs:
         reload.reload_rules()
         reload.reload_rules()
-        (folder / "odd.yml").write_text("title: [")
+        (folder / "odd.yml").write_text("title: [\n")
         (folder / "notes.txt").write_text("not a rule")
         reload.reload_rules()
         (folder / "odd.yml").write_text("titel: x")
@@ -347,10 +347,10 @@ def test_the_symptom_of_a_broken_file_keeps_its_beginning_until_something_else_i
     made, folder
 ):
     bench, reload = made
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
     reload.reload_rules()
     first = loading(bench)
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
     reload.reload_rules()
 
     assert first == loading(bench)
@@ -404,7 +404,7 @@ def test_a_folder_that_is_gone_for_a_while_leaves_the_set_before_at_work(made, f
 def test_hidden_files_are_no_rules(made, folder):
     """Editors lock files so, and Kubernetes keeps what it mounts in such folders."""
     _, reload = made
-    (folder / ".#odd.yml").write_text("title: [")
+    (folder / ".#odd.yml").write_text("title: [\n")
     (folder / "..2026_11_20").mkdir()
     (folder / "..2026_11_20" / "odd.yml").write_text(RULE)
 

@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from collector import channels as channel_kinds
 from collector import clock, engine, sources
 from collector.api.state_view import open_state_database
 from collector.archive.stray_files import move_stray_files
+from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
 from collector.detect import RuleSet
@@ -121,10 +121,7 @@ def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Databas
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """The channels by their names."""
-    return {
-        name: channel_kinds.build_channel(name, chosen)
-        for name, chosen in settings.channels.items()
-    }
+    return {name: build_channel(name, chosen) for name, chosen in settings.channels.items()}
 
 
 def _remove_leftovers(database: Database, places: StatePaths) -> None:

@@ -24,7 +24,7 @@ from collector.api.alerts import list_alerts
 from collector.api.status import count_stored_events
 from collector.app import daemon
 from collector.app.wiring import Collector, open_collector
-from collector.channels.files import FileNotifier
+from collector.channels.preview import FileNotifier
 from collector.cli.output import color_severity, quiet_logs, to_cells
 from collector.demo import DemoScenario, EmbeddedOrg, build_scenario
 from collector.model import Alert
