@@ -14,6 +14,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── CorruptDownload             a body that is not the log that it claims to be; never parsed
 ├── ArchiveWithoutLedger        events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
+│   └── InvalidSql              a mistake in the query; a usage error (exit 2)
 ├── StateBusy                   another process works on this state directory
 └── Stopped                     we were asked to end; nothing is in doubt
 """
@@ -107,6 +108,10 @@ class ArchiveWithoutLedgerError(CollectorError):
 
 class HuntError(CollectorError):
     """A query over the archive that was refused or went over its limits."""
+
+
+class InvalidSqlError(HuntError):
+    """A query over the archive that has a mistake in it."""
 
 
 class StateBusyError(CollectorError):

@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from collector import engine
-from collector.api.alert_explanation import ExplainContext, explain_alert
-from collector.app.wiring import EVENT_SCHEMA, find_shipped_folder
+from collector.api.alert_evidence import ExplainContext
+from collector.api.alert_explanation import explain_alert
 from collector.detect import RuleSet, lists, load_rule_set
 from collector.model import Severity
+from collector.rules.rule_files import EVENT_SCHEMA
+from collector.settings.shipped_files import find_shipped_folder
 from collector.store import alerts, ledger
 from fakes.model_samples import build_alert
 from fakes.pipeline_bench import (

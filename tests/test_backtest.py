@@ -13,13 +13,14 @@ from hypothesis import event as note
 from hypothesis import strategies as st
 
 from collector import backtest, engine
-from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
 from collector.backtest import archive_events, dedup_keys, hits, single_events
 from collector.collection.local_files import build_batch, list_columns
 from collector.csv_segments import write_records
 from collector.detect import load_rule_set
 from collector.detect.dedup import build_dedup_key as key_of
+from collector.ingest.temporary_pipeline import open_temporary_pipeline
 from collector.model import STATUS_OPEN, Severity
+from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import alerts, ledger
 from fakes.model_samples import NOON, build_rule
 

@@ -5,9 +5,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from collector.app.wiring import find_shipped_folder
 from collector.demo.permissions import PERMISSIONS
 from collector.preflight import privileges
+from collector.settings.shipped_files import find_shipped_folder
 
 FOLDER = find_shipped_folder("config") / "permissionset"
 SPACE = "{http://soap.sforce.com/2006/04/metadata}"

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collector.app.wiring import EVENT_SCHEMA, find_shipped_folder, open_temporary_pipeline
 from collector.detect import lists as value_lists
 from collector.detect import load_rule_set
+from collector.ingest.temporary_pipeline import open_temporary_pipeline
+from collector.rules.rule_files import EVENT_SCHEMA
 from collector.rules.self_tests import run_rule_tests
+from collector.settings.shipped_files import find_shipped_folder
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -7,12 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector import engine
-from collector.app.wiring import EVENT_SCHEMA
 from collector.detect import lists, load_rule_set
 from collector.health.symptoms import find_symptoms
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.rules.hot_reload import RuleReloader, stamp_files
+from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import rule_status as rule_store
 from collector.store.database import open_database
 from collector.store.health_snapshot import read_health_snapshot

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
 from collector.detect import load_rule_set
+from collector.ingest.temporary_pipeline import open_temporary_pipeline
 from collector.rules import self_tests
+from collector.rules.rule_files import EVENT_SCHEMA
 
 RULE = """\
 title: A login

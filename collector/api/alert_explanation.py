@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import duckdb
-import sqlalchemy as sa
-
-from collector import normalize
-from collector.api import event_lookup
-from collector.api.event_lookup import EventSet
-from collector.archive import parquet_sql
-from collector.archive.store import ArchiveStore
-from collector.detect import EventSchema, RuleSet, correlation_sql
+from collector import engine
+from collector.api.alert_evidence import EvidenceEvent, ExplainContext, collect_evidence
+from collector.api.alerts import find_alert_by_prefix
+from collector.api.json_values import JsonObject, to_json_object
+from collector.api.state_view import open_state_view
 from collector.detect import explain as asking
-from collector.detect.evaluation_errors import describe_error
 from collector.detect.explain import Explanation
-from collector.detect.explain.questions import ExplainSubject
-from collector.detect.explain.severity_ladder import SeverityLadder
-from collector.model import Alert, Baseline, Correlation, Event, Rule
-from collector.store import event_history, ledger
-
-WINDOW_UID_PREFIX = "window:"
-"""What the uids of matches begin with that stand for whole windows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceEvent:
-    """An event of an alert.
-
-    Attributes:
-        event: as the archive has it; where it is not `archived`, as the alert has kept it.
-        fits: what the rule says of it; for a correlation, each of its rules that it matches.
-        failures: rules that could not be asked, in sentences.
-    """
-
-    event: Event
-    is_archived: bool = True
-    rule_explanations: tuple[Explanation, ...] = ()
-    failures: tuple[str, ...] = ()
+from collector.detect.explain.questions import ItemAnswer
+from collector.detect.explain.severity_ladder import SeverityLadder, SeverityRung
+from collector.detect.lists.value_list import ListEntry
+from collector.ingest.state_paths import StatePaths
+from collector.model import Alert, Baseline, Correlation, Rule
+from collector.rules.rule_files import EVENT_SCHEMA, load_rules
+from collector.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +28,12 @@ class AlertExplanation:
 
     Attributes:
         rule: as it is now; None where it is gone.
-        line: where the rule begins in its file.
+        rule_line: where the rule begins in its file.
         remarks: what keeps this from being the whole truth, in sentences.
-        windows: by its place in the alert's context, how a window of several events came to its
-            severity.
-        witnesses: some of its events.
-        more: how many others it has.
+        window_severities: by its place in the alert's context, how a window of several events came
+            to its severity.
+        evidence: some of its events.
+        remaining_count: how many others it has.
     """
 
     alert: Alert
@@ -67,23 +45,23 @@ class AlertExplanation:
     remaining_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainContext:
-    """What an account is given on.
+def explain_stored_alert(settings: Settings, id_prefix: str, *, limit: int) -> AlertExplanation:
+    """Why there is the alert whose id begins so, by the rules of the configuration.
 
-    Attributes:
-        state: a view of the state.
-        engine: a connection of `engine`.
-        archive: the archive.
-        rules: the rules as they are now.
-        schema: the event table.
+    Raises:
+        RulesError: a rule file is wrong.
+        CollectorError: no alert has such an id, or several have; or there is no state yet.
     """
-
-    state: sa.Connection
-    engine: duckdb.DuckDBPyConnection
-    archive: ArchiveStore
-    rules: RuleSet
-    schema: EventSchema
+    with open_state_view(settings) as state, engine.open_engine() as connection:
+        alert = find_alert_by_prefix(state, id_prefix)
+        explain_context = ExplainContext(
+            state=state,
+            engine=connection,
+            archive=StatePaths(state_dir=settings.state_dir).archive,
+            rules=load_rules(settings.rules),
+            schema=EVENT_SCHEMA,
+        )
+        return explain_alert(explain_context, alert, limit=limit)
 
 
 def explain_alert(explain_context: ExplainContext, alert: Alert, *, limit: int) -> AlertExplanation:
@@ -91,19 +69,15 @@ def explain_alert(explain_context: ExplainContext, alert: Alert, *, limit: int) 
     rule = explain_context.rules.by_name.get(alert.rule)
     if rule is None:
         return _explain_without_rule(alert, limit)
-    witnesses = tuple(
-        _collect_evidence(
-            explain_context, alert, rule, _list_event_uids(explain_context, alert, limit)
-        )
-    )
+    evidence = tuple(collect_evidence(explain_context, alert, rule, limit=limit))
     return AlertExplanation(
         alert=alert,
         rule=rule,
         rule_line=explain_context.rules.documents[rule.name].find_line(()),
-        remarks=tuple(_list_remarks(alert, rule, witnesses)),
+        remarks=tuple(_list_remarks(alert, rule, evidence)),
         window_severities=dict(_explain_windows(explain_context, alert, rule)),
-        evidence=witnesses,
-        remaining_count=max(0, alert.count - len(witnesses)),
+        evidence=evidence,
+        remaining_count=max(0, alert.count - len(evidence)),
     )
 
 
@@ -134,14 +108,14 @@ def _list_remarks(alert: Alert, rule: Rule, evidence: Sequence[EvidenceEvent]) -
             "The rule has been changed since: its description, ATT&CK ids, triage or references"
             " are not those of the alert. This is what it says now."
         )
-    if any(not witness.failures and not _matches_any_rule(witness) for witness in evidence):
+    if any(not each.failures and not _matches_any_rule(each) for each in evidence):
         yield "Not all events match the rule as it is now: it or they have changed since."
-    if not all(witness.is_archived for witness in evidence):
+    if not all(each.is_archived for each in evidence):
         yield (
             "The archive does not hold all of the events any more: those are asked as the alert has"
             " kept them, without the rest of long texts."
         )
-    yield from dict.fromkeys(failure for witness in evidence for failure in witness.failures)
+    yield from dict.fromkeys(failure for each in evidence for failure in each.failures)
 
 
 def _describe_outcome(alert: Alert) -> Iterator[str]:
@@ -152,7 +126,7 @@ def _describe_outcome(alert: Alert) -> Iterator[str]:
 
 
 def _matches_any_rule(event: EvidenceEvent) -> bool:
-    return any(fit.holds for fit in event.rule_explanations)
+    return any(each.holds for each in event.rule_explanations)
 
 
 # ---- windows
@@ -192,112 +166,95 @@ def _divide_or_none(one: float, other: float | None) -> float | None:
     return one / other if other else None
 
 
-# ---- the events
+# ---- JSON
 
 
-def _list_event_uids(explain_context: ExplainContext, alert: Alert, limit: int) -> list[str]:
-    """The events that tell most, and then others."""
-    kept = [str(event["event_uid"]) for event in alert.evidence]
-    others = event_history.list_match_uids(explain_context.state, alert.id, limit=limit + len(kept))
-    distinct = dict.fromkeys([*kept, *map(correlation_sql.strip_group_mark, others)])
-    return [uid for uid in distinct if not uid.startswith(WINDOW_UID_PREFIX)][:limit]
-
-
-def _collect_evidence(
-    explain_context: ExplainContext, alert: Alert, rule: Rule, uids: Sequence[str]
-) -> list[EvidenceEvent]:
-    """The events in the order of their times."""
-    judges = dict.fromkeys(_list_event_rules(explain_context, rule))
-    types = _list_stored_types([explain_context.rules.by_name[name] for name in judges])
-    files = ledger.list_archive_files(
-        explain_context.state,
-        org=alert.org,
-        event_types=types,
-        between=_compute_time_span(alert, rule),
+def to_json(found: AlertExplanation) -> JsonObject:
+    """An explanation as scripts read it."""
+    rule = found.rule
+    return to_json_object(
+        {
+            "id": found.alert.id,
+            "rule": found.alert.rule,
+            "path": rule and rule.path,
+            "line": found.rule_line if rule else None,
+            "severity": found.alert.severity,
+            "remarks": found.remarks,
+            "context": [
+                {**context, **({"severity": _to_ladder_json(ladder)} if ladder else {})}
+                for position, context in enumerate(found.alert.context)
+                for ladder in [found.window_severities.get(position)]
+            ],
+            "events": [_to_evidence_json(evidence) for evidence in found.evidence],
+            "more": found.remaining_count,
+        }
     )
-    found = event_lookup.find_events(
-        explain_context.engine, uids, files=files, archive=explain_context.archive
-    )
-    witnesses = [
-        witness for each in found for witness in _explain_events(explain_context, judges, each)
-    ]
-    lost = set(uids) - {witness.event["event_uid"] for witness in witnesses}
-    for event in alert.evidence:
-        if event["event_uid"] in lost:
-            kept = _explain_events(
-                explain_context, judges, event_lookup.restore_alert_event(event, alert.org)
-            )
-            witnesses += [replace(witness, is_archived=False) for witness in kept]
-    return sorted(witnesses, key=lambda each: (each.event["time"], each.event["event_uid"]))
 
 
-def _list_event_rules(explain_context: ExplainContext, rule: Rule) -> Iterator[str]:
-    """The names of the rules over events by which an event gets into the alert."""
-    if not isinstance(rule.aggregation, Correlation):
-        yield rule.name
-        return
-    for name in rule.aggregation.rules:
-        yield from _list_event_rules(explain_context, explain_context.rules.by_name[name])
+def _to_evidence_json(evidence: EvidenceEvent) -> dict[str, object]:
+    return {
+        "event_uid": evidence.event["event_uid"],
+        "archived": evidence.is_archived,
+        "event": evidence.event,
+        "rules": [_to_rule_json(explained) for explained in evidence.rule_explanations],
+    }
 
 
-def _list_stored_types(rules: Sequence[Rule]) -> list[str] | None:
-    """The stored event types to look into; None for all."""
-    if any(not rule.event_types for rule in rules):
-        return None
-    types = {name for rule in rules for name in rule.event_types}
-    derived = [
-        normalize.DERIVED_EVENT_TYPES[name]
-        for name in types
-        if name in normalize.DERIVED_EVENT_TYPES
-    ]
-    return sorted(types.union(*(each.source_types for each in derived)))
+def _to_rule_json(explained: Explanation) -> dict[str, object]:
+    return {
+        "rule": explained.rule,
+        "path": explained.path,
+        "holds": explained.holds,
+        "condition": {"line": explained.condition_line, "text": explained.condition},
+        "selections": [
+            {
+                "name": selection.name,
+                "line": selection.line,
+                "holds": selection.holds,
+                "alternatives": [
+                    [_to_item_json(item) for item in alternative]
+                    for alternative in selection.alternatives
+                ],
+            }
+            for selection in explained.selections
+        ],
+        "severity": explained.ladder and _to_ladder_json(explained.ladder),
+        "title": explained.title,
+        "key": explained.key,
+    }
 
 
-def _compute_time_span(alert: Alert, rule: Rule) -> tuple[datetime, datetime]:
-    """The time in which its events, and what they are made of, can lie."""
-    reach = max(each.max_event_distance for each in normalize.DERIVED_EVENT_TYPES.values())
-    window = rule.aggregation.window if isinstance(rule.aggregation, Baseline) else timedelta()
-    return alert.first_time - window - reach, alert.last_time + window + reach
+def _to_item_json(item: ItemAnswer) -> dict[str, object]:
+    return {
+        "line": item.line,
+        "item": item.key,
+        "values": item.values,
+        "found": item.event_values,
+        "holds": item.holds,
+        "entries": [describe_list_entry(entry) for entry in item.list_entries],
+    }
 
 
-def _explain_events(
-    explain_context: ExplainContext, rule_names: Collection[str], event_set: EventSet
-) -> Iterator[EvidenceEvent]:
-    """The events with what each of the rules that look at them says."""
-    fits: dict[str, list[Explanation]] = {}
-    failures: list[str] = []
-    for rule in _list_applicable_rules(explain_context, rule_names, event_set.event_type):
-        subject = ExplainSubject(
-            rule=rule,
-            document=explain_context.rules.documents[rule.name],
-            event_type=event_set.event_type,
-            schema=explain_context.schema,
-            lists=explain_context.rules.lists,
-        )
-        columns = parquet_sql.describe_columns(explain_context.engine, event_set.relation)
-        try:
-            said = asking.explain_events(
-                subject, explain_context.engine, relation=event_set.relation, columns=columns
-            )
-        except duckdb.Error as error:
-            failures.append(f"{rule.name} cannot be run: {describe_error(error)}")
-            continue
-        for each in said:
-            fits.setdefault(each.event["event_uid"], []).append(each)
-    for event in event_lookup.read_events(explain_context.engine, event_set.relation):
-        own = fits.get(event["event_uid"], [])
-        holding = [fit for fit in own if fit.holds]
-        yield EvidenceEvent(
-            event=event, rule_explanations=tuple(holding or own), failures=tuple(failures)
-        )
+def describe_list_entry(entry: ListEntry) -> Mapping[str, object]:
+    """What an entry of a value list says, by name, without what it does not say."""
+    return {name: value for name, value in asdict(entry).items() if value is not None}
 
 
-def _list_applicable_rules(
-    explain_context: ExplainContext, rule_names: Collection[str], event_type: str
-) -> Iterator[Rule]:
-    """Those of the rules that look at events of that type, compiled for it."""
-    for rule in explain_context.rules.select_by_type(event_type):
-        if rule.name in rule_names and (
-            rule.event_types or event_type not in normalize.DERIVED_EVENT_TYPES
-        ):
-            yield rule
+def _to_ladder_json(ladder: SeverityLadder) -> dict[str, object]:
+    return {
+        "severity": ladder.severity,
+        "level": ladder.level,
+        "cases": [_to_rung_json(rung) for rung in ladder.cases],
+        "steps": [_to_rung_json(rung) for rung in ladder.steps],
+    }
+
+
+def _to_rung_json(rung: SeverityRung) -> dict[str, object]:
+    return {
+        "line": rung.line,
+        "if": rung.text,
+        "then": rung.effect,
+        "found": rung.event_values,
+        "holds": rung.holds,
+        "decides": rung.is_decisive,
+    }

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import duckdb
 import sqlalchemy as sa
 
+from collector import engine
 from collector.api import event_lookup
 from collector.api.event_lookup import EventSet
-from collector.archive import parquet_sql
+from collector.api.event_neighbours import (
+    NeighbourGroup,
+    TraceContext,
+    count_neighbours,
+    render_neighbour_queries,
+)
+from collector.api.json_values import JsonObject, to_json_object
+from collector.api.state_view import open_state_view
 from collector.archive.store import ArchiveStore
 from collector.detect import correlation_sql
-from collector.escaping import quote_identifier, quote_literal
+from collector.errors import CollectorError
+from collector.ingest.state_paths import StatePaths
 from collector.model import Alert, ArchiveFile, Event
-from collector.model.event_columns import LINK_COLUMNS
+from collector.settings import Settings
 from collector.sources.contract import build_batch_key
 from collector.sources.log_file import KIND as LOG_FILES
 from collector.store import alerts, event_history, ledger
 from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
-
-NEIGHBOUR_MARGIN = timedelta(days=1)
-"""Neighbours are looked for so long before and after."""
 
 CONSTITUENT_LIMIT = 100
 """So many of the events that one is made of are told."""
@@ -45,17 +50,6 @@ class ConstituentEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NeighbourGroup:
-    """The other events of one type that have the same value in `column`."""
-
-    column: str
-    event_type: str
-    count: int
-    first: datetime
-    last: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTrace:
     """What a rule said of an event, the alert that it belongs to, and that one's messages."""
 
@@ -71,10 +65,11 @@ class EventTrace:
     Attributes:
         event: its columns; where no file holds it, what an alert has kept of it, if anything.
         files: the archive's files that hold it, or what it is made of.
-        made_of: for derived events and for windows, events that they are made of.
+        constituents: for derived events and for windows, events that they are made of.
         batches: what brought it, or those events.
         alerts: which rules matched it, and what became of that.
-        sql: by column of `TIES`, how to see its neighbours with `hunt`.
+        neighbours: how many other events there are around it, by link and type.
+        neighbour_queries: by link column, the SQL that shows its neighbours with `hunt`.
     """
 
     event_uid: str
@@ -88,10 +83,31 @@ class EventTrace:
     neighbours: tuple[NeighbourGroup, ...] = ()
     neighbour_queries: Mapping[str, str]
 
+    @property
+    def delay(self) -> timedelta | None:
+        """How long after it happened it was received; None where that is not known."""
+        if self.event is None or not self.files:
+            return None
+        late: timedelta = self.event["received"] - self.event["time"]
+        return max(late, timedelta())
+
+
+def trace_stored_event(settings: Settings, event_uid: str) -> list[EventTrace]:
+    """The ways of the events with that uid, one for each org.
+
+    Raises CollectorError where nobody knows it, or there is no state yet.
+    """
+    archive = StatePaths(state_dir=settings.state_dir).archive
+    with open_state_view(settings) as state, engine.open_engine() as connection:
+        found = trace_event(state, connection, event_uid, archive=archive)
+    if not found:
+        raise CollectorError(f"no event has the uid {event_uid!r}, and no alert tells of one")
+    return found
+
 
 def trace_event(
     state: sa.Connection,
-    engine: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
     event_uid: str,
     *,
     archive: ArchiveStore,
@@ -100,29 +116,20 @@ def trace_event(
 
     Args:
         state: a view of the state.
-        engine: a connection of `engine`.
+        connection: a connection of `engine`.
         event_uid: the uid.
         archive: the archive.
     """
-    traces = _TraceContext(state=state, engine=engine, archive=archive)
+    trace_context = TraceContext(state=state, engine=connection, archive=archive)
     raised = _collect_alert_traces(state, event_uid)
     found = [
-        _trace_from_archive(traces, event_uid, each, raised.pop(each.org, ()))
-        for each in _find_event_sets(traces, event_uid)
+        _trace_from_archive(trace_context, event_uid, each, raised.pop(each.org, ()))
+        for each in _find_event_sets(trace_context, event_uid)
     ]
     return [*found, *(_trace_from_alerts(event_uid, org, known) for org, known in raised.items())]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _TraceContext:
-    """Where events leave traces: the state and the archive, with an engine to read it."""
-
-    state: sa.Connection
-    engine: duckdb.DuckDBPyConnection
-    archive: ArchiveStore
-
-
-def _find_event_sets(trace_context: _TraceContext, event_uid: str) -> list[EventSet]:
+def _find_event_sets(trace_context: TraceContext, event_uid: str) -> list[EventSet]:
     """The event, first looked for where its uid says that it is."""
     keys = _guess_batch_keys(trace_context.state, event_uid)
     likely = [
@@ -194,7 +201,7 @@ def _to_constituent(evidence: Event) -> ConstituentEvent:
 
 
 def _trace_from_archive(
-    trace_context: _TraceContext,
+    trace_context: TraceContext,
     event_uid: str,
     event_set: EventSet,
     alert_traces: tuple[AlertTrace, ...],
@@ -213,17 +220,13 @@ def _trace_from_archive(
         constituents=made_of,
         batches=tuple(event_history.list_batch_origins(trace_context.state, list(batches))),
         alerts=alert_traces,
-        neighbours=tuple(_count_neighbours(trace_context, event)),
-        neighbour_queries={
-            column: _render_neighbour_query(column, event)
-            for column in LINK_COLUMNS
-            if event.get(column)
-        },
+        neighbours=tuple(count_neighbours(trace_context, event)),
+        neighbour_queries=render_neighbour_queries(event),
     )
 
 
 def _find_constituent_files(
-    trace_context: _TraceContext, event_set: EventSet, constituents: tuple[ConstituentEvent, ...]
+    trace_context: TraceContext, event_set: EventSet, constituents: tuple[ConstituentEvent, ...]
 ) -> tuple[ArchiveFile, ...]:
     """Those of the files of a derived event's types that hold what it is made of."""
     uids = [part.event_uid for part in constituents]
@@ -234,11 +237,11 @@ def _find_constituent_files(
 
 
 def _read_constituents(
-    engine: duckdb.DuckDBPyConnection, event_set: EventSet
+    connection: duckdb.DuckDBPyConnection, event_set: EventSet
 ) -> tuple[ConstituentEvent, ...]:
     if event_set.constituent_relation is None:
         return ()
-    rows = engine.execute(
+    rows = connection.execute(
         f"SELECT event_uid, event_type, time, batch FROM {event_set.constituent_relation}"
         f" ORDER BY time, event_uid LIMIT {CONSTITUENT_LIMIT}"
     ).fetchall()
@@ -250,47 +253,55 @@ def _read_constituents(
     )
 
 
-def _count_neighbours(trace_context: _TraceContext, event: Event) -> Iterator[NeighbourGroup]:
-    tied = [column for column in LINK_COLUMNS if event.get(column)]
-    span = (event["time"] - NEIGHBOUR_MARGIN, event["time"] + NEIGHBOUR_MARGIN)
-    files = ledger.list_archive_files(trace_context.state, org=event["org"], between=span)
-    if not tied or not files:
-        return
-    events = parquet_sql.build_relation(trace_context.archive.locate_files(files))
-    counts = " UNION ALL ".join(
-        f"SELECT {place} AS place, event_type, count(*) AS size, min(time), max(time)"
-        f" FROM {events} WHERE {_render_link_condition(column, event)}"
-        f" AND {_render_neighbour_filter(event)}"
-        " GROUP BY event_type"
-        for place, column in enumerate(tied)
+# ---- JSON
+
+
+def to_json(trace: EventTrace) -> JsonObject:
+    """A way as scripts read it."""
+    late = trace.delay
+    return to_json_object(
+        {
+            "event_uid": trace.event_uid,
+            "org": trace.org,
+            "event_type": trace.event_type,
+            "late_seconds": None if late is None else round(late.total_seconds()),
+            "event": trace.event,
+            "files": [file.path for file in trace.files],
+            "made_of": [asdict(part) for part in trace.constituents],
+            "batches": [_to_batch_json(batch) for batch in trace.batches],
+            "alerts": [_to_alert_json(each) for each in trace.alerts],
+            "neighbours": [asdict(each) for each in trace.neighbours],
+            "sql": trace.neighbour_queries,
+        }
     )
-    for place, event_type, count, first, last in trace_context.engine.execute(
-        f"{counts} ORDER BY place, size DESC, event_type"
-    ).fetchall():
-        yield NeighbourGroup(
-            column=tied[place],
-            event_type=event_type,
-            count=count,
-            first=first.astimezone(UTC),
-            last=last.astimezone(UTC),
-        )
 
 
-def _render_link_condition(column: str, event: Event) -> str:
-    return f"{quote_identifier(column)} = {quote_literal(event[column])}"
+def _to_batch_json(batch: BatchOrigin) -> dict[str, object]:
+    entry = batch.entry
+    return {
+        "key": batch.key,
+        "source": batch.stream.source,
+        "stream": batch.stream.name,
+        "event_type": batch.event_type,
+        "nominal": batch.log_time,
+        "created": batch.created,
+        "listed": batch.first_listed,
+        "received": batch.received,
+        "state": entry.state,
+        "reason": entry.reason,
+        "rows": entry.rows,
+        "duplicates": entry.duplicates,
+        "quarantined": entry.quarantined,
+        "facts": batch.facts,
+    }
 
 
-def _render_neighbour_filter(event: Event) -> str:
-    first, last = (
-        f"TIMESTAMPTZ {quote_literal(moment.isoformat(sep=' '))}"
-        for moment in (event["time"] - NEIGHBOUR_MARGIN, event["time"] + NEIGHBOUR_MARGIN)
-    )
-    return f"event_uid <> {quote_literal(event['event_uid'])} AND time BETWEEN {first} AND {last}"
-
-
-def _render_neighbour_query(column: str, event: Mapping[str, Any]) -> str:
-    return (
-        f"SELECT time, event_type, user_name, source_ip, operation, entity, record_count"
-        f" FROM events WHERE org = {quote_literal(event['org'])}"
-        f" AND {column} = {quote_literal(event[column])} ORDER BY time"
-    )
+def _to_alert_json(raised: AlertTrace) -> dict[str, object]:
+    return {
+        "rule": raised.match.rule,
+        "severity": raised.match.severity,
+        "title": raised.match.title,
+        "alert": raised.alert.id,
+        "status": raised.alert.status,
+        "deliveries": [asdict(delivery) for delivery in raised.deliveries],
+    }

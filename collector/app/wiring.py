@@ -7,46 +7,30 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from collector import clock, engine, normalize
+from collector import clock, engine
+from collector.api.state_view import open_state_database
 from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
-from collector.detect import EventSchema, RuleSet, lists, load_rule_set
+from collector.detect import RuleSet
 from collector.health.monitor import HealthMonitor
 from collector.ingest.archive_claim import claim_archive
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Channel, Route
-from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
+from collector.rules.rule_files import list_rule_paths, load_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import TOKEN_FOLDER, DiskTokenStore
-from collector.settings import (
-    ListFileSettings,
-    OrgSettings,
-    RulesSettings,
-    Settings,
-    SourceSettings,
-)
+from collector.settings import OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
-from collector.store.database import Database, open_database
+from collector.store.database import Database
 from collector.store.state_lock import hold_state_lock
-
-EVENT_SCHEMA = EventSchema(
-    column_types=CANONICAL_COLUMNS,
-    resolve_column=normalize.find_physical_column,
-    list_fields=normalize.list_fields,
-    list_event_types=normalize.list_event_types,
-)
-"""The event table, as rules see it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +45,6 @@ class Collector:
     health_monitor: HealthMonitor
     rule_reloader: RuleReloader
     stop_event: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemporaryPipeline:
-    """A path without orgs and channels, for files and for the tests of rules."""
-
-    paths: StatePaths
-    database: Database
-    pipeline: Pipeline
 
 
 @contextmanager
@@ -132,20 +107,6 @@ def open_collector(
 
 
 @contextmanager
-def open_temporary_pipeline(rules: RuleSet) -> Iterator[TemporaryPipeline]:
-    """The same path in a directory that is gone afterwards, without orgs and channels."""
-    with TemporaryDirectory(prefix="collector-") as directory, ExitStack() as stack:
-        places = StatePaths(state_dir=Path(directory))
-        places.create_folders()
-        database = open_database(places.state_dir)
-        stack.callback(database.close)
-        connection = engine.open_engine(places.spool)
-        stack.callback(connection.close)
-        pipeline = Pipeline(database=database, connection=connection, paths=places, rules=rules)
-        yield TemporaryPipeline(paths=places, database=database, pipeline=pipeline)
-
-
-@contextmanager
 def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Database]:
     """The state of a configuration, locked, clean of what an earlier death has left."""
     paths.create_folders()
@@ -163,44 +124,9 @@ def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Databas
             database.close()
 
 
-def open_state_database(settings: Settings) -> Database:
-    """The state database of a configuration. Reading it needs no lock."""
-    url = settings.database_url.reveal() if settings.database_url else None
-    return open_database(settings.state_dir, url)
-
-
-def load_rules(settings: RulesSettings) -> RuleSet:
-    """The shipped rules and the user's, with the lists of both and of the configuration.
-
-    Raises RulesError with every problem of every list, or else of every rule.
-    """
-    paths = [find_shipped_folder("rules"), *settings.paths]
-    further = {
-        name: source.file if isinstance(source, ListFileSettings) else source
-        for name, source in settings.lists.items()
-    }
-    known = lists.load_lists(paths, further)
-    return load_rule_set(paths, schema=EVENT_SCHEMA, disable=settings.disable, lists=known)
-
-
-def list_rule_paths(settings: RulesSettings) -> list[Path]:
-    """The files and folders that rules and value lists are read from."""
-    files = [
-        source.file for source in settings.lists.values() if isinstance(source, ListFileSettings)
-    ]
-    return [find_shipped_folder("rules"), *settings.paths, *files]
-
-
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """The channels by their names."""
     return {name: build_channel(name, chosen) for name, chosen in settings.channels.items()}
-
-
-def find_shipped_folder(name: str) -> Path:
-    """A folder that comes with the program: `rules` or `config`."""
-    package = Path(str(files("collector")))
-    installed = package / "_shipped" / name
-    return installed if installed.exists() else package.parent / name
 
 
 def _remove_leftovers(database: Database, places: StatePaths) -> None:

@@ -5,35 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.text import Text
 
 from collector import clock
+from collector.api.alerts import read_alert, read_alerts, to_json
 from collector.channels.terminal.sender import TerminalNotifier
 from collector.cli import explain
 from collector.cli.options import (
     config_option,
-    find_alert,
     json_option,
     load_settings,
-    open_state_view,
     parse_duration,
 )
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_table,
     color_severity,
     format_count,
     print_json,
+    print_json_lines,
     print_line,
     print_table,
-    to_cells,
     to_safe_text,
 )
 from collector.model import STATUS_OPEN, Alert, Message, Severity
-from collector.store import alerts
 
 SEVERITY_CHOICE = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
 
@@ -64,15 +62,14 @@ def list_alerts(
     everything: bool,
 ) -> None:
     """The alerts, the newest event first."""
-    with open_state_view(load_settings(config)) as connection:
-        found = alerts.list_alerts(
-            connection,
-            since=clock.now() - since if since is not None else None,
-            min_severity=Severity.parse(min_severity),
-            rule=rule,
-            limit=limit,
-            include_merged=everything,
-        )
+    found = read_alerts(
+        load_settings(config),
+        since=clock.now() - since if since is not None else None,
+        min_severity=Severity.parse(min_severity),
+        rule=rule,
+        limit=limit,
+        include_merged=everything,
+    )
     print_alerts(found, as_json=as_json)
 
 
@@ -82,10 +79,9 @@ def list_alerts(
 @click.argument("alert_id", metavar="ID")
 def show_alert(config: Path, *, as_json: bool, alert_id: str) -> None:
     """One alert in full. The first characters of its id are enough."""
-    with open_state_view(load_settings(config)) as connection:
-        found = find_alert(connection, alert_id)
+    found = read_alert(load_settings(config), alert_id)
     if as_json:
-        print_json(to_alert_dict(found))
+        print_json(to_json(found))
         return
     TerminalNotifier().send(Message(key=alert_id, alert=found, is_update=False, attempt=1))
 
@@ -96,8 +92,7 @@ command.add_command(explain.command)
 def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
     """Alerts as JSON lines, or as a table."""
     if as_json:
-        for alert in found:
-            print_json(to_alert_dict(alert))
+        print_json_lines(map(to_json, found))
         return
     if not found:
         print_line("no alerts")
@@ -110,42 +105,8 @@ def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
     )
     for alert in found:
         newest = alert.last_time.strftime("%Y-%m-%d %H:%MZ")
-        rows.add_row(
-            *to_cells(
-                (alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
-            )
-        )
+        add_row(rows, alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
     print_table(rows)
-
-
-def to_alert_dict(alert: Alert) -> dict[str, Any]:
-    """An alert as the JSON object that scripts read.
-
-    `merged_into` and `reason` are there only where an alert is over and has them.
-    """
-    over = {"merged_into": alert.merged_into, "reason": alert.reason}
-    return {
-        "id": alert.id,
-        "rule": alert.rule,
-        "title": alert.title,
-        "severity": alert.severity,
-        "status": alert.status,
-        "org": alert.org,
-        "dedup": alert.key,
-        "first_time": alert.first_time,
-        "last_time": alert.last_time,
-        "count": alert.count,
-        "late_seconds": alert.late_seconds,
-        "entities": alert.entities,
-        "evidence": alert.evidence,
-        "context": alert.context,
-        "attack": alert.attack,
-        "triage": alert.triage,
-        "references": alert.references,
-        "created": alert.created,
-        "revision": alert.revision,
-        **{name: value for name, value in over.items() if value},
-    }
 
 
 def _format_summary(alert: Alert) -> Text:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing, redirect_stdout
+from contextlib import redirect_stdout
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from collector.app.wiring import build_channels, load_rules
+from collector.api.preflight import check_orgs, to_json
+from collector.app.wiring import build_channels
 from collector.cli.options import config_option, json_option, read_config
-from collector.cli.output import format_count, group_by_message, print_json, to_safe_text
-from collector.preflight.checks import PreflightFinding, examine_channel, examine_org
-from collector.salesforce.client import SalesforceClient
-from collector.salesforce.token_store import (
-    TOKEN_FOLDER,
-    DiskTokenStore,
-    MemoryTokenStore,
-    TokenStore,
-)
-from collector.settings import OrgSettings, RefreshTokenAuth, Settings
-from collector.sources import Catalog, SourceContext, build_sources
+from collector.cli.output import format_count, group_by_message, print_json_lines, to_safe_text
+from collector.preflight.checks import PreflightFinding, examine_channel
+from collector.rules.rule_files import load_rules
+from collector.settings import Settings
 
 _LEVEL_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
 
@@ -46,7 +37,7 @@ def command(config: Path, *, as_json: bool, send_test: bool) -> None:
         findings = list(about)
         levels.update(finding.level for finding in findings)
         if as_json:
-            _print_findings_json(findings)
+            print_json_lines(map(to_json, findings))
         else:
             _print_findings(findings)
     if "failed" in levels:
@@ -61,38 +52,8 @@ def _check_everything(config: Path, *, send_test: bool) -> Iterator[PreflightFin
     rules = load_rules(loaded.settings.rules)
     good = f"{format_count(len(rules.rules), 'rule')} loaded, nothing wrong"
     yield PreflightFinding(level="ok", subject="rules", message=good)
-    yield from _check_orgs(loaded.settings)
+    yield from check_orgs(loaded.settings)
     yield from _check_channels(loaded.settings, send_test=send_test)
-
-
-def _check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
-    for org in settings.orgs:
-        vault = _choose_token_store(org, settings.state_dir)
-        with (
-            closing(
-                SalesforceClient(org, stop_event=threading.Event(), token_store=vault)
-            ) as client,
-            TemporaryDirectory() as spool,
-        ):
-            context = SourceContext(
-                org=org.name,
-                client=client,
-                catalog=Catalog(client),
-                spool=Path(spool),
-                find_stored_keys=lambda _keys: frozenset(),
-                find_newest_time=lambda _stream: None,
-            )
-            yield from examine_org(context, build_sources(org.sources))
-
-
-def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:
-    """Where the daemon remembers its logins, if whoever runs this may write there.
-
-    A refresh token that the org replaces has to get there in any case.
-    """
-    if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
-        return DiskTokenStore(state_dir / TOKEN_FOLDER)
-    return MemoryTokenStore()
 
 
 def _check_channels(settings: Settings, *, send_test: bool) -> Iterator[PreflightFinding]:
@@ -110,11 +71,6 @@ def _check_channels(settings: Settings, *, send_test: bool) -> Iterator[Prefligh
 def _parse_area(finding: PreflightFinding) -> str:
     """What is shown together: the streams of one source of one org."""
     return finding.subject.rpartition("/")[0] if finding.subject.count("/") > 1 else finding.subject
-
-
-def _print_findings_json(findings: Iterable[PreflightFinding]) -> None:
-    for finding in findings:
-        print_json({"level": finding.level, "subject": finding.subject, "message": finding.message})
 
 
 def _print_findings(findings: Iterable[PreflightFinding]) -> None:

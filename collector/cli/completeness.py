@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from collector import clock
-from collector.cli.options import open_state_view, parse_duration
+from collector.api.completeness import (
+    OrgCompleteness,
+    compare_with_daily_files,
+    format_stream_name,
+    prove_completeness,
+    to_json_lines,
+)
+from collector.cli.options import parse_duration
 from collector.cli.output import (
+    add_row,
     build_fixed_column,
     build_number_column,
     build_table,
     format_count,
-    print_json,
+    print_json_lines,
     print_line,
     print_table,
-    to_cells,
 )
-from collector.completeness import CompletenessReport, build_completeness_report, daily_audit
+from collector.completeness import CompletenessReport
 from collector.completeness.daily_audit import HourlyDailyComparison
-from collector.errors import CollectorError
-from collector.ingest.state_paths import StatePaths
-from collector.salesforce.client import SalesforceClient
-from collector.settings import OrgSettings, Settings
-from collector.settings.values import matches_any
-from collector.sources import Catalog, SourceContext, event_log_file
-from collector.store import batch_inventory, listed_files
+from collector.settings import Settings
 
 CompletenessCommand = Callable[..., Any]
 
@@ -89,156 +84,61 @@ def show_completeness(
 
     Raises CollectorError where nothing has been collected yet.
     """
-    until = clock.now()
     complete = True
-    for org in settings.orgs:
-        proof = _build_org_report(settings, org, since=until - since, until=until)
-        twins = _compare_daily_files(settings, org, proof, verified) if compares or verified else []
-        problems = [*proof.problems, *_list_daily_shortfalls(twins, until)]
-        complete = complete and not problems
+    proofs = (
+        compare_with_daily_files(settings, since=since, counted_types=verified)
+        if compares or verified
+        else prove_completeness(settings, since=since)
+    )
+    for proof in proofs:
+        complete = complete and not proof.problems
         if as_json:
-            _print_report_json(proof, twins, problems)
+            print_json_lines(to_json_lines(proof))
         else:
-            _print_report(proof, twins, problems)
+            _print_proof(proof)
     if not complete:
         raise click.exceptions.Exit(1)
-
-
-def _build_org_report(
-    settings: Settings, org: OrgSettings, *, since: datetime, until: datetime
-) -> CompletenessReport:
-    archive = StatePaths(state_dir=settings.state_dir).archive
-    with open_state_view(settings) as connection:
-        return build_completeness_report(
-            connection, org=org.name, since=since, until=until, archive=archive
-        )
-
-
-# ---- daily files
-
-
-def _compare_daily_files(
-    settings: Settings, org: OrgSettings, proof: CompletenessReport, verified: Sequence[str]
-) -> list[HourlyDailyComparison]:
-    source = event_log_file.SPEC.find_settings(org.sources)
-    if source is None:
-        return []
-    with open_state_view(settings) as connection:
-        items = batch_inventory.list_inventory_items(
-            connection, org=org.name, since=proof.since, until=proof.until
-        )
-    mine = daily_audit.sum_hourly_files(items)
-    if not mine:
-        return []
-    first = min(item.log_time for item in items if item.facts.get("sequence"))
-    with (
-        closing(SalesforceClient(org, stop_event=threading.Event())) as client,
-        TemporaryDirectory() as spool,
-    ):
-        context = _build_source_context(org, client, Path(spool))
-        try:
-            return list(
-                daily_audit.compare_daily_files(
-                    context,
-                    mine,
-                    since=max(proof.since, first),
-                    until=proof.until,
-                    is_collected=lambda name: matches_any(name, source.event_types),
-                    is_counted=lambda name: matches_any(name, verified),
-                )
-            )
-        except CollectorError as error:
-            raise CollectorError(f"the daily files could not be compared: {error}") from error
-
-
-def _build_source_context(org: OrgSettings, client: SalesforceClient, spool: Path) -> SourceContext:
-    return SourceContext(
-        org=org.name,
-        client=client,
-        catalog=Catalog(client),
-        spool=spool,
-        find_stored_keys=lambda _keys: frozenset(),
-        find_newest_time=lambda _stream: None,
-    )
-
-
-def _list_daily_shortfalls(twins: Sequence[HourlyDailyComparison], now: datetime) -> Iterator[str]:
-    for one in twins:
-        if one.is_incomplete(now):
-            yield f"{one.org}/{one.event_type}: on {one.day} {one.verdict} against the daily file"
-
-
-# ---- for scripts
-
-
-def _print_report_json(
-    proof: CompletenessReport, twins: Sequence[HourlyDailyComparison], problems: Sequence[str]
-) -> None:
-    parts: Mapping[str, Sequence[Any]] = {
-        "count": proof.balances,
-        "sequence_gap": proof.sequence_gaps,
-        "quiet_hours": proof.quiet_hours,
-        "windows": proof.window_coverage,
-        "archived": proof.archive_comparisons,
-    }
-    for kind, group in parts.items():
-        for one in group:
-            print_json({"kind": kind, **asdict(one)})
-    for twin in twins:
-        print_json({"kind": "daily", **asdict(twin), "verdict": twin.verdict})
-    print_json(
-        {
-            "kind": "proof",
-            "org": proof.org,
-            "since": proof.since,
-            "until": proof.until,
-            "complete": not problems,
-            "pending": sum(count.pending for count in proof.balances),
-            "problems": problems,
-        }
-    )
 
 
 # ---- for people
 
 
-def _print_report(
-    proof: CompletenessReport, twins: Sequence[HourlyDailyComparison], problems: Sequence[str]
-) -> None:
-    _print_counts(proof)
-    _print_windows(proof)
-    _print_daily_comparisons(twins)
-    _print_harmless_gaps(proof)
+def _print_proof(proof: OrgCompleteness) -> None:
+    report, problems = proof.report, proof.problems
+    _print_counts(report)
+    _print_windows(report)
+    _print_daily_comparisons(proof.daily_comparisons)
+    _print_harmless_gaps(report)
     for problem in problems[:LINE_LIMIT]:
         print_line(f"missing: {problem}")
     if len(problems) > LINE_LIMIT:
         print_line(f"and {len(problems) - LINE_LIMIT:,} more: --json has all of them")
     if not problems:
-        pending = sum(count.pending for count in proof.balances)
+        pending = proof.pending_count
         rest = f"; {format_count(pending, 'file')} pending until the next polls" if pending else ""
-        print_line(f"{proof.org}: nothing is missing of what was listed or served{rest}")
+        print_line(f"{report.org}: nothing is missing of what was listed or served{rest}")
 
 
-def _print_counts(proof: CompletenessReport) -> None:
+def _print_counts(report: CompletenessReport) -> None:
     """What nobody wants to see is shown only where there is some."""
     names = ("duplicates", "quarantined", "lost", "pending")
-    some = [name for name in names if any(getattr(count, name) for count in proof.balances)]
+    some = [name for name in names if any(getattr(count, name) for count in report.balances)]
     rows = build_table(
         "event type",
         build_number_column("listed"),
         build_number_column("stored"),
         build_number_column("events"),
         *map(build_number_column, some),
-        title=f"What {proof.org} has listed since {_format_time(proof.since)}",
+        title=f"What {report.org} has listed since {_format_time(report.since)}",
     )
-    for one in proof.balances:
-        numbers = [f"{getattr(one, name):,}" for name in ("stored", "rows", *some)]
-        rows.add_row(*to_cells((one.event_type, f"{one.listed:,} {one.unit}", *numbers)))
-    if proof.balances:
+    for each in report.balances:
+        numbers = [f"{getattr(each, name):,}" for name in ("stored", "rows", *some)]
+        add_row(rows, each.event_type, f"{each.listed:,} {each.unit}", *numbers)
+    if report.balances:
         print_table(rows)
 
 
-def _print_windows(proof: CompletenessReport) -> None:
+def _print_windows(report: CompletenessReport) -> None:
     rows = build_table(
         "stream",
         build_fixed_column("from"),
@@ -246,16 +146,14 @@ def _print_windows(proof: CompletenessReport) -> None:
         build_number_column("gaps"),
         title="Time that was read",
     )
-    for one in proof.window_coverage:
-        name = one.stream.replace(listed_files.LISTING_SUFFIX, " (files by creation)")
-        rows.add_row(
-            *to_cells((name, _format_time(one.start), _format_time(one.until), len(one.gaps)))
-        )
-    if proof.window_coverage:
+    for each in report.window_coverage:
+        name = format_stream_name(each)
+        add_row(rows, name, _format_time(each.start), _format_time(each.until), len(each.gaps))
+    if report.window_coverage:
         print_table(rows)
 
 
-def _print_daily_comparisons(twins: Sequence[HourlyDailyComparison]) -> None:
+def _print_daily_comparisons(compared: Sequence[HourlyDailyComparison]) -> None:
     rows = build_table(
         build_fixed_column("day"),
         "event type",
@@ -264,31 +162,29 @@ def _print_daily_comparisons(twins: Sequence[HourlyDailyComparison]) -> None:
         "verdict",
         title="Hourly files against daily ones",
     )
-    for one in twins:
-        told = format_count(one.hourly_rows, "event"), format_count(one.daily_rows or 0, "event")
-        if one.daily_rows is None:
-            told = (
-                format_count(one.hourly_bytes, "byte"),
-                format_count(one.daily_bytes or 0, "byte"),
+    for each in compared:
+        sizes = format_count(each.hourly_rows, "event"), format_count(each.daily_rows or 0, "event")
+        if each.daily_rows is None:
+            sizes = (
+                format_count(each.hourly_bytes, "byte"),
+                format_count(each.daily_bytes or 0, "byte"),
             )
-        rows.add_row(*to_cells((one.day, one.event_type, *told, one.trouble or one.verdict)))
-    if twins:
+        add_row(rows, each.day, each.event_type, *sizes, each.trouble or each.verdict)
+    if compared:
         print_table(rows)
 
 
-def _print_harmless_gaps(proof: CompletenessReport) -> None:
-    """What looks like a gap and is none."""
-    for one in proof.quiet_hours[:LINE_LIMIT]:
-        hours = format_count(len(one.hours), "hour")
+def _print_harmless_gaps(report: CompletenessReport) -> None:
+    """What looks like a gap and is neach."""
+    for each in report.quiet_hours[:LINE_LIMIT]:
+        hours = format_count(len(each.hours), "hour")
         print_line(
-            f"{one.event_type}: {hours} without a file, which is no gap: without events is none"
+            f"{each.event_type}: {hours} without a file, which is no gap: without events is none"
         )
-    for gap in [gap for gap in proof.sequence_gaps if gap.explained][:LINE_LIMIT]:
+    for gap in [gap for gap in report.sequence_gaps if gap.explained][:LINE_LIMIT]:
         missing = ", ".join(map(str, gap.missing))
-        print_line(
-            f"{gap.event_type}: file {missing} of {_format_time(gap.hour)} is unknown:"
-            f" {gap.explained}"
-        )
+        file = f"file {missing} of {_format_time(gap.hour)}"
+        print_line(f"{gap.event_type}: {file} is unknown: {gap.explained}")
 
 
 def _format_time(value: datetime) -> str:

@@ -20,6 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import clock
+from collector.api.alerts import list_alerts
+from collector.api.status import count_stored_events
 from collector.app import daemon
 from collector.app.configuration import read_configuration
 from collector.app.wiring import Collector, open_collector
@@ -28,7 +30,6 @@ from collector.cli.output import color_severity, quiet_logs, to_cells
 from collector.demo import DemoScenario, EmbeddedOrg, build_scenario
 from collector.model import Alert
 from collector.settings import Settings
-from collector.store import alerts, ledger
 
 ORG_NAME = "acme"
 
@@ -98,10 +99,7 @@ def _collect_events(console: Console, collector: Collector, world: DemoScenario)
 
 def _read_results(collector: Collector) -> tuple[list[Alert], Mapping[str, int]]:
     with collector.database.read() as connection:
-        found = alerts.list_alerts(connection)
-        stored: Counter[str] = Counter()
-        for total in ledger.list_ledger_totals(connection):
-            stored[total.event_type] += total.rows
+        found, stored = list_alerts(connection), count_stored_events(connection)
     return sorted(found, key=lambda alert: (-alert.severity, alert.first_time)), stored
 
 

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
-from collections.abc import Sequence
 from decimal import Decimal
-from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 import click
-import duckdb
 
-from collector import normalize
-from collector.archive import hunt_query
-from collector.archive.hunt_query import HuntResult
+from collector.api.hunt import HuntResult, run_hunt, to_json_lines
+from collector.api.json_values import to_json_value
 from collector.cli.event_trace import show_event
-from collector.cli.options import config_option, json_option, load_settings, open_state_view
+from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
     build_table,
-    print_json,
+    format_plain_value,
+    print_json_lines,
     print_stderr,
     print_table,
     to_cells,
-    to_json_value,
     to_safe_text,
 )
-from collector.errors import CollectorError, HuntError
-from collector.escaping import collapse_whitespace, escape_csv_cell
-from collector.ingest.state_paths import StatePaths
-from collector.model import ArchiveFile
+from collector.errors import InvalidSqlError
+from collector.escaping import escape_csv_cell
 from collector.settings import Settings
-from collector.store import ledger
-
-_RESOURCE_ERRORS = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
-"""What ends a query that is well written."""
 
 
 @click.command("hunt")
@@ -101,43 +89,15 @@ def _show_event(settings: Settings, event_uid: str, style: str) -> None:
 
 
 def _run_query(settings: Settings, sql: str, *, style: str, seconds: float, limit: int) -> None:
-    with open_state_view(settings) as connection:
-        files = ledger.list_archive_files(connection)
-    if not files:
-        raise CollectorError("the archive is empty: no event has been collected yet")
     try:
-        answer = hunt_query.run_hunt_query(
-            sql,
-            archive=StatePaths(state_dir=settings.state_dir).archive,
-            files=files,
-            derived_types=normalize.DERIVED_EVENT_TYPES,
-            timeout_seconds=seconds,
-            limit=limit,
-        )
-    except HuntError as error:
-        if isinstance(error.__context__, _RESOURCE_ERRORS):
-            raise
-        raise click.UsageError(_explain_error(error, files)) from error
+        answer = run_hunt(settings, sql, timeout_seconds=seconds, limit=limit)
+    except InvalidSqlError as error:
+        raise click.UsageError(to_safe_text(error)) from error
     {"table": _print_answer_table, "csv": _print_answer_csv, "json": _print_answer_json}[style](
         answer
     )
     if answer.truncated:
         print_stderr(f"only the first {limit:,} rows: see --limit")
-
-
-def _explain_error(error: HuntError, files: Sequence[ArchiveFile]) -> str:
-    """What is wrong with the SQL, in one sentence; where a table is unknown, which there are."""
-    message = str(error)
-    if not message.startswith("Catalog Error: Table "):
-        return to_safe_text(collapse_whitespace(message))
-    stored = {file.event_type for file in files}
-    derived = {
-        name
-        for name, view in normalize.DERIVED_EVENT_TYPES.items()
-        if not stored.isdisjoint(view.source_types)
-    }
-    tables = ", ".join(["events", *sorted(stored | derived)])
-    return to_safe_text(f"{message.splitlines()[0]} There are {tables}")
 
 
 def _print_answer_table(answer: HuntResult) -> None:
@@ -155,29 +115,15 @@ def _print_answer_csv(answer: HuntResult) -> None:
 
 
 def _print_answer_json(answer: HuntResult) -> None:
-    names = _number_duplicates(answer.columns)
-    for row in answer.rows:
-        print_json(dict(zip(names, row, strict=True)))
+    print_json_lines(to_json_lines(answer))
 
 
-def _to_csv_value(value: Any) -> str:
+def _to_csv_value(value: object) -> str:
     """Only text may look like a formula: the `-` of a number stays one."""
     written = _to_plain_text(value)
     return written if isinstance(value, int | float | Decimal) else escape_csv_cell(written)
 
 
-def _to_plain_text(value: Any) -> str:
+def _to_plain_text(value: object) -> str:
     """NULL is empty, times are ISO 8601, lists and structs are JSON."""
-    value = to_json_value(value)
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _number_duplicates(names: Sequence[str]) -> list[str]:
-    """The names of columns, each once: `n`, `n_2`."""
-    result: list[str] = []
-    for name in names:
-        numbered = (f"{name}_{number}" for number in count(2))
-        result.append(next(each for each in chain([name], numbered) if each not in result))
-    return result
+    return format_plain_value(to_json_value(value))

@@ -1,28 +1,22 @@
-"""What commands are given: options, the settings of a configuration, and its state."""
+"""What commands are given: options, and the settings of a configuration."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from collector.app.configuration import read_configuration
-from collector.app.wiring import find_shipped_folder, open_state_database
 from collector.cli.output import print_stderr
-from collector.errors import CollectorError
 from collector.logs import configure_logging
-from collector.model import Alert
 from collector.settings import LoadedSettings, Settings, list_secrets
+from collector.settings.shipped_files import find_shipped_folder
 from collector.settings.values import Duration
-from collector.store import alerts
-from collector.store.database import DATABASE_FILE_NAME
 
 DEFAULT_CONFIG = "collector.yaml"
 
@@ -86,32 +80,3 @@ def load_settings(config: Path) -> Settings:
     for warning in loaded.warnings:
         print_stderr(f"{warning} (warning)")
     return loaded.settings
-
-
-@contextmanager
-def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
-    """A view of the state, for commands that only look and make nothing.
-
-    Raises CollectorError where there is no state yet, or it cannot be opened.
-    """
-    state = settings.state_dir / DATABASE_FILE_NAME
-    if settings.database_url is None and not state.exists():
-        raise CollectorError(
-            f"nothing has been collected yet: there is no {state}; `collector run` makes it"
-        )
-    database = open_state_database(settings)
-    try:
-        with database.read() as connection:
-            yield connection
-    finally:
-        database.close()
-
-
-def find_alert(connection: sa.Connection, id_prefix: str) -> Alert:
-    """The alert whose id begins so. Raises CollectorError where that is none or several."""
-    found = alerts.find_alerts_by_prefix(connection, id_prefix)
-    if not found:
-        raise CollectorError(f"no alert has an id that begins with {id_prefix!r}")
-    if len(found) > 1:
-        raise CollectorError(f"several alerts have ids that begin with {id_prefix!r}: give more")
-    return found[0]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterable
+from datetime import timedelta
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -16,6 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from collector import escaping
+from collector.api.json_values import JsonObject, JsonValue, to_json_value
 from collector.logs import configure_logging
 from collector.model import Severity
 
@@ -59,9 +57,9 @@ def format_count(count: int, noun: str) -> str:
 
 
 def group_by_message(messages: Iterable[tuple[str, str]]) -> list[tuple[list[str], str]]:
-    """Those of whom the same sentence is said, and the sentence; it calls several of them `them`.
+    """The names of which the same sentence is said, and the sentence; it calls several `them`.
 
-    `said` are pairs of a name and a sentence, in which that name may stand.
+    `messages` are pairs of a name and a sentence, in which that name may stand.
     """
     groups: dict[str, list[str]] = {}
     for name, sentence in messages:
@@ -87,30 +85,15 @@ def format_duration(value: timedelta) -> str:
 # ---- JSON
 
 
-def print_json(values: Mapping[str, Any]) -> None:
+def print_json(values: JsonObject) -> None:
     """One JSON object on one line of printable ASCII."""
-    click.echo(json.dumps(to_json_value(values)))
+    click.echo(json.dumps(values))
 
 
-def to_json_value(value: Any) -> Any:
-    """A value as JSON has it: severities by name, times as ISO 8601 in UTC, NaN as null."""
-    if isinstance(value, Mapping):
-        return {str(to_json_value(key)): to_json_value(each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [to_json_value(each) for each in value]
-    if isinstance(value, float | Decimal):
-        return float(value) if math.isfinite(value) else None
-    if value is None or (isinstance(value, str | int) and not isinstance(value, Severity)):
-        return value
-    return _format_scalar(value)
-
-
-def _format_scalar(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value.hex() if isinstance(value, bytes) else str(value)
+def print_json_lines(lines: Iterable[JsonObject]) -> None:
+    """JSON objects, one on each line."""
+    for values in lines:
+        print_json(values)
 
 
 # ---- tables
@@ -126,6 +109,15 @@ def print_table(rows: Table) -> None:
     console = Console()
     console.print(rows)
     console.print()
+
+
+def print_pairs(title: str, pairs: Iterable[tuple[str, object]]) -> None:
+    """A table of names and the values of an event or the like, without a header."""
+    rows = build_table(build_fixed_column(""), "", title=title)
+    rows.show_header = False
+    for name, value in pairs:
+        add_row(rows, name, format_value(value))
+    print_table(rows)
 
 
 def build_table(*columns: str | Column, title: str = "") -> Table:
@@ -158,6 +150,11 @@ def build_number_column(name: str) -> Column:
     return Column(Text(to_safe_text(name)), no_wrap=True, justify="right")
 
 
+def add_row(rows: Table, *values: object) -> None:
+    """Add a row of values to a table: text, never markup."""
+    rows.add_row(*to_cells(values))
+
+
 def to_cells(values: Iterable[object]) -> list[Text]:
     """Values as table cells: text, never markup."""
     return [value if isinstance(value, Text) else Text(to_safe_text(value)) for value in values]
@@ -168,11 +165,16 @@ def color_severity(severity: Severity) -> Text:
     return Text(str(severity), style=SEVERITY_COLORS[severity])
 
 
-def format_value(value: Any) -> str:
+def format_value(value: object) -> str:
     """A value of an event as one reads it: text as it is, whole numbers without a point."""
-    value = to_json_value(value)
+    plain = to_json_value(value)
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
+    return format_plain_value(plain)
+
+
+def format_plain_value(value: JsonValue) -> str:
+    """Text as it is, nothing for null, all else as JSON writes it."""
     if value is None:
         return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from collector.api.quarantine import read_segments, to_json
 from collector.app.wiring import open_collector
 from collector.cli.options import config_option, json_option, load_settings
-from collector.cli.output import build_table, print_json, print_table, to_cells
+from collector.cli.output import add_row, build_table, print_json_lines, print_table
 from collector.ingest import quarantine
 from collector.ingest.state_paths import StatePaths
 
@@ -23,18 +24,15 @@ def command() -> None:
 @json_option
 def list_segments(config: Path, *, as_json: bool) -> None:
     """Every segment of a log that is set aside, with the reason."""
-    places = StatePaths(state_dir=load_settings(config).state_dir)
-    rows = build_table("batch", "event type", "of", "segment", "reason", title="Quarantine")
-    for held in quarantine.list_batches(places.quarantine):
-        batch = held.batch
-        for index, reason in zip(held.indexes, held.reasons, strict=True):
-            if as_json:
-                names = {"batch": batch.key, "org": batch.stream.org, "segment": index}
-                print_json({**names, "event_type": batch.event_type, "reason": reason})
-            of = f"{batch.log_time:%Y-%m-%d %H:%M}"
-            rows.add_row(*to_cells((batch.key[:8], batch.event_type, of, index, reason)))
+    segments = read_segments(load_settings(config))
     if as_json:
+        print_json_lines(map(to_json, segments))
         return
+    rows = build_table("batch", "event type", "of", "segment", "reason", title="Quarantine")
+    for each in segments:
+        batch = each.batch
+        of = f"{batch.log_time:%Y-%m-%d %H:%M}"
+        add_row(rows, batch.key[:8], batch.event_type, of, each.index, each.reason)
     if rows.row_count:
         print_table(rows)
     else:

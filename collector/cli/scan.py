@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from collector import normalize
-from collector.app.wiring import TemporaryPipeline, load_rules, open_temporary_pipeline
+from collector.api.alerts import list_alerts
 from collector.cli.alerts import print_alerts
 from collector.cli.options import json_option
 from collector.cli.output import format_count, print_stderr, quiet_logs
@@ -16,9 +16,10 @@ from collector.cli.progress import WorkProgress, show_progress
 from collector.collection import local_files
 from collector.detect import RuleSet
 from collector.escaping import is_file_name
+from collector.ingest.temporary_pipeline import TemporaryPipeline, open_temporary_pipeline
 from collector.model import Batch
+from collector.rules.rule_files import load_rules
 from collector.settings import RulesSettings
-from collector.store import alerts
 from collector.yaml_source.suggestions import find_nearest_name
 
 
@@ -81,7 +82,7 @@ def command(
             for file in files:
                 scanner.scan_file(file)
         with bench.database.read() as connection:
-            found = alerts.list_alerts(connection)
+            found = list_alerts(connection)
     print_alerts(found, as_json=as_json)
     if scanner.has_failures:
         raise click.exceptions.Exit(1)

@@ -20,13 +20,13 @@ import measuring
 import sixty_rules
 
 from collector import engine
-from collector.app.wiring import EVENT_SCHEMA
 from collector.archive.local_archive import LocalArchive
 from collector.archive.parquet_writer import PARQUET_FORMAT
 from collector.backtest import MEMORY_LIMIT, OrgArchive, run_backtest
 from collector.detect import RuleSet, load_rule_set
 from collector.detect.lint import lint_rules
 from collector.model import ArchiveFile
+from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import ledger
 
 

@@ -31,8 +31,8 @@ from measuring import (
     open_quiet_workbench,
 )
 
-from collector.app.wiring import load_rules
 from collector.csv_segments import write_records
+from collector.rules.rule_files import load_rules
 from collector.settings import RulesSettings
 
 

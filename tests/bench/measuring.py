@@ -16,9 +16,9 @@ from pathlib import Path
 import structlog
 
 from collector import clock
-from collector.app.wiring import TemporaryPipeline, open_temporary_pipeline
 from collector.csv_segments import CsvSegmenter, CsvSegments
 from collector.detect import RuleSet
+from collector.ingest.temporary_pipeline import TemporaryPipeline, open_temporary_pipeline
 from collector.model import Batch, Stream
 
 LOG_TIME = datetime(2026, 11, 10, tzinfo=UTC)

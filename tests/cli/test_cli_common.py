@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.api.json_values import to_json_value
 from collector.cli import output
 from collector.model import Severity
 from hostile.strings import HOSTILE_STRINGS
@@ -37,7 +38,7 @@ from hostile.strings import HOSTILE_STRINGS
     ids=repr,
 )
 def test_every_value_has_one_form_in_json(value, expected):
-    assert expected == output.to_json_value(value)
+    assert expected == to_json_value(value)
 
 
 def test_json_is_one_line_of_printable_ascii_and_says_what_was_said(capsys):

@@ -8,8 +8,10 @@ import pytest
 from cli.conftest import AGENT
 from cli.processes import invoke_command, parse_lines, write_config
 
-from collector.api.alert_explanation import AlertExplanation, EvidenceEvent
+from collector.api.alert_evidence import EvidenceEvent
+from collector.api.alert_explanation import AlertExplanation, to_json
 from collector.cli import explain
+from collector.cli.output import print_json
 from collector.errors import CollectorError
 from collector.store import alerts
 from collector.store.database import open_database
@@ -110,5 +112,5 @@ def test_no_text_acts_on_a_terminal_or_breaks_a_line_of_json(text, capsys):
     screen = capsys.readouterr().out
 
     assert screen.replace("\n", "").isprintable()
-    explain.print_json(explain._to_explanation_dict(hostile))
+    print_json(to_json(hostile))
     assert [1] == [json.loads(line)["more"] for line in capsys.readouterr().out.splitlines()]

@@ -9,8 +9,10 @@ import pytest
 from cli.conftest import AGENT
 from cli.processes import invoke_command, parse_lines, write_config
 
-from collector.api.event_trace import AlertTrace, ConstituentEvent, EventTrace, NeighbourGroup
+from collector.api.event_neighbours import NeighbourGroup
+from collector.api.event_trace import AlertTrace, ConstituentEvent, EventTrace, to_json
 from collector.cli import event_trace as shown
+from collector.cli.output import print_json
 from collector.errors import CollectorError
 from collector.model import ArchiveFile, Severity, Stream
 from collector.store.database import open_database
@@ -100,7 +102,7 @@ def test_no_text_acts_on_a_terminal_or_breaks_a_line_of_json(text, capsys):
     screen = capsys.readouterr().out
 
     assert screen.replace("\n", "").isprintable()
-    shown.print_json(shown._to_trace_dict(hostile))
+    print_json(to_json(hostile))
     assert [text] == [
         json.loads(line)["event"]["detail"] for line in capsys.readouterr().out.splitlines()
     ]

@@ -7,8 +7,8 @@ import json
 import pytest
 from cli.processes import invoke_command, parse_lines, run_collector
 
-from collector.cli.rules.common import load_rule_files
 from collector.errors import RulesError
+from collector.rules.rule_files import load_rule_files
 
 RULE = """\
 title: A login

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from cli.processes import invoke_command
 from sigma.collection import SigmaCollection
 
-from collector.app.wiring import open_temporary_pipeline
-from collector.cli.rules.common import classify_rule, load_rule_files
+from collector.api.rule_list import classify_rule
 from collector.detect.export.sql import ARCHIVE_PLACEHOLDER
+from collector.ingest.temporary_pipeline import open_temporary_pipeline
+from collector.rules.rule_files import load_rule_files
 from collector.rules.self_tests import run_rule_tests
 from collector.store import tables
 

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from collector import detect
-from collector.app.wiring import EVENT_SCHEMA, open_temporary_pipeline
+from collector.ingest.temporary_pipeline import open_temporary_pipeline
 from collector.rules import self_tests
+from collector.rules.rule_files import EVENT_SCHEMA
 
 FOLDER = Path(__file__).parents[2] / "rules"
 FILES = sorted(FOLDER.glob("*.yml"))

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector import engine
-from collector.app.wiring import EVENT_SCHEMA, find_shipped_folder
 from collector.archive import parquet_sql
 from collector.csv_segments import CsvSegmenter
 from collector.detect import RuleSet, load_rule_set
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.model import Alert, Batch
+from collector.rules.rule_files import EVENT_SCHEMA
+from collector.settings.shipped_files import find_shipped_folder
 from collector.store import alerts, ledger
 from collector.store.database import Database, open_database
 from fakes.model_samples import build_batch

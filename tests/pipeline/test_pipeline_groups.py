@@ -6,10 +6,11 @@ import pytest
 import yaml
 
 from collector import engine
-from collector.api.alert_explanation import ExplainContext, explain_alert
+from collector.api.alert_evidence import ExplainContext
+from collector.api.alert_explanation import explain_alert
 from collector.api.event_trace import trace_event
-from collector.app.wiring import EVENT_SCHEMA
 from collector.detect import load_rule_set
+from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import alerts
 from fakes.pipeline_bench import build_login_row, open_pipeline_bench
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from collector import clock, normalize
-from collector.app.wiring import EVENT_SCHEMA
 from collector.cli.output import format_count, print_stderr
-from collector.cli.rules.common import load_rule_files, paths_argument
+from collector.cli.rules.common import paths_argument
 from collector.detect.export import ExportedRule
 from collector.detect.export import sigma as export_sigma
 from collector.detect.export import sql as export_sql
+from collector.rules.rule_files import EVENT_SCHEMA, load_rule_files
 
 _SIGMA, _DUCKDB, _SPARK = "sigma", "duckdb", "spark"
 

@@ -7,14 +7,20 @@ from pathlib import Path
 
 import click
 
-from collector.app.wiring import EVENT_SCHEMA
+from collector.api.rule_lint import lint_rule_files, to_error_json, to_warning_json
+from collector.api.rule_list import describe_rules
 from collector.cli.options import json_option
-from collector.cli.output import format_count, print_json, print_line, print_stderr
-from collector.cli.rules.common import load_rule_files, paths_argument
+from collector.cli.output import (
+    format_count,
+    print_json,
+    print_json_lines,
+    print_line,
+    print_stderr,
+)
+from collector.cli.rules.common import paths_argument
 from collector.detect import RuleSet
-from collector.detect.lint import LintWarning, lint_rules
-from collector.errors import Problem, RulesError
-from collector.rules.coverage import list_rule_needs
+from collector.detect.lint import LintWarning
+from collector.errors import RulesError
 
 
 @click.command("lint")
@@ -29,14 +35,13 @@ def command(paths: Sequence[Path], *, strict: bool, verbose: bool, as_json: bool
     something that may be meant, and mostly is not.
     """
     try:
-        rules = load_rule_files(paths)
+        report = lint_rule_files(paths)
     except RulesError as error:
         if not as_json:
             raise
-        for problem in error.problems:
-            print_json(_to_problem_dict("error", problem))
+        print_json_lines(map(to_error_json, error.problems))
         raise click.exceptions.Exit(2) from None
-    found = list(lint_rules(rules, schema=EVENT_SCHEMA))
+    found, rules = report.warnings, report.rules
     for each in found:
         _print_warning(each, as_json=as_json)
     if verbose:
@@ -50,24 +55,13 @@ def command(paths: Sequence[Path], *, strict: bool, verbose: bool, as_json: bool
 
 def _print_warning(each: LintWarning, *, as_json: bool) -> None:
     if as_json:
-        print_json(_to_problem_dict("warning", each.problem, rule=each.rule))
+        print_json(to_warning_json(each))
     else:
         print_line(f"{each.problem} (warning)")
 
 
-def _to_problem_dict(kind: str, problem: Problem, **more: str) -> dict[str, object]:
-    return {
-        "kind": kind,
-        "path": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-        "message": problem.message,
-        **more,
-    }
-
-
 def _list_needs(rules: RuleSet) -> Iterator[str]:
     """What it takes to read what each rule looks at, event type by event type."""
-    for rule in rules.rules:
-        for need in list_rule_needs(rule, rules):
-            yield f"{rule.name}: {need.event_type} needs {need}"
+    for described in describe_rules(rules):
+        for need in described.needs:
+            yield f"{described.rule.name}: {need.event_type} needs {need}"

@@ -1,0 +1,94 @@
+"""The alerts: a list, and one by its id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from collector.api.json_values import JsonObject, to_json_object
+from collector.api.state_view import open_state_view
+from collector.errors import CollectorError
+from collector.model import Alert, Severity
+from collector.settings import Settings
+from collector.store import alerts
+
+
+def read_alerts(
+    settings: Settings,
+    *,
+    since: datetime | None = None,
+    min_severity: Severity = Severity.INFORMATIONAL,
+    rule: str | None = None,
+    limit: int | None = None,
+    include_merged: bool = False,
+) -> list[Alert]:
+    """Alerts of a configuration's state, the newest event first.
+
+    Only those with an event since then, so grave at least and of that rule, and at most so many;
+    those that went on in another alert only if asked for.
+
+    Raises CollectorError where there is no state yet.
+    """
+    with open_state_view(settings) as connection:
+        return alerts.list_alerts(
+            connection,
+            since=since,
+            min_severity=min_severity,
+            rule=rule,
+            limit=limit,
+            include_merged=include_merged,
+        )
+
+
+def list_alerts(connection: sa.Connection) -> list[Alert]:
+    """The alerts of a state, the newest event first."""
+    return alerts.list_alerts(connection)
+
+
+def read_alert(settings: Settings, id_prefix: str) -> Alert:
+    """The alert whose id begins so. Raises CollectorError where that is none or several."""
+    with open_state_view(settings) as connection:
+        return find_alert_by_prefix(connection, id_prefix)
+
+
+def find_alert_by_prefix(connection: sa.Connection, id_prefix: str) -> Alert:
+    """The alert whose id begins so. Raises CollectorError where that is none or several."""
+    found = alerts.find_alerts_by_prefix(connection, id_prefix)
+    if not found:
+        raise CollectorError(f"no alert has an id that begins with {id_prefix!r}")
+    if len(found) > 1:
+        raise CollectorError(f"several alerts have ids that begin with {id_prefix!r}: give more")
+    return found[0]
+
+
+def to_json(alert: Alert) -> JsonObject:
+    """An alert as scripts read it.
+
+    `merged_into` and `reason` are there only where an alert is over and has them.
+    """
+    outcome = {"merged_into": alert.merged_into, "reason": alert.reason}
+    return to_json_object(
+        {
+            "id": alert.id,
+            "rule": alert.rule,
+            "title": alert.title,
+            "severity": alert.severity,
+            "status": alert.status,
+            "org": alert.org,
+            "dedup": alert.key,
+            "first_time": alert.first_time,
+            "last_time": alert.last_time,
+            "count": alert.count,
+            "late_seconds": alert.late_seconds,
+            "entities": alert.entities,
+            "evidence": alert.evidence,
+            "context": alert.context,
+            "attack": alert.attack,
+            "triage": alert.triage,
+            "references": alert.references,
+            "created": alert.created,
+            "revision": alert.revision,
+            **{name: value for name, value in outcome.items() if value},
+        }
+    )

@@ -1,0 +1,78 @@
+"""SQL over the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
+
+import duckdb
+
+from collector import normalize
+from collector.api.json_values import JsonObject, to_json_object
+from collector.api.state_view import read_archive_files
+from collector.archive import hunt_query
+from collector.archive.hunt_query import HuntResult
+from collector.errors import HuntError, InvalidSqlError
+from collector.escaping import collapse_whitespace
+from collector.ingest.state_paths import StatePaths
+from collector.model import ArchiveFile
+from collector.settings import Settings
+
+__all__ = ["HuntResult", "run_hunt", "to_json_lines"]
+
+_RESOURCE_ERRORS = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
+"""What ends a query that is well written."""
+
+
+def run_hunt(settings: Settings, sql: str, *, timeout_seconds: float, limit: int) -> HuntResult:
+    """The rows of one SELECT over the table `events` and a view for each event type.
+
+    Raises:
+        InvalidSqlError: a mistake in the SQL; where a table is unknown, it says which there are.
+        HuntError: the query took too much time or memory.
+        CollectorError: the archive is empty.
+    """
+    files = read_archive_files(settings)
+    try:
+        return hunt_query.run_hunt_query(
+            sql,
+            archive=StatePaths(state_dir=settings.state_dir).archive,
+            files=files,
+            derived_types=normalize.DERIVED_EVENT_TYPES,
+            timeout_seconds=timeout_seconds,
+            limit=limit,
+        )
+    except HuntError as error:
+        if isinstance(error.__context__, _RESOURCE_ERRORS):
+            raise
+        raise InvalidSqlError(_explain_error(str(error), files)) from error
+
+
+def to_json_lines(answer: HuntResult) -> Iterator[JsonObject]:
+    """An object for each row; columns of the same name are numbered."""
+    names = _number_duplicates(answer.columns)
+    for row in answer.rows:
+        yield to_json_object(dict(zip(names, row, strict=True)))
+
+
+def _explain_error(message: str, files: Sequence[ArchiveFile]) -> str:
+    """What is wrong with the SQL, in one sentence; where a table is unknown, which there are."""
+    if not message.startswith("Catalog Error: Table "):
+        return collapse_whitespace(message)
+    stored = {file.event_type for file in files}
+    derived = {
+        name
+        for name, view in normalize.DERIVED_EVENT_TYPES.items()
+        if not stored.isdisjoint(view.source_types)
+    }
+    tables = ", ".join(["events", *sorted(stored | derived)])
+    return f"{message.splitlines()[0]} There are {tables}"
+
+
+def _number_duplicates(names: Sequence[str]) -> list[str]:
+    """The names of columns, each once: `n`, `n_2`."""
+    result: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(2))
+        result.append(next(each for each in chain([name], numbered) if each not in result))
+    return result

@@ -1,0 +1,42 @@
+"""The preflight: what every org of a configuration lets us read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from collector.api.json_values import JsonObject
+from collector.api.org_connection import open_source_context
+from collector.preflight.checks import PreflightFinding, examine_org
+from collector.salesforce.token_store import (
+    TOKEN_FOLDER,
+    DiskTokenStore,
+    MemoryTokenStore,
+    TokenStore,
+)
+from collector.settings import OrgSettings, RefreshTokenAuth, Settings
+from collector.sources import build_sources
+
+
+def check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
+    """What there is to say of each org, its login first, then each of its sources."""
+    for org in settings.orgs:
+        store = _choose_token_store(org, settings.state_dir)
+        with open_source_context(org, token_store=store) as context:
+            yield from examine_org(context, build_sources(org.sources))
+
+
+def to_json(finding: PreflightFinding) -> JsonObject:
+    """A finding as scripts read it."""
+    return {"level": finding.level, "subject": finding.subject, "message": finding.message}
+
+
+def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:
+    """Where the daemon remembers its logins, if whoever runs this may write there.
+
+    A refresh token that the org replaces has to get there in any case.
+    """
+    if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
+        return DiskTokenStore(state_dir / TOKEN_FOLDER)
+    return MemoryTokenStore()

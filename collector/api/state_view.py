@@ -1,0 +1,51 @@
+"""Opens the state of a configuration for those who look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from collector.errors import CollectorError
+from collector.model import ArchiveFile
+from collector.settings import Settings
+from collector.store import ledger
+from collector.store.database import DATABASE_FILE_NAME, Database, open_database
+
+
+def open_state_database(settings: Settings) -> Database:
+    """The state database of a configuration. Reading it needs no lock."""
+    url = settings.database_url.reveal() if settings.database_url else None
+    return open_database(settings.state_dir, url)
+
+
+@contextmanager
+def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
+    """A consistent view of the state; makes none where there is none.
+
+    Raises CollectorError where there is no state yet, or it cannot be opened.
+    """
+    state = settings.state_dir / DATABASE_FILE_NAME
+    if settings.database_url is None and not state.exists():
+        raise CollectorError(
+            f"nothing has been collected yet: there is no {state}; `collector run` makes it"
+        )
+    database = open_state_database(settings)
+    try:
+        with database.read() as connection:
+            yield connection
+    finally:
+        database.close()
+
+
+def read_archive_files(settings: Settings, *, org: str | None = None) -> list[ArchiveFile]:
+    """The committed files of the archive, of one org or of all.
+
+    Raises CollectorError where there is no state, or no file.
+    """
+    with open_state_view(settings) as connection:
+        files = ledger.list_archive_files(connection, org=org)
+    if not files:
+        raise CollectorError("the archive is empty: no event has been collected yet")
+    return files
