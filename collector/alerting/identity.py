@@ -12,7 +12,7 @@ from itertools import count
 from collector.alerting import fold_state, grouping
 from collector.alerting.grouping import Episode
 from collector.alerting.match_diff import MatchDiff
-from collector.model import STATUS_MERGED, STATUS_OPEN, STATUS_WITHDRAWN, Alert, Rule
+from collector.model import Alert, AlertStatus, Rule
 
 AlertFinder = Callable[[str], Alert | None]
 """The stored alert with an id."""
@@ -48,7 +48,7 @@ def assign_alerts(
     free = [
         alert
         for alert in alerts.values()
-        if alert.status == STATUS_WITHDRAWN or (alert.id in heirs and heirs[alert.id] is None)
+        if alert.status == AlertStatus.WITHDRAWN or (alert.id in heirs and heirs[alert.id] is None)
     ]
     made = []
     for found, claimed in zip(episodes, claims, strict=True):
@@ -67,7 +67,7 @@ def assign_alerts(
 
 def has_ended(alert: Alert) -> bool:
     """Whether no match belongs to it any more."""
-    return alert.status in (STATUS_MERGED, STATUS_WITHDRAWN)
+    return alert.status in (AlertStatus.MERGED, AlertStatus.WITHDRAWN)
 
 
 def _list_claimed_ids(episode: Episode, successors: Mapping[str, Episode | None]) -> list[str]:
@@ -84,7 +84,7 @@ def _rank_by_age(alert: Alert) -> tuple[datetime, str]:
 def _apply_episode(before: Alert, episode: Episode) -> Alert:
     after = fold_state.apply_summary(before, episode.summary)
     return (
-        replace(after, status=STATUS_OPEN, merged_into="", reason="")
+        replace(after, status=AlertStatus.OPEN, merged_into="", reason="")
         if has_ended(before)
         else after
     )
@@ -140,7 +140,7 @@ def _build_blank_alert(
         key=diff.key,
         title=total.lead.title,
         severity=total.lead.severity,
-        status=STATUS_OPEN,
+        status=AlertStatus.OPEN,
         first_time=total.first_time,
         last_time=total.last_time,
         count=total.count,

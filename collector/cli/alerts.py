@@ -32,7 +32,7 @@ from collector.cli.output import (
     to_cells,
     to_safe_text,
 )
-from collector.model import STATUS_OPEN, Alert, Message, Severity
+from collector.model import Alert, AlertStatus, Message, Severity
 from collector.store import alerts
 
 SEVERITY_CHOICE = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
@@ -151,6 +151,6 @@ def to_alert_dict(alert: Alert) -> dict[str, Any]:
 def _format_summary(alert: Alert) -> Text:
     """The title, and below it what it is about."""
     about = f"{alert.rule}, {format_count(alert.count, 'event')}, {alert.org}"
-    if alert.status != STATUS_OPEN:
+    if alert.status != AlertStatus.OPEN:
         about = f"{alert.status}: {about}"
     return Text.assemble(to_safe_text(alert.title), "\n", (to_safe_text(about), "dim"))

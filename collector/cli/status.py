@@ -29,10 +29,9 @@ from collector.cli.output import (
     to_cells,
 )
 from collector.cli.rule_status import RuleStatusReport, list_rule_objects, print_rule_problems
-from collector.collection.poller import POLL_FAILED, POLL_OK, POLL_UNAVAILABLE
 from collector.detect import RuleSet
 from collector.errors import RulesError
-from collector.model import Stream
+from collector.model import PollState, Stream
 from collector.rules.coverage import OrgView, SilentRule, list_silent_rules
 from collector.settings import OrgSettings, Settings
 from collector.store import ledger, outbox
@@ -43,7 +42,7 @@ from collector.store.outbox import QueueStats
 _EVENT_TYPE_LIMIT = 4
 """So many event types share a reason before the others are only counted."""
 
-_STATE_STYLES = {POLL_OK: "green", POLL_FAILED: "bold red"}
+_STATE_STYLES = {PollState.OK: "green", PollState.FAILED: "bold red"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +191,7 @@ def _print_streams(status: StatusReport, org: str) -> None:
     )
     above = ""
     for poll in polls:
-        if poll.state == POLL_UNAVAILABLE:
+        if poll.state == PollState.UNAVAILABLE:
             continue
         stream, reached = poll.stream, status.complete_until.get(poll.stream)
         source = "" if stream.source == above else stream.source
@@ -203,11 +202,11 @@ def _print_streams(status: StatusReport, org: str) -> None:
         rows.add_row(*to_cells((source, _format_stream_name(stream.name), state, polled, behind)))
     if rows.rows:
         print_table(rows)
-    _print_reasons(polls, POLL_FAILED, "failed")
-    _print_reasons(polls, POLL_UNAVAILABLE, "not available")
+    _print_reasons(polls, PollState.FAILED, "failed")
+    _print_reasons(polls, PollState.UNAVAILABLE, "not available")
 
 
-def _print_reasons(polls: Sequence[PollStatus], state: str, words: str) -> None:
+def _print_reasons(polls: Sequence[PollStatus], state: PollState, words: str) -> None:
     """A paragraph for each reason, with the streams that share it."""
     by_source: dict[str, list[tuple[str, str]]] = {}
     for poll in polls:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from collector import clock
 from collector.collection.api_budget import ApiBudget
+from collector.collection.api_budget_policy import Pace
 from collector.errors import CollectorError, LimitExceededError, LoginRefusedError, StoppedError
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
@@ -153,7 +154,7 @@ class Backfill:
         if self._stop_event.is_set():
             raise StoppedError("asked to end between two batches")
         verdict = self._api_budget.decide_pace(source)
-        if verdict.pace != "go":
+        if verdict.pace != Pace.GO:
             raise _BudgetExhausted(verdict.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
         with self._api_budget.count_calls(source):

@@ -16,6 +16,7 @@ from collector.health.symptoms import (
     TRANSIENT_STATES,
     PollSchedule,
     Symptom,
+    SymptomState,
     find_symptoms,
 )
 from collector.ingest.pipeline import Pipeline
@@ -27,7 +28,6 @@ from collector.store.health_snapshot import read_health_snapshot
 
 HEALTH_EVENT_TYPE = "CollectorHealth"
 HEALTH_SOURCE = "health"
-RECOVERED_STATE = "recovered"
 
 HEALTH_COLUMNS = (
     "EventIdentifier",
@@ -139,9 +139,9 @@ def _build_record(symptom: Symptom) -> dict[str, Any]:
 def _build_recovery_record(state: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {
         **state,
-        "EventIdentifier": f"{state['EventIdentifier']}.{RECOVERED_STATE}",
+        "EventIdentifier": f"{state['EventIdentifier']}.{SymptomState.RECOVERED}",
         "EventDate": now.isoformat(),
-        "State": RECOVERED_STATE,
+        "State": SymptomState.RECOVERED,
         "Reason": f"it was {state['State']} since {state['Since'][:16]}Z",
     }
 

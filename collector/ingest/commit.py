@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from collector import alerting, normalize
 from collector.model import (
-    STATUS_MERGED,
     Alert,
     AlertMatch,
+    AlertStatus,
     ArchiveFile,
     Batch,
     Match,
@@ -73,7 +73,7 @@ def _save_changes(connection: sa.Connection, change: alerting.EpisodeChanges) ->
     for uid, alert_id in change.detachments.items():
         alert_store.detach_match(connection, **of_rule, event_uid=uid, alert_id=alert_id)
     for alert in change.alerts:
-        if alert.status == STATUS_MERGED:
+        if alert.status == AlertStatus.MERGED:
             alert_store.move_merged_matches(connection, alert)
     for alert_id, uids in change.moved_uids.items():
         alert_store.move_matches(connection, **of_rule, event_uids=uids, alert_id=alert_id)

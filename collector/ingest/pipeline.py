@@ -20,7 +20,7 @@ from collector.ingest import commit, quarantine
 from collector.ingest.batch_writer import BatchWriter, WrittenBatch
 from collector.ingest.committed_archive import CommittedArchive
 from collector.logs import log
-from collector.model import Alert, Batch, Route
+from collector.model import Alert, Batch, BatchState, Route
 from collector.store import ledger
 from collector.store import rule_status as rule_store
 from collector.store.database import Database
@@ -138,7 +138,7 @@ class Pipeline:
 
     def mark_lost(self, batch: Batch, reason: str) -> None:
         """Write down that a batch can not be had any more, and go on after it."""
-        entry = ledger.LedgerEntry(state=ledger.BATCH_LOST, reason=reason)
+        entry = ledger.LedgerEntry(state=BatchState.LOST, reason=reason)
         with self._database.begin() as connection:
             ledger.record_batch(connection, batch, entry, [])
             commit.advance_cursor(connection, batch)
@@ -255,7 +255,7 @@ class Pipeline:
 def _build_entry(written: WrittenBatch, before: ledger.LedgerEntry) -> ledger.LedgerEntry:
     """How a batch stands now: what was read of it before, and what was read this time."""
     return ledger.LedgerEntry(
-        state=ledger.BATCH_QUARANTINED if written.quarantine_reasons else ledger.BATCH_STORED,
+        state=BatchState.QUARANTINED if written.quarantine_reasons else BatchState.STORED,
         reason="; ".join(written.quarantine_reasons),
         rows=before.rows + written.rows,
         duplicates=before.duplicates + written.duplicates,

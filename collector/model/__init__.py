@@ -5,9 +5,6 @@ some of its events into Matches, Matches of one dedup key into an Alert, Alerts 
 """
 
 from collector.model.alerts import (
-    STATUS_MERGED,
-    STATUS_OPEN,
-    STATUS_WITHDRAWN,
     Alert,
     AlertMatch,
     Channel,
@@ -36,34 +33,35 @@ from collector.model.rules import (
     SeverityCase,
     SeverityStep,
 )
-from collector.model.severity import (
-    Severity,
-)
+from collector.model.severity import Severity
+from collector.model.states import AlertStatus, BatchState, DeliveryState, FindingLevel, PollState
 
 __all__ = [
     "ENTITY_FIELDS",
-    "STATUS_MERGED",
-    "STATUS_OPEN",
-    "STATUS_WITHDRAWN",
     "Aggregation",
     "Alert",
     "AlertMatch",
+    "AlertStatus",
     "ArchiveFile",
     "Baseline",
     "Batch",
+    "BatchState",
     "Channel",
     "Correlation",
     "Cursor",
     "Delivery",
     "DeliveryOutcome",
     "DeliveryRejection",
+    "DeliveryState",
     "DeliverySuccess",
     "DerivedType",
     "Event",
+    "FindingLevel",
     "FirstSeen",
     "IndeterminateDelivery",
     "Match",
     "Message",
+    "PollState",
     "RetryLater",
     "Route",
     "Rule",

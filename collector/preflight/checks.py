@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from collector import clock
 from collector.errors import CollectorError, SalesforceError
-from collector.model import Alert, Channel, DeliverySuccess, Message, Severity, Stream
+from collector.model import (
+    Alert,
+    AlertStatus,
+    Channel,
+    DeliverySuccess,
+    FindingLevel,
+    Message,
+    Severity,
+    Stream,
+)
 from collector.preflight import privileges
 from collector.salesforce.soql import render_literal
 from collector.sources import Source, SourceContext, UnavailableStream
-
-FindingLevel = Literal["ok", "warning", "failed"]
 
 MAX_SKEW = timedelta(minutes=1)
 """A JWT is good for at most 3 minutes, so a clock that is further off will be refused one day."""
@@ -39,7 +45,9 @@ def examine_org(context: SourceContext, sources: Sequence[Source]) -> Iterator[P
     try:
         yield _check_login(context)
     except CollectorError as error:
-        yield PreflightFinding(level="failed", subject=f"{context.org}/login", message=str(error))
+        yield PreflightFinding(
+            level=FindingLevel.FAILED, subject=f"{context.org}/login", message=str(error)
+        )
         return
     yield _check_clock(context)
     yield _check_limits(context)
@@ -53,15 +61,17 @@ def examine_channel(name: str, channel: Channel) -> PreflightFinding:
     outcome = channel.send(_build_test_message(name))
     subject = f"channels/{name}"
     if isinstance(outcome, DeliverySuccess):
-        return PreflightFinding(level="ok", subject=subject, message="the test message was taken")
-    return PreflightFinding(level="failed", subject=subject, message=outcome.reason)
+        return PreflightFinding(
+            level=FindingLevel.OK, subject=subject, message="the test message was taken"
+        )
+    return PreflightFinding(level=FindingLevel.FAILED, subject=subject, message=outcome.reason)
 
 
 def _check_login(context: SourceContext) -> PreflightFinding:
     client = context.client
     objects = client.list_object_names()
     return PreflightFinding(
-        level="ok",
+        level=FindingLevel.OK,
         subject=f"{context.org}/login",
         message=f"{client.instance_url}, API {client.api_version}, {len(objects)} objects visible",
     )
@@ -72,12 +82,12 @@ def _check_clock(context: SourceContext) -> PreflightFinding:
     subject = f"{context.org}/clock"
     if abs(skew) <= MAX_SKEW:
         return PreflightFinding(
-            level="ok", subject=subject, message=f"{skew.total_seconds():+.0f} s"
+            level=FindingLevel.OK, subject=subject, message=f"{skew.total_seconds():+.0f} s"
         )
     direction = "behind" if skew > timedelta() else "ahead of"
     seconds = abs(skew).total_seconds()
     message = f"this machine's clock is {seconds:.0f} s {direction} the org's: set it by NTP"
-    return PreflightFinding(level="warning", subject=subject, message=message)
+    return PreflightFinding(level=FindingLevel.WARNING, subject=subject, message=message)
 
 
 def _check_limits(context: SourceContext) -> PreflightFinding:
@@ -87,13 +97,13 @@ def _check_limits(context: SourceContext) -> PreflightFinding:
         used, most = daily["Max"] - daily["Remaining"], daily["Max"]
     except (SalesforceError, KeyError, TypeError) as error:
         return PreflightFinding(
-            level="warning",
+            level=FindingLevel.WARNING,
             subject=subject,
             message=f"not readable ({error}); it needs 'View Setup and Configuration'",
         )
     share = used / most if most else 1.0
     return PreflightFinding(
-        level="ok" if share < 0.8 else "warning",
+        level=FindingLevel.OK if share < 0.8 else FindingLevel.WARNING,
         subject=subject,
         message=f"{used:,} of {most:,} API calls used in the last 24 h",
     )
@@ -109,12 +119,12 @@ def _check_source(context: SourceContext, source: Source) -> Iterator[PreflightF
         streams = source.list_streams(context)
     except SalesforceError as error:
         subject = f"{context.org}/{source.kind}"
-        yield PreflightFinding(level="failed", subject=subject, message=str(error))
+        yield PreflightFinding(level=FindingLevel.FAILED, subject=subject, message=str(error))
         return
     for stream in streams:
         if isinstance(stream, UnavailableStream):
             yield PreflightFinding(
-                level="warning", subject=str(stream.stream), message=stream.reason
+                level=FindingLevel.WARNING, subject=str(stream.stream), message=stream.reason
             )
         else:
             yield _check_stream(context, stream)
@@ -129,7 +139,7 @@ def _check_stream(context: SourceContext, stream: Stream) -> PreflightFinding:
             return _check_resource(context, stream)
         return _check_object(context, stream)
     except SalesforceError as error:
-        return PreflightFinding(level="failed", subject=str(stream), message=str(error))
+        return PreflightFinding(level=FindingLevel.FAILED, subject=str(stream), message=str(error))
 
 
 def _check_log_files(context: SourceContext, stream: Stream, since: datetime) -> PreflightFinding:
@@ -141,27 +151,31 @@ def _check_log_files(context: SourceContext, stream: Stream, since: datetime) ->
     types = {str(record.get("EventType")) for page in context.client.query(soql) for record in page}
     if types:
         message = f"files of the last two days: {', '.join(sorted(types))}"
-        return PreflightFinding(level="ok", subject=str(stream), message=message)
+        return PreflightFinding(level=FindingLevel.OK, subject=str(stream), message=message)
     message = (
         "readable, but no file in the last two days: is log generation on? "
         "(Setup, Event Monitoring Settings, Generate event log files)"
     )
-    return PreflightFinding(level="warning", subject=str(stream), message=message)
+    return PreflightFinding(level=FindingLevel.WARNING, subject=str(stream), message=message)
 
 
 def _check_resource(context: SourceContext, stream: Stream) -> PreflightFinding:
     context.client.get_resource(_RESOURCE_PATHS[stream.source] + stream.name)
-    return PreflightFinding(level="ok", subject=str(stream), message="readable")
+    return PreflightFinding(level=FindingLevel.OK, subject=str(stream), message="readable")
 
 
 def _check_object(context: SourceContext, stream: Stream) -> PreflightFinding:
     soql = f"SELECT Id FROM {stream.name} LIMIT 1"
     if any(page for page in context.client.query(soql)):
-        return PreflightFinding(level="ok", subject=str(stream), message="readable, and has rows")
+        return PreflightFinding(
+            level=FindingLevel.OK, subject=str(stream), message="readable, and has rows"
+        )
     if stream.source != "stored_events":
-        return PreflightFinding(level="ok", subject=str(stream), message="readable, no row yet")
+        return PreflightFinding(
+            level=FindingLevel.OK, subject=str(stream), message="readable, no row yet"
+        )
     message = "readable, but empty: storing may be off (Setup, Event Manager, Enable Storing)"
-    return PreflightFinding(level="warning", subject=str(stream), message=message)
+    return PreflightFinding(level=FindingLevel.WARNING, subject=str(stream), message=message)
 
 
 def _build_test_message(channel: str) -> Message:
@@ -173,7 +187,7 @@ def _build_test_message(channel: str) -> Message:
         key=(),
         title="Test message: alerts of collector will arrive here",
         severity=Severity.INFORMATIONAL,
-        status="open",
+        status=AlertStatus.OPEN,
         first_time=now,
         last_time=now,
         count=1,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from collector.collection.poller import POLL_FAILED, POLL_UNAVAILABLE
 from collector.detect import RuleSet
 from collector.health.monitor import HEALTH_EVENT_TYPE
-from collector.model import Correlation, Rule
+from collector.model import Correlation, PollState, Rule
 from collector.normalize.type_requirements import (
     TypeRequirement,
     expand_derived_types,
@@ -20,10 +20,20 @@ from collector.normalize.type_requirements import (
 from collector.settings import SourcesSettings
 from collector.store.ledger import PollStatus
 
-FIRES, WAITS, BLIND = "fires", "waits", "blind"
-
 _MIXED_STREAMS = frozenset({"*", "hourly", "daily"})
 """Streams that bring many types of events."""
+
+
+class RuleStanding(StrEnum):
+    """Whether a rule can fire in an org, the best first.
+
+    It fires on what the org gives; it waits for a first event, which may come; or it is blind,
+    because the org shows us nothing that it could fire on.
+    """
+
+    FIRES = "fires"
+    WAITS = "waits"
+    BLIND = "blind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +58,13 @@ class RuleCoverage:
     """How one rule stands in one org.
 
     Attributes:
-        state: it fires on what the org gives; it waits for a first event, which may come; or it is
-            blind, because the org shows us nothing that it could fire on.
         seen: the event types that it has had events of.
         why: for each of the others, why there have been none.
     """
 
     org: str
     rule: str
-    state: str
+    state: RuleStanding
     seen_types: tuple[str, ...]
     reasons: Mapping[str, str]
 
@@ -78,12 +86,12 @@ class SilentRule:
 def list_silent_rules(rules: RuleSet, view: OrgView) -> Iterator[SilentRule]:
     """The rules that have had nothing to look at."""
     for standing in compute_coverage(rules, view):
-        if standing.state != FIRES:
+        if standing.state != RuleStanding.FIRES:
             yield SilentRule(
                 org=standing.org,
                 rule=standing.rule,
                 why=standing.reasons,
-                can_fire=standing.state != BLIND,
+                can_fire=standing.state != RuleStanding.BLIND,
             )
 
 
@@ -118,7 +126,7 @@ def list_rule_needs(rule: Rule, rules: RuleSet) -> list[TypeRequirement]:
 # ---- rules
 
 
-def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> str:
+def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> RuleStanding:
     if isinstance(rule.aggregation, Correlation):
         parts = [
             _compute_state(rules.by_name[name], rules, view) for name in rule.aggregation.rules
@@ -126,18 +134,22 @@ def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> str:
         wants_all = rule.aggregation.type.startswith("temporal")
         return _pick_worst(parts) if wants_all else _pick_best(parts)
     if not rule.event_types:
-        return FIRES if view.seen_types else WAITS
+        return RuleStanding.FIRES if view.seen_types else RuleStanding.WAITS
     return _pick_best(
         _compute_type_state(name, view) for name in expand_derived_types(rule.event_types)
     )
 
 
-def _compute_type_state(event_type: str, view: OrgView) -> str:
+def _compute_type_state(event_type: str, view: OrgView) -> RuleStanding:
     if _has_events(event_type, view):
-        return FIRES
+        return RuleStanding.FIRES
     poll = _find_last_poll(event_type, view.polls)
-    unavailable = poll is not None and poll.state == POLL_UNAVAILABLE
-    return BLIND if unavailable or _explain_switched_off(event_type, view.sources) else WAITS
+    unavailable = poll is not None and poll.state == PollState.UNAVAILABLE
+    return (
+        RuleStanding.BLIND
+        if unavailable or _explain_switched_off(event_type, view.sources)
+        else RuleStanding.WAITS
+    )
 
 
 def _has_events(event_type: str, view: OrgView) -> bool:
@@ -145,15 +157,12 @@ def _has_events(event_type: str, view: OrgView) -> bool:
     return event_type in view.seen_types or event_type == HEALTH_EVENT_TYPE
 
 
-_STATE_ORDER = (FIRES, WAITS, BLIND)
+def _pick_best(states: Iterable[RuleStanding]) -> RuleStanding:
+    return min(states, key=list(RuleStanding).index)
 
 
-def _pick_best(states: Iterable[str]) -> str:
-    return min(states, key=_STATE_ORDER.index)
-
-
-def _pick_worst(states: Iterable[str]) -> str:
-    return max(states, key=_STATE_ORDER.index)
+def _pick_worst(states: Iterable[RuleStanding]) -> RuleStanding:
+    return max(states, key=list(RuleStanding).index)
 
 
 # ---- event types
@@ -165,9 +174,9 @@ def _explain_absence(event_type: str, view: OrgView) -> str:
     poll = _find_last_poll(event_type, view.polls)
     if poll is None:
         return "not polled yet; is its source switched on?"
-    if poll.state == POLL_FAILED:
+    if poll.state == PollState.FAILED:
         return f"could not be polled: {poll.reason}"
-    if poll.state == POLL_UNAVAILABLE:
+    if poll.state == PollState.UNAVAILABLE:
         return poll.reason.replace(poll.stream.name, "it")
     return "no event so far"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import STATUS_MERGED, Alert, AlertMatch, Severity
+from collector.model import Alert, AlertMatch, AlertStatus, Severity
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.upsert import upsert_row, upsert_rows
@@ -43,7 +43,7 @@ def find_nearby_alerts(
             table.c.key_digest == compute_key_digest(key),
             table.c.last_time >= between[0],
             table.c.first_time <= between[1],
-            table.c.status != STATUS_MERGED,
+            table.c.status != AlertStatus.MERGED,
         )
         .order_by(table.c.first_time, table.c.id)
     )
@@ -87,7 +87,7 @@ def list_alerts(
         .limit(limit)
     )
     if not include_merged:
-        query = query.where(table.c.status != STATUS_MERGED)
+        query = query.where(table.c.status != AlertStatus.MERGED)
     if since is not None:
         query = query.where(table.c.last_time >= since)
     if rule is not None:

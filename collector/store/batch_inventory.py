@@ -9,11 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import ArchiveFile, Stream
+from collector.model import ArchiveFile, BatchState, Stream
 from collector.store import ledger, tables
-
-BATCH_PENDING = "pending"
-"""The state of what was listed and has no batch in the ledger yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +26,7 @@ class InventoryItem:
     log_time: datetime
     facts: Mapping[str, Any]
     is_listed: bool = True
-    state: str = BATCH_PENDING
+    state: BatchState = BatchState.PENDING
     reason: str = ""
     failures: int = 0
     rows: int = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import Severity, Stream
+from collector.model import DeliveryState, Severity, Stream
 from collector.store import tables
 from collector.store.ledger import LedgerEntry
 
@@ -50,7 +50,7 @@ class DeliveryRecord:
 
     channel: str
     revision: int
-    state: str
+    state: DeliveryState
     attempts: int
     created: datetime
     finished: datetime | None

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from collector.model import Stream
+from collector.model import BatchState, DeliveryState, Stream
 from collector.store import ledger, outbox, rule_status, tables
-from collector.store.ledger import BATCH_LOST, BATCH_QUARANTINED, PollStatus
+from collector.store.ledger import PollStatus
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 
@@ -40,7 +40,7 @@ class UnusableBatches:
     org: str
     source: str
     event_type: str
-    state: str
+    state: BatchState
     first_received: datetime
     count: int
     reason: str
@@ -73,7 +73,7 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         activity={stream: habit for stream, habit in habits.items() if habit is not None},
         unusable_batches=_list_unusable_batches(connection, since=now - RECENT_PERIOD),
         waiting_deliveries=[
-            pile for pile in piles if pile.state in (outbox.DELIVERY_READY, outbox.DELIVERY_LEASED)
+            pile for pile in piles if pile.state in (DeliveryState.READY, DeliveryState.LEASED)
         ],
         rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
         rule_faults=rule_status.list_faults(connection),
@@ -112,7 +112,7 @@ def _list_unusable_batches(connection: sa.Connection, *, since: datetime) -> lis
     query = (
         sa.select(*columns, table.c.received, table.c.reason)
         .where(
-            table.c.state.in_((BATCH_LOST, BATCH_QUARANTINED)),
+            table.c.state.in_((BatchState.LOST, BatchState.QUARANTINED)),
             table.c.received >= _floor_to_day(since),
         )
         .order_by(table.c.received, table.c.key)
@@ -142,14 +142,14 @@ def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> 
             sa.func.min(table.c.finished, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
-        .where(table.c.state == outbox.DELIVERY_REJECTED, table.c.finished >= since)
+        .where(table.c.state == DeliveryState.REJECTED, table.c.finished >= since)
         .group_by(table.c.channel)
         .order_by(table.c.channel)
     )
     return [
         QueueStats(
             channel=row.channel,
-            state=outbox.DELIVERY_REJECTED,
+            state=DeliveryState.REJECTED,
             count=row.size,
             oldest=row.oldest,
             reason=row.reason,

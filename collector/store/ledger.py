@@ -10,19 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.clock import EPOCH
-from collector.model import ArchiveFile, Batch, Cursor, Stream
+from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.upsert import upsert_row
-
-BATCH_STORED, BATCH_QUARANTINED, BATCH_LOST = "stored", "quarantined", "lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
     """How a batch ended: rows stored, duplicates dropped, segments set aside, and why."""
 
-    state: str
+    state: BatchState
     reason: str = ""
     rows: int = 0
     duplicates: int = 0
@@ -31,13 +29,13 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollStatus:
-    """How the last poll of a stream went. `state` is ok, failed or unavailable.
+    """How the last poll of a stream went.
 
-    `since` is when it went so for the first time without a break; `set_poll` sees to that.
+    `since` is when it went so for the first time without a break; `save_poll_status` sees to that.
     """
 
     stream: Stream
-    state: str
+    state: PollState
     reason: str
     last_attempt: datetime
     last_success: datetime | None
@@ -101,7 +99,7 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
     """How a batch ended so far, and its files."""
     row = connection.execute(sa.select(tables.batches).where(tables.batches.c.key == key)).first()
     if row is None:
-        return LedgerBatch(entry=LedgerEntry(state=BATCH_STORED))
+        return LedgerBatch(entry=LedgerEntry(state=BatchState.STORED))
     entry = LedgerEntry(
         state=row.state,
         reason=row.reason,
@@ -262,7 +260,7 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
             sa.func.sum(table.c.rows).label("rows"),
             sa.func.sum(table.c.duplicates).label("duplicates"),
             sa.func.sum(table.c.quarantined).label("quarantined"),
-            sa.func.sum(sa.case((table.c.state == BATCH_LOST, 1), else_=0)).label("lost"),
+            sa.func.sum(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
             sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
         )
         .group_by(*group)

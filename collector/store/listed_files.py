@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from collector.model import Batch, Cursor, Stream
+from collector.model import Batch, BatchState, Cursor, Stream
 from collector.store import ledger, stream_coverage, tables
 from collector.store.stream_coverage import CoverageSpan
 from collector.store.upsert import build_insert
@@ -76,7 +76,7 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
     reason = "it was listed, and is not listed any more (retention or a user)"
     for batch in gone:
         ledger.record_batch(
-            connection, batch, ledger.LedgerEntry(state=ledger.BATCH_LOST, reason=reason), []
+            connection, batch, ledger.LedgerEntry(state=BatchState.LOST, reason=reason), []
         )
     return gone
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import count
 
 from collector.ingest import commit
-from collector.model import Withdrawal
+from collector.model import BatchState, Withdrawal
 from collector.store import alerts, ledger
 from fakes.model_samples import NOON, build_batch, build_rule
 
@@ -41,7 +41,7 @@ class EpisodeBench:
             return commit.commit_batch(
                 connection,
                 build_batch(key=f"{self.org}-{number}"),
-                ledger.LedgerEntry(state=ledger.BATCH_STORED),
+                ledger.LedgerEntry(state=BatchState.STORED),
                 [],
                 changes,
                 routes=(),

@@ -16,7 +16,7 @@ from collector.archive import parquet_sql
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.rule_selection import compute_time_span
-from collector.model import ArchiveFile, Match, Stream
+from collector.model import ArchiveFile, BatchState, Match, Stream
 from collector.store import ledger
 from collector.store.database import Database
 from fakes.model_samples import NOON, build_batch
@@ -60,7 +60,7 @@ class StatefulOrg:
         )
         with self.database.begin() as connection:
             ledger.record_batch(
-                connection, made, ledger.LedgerEntry(state=ledger.BATCH_STORED), [file]
+                connection, made, ledger.LedgerEntry(state=BatchState.STORED), [file]
             )
             for save in judged.save:
                 save(connection)

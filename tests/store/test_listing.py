@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from collector.model import Cursor
+from collector.model import BatchState, Cursor
 from collector.store import batch_inventory, ledger, listed_files, tables
 from collector.store.database import open_database
 from fakes.model_samples import NOON, STREAM, build_batch
@@ -47,7 +47,7 @@ def give_up(database, now):
 def test_what_is_listed_is_pending_until_it_is_entered(database):
     note(database, made(1), made(2))
     with database.begin() as connection:
-        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=ledger.BATCH_STORED), [])
+        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=BatchState.STORED), [])
 
     assert {1: "stored", 2: "pending"} == states(database)
 
@@ -90,7 +90,7 @@ def test_what_was_not_listed_for_a_day_is_lost_and_not_before(database):
 def test_what_is_in_the_ledger_is_never_given_up(database):
     note(database, made(1))
     with database.begin() as connection:
-        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=ledger.BATCH_STORED), [])
+        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=BatchState.STORED), [])
 
     assert [] == give_up(database, NOON + 9 * DAY)
 

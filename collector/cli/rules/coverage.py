@@ -30,18 +30,20 @@ from collector.detect import RuleSet
 from collector.detect.lint import mitre_attack
 from collector.errors import CollectorError
 from collector.rules.coverage import (
-    BLIND,
-    FIRES,
-    WAITS,
     OrgView,
     RuleCoverage,
+    RuleStanding,
     compute_coverage,
     list_rule_needs,
 )
 from collector.settings import Settings
 from collector.store import ledger
 
-_STATE_STYLES = {FIRES: "green", WAITS: "yellow", BLIND: "bold red"}
+_STATE_STYLES = {
+    RuleStanding.FIRES: "green",
+    RuleStanding.WAITS: "yellow",
+    RuleStanding.BLIND: "bold red",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,14 +167,14 @@ def _print_coverage(seen: _RuleCoverageReport, org: str) -> None:
     print_table(rows)
     counts = ", ".join(
         f"{sum(each.state == state for each in found)} {words}"
-        for state, words in ((FIRES, "fire"), (WAITS, "wait"), (BLIND, "blind"))
+        for state, words in zip(RuleStanding, ("fire", "wait", "blind"), strict=True)
     )
     print_line(f"{org}: {format_count(len(found), 'rule')}: {counts}")
 
 
 def _explain_state(each: RuleCoverage, needs: Mapping[str, str]) -> str:
     """What a rule fires on; or, where it does not, why, and what that needs."""
-    if each.state == FIRES:
+    if each.state == RuleStanding.FIRES:
         return f"fires on {', '.join(each.seen_types) or 'every event'}"
     reasons: dict[str, list[str]] = {}
     for name, why in each.reasons.items():
@@ -200,7 +202,7 @@ def _print_needs(rules: RuleSet) -> None:
 
 def _print_by_technique(seen: _RuleCoverageReport, *, as_json: bool) -> None:
     """Each technique with its rules, and with those of them that can fire somewhere."""
-    able = {each.rule for each in seen.coverages if each.state != BLIND}
+    able = {each.rule for each in seen.coverages if each.state != RuleStanding.BLIND}
     techniques: dict[str, list[str]] = {}
     for rule in seen.rules.rules:
         for name in rule.attack if rule.raises_alert else ():
