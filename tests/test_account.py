@@ -71,11 +71,17 @@ def test_the_events_of_an_alert_are_asked_as_the_archive_has_them(bench, told):
     found = told()
     first, second = found.evidence
 
-    assert ("cli-activity", 1, (), 0) == (found.rule.name, found.rule_line, found.remarks, found.remaining_count)
+    assert ("cli-activity", 1, (), 0) == (
+        found.rule.name,
+        found.rule_line,
+        found.remarks,
+        found.remaining_count,
+    )
     assert "Salesforce-CLI/1.0" == first.event["BROWSER_TYPE"]
     assert first.event["time"] < second.event["time"]
     assert [(True, ["cli-activity"])] * 2 == [
-        (each.is_archived, [fit.rule for fit in each.rule_explanations if fit.holds]) for each in found.evidence
+        (each.is_archived, [fit.rule for fit in each.rule_explanations if fit.holds])
+        for each in found.evidence
     ]
 
 
@@ -106,12 +112,18 @@ def test_what_the_archive_has_lost_is_asked_as_the_alert_has_kept_it(bench, told
     ingest(bench, "Login", build_login_row(1, **AGENT))
     with bench.database.begin() as state:
         ledger.record_batch(
-            state, bench.write_batch("Login", [build_login_row()]), ledger.LedgerEntry(state="stored"), []
+            state,
+            bench.write_batch("Login", [build_login_row()]),
+            ledger.LedgerEntry(state="stored"),
+            [],
         )
     found = told()
     (witness,) = found.evidence
 
-    assert (False, [True]) == (witness.is_archived, [fit.holds for fit in witness.rule_explanations])
+    assert (False, [True]) == (
+        witness.is_archived,
+        [fit.holds for fit in witness.rule_explanations],
+    )
     assert ["does not hold all"] == [remark[12:29] for remark in found.remarks]
 
 
@@ -221,9 +233,14 @@ def test_of_a_correlation_each_event_says_which_of_its_rules_it_fits(bench, told
     )
 
     assert {"Login": ["cli-activity"], "BulkJob": ["bulk-api-job"]} == {
-        each.event["event_type"]: [fit.rule for fit in each.rule_explanations] for each in found.evidence
+        each.event["event_type"]: [fit.rule for fit in each.rule_explanations]
+        for each in found.evidence
     }
     assert ((), 12) == (found.remarks, found.remaining_count)
     (case,), (step,) = found.window_severities[0].cases, found.window_severities[0].steps
     assert (False, {"metric": 14}) == (case.holds, case.event_values)
-    assert (True, True, Severity.HIGH) == (step.holds, step.is_decisive, found.window_severities[0].severity)
+    assert (True, True, Severity.HIGH) == (
+        step.holds,
+        step.is_decisive,
+        found.window_severities[0].severity,
+    )

@@ -135,7 +135,9 @@ def test_the_live_cursors_stay_where_they_are(org, tmp_path):
 
 
 def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing(org, tmp_path):
-    org.inject_faults(InjectedFault(address_pattern=f"/{FILES[3].id}/LogFile", status=503, times=None))
+    org.inject_faults(
+        InjectedFault(address_pattern=f"/{FILES[3].id}/LogFile", status=503, times=None)
+    )
     with open_test_collector(write_config(tmp_path, org, **SOURCES)) as collector:
         steps = run(collector)
         assert len(NAMES) - 3 == len(of_files(tmp_path))

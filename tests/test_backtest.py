@@ -288,7 +288,7 @@ def test_the_pipeline_and_the_backtest_agree(bench, ingest, history):
     for name in expected:
         note(f"{name} told")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive_events, "CHUNK", 3)
+        patch.setattr(archive_events, "CHUNK_ROWS", 3)
         patch.setattr(single_events, "ENOUGH", 4)
         assert expected == counted(backtested(bench, load_rules(bench), org))
 
@@ -343,7 +343,7 @@ def test_a_login_that_two_sources_tell_of_is_one_event_of_a_rule_over_logins(ben
     every = build_rule(name="sign-in", event_types=("SignIn",), fields=frozenset({"user_id"}))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive_events, "CHUNK", 1)
+        patch.setattr(archive_events, "CHUNK_ROWS", 1)
         (found,) = backtested(bench, replace(load_rules(bench), rules=(every,), variants={}), org)
 
     assert (4, 4) == (found.alert_count, found.event_count)

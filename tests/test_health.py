@@ -54,7 +54,7 @@ def test_a_healthy_collector_has_no_symptom():
     polls = (poll(), poll(LOGIN), poll(HOURLY))
     habits = {API: habit(HOUR), LOGIN: habit(HOUR), HOURLY: habit(6 * HOUR)}
 
-    assert [] == seen(*polls, habits=habits)
+    assert [] == seen(*polls, activity=habits)
 
 
 @pytest.mark.parametrize(("since", "told"), [(59 * MINUTE, []), (HOUR, ["failing"])])
@@ -121,18 +121,20 @@ def test_a_source_that_is_paused_is_not_silent_as_well():
 )
 def test_log_files_that_stop_coming_are_told(stream, newest, told):
     """Counted from the end of the time that the newest file covers."""
-    assert told == states(poll(stream), habits={stream: habit(newest)})
+    assert told == states(poll(stream), activity={stream: habit(newest)})
 
 
 def test_a_stream_with_long_pauses_is_given_twice_the_longest():
     rare = habit(20 * HOUR, pause=10 * HOUR)
 
-    assert [] == states(poll(HOURLY), habits={HOURLY: rare})
-    assert ["silent"] == states(poll(HOURLY), habits={HOURLY: replace(rare, pause=9 * HOUR)})
+    assert [] == states(poll(HOURLY), activity={HOURLY: rare})
+    assert ["silent"] == states(
+        poll(HOURLY), activity={HOURLY: replace(rare, longest_pause=9 * HOUR)}
+    )
 
 
 def test_silence_is_counted_from_when_the_stream_could_be_read():
-    assert [] == states(poll(HOURLY, since=HOUR), habits={HOURLY: habit(5 * DAY)})
+    assert [] == states(poll(HOURLY, since=HOUR), activity={HOURLY: habit(5 * DAY)})
 
 
 def test_a_stream_without_any_event_ever_is_not_silent():
@@ -141,7 +143,7 @@ def test_a_stream_without_any_event_ever_is_not_silent():
 
 def test_an_object_that_falls_empty_while_others_do_not_is_told():
     habits = {API: habit(25 * HOUR), LOGIN: habit(HOUR)}
-    (symptom,) = seen(poll(), poll(LOGIN), habits=habits)
+    (symptom,) = seen(poll(), poll(LOGIN), activity=habits)
 
     assert ("ApiEvent", "empty", NOON - HOUR) == (symptom.part, symptom.state, symptom.time)
     assert "Enable Storing" in symptom.reason
@@ -159,7 +161,7 @@ def test_an_object_that_falls_empty_while_others_do_not_is_told():
 def test_an_object_may_be_empty_for_other_reasons(changes):
     habits = {API: habit(25 * HOUR), LOGIN: habit(HOUR), **changes}
 
-    assert [] == states(poll(), poll(LOGIN), habits=habits)
+    assert [] == states(poll(), poll(LOGIN), activity=habits)
 
 
 def test_lost_and_quarantined_batches_are_told():
@@ -172,7 +174,7 @@ def test_lost_and_quarantined_batches_are_told():
         count=3,
         reason="deleted",
     )
-    (symptom,) = seen(set_aside=(lost,))
+    (symptom,) = seen(unusable_batches=(lost,))
 
     assert ("acme/event_log_file", "Login", "lost", "3 of Login: deleted") == (
         symptom.subject,
@@ -186,12 +188,12 @@ def test_lost_and_quarantined_batches_are_told():
 def test_messages_that_wait_for_an_hour_are_told(waiting, told):
     pile = QueueStats(channel="chat", state="ready", count=2, oldest=NOON - waiting, reason="503")
 
-    assert told == states(waiting=(pile,))
+    assert told == states(waiting_deliveries=(pile,))
 
 
 def test_messages_that_a_channel_refused_are_told():
     pile = QueueStats(channel="chat", state="refused", count=2, oldest=NOON, reason="no such hook")
-    (symptom,) = seen(refused=(pile,))
+    (symptom,) = seen(rejected_deliveries=(pile,))
 
     assert ("collector", "outbox/chat", "refused") == (symptom.org, symptom.subject, symptom.state)
 
@@ -222,7 +224,7 @@ def test_what_does_not_last_is_another_thing_every_day():
         reason="deleted",
     )
     more = replace(day, count=9)
-    yesterday = replace(day, first=NOON - DAY)
-    keys = [seen(set_aside=(one,))[0].key for one in (day, more, yesterday)]
+    yesterday = replace(day, first_received=NOON - DAY)
+    keys = [seen(unusable_batches=(one,))[0].key for one in (day, more, yesterday)]
 
     assert keys[0] == keys[1] != keys[2]

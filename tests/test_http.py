@@ -228,7 +228,9 @@ class TestSession:
             yield session
 
     def test_it_speaks_over_our_client(self, session, server):
-        server.queue_replies("/x", HttpReply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"}))
+        server.queue_replies(
+            "/x", HttpReply(status=418, body=b'{"a": "\xc3\xa9"}', headers={"X-A": "b"})
+        )
         answer = session.get(f"{server.url}/x", params={"q": "a b+c"}, headers={"X-B": "c"})
 
         assert answer.status_code == 418
@@ -251,7 +253,9 @@ class TestSession:
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_it_follows_nobody(self, session, server, status):
-        server.queue_replies("/x", HttpReply(status=status, headers={"Location": f"{server.url}/y"}))
+        server.queue_replies(
+            "/x", HttpReply(status=status, headers={"Location": f"{server.url}/y"})
+        )
 
         assert session.get(f"{server.url}/x").status_code == status
         assert server.list_requests("/y") == []

@@ -262,7 +262,9 @@ def test_a_login_that_is_refused_in_the_middle_is_told_of_the_stream_at_work(org
         bench.poll_sources()
         org.expire_tokens()
         body = {"error": "invalid_grant", "error_description": "user is inactive"}
-        org.inject_faults(InjectedFault(address_pattern="/oauth2/token", status=400, body=body, times=None))
+        org.inject_faults(
+            InjectedFault(address_pattern="/oauth2/token", status=400, body=body, times=None)
+        )
         with pytest.raises(LoginRefusedError):
             bench.poller.poll_source(bench.poller.sources[2])
 

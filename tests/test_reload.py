@@ -179,7 +179,9 @@ def test_a_correlation_of_a_rule_with_a_list_sees_the_archive_again(made, folder
     (folder / "known.yml").write_text(LISTED)
     reload.reload_rules()
     for number in range(3):
-        batch = bench.write_batch("Login", logins("203.0.113.7", first=number), key=str(number) * 32)
+        batch = bench.write_batch(
+            "Login", logins("203.0.113.7", first=number), key=str(number) * 32
+        )
         bench.pipeline.ingest(batch)
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, {cidr: 203.0.113.0/24}]\n")
 

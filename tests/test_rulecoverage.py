@@ -44,7 +44,7 @@ def view(*, polls=(), seen=(), sources=None):
 
 def correlation(kind, *names):
     over = Correlation(type=kind, rules=names, group_by=("user_id",), timespan=timedelta(hours=1))
-    return build_rule(name=kind, event_types=(), over=over)
+    return build_rule(name=kind, event_types=(), aggregation=over)
 
 
 def states(*rules, **known):
@@ -143,7 +143,7 @@ def test_a_correlation_looks_at_the_event_types_of_its_parts_at_any_depth():
     outer = build_rule(
         name="outer",
         event_types=(),
-        over=correlation("temporal", "event_count", "jobs").aggregation,
+        aggregation=correlation("temporal", "event_count", "jobs").aggregation,
     )
     rules = RuleSet(rules=(LOGIN, STORED, JOBS, ANYTHING, inner, outer))
 

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def novelties(database):
     """The episodes of a rule whose matches may be taken back."""
-    return EpisodeBench(database, over=FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR))
+    return EpisodeBench(database, aggregation=FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR))
 
 
 def one(episodes):
@@ -135,7 +135,9 @@ def test_evidence_is_capped_and_keeps_the_event_that_made_it_grave(episodes):
 
 def test_evidence_holds_json_values_only(episodes):
     strange = {"event_uid": "e1", "time": NOON, "score": float("nan"), "entity": None, "x": [1]}
-    episodes.ingest_matches(build_match(event=strange, context=({"kind": "window", "metric": float("inf")},)))
+    episodes.ingest_matches(
+        build_match(event=strange, context=({"kind": "window", "metric": float("inf")},))
+    )
 
     alert = one(episodes)
     assert (
@@ -156,10 +158,12 @@ def test_what_is_shown_beside_a_match_comes_after_what_matches_are_about(episode
 
 def test_a_long_text_is_cut_once(novelties):
     long = {"event_uid": "e1", "query": "q" * 5_000}
-    novelties.take(build_match("e1", event=long, context=({"kind": "list", "note": "n" * 5_000},)))
+    novelties.ingest_matches(
+        build_match("e1", event=long, context=({"kind": "list", "note": "n" * 5_000},))
+    )
     first = one(novelties)
-    novelties.take(build_match("e2", 1))
-    novelties.take(gone=["e2"])
+    novelties.ingest_matches(build_match("e2", 1))
+    novelties.ingest_matches(withdrawn_uids=["e2"])
 
     assert first.evidence == one(novelties).evidence
     assert first.context == one(novelties).context
@@ -190,7 +194,9 @@ def test_ten_times_the_events_are_told_once_more(episodes):
 def test_an_event_that_grew_worse_is_told_but_not_counted_again(episodes):
     """A bulk job goes on: the same record comes again with more rows."""
     episodes.ingest_matches(build_match("job"))
-    (told,) = episodes.ingest_matches(build_match("job", severity=Severity.HIGH, title="Odd login, worse"))
+    (told,) = episodes.ingest_matches(
+        build_match("job", severity=Severity.HIGH, title="Odd login, worse")
+    )
 
     assert (1, 2, Severity.HIGH) == (told.count, told.revision, told.severity)
     assert "Odd login, worse" == told.title
@@ -198,19 +204,19 @@ def test_an_event_that_grew_worse_is_told_but_not_counted_again(episodes):
 
 
 def test_an_event_that_is_less_grave_after_all_takes_its_severity_back(novelties):
-    novelties.take(build_match("e1"), build_match("e2", 5, Severity.HIGH, count=9))
-    assert [] == novelties.take(build_match("e2", 5, Severity.LOW, count=1))
+    novelties.ingest_matches(build_match("e1"), build_match("e2", 5, Severity.HIGH, count=9))
+    assert [] == novelties.ingest_matches(build_match("e2", 5, Severity.LOW, count=1))
 
     alert = one(novelties)
     assert (Severity.MEDIUM, "Odd login e1", 2) == (alert.severity, alert.title, alert.count)
 
 
 def test_an_event_whose_key_turns_out_another_goes_over_to_its_episode(novelties):
-    novelties.take(build_match("e1"), build_match("e2", 5))
-    novelties.take(build_match("e2", 5, key=("other",)))
+    novelties.ingest_matches(build_match("e1"), build_match("e2", 5))
+    novelties.ingest_matches(build_match("e2", 5, key=("other",)))
 
-    assert [1, 1] == [alert.count for alert in novelties.standing()]
-    assert [["e1"], ["e2"]] == sorted(novelties.members().values())
+    assert [1, 1] == [alert.count for alert in novelties.list_open_alerts()]
+    assert [["e1"], ["e2"]] == sorted(novelties.list_member_uids().values())
 
 
 # ---- bridges
@@ -239,10 +245,10 @@ def test_what_was_never_told_of_a_merged_alert_is_not_told_any_more(episodes):
 
 
 def test_a_bridge_that_is_withdrawn_leaves_two_alerts_again(novelties):
-    (older,) = novelties.take(build_match("e2", 100))
-    (newer,) = novelties.take(build_match("e1"))
-    novelties.take(build_match("bridge", 50))
-    (told,) = novelties.take(gone=["bridge"])
+    (older,) = novelties.ingest_matches(build_match("e2", 100))
+    (newer,) = novelties.ingest_matches(build_match("e1"))
+    novelties.ingest_matches(build_match("bridge", 50))
+    (told,) = novelties.ingest_matches(withdrawn_uids=["bridge"])
 
     assert [newer.id, older.id] == [alert.id for alert in novelties.standing()]
     assert newer.id == told.id
@@ -254,27 +260,29 @@ def test_a_bridge_that_is_withdrawn_leaves_two_alerts_again(novelties):
 
 
 def test_what_is_withdrawn_leaves_no_trace_in_what_the_alert_says(novelties):
-    novelties.take(build_match("e1"))
+    novelties.ingest_matches(build_match("e1"))
     before = one(novelties)
-    novelties.take(build_match("e0", -5, Severity.LOW, count=3, entities={"country": "NL"}))
-    assert [] == novelties.take(gone=["e0", "unheard of"])
+    novelties.ingest_matches(
+        build_match("e0", -5, Severity.LOW, count=3, entities={"country": "NL"})
+    )
+    assert [] == novelties.ingest_matches(withdrawn_uids=["e0", "unheard of"])
 
     assert extract_visible_fields(before) == extract_visible_fields(one(novelties))
 
 
 def test_the_part_with_the_opening_event_goes_on_in_the_name_of_an_alert_that_splits(novelties):
-    (known,) = novelties.take(build_match("e1", 100))
-    novelties.take(build_match("e2", 50), build_match("e3"))
-    (told,) = novelties.take(gone=["e2"])
+    (known,) = novelties.ingest_matches(build_match("e1", 100))
+    novelties.ingest_matches(build_match("e2", 50), build_match("e3"))
+    (told,) = novelties.ingest_matches(withdrawn_uids=["e2"])
 
     assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
     assert {told.id: ["e3"], known.id: ["e1"]} == novelties.members()
 
 
 def test_without_its_opening_event_the_first_part_goes_on(novelties):
-    (known,) = novelties.take(build_match("e0", 50))
-    novelties.take(build_match("e1", 0), build_match("e2", 100))
-    novelties.take(gone=["e0"])
+    (known,) = novelties.ingest_matches(build_match("e0", 50))
+    novelties.ingest_matches(build_match("e1", 0), build_match("e2", 100))
+    novelties.ingest_matches(withdrawn_uids=["e0"])
 
     first, second = novelties.standing()
     assert (known.id, "Odd login e1") == (first.id, first.title)
@@ -282,8 +290,8 @@ def test_without_its_opening_event_the_first_part_goes_on(novelties):
 
 
 def test_an_alert_with_nothing_left_is_withdrawn_and_says_why(novelties):
-    novelties.take(build_match("e1"), build_match("e2", 5))
-    assert [] == novelties.take(gone=["e1", "e2"], reason="Both had been seen.")
+    novelties.ingest_matches(build_match("e1"), build_match("e2", 5))
+    assert [] == novelties.ingest_matches(withdrawn_uids=["e1", "e2"], reason="Both had been seen.")
 
     (alert,) = novelties.listed()
     assert ("withdrawn", "Both had been seen.") == (alert.status, alert.reason)
@@ -292,8 +300,8 @@ def test_an_alert_with_nothing_left_is_withdrawn_and_says_why(novelties):
 
 
 def test_without_a_reason_the_usual_one_is_given(novelties):
-    novelties.take(build_match("e1"))
-    novelties.take(gone=["e1"])
+    novelties.ingest_matches(build_match("e1"))
+    novelties.ingest_matches(withdrawn_uids=["e1"])
 
     (alert,) = novelties.listed()
     assert "An older event came late: this one was not the first of its kind." == alert.reason
@@ -301,9 +309,9 @@ def test_without_a_reason_the_usual_one_is_given(novelties):
 
 def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
     novelties.channels = ("chat", "mail")
-    novelties.take(build_match("e1"))
+    novelties.ingest_matches(build_match("e1"))
     send(novelties, "chat")
-    (told,) = novelties.take(gone=["e1"])
+    (told,) = novelties.ingest_matches(withdrawn_uids=["e1"])
 
     assert ("withdrawn", 2) == (told.status, told.revision)
     assert {(told.id, 2)} == waiting(novelties, "chat")
@@ -311,8 +319,8 @@ def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
 
 
 def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
-    (known,) = novelties.take(build_match("e1"))
-    novelties.take(gone=["e1"])
+    (known,) = novelties.ingest_matches(build_match("e1"))
+    novelties.ingest_matches(withdrawn_uids=["e1"])
     (told,) = novelties.take(build_match("e0", -10))
 
     assert (known.id, "open", "") == (told.id, told.status, told.reason)
@@ -321,15 +329,15 @@ def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
 
 def test_an_older_first_takes_the_place_of_the_one_that_was_told(novelties):
     """The event that was new is not; the one before it is. Nobody is told twice."""
-    (known,) = novelties.take(build_match("e1"))
-    assert [] == novelties.take(build_match("e0", -10), gone=["e1"])
+    (known,) = novelties.ingest_matches(build_match("e1"))
+    assert [] == novelties.ingest_matches(build_match("e0", -10), withdrawn_uids=["e1"])
 
     assert (known.id, "Odd login e0") == (one(novelties).id, one(novelties).title)
 
 
 def test_an_alert_that_goes_on_without_its_opener_keeps_its_id_to_itself(novelties):
-    (known,) = novelties.take(build_match("e1"), build_match("e2", 30))
-    novelties.take(gone=["e1"])
+    (known,) = novelties.ingest_matches(build_match("e1"), build_match("e2", 30))
+    novelties.ingest_matches(withdrawn_uids=["e1"])
     (told,) = novelties.take(build_match("e1", -600))
 
     assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
@@ -340,7 +348,7 @@ def test_an_alert_that_goes_on_without_its_opener_keeps_its_id_to_itself(novelti
 
 
 def test_an_ordinary_match_reads_no_member_of_an_old_episode(novelties):
-    novelties.take(*(build_match(f"e{n}", n / 10) for n in range(50)))
+    novelties.ingest_matches(*(build_match(f"e{n}", n / 10) for n in range(50)))
     with novelties.database.begin() as connection:
         statements = []
         sa.event.listen(

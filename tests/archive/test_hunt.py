@@ -113,7 +113,7 @@ def test_no_setting_can_be_changed_back(archive):
 def test_a_query_that_takes_too_long_is_ended(archive):
     endless = "SELECT count(*) FROM range(10000000) a, range(10000000) b"
     with pytest.raises(HuntError, match=r"more than 0.2 seconds"):
-        ask(archive, endless, seconds=0.2)
+        ask(archive, endless, timeout_seconds=0.2)
 
 
 def test_rows_beyond_the_limit_are_left_out_and_said_so(archive):

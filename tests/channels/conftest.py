@@ -84,4 +84,4 @@ def message() -> Message:
 def update() -> Message:
     """The same alert, grown, told again, and not for sure for the first time."""
     alert = replace(ALERT, count=131, severity=Severity.HIGH, revision=2)
-    return replace(MESSAGE, key="3f9c2a7b10d4.2.secops", alert=alert, update=True, attempt=2)
+    return replace(MESSAGE, key="3f9c2a7b10d4.2.secops", alert=alert, is_update=True, attempt=2)

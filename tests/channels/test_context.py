@@ -150,7 +150,7 @@ def test_a_kind_that_is_not_known_says_nothing() -> None:
 @pytest.mark.parametrize("status", ["withdrawn", "merged"])
 def test_an_alert_that_is_over_says_what_became_of_it(message: Message, status: str) -> None:
     over = replace(message.alert, status=status, reason="It was late.", merged_into="abc")
-    shown = build_card(replace(message, alert=over, update=True))
+    shown = build_card(replace(message, alert=over, is_update=True))
 
     assert shown.headline == status.capitalize()
     assert (

@@ -52,7 +52,7 @@ def window(number=0, *, served, **changes):
 
 def of_hour(*sequences, hour=0):
     return [
-        item(100 * hour + n, nominal=NOON + hour * HOUR, facts={"file": "x", "sequence": n})
+        item(100 * hour + n, log_time=NOON + hour * HOUR, facts={"file": "x", "sequence": n})
         for n in sequences
     ]
 
@@ -219,7 +219,9 @@ def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_account
     org, tmp_path
 ):
     sources = {"event_log_file": {"settle": "0s"}, "login_history": {}}
-    org.inject_faults(InjectedFault(address_pattern=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503))
+    org.inject_faults(
+        InjectedFault(address_pattern=f"/0AT{REFUSED:012}AAA/LogFile", times=None, status=503)
+    )
     with open_test_collector(write_config(tmp_path, org, **sources)) as collector:
         (poller,) = collector.pollers
         backfill = Backfill(

@@ -148,7 +148,9 @@ class TestRefusals:
         ] == []
 
     def test_too_many_logins_are_not_for_ever(self, refusing, http):
-        refusing.queue_replies(TOKEN_PATH, refusal("rate_limit_exceeded", "login rate exceeded", 403))
+        refusing.queue_replies(
+            TOKEN_PATH, refusal("rate_limit_exceeded", "login rate exceeded", 403)
+        )
 
         with pytest.raises(LoginRefusedError) as raised:
             login(build_jwt_org(refusing), http)
@@ -216,7 +218,9 @@ class TestInstance:
         ],
     )
     def test_a_token_goes_to_salesforce(self, refusing, http, url):
-        refusing.queue_replies(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
+        refusing.queue_replies(
+            TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url})
+        )
 
         assert login(build_jwt_org(refusing), http).instance_url == url.rstrip("/")
 
@@ -245,7 +249,9 @@ class TestInstance:
         ],
     )
     def test_and_to_nobody_else(self, refusing, http, url):
-        refusing.queue_replies(TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url}))
+        refusing.queue_replies(
+            TOKEN_PATH, build_json_reply({"access_token": "a", "instance_url": url})
+        )
 
         with pytest.raises(LoginRefusedError, match="instance_url"):
             login(build_jwt_org(refusing), http)

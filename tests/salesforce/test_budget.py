@@ -114,7 +114,7 @@ def test_the_least_valuable_wait_longer_first_and_then_the_calls_suffice():
 @given(
     st.dictionaries(
         st.sampled_from(SOURCE_PRIORITY),
-        st.builds(PollCost, every=st.timedeltas(MINUTE, 60 * MINUTE), calls=st.integers(1, 500)),
+        st.builds(PollCost, interval=st.timedeltas(MINUTE, 60 * MINUTE), calls=st.integers(1, 500)),
     ),
     st.integers(0, 200_000),
 )

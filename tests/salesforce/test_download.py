@@ -128,7 +128,7 @@ class TestCut:
     @pytest.mark.parametrize("expected", [len(LOG), None])
     @pytest.mark.parametrize("whole", WHOLE)
     def test_of_an_announced_length(self, fake, client, tmp_path, whole, expected):
-        cuts = [replace(whole, sent=n) for n in range(len(whole.body) + 1)]
+        cuts = [replace(whole, sent_bytes=n) for n in range(len(whole.body) + 1)]
 
         done = sweep(fake, client, tmp_path, cuts, expected=expected)
         assert done == [False] * len(whole.body) + [True]
@@ -136,10 +136,10 @@ class TestCut:
     @pytest.mark.parametrize("whole", WHOLE)
     def test_of_the_chunks(self, fake, client, tmp_path, whole):
         chunked = replace(whole, framing="chunked")
-        cuts = [replace(chunked, sent=n) for n in range(len(chunked.framed_body) + 1)]
+        cuts = [replace(chunked, sent_bytes=n) for n in range(len(chunked.framed_body) + 1)]
 
         done = sweep(fake, client, tmp_path, cuts, expected=None)
-        assert done == [False] * len(chunked.framed) + [True]
+        assert done == [False] * len(chunked.framed_body) + [True]
 
     @pytest.mark.parametrize("framing", ["chunked", "close", "length"])
     def test_of_the_packed_stream_in_a_whole_body(self, fake, client, tmp_path, framing):

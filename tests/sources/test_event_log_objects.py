@@ -41,7 +41,7 @@ def test_records_without_an_id_of_their_own_are_told_apart_and_told_once(watch, 
     logs.store.add_rows("LoginEventLog", row(1), row(2))
     clock.advance_by(minutes=10)
     logs.poll_sources()
-    logs.store.add_rows("LoginEventLog", row(3), visible=NOON)
+    logs.store.add_rows("LoginEventLog", row(3), visible_from=NOON)
     clock.go_on(minutes=10)
     for _ in range(2):
         logs.poll()

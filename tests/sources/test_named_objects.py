@@ -18,7 +18,9 @@ def test_a_name_outright_is_read_and_one_that_the_org_lacks_is_reported(watch):
 
 def test_it_is_collected_like_any_other(watch, clock):
     named = watch(stored_events={"objects": ["Profile"]})
-    named.store.add_rows("Profile", {"Id": "00e000000000001AAA", "Name": "Odd", "CreatedDate": NOON})
+    named.store.add_rows(
+        "Profile", {"Id": "00e000000000001AAA", "Name": "Odd", "CreatedDate": NOON}
+    )
     clock.advance_by(minutes=5)
     for _ in range(2):
         named.poll_sources()

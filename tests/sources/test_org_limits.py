@@ -19,7 +19,9 @@ def test_an_apps_share_of_a_limit_is_an_event_of_its_own(watch):
     limits = watch(org_limits={})
     share = {"Max": 250, "Remaining": 233}
     body = {"DailyApiRequests": {"Max": 9, "Remaining": 8, "Chat Widget": share}, "Odd": 5}
-    limits.org.inject_faults(InjectedFault(address_pattern="/limits", status=200, body=body, times=2))
+    limits.org.inject_faults(
+        InjectedFault(address_pattern="/limits", status=200, body=body, times=2)
+    )
     limits.poll_sources()
 
     assert [(None, "9", "8"), ("Chat Widget", "250", "233")] == sorted(

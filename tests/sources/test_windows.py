@@ -107,7 +107,7 @@ def test_rows_that_become_visible_late_are_found_within_the_overlap_and_once(sto
             build_api_event(101, at),
             build_api_event(102, read_start_time() - 9 * MINUTE),
         ]
-        store.add_rows("ApiEvent", *late, visible=read_start_time() - DAY)
+        store.add_rows("ApiEvent", *late, visible_from=read_start_time() - DAY)
         second = bench.poll_sources()["ApiEvent"]
         third = bench.poll_sources()["ApiEvent"]
 
@@ -367,7 +367,7 @@ def test_a_clock_of_ours_that_was_put_right_is_believed_at_once(store, org, tmp_
         bench.poll_sources()
         bench.client.clock_skew = -DAY  # our clock was a day ahead when the last answer came
         row = build_api_event(1, read_start_time() + MILLISECOND)
-        store.add_rows("ApiEvent", row, visible=read_start_time() - DAY)
+        store.add_rows("ApiEvent", row, visible_from=read_start_time() - DAY)
         bench.set_cursor("stored_events", "ApiEvent", read_start_time())
 
         assert "ok" == bench.poll_sources()["ApiEvent"].state

@@ -19,7 +19,9 @@ def database(tmp_path):
 
 def remember(database, things, stream=TOKENS):
     with database.begin() as connection:
-        tracked_objects.save_object_states(connection, build_batch(stream=stream, remember=things))
+        tracked_objects.save_object_states(
+            connection, build_batch(stream=stream, state_updates=things)
+        )
 
 
 def recall(database, org="acme", source="oauth_tokens"):

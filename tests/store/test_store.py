@@ -115,8 +115,8 @@ def test_a_file_is_of_a_span_that_touches_the_times_of_its_events(database, begi
 
 
 def test_history_begins_with_the_earliest_committed_event_of_the_types(database):
-    later = replace(FILE, path="logout", event_type="Logout", first=NOON + SECOND)
-    other = replace(FILE, path="other", org="other", first=NOON - SECOND)
+    later = replace(FILE, path="logout", event_type="Logout", first_time=NOON + SECOND)
+    other = replace(FILE, path="other", org="other", first_time=NOON - SECOND)
     with database.begin() as connection:
         ledger.record_batch(
             connection,
