@@ -27,6 +27,11 @@ def wait(seconds: float, stop_event: threading.Event | None = None) -> bool:
     return stop_event.wait(seconds)
 
 
+def floor_to_milliseconds(moment: datetime) -> datetime:
+    """The moment without what is finer than a millisecond."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970-01-01 UTC, exactly."""
     return (moment - EPOCH) // timedelta(microseconds=1)

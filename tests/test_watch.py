@@ -8,7 +8,7 @@ from collector import clock
 from collector.app import daemon
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
 from collector.health.monitor import HealthMonitor
-from collector.model import BatchState, Stream
+from collector.model import BatchState, OtherFacts, Stream
 from collector.store import alerts, ledger, outbox, tracked_objects
 from fakes.collector_setup import (
     DAY,
@@ -185,7 +185,7 @@ def test_the_daemon_looks_after_itself_when_it_is_due_and_survives_what_it_finds
         config = write_config(tmp_path, org, login_history={})
         with open_test_collector(config) as collector:
             with collector.database.begin() as connection:
-                made = build_batch(received=clock.now(), facts={})
+                made = build_batch(received=clock.now(), facts=OtherFacts())
                 ledger.record_batch(connection, made, ledger.LedgerEntry(state=BatchState.LOST), [])
             watch = collector.health_monitor
             tick = daemon._PeriodicJob(

@@ -30,9 +30,10 @@ from collector.completeness import CompletenessReport, build_completeness_report
 from collector.completeness.daily_audit import HourlyDailyComparison
 from collector.errors import CollectorError
 from collector.ingest.pipeline import StatePaths
+from collector.model import LogFileFacts, StreamPurpose
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings, Settings
-from collector.store import batch_inventory, listed_files
+from collector.store import batch_inventory
 
 CompletenessCommand = Callable[..., Any]
 
@@ -129,7 +130,11 @@ def _compare_daily_files(
     mine = daily_audit.sum_hourly_files(items)
     if not mine:
         return []
-    first = min(item.log_time for item in items if item.facts.get("sequence"))
+    first = min(
+        item.log_time
+        for item in items
+        if isinstance(item.facts, LogFileFacts) and item.facts.sequence
+    )
     with (
         closing(SalesforceClient(org, stop_event=threading.Event())) as client,
         TemporaryDirectory() as spool,
@@ -252,7 +257,7 @@ def _print_windows(proof: CompletenessReport) -> None:
         title="Time that was read",
     )
     for one in proof.window_coverage:
-        name = one.stream.replace(listed_files.LISTING_SUFFIX, " (files by creation)")
+        name = one.stream.replace(StreamPurpose.LISTING, " (files by creation)")
         rows.add_row(
             *to_cells((name, _format_time(one.start), _format_time(one.until), len(one.gaps)))
         )

@@ -75,10 +75,10 @@ def _list_batch_facts(batch: BatchOrigin) -> Iterator[tuple[str, Any]]:
     entry = batch.entry
     said = {
         "source": batch.stream.source,
-        "stream": batch.stream.name,
+        "stream": batch.stream.label,
         "event type": batch.event_type,
         "batch": batch.key,
-        **{name.replace("_", " "): value for name, value in batch.facts.items()},
+        **{name.replace("_", " "): value for name, value in batch.facts.to_json().items()},
         "of": batch.log_time,
         "made by the org": batch.created,
         "first listed": batch.first_listed,
@@ -197,7 +197,7 @@ def _to_batch_dict(batch: BatchOrigin) -> dict[str, Any]:
     return {
         "key": batch.key,
         "source": batch.stream.source,
-        "stream": batch.stream.name,
+        "stream": batch.stream.label,
         "event_type": batch.event_type,
         "nominal": batch.log_time,
         "created": batch.created,
@@ -208,7 +208,7 @@ def _to_batch_dict(batch: BatchOrigin) -> dict[str, Any]:
         "rows": entry.rows,
         "duplicates": entry.duplicates,
         "quarantined": entry.quarantined,
-        "facts": batch.facts,
+        "facts": batch.facts.to_json(),
     }
 
 

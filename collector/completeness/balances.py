@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from collector.model import BatchState
+from collector.model import BatchState, LogFileFacts, ObservationFacts, RowCountFacts, WindowFacts
 from collector.store.batch_inventory import InventoryItem
 
 MAX_REASONS = 5
@@ -63,8 +63,8 @@ class EventTypeBalance:
 def compute_balances(items: Iterable[InventoryItem]) -> Iterator[EventTypeBalance]:
     """What became of each event type."""
     for group in _group_by_type(items):
-        listed = [item for item in group if "file" in item.facts]
-        served = [item for item in group if "file" not in item.facts]
+        listed = [item for item in group if isinstance(item.facts, LogFileFacts)]
+        served = [item for item in group if not isinstance(item.facts, LogFileFacts)]
         if listed:
             yield _balance_files(listed)
         if served:
@@ -127,7 +127,10 @@ def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
 
 
 def _count_served(item: InventoryItem) -> int:
-    return int(item.facts.get("rows", item.rows + item.duplicates))
+    match item.facts:
+        case WindowFacts(rows=rows) | ObservationFacts(rows=rows) | RowCountFacts(rows=rows):
+            return rows
+    return item.rows + item.duplicates
 
 
 def _count_unread(item: InventoryItem) -> int:

@@ -21,7 +21,7 @@ from collector.health.symptoms import (
 )
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
-from collector.model import Batch, Stream
+from collector.model import Batch, RowCountFacts, Stream
 from collector.store import tracked_objects
 from collector.store.database import Database
 from collector.store.health_snapshot import read_health_snapshot
@@ -116,7 +116,7 @@ class HealthMonitor:
             record_prefix=key,
             dedupe=True,
             cursor=None,
-            facts={"rows": len(records)},
+            facts=RowCountFacts(rows=len(records)),
             state_updates={
                 **{symptom.key: _build_record(symptom) for symptom in new},
                 **dict.fromkeys(recoveries),

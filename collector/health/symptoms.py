@@ -89,10 +89,10 @@ def find_symptoms(
     """All that is wrong now.
 
     Args:
-        seen: what the state tells.
-        expected: sources that are not expected are nobody's concern.
+        snapshot: what the state tells.
+        schedule: sources that are not in it are nobody's concern.
         now: the present moment.
-        started: since when somebody has been polling; nobody is blamed for what came before.
+        started_at: since when somebody has been polling; nobody is blamed for what came before.
     """
     found: list[Symptom] = []
     paused = {_to_source_key(poll) for poll in snapshot.polls if poll.state == PollState.PAUSED}

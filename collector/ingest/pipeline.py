@@ -142,7 +142,8 @@ class Pipeline:
         with self._database.begin() as connection:
             ledger.record_batch(connection, batch, entry, [])
             commit.advance_cursor(connection, batch)
-        log.warning("batch_lost", stream=str(batch.stream), reason=reason, **batch.facts)
+        facts = batch.facts.to_json()
+        log.warning("batch_lost", stream=str(batch.stream), reason=reason, **facts)
 
     def retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:
         """Read segments that were set aside once more; what can be read now joins its batch."""

@@ -18,7 +18,16 @@ from collector.model.alerts import (
     Route,
     Withdrawal,
 )
-from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
+from collector.model.batch_facts import (
+    BatchFacts,
+    LogFileFacts,
+    ObservationFacts,
+    OtherFacts,
+    RowCountFacts,
+    WindowFacts,
+    parse_facts,
+)
+from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
 from collector.model.derived_type import DerivedType
 from collector.model.rules import (
     ENTITY_FIELDS,
@@ -45,6 +54,7 @@ __all__ = [
     "ArchiveFile",
     "Baseline",
     "Batch",
+    "BatchFacts",
     "BatchState",
     "Channel",
     "Correlation",
@@ -59,16 +69,23 @@ __all__ = [
     "FindingLevel",
     "FirstSeen",
     "IndeterminateDelivery",
+    "LogFileFacts",
     "Match",
     "Message",
+    "ObservationFacts",
+    "OtherFacts",
     "PollState",
     "RetryLater",
     "Route",
+    "RowCountFacts",
     "Rule",
     "RuleTest",
     "Severity",
     "SeverityCase",
     "SeverityStep",
     "Stream",
+    "StreamPurpose",
+    "WindowFacts",
     "Withdrawal",
+    "parse_facts",
 ]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from collector import clock
 from collector.csv_segments import write_records
-from collector.model import Batch, Cursor, Stream
+from collector.model import Batch, Cursor, ObservationFacts, Stream
 from collector.salesforce.soql import render_literal
 from collector.sources.contract import SourceContext, build_batch_key
 
@@ -72,6 +73,8 @@ class Observation:
             record_prefix=key,
             dedupe=True,
             cursor=Cursor(time=self.time),
-            facts={"observed": end, "rows": len(records)},
+            facts=ObservationFacts(
+                observed=clock.floor_to_milliseconds(self.time), rows=len(records)
+            ),
             state_updates=state_updates,
         )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import ArchiveFile, BatchState, Stream
+from collector.model import ArchiveFile, BatchFacts, BatchState, Stream, parse_facts
 from collector.store import ledger, tables
+from collector.store.stream_rows import parse_stream_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +23,7 @@ class InventoryItem:
     stream: Stream
     event_type: str
     log_time: datetime
-    facts: Mapping[str, Any]
+    facts: BatchFacts
     is_listed: bool = True
     state: BatchState = BatchState.PENDING
     reason: str = ""
@@ -67,10 +66,10 @@ def _list_listed_items(
     return [
         InventoryItem(
             key=row.key,
-            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            stream=parse_stream_row(row),
             event_type=row.event_type,
             log_time=row.nominal,
-            facts=row.facts,
+            facts=parse_facts(row.facts),
             reason=row.reason,
             failures=row.failures,
         )
@@ -90,10 +89,10 @@ def _list_ledger_items(
     return [
         InventoryItem(
             key=row.key,
-            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            stream=parse_stream_row(row),
             event_type=row.event_type,
             log_time=row.nominal,
-            facts=row.facts,
+            facts=parse_facts(row.facts),
             is_listed=row.listed_key is not None,
             state=row.state,
             reason=row.reason,

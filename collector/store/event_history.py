@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import DeliveryState, Severity, Stream
+from collector.model import BatchFacts, DeliveryState, Severity, Stream, parse_facts
 from collector.store import tables
 from collector.store.ledger import LedgerEntry
+from collector.store.stream_rows import parse_stream_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class BatchOrigin:
     entry: LedgerEntry
     log_time: datetime
     received: datetime
-    facts: Mapping[str, Any]
+    facts: BatchFacts
     first_listed: datetime | None
     created: datetime | None
 
@@ -143,7 +144,7 @@ def list_deliveries(connection: sa.Connection, alert_id: str) -> list[DeliveryRe
 def _parse_batch_origin(row: sa.Row[Any]) -> BatchOrigin:
     return BatchOrigin(
         key=row.key,
-        stream=Stream(org=row.org, source=row.source, name=row.stream),
+        stream=parse_stream_row(row),
         event_type=row.event_type,
         entry=LedgerEntry(
             state=row.state,
@@ -154,7 +155,7 @@ def _parse_batch_origin(row: sa.Row[Any]) -> BatchOrigin:
         ),
         log_time=row.nominal,
         received=row.received,
-        facts=row.facts,
+        facts=parse_facts(row.facts),
         first_listed=row.first_listed,
         created=row.created,
     )

@@ -14,6 +14,7 @@ from collector.store import ledger, outbox, rule_status, tables
 from collector.store.ledger import PollStatus
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
+from collector.store.stream_rows import match_stream
 
 ACTIVITY_PERIOD = timedelta(days=7)
 """How far back a stream's habits are looked at."""
@@ -90,9 +91,7 @@ def _read_stream_activity(connection: sa.Connection, stream: Stream) -> StreamAc
         sa.select(table.c.nominal)
         .distinct()
         .where(
-            table.c.org == stream.org,
-            table.c.source == stream.source,
-            table.c.stream == stream.name,
+            *match_stream(table, stream),
             table.c.nominal > newest - ACTIVITY_PERIOD,
         )
         .order_by(table.c.nominal)

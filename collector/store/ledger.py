@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from collector.clock import EPOCH
 from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream
 from collector.store import tables
 from collector.store.chunks import split_chunks
+from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 from collector.store.upsert import upsert_row
 
 
@@ -46,7 +47,7 @@ def read_cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
     """Where a stream stands, or None before its first poll."""
     row = connection.execute(
         sa.select(tables.cursors.c.time, tables.cursors.c.tie).where(
-            *_match_stream(tables.cursors, stream)
+            *match_stream(tables.cursors, stream)
         )
     ).first()
     return None if row is None else Cursor(time=row.time, tiebreaker=row.tie)
@@ -54,7 +55,7 @@ def read_cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
 
 def save_cursor(connection: sa.Connection, stream: Stream, position: Cursor) -> None:
     """Set where a stream stands."""
-    values = {**_build_stream_key(stream), "time": position.time, "tie": position.tiebreaker}
+    values = {**build_stream_row(stream), "time": position.time, "tie": position.tiebreaker}
     upsert_row(connection, tables.cursors, values)
 
 
@@ -67,7 +68,7 @@ def record_batch(
         tables.batches,
         {
             "key": batch.key,
-            **_build_stream_key(batch.stream),
+            **build_stream_row(batch.stream),
             "event_type": batch.event_type,
             "state": entry.state,
             "reason": entry.reason,
@@ -76,7 +77,7 @@ def record_batch(
             "quarantined": entry.quarantined,
             "nominal": batch.log_time,
             "received": batch.received,
-            "facts": dict(batch.facts),
+            "facts": batch.facts.to_json(),
         },
     )
     connection.execute(
@@ -124,7 +125,7 @@ def find_newest_log_time(connection: sa.Connection, stream: Stream) -> datetime 
     """The greatest nominal time among a stream's batches."""
     column = sa.func.max(tables.batches.c.nominal, type_=tables.MicrosecondTime())
     found: datetime | None = connection.scalar(
-        sa.select(column).where(*_match_stream(tables.batches, stream))
+        sa.select(column).where(*match_stream(tables.batches, stream))
     )
     return found
 
@@ -188,7 +189,7 @@ def find_earliest_event_time(
 def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
     """Remember how a poll went; a success keeps its time until the next one."""
     values: dict[str, Any] = {
-        **_build_stream_key(poll.stream),
+        **build_stream_row(poll.stream),
         "state": poll.state,
         "since": _compute_state_since(connection, poll),
         "reason": poll.reason,
@@ -201,13 +202,13 @@ def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
 
 def delete_poll_status(connection: sa.Connection, stream: Stream) -> None:
     """Forget how a stream's last poll went: there is no such stream any more."""
-    connection.execute(sa.delete(tables.polls).where(*_match_stream(tables.polls, stream)))
+    connection.execute(sa.delete(tables.polls).where(*match_stream(tables.polls, stream)))
 
 
 def _compute_state_since(connection: sa.Connection, poll: PollStatus) -> datetime:
     """When the stream's present state began: with this poll, unless it was so before."""
     table = tables.polls
-    query = sa.select(table.c.state, table.c.since).where(*_match_stream(table, poll.stream))
+    query = sa.select(table.c.state, table.c.since).where(*match_stream(table, poll.stream))
     before = connection.execute(query).first()
     if before is None or before.state != poll.state:
         return poll.last_attempt
@@ -223,7 +224,7 @@ def list_poll_statuses(connection: sa.Connection, *, org: str | None = None) -> 
         query = query.where(table.c.org == org)
     return [
         PollStatus(
-            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            stream=parse_stream_row(row),
             state=row.state,
             reason=row.reason,
             last_attempt=row.last_attempt,
@@ -280,14 +281,6 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
         )
         for row in connection.execute(query)
     ]
-
-
-def _build_stream_key(stream: Stream) -> Mapping[str, str]:
-    return {"org": stream.org, "source": stream.source, "stream": stream.name}
-
-
-def _match_stream(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in _build_stream_key(stream).items()]
 
 
 def parse_archive_file(row: sa.Row[Any]) -> ArchiveFile:
