@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +11,9 @@ from collector.alerting import fold_state, grouping
 from collector.alerting.grouping import Episode
 from collector.alerting.match_diff import MatchDiff
 from collector.model import Alert, AlertStatus, Rule
+from collector.stable_ids import hash_json
+
+_ALERT_ID_DIGITS = 20
 
 AlertFinder = Callable[[str], Alert | None]
 """The stored alert with an id."""
@@ -125,8 +126,7 @@ def _open_alert(
 
 def _build_alert_id(rule: Rule, diff: MatchDiff, episode: Episode, number: int) -> str:
     named: list[object] = [diff.org, rule.name, diff.key, episode.summary.opener[1]]
-    text = json.dumps([*named, number] if number else named)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hash_json([*named, number] if number else named, digits=_ALERT_ID_DIGITS)
 
 
 def _build_blank_alert(

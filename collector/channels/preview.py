@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from collector import clock, escaping
 from collector.channels import email_message, slack_message
 from collector.model import Message
+from collector.stable_ids import hash_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,4 +54,4 @@ def write_preview(
 def _build_file_name(alert_id: str) -> str:
     if escaping.is_file_name(alert_id):
         return alert_id
-    return hashlib.sha256(alert_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hash_text(alert_id)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from collector.model import PollState, Stream
+from collector.stable_ids import hash_lines
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity
 from collector.store.ledger import PollStatus
 
@@ -75,12 +75,12 @@ class Symptom:
     def key(self) -> str:
         """What is wrong, whenever it began; what does not last is another thing every day."""
         day = f"{self.since:%Y-%m-%d}" if self.state in TRANSIENT_STATES else ""
-        return _hash_words(self.subject, self.part, self.state, day)
+        return hash_lines(self.subject, self.part, self.state, day)
 
     @property
     def uid(self) -> str:
         """This very episode of it."""
-        return _hash_words(self.key, self.since.isoformat())
+        return hash_lines(self.key, self.since.isoformat())
 
 
 def find_symptoms(
@@ -245,10 +245,6 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
 
 def _to_source_key(poll: PollStatus) -> tuple[str, str]:
     return poll.stream.org, poll.stream.source
-
-
-def _hash_words(*words: str) -> str:
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
 
 
 def _format_time(moment: datetime) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -12,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.model import Alert, AlertMatch, AlertStatus, Severity
+from collector.stable_ids import hash_json
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.upsert import upsert_row, upsert_rows
@@ -195,7 +194,7 @@ def move_merged_matches(connection: sa.Connection, alert: Alert) -> None:
 
 def compute_key_digest(key: tuple[str, ...]) -> str:
     """A short fingerprint of a dedup key, for the index."""
-    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+    return hash_json(key)
 
 
 # ---- rows
