@@ -250,10 +250,10 @@ def test_a_bridge_that_is_withdrawn_leaves_two_alerts_again(novelties):
     novelties.ingest_matches(build_match("bridge", 50))
     (told,) = novelties.ingest_matches(withdrawn_uids=["bridge"])
 
-    assert [newer.id, older.id] == [alert.id for alert in novelties.standing()]
+    assert [newer.id, older.id] == [alert.id for alert in novelties.list_open_alerts()]
     assert newer.id == told.id
     assert extract_visible_fields(newer) == extract_visible_fields(told)
-    assert {older.id: ["e2"], newer.id: ["e1"]} == novelties.members()
+    assert {older.id: ["e2"], newer.id: ["e1"]} == novelties.list_member_uids()
 
 
 # ---- withdrawals
@@ -275,8 +275,8 @@ def test_the_part_with_the_opening_event_goes_on_in_the_name_of_an_alert_that_sp
     novelties.ingest_matches(build_match("e2", 50), build_match("e3"))
     (told,) = novelties.ingest_matches(withdrawn_uids=["e2"])
 
-    assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
-    assert {told.id: ["e3"], known.id: ["e1"]} == novelties.members()
+    assert [told.id, known.id] == [alert.id for alert in novelties.list_open_alerts()]
+    assert {told.id: ["e3"], known.id: ["e1"]} == novelties.list_member_uids()
 
 
 def test_without_its_opening_event_the_first_part_goes_on(novelties):
@@ -284,7 +284,7 @@ def test_without_its_opening_event_the_first_part_goes_on(novelties):
     novelties.ingest_matches(build_match("e1", 0), build_match("e2", 100))
     novelties.ingest_matches(withdrawn_uids=["e0"])
 
-    first, second = novelties.standing()
+    first, second = novelties.list_open_alerts()
     assert (known.id, "Odd login e1") == (first.id, first.title)
     assert "Odd login e2" == second.title
 
@@ -293,7 +293,7 @@ def test_an_alert_with_nothing_left_is_withdrawn_and_says_why(novelties):
     novelties.ingest_matches(build_match("e1"), build_match("e2", 5))
     assert [] == novelties.ingest_matches(withdrawn_uids=["e1", "e2"], reason="Both had been seen.")
 
-    (alert,) = novelties.listed()
+    (alert,) = novelties.list_alerts()
     assert ("withdrawn", "Both had been seen.") == (alert.status, alert.reason)
     assert 2 == alert.count, "what it said is kept"
     assert set() == waiting(novelties)
@@ -303,7 +303,7 @@ def test_without_a_reason_the_usual_one_is_given(novelties):
     novelties.ingest_matches(build_match("e1"))
     novelties.ingest_matches(withdrawn_uids=["e1"])
 
-    (alert,) = novelties.listed()
+    (alert,) = novelties.list_alerts()
     assert "An older event came late: this one was not the first of its kind." == alert.reason
 
 
@@ -321,7 +321,7 @@ def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
 def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
     (known,) = novelties.ingest_matches(build_match("e1"))
     novelties.ingest_matches(withdrawn_uids=["e1"])
-    (told,) = novelties.take(build_match("e0", -10))
+    (told,) = novelties.ingest_matches(build_match("e0", -10))
 
     assert (known.id, "open", "") == (told.id, told.status, told.reason)
     assert (1, "Odd login e0", 3) == (told.count, told.title, told.revision)
@@ -338,9 +338,9 @@ def test_an_older_first_takes_the_place_of_the_one_that_was_told(novelties):
 def test_an_alert_that_goes_on_without_its_opener_keeps_its_id_to_itself(novelties):
     (known,) = novelties.ingest_matches(build_match("e1"), build_match("e2", 30))
     novelties.ingest_matches(withdrawn_uids=["e1"])
-    (told,) = novelties.take(build_match("e1", -600))
+    (told,) = novelties.ingest_matches(build_match("e1", -600))
 
-    assert [told.id, known.id] == [alert.id for alert in novelties.standing()]
+    assert [told.id, known.id] == [alert.id for alert in novelties.list_open_alerts()]
     assert told.id != known.id
 
 

@@ -50,9 +50,9 @@ def test_times_are_utc(archive):
 def test_a_derived_view_is_computed_from_its_sources(archive):
     root, files = archive
     view = SimpleNamespace(
-        sources=("Login", "Logout"),
-        needs=("absent",),
-        select=lambda relation: f"SELECT count(*) AS n, count(absent) AS a FROM {relation}",
+        source_types=("Login", "Logout"),
+        required_columns=("absent",),
+        build_select=lambda relation: f"SELECT count(*) AS n, count(absent) AS a FROM {relation}",
     )
     answer = run_hunt_query(
         "SELECT n, a FROM Sessions", root=root, files=files, derived_types={"Sessions": view}

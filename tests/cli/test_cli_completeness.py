@@ -102,7 +102,7 @@ def _is_day(line):
 
 
 def test_hostile_names_are_made_harmless(org, config):
-    org.fail(
+    org.inject_faults(
         InjectedFault(address_pattern="/LogFile", times=None, status=200, body="<b>\x1b[31mred")
     )
     collect(config)

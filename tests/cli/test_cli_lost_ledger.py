@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 
@@ -99,4 +98,4 @@ def test_an_archive_of_the_version_before_is_taken_over(state):
     assert "strays" not in process.stderr
     assert before.items() <= archived(state).items()
     marker = state.parent / "state" / "archive" / "_ledger_id"
-    assert "0600" == f"{os.stat(marker).st_mode & 0o777:04o}"
+    assert "0600" == f"{marker.stat().st_mode & 0o777:04o}"

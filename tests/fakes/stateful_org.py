@@ -52,7 +52,9 @@ class StatefulOrg:
         """One batch, judged and committed."""
         key = f"b{next(_serial)}"
         file = self._write_events(key, events, event_type)
-        judged = evaluator.judge(self.view_events(event_type, (self.root / file.path,)), [file])
+        judged = evaluator.evaluate_batch(
+            self.view_events(event_type, (self.root / file.path,)), [file]
+        )
         self.failures = dict(evaluator.failures)
         made = replace(
             build_batch(key=key, event_type=event_type),
@@ -62,9 +64,9 @@ class StatefulOrg:
             ledger.record_batch(
                 connection, made, ledger.LedgerEntry(state=BatchState.STORED), [file]
             )
-            for save in judged.save:
+            for save in judged.state_writers:
                 save(connection)
-        for each in judged.withdrawn:
+        for each in judged.withdrawals:
             for uid in each.event_uids:
                 self.active_matches.pop(uid, None)
         self.notified_uids += [match.event_uid for match in judged.matches]

@@ -194,7 +194,7 @@ def bring(bench, key, *, days, address="203.0.113.7", status="LOGIN_ODD"):
         for minute in range(2)
     ]
     cursor = Cursor(time=at, tiebreaker=key)
-    batch = bench.batch("Login", rows, key=key * 32, record_prefix=f"0AT{key}", cursor=cursor)
+    batch = bench.write_batch("Login", rows, key=key * 32, record_prefix=f"0AT{key}", cursor=cursor)
     return bench.pipeline.ingest(batch)
 
 
@@ -208,7 +208,7 @@ def faults(bench):
 
 
 def alerting(bench):
-    return {alert.rule for alert in bench.alerts()}
+    return {alert.rule for alert in bench.list_alerts()}
 
 
 def ailing(bench):
@@ -256,7 +256,7 @@ def test_the_others_go_on_and_the_batch_is_stored(bench, sick):
 
     everything = STEADY | {"plain", "twice", "first", "amount"}
     assert everything - {sick.blamed} == alerting(bench)
-    assert (2, 4) == (done.rows, len(bench.rows()))
+    assert (2, 4) == (done.list_rows, len(bench.list_rows()))
     with bench.database.read() as connection:
         assert Cursor(time=NOON, tiebreaker="b") == ledger.read_cursor(connection, STREAM)
 

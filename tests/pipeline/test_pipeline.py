@@ -25,11 +25,11 @@ def owed(bench):
 
 
 def test_a_batch_becomes_events_a_ledger_entry_and_a_cursor(bench):
-    done = bench.pipeline.ingest(bench.batch("Login", [build_login_row(n) for n in range(3)]))
+    done = bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(n) for n in range(3)]))
 
     prefix = "0AT000000000001AAA:0:"
     assert 3 == done.rows
-    assert [(f"{prefix}{n}",) for n in (1, 2, 3)] == bench.rows()
+    assert [(f"{prefix}{n}",) for n in (1, 2, 3)] == bench.list_rows()
     with bench.database.read() as connection:
         assert Cursor(time=NOON, tiebreaker="0AT000000000001AAA") == ledger.read_cursor(
             connection, STREAM
@@ -39,25 +39,27 @@ def test_a_batch_becomes_events_a_ledger_entry_and_a_cursor(bench):
 
 
 def test_the_spool_is_empty_afterwards(bench):
-    bench.pipeline.ingest(bench.batch("Login", [build_login_row()]))
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row()]))
 
     assert [] == list(bench.places.spool.iterdir())
 
 
 def test_a_match_is_owed_to_every_channel_once(bench):
-    done = bench.pipeline.ingest(bench.batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)]))
+    done = bench.pipeline.ingest(
+        bench.write_batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)])
+    )
 
-    (alert,) = done.told
+    (alert,) = done.notified_alerts
     assert (Severity.CRITICAL, "cli-activity") == (alert.severity, alert.rule)
     assert {("chat", "ready"): 1, ("mail", "ready"): 1} == owed(bench)
 
 
 def test_a_replay_changes_nothing(bench):
     for _ in range(2):
-        bench.pipeline.ingest(bench.batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)]))
+        bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(BROWSER_TYPE=FETCHER)]))
 
-    assert 1 == len(bench.rows())
-    assert [1] == [alert.count for alert in bench.alerts()]
+    assert 1 == len(bench.list_rows())
+    assert [1] == [alert.count for alert in bench.list_alerts()]
     assert {("chat", "ready"): 1, ("mail", "ready"): 1} == owed(bench)
 
 
@@ -71,12 +73,12 @@ def test_routes_decide_who_is_told(tmp_path):
 
 def test_many_segments_are_one_batch_with_uids_that_never_clash(bench):
     rows = [build_login_row(n, USER_NAME=f"user{n}@example.com") for n in range(500)]
-    done = bench.pipeline.ingest(bench.batch("Login", rows, segment_bytes=4_000))
+    done = bench.pipeline.ingest(bench.write_batch("Login", rows, segment_bytes=4_000))
 
     assert 500 == done.rows
-    names = [name for (name,) in bench.rows("user_name")]
+    names = [name for (name,) in bench.list_rows("user_name")]
     assert sorted(row["USER_NAME"] for row in rows) == names
-    assert 500 == len({uid for (uid,) in bench.rows()})
+    assert 500 == len({uid for (uid,) in bench.list_rows()})
 
 
 def test_events_that_were_served_before_are_stored_and_counted_once(bench):
@@ -89,10 +91,12 @@ def test_events_that_were_served_before_are_stored_and_counted_once(bench):
         }
 
     first = bench.pipeline.ingest(
-        bench.batch("ApiAnomalyEventStore", [anomaly(1), anomaly(2)], dedupe=True, key="1" * 32)
+        bench.write_batch(
+            "ApiAnomalyEventStore", [anomaly(1), anomaly(2)], dedupe=True, key="1" * 32
+        )
     )
     second = bench.pipeline.ingest(
-        bench.batch(
+        bench.write_batch(
             "ApiAnomalyEventStore",
             [anomaly(2), anomaly(3), anomaly(3)],
             dedupe=True,
@@ -102,8 +106,8 @@ def test_events_that_were_served_before_are_stored_and_counted_once(bench):
 
     assert (2, 0) == (first.rows, first.duplicates)
     assert (1, 2) == (second.rows, second.duplicates)
-    assert [("a1",), ("a2",), ("a3",)] == bench.rows()
-    assert [1, 1, 1] == [alert.count for alert in bench.alerts()]
+    assert [("a1",), ("a2",), ("a3",)] == bench.list_rows()
+    assert [1, 1, 1] == [alert.count for alert in bench.list_alerts()]
 
 
 def test_a_window_without_news_moves_the_cursor_and_leaves_no_entry(bench):
@@ -116,7 +120,7 @@ def test_a_window_without_news_moves_the_cursor_and_leaves_no_entry(bench):
 
 
 def test_a_file_without_events_is_entered_so_that_it_is_not_fetched_again(bench):
-    made = bench.batch("Login", [build_login_row(EVENT_TYPE="EVENT_TYPE")])
+    made = bench.write_batch("Login", [build_login_row(EVENT_TYPE="EVENT_TYPE")])
     bench.pipeline.ingest(made)
 
     with bench.database.read() as connection:
@@ -125,18 +129,20 @@ def test_a_file_without_events_is_entered_so_that_it_is_not_fetched_again(bench)
 
 def test_a_bulk_job_has_the_most_records_that_any_event_told_of(bench):
     rows = [build_bulk_row(JOB, n, m) for m, n in enumerate((40_000, 150_000, 150_000))]
-    bench.pipeline.ingest(bench.batch("BulkApi2", rows))
+    bench.pipeline.ingest(bench.write_batch("BulkApi2", rows))
 
-    (alert,) = bench.alerts()
+    (alert,) = bench.list_alerts()
     assert (Severity.CRITICAL, 1) == (alert.severity, alert.count)
     assert "150,000 records" in alert.title
     assert "7505f000008xKLmAAM" == alert.entities["job_id"]
 
 
 def test_a_job_that_goes_on_in_a_later_file_is_the_same_alert_grown_worse(bench):
-    bench.pipeline.ingest(bench.batch("BulkApi2", [build_bulk_row(JOB, 20_000)], key="1" * 32))
-    (before,) = bench.alerts()
-    later = bench.batch(
+    bench.pipeline.ingest(
+        bench.write_batch("BulkApi2", [build_bulk_row(JOB, 20_000)], key="1" * 32)
+    )
+    (before,) = bench.list_alerts()
+    later = bench.write_batch(
         "BulkApi2",
         [build_bulk_row(JOB, 120_000, 59)],
         key="2" * 32,
@@ -144,56 +150,60 @@ def test_a_job_that_goes_on_in_a_later_file_is_the_same_alert_grown_worse(bench)
     )
     bench.pipeline.ingest(later)
 
-    (after,) = bench.alerts()
+    (after,) = bench.list_alerts()
     assert (before.id, 1, 2) == (after.id, after.count, after.revision)
     assert (Severity.MEDIUM, Severity.CRITICAL) == (before.severity, after.severity)
 
 
 def test_a_job_that_goes_on_without_getting_worse_is_not_told_again(bench):
-    bench.pipeline.ingest(bench.batch("BulkApi2", [build_bulk_row(JOB, 20_000)], key="1" * 32))
-    later = bench.batch(
+    bench.pipeline.ingest(
+        bench.write_batch("BulkApi2", [build_bulk_row(JOB, 20_000)], key="1" * 32)
+    )
+    later = bench.write_batch(
         "BulkApi2",
         [build_bulk_row(JOB, 21_000, 5)],
         key="2" * 32,
         record_prefix="0AT000000000002AAA",
     )
 
-    assert () == bench.pipeline.ingest(later).told
-    assert "21,000 records" in bench.alerts()[0].title
+    assert () == bench.pipeline.ingest(later).notified_alerts
+    assert "21,000 records" in bench.list_alerts()[0].title
 
 
 def test_jobs_of_other_orgs_are_other_jobs(bench):
     other = STREAM.__class__(org="other", source=STREAM.source, name=STREAM.name)
-    bench.pipeline.ingest(bench.batch("BulkApi2", [build_bulk_row(JOB, 150_000)], key="1" * 32))
     bench.pipeline.ingest(
-        bench.batch("BulkApi2", [build_bulk_row(JOB, 500)], key="2" * 32, stream=other)
+        bench.write_batch("BulkApi2", [build_bulk_row(JOB, 150_000)], key="1" * 32)
+    )
+    bench.pipeline.ingest(
+        bench.write_batch("BulkApi2", [build_bulk_row(JOB, 500)], key="2" * 32, stream=other)
     )
 
     assert {"acme": "critical", "other": "low"} == {
-        alert.org: str(alert.severity) for alert in bench.alerts()
+        alert.org: str(alert.severity) for alert in bench.list_alerts()
     }
 
 
 def test_bad_bytes_cost_no_row(bench):
-    made = bench.batch("Login", [build_login_row(n) for n in range(3)])
+    made = bench.write_batch("Login", [build_login_row(n) for n in range(3)])
     (segment,) = made.segments
     segment.write_bytes(segment.read_bytes().replace(b"ada@", b"a\xff\xfe@", 1))
     done = bench.pipeline.ingest(made)
 
-    assert (3, ()) == (done.rows, done.quarantined)
-    assert "a\ufffd\ufffd@example.com" in [name for (name,) in bench.rows("user_name")]
+    assert (3, ()) == (done.rows, done.quarantine_reasons)
+    assert "a\ufffd\ufffd@example.com" in [name for (name,) in bench.list_rows("user_name")]
 
 
 def test_a_poisoned_segment_is_set_aside_and_the_others_go_on(bench):
     rows = [build_login_row(n) for n in range(100)]
-    made = bench.batch("Login", rows, segment_bytes=5_000)
+    made = bench.write_batch("Login", rows, segment_bytes=5_000)
     poisoned = made.segments[1]
     poisoned.write_bytes(poisoned.read_bytes() + b'"one","two"\n')
     lines = poisoned.read_bytes().count(b"\n") - 2
     done = bench.pipeline.ingest(made)
 
-    assert 100 - lines == done.rows == len(bench.rows())
-    (reason,) = done.quarantined
+    assert 100 - lines == done.list_rows == len(bench.list_rows())
+    (reason,) = done.quarantine_reasons
     assert reason.startswith("segment 1: ")
     kept = bench.places.quarantine / made.key / "0001.csv"
     assert kept.read_bytes().endswith(b'"one","two"\n')
@@ -203,7 +213,7 @@ def test_a_poisoned_segment_is_set_aside_and_the_others_go_on(bench):
 
 
 def test_a_batch_that_is_lost_is_written_down_and_gone_on_after(bench):
-    bench.pipeline.lose(build_batch(), "deleted")
+    bench.pipeline.mark_lost(build_batch(), "deleted")
 
     with bench.database.read() as connection:
         (total,) = ledger.list_ledger_totals(connection)
@@ -213,9 +223,9 @@ def test_a_batch_that_is_lost_is_written_down_and_gone_on_after(bench):
 
 def test_an_event_type_that_nobody_knows_passes_through(bench):
     row = {"EVENT_TYPE": "BrandNew", "TIMESTAMP": "20260301120000.000", "SHINY": "yes"}
-    bench.pipeline.ingest(bench.batch("BrandNew", [row]))
+    bench.pipeline.ingest(bench.write_batch("BrandNew", [row]))
 
-    assert [("BrandNew", "yes")] == bench.rows('event_type, "SHINY"')
+    assert [("BrandNew", "yes")] == bench.list_rows('event_type, "SHINY"')
 
 
 def test_the_client_sees_what_the_title_says(bench):
@@ -230,7 +240,7 @@ def test_the_client_sees_what_the_title_says(bench):
         "IS_MANAGED": "0",
         "OPERATION_TYPE": "INSTALL",
     }
-    bench.pipeline.ingest(bench.batch("PackageInstall", [row]))
+    bench.pipeline.ingest(bench.write_batch("PackageInstall", [row]))
 
-    (alert,) = bench.alerts()
+    (alert,) = bench.list_alerts()
     assert name == alert.entities["package_name"]

@@ -47,7 +47,7 @@ def much(*, types=("ApiEvent",), changes=None, **over):
         predicate="coalesce(outcome = 'success', FALSE)",
         fields=frozenset({"user_id", "entity", "outcome", "record_count", "AMOUNT"}),
         title="{metric:,} by {user_id}, {deviations|no} sd over {mean} in {history} windows",
-        over=replace(OVER, **over),
+        aggregation=replace(OVER, **over),
     )
     return replace(made, **(changes or {}))
 
@@ -75,13 +75,14 @@ def usual(*counts, user="u1"):
 def starts(org):
     """The hours of the windows that are told."""
     return {
-        (match.event["window_start"] - NOON) / HOUR: match.weight for match in org.held.values()
+        (match.event["window_start"] - NOON) / HOUR: match.weight
+        for match in org.active_matches.values()
     }
 
 
 def test_what_is_far_above_the_past_is_told(world):
     org, made = world(), much()
-    org.bring(
+    org.ingest_events(
         judge(org, made), [*usual(14, 12, 10), event("e", 3, 16), event("f", 3.5, 1)], "ApiEvent"
     )
 
@@ -91,32 +92,32 @@ def test_what_is_far_above_the_past_is_told(world):
 
 def test_exactly_so_many_deviations_are_not_enough(world):
     org, made = world(), much(deviations=1.0)
-    org.bring(judge(org, made), [*usual(10, 14), event("e", 2, 14)], "ApiEvent")
+    org.ingest_events(judge(org, made), [*usual(10, 14), event("e", 2, 14)], "ApiEvent")
 
     assert {} == starts(org)
 
 
 def test_less_than_the_floor_is_not_told(world):
     org, made = world(), much(floor=18.0)
-    org.bring(judge(org, made), [*usual(14, 12, 10), event("e", 3, 17)], "ApiEvent")
-    org.bring(judge(org, made), [event("f", 3, 1)], "ApiEvent")
+    org.ingest_events(judge(org, made), [*usual(14, 12, 10), event("e", 3, 17)], "ApiEvent")
+    org.ingest_events(judge(org, made), [event("f", 3, 1)], "ApiEvent")
 
     assert {3: 18} == starts(org)
 
 
 def test_a_new_group_is_told_by_its_value_alone(world):
     org, made = world(), much(minimum=3, cold_start=100.0, floor=1000.0)
-    org.bring(judge(org, made), usual(99, 100, 100, 101), "ApiEvent")
+    org.ingest_events(judge(org, made), usual(99, 100, 100, 101), "ApiEvent")
 
     assert {1: 100, 2: 100} == starts(org)
 
 
 def test_a_window_is_told_before_it_is_over_and_grows(world):
     org, made = world(), much()
-    org.bring(judge(org, made), [*usual(14, 12, 10), event("e", 3, 30)], "ApiEvent")
-    (first,) = org.held.values()
-    org.bring(judge(org, made), [event("f", 3.9, 70)], "ApiEvent")
-    (second,) = org.held.values()
+    org.ingest_events(judge(org, made), [*usual(14, 12, 10), event("e", 3, 30)], "ApiEvent")
+    (first,) = org.active_matches.values()
+    org.ingest_events(judge(org, made), [event("f", 3.9, 70)], "ApiEvent")
+    (second,) = org.active_matches.values()
 
     assert (first.event_uid, 30, 1) == (second.event_uid, first.weight, first.count)
     assert (100, 2) == (second.weight, second.count)
@@ -126,26 +127,26 @@ def test_a_window_is_told_before_it_is_over_and_grows(world):
 
 def test_late_events_raise_what_is_usual_and_take_matches_back(world):
     org, made = world(), much()
-    org.bring(judge(org, made), [*usual(14, 12, 10), event("e", 3, 30)], "ApiEvent")
-    org.bring(judge(org, made), [event("late", 1.5, 100)], "ApiEvent")
+    org.ingest_events(judge(org, made), [*usual(14, 12, 10), event("e", 3, 30)], "ApiEvent")
+    org.ingest_events(judge(org, made), [event("late", 1.5, 100)], "ApiEvent")
 
     assert {} == starts(org)
-    assert [False] * 4 == [row[-1] for row in org.rows(tables.baseline_windows)]
+    assert [False] * 4 == [row[-1] for row in org.read_rows(tables.baseline_windows)]
 
 
 def test_windows_long_past_are_no_past(world):
     org, made = world(), much(minimum=1)
     events = [event("a", 0, 1000), event("b", 1, 10), event("c", 11.1, 11)]
-    org.bring(judge(org, made), events, "ApiEvent")
+    org.ingest_events(judge(org, made), events, "ApiEvent")
 
     assert {11: 11} == starts(org)
 
 
 def test_windows_begin_at_multiples_of_their_length(world):
     org, made = world(), much(window=timedelta(days=7), history=timedelta(days=90), cold_start=1.0)
-    org.bring(judge(org, made), [event("e", 0)], "ApiEvent")
+    org.ingest_events(judge(org, made), [event("e", 0)], "ApiEvent")
 
-    (match,) = org.held.values()
+    (match,) = org.active_matches.values()
     start = match.event["window_start"]
     assert timedelta() == (start - EPOCH) % timedelta(days=7)
     assert start <= NOON < match.event["window_end"] == start + timedelta(days=7)
@@ -155,7 +156,7 @@ def test_text_that_is_no_number_adds_nothing(world):
     org, made = world(), much(field="AMOUNT", cold_start=0.0)
     amounts = ["1.5", "inf", "nan", "1e400", "x", "", None, " 2 "]
     rows = [event(f"e{n}", 0, AMOUNT=amount) for n, amount in enumerate(amounts)]
-    org.bring(judge(org, made), rows, "ApiEvent")
+    org.ingest_events(judge(org, made), rows, "ApiEvent")
 
     assert {0: 3.5} == starts(org)
 
@@ -163,7 +164,7 @@ def test_text_that_is_no_number_adds_nothing(world):
 def test_distinct_tells_values_apart_as_text(world):
     org, made = world(), much(metric="distinct", field="entity", cold_start=1.0)
     rows = [event(f"e{n}", 0, entity=name) for n, name in enumerate(["A", "a", "A", None])]
-    org.bring(judge(org, made), rows, "ApiEvent")
+    org.ingest_events(judge(org, made), rows, "ApiEvent")
 
     assert {0: 2} == starts(org)
 
@@ -178,13 +179,13 @@ def test_a_match_tells_of_the_window_and_what_is_usual(world):
         ),
         SeverityStep(predicate='"history" > 3', increment=1, max_severity=Severity.CRITICAL),
     )
-    org, made = world(), much(changes={"cases": cases, "steps": steps})
+    org, made = world(), much(changes={"severity_cases": cases, "severity_steps": steps})
     rows = [event(f"e{n}", 3 + n / 100, n, source_ip=f"10.0.0.{n // 5}") for n in range(12)]
     for each in rows:
         each["country"] = "DE"
-    org.bring(judge(org, made), [*usual(14, 12, 10), *rows], "ApiEvent")
+    org.ingest_events(judge(org, made), [*usual(14, 12, 10), *rows], "ApiEvent")
 
-    (match,) = org.held.values()
+    (match,) = org.active_matches.values()
     sd = math.sqrt(8 / 3)
     assert Severity.HIGH == match.severity
     assert "66 by u1, 33.07 sd over 12 in 3 windows" == match.title
@@ -213,30 +214,32 @@ def test_a_match_tells_of_the_window_and_what_is_usual(world):
 
 def test_a_rule_that_is_new_knows_the_whole_archive_and_tells_of_the_batch_alone(world):
     org = world()
-    org.bring(judge(org, much(group_by=("entity",))), usual(14, 12, 10, 90, 12, 12), "ApiEvent")
-    org.bring(judge(org, much()), [event("e", 7, 500)], "ApiEvent")
+    org.ingest_events(
+        judge(org, much(group_by=("entity",))), usual(14, 12, 10, 90, 12, 12), "ApiEvent"
+    )
+    org.ingest_events(judge(org, much()), [event("e", 7, 500)], "ApiEvent")
 
     assert {7: 500} == starts(org)
 
 
 def test_a_rule_that_is_gone_remembers_nothing(world):
     org = world()
-    org.bring(judge(org, much()), usual(1), "ApiEvent")
-    org.bring(BaselineEvaluator(org.database, RuleSet(rules=())), usual(2), "ApiEvent")
+    org.ingest_events(judge(org, much()), usual(1), "ApiEvent")
+    org.ingest_events(BaselineEvaluator(org.database, RuleSet(rules=())), usual(2), "ApiEvent")
 
-    assert set() == org.rows(tables.rule_fingerprints) | org.rows(tables.baseline_windows)
+    assert set() == org.read_rows(tables.rule_fingerprints) | org.read_rows(tables.baseline_windows)
 
 
 def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
     org, made = world(), much()
-    org.bring(judge(org, made), usual(1), "ApiEvent")
+    org.ingest_events(judge(org, made), usual(1), "ApiEvent")
     bad = replace(made, predicate="(detail::INTEGER > 0)", fields=made.fields | {"detail"})
     broken = BaselineEvaluator(org.database, RuleSet(rules=(bad, replace(made, name="other"))))
-    org.bring(broken, [event("e2", 1, detail="secret")], "ApiEvent")
+    org.ingest_events(broken, [event("e2", 1, detail="secret")], "ApiEvent")
 
     assert {"much"} == broken.failures.keys()
     assert "secret" not in broken.failures["much"]
-    assert {"other"} == {row[1] for row in org.rows(tables.rule_fingerprints)}
+    assert {"other"} == {row[1] for row in org.read_rows(tables.rule_fingerprints)}
 
 
 # ---- laws
@@ -273,7 +276,7 @@ def split(data, events):
 
 def slow(made, events):
     """The definition, word by word: (group, start) to value."""
-    over = made.over
+    over = made.aggregation
     windows = {}
     for each in events:
         if each["outcome"] == "success" and each["user_id"] is not None:
@@ -306,14 +309,14 @@ LAW = settings(
 def pure(org, made, *types):
     """What the SQL that remembers nothing says, by the uid of the window."""
     shown = "user_id, window_start, metric, event_count, history, mean, stddev"
-    windows = baseline_sql.select_scored_windows(org.parts(made, *types))
+    windows = baseline_sql.select_scored_windows(org.select_parts(made, *types))
     sql = f"SELECT {shown} FROM ({windows}) WHERE fires"
     return {(row[0], row[1]): row[2:] for row in org.connection.execute(sql).fetchall()}
 
 
 def told(org):
     found = {}
-    for match in org.held.values():
+    for match in org.active_matches.values():
         (context,) = match.context
         place = (match.event["user_id"], to_micros(match.event["window_start"]))
         facts = [context[name] for name in ("windows", "mean", "stddev")]
@@ -327,19 +330,19 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, mad
     org = world()
     events = [event(f"e{n}", *values) for n, values in enumerate(drawn)]
     for each in split(data, events):
-        org.bring(judge(org, made), each, "ApiEvent")
+        org.ingest_events(judge(org, made), each, "ApiEvent")
 
     expected = pure(org, made, "ApiEvent")
     assert {} == org.failures
     assert slow(made, events) == {place: facts[0] for place, facts in expected.items()}
     assert expected == told(org)
-    grown = {row[:-1] for row in org.rows(tables.baseline_windows)}
+    grown = {row[:-1] for row in org.read_rows(tables.baseline_windows)}
     with org.database.begin() as connection:
         connection.execute(
             tables.rule_fingerprints.delete().where(tables.rule_fingerprints.c.org == org.name)
         )
-    org.bring(judge(org, made), [event("last", 0, outcome="failure")], "ApiEvent")
-    assert {row[:-1] for row in org.rows(tables.baseline_windows)} == grown
+    org.ingest_events(judge(org, made), [event("last", 0, outcome="failure")], "ApiEvent")
+    assert {row[:-1] for row in org.read_rows(tables.baseline_windows)} == grown
 
 
 @LAW
@@ -353,7 +356,7 @@ def test_records_that_change_end_with_the_same_matches(world, data, drawn):
     ]
     for each in split(data, events):
         kind = "ApiEvent" if each[0]["job_id"] == "j4" else "BulkApi2"
-        org.bring(judge(org, made), each, kind)
+        org.ingest_events(judge(org, made), each, kind)
 
     assert {} == org.failures
     assert pure(org, made, "BulkJob", "ApiEvent") == told(org)

@@ -72,49 +72,49 @@ def odd(number, name, other, status="LOGIN_ODD"):
 
 
 def ingest(bench, *rows, key="a" * 32):
-    return bench.pipeline.ingest(bench.batch("Login", rows, key=key, record_prefix=key))
+    return bench.pipeline.ingest(bench.write_batch("Login", rows, key=key, record_prefix=key))
 
 
 def told(bench):
     """By group, how many events an alert has, and what has become of it."""
-    return {found.key: (found.count, found.status) for found in bench.alerts()}
+    return {found.key: (found.count, found.status) for found in bench.list_alerts()}
 
 
 def test_each_group_has_its_alert_with_all_of_its_events(bench, loaded):
-    bench.pipeline.use(loaded(*rules()))
+    bench.pipeline.set_rules(loaded(*rules()))
     ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB), odd(3, BOB, "x"))
 
     assert {(ANN,): (2, "open"), (BOB,): (3, "open")} == told(bench)
-    assert {(ANN,): 2, (BOB,): 3} == {each.key: len(each.evidence) for each in bench.alerts()}
+    assert {(ANN,): 2, (BOB,): 3} == {each.key: len(each.evidence) for each in bench.list_alerts()}
 
 
 def test_it_is_the_same_in_whatever_batches_they_come(bench, loaded):
-    bench.pipeline.use(loaded(*rules()))
+    bench.pipeline.set_rules(loaded(*rules()))
     ingest(bench, odd(2, ANN, BOB), key="a" * 32)
     ingest(bench, odd(3, BOB, "x"), key="b" * 32)
     assert {(BOB,): (2, "open")} == told(bench)
 
     ingest(bench, odd(1, ANN, BOB), key="c" * 32)
     assert {(ANN,): (2, "open"), (BOB,): (3, "open")} == told(bench)
-    assert () == bench.pipeline.review(["often"]).told
+    assert () == bench.pipeline.rematch_rules(["often"]).notified_alerts
 
 
 def test_what_ceases_in_one_group_goes_on_in_another(bench, loaded):
-    bench.pipeline.use(loaded(*rules({"lt": 2})))
+    bench.pipeline.set_rules(loaded(*rules({"lt": 2})))
     ingest(bench, odd(1, ANN, BOB), key="a" * 32)
     assert {(ANN,): (1, "open"), (BOB,): (1, "open")} == told(bench)
 
     ingest(bench, odd(0, ANN, "x", "LOGIN_ALONE"), key="b" * 32)
     assert {(ANN,): 1, (BOB,): 1} == {key: count for key, (count, _) in told(bench).items()}
     assert {(ANN,): 0, (BOB,): 1_000} == {
-        found.key: found.first_time.microsecond for found in bench.alerts()
+        found.key: found.first_time.microsecond for found in bench.list_alerts()
     }
 
 
 def test_a_correlation_over_it_has_them_in_each_of_its_groups_too(bench, loaded):
     outer = correlation(4, "outer", ["often"], {"gte": 1})
     inner = rules()
-    bench.pipeline.use(loaded(*inner, outer))
+    bench.pipeline.set_rules(loaded(*inner, outer))
     ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
 
     assert {(ANN,): (1, "open"), (BOB,): (1, "open")} == told(bench)
@@ -122,7 +122,7 @@ def test_a_correlation_over_it_has_them_in_each_of_its_groups_too(bench, loaded)
 
 def test_each_of_its_alerts_is_explained_by_the_events_themselves(bench, loaded):
     whole = loaded(*rules())
-    bench.pipeline.use(whole)
+    bench.pipeline.set_rules(whole)
     ingest(bench, *(odd(number, ANN, BOB) for number in range(12)))
 
     with bench.database.read() as state, engine.open_engine() as connection:
@@ -141,9 +141,9 @@ def test_each_of_its_alerts_is_explained_by_the_events_themselves(bench, loaded)
 
 
 def test_the_way_of_an_event_leads_to_both_of_its_alerts(bench, loaded):
-    bench.pipeline.use(loaded(*rules()))
+    bench.pipeline.set_rules(loaded(*rules()))
     ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
-    uid = bench.rows()[0][0]
+    uid = bench.list_rows()[0][0]
 
     with bench.database.read() as state, engine.open_engine() as connection:
         (found,) = trace_event(state, connection, uid, archive_root=bench.places.archive)
@@ -153,8 +153,8 @@ def test_the_way_of_an_event_leads_to_both_of_its_alerts(bench, loaded):
 def test_an_event_that_can_be_in_one_group_alone_keeps_its_uid(bench, loaded):
     by_name, for_name, often = rules()
     over = {**often["correlation"], "rules": ["by-name"], "aliases": {}, "group-by": ["user_name"]}
-    bench.pipeline.use(loaded(by_name, for_name, {**often, "correlation": over}))
+    bench.pipeline.set_rules(loaded(by_name, for_name, {**often, "correlation": over}))
     ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
 
-    (found,) = bench.alerts()
-    assert found.basis["opened"] in {uid for (uid,) in bench.rows()}
+    (found,) = bench.list_alerts()
+    assert found.basis["opened"] in {uid for (uid,) in bench.list_rows()}

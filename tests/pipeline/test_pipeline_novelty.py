@@ -36,7 +36,7 @@ def first_seen(*, types=("Login",), key=("user_id", "app_name"), learn=0 * DAY, 
         predicate="coalesce(outcome = 'success', FALSE)",
         fields=frozenset({*key, "outcome", "user_id", "app_name"}),
         title="{user_id} with {app_name}",
-        over=FirstSeen(key=key, learn=learn, forget=forget),
+        aggregation=FirstSeen(key=key, learn=learn, forget=forget),
     )
 
 
@@ -58,7 +58,7 @@ def event(uid, hours, user="u1", app="a1", outcome="success", **more):
 
 def test_a_key_is_told_once_and_again_when_it_was_forgotten(world):
     org, made = world(), first_seen()
-    org.bring(
+    org.ingest_events(
         judge(org, made),
         [
             event("e1", 0),
@@ -71,54 +71,58 @@ def test_a_key_is_told_once_and_again_when_it_was_forgotten(world):
     )
 
     assert {} == org.failures
-    assert {"e1", "e4", "e5"} == org.held.keys()
+    assert {"e1", "e4", "e5"} == org.active_matches.keys()
 
 
 def test_exactly_as_long_ago_as_is_forgotten_is_still_known(world):
     org, made = world(), first_seen()
-    org.bring(judge(org, made), [event("e1", 0)], "Login")
-    org.bring(judge(org, made), [event("e2", 48)], "Login")
+    org.ingest_events(judge(org, made), [event("e1", 0)], "Login")
+    org.ingest_events(judge(org, made), [event("e2", 48)], "Login")
 
-    assert {"e1"} == org.held.keys()
+    assert {"e1"} == org.active_matches.keys()
 
 
 def test_a_late_older_event_takes_the_place_of_the_first(world):
     org, made = world(), first_seen()
-    org.bring(judge(org, made), [event("e2", 10)], "Login")
-    org.bring(judge(org, made), [event("e1", 3)], "Login")
+    org.ingest_events(judge(org, made), [event("e2", 10)], "Login")
+    org.ingest_events(judge(org, made), [event("e1", 3)], "Login")
 
-    assert {"e1"} == org.held.keys()
-    assert ["e2", "e1"] == org.told
+    assert {"e1"} == org.active_matches.keys()
+    assert ["e2", "e1"] == org.notified_uids
 
 
 def test_nothing_is_said_while_learning(world):
     org, made = world(), first_seen(learn=3 * DAY)
-    org.bring(judge(org, made), [event("e0", 0, outcome="failure"), event("e1", 71)], "Login")
-    org.bring(judge(org, made), [event("e2", 72, "u2")], "Login")
+    org.ingest_events(
+        judge(org, made), [event("e0", 0, outcome="failure"), event("e1", 71)], "Login"
+    )
+    org.ingest_events(judge(org, made), [event("e2", 72, "u2")], "Login")
 
-    assert {"e2"} == org.held.keys()
+    assert {"e2"} == org.active_matches.keys()
 
 
 def test_events_without_a_part_of_the_key_say_nothing(world):
     org, made = world(), first_seen()
-    org.bring(judge(org, made), [event("e1", 0, app=None), event("e2", 1)], "Login")
+    org.ingest_events(judge(org, made), [event("e1", 0, app=None), event("e2", 1)], "Login")
 
-    assert {"e2"} == org.held.keys()
+    assert {"e2"} == org.active_matches.keys()
 
 
 def test_values_that_look_alike_when_put_together_are_other_keys(world):
     org, made = world(), first_seen()
-    org.bring(judge(org, made), [event("e1", 0, "a", "bc"), event("e2", 1, "ab", "c")], "Login")
+    org.ingest_events(
+        judge(org, made), [event("e1", 0, "a", "bc"), event("e2", 1, "ab", "c")], "Login"
+    )
 
-    assert {"e1", "e2"} == org.held.keys()
+    assert {"e1", "e2"} == org.active_matches.keys()
 
 
 def test_a_match_shows_what_it_was_held_against(world):
     org, made = world(), first_seen(learn=1 * DAY)
-    org.bring(judge(org, made), [event("e1", 0)], "Login")
-    org.bring(judge(org, made), [event("e2", 72)], "Login")
+    org.ingest_events(judge(org, made), [event("e1", 0)], "Login")
+    org.ingest_events(judge(org, made), [event("e2", 72)], "Login")
 
-    (match,) = org.held.values()
+    (match,) = org.active_matches.values()
     assert (
         {
             "kind": "first_seen",
@@ -134,34 +138,36 @@ def test_a_match_shows_what_it_was_held_against(world):
 
 def test_a_rule_that_is_new_knows_the_whole_archive_and_tells_of_the_batch_alone(world):
     org = world()
-    org.bring(judge(org, first_seen(key=("app_name",))), [event("e1", 0)], "Login")
-    org.held.clear()
-    org.bring(judge(org, first_seen()), [event("e2", 1), event("e3", 1, "u2")], "Login")
+    org.ingest_events(judge(org, first_seen(key=("app_name",))), [event("e1", 0)], "Login")
+    org.active_matches.clear()
+    org.ingest_events(judge(org, first_seen()), [event("e2", 1), event("e3", 1, "u2")], "Login")
 
-    assert {"e3"} == org.held.keys()
+    assert {"e3"} == org.active_matches.keys()
 
 
 def test_what_a_rule_of_another_form_remembered_is_dropped(world):
     org = world()
-    org.bring(judge(org, first_seen(forget=3 * DAY)), [event("e1", 0)], "Login")
-    org.bring(judge(org, first_seen()), [event("e2", 60)], "Login")
+    org.ingest_events(judge(org, first_seen(forget=3 * DAY)), [event("e1", 0)], "Login")
+    org.ingest_events(judge(org, first_seen()), [event("e2", 60)], "Login")
 
-    assert {"e1", "e2"} == org.held.keys()
-    assert {"e1", "e2"} == {row[3] for row in org.rows(tables.first_seen_runs)}
+    assert {"e1", "e2"} == org.active_matches.keys()
+    assert {"e1", "e2"} == {row[3] for row in org.read_rows(tables.first_seen_runs)}
 
 
 def test_a_rule_that_is_gone_remembers_nothing(world):
     org = world()
-    org.bring(judge(org, first_seen()), [event("e1", 0)], "Login")
-    org.bring(FirstSeenEvaluator(org.database, RuleSet(rules=())), [event("e2", 1)], "Login")
+    org.ingest_events(judge(org, first_seen()), [event("e1", 0)], "Login")
+    org.ingest_events(
+        FirstSeenEvaluator(org.database, RuleSet(rules=())), [event("e2", 1)], "Login"
+    )
 
-    assert set() == org.rows(tables.rule_fingerprints)
-    assert set() == org.rows(tables.first_seen_runs)
+    assert set() == org.read_rows(tables.rule_fingerprints)
+    assert set() == org.read_rows(tables.first_seen_runs)
 
 
 def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
     org, made = world(), first_seen()
-    org.bring(judge(org, made), [event("e1", 0)], "Login")
+    org.ingest_events(judge(org, made), [event("e1", 0)], "Login")
     broken = FirstSeenEvaluator(
         org.database,
         RuleSet(
@@ -171,11 +177,11 @@ def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
             )
         ),
     )
-    org.bring(broken, [event("e2", 1, app="a2", detail="secret")], "Login")
+    org.ingest_events(broken, [event("e2", 1, app="a2", detail="secret")], "Login")
 
     assert {"new-app"} == broken.failures.keys()
     assert "secret" not in broken.failures["new-app"]
-    assert {"other"} == {row[1] for row in org.rows(tables.rule_fingerprints)}
+    assert {"other"} == {row[1] for row in org.read_rows(tables.rule_fingerprints)}
 
 
 def test_a_bulk_job_that_goes_on_is_the_same_first(world):
@@ -184,11 +190,11 @@ def test_a_bulk_job_that_goes_on_is_the_same_first(world):
     made = first_seen(types=("BulkJob",), key=("user_id", "entity"))
     for uid, hours in (("e1", 10), ("e2", 30), ("e3", 5)):
         row = event(uid, hours, job_id="750A", entity="Contact", operation="query")
-        org.bring(judge(org, made), [row], "BulkApi2")
+        org.ingest_events(judge(org, made), [row], "BulkApi2")
 
-    assert {f"job:{org.name}:750A"} == org.held.keys()
-    assert [NOON + 5 * HOUR] == [match.time for match in org.held.values()]
-    ((_, _, start, _, last),) = org.rows(tables.first_seen_runs)
+    assert {f"job:{org.name}:750A"} == org.active_matches.keys()
+    assert [NOON + 5 * HOUR] == [match.time for match in org.active_matches.values()]
+    ((_, _, start, _, last),) = org.read_rows(tables.first_seen_runs)
     assert start == last
 
 
@@ -198,11 +204,11 @@ def test_a_bulk_job_that_turns_out_to_be_of_another_kind_was_never_of_the_first(
     jobs = [("e1", 0, "750A", "Contact"), ("e2", 20, "750B", "Contact"), ("e3", 30, "750C", "Lead")]
     for uid, hours, job, entity in jobs:
         row = event(uid, hours, job_id=job, entity=entity, operation="query")
-        org.bring(judge(org, made), [row], "BulkApi2")
+        org.ingest_events(judge(org, made), [row], "BulkApi2")
     row = event("e4", 1, job_id="750A", entity="Lead", operation="query")
-    org.bring(judge(org, made), [row], "BulkApi2")
+    org.ingest_events(judge(org, made), [row], "BulkApi2")
 
-    assert {f"job:{org.name}:750A", f"job:{org.name}:750B"} == org.held.keys()
+    assert {f"job:{org.name}:750A", f"job:{org.name}:750B"} == org.active_matches.keys()
 
 
 def test_a_login_that_is_told_again_in_other_words_was_always_of_these(world):
@@ -210,25 +216,27 @@ def test_a_login_that_is_told_again_in_other_words_was_always_of_these(world):
     org, made = world(), first_seen(types=("SignIn",), key=("user_id", "country"))
     login = {"source_ip": "203.0.113.7"}
     history = event("h1", 30.0001, country="US", Id="0Ya1", **login)
-    org.bring(judge(org, made), [event("e0", 0, country="United States", **login)], "LoginEvent")
-    org.bring(judge(org, made), [history], "LoginHistory")
+    org.ingest_events(
+        judge(org, made), [event("e0", 0, country="United States", **login)], "LoginEvent"
+    )
+    org.ingest_events(judge(org, made), [history], "LoginHistory")
     told = event("e1", 30, country="United States", LoginHistoryId="0Ya1", **login)
-    before = set(org.held)
-    org.bring(judge(org, made), [told], "LoginEvent")
+    before = set(org.active_matches)
+    org.ingest_events(judge(org, made), [told], "LoginEvent")
 
     assert {f"login:{org.name}:e0", f"login:{org.name}:h1"} == before
-    assert {f"login:{org.name}:e0"} == org.held.keys()
-    ((_, _, start, _, last),) = org.rows(tables.first_seen_runs)
+    assert {f"login:{org.name}:e0"} == org.active_matches.keys()
+    ((_, _, start, _, last),) = org.read_rows(tables.first_seen_runs)
     assert 30 * 3600 * 10**6 == last - start
 
 
 def test_a_rule_about_every_type_looks_at_what_was_logged_alone(world):
     org, made = world(), first_seen(types=())
-    org.bring(judge(org, made), [event("e1", 0)], "Login")
+    org.ingest_events(judge(org, made), [event("e1", 0)], "Login")
     job = event("e2", 1, "u2", job_id="750A", operation="query")
-    org.bring(judge(org, made), [job, event("e3", 2)], "BulkApi2")
+    org.ingest_events(judge(org, made), [job, event("e3", 2)], "BulkApi2")
 
-    assert {"e1", "e2"} == org.held.keys()
+    assert {"e1", "e2"} == org.active_matches.keys()
 
 
 # ---- laws
@@ -256,7 +264,7 @@ def split(data, events):
 
 def slow(made, events, since):
     """The definition, word by word."""
-    over = made.over
+    over = made.aggregation
     base = [
         (each["time"], each["event_uid"], tuple(each[name] for name in over.key))
         for each in events
@@ -285,27 +293,27 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, for
     start = event("e", 0, outcome="failure")
     events = [event(f"e{n}", *values) for n, values in enumerate(drawn)]
     if learn:
-        org.bring(judge(org, made), [start], "Login")
+        org.ingest_events(judge(org, made), [start], "Login")
     batches = list(split(data, events))
     for each in batches:
-        org.bring(judge(org, made), each, "Login")
+        org.ingest_events(judge(org, made), each, "Login")
 
-    parts = org.parts(made, "Login")
+    parts = org.select_parts(made, "Login")
     sql = first_seen_sql.select_matches(parts, since=NOON)
     pure = {row[0]: row[2] for row in org.connection.execute(sql).fetchall()}
     expected = slow(made, events, NOON)
     assert expected == pure.keys()
-    assert expected == org.held.keys()
+    assert expected == org.active_matches.keys()
     assert {uid: last and last.isoformat() for uid, last in pure.items()} == {
-        uid: match.context[0]["last_seen"] for uid, match in org.held.items()
+        uid: match.context[0]["last_seen"] for uid, match in org.active_matches.items()
     }
-    grown = org.rows(tables.first_seen_runs)
+    grown = org.read_rows(tables.first_seen_runs)
     with org.database.begin() as connection:
         connection.execute(
             tables.rule_fingerprints.delete().where(tables.rule_fingerprints.c.org == org.name)
         )
-    org.bring(judge(org, made), [event("last", 0, outcome="failure")], "Login")
-    assert org.rows(tables.first_seen_runs) == grown
+    org.ingest_events(judge(org, made), [event("last", 0, outcome="failure")], "Login")
+    assert org.read_rows(tables.first_seen_runs) == grown
 
 
 # No job lives longer than eight days.
@@ -333,7 +341,7 @@ def test_records_that_change_end_with_the_same_matches(world, data, drawn, forge
     ]
     for each in split(data, events):
         kind = "Login" if each[0]["job_id"] == "j4" else "BulkApi2"
-        org.bring(judge(org, made), each, kind)
+        org.ingest_events(judge(org, made), each, kind)
 
-    sql = first_seen_sql.select_matches(org.parts(made, "BulkJob", "Login"), since=NOON)
-    assert {row[0] for row in org.connection.execute(sql).fetchall()} == org.held.keys()
+    sql = first_seen_sql.select_matches(org.select_parts(made, "BulkJob", "Login"), since=NOON)
+    assert {row[0] for row in org.connection.execute(sql).fetchall()} == org.active_matches.keys()

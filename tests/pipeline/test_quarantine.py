@@ -18,7 +18,7 @@ def bench(tmp_path):
 
 def poisoned_batch(bench, *indexes, agent="Mozilla/5.0"):
     rows = [build_login_row(n, BROWSER_TYPE=agent) for n in range(100)]
-    made = bench.batch("Login", rows, segment_bytes=5_000)
+    made = bench.write_batch("Login", rows, segment_bytes=5_000)
     for index in indexes:
         segment = made.segments[index]
         segment.write_bytes(segment.read_bytes() + POISON)
@@ -51,11 +51,11 @@ def test_what_is_set_aside_says_what_it_belongs_to_and_why(bench):
 
 def test_a_retry_that_fails_again_keeps_everything(bench):
     bench.pipeline.ingest(poisoned_batch(bench, 1))
-    before = bench.rows()
+    before = bench.list_rows()
     (found,) = held(bench)
 
-    assert 1 == len(bench.pipeline.retry(found).quarantined)
-    assert before == bench.rows()
+    assert 1 == len(bench.pipeline.retry_quarantined(found).quarantine_reasons)
+    assert before == bench.list_rows()
     assert 1 == len(held(bench))
 
 
@@ -66,10 +66,10 @@ def test_after_a_retry_the_archive_is_as_if_nothing_had_been_wrong(bench, tmp_pa
     bench.pipeline.ingest(poisoned_batch(bench, 0, 2))
     heal(bench)
     (found,) = held(bench)
-    done = bench.pipeline.retry(found)
+    done = bench.pipeline.retry_quarantined(found)
 
-    assert () == done.quarantined
-    assert whole == bench.rows("event_uid, user_name, time")
+    assert () == done.quarantine_reasons
+    assert whole == bench.list_rows("event_uid, user_name, time")
     with bench.database.read() as connection:
         entry = ledger.read_ledger_batch(connection, found.batch.key).entry
     assert (BatchState.STORED, 100, 0, "") == (
@@ -86,7 +86,7 @@ def test_a_part_that_can_be_read_leaves_the_rest_in_quarantine(bench):
     (found,) = held(bench)
     first = found.batch.segments[0]
     first.write_bytes(first.read_bytes().removesuffix(POISON))
-    bench.pipeline.retry(found)
+    bench.pipeline.retry_quarantined(found)
 
     (left,) = held(bench)
     assert (2,) == left.indexes
@@ -97,11 +97,11 @@ def test_a_part_that_can_be_read_leaves_the_rest_in_quarantine(bench):
 
 def test_rules_see_what_a_retry_brings(bench):
     bench.pipeline.ingest(poisoned_batch(bench, 1, agent="Salesforce-CLI/1.0"))
-    (before,) = bench.alerts()
+    (before,) = bench.list_alerts()
     heal(bench)
     (found,) = held(bench)
-    bench.pipeline.retry(found)
+    bench.pipeline.retry_quarantined(found)
 
-    (after,) = bench.alerts()
+    (after,) = bench.list_alerts()
     assert before.id == after.id
     assert 100 == after.count

@@ -42,14 +42,14 @@ def test_records_without_an_id_of_their_own_are_told_apart_and_told_once(watch, 
     clock.advance_by(minutes=10)
     logs.poll_sources()
     logs.store.add_rows("LoginEventLog", row(3), visible_from=NOON)
-    clock.go_on(minutes=10)
+    clock.advance_by(minutes=10)
     for _ in range(2):
-        logs.poll()
+        logs.poll_sources()
 
     columns = "time, event_type, user_id, user_name, source_ip, outcome, user_agent, country"
     same = ("LoginEventLog", "0055f00000HyJSwAAN", "ada@example.com", "203.0.113.7")
     expected = [(NOON + n * SECOND, *same, "success", "Mozilla/5.0", "US") for n in (1, 2, 3)]
-    assert expected == logs.events("LoginEventLog", columns)
+    assert expected == logs.list_events("LoginEventLog", columns)
 
 
 def test_only_the_objects_that_were_asked_for_are_read(watch):
