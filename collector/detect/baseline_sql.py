@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collector.detect.first_seen_sql import duration_to_micros
+from collector.clock import duration_to_micros
 from collector.detect.selected_events import (
     RuleRelation,
     list_value_columns,

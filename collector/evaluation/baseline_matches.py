@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from collector.clock import duration_to_micros
 from collector.detect import baseline_sql, dedup, title_template
 from collector.detect.baseline_sql import BaselineStats
-from collector.detect.first_seen_sql import duration_to_micros
 from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.detect.selected_events import list_value_columns, name_value_column
 from collector.escaping import quote_literal, truncate_text
