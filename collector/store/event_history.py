@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from collector.model import BatchFacts, DeliveryState, Severity, Stream, parse_facts
 from collector.store import tables
-from collector.store.ledger import LedgerEntry
+from collector.store.ledger import LedgerEntry, parse_ledger_entry
 from collector.store.stream_rows import parse_stream_row
 
 
@@ -146,13 +146,7 @@ def _parse_batch_origin(row: sa.Row[Any]) -> BatchOrigin:
         key=row.key,
         stream=parse_stream_row(row),
         event_type=row.event_type,
-        entry=LedgerEntry(
-            state=row.state,
-            reason=row.reason,
-            rows=row.rows,
-            duplicates=row.duplicates,
-            quarantined=row.quarantined,
-        ),
+        entry=parse_ledger_entry(row),
         log_time=row.nominal,
         received=row.received,
         facts=parse_facts(row.facts),

@@ -101,15 +101,9 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
     row = connection.execute(sa.select(tables.batches).where(tables.batches.c.key == key)).first()
     if row is None:
         return LedgerBatch(entry=LedgerEntry(state=BatchState.STORED))
-    entry = LedgerEntry(
-        state=row.state,
-        reason=row.reason,
-        rows=row.rows,
-        duplicates=row.duplicates,
-        quarantined=row.quarantined,
-    )
     query = sa.select(tables.archive_files).where(tables.archive_files.c.batch == key)
-    return LedgerBatch(entry=entry, files=tuple(map(parse_archive_file, connection.execute(query))))
+    files = tuple(map(parse_archive_file, connection.execute(query)))
+    return LedgerBatch(entry=parse_ledger_entry(row), files=files)
 
 
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
@@ -281,6 +275,17 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
         )
         for row in connection.execute(query)
     ]
+
+
+def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
+    """How the batch ended that a row of `batches` tells of."""
+    return LedgerEntry(
+        state=row.state,
+        reason=row.reason,
+        rows=row.rows,
+        duplicates=row.duplicates,
+        quarantined=row.quarantined,
+    )
 
 
 def parse_archive_file(row: sa.Row[Any]) -> ArchiveFile:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from collector import normalize
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
+from collector.detect.event_rows import list_column_names, name_values
 from collector.detect.lists import list_context
 from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.escaping import quote_identifier, quote_literal, truncate_text
@@ -102,20 +102,13 @@ def _read_event_rows(
             {"uids": list(uids)},
         )
         width = len(result.description) - len(normalize.CANONICAL_COLUMNS)
-        names = [column[0] for column in result.description[:width]]
+        names = list_column_names(result)[:width]
         while rows := result.fetchmany(1_000):
             for row in rows:
                 yield (
-                    _name_values(names, row),
-                    _name_values(tuple(normalize.CANONICAL_COLUMNS), row[width:]),
+                    name_values(names, row[:width]),
+                    name_values(normalize.CANONICAL_COLUMNS, row[width:]),
                 )
-
-
-def _name_values(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    return {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value
-        for name, value in zip(names, row, strict=False)
-    }
 
 
 def _compute_weight(rule: Rule, metric: float | None) -> float:
