@@ -25,6 +25,7 @@ from collector.cli.output import (
 )
 from collector.errors import CollectorError
 from collector.ingest.pipeline import StatePaths
+from collector.model import render_facts
 from collector.settings import Settings
 from collector.store.event_history import BatchOrigin, DeliveryRecord
 
@@ -78,7 +79,7 @@ def _list_batch_facts(batch: BatchOrigin) -> Iterator[tuple[str, Any]]:
         "stream": batch.stream.label,
         "event type": batch.event_type,
         "batch": batch.key,
-        **{name.replace("_", " "): value for name, value in batch.facts.to_json().items()},
+        **{name.replace("_", " "): value for name, value in render_facts(batch.facts).items()},
         "of": batch.log_time,
         "made by the org": batch.created,
         "first listed": batch.first_listed,
@@ -208,7 +209,7 @@ def _to_batch_dict(batch: BatchOrigin) -> dict[str, Any]:
         "rows": entry.rows,
         "duplicates": entry.duplicates,
         "quarantined": entry.quarantined,
-        "facts": batch.facts.to_json(),
+        "facts": render_facts(batch.facts),
     }
 
 

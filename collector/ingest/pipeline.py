@@ -20,7 +20,7 @@ from collector.ingest import commit, quarantine
 from collector.ingest.batch_writer import BatchWriter, WrittenBatch
 from collector.ingest.committed_archive import CommittedArchive
 from collector.logs import log
-from collector.model import Alert, Batch, BatchState, Route
+from collector.model import Alert, Batch, BatchState, Route, render_facts
 from collector.store import ledger
 from collector.store import rule_status as rule_store
 from collector.store.database import Database
@@ -142,7 +142,7 @@ class Pipeline:
         with self._database.begin() as connection:
             ledger.record_batch(connection, batch, entry, [])
             commit.advance_cursor(connection, batch)
-        facts = batch.facts.to_json()
+        facts = render_facts(batch.facts)
         log.warning("batch_lost", stream=str(batch.stream), reason=reason, **facts)
 
     def retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from collector.model import Batch, Stream, parse_facts
+from collector.model import Batch, Stream, parse_facts, render_facts
 
 DESCRIPTION_NAME = "batch.json"
 REASON_SUFFIX = ".reason"
@@ -87,7 +87,7 @@ def _describe_batch(batch: Batch) -> dict[str, Any]:
         "columns": list(batch.columns),
         "record_prefix": batch.record_prefix,
         "dedupe": batch.dedupe,
-        "facts": batch.facts.to_json(),
+        "facts": render_facts(batch.facts),
     }
 
 

@@ -26,6 +26,7 @@ from collector.model.batch_facts import (
     RowCountFacts,
     WindowFacts,
     parse_facts,
+    render_facts,
 )
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
 from collector.model.derived_type import DerivedType
@@ -88,4 +89,5 @@ __all__ = [
     "WindowFacts",
     "Withdrawal",
     "parse_facts",
+    "render_facts",
 ]

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-FactsJson = dict[str, str | int]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFileFacts:
@@ -28,19 +26,6 @@ class LogFileFacts:
     announced_bytes: int
     bytes: int | None = None
 
-    def to_json(self) -> FactsJson:
-        """The facts as the ledger stores them."""
-        fetched: FactsJson = {} if self.bytes is None else {"bytes": self.bytes}
-        return {
-            "file": self.file_id,
-            "log_date": self.log_date.isoformat(),
-            "created_date": self.created_date.isoformat(),
-            "interval": self.interval,
-            "sequence": self.sequence,
-            "announced_bytes": self.announced_bytes,
-            **fetched,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowFacts:
@@ -54,15 +39,6 @@ class WindowFacts:
     rows: int
     is_truncated: bool
 
-    def to_json(self) -> FactsJson:
-        """The facts as the ledger stores them."""
-        return {
-            "from": _render_time(self.start),
-            "to": _render_time(self.until),
-            "rows": self.rows,
-            "cut": self.is_truncated,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationFacts:
@@ -71,20 +47,12 @@ class ObservationFacts:
     observed: datetime
     rows: int
 
-    def to_json(self) -> FactsJson:
-        """The facts as the ledger stores them."""
-        return {"observed": _render_time(self.observed), "rows": self.rows}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCountFacts:
     """Records of our own making: how many."""
 
     rows: int
-
-    def to_json(self) -> FactsJson:
-        """The facts as the ledger stores them."""
-        return {"rows": self.rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,61 +61,62 @@ class OtherFacts:
 
     document: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """The facts as the ledger stores them."""
-        return dict(self.document)
-
 
 BatchFacts = LogFileFacts | WindowFacts | ObservationFacts | RowCountFacts | OtherFacts
+
+
+def render_facts(facts: BatchFacts) -> dict[str, Any]:
+    """The facts as JSON, with the keys that the ledger has."""
+    match facts:
+        case LogFileFacts():
+            fetched = {} if facts.bytes is None else {"bytes": facts.bytes}
+            return {
+                "file": facts.file_id,
+                "log_date": facts.log_date.isoformat(),
+                "created_date": facts.created_date.isoformat(),
+                "interval": facts.interval,
+                "sequence": facts.sequence,
+                "announced_bytes": facts.announced_bytes,
+                **fetched,
+            }
+        case WindowFacts():
+            span = {"from": _render_time(facts.start), "to": _render_time(facts.until)}
+            return {**span, "rows": facts.rows, "cut": facts.is_truncated}
+        case ObservationFacts():
+            return {"observed": _render_time(facts.observed), "rows": facts.rows}
+        case RowCountFacts():
+            return {"rows": facts.rows}
+        case OtherFacts():
+            return dict(facts.document)
 
 
 def parse_facts(document: Mapping[str, Any]) -> BatchFacts:
     """The facts that say exactly this JSON; what none of the types says becomes OtherFacts."""
     try:
-        found = _match_facts(document)
-    except (ValueError, OverflowError):
+        found = _read_facts(document)
+    except (KeyError, TypeError, ValueError, OverflowError):
         return OtherFacts(document=document)
-    return found if found.to_json() == document else OtherFacts(document=document)
+    return found if render_facts(found) == document else OtherFacts(document=document)
 
 
-def _match_facts(document: Mapping[str, Any]) -> BatchFacts:
-    """The facts with those keys. Raises ValueError or OverflowError for what cannot be read."""
-    match document:
-        case {
-            "file": str(file_id),
-            "log_date": str(log_date),
-            "created_date": str(created_date),
-            "interval": str(interval),
-            "sequence": int(sequence),
-            "announced_bytes": int(announced_bytes),
-        }:
-            return LogFileFacts(
-                file_id=file_id,
-                log_date=datetime.fromisoformat(log_date),
-                created_date=datetime.fromisoformat(created_date),
-                interval=interval,
-                sequence=sequence,
-                announced_bytes=announced_bytes,
-                bytes=_read_count(document.get("bytes")),
-            )
-        case {"from": str(start), "to": str(until), "rows": int(rows), "cut": bool(truncated)}:
-            return WindowFacts(
-                start=_parse_time(start),
-                until=_parse_time(until),
-                rows=rows,
-                is_truncated=truncated,
-            )
-        case {"observed": str(observed), "rows": int(rows)}:
-            return ObservationFacts(observed=_parse_time(observed), rows=rows)
-        case {"rows": int(rows)}:
-            return RowCountFacts(rows=rows)
-    return OtherFacts(document=document)
-
-
-def _read_count(value: object) -> int | None:
-    if value is None or isinstance(value, int):
-        return value
-    raise ValueError("it is no number")
+def _read_facts(document: Mapping[str, Any]) -> BatchFacts:
+    if "file" in document:
+        return LogFileFacts(
+            file_id=document["file"],
+            log_date=datetime.fromisoformat(document["log_date"]),
+            created_date=datetime.fromisoformat(document["created_date"]),
+            interval=document["interval"],
+            sequence=document["sequence"],
+            announced_bytes=document["announced_bytes"],
+            bytes=document.get("bytes"),
+        )
+    if "from" in document:
+        start, until = _parse_time(document["from"]), _parse_time(document["to"])
+        rows, is_truncated = document["rows"], document["cut"]
+        return WindowFacts(start=start, until=until, rows=rows, is_truncated=is_truncated)
+    if "observed" in document:
+        return ObservationFacts(observed=_parse_time(document["observed"]), rows=document["rows"])
+    return RowCountFacts(rows=document["rows"])
 
 
 def _parse_time(text: str) -> datetime:

@@ -53,7 +53,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """All of a stream up to `time`, and at that very time up to the id `tiebreaker`, is committed."""
+    """All of a stream up to `time`, and at that time up to the id `tiebreaker`, is committed."""
 
     time: datetime
     tiebreaker: str = ""
@@ -79,8 +79,8 @@ class Batch:
             are dropped.
         cursor: where the stream stands once this batch is committed; None leaves it where it is.
         facts: what the ledger keeps beside, by where the batch came from.
-        state_updates: what its source knows of single things once this batch is committed, JSON objects
-            by the thing's id; None forgets it.
+        state_updates: what its source knows of single things once this batch is committed, JSON
+            objects by the thing's id; None forgets it.
     """
 
     key: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -63,18 +64,7 @@ def _list_listed_items(
 ) -> list[InventoryItem]:
     table = tables.listed_files
     query = sa.select(table).where(table.c.org == org, table.c.nominal.between(since, until))
-    return [
-        InventoryItem(
-            key=row.key,
-            stream=parse_stream_row(row),
-            event_type=row.event_type,
-            log_time=row.nominal,
-            facts=parse_facts(row.facts),
-            reason=row.reason,
-            failures=row.failures,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_parse_item_row(row, failures=row.failures) for row in connection.execute(query)]
 
 
 def _list_ledger_items(
@@ -87,17 +77,24 @@ def _list_ledger_items(
         .where(table.c.org == org, table.c.nominal.between(since, until))
     )
     return [
-        InventoryItem(
-            key=row.key,
-            stream=parse_stream_row(row),
-            event_type=row.event_type,
-            log_time=row.nominal,
-            facts=parse_facts(row.facts),
+        _parse_item_row(
+            row,
             is_listed=row.listed_key is not None,
             state=row.state,
-            reason=row.reason,
             rows=row.rows,
             duplicates=row.duplicates,
         )
         for row in connection.execute(query)
     ]
+
+
+def _parse_item_row(row: sa.Row[Any], **rest: Any) -> InventoryItem:
+    return InventoryItem(
+        key=row.key,
+        stream=parse_stream_row(row),
+        event_type=row.event_type,
+        log_time=row.nominal,
+        facts=parse_facts(row.facts),
+        reason=row.reason,
+        **rest,
+    )

@@ -137,7 +137,7 @@ def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> 
     query = (
         sa.select(
             table.c.channel,
-            sa.func.count().label("size"),
+            sa.func.count().label("count"),
             sa.func.min(table.c.finished, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
@@ -145,16 +145,8 @@ def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> 
         .group_by(table.c.channel)
         .order_by(table.c.channel)
     )
-    return [
-        QueueStats(
-            channel=row.channel,
-            state=DeliveryState.REJECTED,
-            count=row.size,
-            oldest=row.oldest,
-            reason=row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    rows = connection.execute(query)
+    return [QueueStats(**row._asdict(), state=DeliveryState.REJECTED) for row in rows]
 
 
 def _floor_to_day(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.clock import EPOCH
-from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream
+from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream, render_facts
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
@@ -77,7 +77,7 @@ def record_batch(
             "quarantined": entry.quarantined,
             "nominal": batch.log_time,
             "received": batch.received,
-            "facts": batch.facts.to_json(),
+            "facts": render_facts(batch.facts),
         },
     )
     connection.execute(
@@ -252,29 +252,21 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
         sa.select(
             *group,
             sa.func.count().label("batches"),
-            sa.func.sum(table.c.rows).label("rows"),
-            sa.func.sum(table.c.duplicates).label("duplicates"),
-            sa.func.sum(table.c.quarantined).label("quarantined"),
-            sa.func.sum(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
+            _sum_as_int(table.c.rows).label("rows"),
+            _sum_as_int(table.c.duplicates).label("duplicates"),
+            _sum_as_int(table.c.quarantined).label("quarantined"),
+            _sum_as_int(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
             sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
         )
         .group_by(*group)
         .order_by(*group)
     )
-    return [
-        LedgerTotal(
-            org=row.org,
-            source=row.source,
-            event_type=row.event_type,
-            batches=row.batches,
-            rows=int(row.rows),
-            duplicates=int(row.duplicates),
-            quarantined=int(row.quarantined),
-            lost=int(row.lost),
-            newest=row.newest,
-        )
-        for row in connection.execute(query)
-    ]
+    return [LedgerTotal(**row._asdict()) for row in connection.execute(query)]
+
+
+def _sum_as_int(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """The sum; PostgreSQL's own is a decimal number."""
+    return sa.cast(sa.func.sum(amount), sa.BigInteger)
 
 
 def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:

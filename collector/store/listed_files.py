@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from collector.model import Batch, BatchState, Cursor, Stream, StreamPurpose, parse_facts
+from collector.model import (
+    Batch,
+    BatchState,
+    Cursor,
+    Stream,
+    StreamPurpose,
+    parse_facts,
+    render_facts,
+)
 from collector.store import ledger, stream_coverage, tables
 from collector.store.stream_coverage import CoverageSpan
 from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
@@ -55,7 +63,8 @@ def record_fetch_failure(connection: sa.Connection, key: str, reason: str) -> No
 def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: datetime) -> list[Batch]:
     """Count as lost what is pending and has not been listed for a day.
 
-    To be called after `record_listed_files`. An org's clock or ours may be off and a list may come short for once: hence the day.
+    To be called after `record_listed_files`. An org's clock or ours may be off, and a list may come
+    short for once: hence the day.
     """
     table, batches = tables.listed_files, tables.batches
     query = (
@@ -86,7 +95,7 @@ def _build_listed_row(batch: Batch, now: datetime) -> dict[str, object]:
         "first_listed": now,
         "last_listed": now,
         "failures": 0,
-        "facts": batch.facts.to_json(),
+        "facts": render_facts(batch.facts),
     }
 
 

@@ -151,23 +151,14 @@ def list_queue_stats(connection: sa.Connection) -> list[QueueStats]:
         sa.select(
             table.c.channel,
             table.c.state,
-            sa.func.count().label("size"),
+            sa.func.count().label("count"),
             sa.func.min(table.c.created, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
         .group_by(table.c.channel, table.c.state)
         .order_by(table.c.channel, table.c.state)
     )
-    return [
-        QueueStats(
-            channel=row.channel,
-            state=row.state,
-            count=row.size,
-            oldest=row.oldest,
-            reason=row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    return [QueueStats(**row._asdict()) for row in connection.execute(query)]
 
 
 def _supersede_deliveries(

@@ -14,6 +14,7 @@ from collector.model import (
     RowCountFacts,
     WindowFacts,
     parse_facts,
+    render_facts,
 )
 
 COUNTS = st.integers(0, 2**53)
@@ -63,12 +64,12 @@ STORED = {
 
 @given(FACTS)
 def test_facts_come_back_from_json_as_they_were(facts):
-    assert facts == parse_facts(json.loads(json.dumps(facts.to_json())))
+    assert facts == parse_facts(json.loads(json.dumps(render_facts(facts))))
 
 
 @given(st.dictionaries(KEYS, VALUES))
 def test_json_that_was_stored_is_stored_again_as_it_was(document):
-    assert document == parse_facts(document).to_json()
+    assert document == render_facts(parse_facts(document))
 
 
 @pytest.mark.parametrize(("kind", "text"), STORED.items())
@@ -76,7 +77,7 @@ def test_what_the_ledger_holds_is_read_as_what_it_is(kind, text):
     facts = parse_facts(json.loads(text))
 
     assert kind is type(facts)
-    assert text == json.dumps(facts.to_json())
+    assert text == json.dumps(render_facts(facts))
 
 
 def test_a_window_is_the_time_between_its_ends():
@@ -95,4 +96,4 @@ def test_a_file_that_has_not_come_says_no_bytes():
 
     assert isinstance(facts, LogFileFacts)
     assert (None, 1234) == (facts.bytes, facts.announced_bytes)
-    assert "bytes" not in facts.to_json()
+    assert "bytes" not in render_facts(facts)
