@@ -80,11 +80,11 @@ def test_counts_are_those_of_the_hourly_files_and_the_stored_rows(world, events)
     directory |= {"PermissionSet", "PermissionSetAssignment"}
     stored = {name: len(rows) for name, rows in world.rows.items() if name not in directory}
 
-    assert dict(world.counts) == {**logged, **stored}
+    assert dict(world.event_counts) == {**logged, **stored}
 
 
 def test_all_types_of_the_day_are_there(world):
-    assert set(world.counts) == {
+    assert set(world.event_counts) == {
         *("API", "ApiTotalUsage", "AuraRequest", "BulkApi2", "ContentTransfer"),
         *("LightningPageView", "Login", "Logout", "PackageInstall", "Report", "RestApi", "URI"),
         *("ApiAnomalyEventStore", "ApiEvent", "BulkApiResultEventStore", "LightningUriEvent"),
@@ -100,7 +100,7 @@ def test_nothing_happens_outside_the_day(world, events):
     times = [moment(row) for _, row in events]
     times += [
         row.get("EventDate") or row.get("LoginTime") or row["CreatedDate"]
-        for name in world.counts
+        for name in world.event_counts
         for row in world.rows.get(name, ())
     ]
 
@@ -121,7 +121,7 @@ def test_every_file_has_its_columns_and_its_length(world):
         header, *rows = reader
         assert tuple(header) == COLUMNS[file.event_type]
         assert {len(row) for row in rows} == {len(header)}
-        assert file.row()["LogFileLength"] == len(file.content)
+        assert file.to_row()["LogFileLength"] == len(file.content)
 
 
 def test_every_address_is_for_documentation(world, events):
@@ -145,7 +145,7 @@ def test_every_user_is_known_and_fictional(world, events):
 
 
 def test_identifiers_are_unique(world):
-    stored = [row for name in world.counts for row in world.rows.get(name, ())]
+    stored = [row for name in world.event_counts for row in world.rows.get(name, ())]
     for key in ("EventIdentifier", "Id"):
         values = [row[key] for row in stored if key in row]
         assert len(set(values)) == len(values)
@@ -214,7 +214,7 @@ def test_the_rows_have_the_traps_of_real_ones(world, events):
 
 
 def test_these_are_the_alerts_that_the_day_owes(world):
-    assert Counter((one.rule, one.severity) for one in world.expected) == {
+    assert Counter((one.rule, one.severity) for one in world.expected_alerts) == {
         ("cli-activity", Severity.CRITICAL): 1,
         ("cli-activity", Severity.HIGH): 1,
         ("package-or-app-installed", Severity.HIGH): 1,
@@ -224,7 +224,7 @@ def test_these_are_the_alerts_that_the_day_owes(world):
         ("bulk-api-job", Severity.MEDIUM): 1,
         ("bulk-api-job", Severity.LOW): 2,
     }
-    assert all(one.story.endswith(".") for one in world.expected)
+    assert all(one.story.endswith(".") for one in world.expected_alerts)
 
 
 def test_the_two_tools_are_seen_once_each(world, events):
@@ -298,9 +298,9 @@ def test_the_anomaly_has_salesforces_shape(world):
 
 
 def test_the_org_serves_the_whole_day(world, connect):
-    client = connect(world.store(), clock=lambda: END)
+    client = connect(world.build_store(), clock=lambda: END)
 
-    files = client.records(
+    files = client.query_records(
         "SELECT Id, EventType, LogFile, LogFileLength FROM EventLogFile WHERE Interval = 'Hourly'"
     )
     sizes = [len(client.http.get(file["LogFile"]).content) for file in files]
@@ -310,17 +310,17 @@ def test_the_org_serves_the_whole_day(world, connect):
     for name in world.counts:
         if name in world.rows and name not in COLUMNS:
             path = f"SELECT FIELDS(STANDARD) FROM {name}"
-            assert client.ask(path).json()["totalSize"] == world.counts[name]
+            assert client.send_query(path).json()["totalSize"] == world.counts[name]
 
 
 def test_an_org_may_live_through_the_day(world):
     """With a clock before its end, the rest of the day has not happened yet."""
     half = END - timedelta(hours=12)
-    store = world.store()
+    store = world.build_store()
 
-    early = store.rows("LoginEvent", half)
+    early = store.list_rows("LoginEvent", half)
 
-    assert 0 < len(early) < world.counts["LoginEvent"]
+    assert 0 < len(early) < world.event_counts["LoginEvent"]
     assert all(row["CreatedDate"] <= half for row in early)
 
 

@@ -119,7 +119,7 @@ def test_another_method_is_not_allowed(empty):
 def test_an_address_can_be_too_long(empty):
     client = empty
 
-    assert client.ask("SELECT Id FROM User" + " " * 16_400).status_code == 414
+    assert client.send_query("SELECT Id FROM User" + " " * 16_400).status_code == 414
     assert client.get("/limits", headers={"X-Much": "x" * 16_300}).status_code == 431
 
 
@@ -142,7 +142,7 @@ def test_every_call_counts_and_is_told(connect):
 
     assert answer.headers["sforce-limit-info"] == "api-usage=41/500; api-bursts=1/750"
     assert answer.json()["DailyApiRequests"] == {"Max": 500, "Remaining": 459}
-    assert client.ask("nonsense").headers["sforce-limit-info"].startswith("api-usage=42/500")
+    assert client.send_query("nonsense").headers["sforce-limit-info"].startswith("api-usage=42/500")
 
 
 def test_beyond_the_days_calls_everything_is_refused_without_retry_after(connect):
@@ -189,7 +189,7 @@ def test_what_the_licence_does_not_cover_is_nowhere(connect):
 
     assert "ApiEvent" not in names
     assert "LoginEvent" in names
-    assert parse_error(client.ask("SELECT Id FROM ApiEvent")) == (400, "INVALID_TYPE")
+    assert parse_error(client.send_query("SELECT Id FROM ApiEvent")) == (400, "INVALID_TYPE")
     assert parse_error(client.get("/sobjects/ApiEvent/describe")) == (404, "NOT_FOUND")
 
 
@@ -200,8 +200,11 @@ def test_without_hourly_entitlement_there_is_no_interval_and_no_hourly_file(conn
     fields = client.get("/sobjects/EventLogFile/describe").json()["fields"]
 
     assert "Interval" not in {field["name"] for field in fields}
-    assert parse_error(client.ask("SELECT Interval FROM EventLogFile")) == (400, "INVALID_FIELD")
-    assert len(client.records("SELECT Id FROM EventLogFile WHERE Sequence >= 0")) == 1
+    assert parse_error(client.send_query("SELECT Interval FROM EventLogFile")) == (
+        400,
+        "INVALID_FIELD",
+    )
+    assert len(client.query_records("SELECT Id FROM EventLogFile WHERE Sequence >= 0")) == 1
     assert client.get(LOGIN).status_code == 404
 
 
@@ -223,7 +226,7 @@ def test_a_record_is_read_by_either_form_of_its_id(connect):
 )
 def test_pages_add_up_to_the_whole(connect, header, size):
     client = connect(with_users(4100))
-    answer = client.ask(
+    answer = client.send_query(
         "SELECT Id FROM User ORDER BY Id", **{"Sforce-Query-Options": header}
     ).json()
     pages = [answer]
@@ -244,7 +247,7 @@ def test_pages_add_up_to_the_whole(connect, header, size):
 
 def test_locators_expire_on_command(connect):
     client = connect(with_users(2100))
-    following = client.ask("SELECT Id FROM User").json()["nextRecordsUrl"]
+    following = client.send_query("SELECT Id FROM User").json()["nextRecordsUrl"]
     assert client.http.get(following).status_code == 200
 
     client.org.expire_locators()
@@ -253,10 +256,10 @@ def test_locators_expire_on_command(connect):
 
 
 def test_big_objects_may_end_at_the_batch_without_a_locator(connect):
-    paged = connect(with_events(2500)).ask("SELECT Id FROM ApiEvent").json()
+    paged = connect(with_events(2500)).send_query("SELECT Id FROM ApiEvent").json()
     ended = connect(with_events(2500), behaviour=OrgBehaviour(big_object_locators=False))
 
-    answer = ended.ask("SELECT EventIdentifier FROM ApiEvent").json()
+    answer = ended.send_query("SELECT EventIdentifier FROM ApiEvent").json()
 
     assert (paged["totalSize"], paged["done"]) == (2500, False)
     assert (answer["totalSize"], answer["done"]) == (2000, True)
@@ -276,8 +279,8 @@ def test_answers_are_compressed_for_those_who_accept_it(connect):
     client = connect(with_users(300))
     soql = "SELECT Id FROM User"
 
-    plain = client.ask(soql, **{"Accept-Encoding": "identity"})
-    packed = client.ask(soql, **{"Accept-Encoding": "gzip"})
+    plain = client.send_query(soql, **{"Accept-Encoding": "identity"})
+    packed = client.send_query(soql, **{"Accept-Encoding": "gzip"})
 
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
@@ -301,10 +304,10 @@ def test_rows_files_and_jobs_appear_at_their_time(connect):
 
     def seen():
         return (
-            len(client.records("SELECT Id FROM EventLogFile WHERE Sequence > 0")),
+            len(client.query_records("SELECT Id FROM EventLogFile WHERE Sequence > 0")),
             client.get(LOGIN).status_code,
-            len(client.records("SELECT Id FROM SetupAuditTrail")),
-            len(client.records("SELECT Id FROM LoginHistory")),
+            len(client.query_records("SELECT Id FROM SetupAuditTrail")),
+            len(client.query_records("SELECT Id FROM LoginHistory")),
             len(client.get("/jobs/query").json()["records"]),
         )
 
@@ -321,11 +324,11 @@ def test_rows_files_and_jobs_appear_at_their_time(connect):
 
 def test_what_is_added_while_it_runs_is_served(connect):
     client = connect()
-    assert client.records("SELECT Id FROM User") == []
+    assert client.query_records("SELECT Id FROM User") == []
 
-    client.org.store.add("User", {"Id": "0055f00000AAAA1AAA"})
+    client.org.store.add_rows("User", {"Id": "0055f00000AAAA1AAA"})
 
-    assert len(client.records("SELECT Id FROM User")) == 1
+    assert len(client.query_records("SELECT Id FROM User")) == 1
 
 
 def test_a_store_takes_only_what_the_org_knows():
@@ -373,7 +376,7 @@ def test_the_length_of_a_file_is_that_of_its_text(connect):
     content = '"EVENT_TYPE"\n"Zoë"'.encode()
     client = connect(with_files(log_file(content)))
 
-    (row,) = client.records(
+    (row,) = client.query_records(
         "SELECT LogFileLength, LogFileFieldNames, Interval, LogFile FROM EventLogFile"
         " WHERE Sequence = 1"
     )
@@ -388,7 +391,7 @@ def test_a_file_that_was_removed_is_gone(connect):
     client = connect(with_files())
     client.org.store.remove_file("0AT5f00000AAAA1AAA")
 
-    assert client.records("SELECT Id FROM EventLogFile WHERE Sequence >= 0") == []
+    assert client.query_records("SELECT Id FROM EventLogFile WHERE Sequence >= 0") == []
     assert parse_error(client.get(LOGIN)) == (404, "NOT_FOUND")
 
 
@@ -500,7 +503,7 @@ def test_many_jobs_come_in_pages(connect):
 def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
     client = empty
 
-    client.org.fail(fault)
+    client.org.inject_faults(fault)
 
     answer = client.get("/limits")
     assert answer.status_code == status
@@ -510,30 +513,30 @@ def test_a_fault_strikes_once_and_is_over(empty, fault, status, text):
 
 def test_a_fault_may_last_until_it_is_called_off(empty):
     client = empty
-    client.org.fail(faults.build_expired_fault())
+    client.org.inject_faults(faults.build_expired_fault())
 
     assert {client.get("/limits").status_code for _ in range(5)} == {401}
-    client.org.recover()
+    client.org.clear_faults()
     assert client.get("/limits").status_code == 200
 
 
 def test_faults_strike_only_what_they_fit_and_in_order(connect):
     client = connect(with_users(1))
-    client.org.fail(
+    client.org.inject_faults(
         InjectedFault(address_pattern="FROM User", status=500),
         InjectedFault(address_pattern="/query", times=2, status=502),
     )
 
-    statuses = [client.ask("SELECT Id FROM User").status_code for _ in range(4)]
+    statuses = [client.send_query("SELECT Id FROM User").status_code for _ in range(4)]
 
     assert statuses == [500, 502, 502, 200]
-    client.org.fail(InjectedFault(address_pattern="/query", status=500))
+    client.org.inject_faults(InjectedFault(address_pattern="/query", status=500))
     assert client.get("/limits").status_code == 200
 
 
 def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
     client = connect(with_files(log_file(b'"A"\n' * 60_000)))
-    client.org.fail(InjectedFault(address_pattern="LogFile", cut_after=100_000))
+    client.org.inject_faults(InjectedFault(address_pattern="LogFile", cut_after=100_000))
     address = httpx.URL(client.org.base_url)
     request = (
         f"GET {DATA_PATH}{LOGIN} HTTP/1.1\r\nHost: org\r\nConnection: close\r\n"
@@ -547,7 +550,7 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
 
     assert body.count(b"A") == 25_000
     assert not body.endswith(b"0\r\n\r\n")
-    client.org.fail(InjectedFault(address_pattern="LogFile", cut_after=100_000))
+    client.org.inject_faults(InjectedFault(address_pattern="LogFile", cut_after=100_000))
     with pytest.raises(httpx.RemoteProtocolError):
         client.get(LOGIN, headers={"Accept-Encoding": "identity"})
     assert len(client.get(LOGIN).content) == 240_000
@@ -556,7 +559,7 @@ def test_a_cut_connection_leaves_an_incomplete_body(connect, caplog):
 
 def test_a_delay_can_outlast_a_client(empty):
     client = empty
-    client.org.fail(InjectedFault(address_pattern="limits", delay=0.4))
+    client.org.inject_faults(InjectedFault(address_pattern="limits", delay=0.4))
 
     with pytest.raises(httpx.ReadTimeout):
         client.get("/limits", timeout=0.05)
@@ -569,10 +572,10 @@ def test_a_delay_can_outlast_a_client(empty):
 
 def test_the_journal_tells_every_request_and_no_secret(connect):
     client = connect(with_users(1))
-    client.ask("SELECT Id FROM User")
+    client.send_query("SELECT Id FROM User")
     client.get("/nothing")
 
-    journal = client.org.journal
+    journal = client.org.request_log
 
     assert [(visit.method, visit.path, visit.query, visit.status) for visit in journal] == [
         ("POST", "/services/oauth2/token", "", 200),

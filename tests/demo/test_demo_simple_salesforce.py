@@ -37,7 +37,7 @@ def salesforce(connect):
         session.mount("https://", PlainHttp())
         found = Salesforce(
             instance_url=client.org.base_url,
-            session_id=client.token(),
+            session_id=client.request_token(),
             version="67.0",
             session=session,
         )

@@ -289,7 +289,7 @@ def test_a_password_is_followed_by_the_security_token(changing):
     assert ask("password", **user, password="passwordtoken").status_code == 200
     assert refusal(ask("password", **user, password="password")) == (400, "invalid_grant")
     assert refusal(ask("password", password="passwordtoken")) == (400, "invalid_grant")
-    assert org.wrong_passwords == 2
+    assert org.wrong_password_count == 2
 
 
 def test_wrong_passwords_in_a_row_lock_the_user(changing):
@@ -309,9 +309,9 @@ def test_a_revoked_app_is_out_until_it_is_approved_again(connect):
         "client_id": client.org.application.client_id,
         "client_secret": client.org.application.client_secret,
     }
-    client.org.revoke()
+    client.org.revoke_approval()
 
     assert client.get("/limits").status_code == 401
     assert refusal(client.http.post(TOKEN, data=form)) == (400, "invalid_app_access")
-    client.org.restore()
+    client.org.restore_approval()
     assert client.http.post(TOKEN, data=form).status_code == 200

@@ -21,7 +21,7 @@ def test_tokens_have_no_id_and_come_in_pages_of_500(connect):
     store.add_rows("OauthToken", *map(token, range(501)))
     client = connect(store)
 
-    first = client.ask("SELECT Id, AppName FROM OauthToken").json()
+    first = client.send_query("SELECT Id, AppName FROM OauthToken").json()
     second = client.http.get(first["nextRecordsUrl"]).json()
 
     assert [500, 1] == [len(page["records"]) for page in (first, second)]
@@ -33,9 +33,9 @@ def test_a_query_finds_2500_tokens_and_says_nothing_of_the_others(connect):
     store.add_rows("OauthToken", *map(token, range(2_600)))
     client = connect(store)
 
-    assert 2_500 == client.ask("SELECT AppName FROM OauthToken").json()["totalSize"]
+    assert 2_500 == client.send_query("SELECT AppName FROM OauthToken").json()["totalSize"]
     rest = "SELECT AppName FROM OauthToken WHERE UserId > '005000000001249AAA'"
-    assert 100 == client.ask(rest).json()["totalSize"]
+    assert 100 == client.send_query(rest).json()["totalSize"]
 
 
 def test_a_token_that_was_removed_is_gone(connect):
@@ -44,7 +44,9 @@ def test_a_token_that_was_removed_is_gone(connect):
     client = connect(store)
     store.remove_rows("OauthToken", lambda row: row["AppName"] == "App 1")
 
-    assert ["App 2"] == [one["AppName"] for one in client.records("SELECT AppName FROM OauthToken")]
+    assert ["App 2"] == [
+        one["AppName"] for one in client.query_records("SELECT AppName FROM OauthToken")
+    ]
 
 
 def test_event_log_objects_have_one_id_no_identifier_and_ordinary_filters(connect):
@@ -57,7 +59,7 @@ def test_event_log_objects_have_one_id_no_identifier_and_ordinary_filters(connec
     client = connect(store)
 
     soql = "SELECT Id, Username FROM LoginEventLog WHERE Username != 'u1' ORDER BY Timestamp ASC"
-    records = client.records(soql)
+    records = client.query_records(soql)
     fields = client.get("/sobjects/LoginEventLog/describe").json()["fields"]
 
     assert [("000000000000000AAA", "u2"), ("000000000000000AAA", "u0")] == [

@@ -78,12 +78,12 @@ def test_the_uid_of_a_window_is_of_its_rule_group_and_time():
 
 def test_the_first_case_that_holds_and_every_step_decide():
     made = build_rule(
-        over=OVER,
-        cases=(
+        aggregation=OVER,
+        severity_cases=(
             SeverityCase(predicate='"metric" > 10', level=Severity.HIGH),
             SeverityCase(predicate="\"user_id\" = 'u2'", level=Severity.LOW),
         ),
-        steps=(
+        severity_steps=(
             SeverityStep(predicate='"mean" IS NULL', increment=2, max_severity=Severity.HIGH),
             SeverityStep(predicate='"deviations" > 1', increment=1, max_severity=Severity.CRITICAL),
         ),

@@ -40,4 +40,4 @@ def test_long_values_stay_apart_and_become_short():
     ]
 
     assert keys[0] == keys[2] != keys[1]
-    assert {dedup.LONGEST} == set(map(len, keys))
+    assert {dedup.MAX_VALUE_LENGTH} == set(map(len, keys))

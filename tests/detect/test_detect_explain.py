@@ -118,14 +118,14 @@ def test_every_item_says_what_was_asked_what_the_event_has_and_whether_it_holds(
     reads, outside = selection(said, "reads"), selection(said, "outside")
 
     assert [("operation|startswith", ("query", "read"), {"operation": "Query"}, True)] == [
-        (each.key, each.values, each.found, each.holds) for each in reads.alternatives[0][:1]
+        (each.key, each.values, each.event_values, each.holds) for each in reads.alternatives[0][:1]
     ]
     assert [("record_count|gte", (10,), {"record_count": 7}, False)] == [
-        (each.key, each.values, each.found, each.holds) for each in reads.alternatives[0][1:]
+        (each.key, each.values, each.event_values, each.holds) for each in reads.alternatives[0][1:]
     ]
     assert (False, True) == (reads.holds, outside.holds)
     assert [{"source_ip": "203.0.113.7"}, {"user_id": None}] == [
-        item.found for (item,) in outside.alternatives
+        item.event_values for (item,) in outside.alternatives
     ]
     assert [True, True] == [item.holds for (item,) in outside.alternatives]
 
@@ -137,7 +137,7 @@ def test_values_without_a_field_show_where_they_were_looked_for(asked):
     assert ("", ("report", "export"), {"operation": "export it"}, True) == (
         item.key,
         item.values,
-        item.found,
+        item.event_values,
         item.holds,
     )
 
@@ -146,7 +146,7 @@ def test_a_reference_shows_both_fields(asked):
     (said,) = asked(RULE, {"operation": "Query", "raw_Operation": "delete"})
     ((item,),) = selection(said, "same").alternatives
 
-    assert {"raw_Operation": "delete", "operation": "Query"} == item.found
+    assert {"raw_Operation": "delete", "operation": "Query"} == item.event_values
     assert not item.holds
 
 
@@ -157,14 +157,14 @@ def test_a_field_is_shown_from_the_column_that_its_type_keeps_it_in(asked):
     }
     (said,) = asked(rule, {"operation": "query"}, event_type="BulkJob")
 
-    assert {"operation": "query"} == said.selections[0].alternatives[0][0].found
+    assert {"operation": "query"} == said.selections[0].alternatives[0][0].event_values
     assert said.holds
 
 
 def test_what_the_events_have_no_column_for_is_nothing(asked):
     (said,) = asked(RULE, {"user_id": "u1"}, columns=("user_id",))
 
-    assert {"operation": None} == selection(said, "reads").alternatives[0][0].found
+    assert {"operation": None} == selection(said, "reads").alternatives[0][0].event_values
     assert not said.holds
 
 
@@ -178,7 +178,7 @@ def test_every_part_stands_at_its_line(asked):
         for item in itertools.chain(*part.alternatives):
             assert item.key in lines[item.line - 1]
     for rung in said.ladder.cases:
-        assert rung.words.split(" ")[0] in "\n".join(lines[rung.line - 1 : rung.line + 4])
+        assert rung.text.split(" ")[0] in "\n".join(lines[rung.line - 1 : rung.line + 4])
 
 
 def test_the_first_case_that_holds_decides(asked):
@@ -189,7 +189,8 @@ def test_the_first_case_that_holds_decides(asked):
         ("reads and record_count ≥ 1000", "high", {"record_count": 1000}, True, True),
         ("record_count < 5", "low", {"record_count": 1000}, False, False),
     ] == [
-        (each.words, each.gives, each.found, each.holds, each.decides) for each in said.ladder.cases
+        (each.text, each.effect, each.event_values, each.holds, each.is_decisive)
+        for each in said.ladder.cases
     ]
     assert (Severity.MEDIUM, Severity.HIGH) == (said.ladder.level, said.ladder.severity)
 
@@ -271,7 +272,7 @@ def test_what_is_in_a_list_comes_with_the_entry_that_holds_it(asked, address, en
     (said,) = asked(rule, {"source_ip": address}, lists=IOC)
     ((item,),) = said.selections[0].alternatives
 
-    assert (bool(entry), bool(entry), entry) == (said.holds, item.holds, item.entries)
+    assert (bool(entry), bool(entry), entry) == (said.holds, item.holds, item.list_entries)
 
 
 FILTER = """\
@@ -290,7 +291,7 @@ def test_what_a_filter_file_adds_is_part_of_the_rule_and_has_no_line_in_its_file
     assert (False, True) == (known.holds, other.holds)
     (added,) = [each for each in known.selections if each.line is None]
     ((item,),) = added.alternatives
-    assert (True, {"user_id": "u1"}, None) == (item.holds, item.found, item.line)
+    assert (True, {"user_id": "u1"}, None) == (item.holds, item.event_values, item.line)
     assert added.name in known.condition[0]
 
 

@@ -42,9 +42,12 @@ def step(predicate):
 FINE = [
     build_rule(predicate='"user_id" = 1::VARCHAR', fields=frozenset({"user_id"})),
     build_rule(
-        predicate="FALSE", over=BURST, cases=case('"metric" > 5'), steps=step("\"user_id\" = ''")
+        predicate="FALSE",
+        aggregation=BURST,
+        severity_cases=case('"metric" > 5'),
+        severity_steps=step("\"user_id\" = ''"),
     ),
-    build_rule(over=USUAL, cases=case('"mean" > "deviations"')),
+    build_rule(aggregation=USUAL, severity_cases=case('"mean" > "deviations"')),
 ]
 
 
@@ -54,12 +57,12 @@ def test_rules_that_can_run_are_not_refused(schema):
 
 WRONG = [
     build_rule(predicate='"nothing" = 5'),
-    build_rule(cases=case('"metric" > 5')),
-    build_rule(steps=step("time > 5")),
-    build_rule(predicate="FALSE", over=BURST, cases=case('"mean" > 5')),
-    build_rule(predicate="FALSE", over=BURST, steps=step('"source_ip" > 5')),
-    build_rule(predicate='"nothing"', over=USUAL),
-    build_rule(over=USUAL, cases=case('"record_count" > 5')),
+    build_rule(severity_cases=case('"metric" > 5')),
+    build_rule(severity_steps=step("time > 5")),
+    build_rule(predicate="FALSE", aggregation=BURST, severity_cases=case('"mean" > 5')),
+    build_rule(predicate="FALSE", aggregation=BURST, severity_steps=step('"source_ip" > 5')),
+    build_rule(predicate='"nothing"', aggregation=USUAL),
+    build_rule(aggregation=USUAL, severity_cases=case('"record_count" > 5')),
 ]
 
 

@@ -23,13 +23,13 @@ ROWS = (
 class Jobs:
     """A type that is computed: one event for each user who has called the API."""
 
-    sources = ("ApiEvent",)
-    needs = ("user_id",)
+    source_types = ("ApiEvent",)
+    required_columns = ("user_id",)
 
     def __init__(self, canonical):
         self._canonical = canonical
 
-    def select(self, relation):
+    def build_select(self, relation):
         own = {"event_uid": "'job:' || user_id", "user_id": "user_id", "event_type": "'BulkJob'"}
         columns = ", ".join(
             f"CAST({own.get(name, f'any_value({name})')} AS {kind}) AS {name}"
@@ -55,7 +55,7 @@ def folder(tmp_path, schema):
             }
             columns = [
                 f"CAST({_literal(values.get(name))} AS {type_}) AS {quote_identifier(name)}"
-                for name, type_ in schema.canonical.items()
+                for name, type_ in schema.column_types.items()
             ]
             columns += [f"'{value}' AS {quote_identifier(name)}" for name, value in natives.items()]
             path = tmp_path / "archive" / f"org={org}" / f"event_type={kind}" / "date=2026-03-01"
@@ -77,7 +77,7 @@ def exported(rules, schema):
     """The SQL of rules, by their names."""
 
     def export(*documents, dialect="duckdb", loaded=None):
-        derived = {"BulkJob": Jobs(schema.canonical)}
+        derived = {"BulkJob": Jobs(schema.column_types)}
         archive = EventTable(schema=schema, derived_types=derived, dialect=dialect)
         return {each.rule: each.text for each in export_rules(loaded or rules(*documents), archive)}
 

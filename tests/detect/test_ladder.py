@@ -52,13 +52,15 @@ def test_rungs_stand_at_their_lines_in_words(judged):
     found = judged(metric=100, user_id="root")
 
     assert [(20, "metric ≥ 100", "high"), (21, "metric ≥ 10 and metric ≤ 10", "low")] == [
-        (rung.line, rung.words, rung.gives) for rung in found.cases
+        (rung.line, rung.text, rung.effect) for rung in found.cases
     ]
     assert [
         (23, "user_id = root", "2 levels graver, critical at most"),
         (24, "event_count < 3", "1 level graver, high at most"),
-    ] == [(rung.line, rung.words, rung.gives) for rung in found.steps]
-    assert [{"user_id": "root"}, {"event_count": None}] == [rung.found for rung in found.steps]
+    ] == [(rung.line, rung.text, rung.effect) for rung in found.steps]
+    assert [{"user_id": "root"}, {"event_count": None}] == [
+        rung.event_values for rung in found.steps
+    ]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,8 @@ def test_rungs_stand_at_their_lines_in_words(judged):
 def test_what_decides_is_what_the_severity_comes_from(judged, values, cases, steps, severity):
     found = judged(**values)
 
-    assert cases == [place for place, rung in enumerate(found.cases) if rung.decides]
-    assert steps == [place for place, rung in enumerate(found.steps) if rung.decides]
+    assert cases == [place for place, rung in enumerate(found.cases) if rung.is_decisive]
+    assert steps == [place for place, rung in enumerate(found.steps) if rung.is_decisive]
     assert severity == found.severity
 
 
@@ -86,11 +88,11 @@ def test_the_severity_is_that_of_the_case_raised_by_each_step_that_decides(judge
     """What is told in parts adds up to what the engine says of the whole."""
     for metric, user, count in product((None, 5, 10, 100), (None, "root"), (None, 1, 5)):
         found = judged(metric=metric, user_id=user, event_count=count)
-        case = next((rung for rung in found.cases if rung.decides), None)
-        level = Severity.parse(case.gives) if case else found.level
-        if found.steps[0].decides:
+        case = next((rung for rung in found.cases if rung.is_decisive), None)
+        level = Severity.parse(case.effect) if case else found.level
+        if found.steps[0].is_decisive:
             level = Severity(min(level + 2, Severity.CRITICAL))
-        if found.steps[1].decides:
+        if found.steps[1].is_decisive:
             level = Severity(min(level + 1, Severity.HIGH))
 
         assert level == found.severity

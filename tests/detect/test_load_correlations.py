@@ -80,7 +80,7 @@ def test_a_whole_correlation_is_read(load):
         operator="lt",
         limit=2.5,
     )
-    assert expected == found.over
+    assert expected == found.aggregation
     assert ("FALSE", (), frozenset()) == (found.predicate, found.event_types, found.fields)
     assert (("who", "source_ip"), ()) == (found.dedup_key, found.dedup_fallback)
     assert timedelta(hours=2) == found.dedup_window
@@ -91,7 +91,7 @@ def test_a_whole_correlation_is_read(load):
 def test_temporal_types_ask_for_every_rule(kind, condition, load):
     burst = correlation(type=kind, rules="[login, read]", condition=condition)
 
-    over = load(LOGIN, READ, burst).by_name["burst"].over
+    over = load(LOGIN, READ, burst).by_name["burst"].aggregation
 
     assert (None, None, ()) == (over.operator, over.limit, over.group_by)
 
@@ -99,13 +99,13 @@ def test_temporal_types_ask_for_every_rule(kind, condition, load):
 def test_one_order_may_ask_for_a_rule_twice(load):
     burst = correlation(type="temporal_ordered", rules="[login, login, read]")
 
-    assert ("login", "login", "read") == load(LOGIN, READ, burst).by_name["burst"].over.rules
+    assert ("login", "login", "read") == load(LOGIN, READ, burst).by_name["burst"].aggregation.rules
 
 
 def test_texts_stand_for_lists_of_one(load):
     burst = correlation(rules="login", group_by="user_id", **COUNT)
 
-    over = load(LOGIN, burst).by_name["burst"].over
+    over = load(LOGIN, burst).by_name["burst"].aggregation
 
     assert (("login",), ("user_id",)) == (over.rules, over.group_by)
 
@@ -119,9 +119,9 @@ def test_correlations_of_correlations_come_after_what_they_look_at(load):
 
     assert ["login", "burst", "middle", "top"] == [each.name for each in loaded.rules]
     assert ["burst", "middle", "top"] == [each.name for each in loaded.correlations]
-    assert {"burst", "middle", "login"} == loaded.referenced
-    assert ["login"] == [each.name for each in loaded.for_type("Login")]
-    assert () == loaded.for_type("ApiEvent")
+    assert {"burst", "middle", "login"} == loaded.correlation_inputs
+    assert ["login"] == [each.name for each in loaded.select_by_type("Login")]
+    assert () == loaded.select_by_type("ApiEvent")
 
 
 def test_an_outer_correlation_may_compute_with_what_an_inner_one_comes_to(load):
@@ -130,7 +130,7 @@ def test_an_outer_correlation_may_compute_with_what_an_inner_one_comes_to(load):
         "outer", 8, type="value_sum", rules="[burst]", condition="{gte: 9, field: metric}"
     )
 
-    assert "metric" == load(LOGIN, inner, outer).by_name["outer"].over.field
+    assert "metric" == load(LOGIN, inner, outer).by_name["outer"].aggregation.field
 
 
 ALERTS = [
@@ -150,8 +150,8 @@ def test_what_correlations_look_at_is_told_by_itself_only_if_somebody_says_so(
 
     loaded = load(login, READ, correlation(**COUNT, **of_burst))
 
-    assert expected == (loaded.by_name["login"].alert, loaded.by_name["burst"].alert)
-    assert loaded.by_name["read"].alert
+    assert expected == (loaded.by_name["login"].raises_alert, loaded.by_name["burst"].raises_alert)
+    assert loaded.by_name["read"].raises_alert
 
 
 def test_what_is_said_of_windows_is_about_what_they_compute(load):
@@ -165,7 +165,7 @@ def test_what_is_said_of_windows_is_about_what_they_compute(load):
 
     columns = window_columns.list_window_columns(found)
     empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
-    asked = ", ".join(each.predicate for each in (*found.cases, *found.steps))
+    asked = ", ".join(each.predicate for each in (*found.severity_cases, *found.severity_steps))
     assert [(False, False)] == duckdb.sql(f"SELECT {asked} FROM (SELECT {empty})").fetchall()
     assert {"metric", "event_count", "user_id"} == set(columns)
     assert {"user_name"} == found.fields

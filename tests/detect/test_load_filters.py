@@ -52,7 +52,7 @@ def load(rule_file, schema):
 
 def holds(rule, status, user):
     row = f"SELECT '{status}' AS \"LOGIN_STATUS\", '{user}' AS user_id, NULL AS source_ip"
-    cases = ", ".join([rule.predicate, *(case.predicate for case in rule.cases)])
+    cases = ", ".join([rule.predicate, *(case.predicate for case in rule.severity_cases)])
     return duckdb.sql(f"SELECT {cases} FROM ({row})").fetchall()[0]
 
 

@@ -40,7 +40,9 @@ def test_a_first_seen_key_is_what_makes_an_episode(load):
     (rule,) = load("first_seen: {key: [user_id, operation]}").rules
 
     key = ("user_id", "operation")
-    assert FirstSeen(key=key, learn=timedelta(days=14), forget=timedelta(days=90)) == rule.over
+    assert (
+        FirstSeen(key=key, learn=timedelta(days=14), forget=timedelta(days=90)) == rule.aggregation
+    )
     assert (key, timedelta(minutes=60)) == (rule.dedup_key, rule.dedup_window)
     assert {"user_id", "operation"} == rule.fields
 
@@ -55,9 +57,9 @@ def test_a_dedup_key_of_its_own_stays(load):
 def test_a_key_stands_where_each_type_keeps_it(load):
     loaded = load("first_seen: {key: [Operation]}", types="ApiEvent, BulkJob")
 
-    overs = [loaded.variant("a-rule", name).over for name in ("ApiEvent", "BulkJob")]
+    overs = [loaded.find_variant("a-rule", name).aggregation for name in ("ApiEvent", "BulkJob")]
     assert [("raw_Operation",), ("operation",)] == [over.key for over in overs]
-    assert [rule.over for rule in loaded.for_type("BulkJob")] == overs[1:]
+    assert [rule.aggregation for rule in loaded.select_by_type("BulkJob")] == overs[1:]
 
 
 WHOLE = "baseline: {metric: sum, field: record_count, group_by: [user_id], window: 2h, floor: 500}"
@@ -76,7 +78,7 @@ def test_a_baseline_has_defaults(load):
         floor=500,
         minimum=20,
     )
-    assert expected == rule.over
+    assert expected == rule.aggregation
     assert (("user_id",), timedelta(hours=4)) == (rule.dedup_key, rule.dedup_window)
     assert {"user_id", "record_count"} == rule.fields
 
@@ -91,7 +93,7 @@ def test_what_is_said_of_windows_is_about_what_they_compute(load):
 
     columns = window_columns.list_window_columns(rule)
     empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
-    asked = ", ".join(each.predicate for each in (*rule.cases, *rule.steps))
+    asked = ", ".join(each.predicate for each in (*rule.severity_cases, *rule.severity_steps))
     assert [(False, False)] == duckdb.sql(f"SELECT {asked} FROM (SELECT {empty})").fetchall()
     assert {"metric", "event_count", "mean", "deviations", "history", "user_id"} == set(columns)
     row = {"metric": 9000.0, "user_id": "005", "mean": 12.5, "history": 40}
@@ -108,11 +110,18 @@ def test_groups_go_by_one_name_in_all_types(load):
         types="ApiEvent, BulkJob",
     )
 
-    one, other = (loaded.variant("a-rule", name) for name in ("ApiEvent", "BulkJob"))
-    assert (("raw_Operation",), ("operation",)) == (one.over.group_by, other.over.group_by)
-    assert (one.cases, one.title, one.dedup_key) == (other.cases, other.title, other.dedup_key)
+    one, other = (loaded.find_variant("a-rule", name) for name in ("ApiEvent", "BulkJob"))
+    assert (("raw_Operation",), ("operation",)) == (
+        one.aggregation.group_by,
+        other.aggregation.group_by,
+    )
+    assert (one.severity_cases, one.title, one.dedup_key) == (
+        other.severity_cases,
+        other.title,
+        other.dedup_key,
+    )
     assert {"user_id", "raw_Operation"} == one.fields
-    assert Severity.HIGH == one.cases[0].level
+    assert Severity.HIGH == one.severity_cases[0].level
 
 
 WRONG = [
@@ -171,5 +180,5 @@ def test_a_baseline_tells_of_windows_and_groups_alone(line, expected, load):
 def test_a_baseline_of_everything_has_one_group(load):
     (rule,) = load("baseline: {metric: count, window: 1d}").rules
 
-    assert ((), ()) == (rule.over.group_by, rule.dedup_key)
+    assert ((), ()) == (rule.aggregation.group_by, rule.dedup_key)
     assert timedelta(days=2) == rule.dedup_window

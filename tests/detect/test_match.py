@@ -52,7 +52,7 @@ def store(db, *events):
 
 def run(matcher, db, *, relation="stored", columns=COLUMNS, event_type="Login"):
     return list(
-        matcher.matches(
+        matcher.find_matches(
             db, relation=relation, columns=frozenset(columns), event_type=event_type, org="acme"
         )
     )
@@ -189,7 +189,7 @@ def test_each_type_is_asked_in_its_own_column(rules):
             },
         }
     )
-    (of_events,), (of_jobs,) = loaded.for_type("ApiEvent"), loaded.for_type("BulkJob")
+    (of_events,), (of_jobs,) = loaded.select_by_type("ApiEvent"), loaded.select_by_type("BulkJob")
 
     assert ("raw_Operation", "operation") == (of_events.dedup_key[0], of_jobs.dedup_key[0])
     assert ("{raw_Operation}", "{operation}") == (of_events.title, of_jobs.title)
@@ -232,7 +232,7 @@ def test_a_rule_that_fails_over_its_own_candidates_stops_no_other(db, rules):
     store(db, {"user_id": "1", "operation": "x"})
     loaded = rules(detection(user_id="1"), detection(user_id="1"))
     case = SeverityCase(predicate='CAST("operation" AS INTEGER) = 1', level=Severity.LOW)
-    sick = replace(loaded.rules[0], cases=(case,))
+    sick = replace(loaded.rules[0], severity_cases=(case,))
     matcher = RuleMatcher(RuleSet(rules=(sick, loaded.rules[1])))
 
     assert ["rule-1"] == [match.rule for match in run(matcher, db)]

@@ -73,7 +73,7 @@ def test_other_kinds_of_rules_are_refused():
 
 def test_hostile_values_and_fields_are_data():
     over = FirstSeen(key=('a"b', "c"), learn=timedelta(), forget=timedelta(days=1))
-    part = RuleRelation(rule=build_rule(over=over), relation="stored")
+    part = RuleRelation(rule=build_rule(aggregation=over), relation="stored")
     with engine.open_engine() as connection:
         connection.execute(
             'CREATE TABLE stored ("a""b" VARCHAR, c VARCHAR, event_uid VARCHAR, time TIMESTAMPTZ)'

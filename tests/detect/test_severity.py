@@ -33,7 +33,7 @@ def step(predicate, add=1, most=CRITICAL):
     ],
 )
 def test_the_first_case_that_holds_and_all_steps_that_hold(connection, cases, steps, expected):
-    made = build_rule(level=MEDIUM, cases=cases, steps=steps)
+    made = build_rule(level=MEDIUM, severity_cases=cases, severity_steps=steps)
 
     (found,) = connection.execute(f"SELECT {build_severity_sql(made)}").fetchone()
 

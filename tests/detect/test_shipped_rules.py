@@ -41,7 +41,7 @@ def test_a_shipped_rule_tells_all_that_its_reader_needs(path):
 def test_a_shipped_rule_shows_when_it_fires_and_when_it_does_not(path, shipped):
     (rule,) = [rule for rule in shipped.rules if rule.path == path]
 
-    assert {True, False} == {test.alerts > 0 for test in rule.tests}
+    assert {True, False} == {test.alert_count > 0 for test in rule.tests}
     assert rule.attack
 
 

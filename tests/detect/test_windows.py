@@ -371,7 +371,7 @@ def test_what_leads_to_a_firing_window_is_not_grave_by_itself(run):
 
 def test_a_step_sees_the_window(run):
     few = SeverityStep(predicate='"event_count" = 3', increment=1, max_severity=Severity.CRITICAL)
-    rule = build_correlation(rule={"steps": (few,)})
+    rule = build_correlation(rule={"severity_steps": (few,)})
 
     rows = run(rule, login=at(0, 1, 2, 3))
     assert [(3, 3), (2, 4)] == [(r["severity"], r["event_count"]) for r in rows[2:]]
@@ -384,7 +384,7 @@ def test_cases_see_the_metric_and_the_group(run):
     )
     ann, bob = at(0, 1, 2, 3), [build_event(f"b{n}", n, user="bob") for n in range(4)]
 
-    rows = run(build_correlation(rule={"cases": cases}), login=[*ann, *bob])
+    rows = run(build_correlation(rule={"severity_cases": cases}), login=[*ann, *bob])
     firing = [row for row in rows if row["metric"] == 4]
     assert {("ann", 4), ("bob", 1)} == {(row["user"], row["severity"]) for row in firing}
 

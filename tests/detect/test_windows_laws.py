@@ -51,12 +51,14 @@ def correlations(draw: st.DrawFn, name: str, rules: tuple[str, ...]):
     is_temporal = draw(st.booleans())
     named = draw(st.lists(st.sampled_from(rules), min_size=1, max_size=4))
     groups = draw(st.lists(st.sampled_from(["user", "ip", "who"]), max_size=2, unique=True))
-    steps = st.builds(SeverityStep, predicate=predicates, add=st.integers(1, 4), most=severities)
+    steps = st.builds(
+        SeverityStep, predicate=predicates, increment=st.integers(1, 4), max_severity=severities
+    )
     cases = st.builds(SeverityCase, predicate=predicates, level=severities)
     ladder = {
         "level": draw(severities),
-        "cases": tuple(draw(st.lists(cases, max_size=2))),
-        "steps": tuple(draw(st.lists(steps, max_size=2))),
+        "severity_cases": tuple(draw(st.lists(cases, max_size=2))),
+        "severity_steps": tuple(draw(st.lists(steps, max_size=2))),
     }
     return build_correlation(
         name,
@@ -96,7 +98,9 @@ def test_sql_and_python_agree_on_every_window(connection, pair, history):
         (*each.row.group, each.row.event["event_uid"], each.metric, len(each.window), each.fires)
         for each in oracle.list_anchors(outer, rules, history)
     ]
-    note(f"fires: {any(each[-1] for each in expected)}, nested: {'inner' in outer.over.rules}")
+    note(
+        f"fires: {any(each[-1] for each in expected)}, nested: {'inner' in outer.aggregation.rules}"
+    )
     assert sorted(expected, key=str) == found
 
 
@@ -113,7 +117,7 @@ def test_sql_and_python_agree_on_every_member(connection, pair, history):
     expected = [
         (
             *(*each.row.group, each.row.event["event_uid"]),
-            *_window(each.anchor, outer.over.timespan),
+            *_window(each.anchor, outer.aggregation.timespan),
             *(
                 int(each.severity),
                 each.anchor.complete_time if each.anchor else each.row.event["received"],
@@ -121,7 +125,7 @@ def test_sql_and_python_agree_on_every_member(connection, pair, history):
         )
         for each in oracle.list_members(outer, rules, history)
     ]
-    note(f"members: {bool(expected)}, type: {outer.over.type}")
+    note(f"members: {bool(expected)}, type: {outer.aggregation.type}")
     assert sorted(map(_plain, expected), key=str) == sorted(map(_plain, found), key=str)
 
 
@@ -133,7 +137,7 @@ def _window(anchor, timespan):
 
 
 def _names(rule):
-    return [f'"{name}"' for name in rule.over.group_by]
+    return [f'"{name}"' for name in rule.aggregation.group_by]
 
 
 def _fetched(connection, sql, columns):

@@ -27,7 +27,7 @@ def build_correlation(
         "limit": 3,
     }
     return model_samples.build_rule(
-        name=name, predicate="FALSE", over=Correlation(**(over | changes)), **(rule or {})
+        name=name, predicate="FALSE", aggregation=Correlation(**(over | changes)), **(rule or {})
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,23 @@ DATABASE_KINDS = [
 """What a fixture of databases is to be parametrized with."""
 
 
+@cache
+def create_postgres_database() -> str:
+    """The URL of a database of this process's own: tests may run in several beside each other."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    url = sa.make_url(str(POSTGRES_URL)).set(database=f"collector_test_{worker}")
+    server = sa.create_engine(str(POSTGRES_URL), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE IF EXISTS {url.database}"))
+        connection.execute(sa.text(f"CREATE DATABASE {url.database}"))
+    server.dispose()
+    return url.render_as_string(hide_password=False)
+
+
 @contextmanager
 def open_test_database(kind: str, folder: Path) -> Iterator[Database]:
     """A new database of that kind, of which nothing is left afterwards."""
-    database = open_database(folder, POSTGRES_URL if kind == "postgres" else None)
+    database = open_database(folder, create_postgres_database() if kind == "postgres" else None)
     try:
         yield database
     finally:

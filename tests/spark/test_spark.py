@@ -23,6 +23,7 @@ from collector.model import Severity, SeverityCase, SeverityStep
 from fakes.correlation_samples import MINUTE, build_correlation, build_event, index_rules
 
 pytestmark = [
+    pytest.mark.xdist_group("spark"),  # one virtual machine for all
     pytest.mark.spark,
     # pyspark leaves it to the collector of garbage to close its sockets.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
