@@ -1,8 +1,9 @@
 """Every error that we raise, drawn before it is written.
 
 CollectorError                  a sentence for a person; `collector` prints it and exits with 1
-├── SettingsError               problems of a configuration file, all of them at once (exit 2)
-├── RulesError                  problems of rule files, all of them at once (exit 2)
+├── ProblemListError            what is wrong in files that a person wrote (exit 2)
+│   ├── SettingsError           problems of a configuration file, all of them at once
+│   └── RulesError              problems of rule files, all of them at once
 ├── SalesforceError             an org did not give what was asked for
 │   ├── LoginRefusedError            the token endpoint said no; it says what to change in Setup
 │   ├── SessionExpired          401 after one new login
@@ -40,17 +41,19 @@ class Problem:
         return f"{self.path}:{self.line}:{self.column}: {self.message}"
 
 
-class _ProblemListError(CollectorError):
+class ProblemListError(CollectorError):
+    """Problems of files, in the order in which they stand there."""
+
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems, key=lambda p: (str(p.path), p.line, p.column))
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class SettingsError(_ProblemListError):
+class SettingsError(ProblemListError):
     """Problems of a configuration file, all of them at once."""
 
 
-class RulesError(_ProblemListError):
+class RulesError(ProblemListError):
     """Problems of rule files, all of them at once."""
 
 

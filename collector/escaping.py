@@ -6,6 +6,8 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
+from collector.loopback import is_loopback
+
 # ---- SQL and files
 
 
@@ -197,7 +199,6 @@ def _escape_ampersands(value: str) -> str:
 
 _RECORD_ID_PATTERN = re.compile(r"[A-Za-z0-9]{15,18}")
 _URL_PATTERN = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]{1,500}")
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def check_record_id(value: str) -> str | None:
@@ -217,5 +218,6 @@ def check_link_target(url: str) -> str | None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return None
-    trusted = parts.scheme == "https" or host in _LOOPBACK_HOSTS
-    return url if host and trusted and "@" not in parts.netloc else None
+    if not host or "@" in parts.netloc:
+        return None
+    return url if parts.scheme == "https" or is_loopback(host) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import ipaddress
 import logging
 import re
 import ssl
@@ -21,6 +20,7 @@ from requests.structures import CaseInsensitiveDict
 import collector
 from collector import clock
 from collector.errors import CollectorError
+from collector.loopback import is_loopback
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -50,7 +50,7 @@ def build_client(*, ca_file: Path | None = None, proxy: str | None = None) -> ht
     # httpx logs every URL at INFO, and a Slack webhook's URL is a secret.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
-    trust = _build_ssl_context(ca_file)
+    trust = trust_certificates(httpx.create_ssl_context(trust_env=False), ca_file)
     return httpx.Client(
         verify=trust,
         proxy=_build_proxy(proxy, trust) if proxy else None,
@@ -99,14 +99,18 @@ def check_url(url: str, *, what: str) -> str:
     raise CollectorError(f"{what} must start with https:// (http:// is for this machine alone)")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine whatever a name server says."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def trust_certificates(context: ssl.SSLContext, ca_file: Path | None) -> ssl.SSLContext:
+    """The same context, trusting the certificates (PEM) of a file, if one is given, as well.
+
+    Raises:
+        CollectorError: the file cannot be read as certificates; the sentence names it.
+    """
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as problem:  # ssl.SSLError is one
+            raise CollectorError(f"{ca_file} cannot be read as certificates: {problem}") from None
+    return context
 
 
 def read_body(answer: httpx.Response, *, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -168,16 +172,6 @@ def _inflate_chunks(chunks: Iterator[bytes]) -> Iterator[bytes]:
             yield piece
     if not stream.eof:
         raise httpx.DecodingError("the gzip stream stops before its end")
-
-
-def _build_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
-    context = httpx.create_ssl_context(trust_env=False)
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as problem:  # ssl.SSLError is one
-            raise CollectorError(f"{ca_file} cannot be read as certificates: {problem}") from None
-    return context
 
 
 def _build_proxy(url: str, trust: ssl.SSLContext) -> httpx.Proxy:

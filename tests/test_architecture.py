@@ -97,6 +97,14 @@ def test_every_exemption_from_a_check_names_the_check():
     assert [] == places(r"#\s*noqa(?!: [A-Z]+\d)", "collector", "tests")
 
 
+def test_yaml_is_read_in_one_place_and_never_by_the_c_library_whose_limits_vary():
+    pattern = r"yaml\.(\w*load|parse|compose|scan)|yaml\.C\w+|\bfrom yaml\b"
+
+    assert {"collector/yaml_source"} == {
+        place.rpartition("/")[0] for place in places(pattern, "collector")
+    }
+
+
 # ---- words
 
 

@@ -289,7 +289,7 @@ def test_the_pipeline_and_the_backtest_agree(bench, ingest, history):
         note(f"{name} told")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive_events, "CHUNK_ROWS", 3)
-        patch.setattr(single_events, "ENOUGH", 4)
+        patch.setattr(single_events, "GATHER_LIMIT", 4)
         assert expected == counted(backtested(bench, load_rules(bench), org))
 
 

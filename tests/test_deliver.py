@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from collector.channels import build_channel
+from collector.channels.registry import build_channel
 from collector.delivery.worker import DeliveryWorker
 from collector.model import Severity
 from collector.settings import Secret, SlackSettings

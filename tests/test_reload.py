@@ -142,7 +142,7 @@ def test_a_broken_file_leaves_the_set_before_at_work_and_says_where(made, folder
 
 def test_a_broken_file_is_a_symptom_until_it_is_mended(made, folder):
     bench, reload = made
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
     reload.reload_rules()
     broken = states(bench)
     (folder / "odd.yml").write_text(RULE)
@@ -326,12 +326,12 @@ def test_a_half_written_file_is_a_problem_until_the_next_look(made, folder):
 
 def test_what_is_wrong_is_told_once_for_each_change(made, folder):
     _, reload = made
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
 
     with capture_logs() as logs:
         reload.reload_rules()
         reload.reload_rules()
-        (folder / "odd.yml").write_text("title: [")
+        (folder / "odd.yml").write_text("title: [\n")
         (folder / "notes.txt").write_text("not a rule")
         reload.reload_rules()
         (folder / "odd.yml").write_text("titel: x")
@@ -347,10 +347,10 @@ def test_the_symptom_of_a_broken_file_keeps_its_beginning_until_something_else_i
     made, folder
 ):
     bench, reload = made
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
     reload.reload_rules()
     first = loading(bench)
-    (folder / "odd.yml").write_text("title: [")
+    (folder / "odd.yml").write_text("title: [\n")
     reload.reload_rules()
 
     assert first == loading(bench)
@@ -404,7 +404,7 @@ def test_a_folder_that_is_gone_for_a_while_leaves_the_set_before_at_work(made, f
 def test_hidden_files_are_no_rules(made, folder):
     """Editors lock files so, and Kubernetes keeps what it mounts in such folders."""
     _, reload = made
-    (folder / ".#odd.yml").write_text("title: [")
+    (folder / ".#odd.yml").write_text("title: [\n")
     (folder / "..2026_11_20").mkdir()
     (folder / "..2026_11_20" / "odd.yml").write_text(RULE)
 

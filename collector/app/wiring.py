@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from collector import channels as channel_kinds
 from collector import clock, engine, normalize, sources
 from collector.archive.stray_files import move_stray_files
+from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
 from collector.detect import EventSchema, RuleSet, lists, load_rule_set
@@ -181,10 +181,7 @@ def list_rule_paths(settings: RulesSettings) -> list[Path]:
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """The channels by their names."""
-    return {
-        name: channel_kinds.build_channel(name, chosen)
-        for name, chosen in settings.channels.items()
-    }
+    return {name: build_channel(name, chosen) for name, chosen in settings.channels.items()}
 
 
 def find_shipped_folder(name: str) -> Path:

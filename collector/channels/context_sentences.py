@@ -32,6 +32,11 @@ def format_duration(seconds: int) -> str:
     return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
 
 
+def format_event_count(value: Any) -> str:
+    """So many events, in words; a count that is no number as it is."""
+    return "1 event" if value == 1 else f"{_format_number(value)} events"
+
+
 # ---- the kinds
 
 _LIMIT_PHRASES = {
@@ -54,7 +59,7 @@ _MEASURE_PHRASES = {
 def _render_window(entry: ContextEntry) -> str:
     within = f"within {_format_seconds(entry.get('timespan_seconds'))}"
     kind = as_text(entry.get("type"))
-    events = _format_event_count(entry.get("event_count"))
+    events = format_event_count(entry.get("event_count"))
     if kind.startswith("temporal"):
         order = " in this order" if kind == "temporal_ordered" else ""
         return f"{_join_texts(entry.get('rules'))}{order}: {events} {within}"
@@ -121,10 +126,6 @@ def _format_number(value: Any) -> str:
     if not math.isfinite(value):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 100 or value.is_integer() else f"{value:,.4g}"
-
-
-def _format_event_count(value: Any) -> str:
-    return "1 event" if value == 1 else f"{_format_number(value)} events"
 
 
 def _format_seconds(value: Any) -> str:

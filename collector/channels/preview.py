@@ -1,4 +1,4 @@
-"""A message as files to look at: what Slack, a mail client and a browser would get."""
+"""A message as files to look at, instead of sending it: for `collector demo`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector import clock, escaping
-from collector.channels import email_message, slack_message
-from collector.model import Message
+from collector.channels.email.message import compose_mail, render_html
+from collector.channels.slack.message import build_payload
+from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message
 from collector.stable_ids import hash_text
+
+_SENDER, _RECIPIENTS = "collector@example.com", ("soc@example.com",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +24,22 @@ class PreviewFiles:
     page_path: Path
 
 
-def write_preview(
-    message: Message,
-    directory: Path,
-    *,
-    sender: str = "collector@example.com",
-    recipients: tuple[str, ...] = ("soc@example.com",),
-) -> PreviewFiles:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileNotifier:
+    """Writes each message as Slack, a mail client and a browser would get it."""
+
+    directory: Path
+
+    def send(self, message: Message) -> DeliveryOutcome:
+        """Write the files. A directory that cannot be written to is a rejection."""
+        try:
+            files = write_preview(message, self.directory)
+        except OSError as problem:
+            return DeliveryRejection(reason=f"the files cannot be written: {problem.strerror}")
+        return DeliverySuccess(reference=files.slack_path.name)
+
+
+def write_preview(message: Message, directory: Path) -> PreviewFiles:
     """Write the message to files of the directory, which is made if need be.
 
     Their names come from the alert's id and revision; files of the same names are replaced.
@@ -39,15 +51,13 @@ def write_preview(
         mail_path=directory / f"{name}.eml",
         page_path=directory / f"{name}.html",
     )
-    mail = email_message.compose_mail(
-        message, sender=sender, recipients=recipients, date=clock.now()
-    )
+    mail = compose_mail(message, sender=_SENDER, recipients=_RECIPIENTS, date=clock.now())
     files.slack_path.write_text(
-        json.dumps(slack_message.build_payload(message), ensure_ascii=False, indent=2) + "\n",
+        json.dumps(build_payload(message), ensure_ascii=False, indent=2) + "\n",
         encoding="utf-8",
     )
     files.mail_path.write_bytes(mail.as_bytes())
-    files.page_path.write_text(email_message.render_html(message), encoding="utf-8")
+    files.page_path.write_text(render_html(message), encoding="utf-8")
     return files
 
 

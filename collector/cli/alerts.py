@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from collector import clock
-from collector.channels.terminal import TerminalNotifier
+from collector.channels.terminal.sender import TerminalNotifier
 from collector.cli import explain
 from collector.cli.options import (
     config_option,

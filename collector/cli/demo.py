@@ -22,7 +22,7 @@ from rich.text import Text
 from collector import clock
 from collector.app import daemon
 from collector.app.wiring import Collector, open_collector
-from collector.channels.files import FileNotifier
+from collector.channels.preview import FileNotifier
 from collector.cli.output import color_severity, quiet_logs, to_cells
 from collector.demo import DemoScenario, EmbeddedOrg, build_scenario
 from collector.model import Alert, PollState

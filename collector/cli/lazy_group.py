@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
 
 import click
+
+from collector.yaml_source.suggestions import find_nearest_name
 
 
 class LazyGroup(click.Group):
@@ -45,7 +46,7 @@ class LazyGroup(click.Group):
         """The command that is asked for; the nearest is named where there is none of that name."""
         name = args[0]
         if name not in self._summaries and not name.startswith("-"):
-            near = difflib.get_close_matches(name, self._summaries, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            nearest = find_nearest_name(name, self._summaries)
+            meant = f"; did you mean {nearest!r}?" if nearest else ""
             raise click.UsageError(f"no command is called {name!r}{meant}", ctx)
         return super().resolve_command(ctx, args)

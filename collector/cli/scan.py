@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from collector.escaping import is_file_name
 from collector.model import Batch
 from collector.settings import RulesSettings
 from collector.store import alerts
+from collector.yaml_source.suggestions import find_nearest_name
 
 
 def _parse_event_type(
@@ -32,8 +32,8 @@ def _parse_event_type(
         raise click.BadParameter("must be a name such as Login", context, parameter)
     known = {name.lower(): name for name in normalize.list_event_types()}
     if value.lower() not in known:
-        near = difflib.get_close_matches(value.lower(), known, n=1)
-        meant = f"; did you mean {known[near[0]]}?" if near else ""
+        nearest = find_nearest_name(value.lower(), known)
+        meant = f"; did you mean {known[nearest]}?" if nearest else ""
         print_stderr(
             f"{value} is no event type that we know, so its columns mean nothing to us{meant}"
         )

@@ -29,6 +29,13 @@ LEASE_DURATION = timedelta(minutes=10)
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 300.0
 """Seconds. There is no giving up: a receiver that comes back gets everything."""
 
+_OUTCOME_NAMES: Mapping[type[DeliveryOutcome], str] = {
+    RetryLater: "again",
+    DeliveryRejection: "refused",
+    IndeterminateDelivery: "unknown",
+}
+"""What the log calls them."""
+
 
 class DeliveryWorker:
     """Sends what is owed to channels. `login_urls` lead by org name to the users in it."""
@@ -87,18 +94,12 @@ class DeliveryWorker:
                     outbox.mark_sent(connection, delivery.key, reference=reference, now=now)
                 case DeliveryRejection(reason=reason):
                     outbox.mark_rejected(connection, delivery.key, reason=reason, now=now)
-                case RetryLater(reason=reason, retry_after=after):
-                    pause = timedelta(seconds=_compute_pause(delivery.attempts, after))
-                    outbox.postpone_delivery(
-                        connection, delivery.key, reason=reason, due=now + pause
-                    )
+                case RetryLater(reason=reason) | IndeterminateDelivery(reason=reason):
+                    after = outcome.retry_after if isinstance(outcome, RetryLater) else None
+                    due = now + timedelta(seconds=_compute_pause(delivery.attempts, after))
+                    outbox.postpone_delivery(connection, delivery.key, reason=reason, due=due)
                     if after is not None:
-                        outbox.pause_channel(connection, delivery.channel, until=now + pause)
-                case IndeterminateDelivery(reason=reason):
-                    pause = timedelta(seconds=_compute_pause(delivery.attempts, None))
-                    outbox.postpone_delivery(
-                        connection, delivery.key, reason=reason, due=now + pause
-                    )
+                        outbox.pause_channel(connection, delivery.channel, until=due)
         _log_outcome(delivery, outcome)
 
 
@@ -118,6 +119,6 @@ def _log_outcome(delivery: Delivery, outcome: DeliveryOutcome) -> None:
             "delivery_not_taken",
             key=delivery.key,
             attempt=delivery.attempts,
-            outcome=type(outcome).__name__.lower(),
+            outcome=_OUTCOME_NAMES[type(outcome)],
             reason=outcome.reason,
         )

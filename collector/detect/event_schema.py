@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from collector.yaml_source.suggestions import suggest_name
+
 IDENTITY_COLUMNS = frozenset(
     {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
 )
@@ -16,13 +18,20 @@ class EventSchema:
     """The event table as rules see it.
 
     Attributes:
-        canonical: the columns that every event has, each with its DuckDB type.
-        physical: the column that holds a rule's field, for a field and an event type.
-        fields: what rules over an event type may name; None where any native name goes.
-        event_types: the types that a rule may name.
+        column_types: the columns that every event has, each with its DuckDB type.
+        resolve_column: the column that holds a rule's field, for a field and an event type.
+        list_fields: what rules over an event type may name; None where any native name goes.
+        list_event_types: the types that a rule may name.
     """
 
     column_types: Mapping[str, str]
     resolve_column: Callable[[str, str], str]
     list_fields: Callable[[str], frozenset[str] | None]
     list_event_types: Callable[[], frozenset[str]]
+
+    def find_type_problem(self, event_type: str) -> str | None:
+        """What to say of a type that no rule may name; None of one that a rule may name."""
+        known = self.list_event_types()
+        if event_type in known:
+            return None
+        return f"unknown event type {event_type!r}{suggest_name(event_type, known)}"

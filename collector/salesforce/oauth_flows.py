@@ -8,7 +8,7 @@ import httpx
 import jwt
 
 from collector.errors import LoginRefusedError
-from collector.http import is_loopback
+from collector.loopback import is_loopback
 from collector.settings import (
     ClientCredentialsAuth,
     JwtAuth,

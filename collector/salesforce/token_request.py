@@ -15,7 +15,8 @@ import httpx
 
 from collector import clock
 from collector.errors import CollectorError, LoginRefusedError, UnreachableError
-from collector.http import check_url, is_loopback, read_body
+from collector.http import check_url, read_body
+from collector.loopback import is_loopback
 from collector.salesforce.api_errors import (
     build_unreachable_error,
     compute_clock_skew,

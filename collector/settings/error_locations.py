@@ -5,15 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
 from collector.settings.models import Settings, list_model_keys
-from collector.yaml_source.nodes import YamlNode, quote_name
+from collector.yaml_source.nodes import YamlNode, YamlPath, quote_name
 from collector.yaml_source.problem_report import SourcePosition
-
-ErrorPath: TypeAlias = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +21,7 @@ class ErrorLocation:
     Attributes:
         node: the deepest node on the path that the file has.
         name: its key, quoted; that for items of a list.
-        key: the place of its key; that of the node itself for items of a list.
+        key_position: the place of its key; that of the node itself for items of a list.
         rest: the part of the path that the file does not have.
         kind: the type that `node` should have, without `Annotated` and `| None`.
     """
@@ -31,42 +29,37 @@ class ErrorLocation:
     node: YamlNode
     name: str
     key_position: SourcePosition
-    rest: ErrorPath
+    rest: YamlPath
     kind: Any
 
 
-def locate_error(root: YamlNode, path: ErrorPath) -> ErrorLocation:
+def locate_error(root: YamlNode, path: YamlPath) -> ErrorLocation:
     """The place in the tree `root` that a path of pydantic's means."""
-    spot = ErrorLocation(
+    location = ErrorLocation(
         node=root, name="the file", key_position=root.position, rest=path, kind=Settings
     )
-    while spot.rest and (next_spot := _follow_part(spot, spot.rest[0])):
-        spot = next_spot
-    return spot
+    while location.rest and (next_location := _follow_part(location, location.rest[0])):
+        location = next_location
+    return location
 
 
-def _follow_part(spot: ErrorLocation, part: int | str) -> ErrorLocation | None:
-    kind, rest = spot.kind, spot.rest[1:]
+def _follow_part(location: ErrorLocation, part: int | str) -> ErrorLocation | None:
+    kind, rest = location.kind, location.rest[1:]
     if _is_union(kind):  # the part is a tag: no place of its own
-        return replace(spot, rest=rest, kind=list_tags(kind).get(str(part)))
-    if isinstance(part, int) and part < len(spot.node.items):
-        node = spot.node.items[part]
-        return replace(
-            spot,
-            node=node,
-            key_position=node.position,
-            rest=rest,
-            kind=_unwrap_type(get_args(kind)[0]),
-        )
-    entry = spot.node.entries.get(str(part))
+        return replace(location, rest=rest, kind=list_tags(kind).get(str(part)))
+    entry = location.node.find_entry(part)
     if entry is None:
         return None
+    if isinstance(part, int):
+        name, child_kind = location.name, get_args(kind)[0]
+    else:
+        name, child_kind = quote_name(part), _find_key_type(kind, part)
     return ErrorLocation(
         node=entry.node,
-        name=quote_name(str(part)),
+        name=name,
         key_position=entry.position,
         rest=rest,
-        kind=_unwrap_type(_find_key_type(kind, str(part))),
+        kind=_unwrap_type(child_kind),
     )
 
 

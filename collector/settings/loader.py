@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from collector.errors import Problem, SettingsError
 from collector.settings.models import PasswordAuth, Settings
 from collector.settings.name_checks import check_names
-from collector.settings.secret import KeyPath, find_secrets
+from collector.settings.secret import find_secrets
 from collector.settings.validation_errors import report_validation_errors
+from collector.yaml_source.dialect import CONFIGURATION
 from collector.yaml_source.nodes import YamlNode
 from collector.yaml_source.problem_report import ProblemReport
 from collector.yaml_source.reader import read_tree
@@ -47,14 +48,14 @@ def read_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     Raises SettingsError with every problem of the file, also when it cannot be read at all.
     No secret is in a problem or a warning.
     """
-    report = ProblemReport(path)
+    report = ProblemReport(path=path, error_type=SettingsError)
     folder = path.absolute().parent
     references = ReferenceResolver(folder=folder, environ=environ, report=report)
-    root = references.resolve_node(read_tree(path, report))
+    root = references.resolve_node(read_tree(report, CONFIGURATION))
     check_names(root, report)
     settings = _validate_tree(root, folder, report)
     if settings is None or report.problems:
-        raise SettingsError(report.problems)
+        raise report.build_error()
     return LoadedSettings(settings=settings, warnings=_find_warnings(settings, root, path))
 
 
@@ -68,9 +69,9 @@ def _validate_tree(root: YamlNode, folder: Path, report: ProblemReport) -> Setti
 
 
 def _find_warnings(settings: Settings, root: YamlNode, path: Path) -> tuple[Problem, ...]:
-    warned = ProblemReport(path)
+    warned = ProblemReport(path=path, error_type=SettingsError)
     for keys, secret in find_secrets(settings):
-        node = _follow_keys(root, keys)
+        node = root.follow_path(keys)
         if node.has_reference or (keys[-1] in _URL_KEYS and _is_public(secret.reveal())):
             continue
         warned.add_problem(
@@ -79,16 +80,9 @@ def _find_warnings(settings: Settings, root: YamlNode, path: Path) -> tuple[Prob
     for index, org in enumerate(settings.orgs):
         if isinstance(org.auth, PasswordAuth):
             warned.add_problem(
-                _follow_keys(root, ("orgs", index, "auth", "flow")).position, _LEGACY_FLOW_WARNING
+                root.follow_path(("orgs", index, "auth", "flow")).position, _LEGACY_FLOW_WARNING
             )
     return tuple(sorted(warned.problems, key=lambda problem: (problem.line, problem.column)))
-
-
-def _follow_keys(root: YamlNode, keys: KeyPath) -> YamlNode:
-    node = root
-    for key in keys:
-        node = node.items[key] if isinstance(key, int) else node.get_child(key)
-    return node
 
 
 def _is_public(url: str) -> bool:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from collector.loopback import is_loopback
 from collector.model import Severity
 from collector.settings.secret import Secret
 from collector.settings.values import (
@@ -39,7 +40,6 @@ from collector.settings.values import (
     SeverityName,
     TextLine,
     TypePattern,
-    is_loopback,
 )
 
 
@@ -267,14 +267,20 @@ class RouteSettings(SettingsModel):
 # ---- channels
 
 
-class SlackSettings(SettingsModel):
+class ChannelSettings(SettingsModel):
+    """What the settings of every channel have in common: what kind of channel it is."""
+
+    type: str
+
+
+class SlackSettings(ChannelSettings):
     """An incoming webhook of Slack."""
 
     type: Literal["slack"] = "slack"
     webhook_url: SecretUrl
 
 
-class EmailSettings(SettingsModel):
+class EmailSettings(ChannelSettings):
     """A mail server and the people it tells."""
 
     type: Literal["email"] = "email"
@@ -308,13 +314,10 @@ class EmailSettings(SettingsModel):
         return password
 
 
-class TerminalSettings(SettingsModel):
+class TerminalSettings(ChannelSettings):
     """The terminal that the collector runs in."""
 
     type: Literal["terminal"] = "terminal"
-
-
-ChannelSettings = SlackSettings | EmailSettings | TerminalSettings
 
 
 # ---- all of it
@@ -327,7 +330,8 @@ class Settings(SettingsModel):
     database_url: Secret | None = None
     orgs: Annotated[tuple[OrgSettings, ...], Field(min_length=1)]
     rules: RulesSettings = RulesSettings()
-    channels: Mapping[ChannelName, Annotated[ChannelSettings, Field(discriminator="type")]] = Field(
-        default_factory=dict
-    )
+    channels: Mapping[
+        ChannelName,
+        Annotated[SlackSettings | EmailSettings | TerminalSettings, Field(discriminator="type")],
+    ] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
 from collector.yaml_source.nodes import YamlNode, extract_name, quote_name
 from collector.yaml_source.problem_report import ProblemReport
+from collector.yaml_source.suggestions import suggest_name
 
 MAX_CANDIDATES = 50
 """Comparing with more would take too long, and nobody reads a longer list."""
@@ -27,14 +27,15 @@ def check_names(root: YamlNode, report: ProblemReport) -> None:
         _check_references("org", route.get_child("orgs"), orgs, report)
 
 
-def suggest_name(name: str, known_names: Iterable[str]) -> str:
-    """What to put behind "unknown …": the name that was probably meant, else those there are."""
-    names = sorted(candidate for candidate in known_names if candidate == extract_name(candidate))
-    if not 0 < len(names) <= MAX_CANDIDATES:
+def suggest_public_name(name: str, known_names: Iterable[str]) -> str:
+    """As `suggest_name`, but with what looks like a name alone, so that no secret is repeated.
+
+    Nothing where there are very many.
+    """
+    names = [candidate for candidate in known_names if candidate == extract_name(candidate)]
+    if len(names) > MAX_CANDIDATES:
         return ""
-    if close := difflib.get_close_matches(extract_name(name), names, n=1):
-        return f", did you mean {close[0]!r}?"
-    return f"; known are {', '.join(names)}"
+    return suggest_name(extract_name(name), names, max_listed=MAX_CANDIDATES)
 
 
 def _check_unique(names: Iterable[YamlNode], report: ProblemReport) -> None:
@@ -56,7 +57,9 @@ def _check_references(
         if not isinstance(name, str) or name in known or node.has_problem or _is_glob(name):
             continue
         said = "name" if node.has_reference else quote_name(name)
-        report.add_problem(node.position, f"unknown {what} {said}{suggest_name(name, public)}")
+        report.add_problem(
+            node.position, f"unknown {what} {said}{suggest_public_name(name, public)}"
+        )
 
 
 def _is_glob(name: str) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-MASK = "***"
+from collector.yaml_source.nodes import YamlPath
 
-KeyPath: TypeAlias = tuple[str | int, ...]
+MASK = "***"
 
 
 class Secret:
@@ -79,7 +79,7 @@ def list_secrets(value: object) -> Iterator[str]:
         yield secret.reveal()
 
 
-def find_secrets(value: object, keys: KeyPath = ()) -> Iterator[tuple[KeyPath, Secret]]:
+def find_secrets(value: object, keys: YamlPath = ()) -> Iterator[tuple[YamlPath, Secret]]:
     """All secrets below a setting, each with the keys and indexes that lead to it in a file."""
     match value:
         case Secret():

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from collector.settings.error_locations import ErrorLocation, list_tags, locate_error
 from collector.settings.models import list_model_keys
-from collector.settings.name_checks import suggest_name
+from collector.settings.name_checks import suggest_public_name
 from collector.yaml_source.nodes import YamlNode, quote_name
 from collector.yaml_source.problem_report import ProblemReport, SourcePosition
 
@@ -20,57 +20,59 @@ PlacedMessage: TypeAlias = tuple[SourcePosition, str]
 def report_validation_errors(error: ValidationError, root: YamlNode, report: ProblemReport) -> None:
     """Add to `report` everything that pydantic says about the tree `root`."""
     for details in error.errors(include_url=False, include_input=False):
-        judge = _DESCRIBERS.get(details["type"], _describe_bad_value)
-        if finding := judge(details, root):
-            report.add_problem(*finding)
+        describe = _DESCRIBERS.get(details["type"], _describe_bad_value)
+        if placed := describe(details, root):
+            report.add_problem(*placed)
 
 
 def _describe_unknown_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
     *parents, name = details["loc"]
     parent = locate_error(root, tuple(parents))
-    place = parent.node.entries[str(name)].position
-    return (
-        place,
-        f"unknown key {quote_name(str(name))}{suggest_name(str(name), list_model_keys(parent.kind))}",
-    )
+    position = parent.node.entries[str(name)].position
+    hint = suggest_public_name(str(name), list_model_keys(parent.kind))
+    return position, f"unknown key {quote_name(str(name))}{hint}"
 
 
 def _describe_missing_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
-    spot = locate_error(root, details["loc"])
-    if not spot.rest:
-        return spot.key_position, f"key {spot.name} has no value"
-    return spot.key_position, f"missing key {spot.rest[0]!r}"
+    location = locate_error(root, details["loc"])
+    if not location.rest:
+        return location.key_position, f"key {location.name} has no value"
+    return location.key_position, f"missing key {location.rest[0]!r}"
 
 
 def _describe_missing_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
     key = details["ctx"]["discriminator"]
-    spot = locate_error(root, details["loc"])
-    return spot.key_position, f"missing key {key}: one of {', '.join(list_tags(spot.kind))}"
+    location = locate_error(root, details["loc"])
+    return location.key_position, f"missing key {key}: one of {', '.join(list_tags(location.kind))}"
 
 
 def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
     key = details["ctx"]["discriminator"].strip("'")
-    spot = locate_error(root, details["loc"])
-    node, known = spot.node.get_child(key), list_tags(spot.kind)
+    location = locate_error(root, details["loc"])
+    node, known = location.node.get_child(key), list_tags(location.kind)
     if node.has_problem:
         return None
     if not isinstance(node.value, str) or node.has_reference:
         return node.position, f"must be one of {', '.join(known)}"
-    return node.position, f"unknown {key} {quote_name(node.value)}{suggest_name(node.value, known)}"
+    return (
+        node.position,
+        f"unknown {key} {quote_name(node.value)}{suggest_public_name(node.value, known)}",
+    )
 
 
 def _describe_too_few(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
-    spot = locate_error(root, details["loc"])
-    # Pydantic counts the items without problems only.
-    return None if spot.node.items else (spot.node.position, f"{spot.name} must name at least one")
+    location = locate_error(root, details["loc"])
+    if location.node.items:  # pydantic counts those without problems only
+        return None
+    return location.node.position, f"{location.name} must name at least one"
 
 
 def _describe_bad_value(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
-    spot = locate_error(root, details["loc"])
-    sentence = _build_sentence(details["type"], details.get("ctx", {}), spot)
-    if spot.rest or details["loc"][-1:] == ("[key]",):
-        return spot.key_position, sentence
-    return None if spot.node.has_problem else (spot.node.position, sentence)
+    location = locate_error(root, details["loc"])
+    sentence = _build_sentence(details["type"], details.get("ctx", {}), location)
+    if location.rest or details["loc"][-1:] == ("[key]",):
+        return location.key_position, sentence
+    return None if location.node.has_problem else (location.node.position, sentence)
 
 
 _DESCRIBERS: Mapping[str, Callable[[ErrorDetails, YamlNode], PlacedMessage | None]] = {
@@ -96,8 +98,8 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
-def _build_sentence(kind: str, context: Mapping[str, Any], spot: ErrorLocation) -> str:
+def _build_sentence(kind: str, context: Mapping[str, Any], location: ErrorLocation) -> str:
     sentence = _SENTENCES.get(kind, "must be another kind of value").format(**context)
-    if kind == "string_type" and isinstance(spot.node.value, bool | int | float):
+    if kind == "string_type" and isinstance(location.node.value, bool | int | float):
         sentence += ": put it in quotes"
-    return f"{spot.name} {sentence}" if sentence.startswith("must ") else sentence
+    return f"{location.name} {sentence}" if sentence.startswith("must ") else sentence

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
+from collector.loopback import is_loopback
 from collector.model import Severity
 from collector.settings.secret import Secret
 
@@ -178,17 +179,6 @@ def _parse_severity(value: Any) -> Severity:
 SeverityName = Annotated[
     Severity, BeforeValidator(_parse_severity), PlainSerializer(str, when_used="json")
 ]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether that host can be nothing but this machine: 127.0.0.0/8, ::1 or localhost."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address(1)
 
 
 def _check_safe_url(text: str) -> SplitResult:

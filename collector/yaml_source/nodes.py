@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from collector.yaml_source.problem_report import START_POSITION, SourcePosition
+from collector.yaml_source.scalars import YamlScalar
 
-YamlScalar: TypeAlias = str | int | float | bool | None
+YamlPath: TypeAlias = tuple[str | int, ...]
+"""The keys and positions that lead to a value: `("tags", 0)`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YamlEntry:
-    """A value in a mapping, with the place of its key."""
+    """A value in a mapping, with the place of its key; or in a list, with its own."""
 
     position: SourcePosition
     node: YamlNode
@@ -25,8 +27,8 @@ class YamlNode:
     """A value with its place.
 
     Attributes:
-        spoilt: a problem was reported about it, so nothing further about it is worth telling.
-        referenced: its text came, at least in part, from outside the file.
+        has_problem: one was reported about it, so nothing further about it is worth telling.
+        has_reference: its text came, at least in part, from outside the file.
     """
 
     position: SourcePosition = START_POSITION
@@ -46,8 +48,34 @@ class YamlNode:
 
     def get_child(self, key: str) -> YamlNode:
         """The value under `key`, or an empty node where there is none."""
-        entry = self.entries.get(key)
-        return entry.node if entry else YamlNode(position=self.position)
+        return self.follow_path((key,))
+
+    def follow_path(self, path: YamlPath) -> YamlNode:
+        """The value at `path`, or an empty node where there is none."""
+        node = self
+        for step in path:
+            entry = node.find_entry(step)
+            node = entry.node if entry else YamlNode(position=node.position)
+        return node
+
+    def find_position(self, path: YamlPath) -> SourcePosition:
+        """Where the key or item at `path` stands, or the last one on the way that does exist."""
+        node, position = self, self.position
+        for step in path:
+            entry = node.find_entry(step)
+            if entry is None:
+                break
+            node, position = entry.node, entry.position
+        return position
+
+    def find_entry(self, step: str | int) -> YamlEntry | None:
+        """What is under a key of a mapping, or at a position of a list; None where nothing is."""
+        if isinstance(step, str):
+            return self.entries.get(step)
+        if step >= len(self.items):
+            return None
+        item = self.items[step]
+        return YamlEntry(position=item.position, node=item)
 
     def to_plain(self) -> Any:
         """The value as dicts, lists and scalars."""

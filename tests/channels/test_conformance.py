@@ -1,27 +1,17 @@
-"""Whatever the channel: the same behaviour of a receiver is the same outcome.
+"""Whatever the channel: the same behaviour of a receiver is the same outcome, and tells no secret.
 
-A new channel adds its receiver to RECEIVERS and is held to the whole table.
+A new channel adds its harness to HARNESSES and is held to every law.
 """
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import get_args
+from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
-import collector.channels
-from collector.channels.email import EmailNotifier
-from collector.channels.slack import SlackNotifier
-from collector.channels.terminal import TerminalNotifier
+from collector.channels.registry import CHANNELS, build_channel
 from collector.errors import CollectorError
 from collector.model import (
-    Channel,
     DeliveryOutcome,
     DeliveryRejection,
     DeliverySuccess,
@@ -29,112 +19,84 @@ from collector.model import (
     Message,
     RetryLater,
 )
-from collector.settings import (
-    ChannelSettings,
-    EmailSettings,
-    Secret,
-    SlackSettings,
-    TerminalSettings,
-)
-from fakes.slack import HangUp, WebhookReply, find_unused_port, run_slack_receiver
-from fakes.smtp import HANG_UP, run_mailbox
+from collector.settings import TerminalSettings
+from fakes.channel_harness import CANARY, Answer, Behaviour, ChannelBench, ChannelHarness
+from fakes.channel_harnesses import email, slack, terminal
+from hostile.messages import poison_message
+from hostile.strings import HOSTILE_STRINGS
 
-TAKES_IT = "takes it"
-IS_BUSY = "is busy"
-NEVER_TAKES_IT = "never takes it"
-BREAKS_OFF = "breaks off once it has it"
-IS_NOT_THERE = "is not there"
+HARNESSES = (slack.HARNESS, email.HARNESS, terminal.HARNESS)
 
-TABLE: dict[str, type[DeliveryOutcome]] = {
-    TAKES_IT: DeliverySuccess,
-    IS_BUSY: RetryLater,
-    NEVER_TAKES_IT: DeliveryRejection,
-    BREAKS_OFF: IndeterminateDelivery,
-    IS_NOT_THERE: RetryLater,
+TABLE: dict[Behaviour, type[DeliveryOutcome]] = {
+    Behaviour.TAKES_IT: DeliverySuccess,
+    Behaviour.IS_BUSY: RetryLater,
+    Behaviour.NEVER_TAKES_IT: DeliveryRejection,
+    Behaviour.BREAKS_OFF: IndeterminateDelivery,
 }
 
-
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """A channel, and what its receiver has read so far."""
-
-    channel: Channel
-    read: Callable[[], list[str]]
-
-
-@contextmanager
-def slack(behaviour: str) -> Iterator[Bench]:
-    reactions = {
-        IS_BUSY: WebhookReply(status=429),
-        NEVER_TAKES_IT: WebhookReply(status=404, body="no_service"),
-        BREAKS_OFF: HangUp(),
-    }
-    with run_slack_receiver() as receiver:
-        receiver.script.extend([reactions[behaviour]] * 2 if behaviour in reactions else [])
-        nowhere = f"http://127.0.0.1:{find_unused_port()}/"
-        url = nowhere if behaviour == IS_NOT_THERE else receiver.url
-        yield Bench(
-            channel=SlackNotifier(settings=SlackSettings(webhook_url=Secret(url))),
-            read=lambda: [json.dumps(body) for body in receiver.bodies],
-        )
+every_kind = pytest.mark.parametrize(
+    "harness", HARNESSES, ids=[harness.kind for harness in HARNESSES]
+)
+every_answering_kind = pytest.mark.parametrize(
+    "harness",
+    [pytest.param(harness, id=harness.kind) for harness in HARNESSES if harness.codes],
+)
+every_remote_kind = pytest.mark.parametrize(
+    "harness",
+    [pytest.param(harness, id=harness.kind) for harness in HARNESSES if harness.build_unreachable],
+)
 
 
-@contextmanager
-def mail(behaviour: str) -> Iterator[Bench]:
-    replies = {IS_BUSY: "451 later", NEVER_TAKES_IT: "550 never", BREAKS_OFF: HANG_UP}
-    with run_mailbox() as box:
-        if behaviour in replies:
-            box.replies["DATA"] = replies[behaviour]
-        settings = EmailSettings(
-            host="127.0.0.1",
-            port=find_unused_port() if behaviour == IS_NOT_THERE else box.port,
-            tls="none",
-            sender="collector@acme.com",
-            to=("soc@acme.com",),
-        )
-        yield Bench(
-            channel=EmailNotifier(settings=settings),
-            read=lambda: [received.content.decode() for received in box.mails],
-        )
+def send_after(
+    bench: ChannelBench, message: Message, behaviour: Behaviour | Answer
+) -> DeliveryOutcome:
+    """The outcome of a message to a receiver that behaves so; no outcome tells a secret."""
+    bench.react(behaviour)
+    outcome = bench.channel.send(message)
+
+    assert CANARY not in repr(outcome)
+    return outcome
 
 
-@contextmanager
-def terminal(behaviour: str) -> Iterator[Bench]:
-    stream = io.StringIO()
-    shown: list[str] = []
-    if behaviour == NEVER_TAKES_IT:
-        stream.close()
-    yield Bench(
-        channel=TerminalNotifier(console=Console(file=stream, width=100)),
-        read=lambda: [*shown, stream.getvalue()],
-    )
+@pytest.mark.parametrize(
+    ("harness", "behaviour"),
+    [
+        pytest.param(harness, behaviour, id=f"{harness.kind} {behaviour}")
+        for harness in HARNESSES
+        for behaviour in TABLE
+        if behaviour not in harness.unable
+    ],
+)
+def test_a_behaviour_is_an_outcome(
+    harness: ChannelHarness, behaviour: Behaviour, message: Message
+) -> None:
+    with harness.run() as bench:
+        assert type(send_after(bench, message, behaviour)) is TABLE[behaviour]
 
 
-Receiver = Callable[[str], AbstractContextManager[Bench]]
-RECEIVERS: dict[str, Receiver] = {"slack": slack, "email": mail, "terminal": terminal}
-CANNOT = {("terminal", behaviour) for behaviour in (IS_BUSY, BREAKS_OFF, IS_NOT_THERE)}
-"""A terminal is there or it is closed."""
+@every_remote_kind
+def test_what_is_not_there_is_tried_again(harness: ChannelHarness, message: Message) -> None:
+    channel = harness.build_unreachable()
+    outcome = channel.send(message)
 
-CASES = [
-    pytest.param(receiver, behaviour, id=f"{kind} {behaviour}")
-    for kind, receiver in RECEIVERS.items()
-    for behaviour in TABLE
-    if (kind, behaviour) not in CANNOT
-]
+    assert type(outcome) is RetryLater
+    assert CANARY not in f"{outcome} {channel}"
 
 
-@pytest.mark.parametrize(("receiver", "behaviour"), CASES)
-def test_a_behaviour_is_an_outcome(receiver: Receiver, behaviour: str, message: Message) -> None:
-    with receiver(behaviour) as bench:
-        assert type(bench.channel.send(message)) is TABLE[behaviour]
+@every_answering_kind
+def test_each_code_is_an_outcome(harness: ChannelHarness, message: Message) -> None:
+    with harness.run() as bench:
+        outcomes = {
+            code: type(send_after(bench, message, Answer(code=code))) for code in harness.codes
+        }
+
+    assert outcomes == harness.codes
 
 
-@pytest.mark.parametrize("receiver", RECEIVERS.values(), ids=RECEIVERS)
-def test_a_repeat_can_be_recognised_by_its_key(receiver: Receiver, message: Message) -> None:
+@every_kind
+def test_a_repeat_can_be_recognised_by_its_key(harness: ChannelHarness, message: Message) -> None:
     """A receiver that got it twice can tell: the second says so, with the key of both."""
-    from dataclasses import replace
-
-    with receiver(TAKES_IT) as bench:
+    with harness.run() as bench:
         bench.channel.send(message)
         before = "".join(bench.read())
         bench.channel.send(replace(message, attempt=2))
@@ -144,37 +106,67 @@ def test_a_repeat_can_be_recognised_by_its_key(receiver: Receiver, message: Mess
     assert "possible repeat, attempt 2, key 3f9c2a7b10d4.1.secops" in after
 
 
-# ---- the table of kinds
+# ---- hostile texts and secrets
+
+SOME_HOSTILE_STRINGS = (*HOSTILE_STRINGS[::8], "x" * 100_000)
+"""Over a real connection; the tests of each channel's message run through all of them."""
 
 
-def test_every_kind_of_settings_has_a_channel_and_a_receiver_here() -> None:
-    kinds = {settings.model_fields["type"].default for settings in get_args(ChannelSettings)}
+@every_kind
+def test_hostile_texts_arrive_as_words(harness: ChannelHarness, message: Message) -> None:
+    with harness.run() as bench:
+        outcomes = {
+            type(bench.channel.send(poison_message(message, value)))
+            for value in SOME_HOSTILE_STRINGS
+        }
+        texts = bench.read()
 
-    assert set(collector.channels.CHANNEL_FACTORIES) == kinds == set(RECEIVERS)
-
-
-@pytest.mark.parametrize(
-    ("settings", "channel"),
-    [
-        (SlackSettings(webhook_url=Secret("https://hooks.example.com/canary")), SlackNotifier),
-        (
-            EmailSettings(host="smtp.acme.com", sender="a@acme.com", to=("soc@acme.com",)),
-            EmailNotifier,
-        ),
-        (TerminalSettings(), TerminalNotifier),
-    ],
-)
-def test_settings_become_the_channel_that_they_describe(
-    settings: ChannelSettings, channel: type[Channel]
-) -> None:
-    built = collector.channels.build_channel("secops", settings)
-
-    assert type(built) is channel
-    assert "canary" not in repr(built)
+    assert outcomes == {DeliverySuccess}
+    assert [text for text in texts if not text.replace("\n", "").isprintable()] == []
 
 
-def test_a_kind_without_a_row_is_named() -> None:
+@every_answering_kind
+def test_the_words_of_a_receiver_are_hostile_too(harness: ChannelHarness, message: Message) -> None:
+    """A reason is one short line that can be printed, whatever came with the code."""
+    code = next(code for code, kind in harness.codes.items() if kind is DeliveryRejection)
+    with harness.run() as bench:
+        reasons = [
+            send_after(bench, message, Answer(code=code, words=value)).reason
+            for value in SOME_HOSTILE_STRINGS
+        ]
+
+    assert [reason for reason in reasons if not reason.isprintable() or len(reason) > 300] == []
+
+
+@every_kind
+def test_a_channel_shows_no_secret(harness: ChannelHarness) -> None:
+    channel = build_channel("secops", harness.settings)
+
+    assert CANARY not in f"{channel!r} {channel}"
+
+
+# ---- the registry
+
+
+def test_every_kind_is_held_to_these_laws() -> None:
+    assert [spec.kind for spec in CHANNELS] == [harness.kind for harness in HARNESSES]
+
+
+def test_a_kind_is_the_type_of_its_settings() -> None:
+    kinds = {spec.kind: spec.settings.model_fields["type"].default for spec in CHANNELS}
+
+    assert all(kind == type_ for kind, type_ in kinds.items())
+    assert len(kinds) == len(CHANNELS)
+
+
+@every_kind
+def test_settings_become_the_channel_that_they_describe(harness: ChannelHarness) -> None:
+    with harness.run() as bench:
+        assert type(build_channel("secops", harness.settings)) is type(bench.channel)
+
+
+def test_a_kind_without_a_spec_is_named() -> None:
     settings = TerminalSettings.model_construct(type="pager")
 
     with pytest.raises(CollectorError, match=r"^channel secops: there is no kind 'pager'$"):
-        collector.channels.build_channel("secops", settings)
+        build_channel("secops", settings)

@@ -15,33 +15,33 @@ def read(tmp_path, content):
 
 
 REFUSED = [
-    ("a: [1", "2:1: not YAML", "1:6: not YAML"),
-    ("a:\n\t- b", "2:1: not YAML", ""),
-    ("a: 1\nb: 2\na: 3\n", "3:1: 'a' stands here twice", ""),
-    ("a: {x: 1, x: 2}", "1:11: 'x' stands here twice", ""),
-    ("5: x", "1:1: a key must be text", ""),
-    ("[a]: x", "1:1: a key must be text", ""),
-    ("a: &x 1\nb: *x\n", "2:4: aliases (*name) are not served", ""),
-    ("- a\n- b\n", "1:1: a document is a mapping of keys", ""),
-    ("only text", "1:1: a document is a mapping of keys", ""),
-    ("a: !python/object:os.system x", "1:4: unknown tag", ""),
-    ("a: !!int x", "1:4: a value that YAML cannot build", "1:1: a value that YAML cannot build"),
-    (b"a: 1\nb: \xff\n", "2:1: not UTF-8 text", ""),
-    ("a: \x07", "1:4: the character U+0007 may not stand in YAML", ""),
-    ("é: 1\r\n# ü\x7f\x00\n", "2:4: the character U+007F may not stand in YAML", ""),
-    ("a: \n\ufffe", "2:1: the character U+FFFE may not stand in YAML", ""),
-    ("a: 1\n" * 300_000, "1:1: larger than 1,000,000 bytes", ""),
+    ("a: [1", "1:6: not YAML"),
+    ("a:\n\t- b", "2:1: not YAML"),
+    ("a: 1\nb: 2\na: 3\n", "3:1: 'a' stands here twice"),
+    ("a: {x: 1, x: 2}", "1:11: 'x' stands here twice"),
+    ("5: x", "1:1: a key must be text"),
+    ("[a]: x", "1:1: a key must be text"),
+    ("a: &x 1\nb: *x\n", "2:4: aliases (*name) are not served"),
+    ("- a\n- b\n", "1:1: a document is a mapping of keys"),
+    ("only text", "1:1: a document is a mapping of keys"),
+    ("a: !python/object:os.system x", "1:4: unknown tag"),
+    ("a: !!int x", "1:4: a value that YAML cannot build"),
+    (b"a: 1\nb: \xff\n", "2:4: not UTF-8 text"),
+    ("a: \x07", "1:4: the character U+0007 may not stand in YAML"),
+    ("é: 1\r\n# ü\x7f\x00\n", "2:4: the character U+007F may not stand in YAML"),
+    ("a: \n\ufffe", "2:1: the character U+FFFE may not stand in YAML"),
+    ("a: 1\n" * 300_000, "1:1: larger than 1,000,000 bytes"),
 ]
 
 
-@pytest.mark.parametrize(("content", "expected", "other"), REFUSED, ids=range(len(REFUSED)))
-def test_what_reads_differently_from_what_it_does_is_refused(content, expected, other, tmp_path):
+@pytest.mark.parametrize(("content", "expected"), REFUSED, ids=range(len(REFUSED)))
+def test_what_reads_differently_from_what_it_does_is_refused(content, expected, tmp_path):
     with pytest.raises(RulesError) as caught:
         read(tmp_path, content)
 
     (problem,) = caught.value.problems
     said = str(problem).removeprefix(f"{tmp_path / 'x.yml'}:")
-    assert said.startswith((expected, other) if other else expected)
+    assert said.startswith(expected)
 
 
 def test_a_bomb_of_nested_lists_is_refused(tmp_path):

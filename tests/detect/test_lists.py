@@ -236,7 +236,7 @@ def test_what_is_no_text_is_told_with_its_line(tmp_path):
     path = tmp_path / "bytes.txt"
     path.write_bytes(b"a\nb\xff\n")
 
-    with pytest.raises(RulesError, match=r"bytes\.txt:2:1: not UTF-8 text"):
+    with pytest.raises(RulesError, match=r"bytes\.txt:2:2: not UTF-8 text"):
         lists.load_lists([], {"bytes": path})
 
 

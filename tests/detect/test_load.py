@@ -384,7 +384,7 @@ def test_an_undocumented_type_may_have_any_native_field(rule_file, schema):
 
 
 def test_everything_wrong_in_every_file_is_told_at_once(rule_file, schema, tmp_path):
-    rule_file("a: [", name="a.yml", head="")
+    rule_file("a: [\n", name="a.yml", head="")
     rule_file(lines(*FINE, "tags: [attack.nope1]", "collector: {titel: x}"), name="b.yml")
     rule_file(lines(*FINE), name="c/d.yml")
     rule_file(lines(*FINE), name="e.yml")

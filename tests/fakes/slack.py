@@ -51,18 +51,21 @@ Reaction = WebhookReply | HangUp | ConnectionReset | Silence | TruncatedReply
 class SlackReceiver:
     """A webhook: `script` holds the next reactions, after them it says 200 ok.
 
-    Every body that was read is in `bodies`, whatever the reaction was.
+    Every body that was read is in `bodies`, whatever the reaction was, and its headers in
+    `headers`.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.script: deque[Reaction] = deque()
         self.bodies: list[Any] = []
+        self.headers: list[Mapping[str, str]] = []
         self.stop_event = threading.Event()
 
-    def take_reaction(self, body: bytes) -> Reaction:
-        """Keep a body, and say how to react to it."""
+    def take_reaction(self, body: bytes, headers: Mapping[str, str]) -> Reaction:
+        """Keep a request, and say how to react to it."""
         self.bodies.append(json.loads(body))
+        self.headers.append(headers)
         return self.script.popleft() if self.script else WebhookReply()
 
 
@@ -104,7 +107,7 @@ class _WebhookHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        match self.server.receiver.take_reaction(body):
+        match self.server.receiver.take_reaction(body, dict(self.headers)):
             case WebhookReply() as answer:
                 self._send_reply(answer)
             case TruncatedReply(status=status):

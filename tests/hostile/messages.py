@@ -134,7 +134,7 @@ messages = st.builds(
     Message,
     key=any_text,
     alert=alerts,
-    update=st.booleans(),
+    is_update=st.booleans(),
     attempt=st.integers(1, 10**6),
     user_url=st.none() | any_text | st.just("https://acme.my.salesforce.com/0055f00000HyJSwXXY"),
 )

@@ -33,7 +33,7 @@ KEY_LINE = re.compile(r"^(?P<indent> *)(?P<off># *)?(?P<item>- )?(?P<key>[a-z_]+
 MODELS = [
     model
     for model in vars(collector.settings).values()
-    if isinstance(model, type) and issubclass(model, BaseModel)
+    if isinstance(model, type) and issubclass(model, BaseModel) and not model.__subclasses__()
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.settings.name_checks import suggest_name
+from collector.settings.name_checks import suggest_public_name
 from collector.yaml_source.nodes import quote_name
 
 ORG = "  - name: {}\n    login_url: https://a.example.com\n    auth: {{flow: client_credentials, "
@@ -64,14 +64,14 @@ def test_names_are_checked_although_there_are_other_problems(problems_of):
 
 
 def test_what_was_meant_is_told_or_else_all_there_is():
-    assert suggest_name("evry", ["every", "lookback"]) == ", did you mean 'every'?"
-    assert suggest_name("zzz", ["b", "a"]) == "; known are a, b"
-    assert not suggest_name("zzz", [])
+    assert suggest_public_name("evry", ["every", "lookback"]) == ", did you mean 'every'?"
+    assert suggest_public_name("zzz", ["b", "a"]) == "; known are a, b"
+    assert not suggest_public_name("zzz", [])
 
 
 def test_only_names_are_offered_and_only_a_few():
-    assert suggest_name("abc", ["a b:c", "https://canary"]) == ""
-    assert suggest_name("abc", [f"abc{number}" for number in range(51)]) == ""
+    assert suggest_public_name("abc", ["a b:c", "https://canary"]) == ""
+    assert suggest_public_name("abc", [f"abc{number}" for number in range(51)]) == ""
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ from datetime import timedelta
 import pytest
 
 from collector.errors import SettingsError
+from collector.yaml_source.dialect import CONFIGURATION
 from collector.yaml_source.problem_report import ProblemReport
-from collector.yaml_source.reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, read_tree
+from collector.yaml_source.reader import read_tree
+from collector.yaml_source.source_text import MAX_BYTES
+from collector.yaml_source.tree_builder import MAX_DEPTH
 
 
 @pytest.fixture
@@ -20,8 +23,8 @@ def plain(tmp_path):
     def plain(text):
         path = tmp_path / "collector.yaml"
         path.write_text(text)
-        report = ProblemReport(path)
-        value = read_tree(path, report).to_plain()
+        report = ProblemReport(path=path, error_type=SettingsError)
+        value = read_tree(report, CONFIGURATION).to_plain()
         assert report.problems == []
         return value
 
@@ -35,9 +38,9 @@ def refused(tmp_path):
     def refused(text):
         path = tmp_path / "collector.yaml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        report = ProblemReport(path)
+        report = ProblemReport(path=path, error_type=SettingsError)
         with suppress(SettingsError):
-            read_tree(path, report)
+            read_tree(report, CONFIGURATION)
         return [f"{p.line}:{p.column}: {p.message}" for p in report.problems]
 
     return refused
@@ -131,7 +134,6 @@ def test_a_file_of_nothing_is_no_value(plain, text):
         ("a: [1, 2", ["1:9: expected ',' or a closing bracket"]),
         (r'a: "\d"', [("1:6: unknown escape after a backslash: use single quotes "
                       "where a backslash is meant")]),
-        ("a: @b", ["1:4: not YAML: found character '@' that cannot start any token"]),
         (r'a: "\U00110000"', ["1:1: beyond this, a number is out of range"]),
         ("%YAML 1." + "9" * 5000 + "\n---\na: 1", ["1:1: beyond this, a number is out of range"]),
         (r'a: "\ud83d"', ["1:4: holds a character that is no text: NUL or half a surrogate pair"]),
@@ -145,6 +147,12 @@ def test_a_file_of_nothing_is_no_value(plain, text):
 )  # fmt: skip
 def test_everything_else_is_refused_with_its_place(refused, text, expected):
     assert expected == refused(text)
+
+
+def test_what_has_no_words_of_ours_is_told_in_those_of_the_parser(refused):
+    (line,) = refused("a: @b")
+
+    assert line.startswith("1:4: not YAML: ")
 
 
 def test_small_mistakes_are_told_together(refused):
@@ -168,7 +176,7 @@ def test_a_hundred_thousand_brackets_end_at_the_limit(refused, opening):
 
 
 def test_values_are_allowed_up_to_their_number_and_not_beyond(plain, refused):
-    items = MAX_NODES - 1
+    items = CONFIGURATION.max_nodes - 1
 
     assert items == len(plain(f"[{'1,' * items}]"))
     assert refused(f"[{'1,' * (items + 1)}]") == ["1:100000: more than 50,000 values in one file"]
@@ -186,7 +194,7 @@ def test_a_bomb_of_aliases_is_named_and_never_multiplied(refused):
 def test_every_key_and_value_knows_its_place(tmp_path):
     path = tmp_path / "collector.yaml"
     path.write_text("a:\n  - b: 1\n    ccc:   'é'\n")
-    root = read_tree(path, ProblemReport(path))
+    root = read_tree(ProblemReport(path=path, error_type=SettingsError), CONFIGURATION)
     item = root.get_child("a").items[0]
     entry = item.entries["ccc"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from collector.errors import SettingsError
 from collector.yaml_source.nodes import YamlNode
 from collector.yaml_source.problem_report import ProblemReport, SourcePosition
 from collector.yaml_source.references import MAX_FILE_BYTES, ReferenceResolver
@@ -14,7 +15,7 @@ def resolve(tmp_path):
     """What a text becomes, and what was reported about it."""
 
     def resolve(text, **environ):
-        report = ProblemReport(tmp_path / "collector.yaml")
+        report = ProblemReport(path=tmp_path / "collector.yaml", error_type=SettingsError)
         references = ReferenceResolver(folder=tmp_path, environ=environ, report=report)
         node = references.resolve_node(
             YamlNode(position=SourcePosition(line=3, column=7), value=text)

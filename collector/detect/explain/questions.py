@@ -11,12 +11,13 @@ from sigma.rule import SigmaDetections
 
 from collector.detect.event_schema import EventSchema
 from collector.detect.language.detection_checks import parse_item
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists import NO_LISTS, ValueLists
 from collector.detect.lists.value_list import ListEntry
 from collector.detect.predicates import condition_sql
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.model import Event, Rule
+from collector.yaml_source.nodes import YamlPath
 
 FILTER_PREFIX = "_filter"
 """What the names of selections begin with that come from a filter file."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from collector.detect.language.collector_block import COLLECTOR_KEY, BaselineBlock, CollectorBlock
 from collector.detect.language.field_scope import FieldScope
 from collector.detect.language.window_columns import RESERVED_COLUMNS
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
 
 
 def find_aggregation_problems(
@@ -21,7 +22,7 @@ def find_aggregation_problems(
         )
     if block.first_seen:
         place: YamlPath = (COLLECTOR_KEY, "first_seen", "key")
-        yield from _find_unknown_fields(document, block.first_seen.key, place, scope)
+        yield from find_unknown_fields(document, block.first_seen.key, place, scope)
     if block.baseline:
         yield from _find_baseline_problems(
             document, block.baseline, (COLLECTOR_KEY, "baseline"), scope
@@ -32,19 +33,20 @@ def find_group_problems(
     document: YamlDocument, groups: Sequence[str], place: YamlPath
 ) -> Iterator[Problem]:
     """Names that windows cannot tell groups apart by."""
-    taken: set[str] = set()
+    seen: set[str] = set()
     for position, name in enumerate(groups):
         if name.lower() in RESERVED_COLUMNS:
             message = f"groups cannot be told apart by {name!r}, which windows have of their own"
             yield document.build_problem((*place, position), message)
-        elif name.lower() in taken:
+        elif name.lower() in seen:
             yield document.build_problem((*place, position), f"{name!r} stands here twice")
-        taken.add(name.lower())
+        seen.add(name.lower())
 
 
-def _find_unknown_fields(
+def find_unknown_fields(
     document: YamlDocument, fields: Sequence[str], place: YamlPath, scope: FieldScope
 ) -> Iterator[Problem]:
+    """Fields of a list at `place` that the scope does not have."""
     for position, field in enumerate(fields):
         if not scope.has_field(field):
             yield document.build_problem((*place, position), scope.explain_unknown_field(field))
@@ -61,7 +63,7 @@ def _find_baseline_problems(
         yield document.build_problem(place, f"the metric {baseline.metric} needs a 'field'")
     elif baseline.field is not None and not scope.has_field(baseline.field):
         yield document.build_problem((*place, "field"), scope.explain_unknown_field(baseline.field))
-    yield from _find_unknown_fields(document, baseline.group_by, (*place, "group_by"), scope)
+    yield from find_unknown_fields(document, baseline.group_by, (*place, "group_by"), scope)
     yield from find_group_problems(document, baseline.group_by, (*place, "group_by"))
     yield from _find_history_problems(document, baseline, place)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from collector.detect import title_template
+from collector.detect.language.aggregation_checks import find_unknown_fields
 from collector.detect.language.block_scopes import BlockScopes
 from collector.detect.language.collector_block import (
     COLLECTOR_KEY,
@@ -15,22 +16,18 @@ from collector.detect.language.collector_block import (
     SeverityCondition,
 )
 from collector.detect.language.detection_checks import find_item_problem, find_when_problem
+from collector.detect.language.document_library import read_service
 from collector.detect.language.field_scope import FieldScope
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
-from collector.detect.suggestions import suggest_name
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import find_nearest_name
 
 
 def resolve_event_types(document: YamlDocument, block: CollectorBlock) -> tuple[str, ...]:
     """The types that the rule is about; none where it sees every event."""
-    service = _read_service(document)
+    service = read_service(document)
     return tuple(block.event_types) if service is None else (service,)
-
-
-def _read_service(document: YamlDocument) -> str | None:
-    logsource = document.data.get("logsource")
-    service = logsource.get("service") if isinstance(logsource, dict) else None
-    return None if service is None else str(service)
 
 
 def find_block_problems(
@@ -46,7 +43,9 @@ def find_block_problems(
     if block.title is not None:
         yield from _find_title_problems(document, block.title, block_scopes.title)
     for key in sorted(block.dedup.model_fields_set & {"key", "fallback"}):
-        yield from _find_key_problems(document, block, key, block_scopes.dedup_key)
+        place = (COLLECTOR_KEY, "dedup", key)
+        fields = getattr(block.dedup, key)
+        yield from find_unknown_fields(document, fields, place, block_scopes.dedup_key)
     for position, example in enumerate(block.tests):
         yield from _find_test_problems(document, example, (COLLECTOR_KEY, "tests", position), scope)
 
@@ -54,12 +53,11 @@ def find_block_problems(
 def _find_type_problems(
     document: YamlDocument, block: CollectorBlock, scope: FieldScope
 ) -> Iterator[Problem]:
-    known = scope.schema.list_event_types()
     places: dict[YamlPath, str] = {
         (COLLECTOR_KEY, "event_types", position): name
         for position, name in enumerate(block.event_types)
     }
-    service = _read_service(document)
+    service = read_service(document)
     if service is not None and block.event_types:
         yield document.build_problem(
             (COLLECTOR_KEY, "event_types"), "event_types and a service: name one of them"
@@ -67,10 +65,8 @@ def _find_type_problems(
     elif service is not None:
         places[("logsource", "service")] = service
     for place, name in places.items():
-        if name not in known:
-            yield document.build_problem(
-                place, f"unknown event type {name!r}{suggest_name(name, known)}"
-            )
+        if message := scope.schema.find_type_problem(name):
+            yield document.build_problem(place, message)
 
 
 def _find_comparison_problems(
@@ -84,10 +80,9 @@ def _find_comparison_problems(
             place, "'field' and a comparison (gte, gt, lte, lt, eq) go together"
         )
     elif each.field is not None:
-        found = (
-            find_item_problem(key, value, block_scopes.cases) for key, value in comparisons.items()
-        )
-        yield from (document.build_problem((*place, "field"), said) for said in found if said)
+        for key, value in comparisons.items():
+            if message := find_item_problem(key, value, block_scopes.cases):
+                yield document.build_problem((*place, "field"), message)
     if each.when is not None and (message := _find_when_problem(document, each.when, block_scopes)):
         yield document.build_problem((*place, "when"), message)
 
@@ -114,27 +109,16 @@ def _find_title_problems(document: YamlDocument, text: str, scope: FieldScope) -
 def _is_misspelt(fallback: str, scope: FieldScope) -> bool:
     if not re.fullmatch(r"\w+", fallback):
         return False
-    return suggest_name(fallback, scope.schema.column_types).startswith(", did you")
-
-
-def _find_key_problems(
-    document: YamlDocument, block: CollectorBlock, key: str, scope: FieldScope
-) -> Iterator[Problem]:
-    for position, field in enumerate(getattr(block.dedup, key)):
-        if not scope.has_field(field):
-            yield document.build_problem(
-                (COLLECTOR_KEY, "dedup", key, position), scope.explain_unknown_field(field)
-            )
+    return find_nearest_name(fallback, sorted(scope.schema.column_types)) is not None
 
 
 def _find_test_problems(
     document: YamlDocument, rule_test: RuleTestBlock, place: YamlPath, scope: FieldScope
 ) -> Iterator[Problem]:
-    known = scope.schema.list_event_types()
-    if rule_test.event_type is not None and rule_test.event_type not in known:
-        message = f"unknown event type {rule_test.event_type!r}{suggest_name(rule_test.event_type, known)}"
+    name = rule_test.event_type
+    if name is not None and (message := scope.schema.find_type_problem(name)):
         yield document.build_problem((*place, "event_type"), message)
-    if rule_test.event_type is None and len(scope.event_types) != 1:
+    if name is None and len(scope.event_types) != 1:
         yield from _find_untyped_events(document, rule_test.events, (*place, "events"))
 
 
@@ -143,7 +127,7 @@ def _find_untyped_events(
 ) -> Iterator[Problem]:
     for position, event in enumerate(events):
         attributes = event.get("attributes")
-        typed = isinstance(attributes, dict) and "type" in attributes
-        if not typed and "EVENT_TYPE" not in event:
+        has_type = isinstance(attributes, dict) and "type" in attributes
+        if not has_type and "EVENT_TYPE" not in event:
             message = "of which type? Give the test an 'event_type', or the event its EVENT_TYPE"
             yield document.build_problem((*place, position), message)

@@ -8,9 +8,10 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
-from collector.detect.suggestions import suggest_name
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem, RulesError
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import suggest_name
 
 
 class BlockModel(BaseModel):
@@ -40,11 +41,13 @@ def parse_block(document: YamlDocument, key: str, kind: type[P]) -> P:
 def _translate_errors(
     document: YamlDocument, key: str, kind: type[BlockModel], error: ValidationError
 ) -> Iterator[Problem]:
-    told = set()
+    reported = set()
     for details in error.errors(include_url=False, include_input=False):
         place = _strip_union_members(details["loc"])
-        if place not in told:  # pydantic says of a union that it is none of its members, one by one
-            told.add(place)
+        if (
+            place not in reported
+        ):  # pydantic says of a union that it is none of its members, one by one
+            reported.add(place)
             yield document.build_problem(
                 (key, *place), _describe_error((key, *place), kind, details)
             )
@@ -59,7 +62,8 @@ def _describe_error(place: YamlPath, kind: type[BlockModel], details: ErrorDetai
     last = next((step for step in reversed(place) if isinstance(step, str)), place[-1])
     match details["type"]:
         case "extra_forbidden":
-            return f"unknown key {last!r}{suggest_name(str(last), _list_keys(_find_model_at(kind, place[1:-1])))}"
+            known = _list_keys(_find_model_at(kind, place[1:-1]))
+            return f"unknown key {last!r}{suggest_name(str(last), known)}"
         case "missing":
             return f"missing key {last!r}"
         case "model_type":

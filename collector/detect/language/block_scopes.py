@@ -15,7 +15,7 @@ from collector.detect.language.window_columns import add_group_columns
 class BlockScopes:
     """The scopes of cases and steps, of the title and of the dedup key.
 
-    `selections` is whether a case may name selections of the detection.
+    `allows_selections` is whether a case may name selections of the detection.
     """
 
     cases: FieldScope

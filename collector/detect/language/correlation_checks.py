@@ -22,8 +22,9 @@ from collector.detect.language.document_library import (
 from collector.detect.language.field_scope import FieldScope, build_window_scope
 from collector.detect.language.rule_drafts import RuleDraft
 from collector.detect.language.window_columns import add_group_columns
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
 
 MAX_CORRELATION_DEPTH = 5
 
@@ -33,8 +34,9 @@ class CorrelationContext:
     """All that a correlation may look at.
 
     Attributes:
-        called: documents by what they may be called.
-        drafts, mappings: the rules and correlations in which nothing is wrong as such, by name.
+        library: all documents.
+        documents_by_reference: rules and correlations by every name and id, in lower case.
+        drafts, correlations: those in which nothing is wrong as such, by name.
     """
 
     library: DocumentLibrary
@@ -87,16 +89,16 @@ def find_foreign_keys(document: YamlDocument, block: CollectorBlock) -> Iterator
 def _find_reference_problems(
     document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
 ) -> Iterator[Problem]:
-    taken: set[str] = set()
+    seen: set[str] = set()
     for position, reference in enumerate(mapping.rules):
         place = (CORRELATION_KEY, "rules", position)
         name = context.resolve_name(reference)
         if name is None:
             yield document.build_problem(place, context.library.explain_missing(reference))
             continue
-        if name in taken and mapping.type != "temporal_ordered":
+        if name in seen and mapping.type != "temporal_ordered":
             yield document.build_problem(place, f"rule {reference!r} stands here twice")
-        taken.add(name)
+        seen.add(name)
         draft = context.drafts.get(name)
         if draft and (draft.block.first_seen or draft.block.baseline):
             message = f"rule {name!r} looks at more than one event; it cannot be correlated"
@@ -104,13 +106,13 @@ def _find_reference_problems(
 
 
 def _find_cycle_problems(document: YamlDocument, context: CorrelationContext) -> Iterator[Problem]:
-    way = _find_longest_path(read_name(document), context, ())
-    shown = " → ".join(way)
-    if way[-1] in way[:-1]:
+    path = _find_longest_path(read_name(document), context, ())
+    shown = " → ".join(path)
+    if path[-1] in path[:-1]:
         yield document.build_problem(
             (CORRELATION_KEY, "rules"), f"correlations that go round: {shown}"
         )
-    elif len(way) > MAX_CORRELATION_DEPTH:
+    elif len(path) > MAX_CORRELATION_DEPTH:
         message = f"correlations of correlations, more than {MAX_CORRELATION_DEPTH} deep: {shown}"
         yield document.build_problem((CORRELATION_KEY, "rules"), message)
 
@@ -118,14 +120,14 @@ def _find_cycle_problems(document: YamlDocument, context: CorrelationContext) ->
 def _find_longest_path(
     name: str, context: CorrelationContext, above: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Down through correlations; ends with a name that it has already where they go round."""
-    way = (*above, name)
-    if name in above or len(way) > MAX_CORRELATION_DEPTH:
-        return way
-    ways = [
-        _find_longest_path(each, context, way) for each in context.list_inner_correlations(name)
+    """The names down through correlations; where these go round, the last is there already."""
+    path = (*above, name)
+    if name in above or len(path) > MAX_CORRELATION_DEPTH:
+        return path
+    paths = [
+        _find_longest_path(each, context, path) for each in context.list_inner_correlations(name)
     ]
-    return max((way, *ways), key=lambda found: (found[-1] in found[:-1], len(found)))
+    return max((path, *paths), key=lambda found: (found[-1] in found[:-1], len(found)))
 
 
 # ---- numbers
@@ -178,10 +180,10 @@ def _find_operand_problems(
 def _find_alias_problems(
     document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
 ) -> Iterator[Problem]:
-    looked_at = {context.resolve_name(each) for each in mapping.rules}
+    correlated = {context.resolve_name(each) for each in mapping.rules}
     for alias, fields in mapping.aliases.items():
         for reference in fields:
-            if context.resolve_name(reference) not in looked_at:
+            if context.resolve_name(reference) not in correlated:
                 message = f"an alias for {reference!r}, which is none of the correlation's rules"
                 yield document.build_problem(
                     (CORRELATION_KEY, "aliases", alias, reference), message

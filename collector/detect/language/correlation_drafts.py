@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from sigma.correlations import SigmaCorrelationRule
 
 from collector.detect.event_schema import EventSchema
-from collector.detect.language import block_scopes, correlation_block
-from collector.detect.language import collector_block as blocks
 from collector.detect.language.block_checks import find_block_problems
-from collector.detect.language.collector_block import CollectorBlock
-from collector.detect.language.correlation_block import CorrelationBlock
+from collector.detect.language.block_scopes import build_correlation_scopes
+from collector.detect.language.collector_block import CollectorBlock, parse_collector_block
+from collector.detect.language.correlation_block import CorrelationBlock, parse_correlation
 from collector.detect.language.correlation_checks import (
     CorrelationContext,
     find_correlation_problems,
@@ -28,74 +27,80 @@ from collector.errors import Problem, RulesError
 def read_correlations(
     library: DocumentLibrary, drafts: Mapping[str, RuleDraft], schema: EventSchema
 ) -> tuple[list[CorrelationDraft], list[Problem]]:
-    """The correlations in which nothing is wrong, each after all that it looks at."""
+    """The correlations in which nothing is wrong, each after all that it looks at, and problems.
+
+    The order is that of the files while there are problems.
+    """
     problems: list[Problem] = []
-    mappings: dict[str, CorrelationBlock] = {}
+    blocks: dict[str, CorrelationBlock] = {}
     documents = library.select_by_kind("correlation")
     for document in documents:
         try:
-            mappings[read_name(document)] = correlation_block.parse_correlation(document)
+            blocks[read_name(document)] = parse_correlation(document)
         except RulesError as error:
             problems += error.problems
-    called = library.index_by_reference()
-    around = CorrelationContext(
-        library=library, documents_by_reference=called, drafts=drafts, correlations=mappings
+    context = CorrelationContext(
+        library=library,
+        documents_by_reference=library.index_by_reference(),
+        drafts=drafts,
+        correlations=blocks,
     )
-    found = []
+    correlations = []
     for document in documents:
         try:
-            found.append(_build_draft(document, around, schema))
+            correlations.append(_build_draft(document, context, schema))
         except RulesError as error:
             problems += error.problems
     if not problems:
-        found.sort(key=lambda each: _measure_depth(each.name, around))
-    return found, problems
+        correlations.sort(key=lambda each: _measure_depth(each.name, context))
+    return correlations, problems
 
 
 def collect_generate_flags(drafts: Sequence[CorrelationDraft]) -> dict[str, bool]:
     """Of each rule that correlations look at, whether one of them lets it alert by itself."""
-    result: dict[str, bool] = {}
+    flags: dict[str, bool] = {}
     for each in drafts:
         for name in each.rules:
-            result[name] = result.get(name, False) or each.correlation.generate
-    return result
+            flags[name] = flags.get(name, False) or each.correlation.generate
+    return flags
 
 
 def _build_draft(
     document: YamlDocument, context: CorrelationContext, schema: EventSchema
 ) -> CorrelationDraft:
+    """Raises RulesError with all that is wrong."""
     problems = list(find_metadata_problems(document))
-    mapping = context.correlations.get(read_name(document))
-    if mapping is not None:
-        problems += find_correlation_problems(document, mapping, context)
+    correlation = context.correlations.get(read_name(document))
+    if correlation is not None:
+        problems += find_correlation_problems(document, correlation, context)
     try:
-        block = blocks.parse_collector_block(document)
+        block = parse_collector_block(document)
     except RulesError as error:
         raise RulesError([*problems, *error.problems]) from None
     problems += find_foreign_keys(document, block)
-    if mapping is None:
+    if correlation is None:
         raise RulesError(problems)
     events = FieldScope(schema=schema, event_types=())
-    names = block_scopes.build_correlation_scopes(mapping.group_by, schema)
-    problems += find_block_problems(document, _clear_event_types(block), events, names)
+    scopes = build_correlation_scopes(correlation.group_by, schema)
+    problems += find_block_problems(document, _clear_event_types(block), events, scopes)
     if problems:
         raise RulesError(problems)
     return CorrelationDraft(
         document=document,
         block=block,
-        correlation=mapping,
-        block_scopes=names,
+        correlation=correlation,
+        block_scopes=scopes,
         sigma=parse_sigma_rule(document, SigmaCorrelationRule),
-        rules=tuple(_resolve_names(mapping.rules, context)),
+        rules=tuple(_resolve_names(correlation.rules, context)),
         aliases={
             alias: dict(zip(_resolve_names(fields, context), fields.values(), strict=True))
-            for alias, fields in mapping.aliases.items()
+            for alias, fields in correlation.aliases.items()
         },
     )
 
 
 def _clear_event_types(block: CollectorBlock) -> CollectorBlock:
-    """The types of a block that cannot have any are told of once."""
+    """The block without its types: that it has any is a problem of `find_foreign_keys` already."""
     return block.model_copy(update={"event_types": []})
 
 

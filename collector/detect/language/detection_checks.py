@@ -14,10 +14,11 @@ from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 
 from collector.detect.language.field_scope import FieldScope
 from collector.detect.language.modifier_checks import find_modifier_problem
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.predicates import condition_sql
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import suggest_name
 
 MODIFIERS = frozenset(modifier_mapping)
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from collector.detect.language.yaml_document import YamlDocument
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem
+from collector.yaml_source.suggestions import suggest_name
 
 DocumentKind = Literal["rule", "correlation", "filter"]
 
@@ -26,9 +26,16 @@ def read_name(document: YamlDocument) -> str:
     return str(document.data.get("name") or "")
 
 
+def read_service(document: YamlDocument) -> str | None:
+    """The event type that its logsource names as the service; None where it names none."""
+    logsource = document.data.get("logsource")
+    service = logsource.get("service") if isinstance(logsource, dict) else None
+    return None if service is None else str(service)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLibrary:
-    """All documents. Those that are `disabled` are not looked at, but known to have been there."""
+    """All documents. Disabled ones are not looked at, but known to have been there."""
 
     documents: tuple[YamlDocument, ...]
     disabled_documents: tuple[YamlDocument, ...]
@@ -56,7 +63,7 @@ class DocumentLibrary:
         }
 
     def explain_missing(self, reference: str) -> str:
-        """Why nothing in `called` goes by that reference."""
+        """Why `index_by_reference` has nothing under that name or id."""
         known = {
             key: each
             for each in (*self.documents, *self.disabled_documents)
@@ -67,9 +74,8 @@ class DocumentLibrary:
             return f"rule {reference!r} is disabled"
         if found is not None:
             return f"{reference!r} is a filter, not a rule"
-        names = {read_name(each) for each in self.documents if determine_kind(each) != "filter"} - {
-            ""
-        }
+        rules = [each for each in self.documents if determine_kind(each) != "filter"]
+        names = {read_name(each) for each in rules} - {""}
         return f"unknown rule {reference!r}{suggest_name(reference, names)}"
 
     def has_disabled(self, pattern: str) -> bool:
@@ -89,7 +95,7 @@ class DocumentLibrary:
 
 
 def normalize_reference(reference: str) -> str:
-    """A name or an id as `Library.called` has it; ids are the same in any case."""
+    """A name or an id as a key of `index_by_reference`: the same in any case."""
     return reference.lower()
 
 

@@ -15,7 +15,7 @@ from collector.escaping import quote_identifier
 from collector.model import Rule
 
 BATCH_SIZE = 20
-"""So many questions in one query, which is faster than one by one; few enough to plan it."""
+"""Queries that are sent as one, which is faster than one by one; few enough to plan it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +31,20 @@ def find_refused_rules(
     rules: Sequence[Rule], variants: Sequence[Rule], schema: EventSchema
 ) -> Iterator[tuple[str, str]]:
     """The names of the rules that the engine refuses, each with its reason."""
-    questions = [_build_event_query(rule, schema) for rule in (*rules, *variants)]
-    questions += [
+    queries = [_build_event_query(rule, schema) for rule in (*rules, *variants)]
+    queries += [
         _build_window_query(rule) for rule in rules if window_columns.list_window_columns(rule)
     ]
-    told: set[str] = set()
+    refused: set[str] = set()
     with engine.open_engine() as connection:
-        for start in range(0, len(questions), BATCH_SIZE):
-            some = questions[start : start + BATCH_SIZE]
-            if _find_refusal(connection, some) is None:
+        for start in range(0, len(queries), BATCH_SIZE):
+            batch = queries[start : start + BATCH_SIZE]
+            if _find_refusal(connection, batch) is None:
                 continue
-            for each in some:  # which of them it is
+            for each in batch:  # which of them it is
                 reason = _find_refusal(connection, [each])
-                if reason is not None and each.rule not in told:
-                    told.add(each.rule)
+                if reason is not None and each.rule not in refused:
+                    refused.add(each.rule)
                     yield each.rule, reason
 
 
@@ -52,8 +52,9 @@ def _build_event_query(rule: Rule, schema: EventSchema) -> _DryRunQuery:
     columns = {
         name: schema.column_types.get(name, TEXT_TYPE) for name in (*rule.fields, "event_uid")
     }
-    judging = () if window_columns.list_window_columns(rule) else _list_severity_predicates(rule)
-    return _DryRunQuery(rule=rule.name, expressions=(rule.predicate, *judging), columns=columns)
+    is_windowed = bool(window_columns.list_window_columns(rule))
+    severity = () if is_windowed else _list_severity_predicates(rule)
+    return _DryRunQuery(rule=rule.name, expressions=(rule.predicate, *severity), columns=columns)
 
 
 def _build_window_query(rule: Rule) -> _DryRunQuery:
@@ -80,7 +81,7 @@ def _find_refusal(
 
 
 def _combine_queries(queries: Sequence[_DryRunQuery]) -> str:
-    """One query for all questions, each over columns of its own."""
+    """One query for all of them, each over columns of its own."""
     return " UNION ALL ".join(
         f"SELECT 1 FROM (SELECT {_select_nulls(each.columns)}) AS events"
         f" WHERE {' AND '.join((*each.expressions, 'FALSE'))}"

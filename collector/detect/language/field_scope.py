@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
 from collector.detect.lists import NO_LISTS, ValueLists
 from collector.detect.predicates.field_columns import FieldColumns
-from collector.detect.suggestions import suggest_name
+from collector.yaml_source.suggestions import suggest_name
 
 _NATIVE_NAME = re.compile(r"[A-Z][\w.]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldScope:
-    """The event types of a rule; none where it sees every event. `always` has each of them."""
+    """The event types of a rule; none where it sees every event.
+
+    Each of them has the common fields.
+    """
 
     schema: EventSchema
     event_types: tuple[str, ...]
@@ -36,7 +39,8 @@ class FieldScope:
         """What to say of a field that none of the types has."""
         if field in self.schema.column_types:
             return f"{field!r} never has a value in {self._render_types()}"
-        return f"{self._render_types()} has no field {field!r}{suggest_name(field, self._list_fields())}"
+        hint = suggest_name(field, self._list_fields())
+        return f"{self._render_types()} has no field {field!r}{hint}"
 
     def build_trial_columns(self) -> FieldColumns:
         """Columns to try an expression with."""
@@ -45,7 +49,7 @@ class FieldScope:
         )
 
     def build_columns(self, resolve_column: Callable[[str], str]) -> FieldColumns:
-        """The columns that hold the fields, by the names that `physical` gives them."""
+        """The columns that hold the fields, by the names that `resolve_column` gives them."""
         return FieldColumns(
             column_types=self.schema.column_types, resolve_column=resolve_column, lists=self.lists
         )

@@ -13,8 +13,8 @@ from sigma.rule.base import SigmaRuleBase
 from collector.detect.language.collector_block import COLLECTOR_KEY
 from collector.detect.language.document_library import DocumentKind, determine_kind
 from collector.detect.language.yaml_document import YamlDocument
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem, RulesError
+from collector.yaml_source.suggestions import find_nearest_name
 
 _REQUIRED_KEYS: Mapping[DocumentKind, tuple[str, ...]] = {
     "rule": ("title", "id", "name", "level", "logsource", "detection"),
@@ -78,10 +78,9 @@ def find_metadata_problems(document: YamlDocument) -> Iterator[Problem]:
     for key in data.keys() & _FOREIGN_KEYS[kind].keys():
         yield document.build_problem((key,), _FOREIGN_KEYS[kind][key])
     for key in data.keys() - _KNOWN_KEYS:
-        if (hint := suggest_name(key, _KNOWN_KEYS)).startswith(
-            ", did you"
-        ):  # others are the author's own
-            yield document.build_problem((key,), f"unknown key {key!r}{hint}")
+        if nearest := find_nearest_name(key, sorted(_KNOWN_KEYS)):  # others are the author's own
+            message = f"unknown key {key!r}, did you mean {nearest!r}?"
+            yield document.build_problem((key,), message)
     if kind == "rule" and "detection" in data and not isinstance(data["detection"], dict):
         yield document.build_problem(("detection",), "a detection is a mapping of selections")
     yield from _find_text_problems(document)

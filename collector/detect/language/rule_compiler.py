@@ -41,7 +41,7 @@ FieldRenamer = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ColumnResolver:
-    """The columns that hold fields in an event type; `asked` are the fields that were asked for."""
+    """The columns of fields in an event type; remembers the fields that it was asked for."""
 
     schema: EventSchema
     event_type: str
@@ -75,7 +75,7 @@ def _compile_for_type(
     *,
     alert: bool,
 ) -> Rule:
-    """The rule where fields are in the columns that `physical` names.
+    """The rule where fields are in the columns that `resolve_column` names.
 
     What a baseline says of its windows is over groups, which go by their columns in the first type.
     """
@@ -179,7 +179,7 @@ def _build_rule(
     rename: FieldRenamer,
     alert: bool,
 ) -> Rule:
-    """The rule, without its fields. `judging` are the columns of cases and steps."""
+    """The rule, without its fields. Cases and steps read `severity_columns`."""
     block, sigma = draft.block, draft.sigma
     key, window = _resolve_dedup(draft)
     return Rule(

@@ -8,12 +8,14 @@ from sigma.correlations import SigmaCorrelationRule
 from sigma.rule import SigmaDetections, SigmaRule
 
 from collector.detect.event_schema import EventSchema
-from collector.detect.language import block_scopes as namings
-from collector.detect.language import collector_block as blocks
 from collector.detect.language.aggregation_checks import find_aggregation_problems
 from collector.detect.language.block_checks import find_block_problems, resolve_event_types
-from collector.detect.language.block_scopes import BlockScopes
-from collector.detect.language.collector_block import CollectorBlock
+from collector.detect.language.block_scopes import (
+    BlockScopes,
+    build_baseline_scopes,
+    build_event_scopes,
+)
+from collector.detect.language.collector_block import CollectorBlock, parse_collector_block
 from collector.detect.language.correlation_block import CorrelationBlock
 from collector.detect.language.detection_checks import find_detection_problems
 from collector.detect.language.document_library import read_name
@@ -30,8 +32,8 @@ class RuleDraft:
 
     Attributes:
         document: as it is written.
-        run: the document with the detection that is run: filters add to it.
-        detections: of `run`, parsed; those of `sigma` are of the document as it is written.
+        filtered_document: the document with the detection that is run: filters add to it.
+        detections: of `filtered_document`, parsed; those of `sigma` are of `document`.
     """
 
     document: YamlDocument
@@ -72,14 +74,14 @@ def build_rule_draft(document: YamlDocument, schema: EventSchema, lists: ValueLi
     if "action" in document.data or not isinstance(document.data.get("detection"), dict):
         raise RulesError(problems)
     try:
-        block = blocks.parse_collector_block(document)
+        block = parse_collector_block(document)
     except RulesError as error:
         raise RulesError([*problems, *error.problems]) from None
     scope = FieldScope(schema=schema, event_types=resolve_event_types(document, block), lists=lists)
-    naming = _choose_scopes(block, scope)
+    scopes = _choose_scopes(block, scope)
     problems += find_detection_problems(document, scope)
     problems += find_aggregation_problems(document, block, scope)
-    problems += find_block_problems(document, block, scope, naming)
+    problems += find_block_problems(document, block, scope, scopes)
     if problems:
         raise RulesError(problems)
     sigma = parse_sigma_rule(document, SigmaRule)
@@ -88,7 +90,7 @@ def build_rule_draft(document: YamlDocument, schema: EventSchema, lists: ValueLi
         filtered_document=document,
         block=block,
         scope=scope,
-        block_scopes=naming,
+        block_scopes=scopes,
         sigma=sigma,
         detections=sigma.detection,
     )
@@ -96,5 +98,5 @@ def build_rule_draft(document: YamlDocument, schema: EventSchema, lists: ValueLi
 
 def _choose_scopes(block: CollectorBlock, scope: FieldScope) -> BlockScopes:
     if block.baseline is not None:
-        return namings.build_baseline_scopes(block.baseline.group_by)
-    return namings.build_event_scopes(scope)
+        return build_baseline_scopes(block.baseline.group_by)
+    return build_event_scopes(scope)

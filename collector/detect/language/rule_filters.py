@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-import yaml
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaDetections
 
@@ -22,13 +21,13 @@ from collector.detect.language.document_library import (
     determine_kind,
     normalize_reference,
     read_name,
+    read_service,
 )
 from collector.detect.language.field_scope import FieldScope
 from collector.detect.language.metadata_checks import find_metadata_problems, parse_sigma_rule
 from collector.detect.language.rule_drafts import RuleDraft
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists import ValueLists
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem, RulesError
 
 FILTER_KEY = "filter"
@@ -45,7 +44,8 @@ class RuleFilter:
 
     Attributes:
         document: as it is written.
-        selecting: the same as if it were a rule, its selections and condition the detection.
+        detection_document: the same as if it were a rule, its selections and condition the
+            detection.
         references: what it calls the rules; None for any rule.
         service: the event type whose rules it is for; None for all.
     """
@@ -68,29 +68,25 @@ def read_filter(document: YamlDocument, schema: EventSchema, lists: ValueLists) 
         raise RulesError(
             [*problems, document.build_problem((FILTER_KEY,), "'filter' should be a mapping")]
         )
-    service = _read_service(document)
-    if service is not None and service not in (known := schema.list_event_types()):
-        message = f"unknown event type {service!r}{suggest_name(service, known)}"
+    service = read_service(document)
+    if service is not None and (message := schema.find_type_problem(service)):
         problems.append(document.build_problem(("logsource", "service"), message))
     problems += _find_shape_problems(document, mapping)
     if not problems:
-        selecting = _as_rule(document, mapping)
+        detection_document = _convert_to_rule(document, mapping)
         event_types = () if service is None else (service,)
-        everywhere = FieldScope(schema=schema, event_types=event_types, lists=lists)
-        problems += find_detection_problems(selecting, everywhere)
+        scope = FieldScope(schema=schema, event_types=event_types, lists=lists)
+        problems += find_detection_problems(detection_document, scope)
     if problems:
         raise RulesError(problems)
     parse_sigma_rule(document, SigmaFilter)
     references = _normalize_references(mapping["rules"])
     return RuleFilter(
-        document=document, detection_document=selecting, references=references, service=service
+        document=document,
+        detection_document=detection_document,
+        references=references,
+        service=service,
     )
-
-
-def _read_service(document: YamlDocument) -> str | None:
-    logsource = document.data.get("logsource")
-    service = logsource.get("service") if isinstance(logsource, dict) else None
-    return None if service is None else str(service)
 
 
 def _find_shape_problems(document: YamlDocument, mapping: Mapping[str, Any]) -> Iterator[Problem]:
@@ -115,22 +111,18 @@ def _normalize_references(rules: str | Sequence[str]) -> tuple[str, ...] | None:
     return None if not names or [name.lower() for name in names] == [ANY_RULE] else names
 
 
-def _as_rule(document: YamlDocument, mapping: Mapping[str, Any]) -> YamlDocument:
+def _convert_to_rule(document: YamlDocument, mapping: Mapping[str, Any]) -> YamlDocument:
     """The document with its `filter` called `detection`, so that places stay where they are."""
-    node = document.node
-    pairs = [(_rename_key(key), value) for key, value in node.value]
+    entries = {
+        "detection" if key == FILTER_KEY else key: entry
+        for key, entry in document.node.entries.items()
+    }
     detection = {name: each for name, each in mapping.items() if name != "rules"}
     return replace(
         document,
-        node=yaml.MappingNode(node.tag, pairs, node.start_mark, node.end_mark),
+        node=replace(document.node, value=entries),
         data={**document.data, "detection": detection},
     )
-
-
-def _rename_key(key: yaml.ScalarNode) -> yaml.ScalarNode:
-    if key.value != FILTER_KEY:
-        return key
-    return yaml.ScalarNode(key.tag, "detection", key.start_mark, key.end_mark)
 
 
 # ---- among rules
@@ -142,48 +134,45 @@ def apply_filters(
     """The drafts with what the filters add to them, and what is wrong with filters among rules."""
     problems: list[Problem] = []
     result = dict(drafts)
-    for each in filters:
-        wrong, targets = _resolve_targets(each, library)
-        problems += wrong
-        known = [drafts[name] for name in targets if name in drafts]
-        fitting = [draft for draft in known if each.applies_to(draft)]
-        if each.references and known and not fitting:
-            message = f"none of these rules is about {each.service} alone, so it filters nothing"
-            problems.append(each.document.build_problem((FILTER_KEY, "rules"), message))
-        for draft in fitting:
-            found = list(_find_problems_for_rule(each, draft))
+    for rule_filter in filters:
+        target_problems, names = _resolve_targets(rule_filter, library)
+        problems += target_problems
+        targets = [drafts[name] for name in names if name in drafts]
+        applicable = [draft for draft in targets if rule_filter.applies_to(draft)]
+        if rule_filter.references and targets and not applicable:
+            message = (
+                f"none of these rules is about {rule_filter.service} alone, so it filters nothing"
+            )
+            problems.append(rule_filter.document.build_problem((FILTER_KEY, "rules"), message))
+        for draft in applicable:
+            found = list(_find_problems_for_rule(rule_filter, draft))
             problems += found
-            result[draft.name] = draft if found else _add_filter(result[draft.name], each)
+            result[draft.name] = draft if found else _add_filter(result[draft.name], rule_filter)
     return result, problems
 
 
 def _resolve_targets(
     rule_filter: RuleFilter, library: DocumentLibrary
 ) -> tuple[list[Problem], list[str]]:
-    """The names of the rules that a filter is about."""
+    """What is wrong with a filter's references, and the names of the rules that it is about."""
     rules = [read_name(document) for document in library.select_by_kind("rule")]
     if rule_filter.references is None:
         return [], rules
     problems, names = [], []
-    called = library.index_by_reference()
+    documents = library.index_by_reference()
     for position, reference in enumerate(rule_filter.references):
-        fitting = [name for name in rules if fnmatchcase(name, reference)]
-        found = called.get(normalize_reference(reference))
+        place = (FILTER_KEY, "rules", position)
+        matching = [name for name in rules if fnmatchcase(name, reference)]
+        found = documents.get(normalize_reference(reference))
         if found is not None and determine_kind(found) == "correlation":
-            problems.append(
-                rule_filter.document.build_problem(
-                    (FILTER_KEY, "rules", position), _CORRELATION_MESSAGE
-                )
-            )
+            problems.append(rule_filter.document.build_problem(place, _CORRELATION_MESSAGE))
         elif found is not None:
             names.append(read_name(found))
-        elif fitting:
-            names += fitting
+        elif matching:
+            names += matching
         elif not library.has_disabled(reference):
             message = library.explain_missing(reference)
-            problems.append(
-                rule_filter.document.build_problem((FILTER_KEY, "rules", position), message)
-            )
+            problems.append(rule_filter.document.build_problem(place, message))
     return problems, list(dict.fromkeys(names))
 
 

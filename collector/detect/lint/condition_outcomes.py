@@ -41,7 +41,7 @@ class EventTypeFacts:
 
     Attributes:
         event_type: the type.
-        has: whether a field can have a value there.
+        has_field: whether a field can have a value there.
     """
 
     event_type: str

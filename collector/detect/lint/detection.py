@@ -14,7 +14,7 @@ from sigma.types import Placeholder, SigmaString
 
 from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
 from collector.detect.language.collector_block import COLLECTOR_KEY
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lint.condition_outcomes import (
     NEVER,
     EventTypeFacts,
@@ -25,6 +25,7 @@ from collector.detect.lint.severity import is_empty_range
 from collector.detect.predicates.condition_sql import ConditionNode
 from collector.errors import Problem
 from collector.model import Correlation, Rule
+from collector.yaml_source.nodes import YamlPath
 
 _WORD_PATTERN = re.compile(r"[\w*?-]+")
 _BOUND_OPERATORS = frozenset({"gte", "gt", "lte", "lt"})
@@ -33,25 +34,25 @@ _BOUND_OPERATORS = frozenset({"gte", "gt", "lte", "lt"})
 def lint_detection(
     document: YamlDocument, rule: Rule, *, schema: EventSchema, empty_lists: AbstractSet[str]
 ) -> Iterator[Problem]:
-    """What is odd about the selections and the condition of a rule; `empty` are lists."""
+    """What is odd about the selections and the condition of a rule over events."""
     if isinstance(rule.aggregation, Correlation):
         return
     detection = document.data["detection"]
-    asked = set(_list_used_selections(document))
-    for name in detection.keys() - {"condition"} - asked:
+    used_selections = set(_list_used_selections(document))
+    for name in detection.keys() - {"condition"} - used_selections:
         yield document.build_problem(("detection", name), f"nobody asks for the selection {name!r}")
     detections = SigmaDetections.from_dict(detection)
-    parsed = [each.parse() for each in detections.parsed_condition]
-    condition: ConditionNode = parsed[0] if len(parsed) == 1 else ConditionOR(parsed)
-    hollow = empty_lists & set(_find_required_lists(condition))
+    conditions = [each.parse() for each in detections.parsed_condition]
+    condition: ConditionNode = conditions[0] if len(conditions) == 1 else ConditionOR(conditions)
+    unmatchable = empty_lists & set(_find_required_lists(condition))
     for place, items in _list_item_mappings(detection):
         yield from _lint_ranges(document, place, items)
-        yield from _lint_lists(document, place, items, hollow)
-    yield from _lint_selections(document, rule, schema, asked, detections)
+        yield from _lint_lists(document, place, items, unmatchable)
+    yield from _lint_selections(document, rule, schema, used_selections, detections)
     yield from _lint_event_types(document, rule, schema, condition)
 
 
-# ---- what is asked for
+# ---- selections and lists that are used
 
 
 def _list_used_selections(document: YamlDocument) -> Iterator[str]:
@@ -134,12 +135,12 @@ def _lint_selections(
     used_selections: Iterable[str],
     detections: SigmaDetections,
 ) -> Iterator[Problem]:
-    sights = [_build_type_facts(name, schema) for name in rule.event_types]
-    for name in used_selections if sights else ():
+    types = [_build_type_facts(name, schema) for name in rule.event_types]
+    for name in used_selections if types else ():
         selection = detections.detections[name].postprocess(detections)
-        if all(compute_outcomes(selection, sight) == NEVER for sight in sights):
-            types = " or ".join(rule.event_types)
-            yield document.build_problem(("detection", name), f"{name!r} never holds for {types}")
+        if all(compute_outcomes(selection, each) == NEVER for each in types):
+            message = f"{name!r} never holds for {' or '.join(rule.event_types)}"
+            yield document.build_problem(("detection", name), message)
 
 
 def _lint_event_types(
@@ -148,10 +149,11 @@ def _lint_event_types(
     """The types for which the rule can never fire, if there are others."""
     if len(rule.event_types) > 1:
         for position, name in enumerate(rule.event_types):
-            sight = _build_type_facts(name, schema)
-            if compute_outcomes(condition, sight) == NEVER:
+            type_facts = _build_type_facts(name, schema)
+            if compute_outcomes(condition, type_facts) == NEVER:
                 place = (COLLECTOR_KEY, "event_types", position)
-                yield document.build_problem(place, _describe_unreachable(name, condition, sight))
+                message = _describe_unreachable(name, condition, type_facts)
+                yield document.build_problem(place, message)
 
 
 def _build_type_facts(event_type: str, schema: EventSchema) -> EventTypeFacts:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from collector.detect.language.collector_block import COLLECTOR_KEY
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lint import mitre_attack
 from collector.errors import Problem
 from collector.model import Rule
+from collector.yaml_source.nodes import YamlPath
 
 _TECHNIQUE_PATTERN = re.compile(r"t\d{4}(\.\d{3})?")
 _OTHER_ID_PATTERN = re.compile(r"[gs]\d{4}")
@@ -23,7 +24,7 @@ _KEY_QUESTIONS = {
 
 
 def lint_metadata(document: YamlDocument, rule: Rule, *, is_correlated: bool) -> Iterator[Problem]:
-    """What is odd about it. `is_used` tells that a correlation looks at the rule."""
+    """What is odd about its tags and keys; `is_correlated` is whether a correlation looks at it."""
     yield from _lint_tags(document)
     if not rule.raises_alert:
         if not is_correlated:

@@ -33,7 +33,7 @@ class ValueLists:
     def find_entry(
         self, name: str, value: str, at: datetime, *, field: str | None = None
     ) -> ListEntry | None:
-        """The entry of a list that holds an event's value, as `ValueList.find` says."""
+        """The entry of a list that holds an event's value, as `ValueList.find_entry` says."""
         listed = self.by_name.get(name)
         return listed.find_entry(value, at, field=field) if listed else None
 
@@ -50,9 +50,9 @@ def load_lists(
     Args:
         paths: what rules are loaded from; of it, the files (`*.yml`, `*.yaml`) in folders that are
             called `lists`.
-        extra: by name, values (a network among them counts as one) or a file, which is added to
-            the list of that name: `*.yml` and `*.yaml` as in a folder, anything else with one value
-            or network a line.
+        configured_lists: by name, values (a network among them counts as one) or a file, which is
+            added to the list of that name: `*.yml` and `*.yaml` as in a folder, anything else with
+            one value or network a line.
 
     Raises RulesError with every problem of every file.
     """

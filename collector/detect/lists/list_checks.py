@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, get_args
 
-from collector.detect.language.yaml_document import YamlDocument, YamlPath
+from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists.value_list import Confidence, EntryForm, ListEntry
-from collector.detect.suggestions import suggest_name
 from collector.errors import Problem
 from collector.settings.values import is_list_name, parse_network
+from collector.yaml_source.nodes import YamlPath
+from collector.yaml_source.suggestions import suggest_name
 
 ENTRY_FORMS: tuple[EntryForm, ...] = get_args(EntryForm)
 TEXT_KEYS = ("source", "campaign", "note")
@@ -38,19 +39,22 @@ def build_plain_entry(text: str) -> ListEntry:
 
 
 def build_entry(raw_entry: Any, list_metadata: Mapping[str, Any]) -> ListEntry:
-    """An entry as it stands in a list, which itself says `about` it what the entry does not."""
-    known = {**list_metadata, **(raw_entry if isinstance(raw_entry, dict) else {})}
+    """An entry as it stands in a list, with what the list says of all of its entries.
+
+    Raises ValueError for what cannot be one.
+    """
+    metadata = {**list_metadata, **(raw_entry if isinstance(raw_entry, dict) else {})}
     form, text = _parse_form(raw_entry)
     return ListEntry(
         form=form,
         text=text,
-        source=known.get("source"),
-        campaign=known.get("campaign"),
-        note=known.get("note"),
-        first_seen=_parse_date(known, "first_seen"),
-        last_seen=_parse_date(known, "last_seen"),
-        expires=_parse_date(known, "expires"),
-        confidence=known.get("confidence"),
+        source=metadata.get("source"),
+        campaign=metadata.get("campaign"),
+        note=metadata.get("note"),
+        first_seen=_parse_date(metadata, "first_seen"),
+        last_seen=_parse_date(metadata, "last_seen"),
+        expires=_parse_date(metadata, "expires"),
+        confidence=metadata.get("confidence"),
     )
 
 
@@ -82,8 +86,8 @@ def _parse_network(value: Any) -> str:
     return found
 
 
-def _parse_date(known: Mapping[str, Any], key: str) -> date | None:
-    value = known.get(key)
+def _parse_date(metadata: Mapping[str, Any], key: str) -> date | None:
+    value = metadata.get(key)
     if value is None:
         return None
     if isinstance(value, str) and _DATE_PATTERN.fullmatch(value):
@@ -110,23 +114,23 @@ def find_list_problems(document: YamlDocument, name: str | None) -> Iterator[Pro
 
 
 def _find_name_problems(document: YamlDocument, name: str | None) -> Iterator[Problem]:
-    said = document.data.get("name", name or document.path.stem)
-    if not isinstance(said, str) or not is_list_name(said):
+    own_name = document.data.get("name", name or document.path.stem)
+    if not isinstance(own_name, str) or not is_list_name(own_name):
         message = "the name of a list must consist of 1 to 60 of a-z, 0-9, '_' and '-'"
         yield document.build_problem(("name",), message)
-    elif name is not None and said != name:
+    elif name is not None and own_name != name:
         yield document.build_problem(("name",), f"the configuration calls this list {name!r}")
 
 
 def _find_entries_problems(document: YamlDocument, entries: list[Any]) -> Iterator[Problem]:
     seen: set[tuple[EntryForm, str]] = set()
-    for position, written in enumerate(entries):
+    for position, raw_entry in enumerate(entries):
         place = ("entries", position)
-        found = list(_find_entry_problems(document, place, written))
-        yield from found
-        if found:
+        problems = list(_find_entry_problems(document, place, raw_entry))
+        yield from problems
+        if problems:
             continue
-        key = _parse_form(written)
+        key = _parse_form(raw_entry)
         if key in seen:
             yield document.build_problem(place, f"{key[1]!r} stands here twice")
         seen.add(key)

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from collector.detect import yaml_files
-from collector.detect.language import yaml_document
+from collector.detect.language.yaml_document import read_documents
 from collector.detect.lists.list_checks import build_entry, build_plain_entry, find_list_problems
 from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.errors import Problem, RulesError
+from collector.yaml_source.problem_report import ProblemReport
+from collector.yaml_source.source_text import read_text
 
 LISTS_FOLDER = "lists"
 """What a folder below the rules is called that holds lists, not rules."""
@@ -23,13 +25,13 @@ MAX_FILE_BYTES = 5_000_000
 
 def find_list_files(paths: Iterable[Path]) -> Iterator[Path]:
     """The YAML files in folders called `lists` below the paths, each once."""
-    found = {
-        each: None
+    files = {
+        file: None
         for path in paths
-        for each in yaml_files.list_yaml_files(path)
-        if LISTS_FOLDER in each.relative_to(path).parts[:-1]
+        for file in yaml_files.list_yaml_files(path)
+        if LISTS_FOLDER in file.relative_to(path).parts[:-1]
     }
-    return iter(found)
+    return iter(files)
 
 
 def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
@@ -47,37 +49,27 @@ def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
 
 
 def _read_yaml_list(path: Path, name: str | None) -> ValueList:
-    documents = yaml_document.read_documents(path)
+    documents = read_documents(path)
     if len(documents) != 1:
         raise _build_error(path, "a file of a list holds one document with the key 'entries'")
-    (whole,) = documents
-    problems = list(find_list_problems(whole, name))
-    entries = whole.data.get("entries")
+    (document,) = documents
+    problems = list(find_list_problems(document, name))
+    entries = document.data.get("entries")
     if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
-        problems = [whole.build_problem(("entries",), f"more than {MAX_ENTRIES:,} entries")]
+        problems = [document.build_problem(("entries",), f"more than {MAX_ENTRIES:,} entries")]
     if problems:
         raise RulesError(problems)
-    about = {key: value for key, value in whole.data.items() if key != "entries"}
+    metadata = {key: value for key, value in document.data.items() if key != "entries"}
     return ValueList(
-        name=name or str(whole.data.get("name", path.stem)),
-        entries=tuple(build_entry(each, about) for each in whole.data["entries"]),
+        name=name or str(document.data.get("name", path.stem)),
+        entries=tuple(build_entry(each, metadata) for each in document.data["entries"]),
     )
 
 
 def _read_lines(path: Path) -> list[str]:
     """The lines of a file without comments, which begin with `#`; those stay as empty ones."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise _build_error(path, f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_FILE_BYTES:
-        raise _build_error(path, f"larger than {MAX_FILE_BYTES:,} bytes")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _build_error(path, "not UTF-8 text", line=line) from None
+    report = ProblemReport(path=path, error_type=RulesError)
+    text = read_text(report, max_bytes=MAX_FILE_BYTES)
     stripped = (line.strip() for line in text.split("\n"))
     return ["" if line.startswith("#") else line for line in stripped]
 
@@ -98,5 +90,5 @@ def _build_plain_list(path: Path, values: Sequence[str], name: str) -> ValueList
     return ValueList(name=name, entries=tuple(entries))
 
 
-def _build_error(path: Path, message: str, *, line: int = 1) -> RulesError:
-    return RulesError([Problem(path=path, line=line, column=1, message=message)])
+def _build_error(path: Path, message: str) -> RulesError:
+    return RulesError([Problem(path=path, line=1, column=1, message=message)])

@@ -72,14 +72,14 @@ class ValueList:
 
     name: str
     entries: tuple[ListEntry, ...]
-    _filed: Mapping[_IndexKey, list[ListEntry]] = field(init=False, repr=False, compare=False)
+    _index: Mapping[_IndexKey, list[ListEntry]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        filed: dict[_IndexKey, list[ListEntry]] = {}
+        index: dict[_IndexKey, list[ListEntry]] = {}
         for entry in self.entries:
             for key in _list_index_keys(entry):
-                filed.setdefault(key, []).append(entry)
-        object.__setattr__(self, "_filed", filed)
+                index.setdefault(key, []).append(entry)
+        object.__setattr__(self, "_index", index)
 
     def find_entry(self, value: str, at: datetime, *, field: str | None = None) -> ListEntry | None:
         """The entry that holds a value of an event at that time, if one does.
@@ -91,7 +91,7 @@ class ValueList:
                 it the value is taken for text, and for an address if it is one.
         """
         for key in _list_lookup_keys(value, field):
-            for entry in self._filed.get(key, ()):
+            for entry in self._index.get(key, ()):
                 if (entry.expiry_time is None or at < entry.expiry_time) and _matches_value(
                     entry, value, field
                 ):
@@ -100,7 +100,7 @@ class ValueList:
 
 
 def _list_index_keys(entry: ListEntry) -> Iterator[_IndexKey]:
-    """Where an entry is filed."""
+    """The keys under which an entry is indexed."""
     if entry.form == "cidr":
         network = to_ipv6(entry.network)
         yield _build_network_key(int(network.network_address), network.prefixlen)
@@ -114,7 +114,7 @@ def _list_index_keys(entry: ListEntry) -> Iterator[_IndexKey]:
 
 
 def _list_lookup_keys(value: str, field: str | None) -> Iterator[_IndexKey]:
-    """Where the entries of a value are looked for, the most telling first."""
+    """The keys under which entries that hold a value may be indexed, the most exact first."""
     if field is not None and salesforce_ids.is_id_column(field):
         yield "id", value
         yield "id", value[: salesforce_ids.SHORT_ID_LENGTH]

@@ -9,8 +9,8 @@ from collector.detect import lists
 from collector.detect.lists.value_list import ValueList
 from collector.detect.predicates.salesforce_ids import is_id_column
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
-from collector.detect.suggestions import suggest_name
 from collector.escaping import quote_identifier
+from collector.yaml_source.suggestions import suggest_name
 
 TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 
@@ -19,7 +19,11 @@ TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
 class FieldColumns:
     """Columns by the names of fields.
 
-    `read` remembers which columns were asked for, `used` which lists, by name.
+    Attributes:
+        column_types: the DuckDB types of columns; others are text.
+        resolve_column: the column that holds a field.
+        lists: the value lists that there are.
+        accessed_columns, accessed_lists: what was asked for so far, by name.
     """
 
     column_types: Mapping[str, str]

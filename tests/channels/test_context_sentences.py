@@ -17,11 +17,11 @@ import pytest
 from rich.console import Console
 
 from collector import escaping
-from collector.channels.card import build_card
+from collector.channels.alert_card import build_card
 from collector.channels.context_sentences import render_context
-from collector.channels.email_message import compose_mail, render_html
-from collector.channels.slack_message import build_payload
-from collector.channels.terminal import build_panel
+from collector.channels.email.message import compose_mail, render_html
+from collector.channels.slack.message import build_payload
+from collector.channels.terminal.panel import build_panel
 from collector.model import Message
 from hostile.messages import poison_context
 from hostile.strings import HOSTILE_STRINGS

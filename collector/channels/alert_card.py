@@ -1,6 +1,7 @@
 """What a message says, in order, for no output in particular.
 
-Every text on a card is as it came: the channel that shows it passes it through `collector.escaping`.
+Every text on a card is as it came: a channel that shows it passes it through
+`collector.escaping`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collector import escaping
-from collector.channels.context_sentences import as_text, format_duration, render_context
+from collector.channels.context_sentences import (
+    as_text,
+    format_duration,
+    format_event_count,
+    render_context,
+)
 from collector.model import Alert, AlertStatus, Event, Message, Severity
 
 MAX_FACTS = 14
@@ -32,7 +38,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardLink:
-    """`url` has passed `text.link`."""
+    """`url` has passed `escaping.check_link_target`."""
 
     label: str
     url: str
@@ -116,7 +122,7 @@ def _render_headline(message: Message) -> str:
     if alert.status in _END_HEADLINES:
         return _END_HEADLINES[alert.status]
     if message.is_update:
-        return f"Update: now {alert.severity}, {_format_event_count(alert.count)}"
+        return f"Update: now {alert.severity}, {format_event_count(alert.count)}"
     return str(alert.severity).capitalize()
 
 
@@ -171,15 +177,11 @@ def _render_operations(events: Iterable[Event]) -> str:
 def _render_quantity(alert: Alert) -> str:
     sizes = [n for e in alert.evidence if (n := _parse_number(e.get("record_count"))) is not None]
     if not sizes:
-        return _format_event_count(alert.count)
+        return format_event_count(alert.count)
     records = f"{max(sizes):,} records"
-    return (
-        records if alert.count == 1 else f"{_format_event_count(alert.count)}, one with {records}"
-    )
-
-
-def _format_event_count(count: int) -> str:
-    return "1 event" if count == 1 else f"{count:,} events"
+    if alert.count == 1:
+        return records
+    return f"{format_event_count(alert.count)}, one with {records}"
 
 
 def _render_period(alert: Alert) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.channels.email import EmailNotifier
+from collector.channels.email.sender import EmailNotifier
 from collector.model import (
     DeliveryOutcome,
     DeliveryRejection,

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from collector import escaping
-from collector.channels.card import Card, CardLink, EvidenceRow, Fact, build_card
+from collector.channels.alert_card import Card, CardLink, EvidenceRow, Fact, build_card
 from collector.model import Message, Severity
 
 SlackBlock = dict[str, Any]
 
 # Slack refuses a header of more than 150 characters, and blocks of more than about 13,200 together
-# (not documented; bolt-js issue 2509). The most that these and card.py allow is below 12,000.
+# (not documented; bolt-js issue 2509). The most that these and alert_card.py allow is below 12,000.
 _HEADER_LIMIT = 150
 _NOTIFICATION_LIMIT = 300
 _DESCRIPTION_LIMIT = 500
@@ -40,38 +40,40 @@ _SEVERITY_EMOJI = {
 
 def build_payload(message: Message) -> dict[str, Any]:
     """What a webhook takes: at most 50 blocks, and the text that notifications show."""
-    shown = build_card(message)
-    notification = f"{shown.headline}: {shown.title} ({message.alert.org})"
+    card = build_card(message)
+    notification = escaping.escape_slack_mrkdwn(
+        f"{card.headline}: {card.title} ({message.alert.org})", _NOTIFICATION_LIMIT
+    )
     return {
-        "text": f"{_SEVERITY_EMOJI[shown.severity]} {escaping.escape_slack_mrkdwn(notification, _NOTIFICATION_LIMIT)}",
+        "text": f"{_SEVERITY_EMOJI[card.severity]} {notification}",
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
-        "blocks": list(_list_blocks(shown)),
+        "blocks": list(_list_blocks(card)),
     }
 
 
-def _list_blocks(shown: Card) -> Iterator[SlackBlock]:
+def _list_blocks(card: Card) -> Iterator[SlackBlock]:
     yield {
         "type": "header",
-        "text": _to_plain_text(f"{_SEVERITY_EMOJI[shown.severity]} {shown.title}", _HEADER_LIMIT),
+        "text": _to_plain_text(f"{_SEVERITY_EMOJI[card.severity]} {card.title}", _HEADER_LIMIT),
     }
-    yield _to_rich_text(_to_section(*_render_summary(shown)))
-    yield _to_rich_text(_to_section(*_render_facts(shown.facts)))
-    if shown.evidence:
-        yield _to_rich_text(_to_title("Evidence"), _render_evidence(shown))
-    if shown.steps:
-        yield _to_rich_text(_to_title("What to do"), *_render_steps(shown))
-    if links := list(_render_links(shown.links)):
+    yield _to_rich_text(_to_section(*_render_summary(card)))
+    yield _to_rich_text(_to_section(*_render_facts(card.facts)))
+    if card.evidence:
+        yield _to_rich_text(_to_title("Evidence"), _render_evidence(card))
+    if card.steps:
+        yield _to_rich_text(_to_title("What to do"), *_render_steps(card))
+    if links := list(_render_links(card.links)):
         yield _to_rich_text(_to_section(*links))
-    yield {"type": "context", "elements": list(_render_footer(shown))}
+    yield {"type": "context", "elements": list(_render_footer(card))}
 
 
-def _render_summary(shown: Card) -> Iterator[SlackBlock]:
-    yield _to_bold_element(shown.headline)
-    if shown.description:
+def _render_summary(card: Card) -> Iterator[SlackBlock]:
+    yield _to_bold_element(card.headline)
+    if card.description:
         yield _to_text_element("\n")
-        yield _to_text_element(escaping.escape_slack_plain(shown.description, _DESCRIPTION_LIMIT))
+        yield _to_text_element(escaping.escape_slack_plain(card.description, _DESCRIPTION_LIMIT))
 
 
 def _render_facts(facts: tuple[Fact, ...]) -> Iterator[SlackBlock]:
@@ -81,10 +83,10 @@ def _render_facts(facts: tuple[Fact, ...]) -> Iterator[SlackBlock]:
         yield _to_text_element(f"  {escaping.escape_slack_plain(fact.value, _VALUE_LIMIT)}{end}")
 
 
-def _render_evidence(shown: Card) -> SlackBlock:
-    lines = [escaping.escape_slack_plain(_render_row(row), _EVENT_LIMIT) for row in shown.evidence]
-    if shown.more_events:
-        lines.append(f"… {shown.more_events:,} more")
+def _render_evidence(card: Card) -> SlackBlock:
+    lines = [escaping.escape_slack_plain(_render_row(row), _EVENT_LIMIT) for row in card.evidence]
+    if card.more_events:
+        lines.append(f"… {card.more_events:,} more")
     return {"type": "rich_text_preformatted", "elements": [_to_text_element("\n".join(lines))]}
 
 
@@ -93,14 +95,14 @@ def _render_row(row: EvidenceRow) -> str:
     return f"{row.time}  {row.kind}  {details}".rstrip()
 
 
-def _render_steps(shown: Card) -> Iterator[SlackBlock]:
+def _render_steps(card: Card) -> Iterator[SlackBlock]:
     items = [
         _to_section(_to_text_element(escaping.escape_slack_plain(step, _STEP_LIMIT)))
-        for step in shown.steps
+        for step in card.steps
     ]
     yield {"type": "rich_text_list", "style": "ordered", "elements": items}
-    if shown.more_steps:
-        yield _to_section(_to_text_element(f"… {shown.more_steps} more"))
+    if card.more_steps:
+        yield _to_section(_to_text_element(f"… {card.more_steps} more"))
 
 
 def _render_links(links: Iterable[CardLink]) -> Iterator[SlackBlock]:
@@ -112,11 +114,11 @@ def _render_links(links: Iterable[CardLink]) -> Iterator[SlackBlock]:
         yield {"type": "link", "url": link.url, "text": label}
 
 
-def _render_footer(shown: Card) -> Iterator[SlackBlock]:
-    for fact in shown.origin:
+def _render_footer(card: Card) -> Iterator[SlackBlock]:
+    for fact in card.origin:
         yield _to_plain_text(f"{fact.label} {fact.value}", _ORIGIN_LIMIT)
-    if shown.repeat:
-        yield _to_plain_text(shown.repeat, _REPEAT_LIMIT)
+    if card.repeat:
+        yield _to_plain_text(card.repeat, _REPEAT_LIMIT)
 
 
 # ---- the pieces of Block Kit

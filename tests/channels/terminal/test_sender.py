@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from rich.console import Console
 
-from collector.channels.terminal import TerminalNotifier
+from collector.channels.terminal.sender import TerminalNotifier
 from collector.model import DeliveryRejection, DeliverySuccess, Message
 from hostile.messages import messages, poison_message
 from hostile.strings import HOSTILE_STRINGS

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-import collector.channels
 from collector import escaping
-from collector.channels.email_message import compose_mail, render_html
+from collector.channels import email as email_channel
+from collector.channels.email.message import compose_mail, render_html
 from collector.model import Message
 from hostile.messages import messages, poison_message
 from hostile.strings import HOSTILE_STRINGS
@@ -212,7 +212,7 @@ def test_a_hostile_text_can_be_read(message: Message) -> None:
 
 
 def test_no_template_switches_the_escape_off() -> None:
-    templates = Path(collector.channels.__file__).parent / "templates"
+    templates = Path(email_channel.__file__).parent / "templates"
     sources = [path.read_text(encoding="utf-8") for path in templates.iterdir()]
 
     assert len(sources) == 2

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from collector import escaping
-from collector.channels.card import Card, build_card
+from collector.channels.alert_card import Card, build_card
 from collector.model import Message, Severity
 from collector.stable_ids import hash_text
 
@@ -37,10 +37,10 @@ def compose_mail(
     `Message-ID` is a function of the message's key and the sender's domain, so every attempt has
     the same. All mails of an alert refer to one id, made of the alert's: so they form a thread.
     """
-    shown = build_card(message)
+    card = build_card(message)
     domain = sender.rpartition("@")[2]
     thread = f"<alert.{_build_id_part(message.alert.id)}@{domain}>"
-    subject = f"[{message.alert.org}] {shown.headline}: {shown.title}"
+    subject = f"[{message.alert.org}] {card.headline}: {card.title}"
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
@@ -53,7 +53,7 @@ def compose_mail(
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["X-Collector-Alert"] = escaping.escape_header(message.alert.id, _HEADER_LIMIT)
-    mail.set_content(_render_template("email.txt.j2", shown), cte="quoted-printable")
+    mail.set_content(_render_template("email.txt.j2", card), cte="quoted-printable")
     mail.add_alternative(render_html(message), subtype="html", cte="quoted-printable")
     return mail
 
@@ -82,7 +82,7 @@ def _make_printable(value: Any) -> Any:
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(("html.j2",)),
-    finalize=_make_printable,  # every value that a template shows passes `text.plain`, then the escape
+    finalize=_make_printable,  # of every value that a template shows, before autoescape
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -90,5 +90,5 @@ _TEMPLATES = Environment(
 )
 
 
-def _render_template(name: str, shown: Card) -> str:
-    return _TEMPLATES.get_template(name).render(card=shown, colour=_COLOURS[shown.severity])
+def _render_template(name: str, card: Card) -> str:
+    return _TEMPLATES.get_template(name).render(card=card, colour=_COLOURS[card.severity])

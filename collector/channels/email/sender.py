@@ -10,11 +10,12 @@ import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
-from pathlib import Path
 
-from collector import clock, escaping, http
-from collector.channels.email_message import compose_mail
+from collector import clock, escaping
+from collector.channels.email.message import compose_mail
 from collector.errors import CollectorError
+from collector.http import trust_certificates
+from collector.loopback import is_loopback
 from collector.model import (
     DeliveryOutcome,
     DeliveryRejection,
@@ -36,10 +37,11 @@ class EmailNotifier:
 
     What is not plain from the receiver's answer:
 
-    - A connection that breaks after the text began to leave is `Unknown`; before, it is `Again`.
-    - A certificate that does not verify, or a server without STARTTLS, is `Again`: nothing has
-      left, and it heals when the server is mended or whoever sits in between has gone.
-    - Recipients refused beside others that are not make it `Sent`, and the reference names them:
+    - A connection that breaks after the text began to leave is an indeterminate delivery; before,
+      it is tried again later.
+    - So it is after a certificate that does not verify, or without STARTTLS: nothing has left, and
+      it heals when the server is mended or whoever sits in between has gone.
+    - Recipients refused beside others that are not make it a success whose reference names them:
       to wait for them would keep it from the others, to repeat it would tell those for ever.
     """
 
@@ -49,7 +51,7 @@ class EmailNotifier:
     def send(self, message: Message) -> DeliveryOutcome:
         """Hand it over once."""
         settings = self.settings
-        if settings.username and settings.tls == "none" and not http.is_loopback(settings.host):
+        if settings.username and settings.tls == "none" and not is_loopback(settings.host):
             return DeliveryRejection(
                 reason="no login without TLS: set 'tls' to starttls or implicit"
             )
@@ -71,13 +73,17 @@ class EmailNotifier:
         where = (self.settings.host, self.settings.port, _read_host_name())
         if self.settings.tls != "implicit":
             return smtplib.SMTP(*where, timeout=self.timeout_seconds)
-        trust = _build_tls_context(self.settings.ca_file)
-        return smtplib.SMTP_SSL(*where, timeout=self.timeout_seconds, context=trust)
+        return smtplib.SMTP_SSL(
+            *where, timeout=self.timeout_seconds, context=self._build_tls_context()
+        )
 
     def _start_tls(self, server: smtplib.SMTP) -> None:
         if self.settings.tls == "starttls":
-            server.starttls(context=_build_tls_context(self.settings.ca_file))
+            server.starttls(context=self._build_tls_context())
         server.ehlo_or_helo_if_needed()
+
+    def _build_tls_context(self) -> ssl.SSLContext:
+        return trust_certificates(ssl.create_default_context(), self.settings.ca_file)
 
     def _log_in(self, server: smtplib.SMTP) -> DeliveryOutcome | None:
         """None once we are in. The server's words are left out: they may repeat ours."""
@@ -175,16 +181,6 @@ def _read_host_name() -> str:
     # Left alone, smtplib would ask the name server for it, which can take half a minute.
     name = socket.gethostname()
     return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "localhost"
-
-
-def _build_tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except OSError as problem:
-            raise CollectorError(f"{ca_file} cannot be read as certificates: {problem}") from None
-    return context
 
 
 _LEADING_DOT_PATTERN = re.compile(rb"^\.", re.MULTILINE)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from collector import escaping
-from collector.channels.slack_message import build_payload
+from collector.channels.slack.message import build_payload
 from collector.model import Message, Severity
 from hostile.messages import messages, poison_message
 from hostile.strings import HOSTILE_STRINGS

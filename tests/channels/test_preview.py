@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 from collector.channels import preview
-from collector.channels.email_message import render_html
-from collector.channels.slack_message import build_payload
-from collector.model import Message
+from collector.channels.email.message import render_html
+from collector.channels.slack.message import build_payload
+from collector.model import DeliveryRejection, DeliverySuccess, Message
 from hostile.messages import poison_message
 from hostile.strings import HOSTILE_STRINGS
 
@@ -43,3 +43,28 @@ def test_no_file_leaves_the_directory(tmp_path: Path, message: Message) -> None:
         assert {files.slack_path.parent, files.mail_path.parent, files.page_path.parent} == {inside}
     assert list(tmp_path.iterdir()) == [inside]
     assert len(list(inside.iterdir())) == 3 * len(HOSTILE_STRINGS)
+
+
+# ---- the channel that writes them
+
+
+def test_a_message_becomes_what_slack_a_mail_client_and_a_browser_would_get(
+    tmp_path: Path, message: Message
+) -> None:
+    outcome = preview.FileNotifier(directory=tmp_path / "new").send(message)
+
+    assert isinstance(outcome, DeliverySuccess)
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    stem = f"{message.alert.id}-1"
+    assert {f"{stem}.slack.json", f"{stem}.eml", f"{stem}.html"} == names
+    assert "blocks" in json.loads((tmp_path / "new" / f"{stem}.slack.json").read_text())
+
+
+def test_a_place_that_cannot_be_written_to_refuses_in_words(
+    tmp_path: Path, message: Message
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    outcome = preview.FileNotifier(directory=tmp_path / "file").send(message)
+
+    assert isinstance(outcome, DeliveryRejection)
+    assert "cannot be written" in outcome.reason

@@ -1,0 +1,11 @@
+"""E-mail: its message, and how it is sent."""
+
+from collector.channels.channel_spec import ChannelSpec
+from collector.channels.email.sender import EmailNotifier
+from collector.settings import EmailSettings
+
+SPEC = ChannelSpec(
+    kind="email",
+    settings=EmailSettings,
+    build=lambda settings: EmailNotifier(settings=settings),
+)
