@@ -323,7 +323,7 @@ def test_an_entry_of_a_list_finds_what_was_stored_long_before_it(running, org, r
 
 @pytest.mark.parametrize("command", [["run"], ["run", "--once"], ["check"]])
 def test_broken_rules_at_the_start_are_all_told_with_exit_code_2(org, config, rules, command):
-    (rules / "agent.yml").write_text("title: [")
+    (rules / "agent.yml").write_text("title: [\n")
     (rules / "known.yml").write_text(LISTED.replace("source_ip", "sauce_ip"))
     path, environment = config(
         org.base_url, webhook="http://127.0.0.1:9", rules={"paths": [str(rules)]}

@@ -249,12 +249,12 @@ def test_a_rule_that_failed_over_the_archive_sees_it_again_once_it_is_mended(mad
     reload.reload_rules()
     bench.pipeline.ingest(bench.write_batch("Login", logins("203.0.113.7")))
     read = reload._load_rules
-    reload._load = lambda: sick(read(), "known-address")
+    reload._load_rules = lambda: sick(read(), "known-address")
     (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1, 203.0.113.7]\n")
 
     reload.reload_rules()
     failed = states(bench)
-    reload._load = read
+    reload._load_rules = read
     (folder / "known.yml").write_text(f"{LISTED}# mended\n")
     reload.reload_rules()
 
@@ -286,12 +286,12 @@ def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look
         return rules
 
     (folder / "odd.yml").write_text(RULE.replace("LOGIN_ODD", "LOGIN_STRANGE"))
-    reload._load = read_and_change
+    reload._load_rules = read_and_change
     reload.reload_rules()
-    reload._load = read
+    reload._load_rules = read
 
     assert reload.reload_rules()
-    bench.pipeline.ingest(bench.batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
     assert ["Odd status"] == titles(bench)
 
 

@@ -157,7 +157,7 @@ def test_an_output_that_cannot_show_a_character_shows_its_code(polled):
 
 
 def test_one_pass_collects_detects_and_tells(polled):
-    assert 0 == polled.first.returncode
-    assert "3 events stored, 1 message delivered" in polled.first.stdout
-    assert "\x1b" not in polled.first.stdout
-    assert all(json.loads(line)["event"] for line in polled.first.stderr.splitlines())
+    assert 0 == polled.first_run.returncode
+    assert "3 events stored, 1 message delivered" in polled.first_run.stdout
+    assert "\x1b" not in polled.first_run.stdout
+    assert all(json.loads(line)["event"] for line in polled.first_run.stderr.splitlines())

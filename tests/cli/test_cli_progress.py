@@ -34,7 +34,7 @@ class Page(io.StringIO):
 
 def test_long_work_on_a_terminal_shows_how_far_it_is():
     page = Page()
-    with show_progress("Reading", total=4, console=terminal(page), patience=AT_ONCE) as work:
+    with show_progress("Reading", total=4, console=terminal(page), delay_seconds=AT_ONCE) as work:
         work.advance(1)
         assert page.drawn.wait(10)
 
@@ -43,7 +43,7 @@ def test_long_work_on_a_terminal_shows_how_far_it_is():
 
 def test_short_work_shows_nothing():
     page = Page()
-    with show_progress("Reading", total=4, console=terminal(page), patience=PATIENT) as work:
+    with show_progress("Reading", total=4, console=terminal(page), delay_seconds=PATIENT) as work:
         work.advance(4)
 
     assert "" == page.getvalue()
@@ -52,7 +52,7 @@ def test_short_work_shows_nothing():
 def test_what_is_no_terminal_gets_the_sentences_alone():
     page = Page()
     console = Console(file=page, width=20)
-    with show_progress("Reading", total=4, console=console, patience=AT_ONCE) as work:
+    with show_progress("Reading", total=4, console=console, delay_seconds=AT_ONCE) as work:
         work.advance(2)
         work.print_message("a sentence that is longer than the console, \x1b[31mwith an escape")
 
@@ -65,7 +65,7 @@ def test_the_bar_ends_with_the_work_when_that_fails():
     page = Page()
 
     def fail():
-        with show_progress("Reading", total=4, console=terminal(page), patience=AT_ONCE):
+        with show_progress("Reading", total=4, console=terminal(page), delay_seconds=AT_ONCE):
             assert page.drawn.wait(10)
             raise ValueError("broken")
 

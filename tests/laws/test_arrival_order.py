@@ -86,7 +86,7 @@ def test_the_law_is_about_something(rules):
     ]
     said = {rule for rule, *_ in told(rules, [failures, entry, other, taken], [3, 1, 0, 2])}
 
-    assert said == {rule.name for rule in rules.rules if rule.alert}
+    assert said == {rule.name for rule in rules.rules if rule.raises_alert}
 
 
 def failed(minute, **changes):
@@ -126,7 +126,7 @@ def told(rules, files, order):
 
 
 def take(bench, event_type, rows, key, received):
-    batch = bench.batch(event_type, rows, key=key, record_prefix=key)
+    batch = bench.write_batch(event_type, rows, key=key, record_prefix=key)
     bench.pipeline.ingest(replace(batch, received=received, nominal=START))
 
 

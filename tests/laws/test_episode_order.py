@@ -143,9 +143,9 @@ def own(one, episodes):
 
 def consistent(episodes, holding):
     """Every event that holds is in one alert, and no other is in any."""
-    members = episodes.members()
+    members = episodes.list_member_uids()
     inside = sorted(uid for uids in members.values() for uid in uids)
-    over = [members[alert.id] for alert in episodes.listed() if alert.status == "withdrawn"]
+    over = [members[alert.id] for alert in episodes.list_alerts() if alert.status == "withdrawn"]
     return inside == sorted(one.event_uid for one in holding) and not any(over)
 
 

@@ -180,27 +180,27 @@ def inventory(request):
 
 
 def told(bench, inventory):
-    events = bench.stored(f"concat_ws('/', event_type, {inventory.column})")
+    events = bench.list_stored_values(f"concat_ws('/', event_type, {inventory.column})")
     return Counter(tuple(event.split("/", 1)) for event in events)
 
 
 def begin(at, directory, inventory):
-    inventory.begin(at.org.store)
-    with at.collecting(directory, inventory.sources) as bench:
-        assert_ok(bench.poll())
-    at.go_on(minutes=1)
+    inventory.add_initial(at.org.store)
+    with at.open_polling_bench(directory, inventory.sources) as bench:
+        assert_ok(bench.poll_sources())
+    at.advance_time(minutes=1)
 
 
 def test_what_has_become_of_it_is_told_once_however_many_processes_look(inventory, tmp_path):
     with open_simulation() as at:
         begin(at, tmp_path, inventory)
-        inventory.change(at.org.store)
+        inventory.apply_change(at.org.store)
         for _ in range(3):
             with at.open_polling_bench(tmp_path, inventory.sources) as bench:
                 assert_ok(bench.poll_sources())
                 at.advance_time(minutes=1)
                 assert_ok(bench.poll_sources())
-                assert inventory.told == told(bench, inventory)
+                assert inventory.expected_events == told(bench, inventory)
             at.advance_time(minutes=1)
 
 
@@ -209,7 +209,7 @@ def test_whichever_request_fails_a_change_is_told_once(inventory, tmp_path):
         """What is told after a poll with the fault and one without; what the first asked for."""
         with open_simulation() as at:
             begin(at, directory, inventory)
-            inventory.change(at.org.store)
+            inventory.apply_change(at.org.store)
             before = len(at.org.request_log)
             at.org.inject_faults(fault)
             with at.open_polling_bench(directory, inventory.sources) as bench:
@@ -225,14 +225,14 @@ def test_whichever_request_fails_a_change_is_told_once(inventory, tmp_path):
     assert 5 <= len(requests) <= 12
     for index, address in enumerate(requests):
         found, _ = disturbed(tmp_path / str(index), build_maintenance_fault(address, None))
-        assert inventory.told == found, address
+        assert inventory.expected_events == found, address
 
 
 def test_wherever_a_look_is_stopped_a_change_is_told_once(inventory, tmp_path):
     for reading in count(1, 2):
         with open_simulation() as at:
             begin(at, tmp_path / str(reading), inventory)
-            inventory.change(at.org.store)
+            inventory.apply_change(at.org.store)
             with at.open_polling_bench(tmp_path / str(reading), inventory.sources) as bench:
                 at.schedule_at_reading(reading, bench.stop.set)
                 with suppress(StoppedError):
@@ -241,7 +241,7 @@ def test_wherever_a_look_is_stopped_a_change_is_told_once(inventory, tmp_path):
             at.advance_time(minutes=1)
             with at.open_polling_bench(tmp_path / str(reading), inventory.sources) as bench:
                 assert_ok(bench.poll_sources())
-                assert inventory.told == told(bench, inventory), f"stopped at reading {reading}"
+                assert inventory.expected_events == told(bench, inventory), f"stopped at reading {reading}"
         if ended:
             break
 

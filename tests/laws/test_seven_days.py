@@ -141,14 +141,14 @@ def test_after_seven_bad_days_every_row_is_there_once(org, tmp_path, monkeypatch
     for number in range(PASSES):
         clock.moment = START + number * STEP
         if number in FAULTS:
-            served.fail(FAULTS[number])
+            served.inject_faults(FAULTS[number])
         if number in EXPIRED:
             served.expire_tokens()
         if number in KILLED:
             kill_one(config)
         with open_collector(read_settings(config, os.environ).settings) as collector:
             failed += bool(daemon.run_once(collector).problems)
-        served.recover()
+        served.clear_faults()
 
     assert story.marks == stored(tmp_path / "state")
     assert failed, "the faults were felt"

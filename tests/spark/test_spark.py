@@ -286,7 +286,7 @@ def source() -> correlation_sql.LeafSource:
 @pytest.mark.parametrize("rule", _correlations(), ids=lambda rule: rule.name)
 def test_windows_fire_for_the_same_events(ask, source, rule):
     members = correlation_sql.select_firing_events(rule, index_rules(rule, INNER), source)
-    groups = "".join(f", {quote_identifier(name)}" for name in rule.over.group_by)
+    groups = "".join(f", {quote_identifier(name)}" for name in rule.aggregation.group_by)
 
     in_duckdb, in_spark = ask(
         f"SELECT event_uid{groups}, metric, event_count, severity, epoch_us(window_start),"
