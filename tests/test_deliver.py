@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from collector.channels.registry import build_channel
+from collector.channels.slack.settings import SlackSettings
 from collector.delivery.worker import DeliveryWorker
 from collector.model import Severity
-from collector.settings import Secret, SlackSettings
+from collector.settings import Secret
 from collector.store import alerts, outbox, tables
 from collector.store.database import open_database
 from fakes.model_samples import NOON, build_alert

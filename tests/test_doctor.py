@@ -9,11 +9,12 @@ from datetime import timedelta
 import pytest
 
 from collector import clock, sources
+from collector.app.configuration import SETTINGS_MODELS
 from collector.demo import EmbeddedOrg, InjectedFault, OrgBehaviour, OrgLogFile, OrgStore
 from collector.model import DeliveryRejection, DeliverySuccess, IndeterminateDelivery, RetryLater
 from collector.preflight import checks
 from collector.salesforce.client import SalesforceClient
-from collector.settings import ClientCredentialsAuth, OrgSettings, Secret, SourcesSettings
+from collector.settings import ClientCredentialsAuth, OrgSettings, Secret
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def examine(tmp_path):
         ):
             server.inject_faults(*faults)
             server.spend_calls(spent)
-            kinds = list(sources.build_sources(SourcesSettings()))
+            kinds = sources.build_sources(SETTINGS_MODELS.sources())
             return {found.subject: found for found in checks.examine_org(asked, kinds)}
 
     return ask

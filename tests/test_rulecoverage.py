@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from collector.app.configuration import SETTINGS_MODELS
 from collector.detect import RuleSet
 from collector.model import Correlation, Stream
 from collector.rules.coverage import (
@@ -14,7 +15,6 @@ from collector.rules.coverage import (
     list_rule_types,
     list_silent_rules,
 )
-from collector.settings import SourcesSettings
 from collector.store.ledger import PollStatus
 from fakes.model_samples import NOON, build_rule
 
@@ -153,7 +153,7 @@ def test_a_correlation_looks_at_the_event_types_of_its_parts_at_any_depth():
 
 
 def test_a_source_that_is_switched_off_makes_blind():
-    off = SourcesSettings.model_validate({"event_log_file": False})
+    off = SETTINGS_MODELS.sources.model_validate({"event_log_file": False})
     (found,) = compute_coverage(RuleSet(rules=(LOGIN,)), view(sources=off))
 
     assert RuleStanding.BLIND == found.state
@@ -161,7 +161,7 @@ def test_a_source_that_is_switched_off_makes_blind():
 
 
 def test_a_type_that_nobody_asks_for_makes_blind():
-    some = SourcesSettings.model_validate({"stored_events": {"objects": ["Login*"]}})
+    some = SETTINGS_MODELS.sources.model_validate({"stored_events": {"objects": ["Login*"]}})
     (found,) = compute_coverage(RuleSet(rules=(STORED,)), view(sources=some))
 
     assert RuleStanding.WAITS == found.state

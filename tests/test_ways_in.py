@@ -7,11 +7,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from collector.app.configuration import read_configuration
 from collector.app.daemon import run_once
 from collector.app.wiring import open_collector
 from collector.cli import cli
 from collector.demo import ConnectedApp, EmbeddedOrg, OrgStore
-from collector.settings import read_settings
 from collector.store import ledger
 
 SECRETS = {
@@ -46,7 +46,7 @@ def settings(org, tmp_path):
         listed = [{"name": "acme", "login_url": org.base_url, "auth": auth}]
         path = tmp_path / "collector.yaml"
         path.write_text(json.dumps({"state_dir": "state", "orgs": listed}))
-        return read_settings(path, SECRETS).settings
+        return read_configuration(path, SECRETS).settings
 
     return settings
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
-from collector import clock, engine, normalize, sources
+from collector import clock, engine, normalize
 from collector.archive.stray_files import move_stray_files
 from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
@@ -27,7 +27,14 @@ from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import TOKEN_FOLDER, DiskTokenStore
-from collector.settings import ListFileSettings, OrgSettings, RulesSettings, Settings
+from collector.settings import (
+    ListFileSettings,
+    OrgSettings,
+    RulesSettings,
+    Settings,
+    SourceSettings,
+)
+from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
 from collector.store.database import Database, open_database
 from collector.store.state_lock import hold_state_lock
@@ -68,12 +75,14 @@ class TemporaryPipeline:
 def open_collector(
     settings: Settings,
     *,
+    source_specs: Sequence[SourceSpec[SourceSettings]] = SOURCES,
     extra_channels: Mapping[str, Channel] = MappingProxyType({}),
     stop_event: threading.Event | None = None,
 ) -> Iterator[Collector]:
     """The parts of a configuration, working on its state directory alone.
 
-    `more_channels` are told besides the configured ones.
+    `source_specs` are the sources that there are; `extra_channels` are told besides the
+    configured ones.
 
     Raises:
         RulesError: a rule file is wrong.
@@ -98,7 +107,9 @@ def open_collector(
             channels=tuple(channels),
         )
         pollers = [
-            _build_poller(org, places, database=database, pipeline=pipeline, stop=stop_event)
+            _build_poller(
+                org, places, source_specs, database=database, pipeline=pipeline, stop=stop_event
+            )
             for org in settings.orgs
         ]
         for poller in pollers:
@@ -219,6 +230,7 @@ def _build_routes(settings: Settings) -> Sequence[Route]:
 def _build_poller(
     org: OrgSettings,
     places: StatePaths,
+    source_specs: Sequence[SourceSpec[SourceSettings]],
     *,
     database: Database,
     pipeline: Pipeline,
@@ -234,7 +246,7 @@ def _build_poller(
             token_store=DiskTokenStore(places.state_dir / TOKEN_FOLDER),
             login_limits=choose_unattended_limits(org.auth),
         ),
-        sources=list(sources.build_sources(org.sources)),
+        sources=build_sources(org.sources, source_specs),
         database=database,
         pipeline=pipeline,
         spool=spool,

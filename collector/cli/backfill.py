@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +12,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from collector import clock, sources
+from collector import clock
 from collector.app.wiring import Collector, open_collector
 from collector.cli.options import config_option, load_settings, parse_duration
-from collector.collection.backfill import BACKFILL_KINDS, Backfill, BackfillProgress
+from collector.collection.backfill import Backfill, BackfillProgress
 from collector.collection.poller import Poller
 from collector.errors import LoginRefusedError, StoppedError
 from collector.escaping import escape_terminal
 from collector.logs import configure_logging
 from collector.model import Stream
 from collector.settings import Settings, list_secrets
+from collector.sources import SOURCES
 
 
 @click.command("backfill")
@@ -37,7 +38,7 @@ from collector.settings import Settings, list_secrets
 @click.option(
     "--source",
     "kinds",
-    type=click.Choice(sorted(BACKFILL_KINDS & sources.SOURCE_FACTORIES.keys())),
+    type=click.Choice(sorted(spec.kind for spec in SOURCES if spec.backfillable)),
     multiple=True,
     help="Only this source; may be repeated. Default: all that have a past to read.",
 )
@@ -56,7 +57,7 @@ def command(config: Path, *, since: timedelta, quiet: bool, kinds: tuple[str, ..
         report = _BackfillSummary()
         for poller in collector.pollers:
             with _collect_problems(report, poller.org):
-                _run_backfill(collector, poller, since, frozenset(kinds) or BACKFILL_KINDS, report)
+                _run_backfill(collector, poller, since, kinds, report)
             for channel in collector.deliverer.channels:
                 collector.deliverer.drain_channel(channel)
     click.echo(f"{report.row_count:,} events stored")
@@ -76,7 +77,7 @@ def _run_backfill(
     collector: Collector,
     poller: Poller,
     since: timedelta,
-    kinds: frozenset[str],
+    kinds: Sequence[str],
     report: _BackfillSummary,
 ) -> None:
     backfill = Backfill(
@@ -87,7 +88,7 @@ def _run_backfill(
         since=clock.now() - since,
         stop_event=collector.stop_event,
     )
-    chosen = [source for source in poller.sources if source.kind in kinds]
+    chosen = [source for source in poller.sources if not kinds or source.kind in kinds]
     with _open_display(Console(stderr=True, highlight=False)) as display:
         for step in backfill.run(chosen):
             report.add_step(step)

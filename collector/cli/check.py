@@ -15,7 +15,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from collector import sources
 from collector.app.wiring import build_channels, load_rules
 from collector.cli.options import config_option, json_option, read_config
 from collector.cli.output import format_count, group_by_message, print_json, to_safe_text
@@ -29,6 +28,7 @@ from collector.salesforce.token_store import (
     TokenStore,
 )
 from collector.settings import OrgSettings, RefreshTokenAuth, Settings
+from collector.sources import Catalog, SourceContext, build_sources
 
 _LEVEL_MARKS = {
     FindingLevel.OK: ("✓", "green"),
@@ -79,15 +79,15 @@ def _check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
             ) as client,
             TemporaryDirectory() as spool,
         ):
-            context = sources.SourceContext(
+            context = SourceContext(
                 org=org.name,
                 client=client,
-                catalog=sources.Catalog(client),
+                catalog=Catalog(client),
                 spool=Path(spool),
                 find_stored_keys=lambda _keys: frozenset(),
                 find_newest_time=lambda _stream: None,
             )
-            yield from examine_org(context, list(sources.build_sources(org.sources)))
+            yield from examine_org(context, build_sources(org.sources))
 
 
 def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from collector import clock, sources
+from collector import clock
 from collector.cli.options import open_state_view, parse_duration
 from collector.cli.output import (
     build_fixed_column,
@@ -33,6 +32,8 @@ from collector.ingest.pipeline import StatePaths
 from collector.model import LogFileFacts, StreamPurpose
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings, Settings
+from collector.settings.values import matches_any
+from collector.sources import Catalog, SourceContext, event_log_file
 from collector.store import batch_inventory
 
 CompletenessCommand = Callable[..., Any]
@@ -120,7 +121,7 @@ def _build_org_report(
 def _compare_daily_files(
     settings: Settings, org: OrgSettings, proof: CompletenessReport, verified: Sequence[str]
 ) -> list[HourlyDailyComparison]:
-    source = org.sources.event_log_file
+    source = event_log_file.SPEC.find_settings(org.sources)
     if source is None:
         return []
     with open_state_view(settings) as connection:
@@ -147,29 +148,23 @@ def _compare_daily_files(
                     mine,
                     since=max(proof.since, first),
                     until=proof.until,
-                    is_collected=lambda name: _matches_any(name, source.event_types),
-                    is_counted=lambda name: _matches_any(name, verified),
+                    is_collected=lambda name: matches_any(name, source.event_types),
+                    is_counted=lambda name: matches_any(name, verified),
                 )
             )
         except CollectorError as error:
             raise CollectorError(f"the daily files could not be compared: {error}") from error
 
 
-def _build_source_context(
-    org: OrgSettings, client: SalesforceClient, spool: Path
-) -> sources.SourceContext:
-    return sources.SourceContext(
+def _build_source_context(org: OrgSettings, client: SalesforceClient, spool: Path) -> SourceContext:
+    return SourceContext(
         org=org.name,
         client=client,
-        catalog=sources.Catalog(client),
+        catalog=Catalog(client),
         spool=spool,
         find_stored_keys=lambda _keys: frozenset(),
         find_newest_time=lambda _stream: None,
     )
-
-
-def _matches_any(name: str, globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def _list_daily_shortfalls(twins: Sequence[HourlyDailyComparison], now: datetime) -> Iterator[str]:

@@ -21,12 +21,13 @@ from rich.text import Text
 
 from collector import clock
 from collector.app import daemon
+from collector.app.configuration import read_configuration
 from collector.app.wiring import Collector, open_collector
 from collector.channels.preview import FileNotifier
 from collector.cli.output import color_severity, quiet_logs, to_cells
 from collector.demo import DemoScenario, EmbeddedOrg, build_scenario
 from collector.model import Alert, PollState
-from collector.settings import Settings, read_settings
+from collector.settings import Settings
 from collector.store import alerts, ledger
 
 ORG_NAME = "acme"
@@ -225,7 +226,7 @@ def _write_settings(org: EmbeddedOrg, output: Path) -> Settings:
     }
     path = output / "collector.yaml"
     path.write_text(json.dumps(config, indent=2) + "\n")
-    return read_settings(path, {}).settings
+    return read_configuration(path, {}).settings
 
 
 @contextmanager

@@ -13,12 +13,13 @@ import click
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
+from collector.app.configuration import read_configuration
 from collector.app.wiring import find_shipped_folder, open_state_database
 from collector.cli.output import print_stderr
 from collector.errors import CollectorError
 from collector.logs import configure_logging
 from collector.model import Alert
-from collector.settings import LoadedSettings, Settings, list_secrets, read_settings
+from collector.settings import LoadedSettings, Settings, list_secrets
 from collector.settings.values import Duration
 from collector.store import alerts
 from collector.store.database import DATABASE_FILE_NAME
@@ -74,7 +75,7 @@ def read_config(config: Path, *, log_level: str = "info") -> LoadedSettings:
             f"there is no {config}: name your configuration with -c or in $COLLECTOR_CONFIG;"
             f" every key is explained in {example}"
         )
-    loaded = read_settings(config, os.environ)
+    loaded = read_configuration(config, os.environ)
     configure_logging(level=log_level, secrets=list_secrets(loaded.settings))
     return loaded
 

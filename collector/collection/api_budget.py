@@ -29,14 +29,14 @@ class ApiBudget:
         self._org = org
         self._percent = percent
         self._client = client
-        self._intervals = {source.kind: source.poll_interval for source in sources}
+        self._sources = tuple(sources)
         self._database = database
         self._last_cost: dict[str, int] = {}
 
     def decide_pace(self, source: Source) -> api_budget_policy.BudgetDecision:
         """Whether the source may be asked now."""
         return api_budget_policy.decide_pace(
-            source.kind, self._read_spending(), percent=self._percent
+            source.spec.value_rank, self._read_spending(), percent=self._percent
         )
 
     def compute_interval(self, source: Source) -> timedelta:
@@ -45,8 +45,13 @@ class ApiBudget:
         if usage is None:
             return source.poll_interval
         costs = {
-            kind: api_budget_policy.PollCost(interval=every, calls=self._last_cost.get(kind, 1))
-            for kind, every in self._intervals.items()
+            each.kind: api_budget_policy.PollCost(
+                interval=each.poll_interval,
+                calls=self._last_cost.get(each.kind, 1),
+                value_rank=each.spec.value_rank,
+                max_stretch=each.spec.max_stretch,
+            )
+            for each in self._sources
         }
         stretched = api_budget_policy.compute_stretch(
             costs, allowed_calls=usage.max_calls * self._percent // 100

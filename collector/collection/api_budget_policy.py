@@ -7,25 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-SOURCE_PRIORITY = (
-    "setup_audit_trail",
-    "login_history",
-    "bulk_jobs",
-    "stored_events",
-    "event_log_file",
-    "oauth_tokens",
-    "event_log_objects",
-    "org_limits",
-)
-"""Sources, the most valuable first: what tells of an attack soonest, for the fewest calls."""
+from collector.sources.spec import LOWEST_VALUE_RANK
 
 FIRST_SLOWDOWN_SHARE, LAST_SLOWDOWN_SHARE = 0.5, 0.9
 """Of our share, where the least and the most valuable source begin to be asked less often."""
 
 SLOWDOWN_FACTOR = 4.0
-DEFAULT_MAX_STRETCH = 30.0
-MAX_STRETCH_BY_SOURCE = {"event_log_file": 3.0}
-"""Most calls of event log files are downloads: asking for the list less often saves few of them."""
 
 _DAY = timedelta(days=1)
 
@@ -61,10 +48,15 @@ class BudgetDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollCost:
-    """What a source takes: a poll of so many calls, as often as that."""
+    """What a source takes: a poll of so many calls, as often as that.
+
+    `value_rank` and `max_stretch` are those of its spec.
+    """
 
     interval: timedelta
     calls: int
+    value_rank: int
+    max_stretch: float
 
     @property
     def daily_calls(self) -> float:
@@ -75,24 +67,23 @@ class PollCost:
 def compute_stretch(costs: Mapping[str, PollCost], *, allowed_calls: int) -> dict[str, float]:
     """How many times longer to wait between two polls, so that a day's calls suffice.
 
-    The least valuable sources wait longer first, each at most MOST_STRETCH times; where even that
-    does not suffice, `verdict` ends the day early.
+    The least valuable sources wait longer first, each at most `max_stretch` times; where even that
+    does not suffice, `decide_pace` ends the day early.
     """
     factors = dict.fromkeys(costs, 1.0)
     excess = sum(cost.daily_calls for cost in costs.values()) - allowed_calls
-    for kind in sorted(costs, key=_rank_source, reverse=True):
+    for kind in sorted(costs, key=lambda kind: costs[kind].value_rank, reverse=True):
         if excess <= 0:
             break
         daily = costs[kind].daily_calls
-        least = daily / MAX_STRETCH_BY_SOURCE.get(kind, DEFAULT_MAX_STRETCH)
-        kept = max(least, daily - excess)
+        kept = max(daily / costs[kind].max_stretch, daily - excess)
         factors[kind] = daily / kept
         excess -= daily - kept
     return factors
 
 
-def decide_pace(kind: str, spending: ApiSpending | None, *, percent: int) -> BudgetDecision:
-    """What a source may do while we keep to `percent` of the org's daily calls.
+def decide_pace(value_rank: int, spending: ApiSpending | None, *, percent: int) -> BudgetDecision:
+    """What a source of that rank may do while we keep to `percent` of the org's daily calls.
 
     Without knowledge of the spending (before the first answer) everything goes on.
     """
@@ -104,7 +95,7 @@ def decide_pace(kind: str, spending: ApiSpending | None, *, percent: int) -> Bud
         return BudgetDecision(pace=Pace.PAUSE, reason=_explain_own_usage(spending, percent))
     if whole >= 1:
         return BudgetDecision(pace=Pace.PAUSE, reason=_explain_org_usage(spending))
-    if share >= _compute_slowdown_share(kind):
+    if share >= _compute_slowdown_share(value_rank):
         return BudgetDecision(
             pace=Pace.SLOW,
             interval_factor=SLOWDOWN_FACTOR,
@@ -117,15 +108,10 @@ def decide_pace(kind: str, spending: ApiSpending | None, *, percent: int) -> Bud
     return BudgetDecision(pace=Pace.GO)
 
 
-def _compute_slowdown_share(kind: str) -> float:
-    """The part of our share from which on this source is asked less often."""
-    return LAST_SLOWDOWN_SHARE - (LAST_SLOWDOWN_SHARE - FIRST_SLOWDOWN_SHARE) * _rank_source(
-        kind
-    ) / (len(SOURCE_PRIORITY) - 1)
-
-
-def _rank_source(kind: str) -> int:
-    return SOURCE_PRIORITY.index(kind) if kind in SOURCE_PRIORITY else len(SOURCE_PRIORITY) - 1
+def _compute_slowdown_share(value_rank: int) -> float:
+    """The part of our share from which on a source of that rank is asked less often."""
+    spread = LAST_SLOWDOWN_SHARE - FIRST_SLOWDOWN_SHARE
+    return LAST_SLOWDOWN_SHARE - spread * value_rank / LOWEST_VALUE_RANK
 
 
 def _explain_own_usage(spending: ApiSpending, percent: int) -> str:

@@ -30,17 +30,6 @@ from collector.store import ledger, listed_files, stream_coverage
 from collector.store.database import Database
 from collector.store.stream_coverage import CoverageSpan, to_backfill_stream
 
-BACKFILL_KINDS = frozenset(
-    {
-        "event_log_file",
-        "event_log_objects",
-        "login_history",
-        "setup_audit_trail",
-        "stored_events",
-    }
-)
-"""Sources that have a past to read; the others only know the present."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillProgress:
@@ -84,7 +73,7 @@ class Backfill:
         self._stop_event = stop_event
 
     def run(self, sources: Collection[Source]) -> Iterator[BackfillProgress]:
-        """Read the past of these sources, stream by stream, older to newer.
+        """Read the past of those sources that have one, stream by stream, older to newer.
 
         A stream's trouble is told and the next stream goes on; a limit of the org ends all of it.
 
@@ -93,10 +82,10 @@ class Backfill:
             Stopped: we were asked to end.
         """
         for source in sources:
-            if source.kind not in BACKFILL_KINDS:
+            if not source.spec.backfillable:
                 continue
             try:
-                for stream in source.list_streams(self._context):
+                for stream in source.reader.list_streams(self._context):
                     if not isinstance(stream, UnavailableStream):
                         yield from self._read_stream(source, stream)
             except (LoginRefusedError, StoppedError):
@@ -145,7 +134,7 @@ class Backfill:
         self, source: Source, stream: Stream, span: CoverageSpan, progress: _SpanProgress
     ) -> Iterator[BackfillProgress]:
         context = replace(self._context, until=span.until, record_listing=self._record_listing)
-        batches = source.fetch(context, stream, Cursor(time=span.start))
+        batches = source.reader.fetch(context, stream, Cursor(time=span.start))
         while (step := self._read_next(source, batches, progress)) is not None:
             yield step
 

@@ -21,7 +21,7 @@ from collector import clock, normalize
 from collector.csv_segments import CsvSegmenter, CsvSegments, write_records
 from collector.errors import CollectorError, CorruptDownloadError
 from collector.escaping import is_file_name
-from collector.model import Batch, Stream
+from collector.model import Batch, EventFamily, Stream
 from collector.stable_ids import hash_lines, hash_text
 
 SCAN_ORG = "scan"
@@ -132,7 +132,7 @@ def build_batch(
         segments=segments.paths,
         columns=segments.columns,
         record_prefix=key,
-        dedupe=normalize.find_family(event_type) in ("stored", "object"),
+        dedupe=normalize.find_family(event_type) in (EventFamily.STORED, EventFamily.OBJECT),
         cursor=None,
     )
 

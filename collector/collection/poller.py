@@ -145,7 +145,7 @@ class Poller:
         streams: Sequence[Stream | UnavailableStream] = ()
         with self._capture_trouble(tally):
             self._raise_if_resting()
-            streams = source.list_streams(self.context)
+            streams = source.reader.list_streams(self.context)
             self._forget_stale_polls(source, streams)
         if tally.troubles:
             return [self._save_result(tally.build_result())]
@@ -160,7 +160,7 @@ class Poller:
         tally = _PollTally(stream, cursor)
         with self._capture_trouble(tally):
             self._raise_if_resting()
-            for fetched in source.fetch(self.context, stream, cursor):
+            for fetched in source.reader.fetch(self.context, stream, cursor):
                 self._take_fetched(fetched, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")

@@ -30,6 +30,7 @@ from collector.model.batch_facts import (
 )
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
 from collector.model.derived_type import DerivedType
+from collector.model.event_family import EventFamily
 from collector.model.rules import (
     ENTITY_FIELDS,
     Aggregation,
@@ -68,6 +69,7 @@ __all__ = [
     "DerivedType",
     "Event",
     "FindingLevel",
+    "EventFamily",
     "FirstSeen",
     "IndeterminateDelivery",
     "LogFileFacts",

@@ -118,3 +118,12 @@ DERIVED_EVENT_TYPES: Mapping[str, DerivedTypeSql] = MappingProxyType(
     {"BulkJob": _define_bulk_job(()), "SignIn": _define_sign_in(sign_ins.SOURCE_TYPES)}
 )
 """Every derived event type, by name."""
+
+
+def expand_derived_types(event_types: tuple[str, ...]) -> tuple[str, ...]:
+    """The same types, each derived one replaced by those that it is made of; each once."""
+    found: dict[str, None] = {}
+    for name in event_types:
+        derived = DERIVED_EVENT_TYPES.get(name)
+        found |= dict.fromkeys(derived.source_types if derived else (name,))
+    return tuple(found)

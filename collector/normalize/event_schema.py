@@ -9,11 +9,9 @@ from functools import cache
 from importlib.resources import files
 from itertools import count
 from types import MappingProxyType
-from typing import Literal
 
+from collector.model import EventFamily
 from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
-
-EventFamily = Literal["elf", "stored", "object", "derived"]
 
 CANONICAL_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -85,7 +83,9 @@ def list_event_types() -> frozenset[str]:
 
 def find_family(event_type: str) -> EventFamily | None:
     """Log file, stored real-time event, ordinary object or derived; None if undocumented."""
-    return "derived" if event_type in DERIVED_TYPE_COLUMNS else _map_families().get(event_type)
+    if event_type in DERIVED_TYPE_COLUMNS:
+        return EventFamily.DERIVED
+    return _map_families().get(event_type)
 
 
 def list_native_columns(event_type: str) -> frozenset[str]:
@@ -101,7 +101,7 @@ def list_fields(event_type: str) -> frozenset[str] | None:
     kind = find_family(event_type)
     if kind is None:
         return None
-    if kind == "derived":
+    if kind is EventFamily.DERIVED:
         return NON_NULL_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
     natives = list_native_columns(event_type)
     filled = {
@@ -173,5 +173,5 @@ def _load_native_columns() -> dict[str, dict[str, list[str]]]:
 
 @cache
 def _map_families() -> dict[str, EventFamily]:
-    kinds: tuple[EventFamily, ...] = ("elf", "stored", "object")
+    kinds = (EventFamily.LOG_FILE, EventFamily.STORED, EventFamily.OBJECT)
     return {event_type: kind for kind in kinds for event_type in _load_native_columns()[kind]}

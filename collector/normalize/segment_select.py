@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collector.escaping import quote_identifier, quote_literal
-from collector.model import Batch
+from collector.model import Batch, EventFamily
 from collector.normalize import event_schema
 from collector.normalize.column_mappings import resolve_mapping
 from collector.normalize.ip_address_sql import (
@@ -164,7 +164,7 @@ def _build_event_uid(places: RelationColumns, batch: Batch, segment: int) -> str
     """The record's own id, else a hash of what it says; for lines of a file, where they stand."""
     kind = event_schema.find_family(batch.event_type)
     own = [_read_own_id(places[name]) for name in ("EventIdentifier", "Id") if name in places]
-    if "EVENT_TYPE" in places or kind == "elf" or not (own or kind):
+    if "EVENT_TYPE" in places or kind is EventFamily.LOG_FILE or not (own or kind):
         prefix = quote_literal(f"{batch.record_prefix}:{segment}:")
         return f"{prefix} || row_number() OVER ()"
     said = ", ".join(f"{quote_literal(name + '=')} || {places[name]}" for name in sorted(places))

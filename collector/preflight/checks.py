@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from collector import clock
 from collector.errors import CollectorError, SalesforceError
@@ -19,16 +19,10 @@ from collector.model import (
     Stream,
 )
 from collector.preflight import privileges
-from collector.salesforce.soql import render_literal
 from collector.sources import Source, SourceContext, UnavailableStream
 
 MAX_SKEW = timedelta(minutes=1)
 """A JWT is good for at most 3 minutes, so a clock that is further off will be refused one day."""
-
-RECENT_PERIOD = timedelta(days=1)
-
-_RESOURCE_PATHS = {"bulk_jobs": "jobs/", "org_limits": ""}
-"""Sources whose streams are no objects, with the path that their names stand below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +110,7 @@ def _check_privileges(context: SourceContext) -> PreflightFinding:
 
 def _check_source(context: SourceContext, source: Source) -> Iterator[PreflightFinding]:
     try:
-        streams = source.list_streams(context)
+        streams = source.reader.list_streams(context)
     except SalesforceError as error:
         subject = f"{context.org}/{source.kind}"
         yield PreflightFinding(level=FindingLevel.FAILED, subject=subject, message=str(error))
@@ -127,55 +121,19 @@ def _check_source(context: SourceContext, source: Source) -> Iterator[PreflightF
                 level=FindingLevel.WARNING, subject=str(stream.stream), message=stream.reason
             )
         else:
-            yield _check_stream(context, stream)
+            yield _check_stream(context, source, stream)
 
 
-def _check_stream(context: SourceContext, stream: Stream) -> PreflightFinding:
-    since = context.client.estimate_org_time() - RECENT_PERIOD
+def _check_stream(context: SourceContext, source: Source, stream: Stream) -> PreflightFinding:
     try:
-        if stream.source == "event_log_file":
-            return _check_log_files(context, stream, since)
-        if stream.source in _RESOURCE_PATHS:
-            return _check_resource(context, stream)
-        return _check_object(context, stream)
+        result = source.spec.probe(context, stream)
     except SalesforceError as error:
         return PreflightFinding(level=FindingLevel.FAILED, subject=str(stream), message=str(error))
-
-
-def _check_log_files(context: SourceContext, stream: Stream, since: datetime) -> PreflightFinding:
-    kind = "Sequence = 0" if stream.name == "daily" else "Sequence >= 1"
-    soql = (
-        f"SELECT EventType FROM EventLogFile WHERE {kind}"
-        f" AND CreatedDate >= {render_literal(since - RECENT_PERIOD)}"
+    return PreflightFinding(
+        level=FindingLevel.WARNING if result.is_warning else FindingLevel.OK,
+        subject=str(stream),
+        message=result.message,
     )
-    types = {str(record.get("EventType")) for page in context.client.query(soql) for record in page}
-    if types:
-        message = f"files of the last two days: {', '.join(sorted(types))}"
-        return PreflightFinding(level=FindingLevel.OK, subject=str(stream), message=message)
-    message = (
-        "readable, but no file in the last two days: is log generation on? "
-        "(Setup, Event Monitoring Settings, Generate event log files)"
-    )
-    return PreflightFinding(level=FindingLevel.WARNING, subject=str(stream), message=message)
-
-
-def _check_resource(context: SourceContext, stream: Stream) -> PreflightFinding:
-    context.client.get_resource(_RESOURCE_PATHS[stream.source] + stream.name)
-    return PreflightFinding(level=FindingLevel.OK, subject=str(stream), message="readable")
-
-
-def _check_object(context: SourceContext, stream: Stream) -> PreflightFinding:
-    soql = f"SELECT Id FROM {stream.name} LIMIT 1"
-    if any(page for page in context.client.query(soql)):
-        return PreflightFinding(
-            level=FindingLevel.OK, subject=str(stream), message="readable, and has rows"
-        )
-    if stream.source != "stored_events":
-        return PreflightFinding(
-            level=FindingLevel.OK, subject=str(stream), message="readable, no row yet"
-        )
-    message = "readable, but empty: storing may be off (Setup, Event Manager, Enable Storing)"
-    return PreflightFinding(level=FindingLevel.WARNING, subject=str(stream), message=message)
 
 
 def _build_test_message(channel: str) -> Message:

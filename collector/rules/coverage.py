@@ -6,22 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from collector.detect import RuleSet
 from collector.health.monitor import HEALTH_EVENT_TYPE
 from collector.model import Correlation, PollState, Rule
-from collector.normalize.type_requirements import (
-    TypeRequirement,
-    expand_derived_types,
-    find_requirement,
-    list_requirements,
-)
-from collector.settings import SourcesSettings
+from collector.normalize import find_family
+from collector.normalize.derived_types import expand_derived_types
+from collector.settings import SourceSettings, SourcesSettings
+from collector.settings.values import matches_any
+from collector.sources import SOURCES, SourceSpec
+from collector.sources.registry import find_supplier
+from collector.sources.spec import TypeRequirement
 from collector.store.ledger import PollStatus
-
-_MIXED_STREAMS = frozenset({"*", "hourly", "daily"})
-"""Streams that bring many types of events."""
 
 
 class RuleStanding(StrEnum):
@@ -43,14 +39,20 @@ class OrgView:
     Attributes:
         org: its name.
         polls: how the last poll of each of its streams went.
-        seen: the event types of which it has given events.
+        seen_types: the event types of which it has given events.
         sources: what the configuration says is to be read; None where that is not known.
+        source_specs: the sources that there are.
     """
 
     org: str
     polls: Sequence[PollStatus]
     seen_types: AbstractSet[str]
     sources: SourcesSettings | None = None
+    source_specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
+
+    def find_supplier(self, event_type: str) -> SourceSpec[SourceSettings] | None:
+        """The source that brings events of a type."""
+        return find_supplier(event_type, find_family(event_type), self.source_specs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,8 @@ class RuleCoverage:
     """How one rule stands in one org.
 
     Attributes:
-        seen: the event types that it has had events of.
-        why: for each of the others, why there have been none.
+        seen_types: the event types that it has had events of.
+        reasons: for each of the others, why there have been none.
     """
 
     org: str
@@ -118,9 +120,22 @@ def list_rule_types(rule: Rule, rules: RuleSet) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for part in parts for name in part)) if all(parts) else ()
 
 
-def list_rule_needs(rule: Rule, rules: RuleSet) -> list[TypeRequirement]:
+def list_rule_needs(
+    rule: Rule, rules: RuleSet, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
+) -> list[TypeRequirement]:
     """What it takes to read each of the event types that a rule looks at."""
-    return list(list_requirements(list_rule_types(rule, rules)))
+    types = expand_derived_types(list_rule_types(rule, rules))
+    return [need for name in types if (need := find_requirement(name, specs))]
+
+
+def find_requirement(
+    event_type: str, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
+) -> TypeRequirement | None:
+    """What it takes to read a stored event type; None if it is derived or nobody documents it."""
+    if event_type == HEALTH_EVENT_TYPE:
+        return TypeRequirement(event_type=event_type, source="")
+    supplier = find_supplier(event_type, find_family(event_type), specs)
+    return supplier.describe_requirement(event_type) if supplier else None
 
 
 # ---- rules
@@ -143,13 +158,10 @@ def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> RuleStanding:
 def _compute_type_state(event_type: str, view: OrgView) -> RuleStanding:
     if _has_events(event_type, view):
         return RuleStanding.FIRES
-    poll = _find_last_poll(event_type, view.polls)
+    poll = _find_last_poll(event_type, view)
     unavailable = poll is not None and poll.state == PollState.UNAVAILABLE
-    return (
-        RuleStanding.BLIND
-        if unavailable or _explain_switched_off(event_type, view.sources)
-        else RuleStanding.WAITS
-    )
+    is_blind = unavailable or _explain_switched_off(event_type, view)
+    return RuleStanding.BLIND if is_blind else RuleStanding.WAITS
 
 
 def _has_events(event_type: str, view: OrgView) -> bool:
@@ -169,9 +181,9 @@ def _pick_worst(states: Iterable[RuleStanding]) -> RuleStanding:
 
 
 def _explain_absence(event_type: str, view: OrgView) -> str:
-    if reason := _explain_switched_off(event_type, view.sources):
+    if reason := _explain_switched_off(event_type, view):
         return reason
-    poll = _find_last_poll(event_type, view.polls)
+    poll = _find_last_poll(event_type, view)
     if poll is None:
         return "not polled yet; is its source switched on?"
     if poll.state == PollState.FAILED:
@@ -181,33 +193,30 @@ def _explain_absence(event_type: str, view: OrgView) -> str:
     return "no event so far"
 
 
-def _explain_switched_off(event_type: str, sources: SourcesSettings | None) -> str:
+def _explain_switched_off(event_type: str, view: OrgView) -> str:
     """Why the configuration lets nobody read events of a type; nothing where it does."""
-    wanted = find_requirement(event_type)
-    if sources is None or wanted is None or not wanted.source:
+    supplier = view.find_supplier(event_type)
+    if view.sources is None or supplier is None:
         return ""
-    chosen = getattr(sources, wanted.source)
+    chosen = supplier.find_settings(view.sources)
     if chosen is None:
-        return f"its source {wanted.source} is switched off"
-    for key in ("event_types", "objects"):
-        globs = getattr(chosen, key, ("*",))
-        if not any(fnmatchcase(event_type, glob) for glob in globs):
-            return f"it is not among the {key} of {wanted.source}"
+        return f"its source {supplier.kind} is switched off"
+    for key, patterns in chosen.list_type_patterns().items():
+        if not matches_any(event_type, patterns):
+            return f"it is not among the {key} of {supplier.kind}"
     return ""
 
 
-def _find_last_poll(event_type: str, polls: Sequence[PollStatus]) -> PollStatus | None:
+def _find_last_poll(event_type: str, view: OrgView) -> PollStatus | None:
     """The last poll that could have brought events of that type."""
-    wanted = find_requirement(event_type)
-    source = wanted.source if wanted else ""
-    own = [poll for poll in polls if poll.stream.name == event_type]
-    others = [poll for poll in polls if poll.stream.source == source and _brings_other_types(poll)]
+    supplier = view.find_supplier(event_type)
+    own = [poll for poll in view.polls if poll.stream.name == event_type]
+    others = [poll for poll in view.polls if supplier and _may_bring_any(poll, supplier)]
     return max(own or others, key=lambda poll: poll.last_attempt, default=None)
 
 
-def _brings_other_types(poll: PollStatus) -> bool:
-    """Whether a stream brings types that it is not called by."""
-    return poll.stream.name in _MIXED_STREAMS or poll.stream.source not in {
-        "event_log_file",
-        "stored_events",
-    }
+def _may_bring_any(poll: PollStatus, supplier: SourceSpec[SourceSettings]) -> bool:
+    """Whether a stream may bring any of a source's types, also those that it is not called by."""
+    if poll.stream.source != supplier.kind:
+        return False
+    return poll.stream.name == "*" or not supplier.event_types.have_own_streams

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from collector.settings.models import Settings, list_model_keys
+from collector.settings.models import list_model_keys
 from collector.yaml_source.nodes import YamlNode, YamlPath, quote_name
 from collector.yaml_source.problem_report import SourcePosition
 
@@ -33,11 +33,16 @@ class ErrorLocation:
     kind: Any
 
 
-def locate_error(root: YamlNode, path: YamlPath) -> ErrorLocation:
-    """The place in the tree `root` that a path of pydantic's means."""
-    location = ErrorLocation(
-        node=root, name="the file", key_position=root.position, rest=path, kind=Settings
+def locate_file(root: YamlNode, model: type[BaseModel]) -> ErrorLocation:
+    """The whole file, whose tree `root` is to become a `model`."""
+    return ErrorLocation(
+        node=root, name="the file", key_position=root.position, rest=(), kind=model
     )
+
+
+def locate_error(file: ErrorLocation, path: YamlPath) -> ErrorLocation:
+    """The place in the file that a path of pydantic's means."""
+    location = replace(file, rest=path)
     while location.rest and (next_location := _follow_part(location, location.rest[0])):
         location = next_location
     return location

@@ -38,12 +38,15 @@ class LoadedSettings:
     warnings: tuple[Problem, ...]
 
 
-def read_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
+def read_settings(
+    path: Path, environ: Mapping[str, str], *, model: type[Settings]
+) -> LoadedSettings:
     """The settings of a YAML (or JSON) file, with its references replaced.
 
     Args:
         path: the file; relative paths in it are relative to its folder.
         environ: what `${env:NAME}` refers to.
+        model: what `compose_settings` made of the sources and channels there are.
 
     Raises SettingsError with every problem of the file, also when it cannot be read at all.
     No secret is in a problem or a warning.
@@ -53,18 +56,20 @@ def read_settings(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
     references = ReferenceResolver(folder=folder, environ=environ, report=report)
     root = references.resolve_node(read_tree(report, CONFIGURATION))
     check_names(root, report)
-    settings = _validate_tree(root, folder, report)
+    settings = _validate_tree(root, folder, report, model)
     if settings is None or report.problems:
         raise report.build_error()
     return LoadedSettings(settings=settings, warnings=_find_warnings(settings, root, path))
 
 
-def _validate_tree(root: YamlNode, folder: Path, report: ProblemReport) -> Settings | None:
+def _validate_tree(
+    root: YamlNode, folder: Path, report: ProblemReport, model: type[Settings]
+) -> Settings | None:
     data = {} if root.value is None else root.to_plain()
     try:
-        return Settings.model_validate(data, context=folder, by_alias=True, by_name=False)
+        return model.model_validate(data, context=folder, by_alias=True, by_name=False)
     except ValidationError as error:
-        report_validation_errors(error, root, report)
+        report_validation_errors(error, root, model, report)
     return None  # outside of `except`: a SettingsError must not carry pydantic's inputs along
 
 

@@ -1,14 +1,12 @@
 """The settings themselves: frozen pydantic models, with the defaults that work."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -18,28 +16,21 @@ from pydantic import (
     model_validator,
 )
 
-from collector.loopback import is_loopback
 from collector.model import Severity
 from collector.settings.secret import Secret
 from collector.settings.values import (
     ApiVersion,
     ChannelName,
-    Duration,
-    EmailAddress,
     FilePath,
-    Host,
     ListName,
     ListValue,
     LoginUrl,
     OrgName,
     Period,
-    Port,
     ProxyUrl,
     ReadablePath,
-    SecretUrl,
     SeverityName,
     TextLine,
-    TypePattern,
 )
 
 
@@ -109,92 +100,26 @@ class PasswordAuth(SettingsModel):
 AuthSettings = JwtAuth | ClientCredentialsAuth | RefreshTokenAuth | PasswordAuth
 
 
-class EventLogFileSettings(SettingsModel):
-    """EventLogFile. A file is fetched `settle` after it was created, none older than `lookback`."""
+class SourceSettings(SettingsModel):
+    """What the settings of every source have in common: how often it is polled."""
 
-    every: Period = timedelta(minutes=10)
-    interval: Literal["auto", "hourly", "daily"] = "auto"
-    event_types: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
-    settle: Duration = timedelta(minutes=5)
-    lookback: Duration = timedelta(hours=24)
+    every: Period
 
-
-class StoredEventsSettings(SettingsModel):
-    """Stored Real-Time events. `overlap` is how far a poll looks back for latecomers."""
-
-    every: Period = timedelta(minutes=1)
-    objects: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
-    overlap: Duration = timedelta(minutes=10)
-    lookback: Duration = timedelta(hours=24)
+    def list_type_patterns(self) -> Mapping[str, tuple[str, ...]]:
+        """What event types must match to be read, by the key that says so; empty: all are."""
+        return {}
 
 
-class SetupAuditTrailSettings(SettingsModel):
-    """SetupAuditTrail."""
-
-    every: Period = timedelta(minutes=1)
-    overlap: Duration = timedelta(minutes=10)
-    lookback: Duration = timedelta(hours=24)
-
-
-class LoginHistorySettings(SettingsModel):
-    """LoginHistory."""
-
-    every: Period = timedelta(minutes=5)
-    overlap: Duration = timedelta(minutes=10)
-    lookback: Duration = timedelta(hours=24)
-
-
-class BulkJobsSettings(SettingsModel):
-    """The job resources of the Bulk API. At first, jobs older than `lookback` are not told of."""
-
-    every: Period = timedelta(minutes=1)
-    lookback: Duration = timedelta(hours=24)
-
-
-class OauthTokensSettings(SettingsModel):
-    """OauthToken. What is there the first time is where differences are counted from."""
-
-    every: Period = timedelta(minutes=15)
-
-
-class OrgLimitsSettings(SettingsModel):
-    """The org's limits."""
-
-    every: Period = timedelta(hours=1)
-
-
-class EventLogObjectsSettings(SettingsModel):
-    """Event log objects, such as LoginEventLog: they repeat what is in event log files."""
-
-    every: Period = timedelta(minutes=10)
-    objects: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
-    overlap: Duration = timedelta(hours=1)
-    lookback: Duration = timedelta(hours=24)
-
-
-def _parse_switch(value: Any) -> Any:
-    if value is False:
-        return None
-    return {} if value is True else value
-
-
-SourceSwitch = BeforeValidator(_parse_switch)
-"""`false` turns a source off, `true` leaves it at its defaults."""
+SourceSettingsT = TypeVar("SourceSettingsT", bound=SourceSettings)
 
 
 class SourcesSettings(SettingsModel):
-    """What is polled. None is a source that is turned off."""
+    """What is polled: `compose_settings` adds a field for each kind of source."""
 
-    event_log_file: Annotated[EventLogFileSettings | None, SourceSwitch] = EventLogFileSettings()
-    stored_events: Annotated[StoredEventsSettings | None, SourceSwitch] = StoredEventsSettings()
-    setup_audit_trail: Annotated[SetupAuditTrailSettings | None, SourceSwitch] = (
-        SetupAuditTrailSettings()
-    )
-    login_history: Annotated[LoginHistorySettings | None, SourceSwitch] = LoginHistorySettings()
-    bulk_jobs: Annotated[BulkJobsSettings | None, SourceSwitch] = BulkJobsSettings()
-    oauth_tokens: Annotated[OauthTokensSettings | None, SourceSwitch] = OauthTokensSettings()
-    org_limits: Annotated[OrgLimitsSettings | None, SourceSwitch] = OrgLimitsSettings()
-    event_log_objects: Annotated[EventLogObjectsSettings | None, SourceSwitch] = None
+    def find_settings(self, kind: str, model: type[SourceSettingsT]) -> SourceSettingsT | None:
+        """The settings of a source, which are of that model; None where it is turned off."""
+        chosen = getattr(self, kind)
+        return chosen if isinstance(chosen, model) else None
 
 
 _SHARED_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})
@@ -273,65 +198,18 @@ class ChannelSettings(SettingsModel):
     type: str
 
 
-class SlackSettings(ChannelSettings):
-    """An incoming webhook of Slack."""
-
-    type: Literal["slack"] = "slack"
-    webhook_url: SecretUrl
-
-
-class EmailSettings(ChannelSettings):
-    """A mail server and the people it tells."""
-
-    type: Literal["email"] = "email"
-    host: Host
-    port: Port = 587
-    allow_plaintext: bool = False
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: TextLine | None = None
-    password: Secret | None = Field(default=None, validate_default=True)
-    sender: EmailAddress = Field(alias="from")
-    to: Annotated[tuple[EmailAddress, ...], Field(min_length=1)]
-    ca_file: FilePath | None = None
-
-    @field_validator("tls")
-    @classmethod
-    def _forbid_plaintext(cls, tls: str, info: ValidationInfo) -> str:
-        if tls != "none" or not {"host", "allow_plaintext"} <= info.data.keys():
-            return tls
-        if info.data["allow_plaintext"] or is_loopback(info.data["host"]):
-            return tls
-        raise ValueError(
-            "mail would cross the network unencrypted: use starttls or implicit, "
-            "or set 'allow_plaintext: true'"
-        )
-
-    @field_validator("password")
-    @classmethod
-    def _check_credentials(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
-        if "username" in info.data and (info.data["username"] is None) != (password is None):
-            raise ValueError("'username' and 'password' belong together: one of them is missing")
-        return password
-
-
-class TerminalSettings(ChannelSettings):
-    """The terminal that the collector runs in."""
-
-    type: Literal["terminal"] = "terminal"
-
-
 # ---- all of it
 
 
 class Settings(SettingsModel):
-    """The whole file. All paths are absolute when it was loaded from one."""
+    """The whole file. All paths are absolute when it was loaded from one.
+
+    What sources and channels may be configured in it, `compose_settings` adds.
+    """
 
     state_dir: FilePath = Field(default=Path("state"), validate_default=True)
     database_url: Secret | None = None
     orgs: Annotated[tuple[OrgSettings, ...], Field(min_length=1)]
     rules: RulesSettings = RulesSettings()
-    channels: Mapping[
-        ChannelName,
-        Annotated[SlackSettings | EmailSettings | TerminalSettings, Field(discriminator="type")],
-    ] = Field(default_factory=dict)
+    channels: Mapping[ChannelName, ChannelSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from collector.settings.error_locations import ErrorLocation, list_tags, locate_error
+from collector.settings.error_locations import ErrorLocation, list_tags, locate_error, locate_file
 from collector.settings.models import list_model_keys
 from collector.settings.name_checks import suggest_public_name
 from collector.yaml_source.nodes import YamlNode, quote_name
@@ -17,38 +17,41 @@ from collector.yaml_source.problem_report import ProblemReport, SourcePosition
 PlacedMessage: TypeAlias = tuple[SourcePosition, str]
 
 
-def report_validation_errors(error: ValidationError, root: YamlNode, report: ProblemReport) -> None:
-    """Add to `report` everything that pydantic says about the tree `root`."""
+def report_validation_errors(
+    error: ValidationError, root: YamlNode, model: type[BaseModel], report: ProblemReport
+) -> None:
+    """Add to `report` everything that pydantic says about the tree `root` as a `model`."""
+    file = locate_file(root, model)
     for details in error.errors(include_url=False, include_input=False):
         describe = _DESCRIBERS.get(details["type"], _describe_bad_value)
-        if placed := describe(details, root):
+        if placed := describe(details, file):
             report.add_problem(*placed)
 
 
-def _describe_unknown_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+def _describe_unknown_key(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
     *parents, name = details["loc"]
-    parent = locate_error(root, tuple(parents))
+    parent = locate_error(file, tuple(parents))
     position = parent.node.entries[str(name)].position
     hint = suggest_public_name(str(name), list_model_keys(parent.kind))
     return position, f"unknown key {quote_name(str(name))}{hint}"
 
 
-def _describe_missing_key(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
-    location = locate_error(root, details["loc"])
+def _describe_missing_key(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
+    location = locate_error(file, details["loc"])
     if not location.rest:
         return location.key_position, f"key {location.name} has no value"
     return location.key_position, f"missing key {location.rest[0]!r}"
 
 
-def _describe_missing_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage:
+def _describe_missing_tag(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
     key = details["ctx"]["discriminator"]
-    location = locate_error(root, details["loc"])
+    location = locate_error(file, details["loc"])
     return location.key_position, f"missing key {key}: one of {', '.join(list_tags(location.kind))}"
 
 
-def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
+def _describe_unknown_tag(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
     key = details["ctx"]["discriminator"].strip("'")
-    location = locate_error(root, details["loc"])
+    location = locate_error(file, details["loc"])
     node, known = location.node.get_child(key), list_tags(location.kind)
     if node.has_problem:
         return None
@@ -60,22 +63,22 @@ def _describe_unknown_tag(details: ErrorDetails, root: YamlNode) -> PlacedMessag
     )
 
 
-def _describe_too_few(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
-    location = locate_error(root, details["loc"])
+def _describe_too_few(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
+    location = locate_error(file, details["loc"])
     if location.node.items:  # pydantic counts those without problems only
         return None
     return location.node.position, f"{location.name} must name at least one"
 
 
-def _describe_bad_value(details: ErrorDetails, root: YamlNode) -> PlacedMessage | None:
-    location = locate_error(root, details["loc"])
+def _describe_bad_value(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
+    location = locate_error(file, details["loc"])
     sentence = _build_sentence(details["type"], details.get("ctx", {}), location)
     if location.rest or details["loc"][-1:] == ("[key]",):
         return location.key_position, sentence
     return None if location.node.has_problem else (location.node.position, sentence)
 
 
-_DESCRIBERS: Mapping[str, Callable[[ErrorDetails, YamlNode], PlacedMessage | None]] = {
+_DESCRIBERS: Mapping[str, Callable[[ErrorDetails, ErrorLocation], PlacedMessage | None]] = {
     "extra_forbidden": _describe_unknown_key,
     "missing": _describe_missing_key,
     "too_short": _describe_too_few,

@@ -5,7 +5,9 @@ No message repeats the value, since anything may have been put in the place of a
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -152,6 +154,11 @@ ChannelName = Annotated[str, AfterValidator(_check_channel_name)]
 TypePattern = Annotated[str, AfterValidator(_check_type_pattern)]
 ListName = Annotated[str, AfterValidator(_check_list_name)]
 ListValue = Annotated[TextLine, AfterValidator(_check_list_value)]
+
+
+def matches_any(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name is one of these, or fits one of the globs among them; case matters."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _parse_api_version(value: object) -> object:

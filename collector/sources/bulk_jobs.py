@@ -10,17 +10,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from collector.errors import NotAvailableError, SalesforceError
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.soql import parse_datetime
-from collector.settings import BulkJobsSettings
+from collector.settings import SourceSettings
+from collector.settings.values import Duration, Period
+from collector.sources.availability import check_resource, probe_resource
 from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
+from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
 KIND = "bulk_jobs"
+PERMISSION = "API Enabled"
 JOB_LISTS = ("query", "ingest")
 
 JOB_LIFETIME = timedelta(days=7)
@@ -53,13 +58,17 @@ class _JobSighting:
     is_removed: bool = False
 
 
-class BulkJobsSource:
+class BulkJobsSettings(SourceSettings):
+    """The job resources of the Bulk API. At first, jobs older than `lookback` are not told of."""
+
+    every: Period = timedelta(minutes=1)
+    lookback: Duration = timedelta(hours=24)
+
+
+class BulkJobsReader:
     """The query jobs and the ingest jobs, each list a stream."""
 
-    kind = KIND
-
     def __init__(self, settings: BulkJobsSettings) -> None:
-        self.poll_interval = settings.every
         self._lookback = settings.lookback
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
@@ -159,10 +168,7 @@ def _find_changes(
 
 def _check_stream(context: SourceContext, name: str) -> Stream | UnavailableStream:
     stream = Stream(org=context.org, source=KIND, name=name)
-    if context.catalog.has_resource(f"jobs/{name}"):
-        return stream
-    reason = f"the org does not answer jobs/{name} for this user: it needs 'API Enabled'"
-    return UnavailableStream(stream=stream, reason=reason)
+    return check_resource(context, stream, f"jobs/{name}", f"'{PERMISSION}'")
 
 
 def _list_jobs(context: SourceContext, resource: str) -> Iterator[JobRecord]:
@@ -225,3 +231,17 @@ def _build_unexpected_error(context: SourceContext, resource: str) -> Salesforce
     return SalesforceError(
         f"{context.org}: jobs/{resource}: the answer is not what Salesforce sends"
     )
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=BulkJobsSettings,
+    build=BulkJobsReader,
+    event_types=SuppliedTypes(names=frozenset({"BulkJobInfo", "BulkJobRemoved"})),
+    windowed=False,
+    backfillable=False,
+    value_rank=20,
+    lane=Lane.URGENT,
+    probe=partial(probe_resource, folder="jobs/"),
+    permissions=(PERMISSION,),
+)

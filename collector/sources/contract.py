@@ -100,11 +100,8 @@ class UnavailableStream:
     reason: str
 
 
-class Source(Protocol):
-    """One kind of log that an org keeps."""
-
-    kind: str
-    poll_interval: timedelta
+class SourceReader(Protocol):
+    """Reads one kind of log that an org keeps, as the settings want it."""
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """What is read forward in time here; asks the org what it has."""

@@ -7,17 +7,19 @@ Source: REST API Developer Guide, "Event Monitoring"; Object Reference, EventLog
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from collector.errors import NotAvailableError, UnreachableError
-from collector.model import Cursor, Stream
+from collector.model import Cursor, EventFamily, Stream
 from collector.salesforce.soql import render_literal
-from collector.settings import EventLogFileSettings
+from collector.settings import SourceSettings
+from collector.settings.values import Duration, Period, TypePattern, matches_any
 from collector.sources import log_file, parallel_downloads
 from collector.sources.contract import (
     FetchFailure,
@@ -27,25 +29,56 @@ from collector.sources.contract import (
     resolve_present_time,
 )
 from collector.sources.log_file import KIND, ListedLogFile
+from collector.sources.spec import Lane, ProbeResult, SourceSpec, SuppliedTypes
 
 HOURLY, DAILY = "hourly", "daily"
 OBJECT_NAME = "EventLogFile"
+LICENCE = "Shield or the Event Monitoring add-on"
+PERMISSION = "View Event Log Files"
+
+UNLICENSED_TYPES = frozenset(
+    {
+        "ApexUnexpectedException",
+        "ApiTotalUsage",
+        "CSPViolation",
+        "CorsViolation",
+        "HostnameRedirects",
+        "InsecureExternalAssets",
+        "Login",
+        "Logout",
+    }
+)
+"""Event log files that every org has, if only daily ones."""
 
 RELIST_SPAN = timedelta(hours=1)
 """How far before the cursor files are listed again: several share one CreatedDate, and one may
 become visible after another that is younger. The ledger knows those that were taken in."""
 
+RECENT_SPAN = timedelta(days=2)
+"""In so long, an org that makes files makes at least one, also a daily one."""
+
 MAX_UNREACHABLE_FILES = 3
 """So many in a row are the org's trouble, not theirs: waiting for each of them helps nobody."""
 
 
-class EventLogFileSource:
+class EventLogFileSettings(SourceSettings):
+    """EventLogFile. A file is fetched `settle` after it was created, none older than `lookback`."""
+
+    every: Period = timedelta(minutes=10)
+    interval: Literal["auto", "hourly", "daily"] = "auto"
+    event_types: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
+    settle: Duration = timedelta(minutes=5)
+    lookback: Duration = timedelta(hours=24)
+
+    def list_type_patterns(self) -> Mapping[str, tuple[str, ...]]:
+        """The event types of files."""
+        return {"event_types": self.event_types}
+
+
+class EventLogFileReader:
     """Either the hourly or the daily files, as one stream of that name."""
 
-    kind = KIND
-
     def __init__(self, settings: EventLogFileSettings) -> None:
-        self.poll_interval = settings.every
         self._settings = settings
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
@@ -55,7 +88,7 @@ class EventLogFileSource:
         except NotAvailableError:
             reason = (
                 "the org does not show EventLogFile to this user: it needs the permissions"
-                " 'View Event Log Files' and 'API Enabled'"
+                f" '{PERMISSION}' and 'API Enabled'"
             )
             return [UnavailableStream(stream=_build_stream(context, "*"), reason=reason)]
         # Orgs without the hourly entitlement do not even have the field.
@@ -126,15 +159,12 @@ class EventLogFileSource:
             if isinstance(file, ListedLogFile)
             and file.created_date <= until
             and (begins is None or file.log_date >= begins)
-            and self._is_wanted(file)
+            and matches_any(file.event_type, self._settings.event_types)
         ]
         new = log_file.select_new_files(context, wanted)
         batches = [log_file.build_batch(context, stream, file) for file in new]
         context.record_listing(stream, batches, since=since, until=until)
         return [entry for entry in listed if isinstance(entry, FetchFailure)], new
-
-    def _is_wanted(self, file: ListedLogFile) -> bool:
-        return any(fnmatchcase(file.event_type, glob) for glob in self._settings.event_types)
 
 
 def _build_stream(context: SourceContext, name: str) -> Stream:
@@ -170,3 +200,38 @@ def _find_handover(context: SourceContext, stream: Stream) -> datetime | None:
     if newest is None:
         return None
     return (newest + length).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _probe_stream(context: SourceContext, stream: Stream) -> ProbeResult:
+    kind = "Sequence = 0" if stream.name == DAILY else "Sequence >= 1"
+    since = context.client.estimate_org_time() - RECENT_SPAN
+    soql = (
+        f"SELECT EventType FROM EventLogFile WHERE {kind}"
+        f" AND CreatedDate >= {render_literal(since)}"
+    )
+    types = {str(record.get("EventType")) for record in _query_records(context, soql)}
+    if types:
+        return ProbeResult(message=f"files of the last two days: {', '.join(sorted(types))}")
+    message = (
+        "readable, but no file in the last two days: is log generation on? "
+        "(Setup, Event Monitoring Settings, Generate event log files)"
+    )
+    return ProbeResult(message=message, is_warning=True)
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=EventLogFileSettings,
+    build=EventLogFileReader,
+    event_types=SuppliedTypes(family=EventFamily.LOG_FILE),
+    windowed=False,
+    backfillable=True,
+    value_rank=40,
+    # Most of its calls are downloads: asking for the list less often saves few of them.
+    max_stretch=3.0,
+    lane=Lane.BULK,
+    probe=_probe_stream,
+    permissions=(PERMISSION,),
+    licence=LICENCE,
+    unlicensed_types=UNLICENSED_TYPES,
+)

@@ -7,15 +7,20 @@ no EventIdentifier: a record is known by what it says. Source: Object Reference,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from datetime import timedelta
 
 from collector.errors import SalesforceError
 from collector.model import Cursor, Stream
-from collector.settings import EventLogObjectsSettings
+from collector.settings.values import Duration, Period, matches_any
 from collector.sources import query_windows
+from collector.sources.availability import probe_object
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
+from collector.sources.named_objects import ObjectsSettings
+from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
 KIND = "event_log_objects"
+LICENCE = "the Event Monitoring add-on"
+PERMISSION = "View Event Log Object Data"
 OBJECT_SUFFIX = "EventLog"
 OLDEST_VERSION = 61
 
@@ -23,13 +28,17 @@ TIME_FIELDS = ("Timestamp", "EventDate", "CreatedDate")
 """What windows are cut on: the first of these that the object has."""
 
 
-class EventLogObjectsSource:
+class EventLogObjectsSettings(ObjectsSettings):
+    """Event log objects, such as LoginEventLog: they repeat what is in event log files."""
+
+    every: Period = timedelta(minutes=10)
+    overlap: Duration = timedelta(hours=1)
+
+
+class EventLogObjectsReader:
     """Every event log object that the org has and the settings ask for, each its own stream."""
 
-    kind = KIND
-
     def __init__(self, settings: EventLogObjectsSettings) -> None:
-        self.poll_interval = settings.every
         self._settings = settings
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
@@ -37,14 +46,13 @@ class EventLogObjectsSource:
         names = [
             name
             for name in sorted(context.catalog.list_object_names())
-            if name.endswith(OBJECT_SUFFIX)
-            and any(fnmatchcase(name, glob) for glob in self._settings.objects)
+            if name.endswith(OBJECT_SUFFIX) and matches_any(name, self._settings.objects)
         ]
         if names and float(context.client.api_version) >= OLDEST_VERSION:
             return [Stream(org=context.org, source=KIND, name=name) for name in names]
         reason = (
-            "the org shows no event log object to this user: they need the Event Monitoring add-on,"
-            f" the permission 'View Event Log Object Data' and API version {OLDEST_VERSION}.0"
+            f"the org shows no event log object to this user: they need {LICENCE},"
+            f" the permission '{PERMISSION}' and API version {OLDEST_VERSION}.0"
         )
         return [
             UnavailableStream(stream=Stream(org=context.org, source=KIND, name="*"), reason=reason)
@@ -61,8 +69,7 @@ class EventLogObjectsSource:
             window_query=query_windows.WindowQuery(
                 name=stream.name, time_field=_find_time_field(context, stream.name), order="DESC"
             ),
-            overlap=self._settings.overlap,
-            lookback=self._settings.lookback,
+            settings=self._settings,
         )
 
 
@@ -75,3 +82,19 @@ def _find_time_field(context: SourceContext, name: str) -> str:
             " cannot be read forward in time"
         )
     return found
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=EventLogObjectsSettings,
+    on_by_default=False,
+    build=EventLogObjectsReader,
+    event_types=SuppliedTypes(have_own_streams=True),
+    windowed=True,
+    backfillable=True,
+    value_rank=60,
+    lane=Lane.BULK,
+    probe=probe_object,
+    permissions=(PERMISSION,),
+    licence=LICENCE,
+)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collector.settings import LoginHistorySettings
-from collector.sources.query_windows import WindowQuery
-from collector.sources.single_object import SingleObjectSource
+from datetime import timedelta
+
+from collector.settings.values import Period
+from collector.sources.availability import probe_object
+from collector.sources.query_windows import WindowQuery, WindowSettings
+from collector.sources.single_object import SingleObjectReader
+from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
 KIND = "login_history"
+PERMISSION = "Monitor Login History"
 
 
-def build_login_history(settings: LoginHistorySettings) -> SingleObjectSource:
+class LoginHistorySettings(WindowSettings):
+    """LoginHistory."""
+
+    every: Period = timedelta(minutes=5)
+
+
+def _build_reader(settings: LoginHistorySettings) -> SingleObjectReader:
     """The login history by LoginTime; without the permission a user sees their own logins only."""
-    return SingleObjectSource(
+    return SingleObjectReader(
         KIND,
         WindowQuery(name="LoginHistory", time_field="LoginTime", order="ASC"),
-        permission="'Monitor Login History' or 'Manage Users'",
-        poll_interval=settings.every,
-        overlap=settings.overlap,
-        lookback=settings.lookback,
+        settings,
+        needs=f"the permission '{PERMISSION}' or 'Manage Users'",
     )
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=LoginHistorySettings,
+    build=_build_reader,
+    event_types=SuppliedTypes(names=frozenset({"LoginHistory"})),
+    windowed=True,
+    backfillable=True,
+    value_rank=10,
+    lane=Lane.URGENT,
+    probe=probe_object,
+    permissions=(PERMISSION,),
+)

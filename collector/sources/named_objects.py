@@ -1,4 +1,4 @@
-"""Objects that the configuration names and we do not know: how each can be read, told by the org.
+"""Objects that the configuration names; how those can be read that we do not know, says the org.
 
 Big objects filter on EventDate alone, and every record of theirs has one and the same Id; records
 of standard objects have Ids of their own and are found late by EventDate, in time by CreatedDate.
@@ -6,13 +6,29 @@ of standard objects have Ids of their own and are found late by EventDate, in ti
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
 from collector.errors import SalesforceError
 from collector.salesforce.soql import check_identifier
+from collector.settings.values import TypePattern
 from collector.sources.contract import SourceContext
-from collector.sources.query_windows import WindowQuery
+from collector.sources.query_windows import WindowQuery, WindowSettings
 
 CONSTANT_ID = "000000000000000AAA"
 """The Id of every record of every big object."""
+
+
+class ObjectsSettings(WindowSettings):
+    """The settings of a source that reads objects, each of which is an event type."""
+
+    objects: Annotated[tuple[TypePattern, ...], Field(min_length=1)] = ("*",)
+
+    def list_type_patterns(self) -> Mapping[str, tuple[str, ...]]:
+        """The objects that are read."""
+        return {"objects": self.objects}
 
 
 def list_explicit_names(patterns: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from collector.errors import SalesforceError
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.soql import check_identifier, render_literal
-from collector.settings import OauthTokensSettings
+from collector.settings import SourceSettings
+from collector.settings.values import Period
+from collector.sources.availability import check_object, probe_object
 from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
+from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 from collector.stable_ids import hash_lines
 
 KIND = "oauth_tokens"
 OBJECT_NAME = "OauthToken"
+PERMISSION = "Customize Application"
 
 MAX_TOKENS = 2500
 """Salesforce serves at most this many tokens to one query and says nothing of the others."""
@@ -32,24 +37,19 @@ _COLUMNS = ("TokenFingerprint", *_FIELDS)
 TokenRecord = Mapping[str, Any]
 
 
-class OauthTokensSource:
+class OauthTokensSettings(SourceSettings):
+    """OauthToken. What is there the first time is where differences are counted from."""
+
+    every: Period = timedelta(minutes=15)
+
+
+class OauthTokensReader:
     """All tokens that the user may see, as one stream of differences."""
-
-    kind = KIND
-
-    def __init__(self, settings: OauthTokensSettings) -> None:
-        self.poll_interval = settings.every
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """The one stream, if the org shows the object to this user."""
         stream = Stream(org=context.org, source=KIND, name=OBJECT_NAME)
-        if OBJECT_NAME in context.catalog.list_object_names():
-            return [stream]
-        reason = (
-            f"the org does not show {OBJECT_NAME} to this user: it needs the permission"
-            " 'Customize Application'"
-        )
-        return [UnavailableStream(stream=stream, reason=reason)]
+        return [check_object(context, stream, f"the permission '{PERMISSION}'")]
 
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
@@ -131,3 +131,19 @@ def _compute_fingerprint(record: Mapping[str, Any], twin: int) -> str:
     said = [str(record.get(name)) for name in ("AppName", "UserId", _SECRET_FIELD)]
     # Lone surrogates count as question marks: fingerprints that are stored were made so.
     return hash_lines(*(text.encode(errors="replace").decode() for text in said), str(twin))
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=OauthTokensSettings,
+    build=lambda _: OauthTokensReader(),
+    event_types=SuppliedTypes(
+        names=frozenset({OBJECT_NAME, "OauthTokenGranted", "OauthTokenRemoved"})
+    ),
+    windowed=False,
+    backfillable=False,
+    value_rank=50,
+    lane=Lane.URGENT,
+    probe=probe_object,
+    permissions=(PERMISSION,),
+)

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from collector.model import Batch, Cursor, Stream
-from collector.settings import OrgLimitsSettings
+from collector.settings import SourceSettings
+from collector.settings.values import Period
+from collector.sources.availability import check_resource, probe_resource
 from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
+from collector.sources.spec import LOWEST_VALUE_RANK, Lane, SourceSpec, SuppliedTypes
 
 KIND = "org_limits"
+RESOURCE = "limits"
+PERMISSION = "View Setup and Configuration"
 
 _COLUMNS = ("Name", "AppName", "Max", "Remaining")
 
 
-class OrgLimitsSource:
+class OrgLimitsSettings(SourceSettings):
+    """The org's limits."""
+
+    every: Period = timedelta(hours=1)
+
+
+class OrgLimitsReader:
     """All limits, as one stream."""
-
-    kind = KIND
-
-    def __init__(self, settings: OrgLimitsSettings) -> None:
-        self.poll_interval = settings.every
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """The one stream, if this user may read the limits."""
-        stream = Stream(org=context.org, source=KIND, name="limits")
-        if context.catalog.has_resource("limits"):
-            return [stream]
-        reason = (
-            "the org does not answer limits for this user: it needs 'View Setup and Configuration'"
-        )
-        return [UnavailableStream(stream=stream, reason=reason)]
+        stream = Stream(org=context.org, source=KIND, name=RESOURCE)
+        return [check_resource(context, stream, RESOURCE, f"'{PERMISSION}'")]
 
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
@@ -60,3 +62,17 @@ def _build_records(limits: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _pick_figures(figures: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: figures.get(key) for key in ("Max", "Remaining")}
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=OrgLimitsSettings,
+    build=lambda _: OrgLimitsReader(),
+    event_types=SuppliedTypes(names=frozenset({"OrgLimit"})),
+    windowed=False,
+    backfillable=False,
+    value_rank=LOWEST_VALUE_RANK,
+    lane=Lane.BULK,
+    probe=probe_resource,
+    permissions=(PERMISSION,),
+)

@@ -13,6 +13,8 @@ from collector.csv_segments import write_records
 from collector.errors import NotAvailableError, QueryTooWideError
 from collector.model import Batch, Cursor, Stream, WindowFacts
 from collector.salesforce.soql import check_identifier, render_literal
+from collector.settings import SourceSettings
+from collector.settings.values import Duration
 from collector.sources.contract import (
     FetchResult,
     LostBatch,
@@ -27,6 +29,13 @@ MAX_WIDTH = timedelta(days=7)
 PAGE_SIZE = 2000
 """Salesforce serves at most this many records at a time, and big objects may have no second page:
 exactly so many and no more is taken for a cut, and asked for again in narrower windows."""
+
+
+class WindowSettings(SourceSettings):
+    """The settings of what is read so; `overlap` is how far a poll looks back for latecomers."""
+
+    overlap: Duration = timedelta(minutes=10)
+    lookback: Duration = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +61,16 @@ def fetch_windows(
     cursor: Cursor | None,
     *,
     window_query: WindowQuery,
-    overlap: timedelta,
-    lookback: timedelta,
+    settings: WindowSettings,
 ) -> Iterator[FetchResult]:
     """The windows from the cursor, or from `lookback` ago, up to the org's present.
 
-    The first one begins `overlap` early, because rows become visible late; the archive drops what
-    it has already.
+    After a cursor the first one begins `overlap` early, because rows become visible late; the
+    archive drops what it has already.
     """
     columns = _list_columns(context, window_query)
     horizon = context.compute_horizon(resolve_present_time(context, cursor))
-    start = cursor.time - overlap if cursor else horizon - lookback
+    start = cursor.time - settings.overlap if cursor else horizon - settings.lookback
     width = INITIAL_WIDTH
     while start < horizon:
         end = min(start + width, horizon)

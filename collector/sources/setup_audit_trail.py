@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collector.settings import SetupAuditTrailSettings
-from collector.sources.query_windows import WindowQuery
-from collector.sources.single_object import SingleObjectSource
+from datetime import timedelta
+
+from collector.settings.values import Period
+from collector.sources.availability import probe_object
+from collector.sources.query_windows import WindowQuery, WindowSettings
+from collector.sources.single_object import SingleObjectReader
+from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
 KIND = "setup_audit_trail"
+PERMISSION = "View Setup and Configuration"
 
 
-def build_setup_audit_trail(settings: SetupAuditTrailSettings) -> SingleObjectSource:
+class SetupAuditTrailSettings(WindowSettings):
+    """SetupAuditTrail."""
+
+    every: Period = timedelta(minutes=1)
+
+
+def _build_reader(settings: SetupAuditTrailSettings) -> SingleObjectReader:
     """The audit trail by CreatedDate, with the name of whoever made the change."""
-    return SingleObjectSource(
+    return SingleObjectReader(
         KIND,
         WindowQuery(
             name="SetupAuditTrail",
@@ -19,8 +30,20 @@ def build_setup_audit_trail(settings: SetupAuditTrailSettings) -> SingleObjectSo
             order="ASC",
             related_fields=("CreatedBy.Username", "CreatedBy.Name"),
         ),
-        permission="'View Setup and Configuration'",
-        poll_interval=settings.every,
-        overlap=settings.overlap,
-        lookback=settings.lookback,
+        settings,
+        needs=f"the permission '{PERMISSION}'",
     )
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=SetupAuditTrailSettings,
+    build=_build_reader,
+    event_types=SuppliedTypes(names=frozenset({"SetupAuditTrail"})),
+    windowed=True,
+    backfillable=True,
+    value_rank=0,
+    lane=Lane.URGENT,
+    probe=probe_object,
+    permissions=(PERMISSION,),
+)

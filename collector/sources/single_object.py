@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 from collector.model import Cursor, Stream
 from collector.sources import query_windows
+from collector.sources.availability import check_object
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 
 
-class SingleObjectSource:
-    """One object, read in windows; `permission` is what a user lacks who does not see it."""
+class SingleObjectReader:
+    """One object, read in windows; `needs` is what a user lacks who does not see it."""
 
     def __init__(
         self,
         kind: str,
         window_query: query_windows.WindowQuery,
+        settings: query_windows.WindowSettings,
         *,
-        permission: str,
-        poll_interval: timedelta,
-        overlap: timedelta,
-        lookback: timedelta,
+        needs: str,
     ) -> None:
-        self.kind = kind
-        self.poll_interval = poll_interval
+        self._kind = kind
         self._window_query = window_query
-        self._permission = permission
-        self._overlap = overlap
-        self._lookback = lookback
+        self._settings = settings
+        self._needs = needs
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """The one stream, if the org shows the object to this user."""
-        name = self._window_query.name
-        stream = Stream(org=context.org, source=self.kind, name=name)
-        if name in context.catalog.list_object_names():
-            return [stream]
-        reason = (
-            f"the org does not show {name} to this user: it needs the permission {self._permission}"
-        )
-        return [UnavailableStream(stream=stream, reason=reason)]
+        stream = Stream(org=context.org, source=self._kind, name=self._window_query.name)
+        return [check_object(context, stream, self._needs)]
 
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
@@ -50,6 +40,5 @@ class SingleObjectSource:
             stream,
             cursor,
             window_query=self._window_query,
-            overlap=self._overlap,
-            lookback=self._lookback,
+            settings=self._settings,
         )

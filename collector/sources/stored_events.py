@@ -7,12 +7,20 @@ Implementation Guide, "Real-Time Event Monitoring Data Storage".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from datetime import timedelta
+from types import MappingProxyType
 
-from collector.model import Cursor, Stream
-from collector.settings import StoredEventsSettings
+from collector.model import Cursor, EventFamily, Stream
+from collector.settings.values import Period, matches_any
 from collector.sources import named_objects, query_windows
+from collector.sources.availability import check_object, has_rows, probe_object
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
+from collector.sources.named_objects import ObjectsSettings
+from collector.sources.spec import Lane, ProbeResult, SourceSpec, SuppliedTypes
+
+KIND = "stored_events"
+LICENCE = "Shield or the Event Monitoring add-on"
+PERMISSION = "View Real-Time Event Monitoring Data"
 
 STANDARD_OBJECTS = (
     "ApiAnomalyEventStore",
@@ -43,13 +51,16 @@ BIG_OBJECTS = (
 """Only EventDate can be filtered on, only in descending order."""
 
 
-class StoredEventsSource:
+class StoredEventsSettings(ObjectsSettings):
+    """Stored Real-Time events; objects that we do not know must be named outright."""
+
+    every: Period = timedelta(minutes=1)
+
+
+class StoredEventsReader:
     """Every stored event object that the org has and the settings ask for, each its own stream."""
 
-    kind = "stored_events"
-
     def __init__(self, settings: StoredEventsSettings) -> None:
-        self.poll_interval = settings.every
         self._settings = settings
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
@@ -57,14 +68,13 @@ class StoredEventsSource:
 
         Objects that we do not know are read where the settings name them outright.
         """
-        present = context.catalog.list_object_names()
         known = [
             name
             for name in (*STANDARD_OBJECTS, *BIG_OBJECTS)
-            if any(fnmatchcase(name, glob) for glob in self._settings.objects)
+            if matches_any(name, self._settings.objects)
         ]
         names = dict.fromkeys([*known, *named_objects.list_explicit_names(self._settings.objects)])
-        return [_check_stream(context, name, present) for name in names]
+        return [_check_stream(context, name) for name in names]
 
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
@@ -75,8 +85,7 @@ class StoredEventsSource:
             stream,
             cursor,
             window_query=_choose_window_query(context, stream.name),
-            overlap=self._settings.overlap,
-            lookback=self._settings.lookback,
+            settings=self._settings,
         )
 
 
@@ -88,16 +97,35 @@ def _choose_window_query(context: SourceContext, name: str) -> query_windows.Win
     return named_objects.choose_window_query(context, name)
 
 
-def _check_stream(
-    context: SourceContext, name: str, present: frozenset[str]
-) -> Stream | UnavailableStream:
-    stream = Stream(org=context.org, source=StoredEventsSource.kind, name=name)
-    if name in present:
-        return stream
-    return UnavailableStream(
-        stream=stream,
-        reason=(
-            f"the org does not show {name} to this user: it needs Shield or the Event Monitoring"
-            " add-on and the permission 'View Real-Time Event Monitoring Data'"
-        ),
-    )
+def _check_stream(context: SourceContext, name: str) -> Stream | UnavailableStream:
+    stream = Stream(org=context.org, source=KIND, name=name)
+    return check_object(context, stream, f"{LICENCE} and the permission '{PERMISSION}'")
+
+
+def _probe_stream(context: SourceContext, stream: Stream) -> ProbeResult:
+    if has_rows(context, stream):
+        return probe_object(context, stream)
+    message = "readable, but empty: storing may be off (Setup, Event Manager, Enable Storing)"
+    return ProbeResult(message=message, is_warning=True)
+
+
+SPEC = SourceSpec(
+    kind=KIND,
+    settings=StoredEventsSettings,
+    build=StoredEventsReader,
+    event_types=SuppliedTypes(family=EventFamily.STORED, have_own_streams=True),
+    windowed=True,
+    backfillable=True,
+    value_rank=30,
+    lane=Lane.URGENT,
+    probe=_probe_stream,
+    permissions=(PERMISSION,),
+    extra_permissions=MappingProxyType(
+        {
+            "IdentityProviderEventStore": ("Customize Application",),
+            "IdentityVerificationEvent": ("Manage Multi-Factor Authentication in User Interface",),
+        }
+    ),
+    licence=LICENCE,
+    needs_storing=True,
+)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from collector.channels.registry import CHANNELS, build_channel
+from collector.channels.terminal.settings import TerminalSettings
 from collector.errors import CollectorError
 from collector.model import (
     DeliveryOutcome,
@@ -19,7 +20,6 @@ from collector.model import (
     Message,
     RetryLater,
 )
-from collector.settings import TerminalSettings
 from fakes.channel_harness import CANARY, Answer, Behaviour, ChannelBench, ChannelHarness
 from fakes.channel_harnesses import email, slack, terminal
 from hostile.messages import poison_message

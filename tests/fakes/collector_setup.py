@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from collector import engine, sources
+from collector import engine
+from collector.app.configuration import read_configuration
 from collector.app.wiring import Collector, open_collector
 from collector.archive import parquet_sql
 from collector.demo import EmbeddedOrg, OrgLogFile
 from collector.ingest.pipeline import StatePaths
-from collector.settings import read_settings
+from collector.sources import SOURCES
 from collector.store import ledger
 from collector.store.database import open_database
 from fakes.pipeline_bench import build_login_row, render_elf_csv
@@ -39,7 +40,7 @@ def write_config(
                     "client_id": org.application.client_id,
                     "client_secret": "${file:client_secret}",
                 },
-                "sources": dict.fromkeys(sources.SOURCE_FACTORIES, False) | chosen,
+                "sources": {spec.kind: False for spec in SOURCES} | chosen,
             }
         ],
         "channels": dict(channels or {}),
@@ -52,7 +53,7 @@ def write_config(
 @contextmanager
 def open_test_collector(config: Path) -> Iterator[Collector]:
     """The collector of a configuration file."""
-    with open_collector(read_settings(config, {}).settings) as collector:
+    with open_collector(read_configuration(config, {}).settings) as collector:
         yield collector
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from collector import engine
+from collector.app.configuration import SETTINGS_MODELS
 from collector.clock import EPOCH
 from collector.collection.poller import Poller
 from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
@@ -18,7 +19,7 @@ from collector.detect import RuleSet
 from collector.ingest.pipeline import Pipeline, StatePaths
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
-from collector.sources import SOURCE_FACTORIES, build_sources
+from collector.sources import SOURCES, build_sources
 from collector.store.database import open_database
 from fakes.polling_bench import PollingBench
 
@@ -95,7 +96,7 @@ class OrgSimulation:
         poller = Poller(
             org=settings.name,
             client=client,
-            sources=list(build_sources(settings.sources)),
+            sources=build_sources(settings.sources),
             database=database,
             pipeline=pipeline,
             spool=places.spool,
@@ -114,8 +115,8 @@ class OrgSimulation:
             "client_id": self.org.application.client_id,
             "client_secret": self.org.application.client_secret,
         }
-        chosen = {kind: sources.get(kind, False) for kind in SOURCE_FACTORIES}
-        return OrgSettings.model_validate(
+        chosen = {spec.kind: sources.get(spec.kind, False) for spec in SOURCES}
+        return SETTINGS_MODELS.org.model_validate(
             {"name": "acme", "login_url": self.org.base_url, "auth": auth, "sources": chosen}
         )
 

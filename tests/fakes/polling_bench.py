@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from collector import clock, engine
+from collector.app.configuration import SETTINGS_MODELS
 from collector.archive import parquet_sql
 from collector.collection.poller import Poller, PollResult
 from collector.demo import ConnectedApp, EmbeddedOrg, OrgLogFile, OrgStore
@@ -19,7 +20,7 @@ from collector.ingest.pipeline import Pipeline, StatePaths
 from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
-from collector.sources import SOURCE_FACTORIES, build_sources
+from collector.sources import SOURCES, build_sources
 from collector.store import ledger
 from collector.store.database import open_database
 from fakes.pipeline_bench import build_login_row, render_elf_csv
@@ -201,7 +202,7 @@ def open_polling_bench(
             poller=Poller(
                 org="acme",
                 client=salesforce,
-                sources=list(build_sources(settings.sources)),
+                sources=build_sources(settings.sources),
                 database=database,
                 pipeline=Pipeline(
                     database=database,
@@ -227,8 +228,8 @@ def _build_settings(
         "client_id": application.client_id,
         "client_secret": application.client_secret,
     }
-    chosen = {kind: sources.get(kind, False) for kind in SOURCE_FACTORIES}
-    return OrgSettings.model_validate(
+    chosen = {spec.kind: sources.get(spec.kind, False) for spec in SOURCES}
+    return SETTINGS_MODELS.org.model_validate(
         {"name": "acme", "login_url": url, "auth": auth, "sources": chosen}
     )
 

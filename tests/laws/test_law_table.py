@@ -11,7 +11,7 @@ import pytest
 from collector.demo import InjectedFault
 from collector.demo.faults import build_maintenance_fault
 from collector.errors import StoppedError
-from collector.sources import SOURCE_FACTORIES
+from collector.sources import SOURCES
 from fakes.inventory_cases import INVENTORY_CASES, SNAPSHOT_CASES
 from fakes.log_cases import LOG_CASES, build_api_event
 from fakes.org_simulation import START, VisibleRecord, open_simulation
@@ -275,4 +275,4 @@ def test_each_look_at_the_limits_is_whole_or_not_at_all(tmp_path):
 
 
 def test_every_source_stands_in_a_table():
-    assert set(SOURCE_FACTORIES) == {row.source for row in (*LOG_CASES, *SNAPSHOT_CASES)}
+    assert {spec.kind for spec in SOURCES} == {row.source for row in (*LOG_CASES, *SNAPSHOT_CASES)}

@@ -12,11 +12,11 @@ import pytest
 
 from collector import engine, normalize
 from collector.app import daemon
+from collector.app.configuration import read_configuration
 from collector.app.wiring import open_collector
 from collector.archive import parquet_sql
 from collector.demo import EmbeddedOrg, InjectedFault, OrgLogFile, OrgStore
 from collector.demo.faults import build_maintenance_fault
-from collector.settings import read_settings
 from collector.store import ledger
 from fakes.pipeline_bench import render_elf_csv
 
@@ -146,7 +146,7 @@ def test_after_seven_bad_days_every_row_is_there_once(org, tmp_path, monkeypatch
             served.expire_tokens()
         if number in KILLED:
             kill_one(config)
-        with open_collector(read_settings(config, os.environ).settings) as collector:
+        with open_collector(read_configuration(config, os.environ).settings) as collector:
             failed += bool(daemon.run_once(collector).problems)
         served.clear_faults()
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import pytest
 
 from collector import normalize
-from collector.normalize.type_requirements import (
-    FREE_LOG_FILES,
-    expand_derived_types,
-    find_requirement,
-    list_requirements,
-)
-from collector.sources import SOURCE_FACTORIES
+from collector.detect import RuleSet
+from collector.normalize.derived_types import expand_derived_types
+from collector.rules.coverage import find_requirement, list_rule_needs
+from collector.sources import SOURCES
+from collector.sources.event_log_file import UNLICENSED_TYPES
 from collector.sources.stored_events import BIG_OBJECTS, STANDARD_OBJECTS
+from fakes.model_samples import build_rule
+
+
+def list_needs(*event_types):
+    return list_rule_needs(build_rule(event_types=event_types), RuleSet(rules=()))
 
 
 def test_every_documented_type_but_derived_ones_needs_something_known():
     for name in normalize.list_event_types() - normalize.DERIVED_EVENT_TYPES.keys():
         found = find_requirement(name)
         assert name == found.event_type
-        assert found.source in {*SOURCE_FACTORIES, ""}
+        assert found.source in {*(spec.kind for spec in SOURCES), ""}
         assert str(found)
 
 
@@ -28,7 +31,7 @@ def test_a_free_log_file_needs_no_licence_and_the_others_do():
     assert "Shield or the Event Monitoring add-on, 'View Event Log Files'" == str(
         find_requirement("RestApi")
     )
-    assert all(normalize.find_family(name) == "elf" for name in FREE_LOG_FILES)
+    assert all(normalize.find_family(name) == "elf" for name in UNLICENSED_TYPES)
 
 
 @pytest.mark.parametrize("name", [*STANDARD_OBJECTS, *BIG_OBJECTS])
@@ -50,11 +53,9 @@ def test_a_derived_type_needs_what_it_is_made_of():
     assert ("BulkApi2", "BulkApi", "BulkJobInfo", "Login") == expand_derived_types(
         ("BulkJob", "Login")
     )
-    assert ["bulk_jobs"] == [each.source for each in list_requirements(("BulkJobInfo", "BulkJob"))][
-        :1
-    ]
+    assert ["bulk_jobs"] == [each.source for each in list_needs("BulkJobInfo", "BulkJob")][:1]
     assert find_requirement("BulkJob") is None
 
 
 def test_nothing_is_known_of_a_type_that_nobody_documents():
-    assert [] == list(list_requirements(("Novelty",)))
+    assert [] == list_needs("Novelty")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from collector.app.configuration import read_configuration
 from collector.errors import SettingsError
-from collector.settings import read_settings
 
 ORG = """\
 orgs:
@@ -30,7 +30,7 @@ def load_text(tmp_path):
     def load_text(text, environ=None):
         path = tmp_path / "collector.yaml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_settings(path, {**ENVIRON, **(environ or {})})
+        return read_configuration(path, {**ENVIRON, **(environ or {})})
 
     return load_text
 

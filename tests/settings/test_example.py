@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-import collector.settings
-from collector.settings import Settings, read_settings
+from collector.app.configuration import read_configuration
+from collector.settings import Settings
 from collector.settings.models import list_model_keys
+from fakes.settings_models import list_models
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "collector.example.yaml"
 ENVIRON = {
@@ -30,11 +31,7 @@ ENVIRON = {
     "DATABASE_PASSWORD": "secret",
 }
 KEY_LINE = re.compile(r"^(?P<indent> *)(?P<off># *)?(?P<item>- )?(?P<key>[a-z_]+):(?= |$)")
-MODELS = [
-    model
-    for model in vars(collector.settings).values()
-    if isinstance(model, type) and issubclass(model, BaseModel) and not model.__subclasses__()
-]
+MODELS = list_models()
 
 
 def _models(value):
@@ -58,11 +55,11 @@ def complete(tmp_path_factory):
     path = tmp_path_factory.mktemp("example") / "collector.yaml"
     path.write_text(text)
     path.with_name("tor-exits.txt").write_text("185.220.101.33\n")
-    return read_settings(path, ENVIRON)
+    return read_configuration(path, ENVIRON)
 
 
 def test_it_loads_as_it_is_and_holds_no_secret():
-    assert read_settings(EXAMPLE, ENVIRON).warnings == ()
+    assert read_configuration(EXAMPLE, ENVIRON).warnings == ()
 
 
 def test_it_loads_with_everything_turned_on_and_warns_of_what_is_off_for_a_reason(complete):

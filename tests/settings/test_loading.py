@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from collector.app.configuration import read_configuration
 from collector.errors import SettingsError
-from collector.settings import list_secrets, read_settings
+from collector.settings import list_secrets
 
 
 def test_all_problems_of_a_file_are_told_in_order(problems_of):
@@ -70,7 +71,7 @@ roles: []
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_first_line(tmp_path, name, reason):
     (tmp_path / "collector.yaml").touch()
     with pytest.raises(SettingsError) as caught:
-        read_settings(tmp_path / name, {})
+        read_configuration(tmp_path / name, {})
     [problem] = caught.value.problems
 
     assert (problem.line, problem.column) == (1, 1)
@@ -85,7 +86,7 @@ def test_relative_paths_are_relative_to_the_folder_of_the_file(tmp_path, monkeyp
     text += "    ca_file: ca/corp.pem\nrules: {paths: [mine, /abs/rules]}\nstate_dir: ../var\n"
     (folder / "collector.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    loaded = read_settings(Path("etc/collector.yaml"), {}).settings
+    loaded = read_configuration(Path("etc/collector.yaml"), {}).settings
 
     assert loaded.orgs[0].auth.client_secret.reveal() == "s3cret"
     assert loaded.orgs[0].ca_file == folder / "ca/corp.pem"
@@ -281,7 +282,7 @@ def _survives(path, content):
     """Load, and accept settings or problems with a place, but nothing else."""
     path.write_bytes(content)
     try:
-        read_settings(path, {"A": "a"})
+        read_configuration(path, {"A": "a"})
     except SettingsError as error:
         places = [(problem.line, problem.column) for problem in error.problems]
     else:

@@ -6,32 +6,26 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-import collector.settings
+from collector.app.configuration import SETTINGS_MODELS
+from collector.channels.email.settings import EmailSettings
+from collector.channels.slack.settings import SlackSettings
+from collector.channels.terminal.settings import TerminalSettings
 from collector.model import Severity
-from collector.settings import (
-    ClientCredentialsAuth,
-    EmailSettings,
-    EventLogFileSettings,
-    LoginHistorySettings,
-    OrgSettings,
-    RouteSettings,
-    RulesSettings,
-    Secret,
-    Settings,
-    SetupAuditTrailSettings,
-    SlackSettings,
-    SourcesSettings,
-    StoredEventsSettings,
-    TerminalSettings,
-)
+from collector.settings import ClientCredentialsAuth, RouteSettings, RulesSettings, Secret
+from collector.sources.event_log_file import EventLogFileSettings
+from collector.sources.login_history import LoginHistorySettings
+from collector.sources.setup_audit_trail import SetupAuditTrailSettings
+from collector.sources.stored_events import StoredEventsSettings
+from fakes.settings_models import list_models
 
-MODELS = [
-    model
-    for model in vars(collector.settings).values()
-    if isinstance(model, type) and issubclass(model, BaseModel)
-]
+MODELS = list_models()
+Settings, OrgSettings, SourcesSettings = (
+    SETTINGS_MODELS.root,
+    SETTINGS_MODELS.org,
+    SETTINGS_MODELS.sources,
+)
 
 
 def test_the_defaults_are_those_that_the_reference_names(load_text, minimal, tmp_path):

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from collector import sources
+from collector.app.configuration import SETTINGS_MODELS
 from collector.demo import OrgBehaviour
-from collector.settings import SourcesSettings
+from collector.sources import build_sources
 from fakes.model_samples import NOON
 
 SECOND = timedelta(seconds=1)
@@ -25,12 +25,12 @@ def row(number):
 
 def test_it_is_off_unless_the_settings_say_otherwise():
     assert "event_log_objects" not in [
-        source.kind for source in sources.build_sources(SourcesSettings())
+        source.kind for source in build_sources(SETTINGS_MODELS.sources())
     ]
     assert "event_log_objects" in [
         source.kind
-        for source in sources.build_sources(
-            SourcesSettings.model_validate({"event_log_objects": True})
+        for source in build_sources(
+            SETTINGS_MODELS.sources.model_validate({"event_log_objects": True})
         )
     ]
 

@@ -2,7 +2,7 @@
 
 from collector.channels.channel_spec import ChannelSpec
 from collector.channels.email.sender import EmailNotifier
-from collector.settings import EmailSettings
+from collector.channels.email.settings import EmailSettings
 
 SPEC = ChannelSpec(
     kind="email",

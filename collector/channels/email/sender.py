@@ -13,6 +13,7 @@ from email.policy import SMTP, SMTPUTF8
 
 from collector import clock, escaping
 from collector.channels.email.message import compose_mail
+from collector.channels.email.settings import EmailSettings
 from collector.errors import CollectorError
 from collector.http import trust_certificates
 from collector.loopback import is_loopback
@@ -24,7 +25,6 @@ from collector.model import (
     Message,
     RetryLater,
 )
-from collector.settings import EmailSettings
 
 TIMEOUT_SECONDS = 30.0
 

@@ -2,7 +2,7 @@
 
 from collector.channels.channel_spec import ChannelSpec
 from collector.channels.slack.sender import SlackNotifier
-from collector.settings import SlackSettings
+from collector.channels.slack.settings import SlackSettings
 
 SPEC = ChannelSpec(
     kind="slack",

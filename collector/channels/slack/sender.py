@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from collector.channels.http_sender import TIMEOUT_SECONDS, HttpSender, describe_answer
 from collector.channels.slack.message import build_payload
+from collector.channels.slack.settings import SlackSettings
 from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message, RetryLater
-from collector.settings import SlackSettings
 
 _ERROR_ADVICE = {
     "action_prohibited": "the workspace restricts this webhook",

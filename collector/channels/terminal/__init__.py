@@ -2,7 +2,7 @@
 
 from collector.channels.channel_spec import ChannelSpec
 from collector.channels.terminal.sender import TerminalNotifier
-from collector.settings import TerminalSettings
+from collector.channels.terminal.settings import TerminalSettings
 
 SPEC = ChannelSpec(
     kind="terminal",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from collector.channels.email.sender import EmailNotifier
+from collector.channels.email.settings import EmailSettings
 from collector.model import (
     DeliveryOutcome,
     DeliveryRejection,
@@ -17,7 +18,7 @@ from collector.model import (
     Message,
     RetryLater,
 )
-from collector.settings import EmailSettings, Secret
+from collector.settings import Secret
 from fakes.slack import find_unused_port
 from fakes.smtp import (
     HANG_UP,

@@ -9,6 +9,7 @@ import pytest
 
 from collector.channels.slack.message import build_payload
 from collector.channels.slack.sender import SlackNotifier
+from collector.channels.slack.settings import SlackSettings
 from collector.model import (
     DeliveryOutcome,
     DeliveryRejection,
@@ -16,7 +17,6 @@ from collector.model import (
     Message,
     RetryLater,
 )
-from collector.settings import SlackSettings
 from collector.settings.secret import Secret
 from fakes.slack import (
     HangUp,

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from collector.channels.email.sender import EmailNotifier
+from collector.channels.email.settings import EmailSettings
 from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, RetryLater
-from collector.settings import EmailSettings, Secret
+from collector.settings import Secret
 from fakes.channel_harness import CANARY, Answer, Behaviour, ChannelBench, ChannelHarness
 from fakes.slack import find_unused_port
 from fakes.smtp import HANG_UP, ReceivedMail, run_mailbox

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from collector.channels.slack.sender import SlackNotifier
-from collector.settings import Secret, SlackSettings
+from collector.channels.slack.settings import SlackSettings
+from collector.settings import Secret
 from fakes.channel_harness import (
     CANARY,
     HTTP_CODES,

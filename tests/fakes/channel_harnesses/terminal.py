@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from collector.channels.terminal.sender import TerminalNotifier
-from collector.settings import TerminalSettings
+from collector.channels.terminal.settings import TerminalSettings
 from fakes.channel_harness import Answer, Behaviour, ChannelBench, ChannelHarness
 
 

@@ -1,0 +1,20 @@
+"""The configuration of this program: everything that its sources and channels can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from collector.channels.registry import CHANNELS
+from collector.settings import LoadedSettings, compose_settings, read_settings
+from collector.sources import SOURCES
+
+SETTINGS_MODELS = compose_settings(sources=SOURCES, channels=[spec.settings for spec in CHANNELS])
+
+
+def read_configuration(path: Path, environ: Mapping[str, str]) -> LoadedSettings:
+    """The settings of a YAML (or JSON) file; `environ` is what `${env:NAME}` in it refers to.
+
+    Raises SettingsError with every problem of the file, also when it cannot be read at all.
+    """
+    return read_settings(path, environ, model=SETTINGS_MODELS.root)

@@ -1,0 +1,153 @@
+"""What there is to say of each kind of source: whoever treats sources differently asks its spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from collector.model import EventFamily, Stream
+from collector.settings import SourceSettings, SourcesSettings
+from collector.sources.contract import SourceContext, SourceReader
+
+# Covariant, so that specs of different settings stand in one tuple: each is built of its own.
+SettingsT_co = TypeVar("SettingsT_co", bound=SourceSettings, covariant=True)
+
+LOWEST_VALUE_RANK = 70
+"""The value rank of what is asked less often before everything else."""
+
+STORING_REQUIREMENT = "storing switched on (Setup, Event Manager)"
+
+
+class Lane(StrEnum):
+    """Whether a source tells of an attack within minutes, or has a backlog to work through."""
+
+    URGENT = "urgent"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What a look at a stream that the org shows has found; a warning if it may bring nothing."""
+
+    message: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppliedTypes:
+    """The event types that a source brings.
+
+    Attributes:
+        names: these.
+        family: all documented ones of this family, too.
+        have_own_streams: whether each comes as the stream that is called by it.
+    """
+
+    names: frozenset[str] = frozenset()
+    family: EventFamily | None = None
+    have_own_streams: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeRequirement:
+    """What it takes to read events of one type.
+
+    Attributes:
+        event_type: a stored type, none that is derived.
+        source: the source that serves it, by its key in the configuration; empty for what the
+            collector says of itself.
+        licence: what the org must have bought; empty if nothing.
+        storing: whether the org stores such events only where somebody has switched that on.
+        permissions: of the integration user; all of them are needed.
+    """
+
+    event_type: str
+    source: str
+    licence: str = ""
+    storing: bool = False
+    permissions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        rights = [f"'{name}'" for name in self.permissions]
+        wants = [self.licence, STORING_REQUIREMENT if self.storing else "", *rights]
+        return ", ".join(filter(None, wants)) or "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec(Generic[SettingsT_co]):
+    """One kind of source.
+
+    Attributes:
+        kind: its key in the configuration and its name in the state and in messages.
+        settings: the model of its settings, with a default for every key.
+        on_by_default: whether it is polled where the configuration does not mention it.
+        build: what reads it as its settings want.
+        event_types: what it brings.
+        windowed: whether its batches are closed windows of time, which tell what was read.
+        backfillable: whether it has a past to read; others only know the present.
+        value_rank: 0 for what tells of an attack soonest for the fewest API calls, up to
+            LOWEST_VALUE_RANK; distinct, and with room for others between.
+        max_stretch: how many times less often it may be asked, where API calls are short.
+        lane: what its work must not wait for.
+        probe: looks at a stream for `collector check`. Raises SalesforceError if not readable.
+        permissions: what the user needs to read it, in Setup's words; all of them.
+        extra_permissions: what some event types need besides.
+        licence: what the org must have bought, in words; empty if nothing.
+        unlicensed_types: event types that every org has.
+        needs_storing: whether the org keeps its events only where somebody has switched that on.
+    """
+
+    kind: str
+    settings: type[SettingsT_co]
+    on_by_default: bool = True
+    build: Callable[[SettingsT_co], SourceReader]
+    event_types: SuppliedTypes
+    windowed: bool
+    backfillable: bool
+    value_rank: int
+    max_stretch: float = 30.0
+    lane: Lane
+    probe: Callable[[SourceContext, Stream], ProbeResult]
+    permissions: tuple[str, ...]
+    extra_permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    licence: str = ""
+    unlicensed_types: frozenset[str] = frozenset()
+    needs_storing: bool = False
+
+    def find_settings(self, settings: SourcesSettings) -> SettingsT_co | None:
+        """Its own among an org's settings; None where it is turned off."""
+        return settings.find_settings(self.kind, self.settings)
+
+    def build_source(self, settings: SourcesSettings) -> Source | None:
+        """The source as an org's settings want it; None where it is turned off."""
+        chosen = self.find_settings(settings)
+        if chosen is None:
+            return None
+        return Source(spec=self, poll_interval=chosen.every, reader=self.build(chosen))
+
+    def describe_requirement(self, event_type: str) -> TypeRequirement:
+        """What it takes to read events of a type that it brings."""
+        return TypeRequirement(
+            event_type=event_type,
+            source=self.kind,
+            licence="" if event_type in self.unlicensed_types else self.licence,
+            storing=self.needs_storing,
+            permissions=(*self.permissions, *self.extra_permissions.get(event_type, ())),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A source that an org's settings leave switched on."""
+
+    spec: SourceSpec[SourceSettings]
+    poll_interval: timedelta
+    reader: SourceReader
+
+    @property
+    def kind(self) -> str:
+        """Its key in the configuration."""
+        return self.spec.kind
