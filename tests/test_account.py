@@ -39,7 +39,7 @@ def told(bench):
             ground = ExplainContext(
                 state=state,
                 engine=connection,
-                archive_root=bench.places.archive,
+                archive=bench.places.archive,
                 rules=rules or load_shipped_rules(),
                 schema=EVENT_SCHEMA,
             )

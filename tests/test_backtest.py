@@ -225,7 +225,7 @@ def orgs(bench, org, connection):
         files = ledger.list_archive_files(state, org=org)
     return [
         archive_events.OrgArchive(
-            connection=connection, root=bench.paths.archive, org=org, files=files
+            connection=connection, archive=bench.paths.archive, org=org, files=files
         )
     ]
 

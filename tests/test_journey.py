@@ -46,7 +46,7 @@ def bench(tmp_path):
 def way(bench):
     def run(uid):
         with bench.database.read() as state, engine.open_engine() as connection:
-            return trace_event(state, connection, uid, archive_root=bench.places.archive)
+            return trace_event(state, connection, uid, archive=bench.places.archive)
 
     return run
 
@@ -116,7 +116,7 @@ def test_how_to_see_them_is_sql_that_runs(way, bench):
         files = ledger.list_archive_files(state)
     sql = way(f"{FILE}:0:1")[0].neighbour_queries["session_key"]
     answer = hunt_query.run_hunt_query(
-        sql, root=bench.places.archive, files=files, derived_types={}
+        sql, archive=bench.places.archive, files=files, derived_types={}
     )
 
     assert 4 == len(answer.rows)

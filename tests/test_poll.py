@@ -166,7 +166,7 @@ def test_a_batch_that_cannot_be_taken_in_hides_no_later_one_and_is_not_given_up(
     store.add_files(files)
     sources = {"event_log_file": {"settle": "0s"}}
     with serve_org(store=store) as org, open_polling_bench(tmp_path, org, sources) as bench:
-        obstacle = bench.places.archive / "org=acme" / "event_type=Logout"
+        obstacle = bench.places.archive.root / "org=acme" / "event_type=Logout"
         obstacle.parent.mkdir(parents=True)
         obstacle.touch()
         polled = bench.poll_sources()["hourly"]

@@ -51,9 +51,7 @@ def find(bench, connection):
     def run(*uids, **chosen):
         with bench.database.read() as state:
             files = ledger.list_archive_files(state, **chosen)
-        return event_lookup.find_events(
-            connection, uids, files=files, archive_root=bench.places.archive
-        )
+        return event_lookup.find_events(connection, uids, files=files, archive=bench.places.archive)
 
     return run
 

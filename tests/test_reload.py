@@ -10,7 +10,8 @@ from collector import engine
 from collector.app.wiring import EVENT_SCHEMA
 from collector.detect import lists, load_rule_set
 from collector.health.symptoms import find_symptoms
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.store import rule_status as rule_store
 from collector.store.database import open_database
@@ -291,7 +292,9 @@ def test_a_file_that_changes_while_the_rules_are_loaded_is_seen_at_the_next_look
     reload._load_rules = read
 
     assert reload.reload_rules()
-    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")]))
+    bench.pipeline.ingest(
+        bench.write_batch("Login", [build_login_row(LOGIN_STATUS="LOGIN_STRANGER")])
+    )
     assert ["Odd status"] == titles(bench)
 
 

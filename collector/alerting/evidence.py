@@ -8,6 +8,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from collector.model.event_columns import HIDDEN_COLUMNS
+
 EVIDENCE_LIMIT = 10
 """Events that an alert keeps; its count tells of all."""
 
@@ -18,7 +20,6 @@ _TEXT_LIMIT = 2_000
 _CUT_LIMIT = _TEXT_LIMIT + 50
 _ITEM_LIMIT = 100
 _DEPTH_LIMIT = 4
-_HIDDEN_COLUMNS = frozenset({"source_ip_key", "batch", "source"})
 
 
 def to_evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -29,7 +30,7 @@ def to_evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         name: _bound_value(value)
         for name, value in event.items()
-        if value is not None and name not in _HIDDEN_COLUMNS
+        if value is not None and name not in HIDDEN_COLUMNS
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from collector.alerting import fold_state, grouping, identity, summary
+from collector.alerting import alert_summary, grouping, identity, summary
 from collector.alerting.grouping import EpisodeItem
 from collector.alerting.identity import AlertFinder, EpisodeAlert
 from collector.alerting.match_diff import MatchDiff
@@ -26,12 +26,12 @@ class EpisodeChanges:
 
     Attributes:
         org, rule: whose alerts they are.
-        alerts: those that changed, or whose members did, as they are now.
-        joined: by alert id, the members that newly belong to it or are not what they were.
-        moved: by alert id, the uids of members that came to it from another one, as they were.
-        taken: by uid, the alert in which the event is no member any more as it was.
-        tell: ids of the alerts that have something new to say; their revision has grown.
-        ended: ids of the alerts that were merged into another one or withdrawn by this.
+        alerts: those that changed, or whose matches did, as they are now.
+        joined_matches: by alert id, the matches that are new in it or not what they were.
+        moved_uids: by alert id, the uids of matches that came from another alert as they were.
+        detachments: by uid, the alert in which the event's match is no longer, or not as it was.
+        notify_ids: ids of the alerts that have something new to say; their revision has grown.
+        ended_ids: ids of the alerts that were merged into another one or withdrawn by this.
     """
 
     org: str
@@ -55,44 +55,47 @@ def fold_episodes(
     reason: str = "",
     now: datetime,
 ) -> EpisodeChanges:
-    """Let what is new open, extend, bridge, worsen, split or withdraw episodes.
+    """Let new matches open, extend, bridge, worsen, split or withdraw episodes.
 
     Args:
         rule: the rule that matched.
-        news: the news.
-        alerts: the stored alerts of that key that the news may touch, by id.
-        members: what is left of the alerts that are broken, in the order of time.
-        find: looks up any other alert.
-        keep: remember of every match what it would show, since it may be judged again.
+        diff: what the batch says anew of one dedup key.
+        alerts: the stored alerts of that key that it may touch, by id.
+        remaining_matches: what is left of the alerts that are rebuilt, in the order of time.
+        find_alert: looks up any other alert.
+        keep_content: keep of every match what it would show, since it may be judged again.
         reason: why matches do not hold any more, where more is known than the kind of rule.
         now: when an alert that is opened here was created.
     """
-    links = heapq.merge(
-        sorted(_build_items(diff, alerts), key=lambda link: link.start),
-        (_build_remaining_item(member, alerts) for member in remaining_matches),
-        key=lambda link: link.start,
+    items = heapq.merge(
+        sorted(_build_items(diff, alerts), key=lambda item: item.start),
+        (_build_remaining_item(match, alerts) for match in remaining_matches),
+        key=lambda item: item.start,
     )
-    chains = grouping.group_episodes(links, rule.dedup_window)
-    named = identity.assign_alerts(
-        rule, chains, diff, alerts=alerts, find_alert=find_alert, now=now
+    episodes = grouping.group_episodes(items, rule.dedup_window)
+    assigned = identity.assign_alerts(
+        rule, episodes, diff, alerts=alerts, find_alert=find_alert, now=now
     )
-    ended = [*_merge_alerts(named, alerts), *_withdraw_alerts(rule, diff, named, alerts, reason)]
+    ended = [
+        *_merge_alerts(assigned, alerts),
+        *_withdraw_alerts(rule, diff, assigned, alerts, reason),
+    ]
     joined = {
         one.alert.id: _build_joined_matches(one, keep_content=keep_content)
-        for one in named
+        for one in assigned
         if one.episode.new_matches
     }
-    after = [one.alert for one in named] + ended
+    after = [one.alert for one in assigned] + ended
     changed = [alert for alert in after if alert.id in joined or alerts.get(alert.id) != alert]
-    told = {alert.id: _mark_notified(alert) for alert in changed if _needs_notification(alert)}
+    notified = {alert.id: _mark_notified(alert) for alert in changed if _needs_notification(alert)}
     return EpisodeChanges(
         org=diff.org,
         rule=rule.name,
-        alerts=tuple(told.get(alert.id, alert) for alert in changed),
+        alerts=tuple(notified.get(alert.id, alert) for alert in changed),
         joined_matches=joined,
-        moved_uids={one.alert.id: moved for one in named if (moved := _list_moved_uids(one))},
+        moved_uids={one.alert.id: uids for one in assigned if (uids := _list_moved_uids(one))},
         detachments=diff.detachments,
-        notify_ids=frozenset(told),
+        notify_ids=frozenset(notified),
         ended_ids=frozenset(alert.id for alert in ended),
     )
 
@@ -100,30 +103,30 @@ def fold_episodes(
 def _build_items(diff: MatchDiff, alerts: Mapping[str, Alert]) -> Iterator[EpisodeItem]:
     for alert in alerts.values():
         if not identity.has_ended(alert) and alert.id not in diff.rebuild_ids:
-            whole = fold_state.summarize_alert(alert)
+            whole = alert_summary.summarize_alert(alert)
             remaining = whole.count - diff.recounts.get(alert.id, 0)
             yield EpisodeItem(summary=replace(whole, count=remaining), whole_alert_id=alert.id)
     for match in diff.new_matches:
         source = diff.detachments.get(match.event_uid, "")
-        part_of = source if source in diff.rebuild_ids else ""
+        former_id = source if source in diff.rebuild_ids else ""
         yield EpisodeItem(
             summary=summary.summarize_match(match),
-            former_alert_id=part_of,
-            is_opener=bool(part_of) and _is_opener(match.event_uid, alerts[part_of]),
+            former_alert_id=former_id,
+            is_opener=bool(former_id) and _is_opener(match.event_uid, alerts[former_id]),
             new_match=match,
         )
 
 
-def _build_remaining_item(member: AlertMatch, alerts: Mapping[str, Alert]) -> EpisodeItem:
+def _build_remaining_item(match: AlertMatch, alerts: Mapping[str, Alert]) -> EpisodeItem:
     return EpisodeItem(
-        summary=summary.summarize_alert_match(member),
-        former_alert_id=member.alert_id,
-        is_opener=_is_opener(member.event_uid, alerts[member.alert_id]),
+        summary=summary.summarize_alert_match(match),
+        former_alert_id=match.alert_id,
+        is_opener=_is_opener(match.event_uid, alerts[match.alert_id]),
     )
 
 
 def _is_opener(event_uid: str, alert: Alert) -> bool:
-    return bool(alert.basis["opened"] == event_uid)
+    return alert_summary.get_fold_state(alert).identity_uid == event_uid
 
 
 # ---- what has ended
@@ -133,9 +136,11 @@ def _merge_alerts(
     episode_alerts: Sequence[EpisodeAlert], alerts: Mapping[str, Alert]
 ) -> Iterator[Alert]:
     for one in episode_alerts:
-        for gone in one.merged_ids:
+        for merged_id in one.merged_ids:
             yield replace(
-                _reset_notified(alerts[gone]), status=AlertStatus.MERGED, merged_into=one.alert.id
+                _reset_notified(alerts[merged_id]),
+                status=AlertStatus.MERGED,
+                merged_into=one.alert.id,
             )
 
 
@@ -146,19 +151,19 @@ def _withdraw_alerts(
     alerts: Mapping[str, Alert],
     reason: str,
 ) -> Iterator[Alert]:
-    """The broken alerts of which nothing is left, nor came in its place.
+    """The rebuilt alerts of which nothing is left, nor came in its place.
 
     They keep what they said, and say why it does not hold.
     """
-    left = {part for one in episode_alerts for part in one.episode.former_alert_ids}
-    followed = {one.alert.id for one in episode_alerts}
-    for gone in sorted(diff.rebuild_ids - left - followed):
+    remaining = {alert_id for one in episode_alerts for alert_id in one.episode.former_alert_ids}
+    succeeded = {one.alert.id for one in episode_alerts}
+    for alert_id in sorted(diff.rebuild_ids - remaining - succeeded):
         why = reason or _describe_withdrawal(rule)
-        yield replace(_reset_notified(alerts[gone]), status=AlertStatus.WITHDRAWN, reason=why)
+        yield replace(_reset_notified(alerts[alert_id]), status=AlertStatus.WITHDRAWN, reason=why)
 
 
 def _reset_notified(alert: Alert) -> Alert:
-    """Should it come back, it is told again."""
+    """The alert as if nobody had heard of it: should it come back, it is told again."""
     return replace(alert, told_severity=Severity.INFORMATIONAL, told_count=0)
 
 
@@ -191,10 +196,10 @@ def _mark_notified(alert: Alert) -> Alert:
 
 
 def _build_joined_matches(one: EpisodeAlert, *, keep_content: bool) -> tuple[AlertMatch, ...]:
-    shown = one.episode.summary.source_uids
+    source_uids = one.episode.summary.source_uids
     return tuple(
         summary.build_alert_match(
-            match, one.alert.id, with_content=keep_content or match.event_uid in shown
+            match, one.alert.id, with_content=keep_content or match.event_uid in source_uids
         )
         for match in one.episode.new_matches
     )

@@ -1,4 +1,4 @@
-"""Chains: what follows in event time with no gap longer than the window is one episode."""
+"""Matches that follow each other in event time with no gap above the window are one episode."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _COMBINE_SIZE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeItem:
-    """One thing in a chain: a stored alert as a whole, a member of a broken one, or a fresh match.
+    """What episodes are made of: a stored alert as a whole, a match of a rebuilt one, or a new one.
 
     Attributes:
-        whole: the id of the alert that it is the whole of.
-        part_of: the id of the broken alert that it is, or was, in.
+        whole_alert_id: the id of the alert that it is the whole of.
+        former_alert_id: the id of the rebuilt alert that it is, or was, in.
         is_opener: whether it is what opened that alert.
-        fresh: the match, if it is one.
+        new_match: the match, if it is new.
     """
 
     summary: MatchSummary
@@ -31,7 +31,7 @@ class EpisodeItem:
 
     @property
     def start(self) -> datetime:
-        """Links are chained in the order of their starts."""
+        """When it begins; items are grouped in this order."""
         return self.summary.first_time
 
 
@@ -40,12 +40,12 @@ class Episode:
     """One episode.
 
     Attributes:
-        total: what all its matches come to.
-        wholes: ids of the stored alerts that are in it as they are.
-        parts: ids of the broken alerts that something in it comes from; of those `opened`, what
-            opened it is here.
-        fresh: the matches that are new to it.
-        members: uids of what is left of broken alerts, each with that alert's id.
+        summary: what all its matches come to.
+        whole_alert_ids: of the stored alerts that are in it as they are.
+        former_alert_ids: of the rebuilt alerts that something in it comes from.
+        opener_alert_ids: of those whose first event is in it.
+        new_matches: the matches that are new to it.
+        remaining_matches: uids of what is left of rebuilt alerts, each with that alert's id.
     """
 
     summary: MatchSummary
@@ -57,29 +57,29 @@ class Episode:
 
 
 def group_episodes(items: Iterable[EpisodeItem], window: timedelta) -> list[Episode]:
-    """The chains of links that come in the order of their starts, the earliest chain first."""
-    chains: list[Episode] = []
+    """The episodes of items that come in the order of their starts, the earliest first."""
+    episodes: list[Episode] = []
     current = _EpisodeBuilder()
-    for link in items:
-        if current.end is not None and link.start > current.end + window:
-            chains.append(current.build_episode())
+    for item in items:
+        if current.end is not None and item.start > current.end + window:
+            episodes.append(current.build_episode())
             current = _EpisodeBuilder()
-        current.add_item(link)
-    return [*chains, current.build_episode()] if current.end is not None else chains
+        current.add_item(item)
+    return [*episodes, current.build_episode()] if current.end is not None else episodes
 
 
 def find_successor(episodes: Sequence[Episode], alert_id: str) -> Episode | None:
-    """Which chain goes on in a broken alert's name: the one with its opener, else the first."""
-    parts = [found for found in episodes if alert_id in found.former_alert_ids]
+    """The episode that goes on as a rebuilt alert: the one with its opener, else the first."""
+    parts = [episode for episode in episodes if alert_id in episode.former_alert_ids]
     return next(
-        (found for found in parts if alert_id in found.opener_alert_ids),
+        (episode for episode in parts if alert_id in episode.opener_alert_ids),
         parts[0] if parts else None,
     )
 
 
 @dataclass(slots=True, kw_only=True)
 class _EpisodeBuilder:
-    """A chain that is being made; millions of members pass through it, some of them at a time."""
+    """An episode in the making; millions of matches pass through it, a few of them at a time."""
 
     end: datetime | None = None
     _summaries: list[MatchSummary] = field(default_factory=list)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
-from collector.alerting import fold_state, grouping
+from collector.alerting import alert_summary, grouping
 from collector.alerting.grouping import Episode
 from collector.alerting.match_diff import MatchDiff
 from collector.model import Alert, AlertStatus, Rule
@@ -43,27 +43,27 @@ def assign_alerts(
     fell apart, the part with the event that opened it does. One that has lost all it had goes on
     with what came in its place.
     """
-    heirs = {broken: grouping.find_successor(episodes, broken) for broken in diff.rebuild_ids}
-    claims = [[alerts[name] for name in _list_claimed_ids(found, heirs)] for found in episodes]
-    taken = {alert.id for claimed in claims for alert in claimed}
+    successors = {name: grouping.find_successor(episodes, name) for name in diff.rebuild_ids}
+    claims = [[alerts[name] for name in _list_claimed_ids(each, successors)] for each in episodes]
+    used_ids = {alert.id for claimed_alerts in claims for alert in claimed_alerts}
     free = [
         alert
         for alert in alerts.values()
-        if alert.status == AlertStatus.WITHDRAWN or (alert.id in heirs and heirs[alert.id] is None)
+        if alert.status == AlertStatus.WITHDRAWN
+        or (alert.id in successors and successors[alert.id] is None)
     ]
-    made = []
-    for found, claimed in zip(episodes, claims, strict=True):
-        before = min(claimed, key=_rank_by_age, default=None)
-        if before is None:
-            before = _find_free_alert(rule, found, free, taken)
-        if before is None:
-            before = _open_alert(rule, found, diff, used_ids=taken, find_alert=find_alert, now=now)
-        taken.add(before.id)
-        merged = tuple(alert.id for alert in claimed if alert.id != before.id)
-        made.append(
-            EpisodeAlert(episode=found, alert=_apply_episode(before, found), merged_ids=merged)
+    assigned = []
+    for episode, claimed_alerts in zip(episodes, claims, strict=True):
+        before = (
+            min(claimed_alerts, key=_rank_by_age, default=None)
+            or _find_free_alert(rule, episode, free, used_ids)
+            or _open_alert(rule, episode, diff, used_ids=used_ids, find_alert=find_alert, now=now)
         )
-    return made
+        used_ids.add(before.id)
+        merged_ids = tuple(alert.id for alert in claimed_alerts if alert.id != before.id)
+        after = _apply_episode(before, episode)
+        assigned.append(EpisodeAlert(episode=episode, alert=after, merged_ids=merged_ids))
+    return assigned
 
 
 def has_ended(alert: Alert) -> bool:
@@ -74,7 +74,7 @@ def has_ended(alert: Alert) -> bool:
 def _list_claimed_ids(episode: Episode, successors: Mapping[str, Episode | None]) -> list[str]:
     return [
         *episode.whole_alert_ids,
-        *(broken for broken in episode.former_alert_ids if successors[broken] is episode),
+        *(name for name in episode.former_alert_ids if successors[name] is episode),
     ]
 
 
@@ -83,7 +83,7 @@ def _rank_by_age(alert: Alert) -> tuple[datetime, str]:
 
 
 def _apply_episode(before: Alert, episode: Episode) -> Alert:
-    after = fold_state.apply_summary(before, episode.summary)
+    after = alert_summary.apply_summary(before, episode.summary)
     return (
         replace(after, status=AlertStatus.OPEN, merged_into="", reason="")
         if has_ended(before)

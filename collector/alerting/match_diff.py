@@ -1,4 +1,4 @@
-"""What a batch says anew of matches that are stored: which episodes it leaves as they were."""
+"""What a batch says anew of stored matches, and which alerts have to be rebuilt for it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from collector.alerting import fold_state, summary
+from collector.alerting import alert_summary, summary
 from collector.model import Alert, AlertMatch, Match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchDiff:
-    """The news of a batch to the episodes of one dedup key.
+    """What a batch changes in the episodes of one dedup key.
 
     Attributes:
         org, key: whose they are.
-        fresh: matches that are new, or not what they were.
-        taken: by uid of the event, the alert that it is no longer in as it was.
-        fewer: by alert, how many events of it are counted again with a fresh match.
-        broken: alerts that are to be made anew from the members that are left.
+        new_matches: matches that are new, or not what they were.
+        detachments: by uid of the event, the alert that it is no longer in as it was.
+        recounts: by alert, how many events of it are counted again with a new match.
+        rebuild_ids: alerts that are to be rebuilt from the matches that are left.
     """
 
     org: str
@@ -42,32 +42,36 @@ def diff_matches(
 ) -> MatchDiff:
     """Compare matches of one key, and uids whose matches do not hold any more, with what is stored.
 
-    An alert is broken where it would be wrong about anything but its count. `stored` holds, by uid,
-    what the key's alerts have of the events; `alerts` holds those alerts.
+    An alert is rebuilt where it would be wrong about anything but its count. `stored_matches` has,
+    by uid, what the key's alerts have of the events; `alerts` has those alerts.
     """
-    fresh: list[Match] = []
-    taken = {uid: stored_matches[uid].alert_id for uid in withdrawn_uids if uid in stored_matches}
-    broken = set(taken.values())
-    fewer: Counter[str] = Counter()
-    sources = cache(lambda alert_id: fold_state.summarize_alert(alerts[alert_id]).source_uids)
+    new_matches: list[Match] = []
+    detachments = {
+        uid: stored_matches[uid].alert_id for uid in withdrawn_uids if uid in stored_matches
+    }
+    rebuild_ids = set(detachments.values())
+    recounts: Counter[str] = Counter()
+    find_source_uids = cache(
+        lambda alert_id: alert_summary.summarize_alert(alerts[alert_id]).source_uids
+    )
     for match in matches:
         known = stored_matches.get(match.event_uid)
         if known is not None:
             if _is_unchanged(known, match):
                 continue
-            taken[match.event_uid] = known.alert_id
-            if known.time == match.time and known.event_uid not in sources(known.alert_id):
-                fewer[known.alert_id] += known.count
+            detachments[match.event_uid] = known.alert_id
+            if known.time == match.time and known.event_uid not in find_source_uids(known.alert_id):
+                recounts[known.alert_id] += known.count
             else:
-                broken.add(known.alert_id)
-        fresh.append(match)
+                rebuild_ids.add(known.alert_id)
+        new_matches.append(match)
     return MatchDiff(
         org=org,
         key=key,
-        new_matches=tuple(fresh),
-        detachments=taken,
-        recounts=fewer,
-        rebuild_ids=frozenset(broken),
+        new_matches=tuple(new_matches),
+        detachments=detachments,
+        recounts=recounts,
+        rebuild_ids=frozenset(rebuild_ids),
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from collector import clock
 from collector.alerting.evidence import EVIDENCE_LIMIT, to_context, to_evidence
-from collector.model import ENTITY_FIELDS, AlertMatch, Event, Match, Severity
+from collector.model import AlertMatch, EntityOrigin, Event, EvidenceOrigin, Match, Severity
+from collector.model.event_columns import ENTITY_COLUMNS
 
-_FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_FIELDS)}
+_FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_COLUMNS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,47 +36,16 @@ class LeadMatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntityOrigin:
-    """The value of an entity in the earliest match that has one."""
-
-    time: datetime
-    event_uid: str
-    value: str
-
-    @property
-    def rank(self) -> tuple[datetime, str]:
-        """The least rank is the earliest."""
-        return self.time, self.event_uid
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceItem:
-    """An event of the evidence; `owner` is the uid of the match that brought it.
+    """An event of the evidence, and where it comes from."""
 
-    `beside` is False for the event that a match is about, and True for what it shows beside.
-    """
-
-    event_uid: str
-    match_uid: str
-    severity: Severity
-    is_secondary: bool
-    time: datetime
+    origin: EvidenceOrigin
     event: Event
-
-    @property
-    def rank(self) -> tuple[int, bool, datetime, str]:
-        """The least ranks are shown."""
-        return -self.severity, self.is_secondary, self.time, self.event_uid
-
-    @property
-    def owner_rank(self) -> tuple[int, bool, str]:
-        """Of several matches that bring the same event, the least claim has it."""
-        return -self.severity, self.is_secondary, self.match_uid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchSummary:
-    """What any number of matches come to. `newest` is the uid of the last of them."""
+    """What any number of matches come to. `newest_uid` is that of the last of them."""
 
     first_time: datetime
     last_time: datetime
@@ -101,9 +71,10 @@ class MatchSummary:
     @property
     def source_uids(self) -> frozenset[str]:
         """The uids of the matches without which it would say something else than another count."""
-        shown = {piece.match_uid for piece in self.evidence_items}
-        told = {origin.event_uid for origin in self.entity_origins.values()}
-        return frozenset({self.newest_uid, self.lead.event_uid, self.opener[1]} | shown | told)
+        evidence = {item.origin.match_uid for item in self.evidence_items}
+        entities = {origin.event_uid for origin in self.entity_origins.values()}
+        own = {self.newest_uid, self.lead.event_uid, self.opener[1]}
+        return frozenset(own | evidence | entities)
 
 
 def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
@@ -123,7 +94,7 @@ def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
         lead=lead,
         entity_origins=_pick_earliest_origins(summaries),
         evidence_items=_select_evidence(
-            (piece for part in summaries for piece in part.evidence_items), lead
+            (item for part in summaries for item in part.evidence_items), lead
         ),
     )
 
@@ -141,15 +112,15 @@ def _pick_earliest_origins(summaries: Iterable[MatchSummary]) -> Mapping[str, En
 def _select_evidence(items: Iterable[EvidenceItem], lead: LeadMatch) -> tuple[EvidenceItem, ...]:
     """The event of the lead and the best others, each event once, in the order of time."""
     single: dict[str, EvidenceItem] = {}
-    for piece in items:
-        known = single.get(piece.event_uid)
-        if known is None or piece.owner_rank < known.owner_rank:
-            single[piece.event_uid] = piece
+    for item in items:
+        known = single.get(item.origin.event_uid)
+        if known is None or item.origin.owner_rank < known.origin.owner_rank:
+            single[item.origin.event_uid] = item
     leading = single.pop(lead.event_uid, None)
     room = EVIDENCE_LIMIT if leading is None else EVIDENCE_LIMIT - 1
-    others = sorted(single.values(), key=lambda piece: piece.rank)[:room]
+    others = sorted(single.values(), key=lambda item: item.origin.rank)[:room]
     chosen = others if leading is None else [leading, *others]
-    return tuple(sorted(chosen, key=lambda piece: (piece.time, piece.event_uid)))
+    return tuple(sorted(chosen, key=lambda item: (item.origin.time, item.origin.event_uid)))
 
 
 # ---- of a match, of a member that is remembered
@@ -202,10 +173,12 @@ def build_alert_match(match: Match, alert_id: str, *, with_content: bool) -> Ale
 
 
 def _collect_shown_values(match: Match) -> dict[str, Any]:
-    own_first = sorted(summarize_match(match).evidence_items, key=lambda piece: piece.is_secondary)
+    own_first = sorted(
+        summarize_match(match).evidence_items, key=lambda item: item.origin.is_secondary
+    )
     return {
         "entities": dict(match.entities),
-        "evidence": [to_evidence(piece.event) for piece in own_first],
+        "evidence": [to_evidence(item.event) for item in own_first],
         "context": to_context(match.context),
     }
 
@@ -237,16 +210,17 @@ def _summarize_single(
 
 def _build_evidence_items(lead: LeadMatch, events: Sequence[Event]) -> Iterator[EvidenceItem]:
     for position, event in enumerate(events):
-        beside = position > 0
+        is_secondary = position > 0
         uid = str(event.get("event_uid") or f"{lead.event_uid}+{position}")
-        yield EvidenceItem(
-            event_uid=uid if beside else lead.event_uid,
+        time = _parse_event_time(event.get("time"), lead.time) if is_secondary else lead.time
+        origin = EvidenceOrigin(
+            event_uid=uid if is_secondary else lead.event_uid,
             match_uid=lead.event_uid,
             severity=lead.severity,
-            is_secondary=beside,
-            time=_parse_event_time(event.get("time"), lead.time) if beside else lead.time,
-            event=event,
+            is_secondary=is_secondary,
+            time=time,
         )
+        yield EvidenceItem(origin=origin, event=event)
 
 
 def _parse_event_time(value: object, default: datetime) -> datetime:

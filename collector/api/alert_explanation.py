@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +14,7 @@ from collector import normalize
 from collector.api import event_lookup
 from collector.api.event_lookup import EventSet
 from collector.archive import parquet_sql
+from collector.archive.store import ArchiveStore
 from collector.detect import EventSchema, RuleSet, correlation_sql
 from collector.detect import explain as asking
 from collector.detect.evaluation_errors import describe_error
@@ -74,14 +74,14 @@ class ExplainContext:
     Attributes:
         state: a view of the state.
         engine: a connection of `engine`.
-        root: where the archive lies.
+        archive: the archive.
         rules: the rules as they are now.
         schema: the event table.
     """
 
     state: sa.Connection
     engine: duckdb.DuckDBPyConnection
-    archive_root: Path
+    archive: ArchiveStore
     rules: RuleSet
     schema: EventSchema
 
@@ -216,7 +216,7 @@ def _collect_evidence(
         between=_compute_time_span(alert, rule),
     )
     found = event_lookup.find_events(
-        explain_context.engine, uids, files=files, archive_root=explain_context.archive_root
+        explain_context.engine, uids, files=files, archive=explain_context.archive
     )
     witnesses = [
         witness for each in found for witness in _explain_events(explain_context, judges, each)

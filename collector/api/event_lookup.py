@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
 
 from collector import normalize
 from collector.archive import parquet_sql
+from collector.archive.store import ArchiveStore
 from collector.detect.event_rows import build_event, list_column_names
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, Event
+from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS
 from collector.normalize.ip_address_sql import (
     build_address_groups,
     build_address_key,
@@ -49,15 +50,15 @@ def find_events(
     uids: Sequence[str],
     *,
     files: Sequence[ArchiveFile],
-    archive_root: Path,
+    archive: ArchiveStore,
 ) -> list[EventSet]:
     """The events with these uids, by org and type; those that no file holds are left out.
 
     For derived ones the files must reach as far as the type does (`normalize.Derived.reach`).
     """
     return [
-        *_find_stored_events(connection, uids, files, archive_root),
-        *_find_derived_events(connection, uids, files, archive_root),
+        *_find_stored_events(connection, uids, files, archive),
+        *_find_derived_events(connection, uids, files, archive),
     ]
 
 
@@ -72,13 +73,13 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
     """An event as an alert has kept it: long texts are cut, and some columns are left out."""
     values = {"org": org, "event_type": "", "received": event["time"], **event}
     columns = ", ".join(
-        f"CAST({quote_literal(str(value))} AS {normalize.CANONICAL_COLUMNS.get(name, 'VARCHAR')})"
+        f"CAST({quote_literal(str(value))} AS {CANONICAL_COLUMNS.get(name, 'VARCHAR')})"
         f" AS {quote_identifier(name)}"
         for name, value in values.items()
     )
     relation = f"(SELECT {columns})"
-    if "source_ip" in event:
-        relation = _add_address_key(relation)
+    for address_column in ADDRESS_KEYS.keys() & event.keys():
+        relation = _add_address_key(relation, address_column)
     return EventSet(
         org=org,
         event_type=str(values["event_type"]),
@@ -87,13 +88,13 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
     )
 
 
-def _add_address_key(relation: str) -> str:
-    """The relation with the column that networks are compared with."""
-    key = build_address_key("source_ip", '"#groups"')
+def _add_address_key(relation: str, column: str) -> str:
+    """The relation with the column that networks are compared with, for a column of addresses."""
+    key = build_address_key(column, '"#groups"')
     return (
-        f'(SELECT * EXCLUDE ("#text", "#groups"), {key} AS source_ip_key FROM'
+        f'(SELECT * EXCLUDE ("#text", "#groups"), {key} AS {ADDRESS_KEYS[column]} FROM'
         f""" (SELECT *, {build_address_groups('"#text"')} AS "#groups" FROM"""
-        f""" (SELECT *, {build_address_text("source_ip")} AS "#text" FROM {relation})))"""
+        f""" (SELECT *, {build_address_text(column)} AS "#text" FROM {relation})))"""
     )
 
 
@@ -107,11 +108,11 @@ def _find_stored_events(
     connection: duckdb.DuckDBPyConnection,
     uids: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> Iterator[EventSet]:
-    held = _list_files_holding(connection, "event_uid", uids, files, root)
+    held = _list_files_holding(connection, "event_uid", uids, files, archive)
     for (org, event_type), own in _group_by_type(held).items():
-        rows = parquet_sql.build_relation(root / file.path for file in own)
+        rows = parquet_sql.build_relation(archive.locate_files(own))
         yield EventSet(
             org=org,
             event_type=event_type,
@@ -124,7 +125,7 @@ def _find_derived_events(
     connection: duckdb.DuckDBPyConnection,
     uids: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> Iterator[EventSet]:
     named: dict[tuple[str, str], list[str]] = {}
     for uid in uids:
@@ -133,7 +134,7 @@ def _find_derived_events(
             named.setdefault((kind, org), []).append(uid)
     for (kind, org), own in named.items():
         found = _derive_event_set(
-            connection, kind, own, [file for file in files if file.org == org], root
+            connection, kind, own, [file for file in files if file.org == org], archive
         )
         if found:
             yield found
@@ -144,23 +145,26 @@ def _derive_event_set(
     kind: str,
     uids: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> EventSet | None:
     event_type, column = DERIVED_UID_KINDS[kind]
     derived = normalize.DERIVED_EVENT_TYPES[event_type]
     ends = [uid.split(":", 2)[2] for uid in uids]
     sources = [file for file in files if file.event_type in derived.source_types]
     around = _list_surrounding_files(
-        _list_files_holding(connection, column, ends, sources, root), sources, derived
+        _list_files_holding(connection, column, ends, sources, archive), sources, derived
     )
     if not around:
         return None
-    rows = parquet_sql.build_relation(root / file.path for file in around)
+    rows = parquet_sql.build_relation(archive.locate_files(around))
     stored = parquet_sql.ensure_columns(connection, rows, derived.required_columns)
     touched = derived.build_affected(
         f"(SELECT * FROM {stored} WHERE {_render_in_list(column, ends)})", stored
     )
-    relation = f"(SELECT * FROM ({derived.build_select(touched)}) WHERE {_render_in_list('event_uid', uids)})"
+    relation = (
+        f"(SELECT * FROM ({derived.build_select(touched)})"
+        f" WHERE {_render_in_list('event_uid', uids)})"
+    )
     if not connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone():
         return None
     return EventSet(
@@ -190,20 +194,20 @@ def _list_files_holding(
     column: str,
     values: Sequence[str],
     files: Sequence[ArchiveFile],
-    root: Path,
+    archive: ArchiveStore,
 ) -> list[ArchiveFile]:
     """Those of the files in which a canonical column has one of these values."""
     if not files or not values:
         return []
-    paths = {str(root / file.path): file for file in files}
-    listed = ", ".join(map(quote_literal, paths))
+    files_by_location = dict(zip(archive.locate_files(files), files, strict=True))
+    listed = ", ".join(map(quote_literal, files_by_location))
     # Not by name over all columns: that would open every file, and few of them are of interest.
     found = connection.execute(
         f"SELECT DISTINCT filename FROM read_parquet([{listed}], filename = true,"
         f" hive_partitioning = false) WHERE {_render_in_list(column, values)}"
     )
-    names = {row[0] for row in found.fetchall()}
-    return [file for path, file in paths.items() if path in names]
+    locations = {row[0] for row in found.fetchall()}
+    return [file for location, file in files_by_location.items() if location in locations]
 
 
 def _group_by_type(files: Iterable[ArchiveFile]) -> dict[tuple[str, str], list[ArchiveFile]]:

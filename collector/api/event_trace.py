@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,16 +14,15 @@ import sqlalchemy as sa
 from collector.api import event_lookup
 from collector.api.event_lookup import EventSet
 from collector.archive import parquet_sql
+from collector.archive.store import ArchiveStore
 from collector.detect import correlation_sql
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Alert, ArchiveFile, Event
+from collector.model.event_columns import LINK_COLUMNS
 from collector.sources.contract import build_batch_key
 from collector.sources.log_file import KIND as LOG_FILES
 from collector.store import alerts, event_history, ledger
 from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
-
-LINK_COLUMNS = ("session_key", "login_key", "request_id")
-"""What ties events together."""
 
 NEIGHBOUR_MARGIN = timedelta(days=1)
 """Neighbours are looked for so long before and after."""
@@ -92,7 +90,11 @@ class EventTrace:
 
 
 def trace_event(
-    state: sa.Connection, engine: duckdb.DuckDBPyConnection, event_uid: str, *, archive_root: Path
+    state: sa.Connection,
+    engine: duckdb.DuckDBPyConnection,
+    event_uid: str,
+    *,
+    archive: ArchiveStore,
 ) -> list[EventTrace]:
     """The ways of the events with that uid, one for each org; none where nobody knows it.
 
@@ -100,9 +102,9 @@ def trace_event(
         state: a view of the state.
         engine: a connection of `engine`.
         event_uid: the uid.
-        root: where the archive lies.
+        archive: the archive.
     """
-    traces = _TraceContext(state=state, engine=engine, archive_root=archive_root)
+    traces = _TraceContext(state=state, engine=engine, archive=archive)
     raised = _collect_alert_traces(state, event_uid)
     found = [
         _trace_from_archive(traces, event_uid, each, raised.pop(each.org, ()))
@@ -117,7 +119,7 @@ class _TraceContext:
 
     state: sa.Connection
     engine: duckdb.DuckDBPyConnection
-    archive_root: Path
+    archive: ArchiveStore
 
 
 def _find_event_sets(trace_context: _TraceContext, event_uid: str) -> list[EventSet]:
@@ -127,13 +129,13 @@ def _find_event_sets(trace_context: _TraceContext, event_uid: str) -> list[Event
         file for key in keys for file in ledger.read_ledger_batch(trace_context.state, key).files
     ]
     found = event_lookup.find_events(
-        trace_context.engine, [event_uid], files=likely, archive_root=trace_context.archive_root
+        trace_context.engine, [event_uid], files=likely, archive=trace_context.archive
     )
     if found:
         return found
     files = ledger.list_archive_files(trace_context.state)
     return event_lookup.find_events(
-        trace_context.engine, [event_uid], files=files, archive_root=trace_context.archive_root
+        trace_context.engine, [event_uid], files=files, archive=trace_context.archive
     )
 
 
@@ -226,7 +228,7 @@ def _find_constituent_files(
     """Those of the files of a derived event's types that hold what it is made of."""
     uids = [part.event_uid for part in constituents]
     held = event_lookup.find_events(
-        trace_context.engine, uids, files=event_set.files, archive_root=trace_context.archive_root
+        trace_context.engine, uids, files=event_set.files, archive=trace_context.archive
     )
     return tuple(file for each in held for file in each.files)
 
@@ -254,10 +256,12 @@ def _count_neighbours(trace_context: _TraceContext, event: Event) -> Iterator[Ne
     files = ledger.list_archive_files(trace_context.state, org=event["org"], between=span)
     if not tied or not files:
         return
-    events = parquet_sql.build_relation(trace_context.archive_root / file.path for file in files)
+    events = parquet_sql.build_relation(trace_context.archive.locate_files(files))
     counts = " UNION ALL ".join(
         f"SELECT {place} AS place, event_type, count(*) AS size, min(time), max(time)"
-        f" FROM {events} WHERE {_render_link_condition(column, event)} AND {_render_neighbour_filter(event)} GROUP BY event_type"
+        f" FROM {events} WHERE {_render_link_condition(column, event)}"
+        f" AND {_render_neighbour_filter(event)}"
+        " GROUP BY event_type"
         for place, column in enumerate(tied)
     )
     for place, event_type, count, first, last in trace_context.engine.execute(

@@ -13,16 +13,17 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from collector import clock, engine, normalize
-from collector.archive.stray_files import move_stray_files
 from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
 from collector.detect import EventSchema, RuleSet, lists, load_rule_set
 from collector.health.monitor import HealthMonitor
 from collector.ingest.archive_claim import claim_archive
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Channel, Route
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
@@ -40,7 +41,7 @@ from collector.store.database import Database, open_database
 from collector.store.state_lock import hold_state_lock
 
 EVENT_SCHEMA = EventSchema(
-    column_types=normalize.CANONICAL_COLUMNS,
+    column_types=CANONICAL_COLUMNS,
     resolve_column=normalize.find_physical_column,
     list_fields=normalize.list_fields,
     list_event_types=normalize.list_event_types,
@@ -203,13 +204,13 @@ def find_shipped_folder(name: str) -> Path:
 
 
 def _remove_leftovers(database: Database, places: StatePaths) -> None:
-    claim_archive(database, places.archive)
+    claim_archive(database, places.archive, state_dir=places.state_dir)
     shutil.rmtree(places.spool, ignore_errors=True)
     places.create_folders()
     with database.read() as connection:
         committed = ledger.list_archive_files(connection)
     aside = places.strays / f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
-    strays = move_stray_files(places.archive, committed, target_root=aside)
+    strays = places.archive.move_stray_files(committed, target_root=aside)
     if strays:
         log.warning("strays_set_aside", files=strays, folder=str(aside))
 

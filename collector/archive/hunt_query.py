@@ -6,13 +6,13 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from collector import engine
-from collector.archive.parquet_sql import build_relation, ensure_columns
+from collector.archive.parquet_sql import FileLocation, build_relation, ensure_columns
+from collector.archive.store import ArchiveStore
 from collector.errors import HuntError
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, DerivedType
@@ -30,7 +30,7 @@ class HuntResult:
 def run_hunt_query(
     sql: str,
     *,
-    root: Path,
+    archive: ArchiveStore,
     files: Sequence[ArchiveFile],
     derived_types: Mapping[str, DerivedType],
     timeout_seconds: float = 60.0,
@@ -44,8 +44,8 @@ def run_hunt_query(
     _require_select(sql)
     connection = engine.open_engine()
     try:
-        _create_views(connection, sql, root, files, derived_types)
-        _restrict_access(connection, [root / file.path for file in files])
+        _create_views(connection, sql, archive, files, derived_types)
+        _restrict_access(connection, archive.locate_files(files))
         return _execute_query(connection, sql, timeout_seconds=timeout_seconds, limit=limit)
     except duckdb.Error as error:
         raise HuntError(_take_first_line(error)) from None
@@ -65,40 +65,41 @@ def _require_select(sql: str) -> None:
 def _create_views(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
-    root: Path,
+    archive: ArchiveStore,
     files: Sequence[ArchiveFile],
     derived_types: Mapping[str, DerivedType],
 ) -> None:
-    by_type: dict[str, list[Path]] = {}
-    for file in files:
-        by_type.setdefault(file.event_type, []).append(root / file.path)
+    locations = archive.locate_files(files)
+    by_type: dict[str, list[FileLocation]] = {}
+    for file, location in zip(files, locations, strict=True):
+        by_type.setdefault(file.event_type, []).append(location)
     # Opening every file costs time: only the views that the query may name are made.
     words = {word.lower() for word in re.findall(r"\w+", sql)}
-    for name, paths in by_type.items():
+    for name, own in by_type.items():
         if name.lower() in words:
-            _create_view(connection, name, f"SELECT * FROM {build_relation(paths)}")
+            _create_view(connection, name, f"SELECT * FROM {build_relation(own)}")
     for name, view in derived_types.items():
-        paths = [path for source in view.source_types for path in by_type.get(source, ())]
-        if name.lower() in words and paths:
+        own = [each for source in view.source_types for each in by_type.get(source, ())]
+        if name.lower() in words and own:
             _create_view(
                 connection,
                 name,
                 view.build_select(
-                    ensure_columns(connection, build_relation(paths), view.required_columns)
+                    ensure_columns(connection, build_relation(own), view.required_columns)
                 ),
             )
     if "events" in words and by_type:
-        _create_view(
-            connection, "events", f"SELECT * FROM {build_relation(root / f.path for f in files)}"
-        )
+        _create_view(connection, "events", f"SELECT * FROM {build_relation(locations)}")
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
     connection.execute(f"CREATE VIEW {quote_identifier(name)} AS {select}")
 
 
-def _restrict_access(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
-    allowed = ", ".join(quote_literal(str(path)) for path in paths)
+def _restrict_access(
+    connection: duckdb.DuckDBPyConnection, locations: Sequence[FileLocation]
+) -> None:
+    allowed = ", ".join(map(quote_literal, locations))
     connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

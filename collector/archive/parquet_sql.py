@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from pathlib import Path
+from typing import NewType
 
 import duckdb
 
 from collector.escaping import quote_identifier, quote_literal
 
+FileLocation = NewType("FileLocation", str)
+"""What the engine reads a file of events by: a path, or a URL. Archives alone make them."""
 
-def build_relation(paths: Iterable[Path]) -> str:
+
+def build_relation(locations: Iterable[FileLocation]) -> str:
     """A SQL FROM item over these files; a column that a file lacks is NULL there."""
-    names = ", ".join(quote_literal(str(path)) for path in paths)
+    names = ", ".join(map(quote_literal, locations))
     return f"read_parquet([{names}], union_by_name = true, hive_partitioning = false)"
 
 

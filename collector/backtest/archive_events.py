@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from pathlib import Path
 
 import duckdb
 
 from collector import normalize
 from collector.archive import parquet_sql
+from collector.archive.store import ArchiveStore
 from collector.clock import MICROSECOND
 from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan
@@ -41,10 +41,10 @@ class ArchiveExtent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrgArchive:
-    """Files of one org. `root` is what their paths are relative to."""
+    """Files of one org in an archive."""
 
     connection: duckdb.DuckDBPyConnection
-    root: Path
+    archive: ArchiveStore
     org: str
     files: Sequence[ArchiveFile]
 
@@ -54,9 +54,7 @@ class OrgArchive:
         return EventViews(
             connection=self.connection,
             org=self.org,
-            list_files=lambda types, span: [
-                self.root / each.path for each in self._list_files(types, span)
-            ],
+            list_files=lambda types, span: self.archive.locate_files(self._list_files(types, span)),
             list_types=self.list_stored_types,
         )
 
@@ -111,20 +109,20 @@ class OrgArchive:
                     event_type, _compute_day_span(chunk), needs
                 )
             else:
-                relation = self._pad_columns([self.root / file.path for file in chunk], needs)
+                relation = self._pad_columns(chunk, needs)
             if relation is not None:
                 wanted = f"(SELECT * FROM {relation} WHERE {render_since_filter(since)})"
                 yield wanted, sum(file.rows for file in chunk)
 
-    def _pad_columns(self, paths: Sequence[Path], needs: Sequence[str]) -> str:
-        relation = parquet_sql.build_relation(paths)
+    def _pad_columns(self, files: Sequence[ArchiveFile], needs: Sequence[str]) -> str:
+        relation = parquet_sql.build_relation(self.archive.locate_files(files))
         present = {name.lower() for name in parquet_sql.describe_columns(self.connection, relation)}
         missing = [name for name in needs if name.lower() not in present]
         shown = ["*", *(f"NULL::VARCHAR AS {quote_identifier(name)}" for name in missing)]
         return f"(SELECT {', '.join(shown)} FROM {relation})"
 
     def _count_since(self, file: ArchiveFile, since: datetime) -> int:
-        source = parquet_sql.build_relation([self.root / file.path])
+        source = parquet_sql.build_relation(self.archive.locate_files([file]))
         query = f"SELECT count(*) FROM {source} WHERE {render_since_filter(since)}"
         return int(self.connection.execute(query).fetchall()[0][0])
 

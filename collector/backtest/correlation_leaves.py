@@ -12,9 +12,7 @@ from collector.detect import RuleSet, correlation_sql
 from collector.escaping import quote_identifier
 from collector.evaluation.temp_tables import TempTables
 from collector.model import Rule
-
-_FIXED_COLUMNS = ("event_uid", "event_type", "time", "received")
-_EMPTY_VALUES = ("NULL::VARCHAR", "NULL::VARCHAR", "NULL::TIMESTAMPTZ", "NULL::TIMESTAMPTZ")
+from collector.model.event_columns import CANONICAL_COLUMNS, HEADER_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ class LeafTables:
         """Keep what a plain rule selects of a table with events of a type. Raises duckdb.Error."""
         columns = self.inputs.list_columns(rule.name, event_type)
         shown = [
-            *_FIXED_COLUMNS,
+            *HEADER_COLUMNS,
             *(f"CAST({quote_identifier(column)} AS VARCHAR)" for column in columns),
         ]
         self.connection.execute(
@@ -81,14 +79,11 @@ class LeafTables:
         """SQL: the events of a plain rule (`windows.Source`)."""
         places = {name: place for place, name in enumerate(self.inputs.fields_by_leaf[leaf])}
         shown = [f"f{places[name]} AS {quote_identifier(name)}" for name in fields]
-        return f"SELECT {', '.join([*_FIXED_COLUMNS, *shown])} FROM {self._ensure_table(leaf)}"
+        return f"SELECT {', '.join([*HEADER_COLUMNS, *shown])} FROM {self._ensure_table(leaf)}"
 
     def _ensure_table(self, leaf: str) -> str:
         if leaf not in self._tables_by_leaf:
-            shown = [
-                f"{empty} AS {name}"
-                for name, empty in zip(_FIXED_COLUMNS, _EMPTY_VALUES, strict=True)
-            ]
+            shown = [f"NULL::{CANONICAL_COLUMNS[name]} AS {name}" for name in HEADER_COLUMNS]
             count = len(self.inputs.fields_by_leaf[leaf])
             shown += [f"NULL::VARCHAR AS f{place}" for place in range(count)]
             self._tables_by_leaf[leaf] = self.temp_tables.create_table(

@@ -1,4 +1,4 @@
-"""The dedup key of rows, as SQL; `detect.dedup.key` says the same of an event."""
+"""The dedup key of rows, as SQL; `detect.dedup.build_dedup_key` says the same of an event."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Collection
 from collector.detect.dedup import MAX_VALUE_LENGTH
 from collector.escaping import quote_identifier
 from collector.model import Rule
+from collector.model.event_columns import CANONICAL_COLUMNS
 
-TIME_COLUMNS = frozenset({"time", "received"})
+TIME_COLUMNS = frozenset(name for name, kind in CANONICAL_COLUMNS.items() if kind == "TIMESTAMPTZ")
 """The columns of events that hold times."""
 
 _DIGEST_LENGTH = 32
@@ -21,8 +22,8 @@ def render_dedup_key(
 
     Args:
         rule: the rule, as it is compiled for the rows.
-        moments: the columns of the rows that hold times.
-        own: what a row goes by that has a value in none of the columns.
+        time_columns: the columns of the rows that hold times.
+        fallback: what a row goes by that has a value in none of the columns.
     """
     if not rule.dedup_key:
         return "CAST([] AS VARCHAR[])"
@@ -38,7 +39,8 @@ def _render_text(name: str, time_columns: Collection[str]) -> str:
     if name in time_columns:
         return f"coalesce({_render_iso_time(column)}, '')"
     text = f"CAST({column} AS VARCHAR)"
-    short = f"left({text}, {MAX_VALUE_LENGTH - _DIGEST_LENGTH - 1}) || '~' || left(sha256({text}), {_DIGEST_LENGTH})"
+    digest = f"left(sha256({text}), {_DIGEST_LENGTH})"
+    short = f"left({text}, {MAX_VALUE_LENGTH - _DIGEST_LENGTH - 1}) || '~' || {digest}"
     return (
         f"coalesce(CASE WHEN length({text}) > {MAX_VALUE_LENGTH} THEN {short} ELSE {text} END, '')"
     )

@@ -19,6 +19,7 @@ from collector.detect.severity_sql import build_severity_sql
 from collector.escaping import quote_identifier
 from collector.evaluation.temp_tables import TempTables, open_temp_tables
 from collector.model import Rule
+from collector.model.event_columns import HEADER_COLUMNS
 from collector.normalize import DERIVED_EVENT_TYPES
 
 GATHER_LIMIT = 500_000
@@ -26,8 +27,6 @@ GATHER_LIMIT = 500_000
 
 ProgressCallback: TypeAlias = Callable[[int], None]
 """Is told that so many more events have been looked at."""
-
-_FIXED_COLUMNS = ("event_uid", "event_type", "time", "received")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ class SingleEventScan:
             self._apply_rules(found, rules, event_type, sink)
 
     def _list_needed_columns(self, rules: Sequence[Rule], event_type: str) -> list[str]:
-        names = [*_FIXED_COLUMNS, *(name for rule in rules for name in rule.fields)]
+        names = [*HEADER_COLUMNS, *(name for rule in rules for name in rule.fields)]
         for rule in rules:
             if rule.name in self.inputs.fields_by_leaf:
                 names += self.inputs.list_columns(rule.name, event_type)

@@ -20,6 +20,12 @@ from collector.channels.context_sentences import (
     render_context,
 )
 from collector.model import Alert, AlertStatus, Event, Message, Severity
+from collector.model.event_columns import (
+    CANONICAL_COLUMNS,
+    DETAIL_COLUMNS,
+    ENTITY_COLUMNS,
+    LABELLED_COLUMNS,
+)
 
 MAX_FACTS = 14
 MAX_EVENTS = 5
@@ -134,33 +140,20 @@ def _render_repeat_note(message: Message) -> str:
 
 # ---- facts
 
-_ENTITY_LABELS = (
-    ("Who", ("user_name", "user_id")),
-    ("To whom", ("target_user",)),
-    ("From where", ("source_ip", "country")),
-    ("With", ("client_name", "user_agent")),
-    ("App", ("app_name", "app_id")),
-    ("Package", ("package_name",)),
-    ("Object", ("entity",)),
-    ("Job", ("job_id",)),
-    ("Session", ("session_key", "login_key")),
-)
-_LABELLED_COLUMNS = frozenset(name for _, names in _ENTITY_LABELS for name in names)
-
 
 def _list_facts(alert: Alert) -> Iterator[Fact]:
-    for label, names in _ENTITY_LABELS:
-        known = [value for name in names if (value := alert.entities.get(name))]
-        if known:
-            yield Fact(label=label, value=_join_values(known))
+    for label, names in LABELLED_COLUMNS.items():
+        values = [value for name in names if (value := alert.entities.get(name))]
+        if values:
+            yield Fact(label=label, value=_join_values(values))
     if operations := _render_operations(alert.evidence):
         yield Fact(label="What", value=operations)
     yield Fact(label="How much", value=_render_quantity(alert))
     yield Fact(label="When", value=_render_period(alert))
-    for label, sentence in render_context(alert.context):
-        yield Fact(label=label, value=sentence)
+    for kind, sentence in render_context(alert.context):
+        yield Fact(label=kind, value=sentence)
     for name, value in alert.entities.items():
-        if name not in _LABELLED_COLUMNS and value:
+        if name not in ENTITY_COLUMNS and value:
             yield Fact(label=name, value=value)
 
 
@@ -203,32 +196,11 @@ def _format_time(time: datetime) -> str:
 
 # ---- evidence
 
-_DETAIL_COLUMNS = (
-    "operation",
-    "entity",
-    "record_count",
-    "outcome",
-    "status",
-    "score",
-    "user_name",
-    "source_ip",
-    "country",
-    "app_name",
-    "client_name",
-    "package_name",
-    "target_user",
-    "job_id",
-    "query",
-    "detail",
-    "uri",
-    "user_agent",
-)
-
 
 def _build_row(event: Event, alert: Alert) -> EvidenceRow:
     details = (
         Fact(label=name, value=value)
-        for name in _DETAIL_COLUMNS
+        for name in DETAIL_COLUMNS
         if (value := _format_detail(name, event.get(name))) and value != alert.entities.get(name)
     )
     return EvidenceRow(
@@ -247,7 +219,7 @@ def _format_event_time(value: Any) -> str:
 
 
 def _format_detail(name: str, value: Any) -> str:
-    number = _parse_number(value) if name == "record_count" else None
+    number = _parse_number(value) if CANONICAL_COLUMNS[name] == "BIGINT" else None
     return as_text(value) if number is None else f"{number:,}"
 
 

@@ -28,7 +28,7 @@ from collector.cli.output import (
 from collector.completeness import CompletenessReport, build_completeness_report, daily_audit
 from collector.completeness.daily_audit import HourlyDailyComparison
 from collector.errors import CollectorError
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import LogFileFacts, StreamPurpose
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings, Settings
@@ -291,7 +291,8 @@ def _print_harmless_gaps(proof: CompletenessReport) -> None:
     for gap in [gap for gap in proof.sequence_gaps if gap.explained][:LINE_LIMIT]:
         missing = ", ".join(map(str, gap.missing))
         print_line(
-            f"{gap.event_type}: file {missing} of {_format_time(gap.hour)} is unknown: {gap.explained}"
+            f"{gap.event_type}: file {missing} of {_format_time(gap.hour)} is unknown:"
+            f" {gap.explained}"
         )
 
 

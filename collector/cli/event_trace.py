@@ -24,7 +24,7 @@ from collector.cli.output import (
     to_cells,
 )
 from collector.errors import CollectorError
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import render_facts
 from collector.settings import Settings
 from collector.store.event_history import BatchOrigin, DeliveryRecord
@@ -32,9 +32,9 @@ from collector.store.event_history import BatchOrigin, DeliveryRecord
 
 def show_event(settings: Settings, event_uid: str, *, as_json: bool) -> None:
     """Print the way of the events with that uid; there may be one in several orgs."""
-    root = StatePaths(state_dir=settings.state_dir).archive
+    archive = StatePaths(state_dir=settings.state_dir).archive
     with open_state_view(settings) as state, engine.open_engine() as connection:
-        found = trace_event(state, connection, event_uid, archive_root=root)
+        found = trace_event(state, connection, event_uid, archive=archive)
     if not found:
         raise CollectorError(f"no event has the uid {event_uid!r}, and no alert tells of one")
     for journey in found:

@@ -41,7 +41,7 @@ from collector.cli.output import (
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ItemAnswer
 from collector.detect.explain.severity_ladder import SeverityLadder, SeverityRung
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import Event
 
 _VALUE_LIMIT = 6
@@ -76,7 +76,7 @@ def command(config: Path, *, as_json: bool, limit: int, alert_id: str) -> None:
         ground = ExplainContext(
             state=state,
             engine=connection,
-            archive_root=StatePaths(state_dir=settings.state_dir).archive,
+            archive=StatePaths(state_dir=settings.state_dir).archive,
             rules=load_rules(settings.rules),
             schema=EVENT_SCHEMA,
         )

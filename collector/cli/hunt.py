@@ -30,7 +30,7 @@ from collector.cli.output import (
 )
 from collector.errors import CollectorError, HuntError
 from collector.escaping import collapse_whitespace, escape_csv_cell
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
 from collector.settings import Settings
 from collector.store import ledger
@@ -108,7 +108,7 @@ def _run_query(settings: Settings, sql: str, *, style: str, seconds: float, limi
     try:
         answer = hunt_query.run_hunt_query(
             sql,
-            root=StatePaths(state_dir=settings.state_dir).archive,
+            archive=StatePaths(state_dir=settings.state_dir).archive,
             files=files,
             derived_types=normalize.DERIVED_EVENT_TYPES,
             timeout_seconds=seconds,

@@ -10,7 +10,7 @@ from collector.app.wiring import open_collector
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import build_table, print_json, print_table, to_cells
 from collector.ingest import quarantine
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 
 
 @click.group("quarantine")

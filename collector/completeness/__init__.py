@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from collector.archive.store import ArchiveStore
 from collector.completeness.archive_comparison import ArchiveComparison, compare_archive
 from collector.completeness.balances import EventTypeBalance, compute_balances
 from collector.completeness.hourly_files import (
@@ -67,7 +67,7 @@ class CompletenessReport:
 
 
 def build_completeness_report(
-    connection: sa.Connection, *, org: str, since: datetime, until: datetime, archive: Path
+    connection: sa.Connection, *, org: str, since: datetime, until: datetime, archive: ArchiveStore
 ) -> CompletenessReport:
     """The proof for an org. Reads the state, looks at the archive's files, and changes nothing."""
     items = batch_inventory.list_inventory_items(connection, org=org, since=since, until=until)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from collector.archive.store import ArchiveStore
 from collector.model import ArchiveFile
 from collector.store.batch_inventory import InventoryItem
 
@@ -35,7 +35,7 @@ class ArchiveComparison:
 
 
 def compare_archive(
-    items: Iterable[InventoryItem], files: Iterable[ArchiveFile], archive: Path
+    items: Iterable[InventoryItem], files: Iterable[ArchiveFile], archive: ArchiveStore
 ) -> Iterator[ArchiveComparison]:
     """The rows of the ledger against those of its files, for each event type."""
     rows: Counter[tuple[str, str]] = Counter()
@@ -52,12 +52,5 @@ def compare_archive(
             rows=rows[org, event_type],
             filed=sum(file.rows for file in own),
             files=len(own),
-            missing=[file.path for file in own if not _is_intact(archive, file)],
+            missing=[file.path for file in own if archive.measure_file(file) != file.bytes],
         )
-
-
-def _is_intact(archive: Path, file: ArchiveFile) -> bool:
-    try:
-        return (archive / file.path).stat().st_size == file.bytes
-    except FileNotFoundError:
-        return False

@@ -7,11 +7,6 @@ from dataclasses import dataclass
 
 from collector.yaml_source.suggestions import suggest_name
 
-IDENTITY_COLUMNS = frozenset(
-    {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
-)
-"""Columns that every event has a value in, whatever its type."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSchema:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from collector.clock import duration_to_micros
 from collector.detect import RuleSet, baseline_sql
-from collector.evaluation import baseline_history
-from collector.evaluation.baseline_history import ArchiveHistory, StoredHistory
+from collector.evaluation.baseline_history import (
+    ArchiveHistory,
+    StoredHistory,
+    WindowReplacement,
+    WindowUpdate,
+)
 from collector.evaluation.baseline_matches import build_matches
 from collector.evaluation.baseline_scoring import WindowChanges, score_windows
 from collector.evaluation.baseline_windows import (
@@ -42,7 +45,6 @@ class BaselineEvaluator:
             rules,
             over=Baseline,
             kind=rule_fingerprints.BASELINE_KIND,
-            forget_rule=baseline_history.forget_rule,
         )
         self.failures = self._stateful_rules.failures
 
@@ -87,15 +89,7 @@ class BaselineEvaluator:
         return EvaluationResult(
             matches=build_matches(selection, verdicts, windows, tables),
             withdrawals=[Withdrawal(org=org, rule=name, event_uids=gone)] if gone else [],
-            state_writers=[
-                partial(
-                    baseline_history.save_changes,
-                    org=org,
-                    rule=name,
-                    before=before,
-                    after=verdicts.windows,
-                )
-            ],
+            state_changes=[WindowUpdate(org=org, rule=name, before=before, after=verdicts.windows)],
         )
 
 
@@ -109,15 +103,14 @@ def _evaluate_relearned(
     verdicts = score_windows(
         baseline_sql.as_baseline(selection.rule), change, ArchiveHistory(whole, windows.group_keys)
     )
-    save = partial(
-        baseline_history.replace_windows,
+    memory = WindowReplacement(
         org=selection.events.org,
         rule=selection.rule.name,
         fingerprint=fingerprint,
         windows={**whole, **verdicts.windows},
     )
     return EvaluationResult(
-        matches=build_matches(selection, verdicts, windows, tables), state_writers=[save]
+        matches=build_matches(selection, verdicts, windows, tables), state_changes=[memory]
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from collector.store import baseline_memory, rule_fingerprints
+from collector.store import baseline_memory, rule_fingerprints, rule_memory
 from collector.store.baseline_memory import BaselineSums, BaselineWindow, BaselineWindowKey
 from collector.store.rule_fingerprints import BASELINE_KIND
 
@@ -91,42 +91,43 @@ class ArchiveHistory:
         return found
 
 
-def save_changes(
-    connection: sa.Connection,
-    *,
-    org: str,
-    rule: str,
-    before: Mapping[BaselineWindowKey, BaselineWindow],
-    after: Mapping[BaselineWindowKey, BaselineWindow],
-) -> None:
-    """Remember what is different."""
-    changed = [(place, each) for place, each in after.items() if before.get(place) != each]
-    baseline_memory.delete_windows(
-        connection, org=org, rule=rule, window_keys=before.keys() - after.keys()
-    )
-    baseline_memory.save_windows(connection, org=org, rule=rule, windows=changed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowReplacement:
+    """All windows that a rule remembers from now on, as those of its present form."""
+
+    org: str
+    rule: str
+    fingerprint: str
+    windows: Mapping[BaselineWindowKey, BaselineWindow]
+
+    def save(self, connection: sa.Connection) -> None:
+        """Write it into the state transaction."""
+        of_rule = {"org": self.org, "rule": self.rule}
+        rule_memory.forget_rule(connection, kind=BASELINE_KIND, **of_rule)
+        baseline_memory.save_windows(connection, windows=self.windows.items(), **of_rule)
+        rule_fingerprints.save_fingerprint(
+            connection, kind=BASELINE_KIND, fingerprint=self.fingerprint, **of_rule
+        )
 
 
-def replace_windows(
-    connection: sa.Connection,
-    *,
-    org: str,
-    rule: str,
-    fingerprint: str,
-    windows: Mapping[BaselineWindowKey, BaselineWindow],
-) -> None:
-    """Remember these windows and nothing else, as those of this form of the rule."""
-    baseline_memory.clear_rule_windows(connection, org=org, rule=rule)
-    baseline_memory.save_windows(connection, org=org, rule=rule, windows=windows.items())
-    rule_fingerprints.save_fingerprint(
-        connection, org=org, kind=BASELINE_KIND, rule=rule, fingerprint=fingerprint
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowUpdate:
+    """The difference that a batch makes to the windows that a rule remembers."""
 
+    org: str
+    rule: str
+    before: Mapping[BaselineWindowKey, BaselineWindow]
+    after: Mapping[BaselineWindowKey, BaselineWindow]
 
-def forget_rule(connection: sa.Connection, *, org: str, rule: str) -> None:
-    """Remember nothing of the rule, until it is made anew."""
-    baseline_memory.clear_rule_windows(connection, org=org, rule=rule)
-    rule_fingerprints.delete_fingerprint(connection, org=org, kind=BASELINE_KIND, rule=rule)
+    def save(self, connection: sa.Connection) -> None:
+        """Write it into the state transaction."""
+        of_rule = {"org": self.org, "rule": self.rule}
+        lost = self.before.keys() - self.after.keys()
+        changed = [
+            (key, window) for key, window in self.after.items() if self.before.get(key) != window
+        ]
+        baseline_memory.delete_windows(connection, window_keys=lost, **of_rule)
+        baseline_memory.save_windows(connection, windows=changed, **of_rule)
 
 
 def list_recent_windows(

@@ -10,18 +10,19 @@ from collector.clock import duration_to_micros
 from collector.detect import baseline_sql, dedup, title_template
 from collector.detect.baseline_sql import BaselineStats
 from collector.detect.event_rows import build_event, list_column_names
-from collector.detect.matcher import MAX_ENTITY_LENGTH
 from collector.detect.selected_events import list_value_columns, name_value_column
-from collector.escaping import quote_literal, truncate_text
+from collector.escaping import quote_literal
 from collector.evaluation.baseline_scoring import ScoredWindows
 from collector.evaluation.baseline_windows import (
     TouchedWindows,
     list_window_spans,
     select_window_rows,
 )
+from collector.evaluation.rule_matcher import extract_entities
 from collector.evaluation.rule_selection import RuleSelection, duration_to_days, micros_to_time
 from collector.evaluation.temp_tables import TempTables
-from collector.model import ENTITY_FIELDS, Baseline, Event, Match, Rule
+from collector.model import Baseline, Event, Match, Rule
+from collector.model.event_columns import ENTITY_COLUMNS
 from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
 
 EVIDENCE_LIMIT = 10
@@ -169,7 +170,7 @@ def _build_match(selection: RuleSelection, outlier: Outlier, answers: Sequence[b
         severity=baseline_sql.decide_severity(rule, answers),
         title=title_template.parse_rule_title(rule).render_title(event),
         key=dedup.build_dedup_key(rule, {**event, "event_uid": uid}),
-        entities=_collect_entities(over, event, others),
+        entities=extract_entities(event, _list_shared_entities(over, event, others)),
         event=event,
         weight=outlier.measure.value,
         count=outlier.measure.events,
@@ -178,14 +179,13 @@ def _build_match(selection: RuleSelection, outlier: Outlier, answers: Sequence[b
     )
 
 
-def _collect_entities(rule: Baseline, event: Event, others: Sequence[Event]) -> dict[str, str]:
-    """The values that hold for the whole window, as far as its events tell."""
-    return {
-        name: truncate_text(str(event[name]), MAX_ENTITY_LENGTH)
-        for name in ENTITY_FIELDS
-        if name in event
-        and (name in rule.group_by or all(o.get(name) == event[name] for o in others))
-    }
+def _list_shared_entities(rule: Baseline, event: Event, others: Sequence[Event]) -> list[str]:
+    """The columns whose value holds for the whole window, as far as its events tell."""
+    return [
+        name
+        for name in ENTITY_COLUMNS
+        if name in rule.group_by or all(o.get(name) == event.get(name) for o in others)
+    ]
 
 
 def _build_context(rule: Rule, outlier: Outlier) -> dict[str, object]:

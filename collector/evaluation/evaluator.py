@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from collector.detect import RuleMatcher, RuleSet
+from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.evaluation.baseline import BaselineEvaluator
 from collector.evaluation.correlation import CorrelationEvaluator, PreviousMatches
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.first_seen import FirstSeenEvaluator
 from collector.evaluation.result import EvaluationResult
+from collector.evaluation.rule_matcher import RuleMatcher
 from collector.evaluation.rule_selection import ALL_TIME, compute_time_span
 from collector.model import ArchiveFile, Correlation, Match
 from collector.store.database import Database

@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TypeAlias
 
 import duckdb
 
 from collector import normalize
 from collector.archive import parquet_sql
+from collector.archive.parquet_sql import FileLocation
 from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.temp_tables import TempTables
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import DerivedTypeSql
 
 TimeSpan: TypeAlias = tuple[datetime, datetime]
 """A span of event time, both ends included."""
 
-CommittedFiles: TypeAlias = Callable[[Sequence[str], TimeSpan], Sequence[Path]]
+CommittedFiles: TypeAlias = Callable[[Sequence[str], TimeSpan], Sequence[FileLocation]]
 """The committed files of some event types of an org that may hold events of a span."""
 
 
-_CANONICAL = frozenset(normalize.CANONICAL_COLUMNS)
+_CANONICAL = frozenset(CANONICAL_COLUMNS)
 """The columns of derived records."""
 
 
@@ -54,7 +55,7 @@ class EventViews:
     list_files: CommittedFiles
     list_types: Callable[[], Sequence[str]]
     event_type: str = ""
-    fresh_files: tuple[Path, ...] = ()
+    fresh_files: tuple[FileLocation, ...] = ()
     temp_tables: TempTables | None = None
     _columns_by_relation: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _diffs_by_type: dict[str, _DerivedDiff] = field(default_factory=dict, repr=False)
@@ -155,7 +156,7 @@ class EventViews:
         self, derived: DerivedTypeSql, around: TimeSpan, needs: Sequence[str]
     ) -> str | None:
         """All derived records that are made of events of a span."""
-        types = [name for name in derived.source_types if self._list_paths((name,), around)]
+        types = [name for name in derived.source_types if self._list_locations((name,), around)]
         stored = self._select_stored(types, around, derived.required_columns) if types else None
         if stored is None:
             return None
@@ -177,10 +178,12 @@ class EventViews:
     def _select_stored(
         self, types: Sequence[str], span: TimeSpan, needs: Sequence[str]
     ) -> str | None:
-        paths = self._list_paths(types, span)
-        return self._pad_columns(parquet_sql.build_relation(paths), needs) if paths else None
+        locations = self._list_locations(types, span)
+        return (
+            self._pad_columns(parquet_sql.build_relation(locations), needs) if locations else None
+        )
 
-    def _list_paths(self, types: Sequence[str], span: TimeSpan) -> list[Path]:
+    def _list_locations(self, types: Sequence[str], span: TimeSpan) -> list[FileLocation]:
         fresh = self.fresh_files if self.event_type in types else ()
         return [*self.list_files(types, span), *fresh]
 

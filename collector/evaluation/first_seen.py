@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from collector.clock import duration_to_micros, to_micros
-from collector.detect import RuleMatcher, RuleSet, first_seen_sql
+from collector.detect import RuleSet, first_seen_sql
 from collector.detect.first_seen_sql import EventRun
 from collector.detect.selected_events import RuleRelation
 from collector.escaping import quote_literal
 from collector.evaluation import first_seen_runs
 from collector.evaluation.event_views import EventViews
-from collector.evaluation.first_seen_runs import BatchRuns, RunDiff
+from collector.evaluation.first_seen_runs import BatchRuns, RunDiff, RunReplacement, RunUpdate
 from collector.evaluation.result import EvaluationResult
+from collector.evaluation.rule_matcher import RuleMatcher
 from collector.evaluation.rule_selection import (
     ALL_TIME,
     RuleSelection,
@@ -55,7 +55,6 @@ class FirstSeenEvaluator:
             rules,
             over=FirstSeen,
             kind=rule_fingerprints.FIRST_SEEN_KIND,
-            forget_rule=first_seen_runs.forget_rule,
         )
         self.failures = self._stateful_rules.failures
 
@@ -85,15 +84,7 @@ class FirstSeenEvaluator:
             matches=self._build_matches(
                 selection, batch_runs, RunDiff(before=touched, after=touched)
             ),
-            state_writers=[
-                partial(
-                    first_seen_runs.replace_runs,
-                    org=org,
-                    rule=rule,
-                    fingerprint=fingerprint,
-                    runs=whole,
-                )
-            ],
+            state_changes=[RunReplacement(org=org, rule=rule, fingerprint=fingerprint, runs=whole)],
         )
 
     def _evaluate_remembered(
@@ -110,7 +101,7 @@ class FirstSeenEvaluator:
         return EvaluationResult(
             matches=self._build_matches(selection, batch_runs, turned),
             withdrawals=[Withdrawal(org=org, rule=rule, event_uids=gone)] if gone else [],
-            state_writers=[partial(first_seen_runs.save_diff, org=org, rule=rule, run_diff=turned)],
+            state_changes=[RunUpdate(org=org, rule=rule, diff=turned)],
         )
 
     def _build_matches(

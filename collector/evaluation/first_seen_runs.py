@@ -16,7 +16,7 @@ from collector.detect.selected_events import render_key_digest
 from collector.escaping import quote_literal
 from collector.evaluation.rule_selection import ALL_TIME, RuleSelection, micros_to_time
 from collector.evaluation.temp_tables import open_temp_tables
-from collector.store import first_seen_memory, rule_fingerprints
+from collector.store import first_seen_memory, rule_fingerprints, rule_memory
 from collector.store.rule_fingerprints import FIRST_SEEN_KIND
 
 RunsByKey: TypeAlias = Mapping[str, Sequence[EventRun]]
@@ -147,7 +147,8 @@ def _read_runs_between(
     wanted = ", ".join(map(quote_literal, keys))
     parts = selection.list_relations((micros_to_time(first), micros_to_time(last)))
     rows = [
-        f"SELECT * FROM ({first_seen_sql.select_key_events(part)}) WHERE {_render_key(selection)} IN ({wanted})"
+        f"SELECT * FROM ({first_seen_sql.select_key_events(part)})"
+        f" WHERE {_render_key(selection)} IN ({wanted})"
         for part in parts
     ]
     return read_runs(selection, rows)
@@ -173,31 +174,42 @@ def load_runs(connection: sa.Connection, org: str, rule: str, keys: Collection[s
     return {key: [EventRun(*row) for row in rows] for key, rows in stored.items()}
 
 
-def replace_runs(
-    connection: sa.Connection, *, org: str, rule: str, fingerprint: str, runs: RunsByKey
-) -> None:
-    """Remember these runs and nothing else, as those of this form of the rule."""
-    first_seen_memory.clear_rule_runs(connection, org=org, rule=rule)
-    rows = ((key, run) for key, each in runs.items() for run in each)
-    first_seen_memory.save_runs(connection, org=org, rule=rule, runs=rows)
-    rule_fingerprints.save_fingerprint(
-        connection, org=org, kind=FIRST_SEEN_KIND, rule=rule, fingerprint=fingerprint
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReplacement:
+    """All runs that a rule remembers from now on, as those of its present form."""
+
+    org: str
+    rule: str
+    fingerprint: str
+    runs: RunsByKey
+
+    def save(self, connection: sa.Connection) -> None:
+        """Write it into the state transaction."""
+        of_rule = {"org": self.org, "rule": self.rule}
+        rule_memory.forget_rule(connection, kind=FIRST_SEEN_KIND, **of_rule)
+        rows = ((key, run) for key, each in self.runs.items() for run in each)
+        first_seen_memory.save_runs(connection, runs=rows, **of_rule)
+        rule_fingerprints.save_fingerprint(
+            connection, kind=FIRST_SEEN_KIND, fingerprint=self.fingerprint, **of_rule
+        )
 
 
-def save_diff(connection: sa.Connection, *, org: str, rule: str, run_diff: RunDiff) -> None:
-    """Remember what is different."""
-    before, after = (
-        {(key, run) for key, each in runs.items() for run in each}
-        for runs in (run_diff.before, run_diff.after)
-    )
-    starts = {(key, run.start) for key, run in after}
-    gone = {(key, run.start) for key, run in before} - starts
-    first_seen_memory.delete_runs(connection, org=org, rule=rule, starts=gone)
-    first_seen_memory.save_runs(connection, org=org, rule=rule, runs=after - before)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunUpdate:
+    """The difference that a batch makes to the runs that a rule remembers."""
 
+    org: str
+    rule: str
+    diff: RunDiff
 
-def forget_rule(connection: sa.Connection, *, org: str, rule: str) -> None:
-    """Remember nothing of the rule, until it is made anew."""
-    first_seen_memory.clear_rule_runs(connection, org=org, rule=rule)
-    rule_fingerprints.delete_fingerprint(connection, org=org, kind=FIRST_SEEN_KIND, rule=rule)
+    def save(self, connection: sa.Connection) -> None:
+        """Write it into the state transaction."""
+        before, after = (
+            {(key, run) for key, each in runs.items() for run in each}
+            for runs in (self.diff.before, self.diff.after)
+        )
+        starts = {(key, run.start) for key, run in after}
+        lost = {(key, run.start) for key, run in before} - starts
+        of_rule = {"org": self.org, "rule": self.rule}
+        first_seen_memory.delete_runs(connection, starts=lost, **of_rule)
+        first_seen_memory.save_runs(connection, runs=after - before, **of_rule)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from collector.model import Match, Withdrawal
 
-StateWriter = Callable[[sa.Connection], None]
-"""Writes into the state transaction what a rule is to remember."""
+
+class RuleStateChange(Protocol):
+    """What a rule is to remember from a batch on, or to forget."""
+
+    def save(self, connection: sa.Connection) -> None:
+        """Write it into the state transaction."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +25,12 @@ class EvaluationResult:
 
     matches: Sequence[Match] = ()
     withdrawals: Sequence[Withdrawal] = ()
-    state_writers: Sequence[StateWriter] = ()
+    state_changes: Sequence[RuleStateChange] = ()
 
     def merge_with(self, other: EvaluationResult) -> EvaluationResult:
         """What both say."""
         return EvaluationResult(
             matches=[*self.matches, *other.matches],
             withdrawals=[*self.withdrawals, *other.withdrawals],
-            state_writers=[*self.state_writers, *other.state_writers],
+            state_changes=[*self.state_changes, *other.state_changes],
         )

@@ -12,12 +12,11 @@ from collector.detect import RuleSet
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import ArchiveFile, Rule
+from collector.model.event_columns import HEADER_COLUMNS
 from collector.stable_ids import FULL_DIGITS, hash_json
 
 ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 """Whatever time events say that they are of."""
-
-_FIXED_COLUMNS = ("event_uid", "event_type", "time", "received")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +118,7 @@ def duration_to_days(duration: timedelta) -> float:
 
 
 def _list_needed_columns(rule: Rule) -> list[str]:
-    return sorted({*rule.fields, *_FIXED_COLUMNS})
+    return sorted({*rule.fields, *HEADER_COLUMNS})
 
 
 def _list_source_types(event_type: str) -> tuple[str, ...]:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.evaluation.event_views import EventViews
-from collector.evaluation.result import EvaluationResult, StateWriter
+from collector.evaluation.result import EvaluationResult
 from collector.evaluation.rule_selection import (
     RuleSelection,
     compute_fingerprint,
     compute_time_span,
 )
 from collector.model import ArchiveFile, Baseline, FirstSeen
-from collector.store import rule_fingerprints
+from collector.store import rule_fingerprints, rule_memory
 from collector.store.database import Database
 
 
-class ForgetRule(Protocol):
-    """Forgets all that a rule remembers of an org."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryReset:
+    """A rule remembers nothing of an org any more, until it is learnt anew."""
 
-    def __call__(self, connection: sa.Connection, *, org: str, rule: str) -> None:
+    org: str
+    rule: str
+    kind: str
+
+    def save(self, connection: sa.Connection) -> None:
         """Write it into the state transaction."""
-        ...
+        rule_memory.forget_rule(connection, org=self.org, kind=self.kind, rule=self.rule)
 
 
 EvaluateRule = Callable[[RuleSelection, str | None], EvaluationResult]
@@ -49,13 +53,11 @@ class StatefulRules:
         *,
         over: type[FirstSeen | Baseline],
         kind: str,
-        forget_rule: ForgetRule,
     ) -> None:
         self.failures: dict[str, str] = {}
         self._database = database
         self._rule_set = rules
         self._kind = kind
-        self._forget_rule = forget_rule
         self._rules_by_name = {
             rule.name: (rule, compute_fingerprint(rules, rule))
             for rule in rules.rules
@@ -72,7 +74,7 @@ class StatefulRules:
             known = rule_fingerprints.read_fingerprints(connection, org=events.org, kind=self._kind)
         gone = known.keys() - self._rules_by_name.keys()
         judged = EvaluationResult(
-            state_writers=[self._build_forget_writer(events, name) for name in sorted(gone)]
+            state_changes=[self._build_reset(events, name) for name in sorted(gone)]
         )
         span = compute_time_span(files)
         for rule, form in self._rules_by_name.values():
@@ -91,8 +93,8 @@ class StatefulRules:
         except EVALUATION_ERRORS as error:
             self.failures[selection.rule.name] = describe_error(error)
             return EvaluationResult(
-                state_writers=[self._build_forget_writer(selection.events, selection.rule.name)]
+                state_changes=[self._build_reset(selection.events, selection.rule.name)]
             )
 
-    def _build_forget_writer(self, events: EventViews, rule: str) -> StateWriter:
-        return partial(self._forget_rule, org=events.org, rule=rule)
+    def _build_reset(self, events: EventViews, rule: str) -> MemoryReset:
+        return MemoryReset(org=events.org, rule=rule, kind=self._kind)

@@ -10,11 +10,12 @@ from pathlib import Path
 import duckdb
 
 from collector import engine, normalize
-from collector.archive import parquet_writer
+from collector.archive.parquet_writer import StagedFile
+from collector.archive.store import ArchiveStore
 from collector.ingest import quarantine
 from collector.model import ArchiveFile, Batch
 
-ExistingFiles = Callable[[tuple[str, str]], Sequence[Path]]
+ExistingFiles = Callable[[tuple[str, str]], Sequence[ArchiveFile]]
 """The committed files of the batch's org and type between two days, both included."""
 
 
@@ -43,13 +44,13 @@ class WrittenBatch:
 
 
 class BatchWriter:
-    """Lands batches below `root`; sets aside what cannot be read below `quarantine`."""
+    """Writes batches to the archive; sets aside what cannot be read below `quarantine_root`."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, *, root: Path, quarantine_root: Path
+        self, connection: duckdb.DuckDBPyConnection, *, archive: ArchiveStore, quarantine_root: Path
     ) -> None:
         self._engine = connection
-        self._root = root
+        self._archive = archive
         self._quarantine_root = quarantine_root
 
     def write_batch(self, batch: Batch, existing_files: ExistingFiles) -> WrittenBatch:
@@ -83,11 +84,7 @@ class BatchWriter:
                 return WrittenBatch(reasons_by_segment={index: staged})
             if staged is None:
                 return WrittenBatch()
-            return WrittenBatch(
-                files=tuple(
-                    parquet_writer.place_events(cursor, staged, root=self._root, batch=batch)
-                )
-            )
+            return WrittenBatch(files=tuple(self._archive.publish_events(cursor, staged, batch)))
         finally:
             cursor.close()
 
@@ -95,27 +92,22 @@ class BatchWriter:
         self, batch: Batch, indexes: Sequence[int], existing_files: ExistingFiles
     ) -> WrittenBatch:
         """One segment after the other, each without what the archive or an earlier one has."""
-        landed: list[WrittenBatch] = []
+        parts: list[WrittenBatch] = []
         for index in indexes:
             staged = self._stage_segment(self._engine, batch, index)
             if isinstance(staged, str):
-                landed.append(WrittenBatch(reasons_by_segment={index: staged}))
+                parts.append(WrittenBatch(reasons_by_segment={index: staged}))
             elif staged is not None:
-                earlier = [self._root / file.path for part in landed for file in part.files]
-                files = parquet_writer.place_new_events(
-                    self._engine,
-                    staged,
-                    root=self._root,
-                    batch=batch,
-                    existing_files=[*existing_files(staged.date_range), *earlier],
-                )
-                kept = sum(file.rows for file in files)
-                landed.append(WrittenBatch(files=tuple(files), duplicates=staged.rows - kept))
-        return _merge_written(landed)
+                earlier = [file for part in parts for file in part.files]
+                existing = [*existing_files(staged.date_range), *earlier]
+                files = self._archive.publish_new_events(self._engine, staged, batch, existing)
+                rows = sum(file.rows for file in files)
+                parts.append(WrittenBatch(files=tuple(files), duplicates=staged.rows - rows))
+        return _merge_written(parts)
 
     def _stage_segment(
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int
-    ) -> parquet_writer.StagedFile | str | None:
+    ) -> StagedFile | str | None:
         """The staged segment, None when it has no rows, or why it had to be set aside."""
         try:
             return self._normalize_segment(connection, batch, index)
@@ -128,12 +120,10 @@ class BatchWriter:
 
     def _normalize_segment(
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int
-    ) -> parquet_writer.StagedFile | None:
+    ) -> StagedFile | None:
         relation = normalize.build_segment_relation(batch.segments[index], batch.columns)
         select = normalize.build_segment_select(batch=batch, segment=index, relation=relation)
-        return parquet_writer.stage_events(
-            connection, select, root=self._root, name=f"{batch.key}-{index:04d}"
-        )
+        return self._archive.stage_events(connection, select, name=f"{batch.key}-{index:04d}")
 
     def _quarantine_segment(self, batch: Batch, index: int, error: Exception) -> str:
         # From its second line on, the engine quotes what it could not read.

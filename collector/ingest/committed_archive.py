@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
+from collector.archive.parquet_sql import FileLocation
+from collector.archive.store import ArchiveStore
 from collector.evaluation.correlation import PreviousMatches
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.ingest.batch_writer import ExistingFiles
-from collector.model import Batch, Severity
+from collector.model import ArchiveFile, Batch, Severity
 from collector.store import alerts, ledger
 from collector.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class CommittedArchive:
-    """The ledger's view of the archive below `root`, and what rules have matched in it."""
+    """The ledger's view of the archive, and what rules have matched in it."""
 
     database: Database
     engine: duckdb.DuckDBPyConnection
-    root: Path
+    archive: ArchiveStore
 
     def list_orgs(self) -> list[str]:
         """The orgs of which there are events."""
@@ -32,27 +33,26 @@ class CommittedArchive:
     def build_file_lookup(self, batch: Batch) -> ExistingFiles:
         """The files of the batch's type between two days."""
 
-        def list_files(dates: tuple[str, str]) -> list[Path]:
+        def list_files(dates: tuple[str, str]) -> list[ArchiveFile]:
             with self.database.read() as connection:
-                files = ledger.list_archive_files(
+                return ledger.list_archive_files(
                     connection,
                     org=batch.stream.org,
                     event_types=[batch.event_type],
                     dates=dates,
                 )
-            return [self.root / file.path for file in files]
 
         return list_files
 
     def build_event_views(self, org: str) -> EventViews:
         """The events of an org."""
 
-        def list_files(event_types: Sequence[str], span: TimeSpan) -> list[Path]:
+        def list_files(event_types: Sequence[str], span: TimeSpan) -> list[FileLocation]:
             with self.database.read() as connection:
                 files = ledger.list_archive_files(
                     connection, org=org, event_types=event_types, between=span
                 )
-            return [self.root / file.path for file in files]
+            return self.archive.locate_files(files)
 
         def list_types() -> list[str]:
             with self.database.read() as connection:

@@ -31,8 +31,8 @@ from collector.model.batch_facts import (
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
 from collector.model.derived_type import DerivedType
 from collector.model.event_family import EventFamily
+from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
 from collector.model.rules import (
-    ENTITY_FIELDS,
     Aggregation,
     Baseline,
     Correlation,
@@ -48,7 +48,6 @@ from collector.model.severity import Severity
 from collector.model.states import AlertStatus, BatchState, DeliveryState, FindingLevel, PollState
 
 __all__ = [
-    "ENTITY_FIELDS",
     "Aggregation",
     "Alert",
     "AlertMatch",
@@ -67,10 +66,13 @@ __all__ = [
     "DeliveryState",
     "DeliverySuccess",
     "DerivedType",
+    "EntityOrigin",
     "Event",
     "EventFamily",
+    "EvidenceOrigin",
     "FindingLevel",
     "FirstSeen",
+    "FoldState",
     "IndeterminateDelivery",
     "LogFileFacts",
     "Match",

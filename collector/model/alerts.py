@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from collector.model.fold_state import FoldState
 from collector.model.rules import Event
 from collector.model.severity import Severity
 from collector.model.states import AlertStatus
@@ -49,8 +50,8 @@ class AlertMatch:
 class Alert:
     """An episode: matches of one rule and one dedup key, near to each other in event time.
 
-    What it says is a function of its matches, whatever the order in which they came. Evidence,
-    context and basis hold JSON values only.
+    What it says is a function of its matches, whatever the order in which they came. Evidence
+    and context hold JSON values only.
 
     Attributes:
         id: a function of org, rule, key and the event that opened it.
@@ -62,8 +63,7 @@ class Alert:
         told_severity, told_count: what people were told last.
         merged_into: the alert in which it went on.
         reason: why it was withdrawn.
-        basis: from which match each thing that it says comes, so that further ones can join
-            without a look at the earlier.
+        fold_state: from which match each thing that it says comes; None before the first.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Alert:
     context: tuple[Mapping[str, Any], ...] = ()
     merged_into: str = ""
     reason: str = ""
-    basis: Mapping[str, Any] = field(default_factory=dict)
+    fold_state: FoldState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

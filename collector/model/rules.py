@@ -174,25 +174,6 @@ class Rule:
     lists: frozenset[str] = frozenset()
 
 
-ENTITY_FIELDS = (
-    "user_id",
-    "user_name",
-    "source_ip",
-    "country",
-    "session_key",
-    "login_key",
-    "user_agent",
-    "client_name",
-    "app_id",
-    "app_name",
-    "package_name",
-    "target_user",
-    "entity",
-    "job_id",
-)
-"""Columns that say who, from where and on what; an alert shows those that have a value."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """One event that one rule is about. `key` holds the values of the rule's dedup key, as text.

@@ -2,7 +2,6 @@
 
 from collector.normalize.derived_types import DERIVED_EVENT_TYPES, DerivedTypeSql
 from collector.normalize.event_schema import (
-    CANONICAL_COLUMNS,
     find_family,
     find_physical_column,
     list_event_types,
@@ -12,7 +11,6 @@ from collector.normalize.segment_repair import repair_segment
 from collector.normalize.segment_select import build_segment_relation, build_segment_select
 
 __all__ = [
-    "CANONICAL_COLUMNS",
     "DERIVED_EVENT_TYPES",
     "DerivedTypeSql",
     "build_segment_relation",

@@ -8,8 +8,8 @@ from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import sign_ins
-from collector.normalize.event_schema import CANONICAL_COLUMNS
 
 MAX_JOB_AGE = timedelta(days=8)
 """Salesforce deletes a bulk job about 7 days, at most 8, after its creation."""
@@ -20,17 +20,16 @@ class DerivedTypeSql:
     """An event type that is computed from stored ones and never stored.
 
     Attributes:
-        event_type: its name.
-        sources: the stored event types that it is computed from.
-        needs: the columns that `select`'s relation must have, NULL where a source lacks them.
-        select: SQL that gives the canonical columns from a SQL FROM item over events of `sources`.
-        touched: a SQL FROM item with all the events that the records of fresh ones are made of,
-            from two with the columns of `needs`: the fresh events, and all stored ones, the fresh
-            among them. `select` makes the same records of it as of everything.
-        near: a SQL FROM item from the same two, cheaply: those of the stored events of which
-            `touched` makes the same as of all.
-        among: the same event type, where there are events of only some of `sources`, one at least.
-        reach: how far apart in time the events of one record may lie; whole days.
+        source_types: the stored event types that it is computed from.
+        required_columns: what `build_select`'s relation must have, NULL where a source lacks it.
+        build_select: SQL for the canonical columns from a SQL FROM item over events of the sources.
+        build_affected: a SQL FROM item with all events that the records of fresh ones are made of,
+            from two with the required columns: the fresh events, and all stored ones, the fresh
+            among them. `build_select` makes the same records of it as of everything.
+        build_nearby: a SQL FROM item from the same two, cheaply: stored events of which
+            `build_affected` makes the same as of all.
+        restrict_sources: the same type, where there are events of only some of the source types.
+        max_event_distance: how far apart in time the events of one record may lie; whole days.
     """
 
     event_type: str

@@ -11,50 +11,8 @@ from itertools import count
 from types import MappingProxyType
 
 from collector.model import EventFamily
+from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS, NON_NULL_COLUMNS
 from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
-
-CANONICAL_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "event_uid": "VARCHAR",
-        "org": "VARCHAR",
-        "source": "VARCHAR",
-        "event_type": "VARCHAR",
-        "time": "TIMESTAMPTZ",
-        "received": "TIMESTAMPTZ",
-        "batch": "VARCHAR",
-        "user_id": "VARCHAR",
-        "user_name": "VARCHAR",
-        "user_type": "VARCHAR",
-        "source_ip": "VARCHAR",
-        "source_ip_key": "VARCHAR",
-        "country": "VARCHAR",
-        "user_agent": "VARCHAR",
-        "client_name": "VARCHAR",
-        "app_id": "VARCHAR",
-        "app_name": "VARCHAR",
-        "session_key": "VARCHAR",
-        "login_key": "VARCHAR",
-        "request_id": "VARCHAR",
-        "operation": "VARCHAR",
-        "entity": "VARCHAR",
-        "record_count": "BIGINT",
-        "outcome": "VARCHAR",
-        "status": "VARCHAR",
-        "uri": "VARCHAR",
-        "query": "VARCHAR",
-        "job_id": "VARCHAR",
-        "package_name": "VARCHAR",
-        "target_user": "VARCHAR",
-        "detail": "VARCHAR",
-        "score": "DOUBLE",
-    }
-)
-"""Every column that each event has, in order, with its DuckDB type."""
-
-NON_NULL_COLUMNS = frozenset(
-    {"event_uid", "org", "source", "event_type", "time", "received", "batch"}
-)
-"""The canonical columns that are never NULL."""
 
 DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -98,10 +56,10 @@ def list_native_columns(event_type: str) -> frozenset[str]:
 @cache
 def list_fields(event_type: str) -> frozenset[str] | None:
     """Every name that a rule may use on events of this type; None if the type is undocumented."""
-    kind = find_family(event_type)
-    if kind is None:
+    family = find_family(event_type)
+    if family is None:
         return None
-    if kind is EventFamily.DERIVED:
+    if family is EventFamily.DERIVED:
         return NON_NULL_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
     natives = list_native_columns(event_type)
     filled = {
@@ -109,7 +67,7 @@ def list_fields(event_type: str) -> frozenset[str] | None:
         for column, candidates in resolve_mapping(event_type).items()
         if any(candidate.native_column in natives for candidate in candidates)
     }
-    filled |= {"source_ip_key"} if "source_ip" in filled else set()
+    filled |= {key for column, key in ADDRESS_KEYS.items() if column in filled}
     filled |= {"entity"} if "query" in filled else set()
     return NON_NULL_COLUMNS | filled | natives
 
@@ -134,7 +92,7 @@ def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str 
 
     Names are distinct whatever the case: the later of two that are not carries a suffix, `_2`.
     """
-    taken = set(CANONICAL_COLUMNS)
+    names = set(CANONICAL_COLUMNS)
     verbatim: set[str] = set()
     result: list[str | None] = []
     for column in map(_clean_name, columns):
@@ -147,8 +105,8 @@ def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str 
             verbatim.add(canonical)
             result.append(None)
             continue
-        name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, taken)
-        taken.add(name.lower())
+        name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, names)
+        names.add(name.lower())
         result.append(name)
     return tuple(result)
 
@@ -158,10 +116,10 @@ def _clean_name(name: str) -> str:
     return _UNUSUAL_CHARACTER.sub("_", name.strip())[:MAX_NAME_LENGTH] or "unnamed"
 
 
-def _make_distinct(name: str, taken: Iterable[str]) -> str:
-    if name.lower() not in taken:
+def _make_distinct(name: str, names: Iterable[str]) -> str:
+    if name.lower() not in names:
         return name
-    return next(f"{name}_{n}" for n in count(2) if f"{name}_{n}".lower() not in taken)
+    return next(f"{name}_{n}" for n in count(2) if f"{name}_{n}".lower() not in names)
 
 
 @cache

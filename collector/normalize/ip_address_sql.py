@@ -29,7 +29,7 @@ def build_address_text(text: str) -> str:
 
 
 def build_address_groups(text: str) -> str:
-    """The eight groups of an IPv6 address in the form of `address_text`; NULL if it is none.
+    """The eight groups of an IPv6 address in the form of `build_address_text`; NULL if it is none.
 
     They stand between colons, `::` written out, a group of zeros perhaps as nothing. A zone
     (`%eth0`) is no part of an address.
@@ -47,7 +47,7 @@ def build_address_groups(text: str) -> str:
 def build_address_key(text: str, groups: str) -> str:
     """The 32 lower-case hex digits of the address in the SQL expression `text`; NULL if it is none.
 
-    `groups` is what `address_groups` gave. IPv4 has the key of `::ffff:a.b.c.d`.
+    `groups` is what `build_address_groups` gave. IPv4 has the key of `::ffff:a.b.c.d`.
     """
     digits = f"list_transform(string_split({groups}, ':'), lambda part: lpad(part, 4, '0'))"
     return (

@@ -53,4 +53,5 @@ def read_package_name(sentence: str) -> str:
 
 def read_target_user(sentence: str) -> str:
     """The user that something was done to: the id where there is one, else the name."""
-    return f"coalesce({capture_record_id(_USER_ID_PATTERN)(sentence)}, {capture_group(_USER_PATTERN)(sentence)})"
+    user_id = capture_record_id(_USER_ID_PATTERN)(sentence)
+    return f"coalesce({user_id}, {capture_group(_USER_PATTERN)(sentence)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from collector.normalize.event_schema import CANONICAL_COLUMNS
+from collector.model.event_columns import CANONICAL_COLUMNS
 
 SOURCE_TYPES = ("LoginEvent", "Login", "LoginHistory")
 """In the order in which their words are taken: LoginEvent says most, and to the millisecond."""
@@ -79,14 +79,14 @@ def build_nearby_events(fresh: str, stored: str) -> str:
 
 def _assign_logins(relation: str, kinds: Sequence[str]) -> str:
     """The tellings, each with the `login` that it is of: the event_uid of one of its tellings."""
-    told = (
+    tellings = (
         f"SELECT *, epoch_us(time) // 1000000 AS second, {_ACTOR_KEY} AS who FROM {relation}"
         f" WHERE event_type IN ({', '.join(map(repr, kinds))})"
     )
     if len(kinds) == 1:
-        return f"SELECT *, event_uid AS login FROM ({told})"
+        return f"SELECT *, event_uid AS login FROM ({tellings})"
     steps, links = _build_link_steps(kinds)
-    parts = ", ".join(f"{name} AS ({sql})" for name, sql in {"told": told, **steps}.items())
+    parts = ", ".join(f"{name} AS ({sql})" for name, sql in {"told": tellings, **steps}.items())
     return (
         f"WITH {parts}, links AS ({_union_steps(links)})"
         " SELECT told.*, coalesce(links.one, told.event_uid) AS login"
@@ -95,26 +95,26 @@ def _assign_logins(relation: str, kinds: Sequence[str]) -> str:
 
 
 def _build_link_steps(kinds: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """Steps by which tellings of two kinds or three find each other, and which give the links."""
+    """SQL by step of how tellings of several kinds pair up, and the steps that hold the pairs."""
     history = (_HISTORY_KEY.format(column='"LoginHistoryId"'), _HISTORY_KEY.format(column='"Id"'))
-    with_event: dict[str, str] = {}
+    event_steps: dict[str, str] = {}
     if "LoginEvent" in kinds and "LoginHistory" in kinds:
-        with_event |= _build_pair_steps(
+        event_steps |= _build_pair_steps(
             "eh", ("LoginEvent", "LoginHistory"), [history, *_SIMILARITY_KEYS]
         )
     if "LoginEvent" in kinds and "Login" in kinds:
-        with_event |= _build_pair_steps(
+        event_steps |= _build_pair_steps(
             "el", ("LoginEvent", "Login"), [(_LOGIN_KEY, _LOGIN_KEY), *_SIMILARITY_KEYS]
         )
     if "LoginHistory" not in kinds or "Login" not in kinds:
-        return with_event, list(with_event)
-    if not with_event:
-        rest = _build_pair_steps("hl", ("LoginHistory", "Login"), _SIMILARITY_KEYS)
-        return rest, list(rest)
-    rest = _build_pair_steps(
+        return event_steps, list(event_steps)
+    if not event_steps:
+        others = _build_pair_steps("hl", ("LoginHistory", "Login"), _SIMILARITY_KEYS)
+        return others, list(others)
+    others = _build_pair_steps(
         "hl", ("LoginHistory", "Login"), _SIMILARITY_KEYS, excluded_step="paired"
     )
-    return {**with_event, "paired": _union_steps(with_event), **rest}, ["paired", *rest]
+    return {**event_steps, "paired": _union_steps(event_steps), **others}, ["paired", *others]
 
 
 def _build_pair_steps(
@@ -127,14 +127,15 @@ def _build_pair_steps(
     """Steps by which tellings of two types find each other, one to one, none of them twice.
 
     In each step those pair up that are in the same cell, in the order of their times. Tellings that
-    are the `other` in the step `apart` take no part.
+    are the `other` in `excluded_step` take no part.
     """
     steps: dict[str, str] = {}
     for number, pair in enumerate(cells):
         one, other = (
             f"(SELECT event_uid, {cell} AS cell, row_number() OVER"
             f" (PARTITION BY {cell} ORDER BY time, event_uid) AS place FROM told"
-            f" WHERE event_type = '{event_type}'{_build_unpaired_condition(side, steps, excluded_step)})"
+            f" WHERE event_type = '{event_type}'"
+            f"{_build_unpaired_condition(side, steps, excluded_step)})"
             for side, event_type, cell in zip(("one", "other"), types, pair, strict=True)
         )
         steps[f"{prefix}{number}"] = (
@@ -145,10 +146,10 @@ def _build_pair_steps(
 
 
 def _build_unpaired_condition(side: str, steps: Iterable[str], excluded_step: str | None) -> str:
-    """A condition: not paired before."""
-    taken = [f"SELECT {side} FROM {name}" for name in steps]
-    taken += [f"SELECT other FROM {excluded_step}"] if excluded_step else []
-    return f" AND event_uid NOT IN ({' UNION ALL '.join(taken)})" if taken else ""
+    """A further condition: the telling is in no pair of these steps; empty where there are none."""
+    pairs = [f"SELECT {side} FROM {name}" for name in steps]
+    pairs += [f"SELECT other FROM {excluded_step}"] if excluded_step else []
+    return f" AND event_uid NOT IN ({' UNION ALL '.join(pairs)})" if pairs else ""
 
 
 def _union_steps(steps: Iterable[str]) -> str:

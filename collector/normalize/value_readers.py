@@ -47,7 +47,7 @@ def capture_group(pattern: str) -> ValueReader:
 
 
 def capture_record_id(pattern: str) -> ValueReader:
-    """Like `captured`, for a record id."""
+    """Like `capture_group`, for a record id."""
     return lambda native: read_long_id(capture_group(pattern)(native))
 
 
@@ -103,7 +103,8 @@ def read_iso_time(native: str) -> str:
 
 def read_compact_time(native: str) -> str:
     """A `yyyyMMddHHmmss.SSS` time in UTC; ISO 8601 passes as well."""
-    return f"coalesce(try_strptime({native}, {_COMPACT_TIME_FORMATS})::TIMESTAMPTZ, {read_iso_time(native)})"
+    compact = f"try_strptime({native}, {_COMPACT_TIME_FORMATS})::TIMESTAMPTZ"
+    return f"coalesce({compact}, {read_iso_time(native)})"
 
 
 def read_count(native: str) -> str:

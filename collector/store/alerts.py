@@ -9,15 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import Alert, AlertMatch, AlertStatus, Severity
+from collector.model import Alert, AlertMatch, AlertStatus, FoldState, Severity
 from collector.stable_ids import hash_json
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.upsert import upsert_row, upsert_rows
 
-_ALERT_COLUMNS = tuple(field.name for field in fields(Alert))
+_FOLD_STATE_COLUMN = "basis"
+_ALERT_COLUMNS = tuple(field.name for field in fields(Alert) if field.name != "fold_state")
 _TUPLE_COLUMNS = ("key", "evidence", "attack", "references", "context")
-_OBJECT_COLUMNS = ("entities", "basis")
 _MATCH_COLUMNS = tuple(field.name for field in fields(AlertMatch))
 
 
@@ -203,15 +203,20 @@ def compute_key_digest(key: tuple[str, ...]) -> str:
 def _build_alert_row(alert: Alert) -> dict[str, Any]:
     row = {name: getattr(alert, name) for name in _ALERT_COLUMNS}
     row.update({name: list(row[name]) for name in _TUPLE_COLUMNS})
-    row.update({name: dict(row[name]) for name in _OBJECT_COLUMNS})
-    return {**row, "key_digest": compute_key_digest(alert.key)}
+    return {
+        **row,
+        "entities": dict(alert.entities),
+        _FOLD_STATE_COLUMN: alert.fold_state.to_json() if alert.fold_state else {},
+        "key_digest": compute_key_digest(alert.key),
+    }
 
 
 def _parse_alert_row(row: sa.Row[Any]) -> Alert:
-    values = row._asdict()
-    values = {name: values[name] for name in _ALERT_COLUMNS}
+    stored = row._asdict()
+    values = {name: stored[name] for name in _ALERT_COLUMNS}
     values.update({name: tuple(values[name]) for name in _TUPLE_COLUMNS})
-    return Alert(**values)
+    state = stored[_FOLD_STATE_COLUMN]
+    return Alert(**values, fold_state=FoldState.from_json(state) if state else None)
 
 
 def _build_match_row(member: AlertMatch) -> dict[str, Any]:

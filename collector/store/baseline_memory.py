@@ -98,11 +98,6 @@ def delete_windows(
     )
 
 
-def clear_rule_windows(connection: sa.Connection, *, org: str, rule: str) -> None:
-    """Drop all that a rule remembers of an org."""
-    rule_memory.clear_rule_rows(connection, tables.baseline_windows, org=org, rule=rule)
-
-
 def expire_windows(connection: sa.Connection, *, before: int) -> None:
     """Drop the windows whose last event was before that moment, in microseconds since 1970."""
     rule_memory.expire_rows(connection, tables.baseline_windows, before=before)

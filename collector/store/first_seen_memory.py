@@ -52,11 +52,6 @@ def delete_runs(
     rule_memory.delete_rows(connection, tables.first_seen_runs, org=org, rule=rule, row_keys=starts)
 
 
-def clear_rule_runs(connection: sa.Connection, *, org: str, rule: str) -> None:
-    """Drop all that a rule remembers of an org."""
-    rule_memory.clear_rule_rows(connection, tables.first_seen_runs, org=org, rule=rule)
-
-
 def expire_runs(connection: sa.Connection, *, before: int) -> None:
     """Drop the runs that ended before that moment, in microseconds since 1970."""
     rule_memory.expire_rows(connection, tables.first_seen_runs, before=before)

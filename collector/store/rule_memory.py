@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 import sqlalchemy as sa
+
+from collector.store import rule_fingerprints, tables
+from collector.store.rule_fingerprints import BASELINE_KIND, FIRST_SEEN_KIND
+
+_TABLES_BY_KIND = MappingProxyType(
+    {FIRST_SEEN_KIND: tables.first_seen_runs, BASELINE_KIND: tables.baseline_windows}
+)
 
 
 def delete_rows(
@@ -26,9 +34,11 @@ def delete_rows(
         connection.execute(gone, rows)
 
 
-def clear_rule_rows(connection: sa.Connection, table: sa.Table, *, org: str, rule: str) -> None:
-    """Drop all that a rule remembers of an org."""
+def forget_rule(connection: sa.Connection, *, org: str, kind: str, rule: str) -> None:
+    """Drop all that a rule of a kind remembers of an org, and the fingerprint of that memory."""
+    table = _TABLES_BY_KIND[kind]
     connection.execute(sa.delete(table).where(table.c.org == org, table.c.rule == rule))
+    rule_fingerprints.delete_fingerprint(connection, org=org, kind=kind, rule=rule)
 
 
 def expire_rows(connection: sa.Connection, table: sa.Table, *, before: int) -> None:

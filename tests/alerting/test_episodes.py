@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from collector.ingest import commit
+from collector.evaluation.result import EvaluationResult
+from collector.ingest.stored_episodes import fold_matches
 from collector.model import FirstSeen, Severity
 from collector.store import outbox
 from collector.store.database import open_database
@@ -357,7 +358,8 @@ def test_an_ordinary_match_reads_no_member_of_an_old_episode(novelties):
             lambda *context: statements.append((context[2], context[3])),
         )
         for matches in ([build_match("new", 6)], [build_match("e20", 2.0, count=5)]):
-            commit.fold_matches(connection, {"odd-login": novelties.rule}, matches, now=NOON)
+            result = EvaluationResult(matches=matches)
+            fold_matches(connection, {"odd-login": novelties.rule}, result, now=NOON)
 
     reads = [shown for shown in statements if "FROM matches" in shown[0]]
     assert 2 == len(reads)

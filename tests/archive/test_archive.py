@@ -6,10 +6,16 @@ import duckdb
 import pytest
 
 from collector import engine
-from collector.archive import ledger_marker, parquet_sql, parquet_writer, stray_files
+from collector.archive import parquet_sql
+from collector.archive.local_archive import LEDGER_ID_FILE_NAME, STAGING_FOLDER, LocalArchive
 from fakes.model_samples import build_batch
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return LocalArchive(root=tmp_path / "archive")
 
 
 @pytest.fixture
@@ -30,36 +36,36 @@ TWO_DAYS = events(
 ONE_DAY = events(("a", "2026-03-01 01:00Z"), ("b", "2026-03-01 02:00Z"))
 
 
-def uids(connection, root, files):
-    source = parquet_sql.build_relation(root / file.path for file in files)
+def uids(connection, archive, files):
+    source = parquet_sql.build_relation(archive.locate_files(files))
     return sorted(
         row[0] for row in connection.execute(f"SELECT event_uid FROM {source}").fetchall()
     )
 
 
-def test_events_of_one_day_become_one_file_named_after_the_batch(connection, tmp_path):
-    staged = parquet_writer.stage_events(connection, ONE_DAY, root=tmp_path, name="kkk-0000")
-    (file,) = parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
+def test_events_of_one_day_become_one_file_named_after_the_batch(connection, archive):
+    staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000")
+    (file,) = archive.publish_events(connection, staged, build_batch())
 
     assert "org=acme/event_type=Login/date=2026-03-01/kkk-0000.parquet" == file.path
     assert (2, "2026-03-01") == (file.rows, file.date)
-    assert (tmp_path / file.path).stat().st_size == file.bytes
-    assert 0o600 == (tmp_path / file.path).stat().st_mode & 0o777
+    assert (archive.root / file.path).stat().st_size == file.bytes
+    assert 0o600 == (archive.root / file.path).stat().st_mode & 0o777
 
 
-def test_events_of_several_days_lie_in_a_file_for_each(connection, tmp_path):
-    staged = parquet_writer.stage_events(connection, TWO_DAYS, root=tmp_path, name="kkk-0000")
-    files = parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
+def test_events_of_several_days_lie_in_a_file_for_each(connection, archive):
+    staged = archive.stage_events(connection, TWO_DAYS, name="kkk-0000")
+    files = archive.publish_events(connection, staged, build_batch())
 
     assert ["2026-03-01", "2026-03-02", "2026-03-03"] == [file.date for file in files]
-    assert ["a", "b", "c"] == uids(connection, tmp_path, files)
-    assert [] == list((tmp_path / parquet_writer.STAGING_DIR).iterdir())
+    assert ["a", "b", "c"] == uids(connection, archive, files)
+    assert [] == list((archive.root / STAGING_FOLDER).iterdir())
 
 
-def test_a_file_tells_the_times_of_its_first_and_its_last_event(connection, tmp_path):
+def test_a_file_tells_the_times_of_its_first_and_its_last_event(connection, archive):
     def times(select):
-        staged = parquet_writer.stage_events(connection, select, root=tmp_path, name="kkk-0000")
-        files = parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
+        staged = archive.stage_events(connection, select, name="kkk-0000")
+        files = archive.publish_events(connection, staged, build_batch())
         return [(file.first_time.isoformat(), file.last_time.isoformat()) for file in files]
 
     assert [("2026-03-01T01:00:00+00:00", "2026-03-01T02:00:00+00:00")] == times(ONE_DAY)
@@ -70,66 +76,57 @@ def test_a_file_tells_the_times_of_its_first_and_its_last_event(connection, tmp_
     ] == times(TWO_DAYS)
 
 
-def test_a_replay_overwrites_itself(connection, tmp_path):
+def test_a_replay_overwrites_itself(connection, archive):
     for _ in range(2):
-        staged = parquet_writer.stage_events(connection, ONE_DAY, root=tmp_path, name="kkk-0000")
-        parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
+        staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000")
+        archive.publish_events(connection, staged, build_batch())
 
-    assert 1 == len(list(tmp_path.rglob("*.parquet")))
+    assert 1 == len(list(archive.root.rglob("*.parquet")))
 
 
-def test_events_that_are_held_already_are_not_written_again(connection, tmp_path):
-    staged = parquet_writer.stage_events(connection, ONE_DAY, root=tmp_path, name="one-0000")
-    first = parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
+def test_events_that_are_held_already_are_not_written_again(connection, archive):
+    staged = archive.stage_events(connection, ONE_DAY, name="one-0000")
+    first = archive.publish_events(connection, staged, build_batch())
     more = events(
         ("b", "2026-03-01 02:00Z"), ("c", "2026-03-01 03:00Z"), ("c", "2026-03-01 03:00Z")
     )
-    staged = parquet_writer.stage_events(connection, more, root=tmp_path, name="two-0000")
-    second = parquet_writer.place_new_events(
-        connection,
-        staged,
-        root=tmp_path,
-        batch=build_batch(),
-        existing_files=[tmp_path / file.path for file in first],
-    )
+    staged = archive.stage_events(connection, more, name="two-0000")
+    second = archive.publish_new_events(connection, staged, build_batch(), first)
 
-    assert ["c"] == uids(connection, tmp_path, second)
+    assert ["c"] == uids(connection, archive, second)
 
 
-def test_when_nothing_is_new_nothing_is_written(connection, tmp_path):
-    staged = parquet_writer.stage_events(connection, ONE_DAY, root=tmp_path, name="one-0000")
-    first = parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
-    staged = parquet_writer.stage_events(connection, ONE_DAY, root=tmp_path, name="two-0000")
-    held = [tmp_path / file.path for file in first]
+def test_when_nothing_is_new_nothing_is_written(connection, archive):
+    staged = archive.stage_events(connection, ONE_DAY, name="one-0000")
+    first = archive.publish_events(connection, staged, build_batch())
+    staged = archive.stage_events(connection, ONE_DAY, name="two-0000")
 
-    assert [] == parquet_writer.place_new_events(
-        connection, staged, root=tmp_path, batch=build_batch(), existing_files=held
-    )
-    assert held == list(tmp_path.rglob("*.parquet"))
+    assert [] == archive.publish_new_events(connection, staged, build_batch(), first)
+    assert archive.locate_files(first) == [str(path) for path in archive.root.rglob("*.parquet")]
 
 
-def test_no_rows_leave_no_file(connection, tmp_path):
+def test_no_rows_leave_no_file(connection, archive):
     nothing = f"{ONE_DAY} WHERE FALSE"
 
-    assert parquet_writer.stage_events(connection, nothing, root=tmp_path, name="x") is None
-    assert [] == list(tmp_path.rglob("*.parquet"))
+    assert archive.stage_events(connection, nothing, name="x") is None
+    assert [] == list(archive.root.rglob("*.parquet"))
 
 
-def test_a_select_that_fails_leaves_no_file(connection, tmp_path):
+def test_a_select_that_fails_leaves_no_file(connection, archive):
     broken = f"SELECT error('no') AS event_uid, time FROM ({ONE_DAY})"
 
     with pytest.raises(duckdb.Error):
-        parquet_writer.stage_events(connection, broken, root=tmp_path, name="x")
-    assert [] == list(tmp_path.rglob("*.parquet"))
+        archive.stage_events(connection, broken, name="x")
+    assert [] == list(archive.root.rglob("*.parquet"))
 
 
-def test_files_of_different_columns_read_as_one_table(connection, tmp_path):
+def test_files_of_different_columns_read_as_one_table(connection, archive):
     wide = f"SELECT *, 'x' AS extra FROM ({ONE_DAY})"
     files = []
     for name, select in (("one-0000", ONE_DAY), ("two-0000", wide)):
-        staged = parquet_writer.stage_events(connection, select, root=tmp_path, name=name)
-        files += parquet_writer.place_events(connection, staged, root=tmp_path, batch=build_batch())
-    source = parquet_sql.build_relation(tmp_path / file.path for file in files)
+        staged = archive.stage_events(connection, select, name=name)
+        files += archive.publish_events(connection, staged, build_batch())
+    source = parquet_sql.build_relation(archive.locate_files(files))
 
     assert {"event_uid", "time", "extra"} == parquet_sql.describe_columns(connection, source)
     needed = parquet_sql.ensure_columns(connection, source, ["extra", "missing"])
@@ -138,25 +135,37 @@ def test_files_of_different_columns_read_as_one_table(connection, tmp_path):
     )
 
 
-def test_strays_are_set_aside_and_nothing_else(connection, tmp_path):
-    root, aside = tmp_path / "archive", tmp_path / "strays"
+def test_strays_are_set_aside_and_nothing_else(connection, archive, tmp_path):
+    root, aside = archive.root, tmp_path / "strays"
     files = []
     for name in ("kept-0000", "stray-0000"):
-        staged = parquet_writer.stage_events(connection, ONE_DAY, root=root, name=name)
-        files += parquet_writer.place_events(connection, staged, root=root, batch=build_batch())
-    (root / parquet_writer.STAGING_DIR / "half.parquet").write_bytes(b"PAR1")
+        staged = archive.stage_events(connection, ONE_DAY, name=name)
+        files += archive.publish_events(connection, staged, build_batch())
+    (root / STAGING_FOLDER / "half.parquet").write_bytes(b"PAR1")
     stray = (root / files[1].path).read_bytes()
 
-    assert 1 == stray_files.move_stray_files(root, files[:1], target_root=aside)
+    assert 1 == archive.move_stray_files(files[:1], target_root=aside)
     assert [root / files[0].path] == list(root.rglob("*.parquet"))
     assert stray == (aside / files[1].path).read_bytes()
-    assert 0 == stray_files.move_stray_files(root, files[:1], target_root=aside)
+    assert 0 == archive.move_stray_files(files[:1], target_root=aside)
 
 
-def test_an_archive_says_whose_it_is(tmp_path):
-    assert None is ledger_marker.read_ledger_id(tmp_path)
-    ledger_marker.write_ledger_id(tmp_path, "a")
-    ledger_marker.write_ledger_id(tmp_path, "b")
+def test_an_archive_says_whose_it_is(archive):
+    archive.root.mkdir()
+    assert None is archive.read_ledger_id()
+    archive.write_ledger_id("a")
+    archive.write_ledger_id("b")
 
-    assert "b" == ledger_marker.read_ledger_id(tmp_path)
-    assert [tmp_path / ledger_marker.LEDGER_ID_FILE_NAME] == list(tmp_path.iterdir())
+    assert "b" == archive.read_ledger_id()
+    assert [archive.root / LEDGER_ID_FILE_NAME] == list(archive.root.iterdir())
+
+
+def test_an_archive_tells_how_long_a_file_is_and_that_it_is_gone(connection, archive):
+    staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000")
+    (file,) = archive.publish_events(connection, staged, build_batch())
+    assert file.bytes == archive.measure_file(file)
+    assert 1 == archive.count_event_files()
+
+    (archive.root / file.path).unlink()
+    assert None is archive.measure_file(file)
+    assert 0 == archive.count_event_files()

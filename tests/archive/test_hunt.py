@@ -5,14 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from collector import engine
-from collector.archive import parquet_writer
 from collector.archive.hunt_query import run_hunt_query
+from collector.archive.local_archive import LocalArchive
 from collector.errors import HuntError
 from fakes.model_samples import build_batch
 
 
 @pytest.fixture
 def archive(tmp_path):
+    store = LocalArchive(root=tmp_path)
     connection = engine.open_engine()
     files = []
     for event_type in ("Login", "Logout"):
@@ -20,19 +21,15 @@ def archive(tmp_path):
             f"SELECT '{event_type}' || i AS event_uid, '{event_type}' AS event_type,"
             " TIMESTAMPTZ '2026-03-01 10:00Z' + INTERVAL (i) MINUTE AS time FROM range(5) r (i)"
         )
-        staged = parquet_writer.stage_events(
-            connection, rows, root=tmp_path, name=f"{event_type}-0000"
-        )
-        files += parquet_writer.place_events(
-            connection, staged, root=tmp_path, batch=build_batch(event_type=event_type)
-        )
+        staged = store.stage_events(connection, rows, name=f"{event_type}-0000")
+        files += store.publish_events(connection, staged, build_batch(event_type=event_type))
     connection.close()
-    return tmp_path, files
+    return store, files
 
 
 def ask(archive, sql, **options):
-    root, files = archive
-    return run_hunt_query(sql, root=root, files=files, derived_types={}, **options)
+    store, files = archive
+    return run_hunt_query(sql, archive=store, files=files, derived_types={}, **options)
 
 
 def test_events_is_everything_and_each_type_is_a_view(archive):
@@ -48,30 +45,33 @@ def test_times_are_utc(archive):
 
 
 def test_a_derived_view_is_computed_from_its_sources(archive):
-    root, files = archive
+    store, files = archive
     view = SimpleNamespace(
         source_types=("Login", "Logout"),
         required_columns=("absent",),
         build_select=lambda relation: f"SELECT count(*) AS n, count(absent) AS a FROM {relation}",
     )
     answer = run_hunt_query(
-        "SELECT n, a FROM Sessions", root=root, files=files, derived_types={"Sessions": view}
+        "SELECT n, a FROM Sessions", archive=store, files=files, derived_types={"Sessions": view}
     )
 
     assert ((10, 0),) == answer.rows
 
 
 def test_files_that_are_not_committed_do_not_exist(archive):
-    root, files = archive
+    store, files = archive
     answer = run_hunt_query(
-        "SELECT count(*) FROM events", root=root, files=files[:1], derived_types={}
+        "SELECT count(*) FROM events", archive=store, files=files[:1], derived_types={}
     )
 
     assert ((5,),) == answer.rows
-    other = root / files[1].path
+    other = store.root / files[1].path
     with pytest.raises(HuntError):
         run_hunt_query(
-            f"SELECT * FROM read_parquet('{other}')", root=root, files=files[:1], derived_types={}
+            f"SELECT * FROM read_parquet('{other}')",
+            archive=store,
+            files=files[:1],
+            derived_types={},
         )
 
 

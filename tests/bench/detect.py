@@ -21,7 +21,8 @@ import sixty_rules
 
 from collector import engine
 from collector.app.wiring import EVENT_SCHEMA
-from collector.archive import parquet_writer as archive
+from collector.archive.local_archive import LocalArchive
+from collector.archive.parquet_writer import PARQUET_FORMAT
 from collector.backtest import MEMORY_LIMIT, OrgArchive, run_backtest
 from collector.detect import RuleSet, load_rule_set
 from collector.detect.lint import lint_rules
@@ -153,13 +154,13 @@ def _build_month(path: Path, root: Path, days: int) -> int:
         with bench.database.read() as connection:
             files = ledger.list_archive_files(connection)
         root.mkdir()
-        sources = ", ".join(f"'{bench.paths.archive / file.path}'" for file in files)
+        sources = ", ".join(f"'{location}'" for location in bench.paths.archive.locate_files(files))
         with engine.open_engine(root) as connection:
             for day in range(days):
                 connection.execute(
                     f"COPY (SELECT * REPLACE (time - INTERVAL {day} DAY AS time,"
                     f" event_uid || '-{day}' AS event_uid) FROM read_parquet([{sources}]))"
-                    f" TO '{root}/{day:02}.parquet' {archive.PARQUET_FORMAT}"
+                    f" TO '{root}/{day:02}.parquet' {PARQUET_FORMAT}"
                 )
     return days
 
@@ -177,7 +178,9 @@ def measure_backtest_several(root: Path) -> measuring.RunFigures:
 def _run_backtest(root: Path, rules: RuleSet) -> measuring.RunFigures:
     with engine.open_engine(root, memory_limit=MEMORY_LIMIT) as connection:
         files = [_describe_file(connection, path) for path in sorted(root.glob("*.parquet"))]
-        kept = OrgArchive(connection=connection, root=root, org="acme", files=files)
+        kept = OrgArchive(
+            connection=connection, archive=LocalArchive(root=root), org="acme", files=files
+        )
         begun = time.perf_counter()
         verdicts = run_backtest(rules, [kept], connection=connection)
         seconds = time.perf_counter() - begun

@@ -104,7 +104,7 @@ def test_sql_over_an_archive_finds_the_events_that_the_rules_have_found(tmp_path
             spool=bench.paths.spool,
         )
         assert [] == [each.failure for each in verdicts if each.failure]
-        archive = bench.paths.archive
+        archive = bench.paths.archive.root
         single = [rule for rule in rules.rules if classify_rule(rule) == "event"]
         asked = [(rule, f"{rule.name}-{n}") for rule in single for n in range(len(rule.tests))]
         with bench.database.read() as connection:

@@ -13,7 +13,7 @@ from collector.completeness.balances import compute_balances
 from collector.completeness.hourly_files import find_quiet_hours, find_sequence_gaps
 from collector.completeness.window_coverage import compute_window_coverage
 from collector.demo import EmbeddedOrg, InjectedFault, OrgStore
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import RowCountFacts, Stream, StreamPurpose
 from collector.store.batch_inventory import InventoryItem
 from collector.store.stream_coverage import CoverageSpan
@@ -294,7 +294,7 @@ def test_an_archive_that_was_tampered_with_is_told(org, tmp_path):
     ) as collector:
         poll_sources(collector)
         archive = StatePaths(state_dir=collector.settings.state_dir).archive
-        victim, other, *_ = sorted(archive.rglob("*.parquet"))
+        victim, other, *_ = sorted(archive.root.rglob("*.parquet"))
         victim.unlink()
         other.write_bytes(b"PAR1")
         (problem,) = proof(collector).problems

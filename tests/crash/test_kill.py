@@ -12,6 +12,7 @@ import pytest
 from collector import engine
 from collector.archive import parquet_sql
 from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
+from collector.ingest.state_paths import StatePaths
 from collector.store import ledger
 from collector.store.database import open_database
 from fakes.pipeline_bench import build_login_row, render_elf_csv
@@ -131,7 +132,7 @@ def stored(state):
     with database.read() as connection:
         committed = ledger.list_archive_files(connection)
     database.close()
-    source = parquet_sql.build_relation(state / "archive" / file.path for file in committed)
+    source = parquet_sql.build_relation(StatePaths(state_dir=state).archive.locate_files(committed))
     connection = engine.open_engine()
     try:
         rows = connection.execute(f"SELECT user_name FROM {source} ORDER BY 1").fetchall()

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector import detect
-from collector.detect import RuleMatcher
 from collector.detect.explain import explain_events
 from collector.detect.explain.questions import ExplainSubject
 from collector.detect.lists import ValueLists
 from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.escaping import quote_literal
+from collector.evaluation.rule_matcher import RuleMatcher
 from collector.model import Severity
 
 COLUMNS = ("user_id", "source_ip", "source_ip_key", "operation", "record_count", "raw_Operation")

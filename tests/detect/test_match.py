@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from collector import engine
-from collector.detect import RuleMatcher, RuleSet
-from collector.detect.matcher import PAGE_SIZE
+from collector.detect import RuleSet
+from collector.evaluation.rule_matcher import PAGE_SIZE, RuleMatcher
 from collector.model import Severity, SeverityCase
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)

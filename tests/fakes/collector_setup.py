@@ -14,7 +14,7 @@ from collector.app.configuration import read_configuration
 from collector.app.wiring import Collector, open_collector
 from collector.archive import parquet_sql
 from collector.demo import EmbeddedOrg, OrgLogFile
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.sources import SOURCES
 from collector.store import ledger
 from collector.store.database import open_database
@@ -76,7 +76,7 @@ def list_stored_values(directory: Path, column: str = "user_name") -> list[str]:
     database.close()
     if not files:
         return []
-    source = parquet_sql.build_relation(places.archive / file.path for file in files)
+    source = parquet_sql.build_relation(places.archive.locate_files(files))
     connection = engine.open_engine()
     try:
         rows = connection.execute(f"SELECT {column} FROM {source} ORDER BY 1").fetchall()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 
+from collector.evaluation.result import EvaluationResult
 from collector.ingest import commit
-from collector.model import BatchState, Withdrawal
-from collector.store import alerts, ledger
+from collector.ingest.batch_writer import WrittenBatch
+from collector.ingest.notifications import Audience
+from collector.model import Withdrawal
+from collector.store import alerts
 from fakes.model_samples import NOON, build_batch, build_rule
 
 VISIBLE_FIELDS = (
@@ -35,17 +38,13 @@ class EpisodeBench:
             org=self.org, rule=self.rule.name, event_uids=tuple(withdrawn_uids), reason=reason
         )
         with self.database.begin() as connection:
-            changes = commit.fold_matches(
-                connection, {self.rule.name: self.rule}, matches, withdrawn=[withdrawn], now=now
-            )
             return commit.commit_batch(
                 connection,
                 build_batch(key=f"{self.org}-{number}"),
-                ledger.LedgerEntry(state=BatchState.STORED),
-                [],
-                changes,
-                routes=(),
-                channels=self.channels,
+                WrittenBatch(),
+                EvaluationResult(matches=matches, withdrawals=[withdrawn]),
+                rules={self.rule.name: self.rule},
+                audience=Audience(channels=self.channels),
                 now=now,
             )
 

@@ -16,7 +16,8 @@ from collector.clock import EPOCH
 from collector.collection.poller import Poller
 from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
 from collector.detect import RuleSet
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
 from collector.sources import SOURCES, build_sources

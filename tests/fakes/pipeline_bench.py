@@ -14,7 +14,8 @@ from collector.app.wiring import EVENT_SCHEMA, find_shipped_folder
 from collector.archive import parquet_sql
 from collector.csv_segments import CsvSegmenter
 from collector.detect import RuleSet, load_rule_set
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.model import Alert, Batch
 from collector.store import alerts, ledger
 from collector.store.database import Database, open_database
@@ -53,7 +54,7 @@ class PipelineBench:
             files = ledger.list_archive_files(connection)
         if not files:
             return []
-        source = parquet_sql.build_relation(self.places.archive / file.path for file in files)
+        source = parquet_sql.build_relation(self.places.archive.locate_files(files))
         connection = engine.open_engine()
         try:
             return connection.execute(f"SELECT {columns} FROM {source} ORDER BY ALL").fetchall()

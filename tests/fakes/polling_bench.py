@@ -16,7 +16,8 @@ from collector.collection.poller import Poller, PollResult
 from collector.demo import ConnectedApp, EmbeddedOrg, OrgLogFile, OrgStore
 from collector.detect import RuleSet
 from collector.errors import LoginRefusedError
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
@@ -147,7 +148,7 @@ class PollingBench:
             files = ledger.list_archive_files(connection)
         if not files:
             return []
-        relation = parquet_sql.build_relation(self.places.archive / file.path for file in files)
+        relation = parquet_sql.build_relation(self.places.archive.locate_files(files))
         with engine.open_engine() as connection:
             rows = connection.execute(f"SELECT {columns} FROM {relation} ORDER BY ALL").fetchall()
         return [row[0] for row in rows]

@@ -11,12 +11,14 @@ from typing import Any
 
 import duckdb
 
-from collector import normalize
 from collector.archive import parquet_sql
+from collector.archive.local_archive import LocalArchive
+from collector.archive.parquet_sql import FileLocation
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.rule_selection import compute_time_span
 from collector.model import ArchiveFile, BatchState, Match, Stream
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.store import ledger
 from collector.store.database import Database
 from fakes.model_samples import NOON, build_batch
@@ -39,7 +41,7 @@ class StatefulOrg:
     def __init__(self, database: Database, connection: duckdb.DuckDBPyConnection, root: Path):
         self.database = database
         self.connection = connection
-        self.root = root
+        self.archive = LocalArchive(root=root)
         self.name = f"org{next(_serial)}"
         self.active_matches: dict[str, Match] = {}
         self.notified_uids: list[str] = []
@@ -52,9 +54,8 @@ class StatefulOrg:
         """One batch, judged and committed."""
         key = f"b{next(_serial)}"
         file = self._write_events(key, events, event_type)
-        judged = evaluator.evaluate_batch(
-            self.view_events(event_type, (self.root / file.path,)), [file]
-        )
+        fresh = tuple(self.archive.locate_files([file]))
+        judged = evaluator.evaluate_batch(self.view_events(event_type, fresh), [file])
         self.failures = dict(evaluator.failures)
         made = replace(
             build_batch(key=key, event_type=event_type),
@@ -64,24 +65,22 @@ class StatefulOrg:
             ledger.record_batch(
                 connection, made, ledger.LedgerEntry(state=BatchState.STORED), [file]
             )
-            for save in judged.state_writers:
-                save(connection)
+            for change in judged.state_changes:
+                change.save(connection)
         for each in judged.withdrawals:
             for uid in each.event_uids:
                 self.active_matches.pop(uid, None)
         self.notified_uids += [match.event_uid for match in judged.matches]
         self.active_matches |= {match.event_uid: match for match in judged.matches}
 
-    def view_events(self, event_type: str = "", fresh: tuple[Path, ...] = ()) -> EventViews:
+    def view_events(self, event_type: str = "", fresh: tuple[FileLocation, ...] = ()) -> EventViews:
         def list_types() -> list[str]:
             return sorted({file.event_type for file in self.list_files()} | {event_type} - {""})
 
         return EventViews(
             connection=self.connection,
             org=self.name,
-            list_files=lambda types, span: [
-                self.root / file.path for file in self.list_files(types, span)
-            ],
+            list_files=lambda types, span: self.archive.locate_files(self.list_files(types, span)),
             list_types=list_types,
             event_type=event_type,
             fresh_files=fresh,
@@ -113,16 +112,17 @@ class StatefulOrg:
     def _write_events(
         self, key: str, events: Iterable[Mapping[str, Any]], event_type: str
     ) -> ArchiveFile:
-        kinds = {**normalize.CANONICAL_COLUMNS, **EXTRA_COLUMNS}
+        kinds = {**CANONICAL_COLUMNS, **EXTRA_COLUMNS}
         whole = [self._complete_event(event, event_type) for event in events]
         columns = ", ".join(
             f'unnest(${place})::{kind} AS "{name}"'
             for place, (name, kind) in enumerate(kinds.items(), 1)
         )
         values = [[event.get(name) for event in whole] for name in kinds]
-        path = self.root / f"{self.name}-{key}.parquet"
+        path = self.archive.root / f"{self.name}-{key}.parquet"
         self.connection.execute(f"COPY (SELECT {columns}) TO '{path}' (FORMAT parquet)", values)
-        assert parquet_sql.describe_columns(self.connection, parquet_sql.build_relation([path]))
+        relation = parquet_sql.build_relation([FileLocation(str(path))])
+        assert parquet_sql.describe_columns(self.connection, relation)
         times = [event["time"] for event in whole]
         return ArchiveFile(
             path=path.name,

@@ -13,7 +13,7 @@ from collector.app.wiring import Collector
 from collector.archive import parquet_sql
 from collector.collection.poller import PollResult
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import Alert
 from collector.store import alerts, ledger
 from fakes.collector_setup import open_test_collector, poll_sources, write_config
@@ -55,7 +55,7 @@ class WatchedOrg:
             files = ledger.list_archive_files(connection, event_types=[event_type])
         if not files:
             return []
-        source = parquet_sql.build_relation(self.places.archive / file.path for file in files)
+        source = parquet_sql.build_relation(self.places.archive.locate_files(files))
         connection = engine.open_engine()
         try:
             return connection.execute(f"SELECT {columns} FROM {source} ORDER BY ALL").fetchall()

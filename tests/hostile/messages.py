@@ -9,23 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from collector.model import ENTITY_FIELDS, Alert, Message, Severity
-
-EVENT_FIELDS = (
-    *ENTITY_FIELDS,
-    "time",
-    "event_type",
-    "event_uid",
-    "operation",
-    "record_count",
-    "outcome",
-    "status",
-    "score",
-    "query",
-    "detail",
-    "uri",
-)
-
+from collector.model import Alert, Message, Severity
+from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
 
 CONTEXT_FIELDS = {
     "window": (
@@ -61,8 +46,8 @@ def poison_message(message: Message, value: str) -> Message:
         key=(value,),
         title=value,
         status=value,
-        entities={**dict.fromkeys(ENTITY_FIELDS, value), value: value},
-        evidence=(dict.fromkeys(EVENT_FIELDS, value),) * 7,
+        entities={**dict.fromkeys(ENTITY_COLUMNS, value), value: value},
+        evidence=(dict.fromkeys(CANONICAL_COLUMNS, value),) * 7,
         context=tuple(_build_poisoned_contexts(value)),
         reason=value,
         merged_into=value,
@@ -115,9 +100,9 @@ alerts = st.builds(
     last_time=_moments,
     count=st.integers(0, 10**12),
     late_seconds=st.integers(-(10**6), 10**9),
-    entities=st.dictionaries(st.sampled_from(ENTITY_FIELDS) | any_text, any_text, max_size=30),
+    entities=st.dictionaries(st.sampled_from(ENTITY_COLUMNS) | any_text, any_text, max_size=30),
     evidence=st.lists(
-        st.dictionaries(st.sampled_from(EVENT_FIELDS), _values, max_size=20), max_size=12
+        st.dictionaries(st.sampled_from([*CANONICAL_COLUMNS]), _values, max_size=20), max_size=12
     ).map(tuple),
     description=any_text,
     attack=_texts,

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from collector import engine
 from collector.app.wiring import EVENT_SCHEMA
 from collector.detect import load_rule_set
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.model import AlertStatus
 from collector.store.database import open_database
 from fakes.pipeline_bench import PipelineBench, build_bulk_row, build_login_row

@@ -153,7 +153,7 @@ def test_a_window_that_is_read_again_is_read_for_what_shows_up_late(tmp_path):
         assert_ok(bench.poll_sources())
         at.serve_items([early, later])
         at.advance_time(hours=17, minutes=55)
-        obstacle = bench.places.archive / "org=acme/event_type=ApiEvent/date=2025-06-02"
+        obstacle = bench.places.archive.root / "org=acme/event_type=ApiEvent/date=2025-06-02"
         obstacle.parent.mkdir(parents=True)
         obstacle.touch()
         assert {"failed"} == {one.state for one in bench.poll_sources().values()}
@@ -241,7 +241,9 @@ def test_wherever_a_look_is_stopped_a_change_is_told_once(inventory, tmp_path):
             at.advance_time(minutes=1)
             with at.open_polling_bench(tmp_path / str(reading), inventory.sources) as bench:
                 assert_ok(bench.poll_sources())
-                assert inventory.expected_events == told(bench, inventory), f"stopped at reading {reading}"
+                assert inventory.expected_events == told(bench, inventory), (
+                    f"stopped at reading {reading}"
+                )
         if ended:
             break
 

@@ -17,6 +17,7 @@ from collector.app.wiring import open_collector
 from collector.archive import parquet_sql
 from collector.demo import EmbeddedOrg, InjectedFault, OrgLogFile, OrgStore
 from collector.demo.faults import build_maintenance_fault
+from collector.ingest.state_paths import StatePaths
 from collector.store import ledger
 from fakes.pipeline_bench import render_elf_csv
 
@@ -190,7 +191,7 @@ def stored(state):
     with database.read() as connection:
         committed = ledger.list_archive_files(connection)
     database.close()
-    source = parquet_sql.build_relation(state / "archive" / file.path for file in committed)
+    source = parquet_sql.build_relation(StatePaths(state_dir=state).archive.locate_files(committed))
     connection = engine.open_engine()
     try:
         rows = connection.execute(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from collector import normalize
+from collector.model.event_columns import CANONICAL_COLUMNS
 
 JOB = "7505f000008xKLm"
 LONG_JOB = "7505f000008xKLmAAM"
@@ -81,7 +82,7 @@ def jobs(normalizer, duck):
         relation = f"(SELECT {', '.join(['*', *missing])} FROM {relation})"
         result = duck.execute(f"SELECT * FROM ({BULK_JOB.build_select(relation)}) ORDER BY job_id")
         names = {column[0]: str(column[1]) for column in result.description}
-        assert list(names) == list(normalize.CANONICAL_COLUMNS)
+        assert list(names) == list(CANONICAL_COLUMNS)
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     return run
@@ -183,7 +184,7 @@ def test_absurd_numbers_are_unknown_and_break_nothing(jobs):
 def test_the_type_says_what_it_is_made_of():
     assert BULK_JOB.event_type == "BulkJob"
     assert set(BULK_JOB.source_types) == {"BulkApi", "BulkApi2", "BulkJobInfo"}
-    assert set(BULK_JOB.required_columns) == {*normalize.CANONICAL_COLUMNS, "BATCH_ID"}
+    assert set(BULK_JOB.required_columns) == {*CANONICAL_COLUMNS, "BATCH_ID"}
     assert normalize.DERIVED_EVENT_TYPES.keys() == {
         name for name in normalize.list_event_types() if normalize.find_family(name) == "derived"
     }

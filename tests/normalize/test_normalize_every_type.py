@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 from collector import normalize
-from collector.normalize import event_schema
+from collector.model.event_columns import CANONICAL_COLUMNS, NON_NULL_COLUMNS
 
 DOCUMENTED = json.loads(files("collector.normalize").joinpath("columns.json").read_text())
 FORMS = [
@@ -54,15 +54,15 @@ def test_every_documented_column_is_kept_and_every_event_has_all_canonical_colum
 
     events, types = normalizer.read(event_type, columns, path)
 
-    assert {n: k for n, k in types.items() if n in normalize.CANONICAL_COLUMNS} == {
+    assert {n: k for n, k in types.items() if n in CANONICAL_COLUMNS} == {
         name: {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind)
-        for name, kind in normalize.CANONICAL_COLUMNS.items()
+        for name, kind in CANONICAL_COLUMNS.items()
     }
-    assert list(types)[: len(normalize.CANONICAL_COLUMNS)] == list(normalize.CANONICAL_COLUMNS)
+    assert list(types)[: len(CANONICAL_COLUMNS)] == list(CANONICAL_COLUMNS)
     for event, row in zip(events, rows, strict=True):
         natives = [event[normalize.find_physical_column(column, event_type)] for column in columns]
         assert natives == row
-        assert all(event[column] is not None for column in event_schema.NON_NULL_COLUMNS)
+        assert all(event[column] is not None for column in NON_NULL_COLUMNS)
         assert event["time"].isoformat() == "2026-03-01T10:11:12.345000+00:00"
     assert len({event["event_uid"] for event in events}) == 2
 
@@ -75,7 +75,7 @@ def test_what_a_type_is_said_to_fill_is_the_only_thing_that_it_fills(
         event_type, columns, [plausible(column, event_type, 1) for column in columns]
     )
 
-    filled = {name for name in normalize.CANONICAL_COLUMNS if event[name] is not None}
+    filled = {name for name in CANONICAL_COLUMNS if event[name] is not None}
 
     assert filled <= normalize.list_fields(event_type)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from collector import normalize
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import column_mappings, event_schema
 from collector.normalize.value_readers import read_long_id
 
 
 def test_canonical_columns_stand_where_they_are():
-    assert [
-        normalize.find_physical_column(name, "Login") for name in normalize.CANONICAL_COLUMNS
-    ] == list(normalize.CANONICAL_COLUMNS)
+    assert [normalize.find_physical_column(name, "Login") for name in CANONICAL_COLUMNS] == list(
+        CANONICAL_COLUMNS
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,12 +101,12 @@ def test_nothing_is_said_of_fields_that_salesforce_does_not_document():
 
 
 def test_derived_types_have_canonical_columns_only():
-    assert normalize.list_fields("BulkJob") <= normalize.CANONICAL_COLUMNS.keys()
+    assert normalize.list_fields("BulkJob") <= CANONICAL_COLUMNS.keys()
 
 
 @pytest.mark.parametrize("event_type", sorted({"", *column_mappings.MAPPINGS_BY_TYPE}))
 def test_the_mapping_speaks_of_canonical_columns_only(event_type):
-    assert column_mappings.resolve_mapping(event_type).keys() <= normalize.CANONICAL_COLUMNS.keys()
+    assert column_mappings.resolve_mapping(event_type).keys() <= CANONICAL_COLUMNS.keys()
 
 
 @pytest.mark.parametrize("event_type", sorted({"", *column_mappings.MAPPINGS_BY_TYPE}))
@@ -128,4 +129,4 @@ def test_native_columns_get_names_that_differ_in_any_case():
     kept = [name for name in stored if name is not None]
     assert stored[1] is None
     assert len({name.lower() for name in kept}) == len(kept)
-    assert not {name.lower() for name in kept} & normalize.CANONICAL_COLUMNS.keys()
+    assert not {name.lower() for name in kept} & CANONICAL_COLUMNS.keys()

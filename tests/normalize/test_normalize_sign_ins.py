@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector import normalize
+from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import sign_ins
 
 SIGN_IN = normalize.DERIVED_EVENT_TYPES["SignIn"]
@@ -49,7 +50,7 @@ def telling(kind, number, milliseconds=0, *, linked=True, **more):
 
 def table(rows):
     """A FROM item of these tellings."""
-    names = {**normalize.CANONICAL_COLUMNS, "Id": "VARCHAR", "LoginHistoryId": "VARCHAR"}
+    names = {**CANONICAL_COLUMNS, "Id": "VARCHAR", "LoginHistoryId": "VARCHAR"}
 
     def value(row, name, kind):
         found = row.get(name)
@@ -74,7 +75,7 @@ def logins(duck):
             f"SELECT * FROM ({SIGN_IN.build_select(relation)}) ORDER BY event_uid"
         )
         names = [column[0] for column in result.description]
-        assert names == list(normalize.CANONICAL_COLUMNS)
+        assert names == list(CANONICAL_COLUMNS)
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     return run
@@ -197,8 +198,7 @@ def test_a_burst_of_n_logins_one_user_is_n_records(logins, times, kinds, linked)
 
 def test_the_type_says_what_it_is_made_of():
     fields = [
-        normalize.list_fields(name) & normalize.CANONICAL_COLUMNS.keys()
-        for name in sign_ins.SOURCE_TYPES
+        normalize.list_fields(name) & CANONICAL_COLUMNS.keys() for name in sign_ins.SOURCE_TYPES
     ]
 
     assert set(KINDS) == set(SIGN_IN.source_types)

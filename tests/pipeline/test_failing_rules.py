@@ -15,7 +15,8 @@ from collector import engine
 from collector.app.wiring import EVENT_SCHEMA
 from collector.detect import RuleSet, load_rule_set
 from collector.health.symptoms import find_symptoms
-from collector.ingest.pipeline import Pipeline, StatePaths
+from collector.ingest.pipeline import Pipeline
+from collector.ingest.state_paths import StatePaths
 from collector.model import Cursor, Severity, SeverityCase
 from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.store import ledger
@@ -256,7 +257,7 @@ def test_the_others_go_on_and_the_batch_is_stored(bench, sick):
 
     everything = STEADY | {"plain", "twice", "first", "amount"}
     assert everything - {sick.blamed} == alerting(bench)
-    assert (2, 4) == (done.list_rows, len(bench.list_rows()))
+    assert (2, 4) == (done.rows, len(bench.list_rows()))
     with bench.database.read() as connection:
         assert Cursor(time=NOON, tiebreaker="b") == ledger.read_cursor(connection, STREAM)
 

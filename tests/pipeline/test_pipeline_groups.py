@@ -129,7 +129,7 @@ def test_each_of_its_alerts_is_explained_by_the_events_themselves(bench, loaded)
         ground = ExplainContext(
             state=state,
             engine=connection,
-            archive_root=bench.places.archive,
+            archive=bench.places.archive,
             rules=whole,
             schema=EVENT_SCHEMA,
         )
@@ -146,7 +146,7 @@ def test_the_way_of_an_event_leads_to_both_of_its_alerts(bench, loaded):
     uid = bench.list_rows()[0][0]
 
     with bench.database.read() as state, engine.open_engine() as connection:
-        (found,) = trace_event(state, connection, uid, archive_root=bench.places.archive)
+        (found,) = trace_event(state, connection, uid, archive=bench.places.archive)
     assert {(ANN,), (BOB,)} == {raised.alert.key for raised in found.alerts}
 
 
@@ -157,4 +157,4 @@ def test_an_event_that_can_be_in_one_group_alone_keeps_its_uid(bench, loaded):
     ingest(bench, odd(1, ANN, BOB), odd(2, ANN, BOB))
 
     (found,) = bench.list_alerts()
-    assert found.basis["opened"] in {uid for (uid,) in bench.list_rows()}
+    assert found.fold_state.identity_uid in {uid for (uid,) in bench.list_rows()}

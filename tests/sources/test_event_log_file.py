@@ -206,7 +206,7 @@ def test_an_event_type_that_is_no_name_is_left_out_and_told_once(tmp_path):
         assert 1 == len(downloads(bench))
         assert "ok" == bench.poll_sources()["hourly"].state
         assert ["event_type=Login"] == [
-            path.name for path in (bench.places.archive / "org=acme").iterdir()
+            path.name for path in (bench.places.archive.root / "org=acme").iterdir()
         ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.store import baseline_memory, first_seen_memory, rule_fingerprints
+from collector.store import baseline_memory, first_seen_memory, rule_fingerprints, rule_memory
 from collector.store.baseline_memory import BaselineWindow
 from collector.store.database import open_database
 
@@ -86,8 +86,8 @@ def test_all_that_a_rule_remembers_can_be_dropped(connection):
         baseline_memory.save_windows(
             connection, **place, windows=[(("k", 1), BaselineWindow(1.0, 1, 1, 1))]
         )
-    first_seen_memory.clear_rule_runs(connection, **MINE)
-    baseline_memory.clear_rule_windows(connection, **MINE)
+    for kind in (rule_fingerprints.FIRST_SEEN_KIND, rule_fingerprints.BASELINE_KIND):
+        rule_memory.forget_rule(connection, kind=kind, **MINE)
 
     kept = [
         bool(first_seen_memory.read_runs(connection, **place, keys=["k"]))

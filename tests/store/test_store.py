@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from collector.errors import CollectorError, StateBusyError
-from collector.model import AlertMatch, ArchiveFile, BatchState, Cursor, Severity
+from collector.model import AlertMatch, ArchiveFile, BatchState, Cursor, FoldState, Severity
 from collector.store import alerts, ledger, outbox, tables
 from collector.store.database import open_database
 from collector.store.state_lock import hold_state_lock
@@ -28,6 +28,17 @@ FILE = ArchiveFile(
     bytes=9,
     first_time=NOON,
     last_time=NOON + SECOND,
+)
+FOLD_STATE = FoldState(
+    identity_uid="e1",
+    opener_uid="e1",
+    newest_uid="e1",
+    lead_time=NOON,
+    lead_uid="e1",
+    lead_weight=1.5,
+    lead_entities={"user_id": "005"},
+    entity_origins={},
+    evidence_origins=(),
 )
 
 
@@ -189,7 +200,7 @@ def test_an_alert_comes_back_as_it_went(database):
         status="withdrawn",
         merged_into="b" * 20,
         reason="It was late.",
-        basis={"lead": [1, "e1"], "weight": 1.5},
+        fold_state=FOLD_STATE,
     )
     with database.begin() as connection:
         alerts.save_alerts(connection, [full], {})

@@ -20,6 +20,7 @@ from collector.app.wiring import (
     load_rules,
     open_temporary_pipeline,
 )
+from collector.archive.store import ArchiveStore
 from collector.backtest import (
     BEGINNING,
     MEMORY_LIMIT,
@@ -44,7 +45,7 @@ from collector.cli.rules.common import load_rule_files
 from collector.collection import local_files
 from collector.detect import RuleSet
 from collector.errors import CollectorError
-from collector.ingest.pipeline import StatePaths
+from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
 from collector.settings import Settings
 from collector.store import ledger
@@ -169,7 +170,7 @@ def _open_archive_input(asked: _BacktestRequest) -> Iterator[_BacktestInput]:
     settings = load_settings(asked.config)
     rules = load_rule_files(asked.rules) if asked.rules else load_rules(settings.rules)
     files = _list_archive_files(settings, asked.org)
-    root = StatePaths(state_dir=settings.state_dir).archive
+    archive = StatePaths(state_dir=settings.state_dir).archive
     with (
         TemporaryDirectory(prefix="collector-") as scratch,
         engine.open_engine(Path(scratch), memory_limit=MEMORY_LIMIT) as connection,
@@ -177,7 +178,7 @@ def _open_archive_input(asked: _BacktestRequest) -> Iterator[_BacktestInput]:
         yield _BacktestInput(
             rules=rules,
             connection=connection,
-            orgs=_group_by_org(connection, root, files),
+            orgs=_group_by_org(connection, archive, files),
             since=clock.now() - (asked.since or DEFAULT_SINCE),
         )
 
@@ -245,12 +246,12 @@ def _compute_start(files: Sequence[ArchiveFile], since: timedelta | None) -> dat
 
 
 def _group_by_org(
-    connection: duckdb.DuckDBPyConnection, root: Path, files: Sequence[ArchiveFile]
+    connection: duckdb.DuckDBPyConnection, archive: ArchiveStore, files: Sequence[ArchiveFile]
 ) -> list[OrgArchive]:
     return [
         OrgArchive(
             connection=connection,
-            root=root,
+            archive=archive,
             org=org,
             files=[file for file in files if file.org == org],
         )

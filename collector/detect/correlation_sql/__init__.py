@@ -16,7 +16,7 @@ from collector.detect.correlation_sql.firing_events import (
     select_in_firing,
     strip_group_mark,
 )
-from collector.detect.correlation_sql.frames import EVENT_COLUMNS, FIRES_COLUMN, WINDOW_COLUMNS
+from collector.detect.correlation_sql.frames import FIRES_COLUMN, WINDOW_COLUMNS
 from collector.detect.correlation_sql.input_rows import (
     as_correlation,
     find_field,
@@ -25,6 +25,7 @@ from collector.detect.correlation_sql.input_rows import (
 )
 from collector.detect.correlation_sql.metrics import select_measured_rows
 from collector.model import Rule
+from collector.model.event_columns import HEADER_COLUMNS
 
 __all__ = [
     "UID_SEPARATOR",
@@ -99,7 +100,7 @@ def select_anchors(rule: Rule, rules: Mapping[str, Rule], source: LeafSource) ->
     event_count, fires. An event stands once in each of its groups.
     """
     shown = [f"{column} AS {name}" for column, name in list_named_groups(as_correlation(rule))]
-    columns = [*shown, *EVENT_COLUMNS, *WINDOW_COLUMNS, f"{FIRES_COLUMN} AS fires"]
+    columns = [*shown, *HEADER_COLUMNS, *WINDOW_COLUMNS, f"{FIRES_COLUMN} AS fires"]
     return (
         f"SELECT {', '.join(columns)} FROM ({_select_anchor_rows(rule, rules, source)}) AS events"
     )

@@ -6,7 +6,6 @@ import re
 
 from collector.clock import duration_to_micros
 from collector.detect.correlation_sql.frames import (
-    EVENT_COLUMNS,
     FIRES_COLUMN,
     FROM_NOW,
     MICROS_COLUMN,
@@ -19,6 +18,7 @@ from collector.detect.correlation_sql.input_rows import as_correlation
 from collector.detect.severity_sql import build_severity_sql
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Correlation, Rule, Severity
+from collector.model.event_columns import HEADER_COLUMNS
 
 UID_SEPARATOR = "#"
 """What parts the uid of an event from the mark of the group in which it is a member."""
@@ -35,7 +35,7 @@ def list_named_groups(correlation: Correlation) -> list[tuple[str, str]]:
     return [
         (name_group_column(place), quote_identifier(name))
         for place, name in enumerate(correlation.group_by)
-        if name not in EVENT_COLUMNS
+        if name not in HEADER_COLUMNS
     ]
 
 
@@ -70,7 +70,7 @@ def select_in_firing(rule: Rule, anchors: str) -> str:
         f"CASE WHEN {FIRES_COLUMN} THEN {build_severity_sql(rule)} ELSE {least} END AS severity"
     )
     shown.append(f"CASE WHEN {FIRES_COLUMN} THEN {_COMPLETE_COLUMN} ELSE received END AS complete")
-    columns = ", ".join([*EVENT_COLUMNS, *names, *shown])
+    columns = ", ".join([*HEADER_COLUMNS, *names, *shown])
     return f"SELECT {columns} FROM ({_select_near_firing(correlation, anchors)}) AS events"
 
 

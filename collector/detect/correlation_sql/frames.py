@@ -11,9 +11,6 @@ from collector.clock import duration_to_micros
 from collector.escaping import quote_identifier
 from collector.model import Correlation
 
-EVENT_COLUMNS = ("event_uid", "event_type", "time", "received")
-"""What is known of every event."""
-
 WINDOW_COLUMNS = ("metric", "event_count")
 """What is known of every window."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from collector.detect.correlation_sql.frames import (
-    EVENT_COLUMNS,
     FIRES_COLUMN,
     MICROS_COLUMN,
     VALUE_COLUMN,
@@ -16,6 +15,7 @@ from collector.detect.correlation_sql.frames import (
 )
 from collector.escaping import quote_identifier
 from collector.model import Correlation, Rule
+from collector.model.event_columns import HEADER_COLUMNS
 
 # A window of ten thousand million such numbers has a sum that still is a DECIMAL(38, 9).
 NUMBER_TYPE = "DECIMAL(28, 9)"
@@ -48,7 +48,7 @@ def list_read_fields(correlation: Correlation, rule: str) -> tuple[str, ...]:
     """The fields of one of its rules that it reads, beside those of every event."""
     names = [*correlation.group_by, *([correlation.field] if _reads_value(correlation) else [])]
     fields = dict.fromkeys(find_field(correlation, str(name), rule) for name in names)
-    return tuple(field for field in fields if field not in EVENT_COLUMNS)
+    return tuple(field for field in fields if field not in HEADER_COLUMNS)
 
 
 def select_plain_rows(correlation: Correlation, rule: str, source: str) -> str:
@@ -60,7 +60,7 @@ def select_nested_rows(correlation: Correlation, inner: Rule, anchors: str) -> s
     """The firing anchors of a correlation, given the SQL of its anchors."""
     names = as_correlation(inner).group_by
     columns = {
-        **{name: name for name in (*EVENT_COLUMNS, *WINDOW_COLUMNS)},
+        **{name: name for name in (*HEADER_COLUMNS, *WINDOW_COLUMNS)},
         **{name: name_group_column(place) for place, name in enumerate(names)},
     }
 
@@ -111,7 +111,7 @@ def _select_rows(
             list_distinct_rules(correlation), _list_flag_columns(correlation), strict=True
         )
     ]
-    columns = [*EVENT_COLUMNS, f"epoch_us(time) AS {MICROS_COLUMN}", *named, *flags]
+    columns = [*HEADER_COLUMNS, f"epoch_us(time) AS {MICROS_COLUMN}", *named, *flags]
     if _reads_value(correlation):
         value = column(find_field(correlation, str(correlation.field), rule))
         columns.append(f"{_render_value(correlation, value)} AS {VALUE_COLUMN}")

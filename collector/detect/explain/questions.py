@@ -17,6 +17,7 @@ from collector.detect.lists.value_list import ListEntry
 from collector.detect.predicates import condition_sql
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.model import Event, Rule
+from collector.model.event_columns import KEYWORD_COLUMNS
 from collector.yaml_source.nodes import YamlPath
 
 FILTER_PREFIX = "_filter"
@@ -123,7 +124,7 @@ def _build_item_question(
     place, key, value = entry
     field, *modifiers = key.split("|")
     values = tuple(value) if isinstance(value, list) else (value,)
-    fields = [field] if field else list(condition_sql.KEYWORD_FIELDS)
+    fields = [field] if field else list(KEYWORD_COLUMNS)
     if "fieldref" in modifiers:
         fields += [each for each in values if isinstance(each, str)]
     return _ItemQuestion(

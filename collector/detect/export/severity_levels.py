@@ -52,15 +52,15 @@ def _build_level_rule(
 ) -> dict[str, Any]:
     detection = dict(whole["detection"])
     condition = detection.pop("condition")
-    read = {name: items for name, items in selections.items() if name in level_condition.split()}
-    told = level_condition.replace("( ", "(").replace(" )", ")")
+    used = {name: items for name, items in selections.items() if name in level_condition.split()}
+    condition_text = level_condition.replace("( ", "(").replace(" )", ")")
     return {
         **whole,
         "title": f"{whole['title']} ({level})",
         "id": str(uuid.uuid5(uuid.UUID(whole["id"]), level)),
         "name": f"{whole['name']}-{level}",
         "related": [*(whole.get("related") or ()), {"id": whole["id"], "type": "derived"}],
-        "detection": {**detection, **read, "condition": f"({condition}) and {told}"},
+        "detection": {**detection, **used, "condition": f"({condition}) and {condition_text}"},
         "level": level,
     }
 
@@ -111,8 +111,8 @@ def _merge_levels(found: Sequence[tuple[str, Severity]]) -> list[tuple[str, Seve
 
 
 def _join_with_and(parts: Sequence[str]) -> str:
-    known = [part for part in parts if part]
-    return f"( {' and '.join(known)} )" if len(known) > 1 else "".join(known)
+    conditions = [part for part in parts if part]
+    return f"( {' and '.join(conditions)} )" if len(conditions) > 1 else "".join(conditions)
 
 
 def _join_with_or(parts: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from collector.detect.selected_events import RuleRelation
 from collector.detect.severity_sql import build_severity_sql
 from collector.escaping import collapse_whitespace, quote_identifier, quote_literal
 from collector.model import Baseline, Correlation, DerivedType, FirstSeen, Rule, Severity
+from collector.model.event_columns import HEADER_COLUMNS
 
 Dialect = Literal["duckdb", "spark"]
 
@@ -34,7 +35,6 @@ _VIEW_STATEMENTS: Mapping[Dialect, str] = {
 }
 
 
-_EVENT_COLUMNS = ("event_uid", "event_type", "time", "received")
 _WINDOW_COLUMNS = ("metric", "event_count", "window_start", "window_end", "complete")
 
 
@@ -236,7 +236,7 @@ def _select_correlation(rule: Rule, over: Correlation, rules: RuleSet, table: Ev
         )
 
     members = correlation_sql.select_firing_events(rule, rules.by_name, select_leaf)
-    columns = dict.fromkeys([*_EVENT_COLUMNS, *over.group_by, *_WINDOW_COLUMNS])
+    columns = dict.fromkeys([*HEADER_COLUMNS, *over.group_by, *_WINDOW_COLUMNS])
     shown = ", ".join(map(quote_identifier, columns))
     return (
         f"SELECT {_render_level_name('severity')} AS severity, {shown}\nFROM ({members}) AS members"
@@ -249,7 +249,7 @@ def _select_leaf_events(
     columns = _map_columns(fields, types, table)
     relation = _select_types(types, {*columns.values(), *rule.fields}, table)
     shown = [
-        *("event_uid", "event_type", "time", "received"),
+        *HEADER_COLUMNS,
         *(
             f"CAST({quote_identifier(column)} AS VARCHAR) AS {quote_identifier(name)}"
             for name, column in columns.items()
@@ -261,16 +261,17 @@ def _select_leaf_events(
 def _select_first_seen(over: FirstSeen, parts: Sequence[RuleRelation], table: EventTable) -> str:
     times = " UNION ALL ".join(f"SELECT time FROM {part.relation} AS events" for part in parts)
     begins = f"SELECT min(time) FROM ({times}) AS events"
-    learned = f"({begins}) + INTERVAL {int(over.learn.total_seconds())} SECONDS"
+    alerts_since = f"({begins}) + INTERVAL {int(over.learn.total_seconds())} SECONDS"
     seen = first_seen_sql.select_matches(parts, since=EPOCH)
     return (
         f"SELECT events.*, seen.last_seen\nFROM ({_select_events(parts, table)}) AS events\n"
         f"JOIN ({seen}) AS seen ON events.event_uid = seen.event_uid\n"
-        f"WHERE events.time >= {learned}"
+        f"WHERE events.time >= {alerts_since}"
     )
 
 
 def _select_baseline(rule: Rule, parts: Sequence[RuleRelation]) -> str:
     deviations = "CASE WHEN stddev > 0 THEN (metric - mean) / stddev END AS deviations"
-    told = f"SELECT *, {deviations} FROM ({baseline_sql.select_scored_windows(parts)}) AS windows WHERE fires"
-    return f"SELECT {_render_severity(rule)} AS severity, windows.*\nFROM ({told}) AS windows"
+    windows = f"({baseline_sql.select_scored_windows(parts)}) AS windows"
+    scored = f"SELECT *, {deviations} FROM {windows} WHERE fires"
+    return f"SELECT {_render_severity(rule)} AS severity, windows.*\nFROM ({scored}) AS windows"

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
+from collector.detect.event_schema import EventSchema
 from collector.detect.lists import NO_LISTS, ValueLists
 from collector.detect.predicates.field_columns import FieldColumns
+from collector.model.event_columns import NON_NULL_COLUMNS
 from collector.yaml_source.suggestions import suggest_name
 
 _NATIVE_NAME = re.compile(r"[A-Z][\w.]*", re.ASCII)
@@ -23,7 +24,7 @@ class FieldScope:
 
     schema: EventSchema
     event_types: tuple[str, ...]
-    common_fields: frozenset[str] = IDENTITY_COLUMNS
+    common_fields: frozenset[str] = NON_NULL_COLUMNS
     lists: ValueLists = NO_LISTS
 
     def has_field(self, field: str) -> bool:

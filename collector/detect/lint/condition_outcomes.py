@@ -25,8 +25,9 @@ from sigma.types import (
     SigmaType,
 )
 
-from collector.detect.predicates.condition_sql import KEYWORD_FIELDS, ConditionNode
+from collector.detect.predicates.condition_sql import ConditionNode
 from collector.detect.predicates.sql_literals import is_plain_text
+from collector.model.event_columns import KEYWORD_COLUMNS
 
 OutcomeSet: TypeAlias = frozenset[bool]
 
@@ -60,7 +61,7 @@ def compute_outcomes(condition: ConditionNode, type_facts: EventTypeFacts) -> Ou
         case ConditionFieldEqualsValueExpression():
             return _compute_field_outcomes(condition.field, condition.value, type_facts)
         case ConditionValueExpression():
-            return MAYBE if any(map(type_facts.has_field, KEYWORD_FIELDS)) else NEVER
+            return MAYBE if any(map(type_facts.has_field, KEYWORD_COLUMNS)) else NEVER
     return MAYBE
 
 

@@ -12,7 +12,7 @@ from sigma.conditions import ConditionOR
 from sigma.rule import SigmaDetections
 from sigma.types import Placeholder, SigmaString
 
-from collector.detect.event_schema import IDENTITY_COLUMNS, EventSchema
+from collector.detect.event_schema import EventSchema
 from collector.detect.language.collector_block import COLLECTOR_KEY
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lint.condition_outcomes import (
@@ -25,6 +25,7 @@ from collector.detect.lint.severity import is_empty_range
 from collector.detect.predicates.condition_sql import ConditionNode
 from collector.errors import Problem
 from collector.model import Correlation, Rule
+from collector.model.event_columns import NON_NULL_COLUMNS
 from collector.yaml_source.nodes import YamlPath
 
 _WORD_PATTERN = re.compile(r"[\w*?-]+")
@@ -158,7 +159,7 @@ def _lint_event_types(
 
 def _build_type_facts(event_type: str, schema: EventSchema) -> EventTypeFacts:
     fields = schema.list_fields(event_type)
-    known = None if fields is None else fields | IDENTITY_COLUMNS
+    known = None if fields is None else fields | NON_NULL_COLUMNS
     return EventTypeFacts(
         event_type=event_type, has_field=lambda field: known is None or field in known
     )

@@ -14,13 +14,11 @@ from typing import Literal, TypeAlias
 from collector.detect.predicates import salesforce_ids
 from collector.detect.predicates.cidr import parse_address, to_ipv6
 from collector.detect.predicates.sql_literals import fold_text
+from collector.model.event_columns import ADDRESS_KEYS
 from collector.stable_ids import hash_json
 
 EntryForm: TypeAlias = Literal["value", "cidr", "prefix", "contains"]
 Confidence: TypeAlias = Literal["low", "medium", "high"]
-
-ADDRESS_FIELD = "source_ip"
-"""The field whose values are compared as addresses."""
 
 _IndexKey: TypeAlias = tuple[str | int, str | int]
 
@@ -120,7 +118,8 @@ def _list_lookup_keys(value: str, field: str | None) -> Iterator[_IndexKey]:
         yield "id", value[: salesforce_ids.SHORT_ID_LENGTH]
     else:
         yield "folded", fold_text(value)
-    if field in {None, ADDRESS_FIELD} and (number := parse_address(value)) is not None:
+    is_address = field is None or field in ADDRESS_KEYS
+    if is_address and (number := parse_address(value)) is not None:
         yield from (_build_network_key(number, length) for length in range(128, -1, -1))
     yield _PARTIAL_KEY
 

@@ -48,21 +48,11 @@ from collector.detect.predicates.sql_literals import (
     quote_regex,
 )
 from collector.escaping import quote_literal
+from collector.model.event_columns import KEYWORD_COLUMNS
 
 ConditionNode: TypeAlias = (
     ConditionItem | ConditionFieldEqualsValueExpression | ConditionValueExpression | None
 )
-
-KEYWORD_FIELDS = (
-    "query",
-    "uri",
-    "detail",
-    "user_agent",
-    "client_name",
-    "operation",
-    "entity",
-)
-"""Where values without a field are looked for."""
 
 _OPERATORS = {
     CompareOperators.LT: "<",
@@ -275,13 +265,13 @@ def _compile_keyword(value: SigmaType, columns: FieldColumns) -> str:
         case SigmaString() if value.contains_placeholder():
             raise UnsupportedSigmaError("a list needs a field to be compared with")
         case SigmaString():
-            found = [_match_anywhere(name, value, columns) for name in KEYWORD_FIELDS]
+            found = [_match_anywhere(name, value, columns) for name in KEYWORD_COLUMNS]
         case SigmaNumber():
             found = [
-                _match_anywhere(name, SigmaString(str(value)), columns) for name in KEYWORD_FIELDS
+                _match_anywhere(name, SigmaString(str(value)), columns) for name in KEYWORD_COLUMNS
             ]
         case SigmaRegularExpression():
-            found = [_compile_regex(name, value, columns) for name in KEYWORD_FIELDS]
+            found = [_compile_regex(name, value, columns) for name in KEYWORD_COLUMNS]
         case SigmaExpansion():
             found = [_compile_keyword(each, columns) for each in value.values]
         case _:

@@ -10,6 +10,7 @@ from collector.detect.lists.value_list import ValueList
 from collector.detect.predicates.salesforce_ids import is_id_column
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
 from collector.escaping import quote_identifier
+from collector.model.event_columns import ADDRESS_KEYS
 from collector.yaml_source.suggestions import suggest_name
 
 TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
@@ -62,7 +63,7 @@ class FieldColumns:
 
     def find_address_key(self, name: str) -> str | None:
         """The name of the column with the address of the field as 32 hex digits, if it has one."""
-        key = f"{self.resolve_column(name)}_key"
+        key = ADDRESS_KEYS.get(self.resolve_column(name))
         return key if key in self.column_types else None
 
     def find_list(self, name: str) -> ValueList:

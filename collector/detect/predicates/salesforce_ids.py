@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 
+from collector.model.event_columns import ID_COLUMNS
+
 ID_LENGTHS = (15, 18)
 SHORT_ID_LENGTH = 15
 
-_ID_COLUMNS = frozenset({"user_id", "app_id", "job_id", "request_id"})
 _NATIVE_ID_PATTERN = re.compile(r"(?:_ID|_ID_DERIVED|Id)$")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
 
 def is_id_column(column: str) -> bool:
     """Whether a column of that name holds ids, which are compared as they are written."""
-    return column in _ID_COLUMNS or _NATIVE_ID_PATTERN.search(column) is not None
+    return column in ID_COLUMNS or _NATIVE_ID_PATTERN.search(column) is not None
 
 
 def shorten_id(text: str) -> str | None:

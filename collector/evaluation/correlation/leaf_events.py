@@ -11,13 +11,7 @@ from collector.escaping import quote_identifier
 from collector.evaluation.correlation.batch_scan import render_as_text
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import Rule
-
-_FIXED_COLUMNS = {
-    "event_uid": "VARCHAR",
-    "event_type": "VARCHAR",
-    "time": "TIMESTAMPTZ",
-    "received": "TIMESTAMPTZ",
-}
+from collector.model.event_columns import CANONICAL_COLUMNS, HEADER_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +32,7 @@ class LeafEvents:
         """SQL: the leaf's events, with the fields that the correlation reads (`windows.Source`)."""
         fields = correlation_sql.list_leaf_fields(self.rule, self.rules.by_name, leaf)
         types = self.rules.by_name[leaf].event_types or self.events.list_logged_types()
-        empty = [f"NULL::{kind} AS {name}" for name, kind in _FIXED_COLUMNS.items()]
+        empty = [f"NULL::{CANONICAL_COLUMNS[name]} AS {name}" for name in HEADER_COLUMNS]
         empty += [f"NULL::VARCHAR AS {quote_identifier(field)}" for field in fields]
         parts = [part for name in types for part in self._select_type(leaf, name, fields)]
         return " UNION ALL ".join([f"SELECT {', '.join(empty)} WHERE FALSE", *parts])
@@ -52,7 +46,7 @@ class LeafEvents:
         if relation is None:
             return
         shown = [
-            *_FIXED_COLUMNS,
+            *HEADER_COLUMNS,
             *(f"{render_as_text(f, event_type)} AS {quote_identifier(f)}" for f in fields),
         ]
         yield (

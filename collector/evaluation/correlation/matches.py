@@ -8,14 +8,14 @@ from typing import Any
 
 import duckdb
 
-from collector import normalize
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
 from collector.detect.event_rows import list_column_names, name_values
 from collector.detect.lists import list_context
-from collector.detect.matcher import MAX_ENTITY_LENGTH
-from collector.escaping import quote_identifier, quote_literal, truncate_text
+from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
-from collector.model import ENTITY_FIELDS, Correlation, Event, Match, Rule, Severity
+from collector.evaluation.rule_matcher import extract_entities
+from collector.model import Correlation, Event, Match, Rule, Severity
+from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
 
 _UID_COLUMN = "#uid"  # no column of an event can have such a name
 
@@ -46,7 +46,8 @@ class FiringEvents:
     ) -> dict[str, tuple[Severity, float]]:
         """By uid, the severity and weight of every member in the scope."""
         rows = connection.execute(
-            f"SELECT {self.match_uid}, severity, metric FROM {self.table} WHERE {render_span_filter(self.scope)}"
+            f"SELECT {self.match_uid}, severity, metric FROM {self.table}"
+            f" WHERE {render_span_filter(self.scope)}"
         ).fetchall()
         return {
             uid: (Severity(severity), _compute_weight(self.rule, m)) for uid, severity, m in rows
@@ -76,7 +77,9 @@ def build_matches(firing: FiringEvents, events: EventViews, uids: Sequence[str])
             severity=Severity(member["severity"]),
             title=template.render_title(shown),
             key=dedup.build_dedup_key(rule, shown),
-            entities=_collect_entities(correlation, shown),
+            entities=extract_entities(
+                shown, dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
+            ),
             event=event,
             weight=_compute_weight(rule, member["metric"]),
             context=(*_build_window_context(correlation, member), *firing.find_list_entries(shown)),
@@ -88,26 +91,27 @@ def _read_event_rows(
 ) -> Iterator[tuple[dict[str, Any], Event]]:
     """Each wanted member with the event that it is."""
     connection = events.connection
-    columns = ", ".join(f"e.{quote_identifier(name)}" for name in normalize.CANONICAL_COLUMNS)
+    columns = ", ".join(f"e.{quote_identifier(name)}" for name in CANONICAL_COLUMNS)
     types = connection.execute(f"SELECT DISTINCT event_type FROM {firing.table}").fetchall()
     for (event_type,) in sorted(types):
         relation = events.select_events(event_type, firing.span, ())
         if relation is None:
             continue
         result = connection.execute(
-            f"SELECT m.*, {columns} FROM (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)}"
-            f" FROM {firing.table} WHERE event_type = {quote_literal(event_type)}) AS m"
+            f"SELECT m.*, {columns} FROM"
+            f" (SELECT *, {firing.match_uid} AS {quote_identifier(_UID_COLUMN)} FROM {firing.table}"
+            f" WHERE event_type = {quote_literal(event_type)}) AS m"
             f" JOIN {relation} AS e USING (event_uid)"
             f" WHERE m.{quote_identifier(_UID_COLUMN)} IN (SELECT unnest($uids))",
             {"uids": list(uids)},
         )
-        width = len(result.description) - len(normalize.CANONICAL_COLUMNS)
+        width = len(result.description) - len(CANONICAL_COLUMNS)
         names = list_column_names(result)[:width]
         while rows := result.fetchmany(1_000):
             for row in rows:
                 yield (
                     name_values(names, row[:width]),
-                    name_values(normalize.CANONICAL_COLUMNS, row[width:]),
+                    name_values(CANONICAL_COLUMNS, row[width:]),
                 )
 
 
@@ -117,15 +121,6 @@ def _compute_weight(rule: Rule, metric: float | None) -> float:
     if metric is None:
         return 0.0
     return -float(metric) if falls else float(metric)
-
-
-def _collect_entities(correlation: Correlation, shown: Event) -> dict[str, str]:
-    names = dict.fromkeys((*ENTITY_FIELDS, *correlation.group_by))
-    return {
-        name: truncate_text(str(value), MAX_ENTITY_LENGTH)
-        for name in names
-        if (value := shown.get(name)) is not None
-    }
 
 
 def _build_window_context(

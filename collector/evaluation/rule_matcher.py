@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -17,7 +17,8 @@ from collector.detect.ruleset import RuleSet
 from collector.detect.severity_sql import build_severity_sql
 from collector.detect.title_template import TitleTemplate
 from collector.escaping import quote_identifier, truncate_text
-from collector.model import ENTITY_FIELDS, Event, Match, Rule, Severity
+from collector.model import Event, Match, Rule, Severity
+from collector.model.event_columns import ENTITY_COLUMNS
 
 MAX_ENTITY_LENGTH = 500
 PAGE_SIZE = 500
@@ -31,7 +32,7 @@ class RuleMatcher:
 
     Attributes:
         failures: the rules that failed while they ran, each with the reason, which quotes nothing
-            of the events. The other rules went on. Whoever has told of them may clear it.
+            of the events. The other rules went on. Whoever has reported them may clear it.
     """
 
     def __init__(self, rules: RuleSet) -> None:
@@ -159,7 +160,8 @@ def _fetch_page(
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     result = connection.execute(
         f"SELECT {build_severity_sql(rule)}, * FROM {table} "
-        f"WHERE {_POSITION_COLUMN} > {position} AND {rule.predicate} ORDER BY {_POSITION_COLUMN} LIMIT {PAGE_SIZE}"
+        f"WHERE {_POSITION_COLUMN} > {position} AND {rule.predicate}"
+        f" ORDER BY {_POSITION_COLUMN} LIMIT {PAGE_SIZE}"
     )
     return list_column_names(result)[2:], result.fetchall()
 
@@ -187,15 +189,16 @@ def _build_match(
         severity=Severity(rank),
         title=template.render_title(event),
         key=dedup.build_dedup_key(rule, event),
-        entities=_extract_entities(event),
+        entities=extract_entities(event),
         event=event,
         context=list_context.collect_list_context(rule, event, lists),
     )
 
 
-def _extract_entities(event: Event) -> dict[str, str]:
+def extract_entities(event: Event, names: Iterable[str] = ENTITY_COLUMNS) -> dict[str, str]:
+    """Those of the columns that have a value in an event, each as text of a bounded length."""
     return {
-        name: truncate_text(str(event[name]), MAX_ENTITY_LENGTH)
-        for name in ENTITY_FIELDS
-        if name in event
+        name: truncate_text(str(value), MAX_ENTITY_LENGTH)
+        for name in names
+        if (value := event.get(name)) is not None
     }

@@ -1,0 +1,150 @@
+"""The archive in a folder: `org=ORG/event_type=TYPE/date=YYYY-MM-DD/BATCH.parquet`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from collector.archive import parquet_writer
+from collector.archive.parquet_sql import FileLocation, build_relation
+from collector.archive.parquet_writer import StagedFile
+from collector.model import ArchiveFile, Batch
+
+STAGING_FOLDER = ".staging"
+LEDGER_ID_FILE_NAME = "_ledger_id"
+"""Readers of Parquet folders pass over names that begin with an underscore."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalArchive:
+    """An `ArchiveStore` below a folder of this machine."""
+
+    root: Path
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def stage_events(
+        self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str
+    ) -> StagedFile | None:
+        """Run a SELECT of event rows into a file of the staging folder; None without a row."""
+        staging = self.root / STAGING_FOLDER
+        staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return parquet_writer.write_events(connection, select, staging / f"{name}.parquet")
+
+    def publish_events(
+        self, connection: duckdb.DuckDBPyConnection, staged: StagedFile, batch: Batch
+    ) -> list[ArchiveFile]:
+        """Move staged events to where they belong, a file for each day, durably."""
+        first, last = staged.day_range
+        if first == last:
+            return [self._publish_file(staged, staged.path.name, batch)]
+        return list(self._publish_days(connection, staged, batch, "TRUE"))
+
+    def publish_new_events(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        staged: StagedFile,
+        batch: Batch,
+        existing_files: Sequence[ArchiveFile],
+    ) -> list[ArchiveFile]:
+        """The same without the events whose `event_uid` one of the existing files has."""
+        existing = build_relation(self.locate_files(existing_files))
+        condition = (
+            f"event_uid NOT IN (SELECT event_uid FROM {existing})" if existing_files else "TRUE"
+        )
+        return list(self._publish_days(connection, staged, batch, condition))
+
+    def locate_files(self, files: Iterable[ArchiveFile]) -> list[FileLocation]:
+        """Their paths, in the same order."""
+        return [FileLocation(str(self.root / file.path)) for file in files]
+
+    def measure_file(self, file: ArchiveFile) -> int | None:
+        """How many bytes long a file is now; None where it is gone."""
+        try:
+            return (self.root / file.path).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def count_event_files(self) -> int:
+        """How many Parquet files there are, committed or not; staged ones do not count."""
+        return sum(1 for _ in self._list_event_files())
+
+    def move_stray_files(self, committed_files: Iterable[ArchiveFile], *, target_root: Path) -> int:
+        """Move every Parquet file that is not committed to below `target_root`; return how many."""
+        shutil.rmtree(self.root / STAGING_FOLDER, ignore_errors=True)
+        committed = {self.root / file.path for file in committed_files}
+        strays = [path for path in self._list_event_files() if path not in committed]
+        for path in strays:
+            target = target_root / path.relative_to(self.root)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.move(path, target)
+        return len(strays)
+
+    def read_ledger_id(self) -> str | None:
+        """The id of the ledger that commits to it; None where none has claimed it."""
+        try:
+            text = (self.root / LEDGER_ID_FILE_NAME).read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+        return text.strip() or None
+
+    def write_ledger_id(self, ledger_id: str) -> None:
+        """Write down durably which ledger commits to it."""
+        path = self.root / LEDGER_ID_FILE_NAME
+        part = path.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(f"{ledger_id}\n", encoding="ascii")
+        _sync_path(part)
+        part.replace(path)
+
+    def _publish_days(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        staged: StagedFile,
+        batch: Batch,
+        condition: str,
+    ) -> Iterator[ArchiveFile]:
+        for part in parquet_writer.split_days(connection, staged, condition):
+            yield self._publish_file(part, staged.path.name, batch)
+        staged.path.unlink()
+
+    def _publish_file(self, staged: StagedFile, name: str, batch: Batch) -> ArchiveFile:
+        """Move a file with the events of one day to its place; a replay overwrites its own."""
+        org, event_type, day = batch.stream.org, batch.event_type, staged.day_range[0].isoformat()
+        path = f"org={org}/event_type={event_type}/date={day}/{name}"
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sync_path(staged.path)
+        staged.path.chmod(0o600)
+        staged.path.replace(target)
+        _sync_path(target.parent)
+        return ArchiveFile(
+            path=path,
+            org=org,
+            event_type=event_type,
+            date=day,
+            rows=staged.rows,
+            bytes=target.stat().st_size,
+            first_time=staged.first,
+            last_time=staged.last,
+        )
+
+    def _list_event_files(self) -> Iterator[Path]:
+        staging = self.root / STAGING_FOLDER
+        return (path for path in self.root.rglob("*.parquet") if not path.is_relative_to(staging))
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""The event store as its readers and writers know it, wherever it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+
+from collector.archive.parquet_sql import FileLocation
+from collector.archive.parquet_writer import StagedFile
+from collector.model import ArchiveFile, Batch
+
+
+class ArchiveStore(Protocol):
+    """Files of events, each of one org, type and day. One counts once the ledger names it."""
+
+    @property
+    def place(self) -> str:
+        """Where it lies, for people."""
+        ...
+
+    def stage_events(
+        self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str
+    ) -> StagedFile | None:
+        """Run a SELECT of event rows into a file that nobody reads yet. None when it gave no row.
+
+        Raises:
+            duckdb.Error: the SELECT could not be run; no file remains.
+        """
+        ...
+
+    def publish_events(
+        self, connection: duckdb.DuckDBPyConnection, staged: StagedFile, batch: Batch
+    ) -> list[ArchiveFile]:
+        """Move staged events durably to where they belong, a file for each day."""
+        ...
+
+    def publish_new_events(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        staged: StagedFile,
+        batch: Batch,
+        existing_files: Sequence[ArchiveFile],
+    ) -> list[ArchiveFile]:
+        """The same without the events whose `event_uid` one of the existing files has."""
+        ...
+
+    def locate_files(self, files: Iterable[ArchiveFile]) -> list[FileLocation]:
+        """What the engine reads the files by, in their order."""
+        ...
+
+    def measure_file(self, file: ArchiveFile) -> int | None:
+        """How many bytes long a file is now; None where it is gone."""
+        ...
+
+    def count_event_files(self) -> int:
+        """How many files of events there are, committed or not; staged ones do not count."""
+        ...
+
+    def move_stray_files(self, committed_files: Iterable[ArchiveFile], *, target_root: Path) -> int:
+        """Move every file that is not committed to below `target_root`; return how many.
+
+        They keep their places: a ledger that was restored from a backup may be older than the
+        archive, and what it does not know was committed once. Staged files are deleted. Only for a
+        process that holds the state directory's lock: another one may be about to commit.
+        """
+        ...
+
+    def read_ledger_id(self) -> str | None:
+        """The id of the ledger that commits to it; None where none has claimed it."""
+        ...
+
+    def write_ledger_id(self, ledger_id: str) -> None:
+        """Write down durably which ledger commits to it."""
+        ...

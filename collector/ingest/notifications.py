@@ -1,0 +1,47 @@
+"""Which channels are owed a message of what became of alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from collector import alerting
+from collector.model import Alert, Route
+from collector.store import outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Whom alerts can be told to: the routes, and all channels that there are."""
+
+    routes: Sequence[Route] = ()
+    channels: Sequence[str] = ()
+
+
+def enqueue_alerts(
+    connection: sa.Connection,
+    changes: Iterable[alerting.EpisodeChanges],
+    audience: Audience,
+    *,
+    now: datetime,
+) -> list[Alert]:
+    """Put messages of what is new into the outbox. Returns the alerts that they are of.
+
+    That an alert has ended is told to those alone who have heard of it.
+    """
+    notified: list[Alert] = []
+    for change in changes:
+        for alert in change.alerts:
+            channels = alerting.select_channels(alert, audience.routes, audience.channels)
+            has_ended = alert.id in change.ended_ids
+            if has_ended:
+                outbox.cancel_unseen_deliveries(connection, alert.id, now=now)
+                informed = outbox.find_notified_channels(connection, alert.id)
+                channels = tuple(channel for channel in channels if channel in informed)
+            if alert.id in change.notify_ids and (channels or not has_ended):
+                outbox.enqueue_alert(connection, alert, channels, now=now)
+                notified.append(alert)
+    return notified

@@ -1,0 +1,45 @@
+"""Where things lie below a state directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.archive.local_archive import LocalArchive
+from collector.archive.store import ArchiveStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatePaths:
+    """The folders of a state directory, and the archive in it."""
+
+    state_dir: Path
+
+    @property
+    def archive(self) -> ArchiveStore:
+        """The committed events, as Parquet."""
+        return LocalArchive(root=self._archive_root)
+
+    @property
+    def spool(self) -> Path:
+        """What is being fetched; empty between two batches."""
+        return self.state_dir / "spool"
+
+    @property
+    def quarantine(self) -> Path:
+        """Segments that could not be read, by batch key."""
+        return self.state_dir / "quarantine"
+
+    @property
+    def strays(self) -> Path:
+        """Event files that no ledger names, by when they were found; absent as long as none was."""
+        return self.state_dir / "strays"
+
+    def create_folders(self) -> None:
+        """Create what is missing, for the owner alone."""
+        for path in (self.state_dir, self._archive_root, self.spool, self.quarantine):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @property
+    def _archive_root(self) -> Path:
+        return self.state_dir / "archive"

@@ -1,0 +1,179 @@
+"""The stored episodes of alerts: what a batch makes of them, and how that is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from collector import alerting, normalize
+from collector.evaluation.result import EvaluationResult
+from collector.model import Alert, AlertMatch, AlertStatus, Match, Rule, Severity
+from collector.store import alerts as alert_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KeyChanges:
+    """What a batch says about one dedup key, by uid where it is of single events."""
+
+    org: str
+    key: tuple[str, ...]
+    matches: list[Match] = field(default_factory=list)
+    stored_matches: dict[str, AlertMatch] = field(default_factory=dict)
+    owner_alerts: dict[str, Alert] = field(default_factory=dict)
+    withdrawal_reasons: dict[str, str] = field(default_factory=dict)
+
+
+def fold_matches(
+    connection: sa.Connection,
+    rules: Mapping[str, Rule],
+    result: EvaluationResult,
+    *,
+    now: datetime,
+) -> list[alerting.EpisodeChanges]:
+    """What becomes of the stored episodes that rules say something about; nothing is written.
+
+    Matches open, extend, bridge or worsen the episodes of their keys. What is withdrawn leaves its
+    episode, which may split or end by that; a match of the same event in the same batch outweighs
+    it.
+    """
+    found: dict[tuple[str, str], dict[str, Match]] = {}
+    for match in sorted(result.matches, key=_rank_match):
+        found.setdefault((match.org, match.rule), {})[match.event_uid] = match
+    reasons: dict[tuple[str, str], dict[str, str]] = {}
+    for one in result.withdrawals:
+        uids = dict.fromkeys(one.event_uids, one.reason)
+        reasons.setdefault((one.org, one.rule), {}).update(uids)
+    return [
+        change
+        for org, rule in sorted({*found, *reasons})
+        for change in _fold_rule(
+            connection,
+            rules[rule],
+            org,
+            found.get((org, rule), {}),
+            reasons.get((org, rule), {}),
+            now=now,
+        )
+    ]
+
+
+def save_episodes(connection: sa.Connection, changes: Iterable[alerting.EpisodeChanges]) -> None:
+    """Write alerts and their matches, as they are after the changes."""
+    for change in changes:
+        _save_episode(connection, change)
+
+
+def _save_episode(connection: sa.Connection, change: alerting.EpisodeChanges) -> None:
+    # An event that has left an alert may be in another one by now.
+    of_rule = {"org": change.org, "rule": change.rule}
+    for uid, alert_id in change.detachments.items():
+        alert_store.detach_match(connection, **of_rule, event_uid=uid, alert_id=alert_id)
+    for alert in change.alerts:
+        if alert.status == AlertStatus.MERGED:
+            alert_store.move_merged_matches(connection, alert)
+    for alert_id, uids in change.moved_uids.items():
+        alert_store.move_matches(connection, **of_rule, event_uids=uids, alert_id=alert_id)
+    alert_store.save_alerts(connection, change.alerts, change.joined_matches)
+
+
+def _fold_rule(
+    connection: sa.Connection,
+    rule: Rule,
+    org: str,
+    matches: Mapping[str, Match],
+    withdrawal_reasons: Mapping[str, str],
+    *,
+    now: datetime,
+) -> Iterator[alerting.EpisodeChanges]:
+    stored = alert_store.find_alert_matches(
+        connection, org=org, rule=rule.name, event_uids={*matches, *withdrawal_reasons}
+    )
+    owners = {
+        alert.id: alert
+        for alert in alert_store.read_alerts(connection, {m.alert_id for m in stored.values()})
+    }
+    changes = _group_by_key(org, matches, withdrawal_reasons, stored, owners)
+    for key in sorted(changes):
+        yield _fold_key(connection, rule, changes[key], now=now)
+
+
+def _group_by_key(
+    org: str,
+    matches: Mapping[str, Match],
+    withdrawal_reasons: Mapping[str, str],
+    stored_matches: Mapping[str, AlertMatch],
+    owner_alerts: Mapping[str, Alert],
+) -> dict[tuple[str, ...], _KeyChanges]:
+    """By dedup key; an event whose key has changed is withdrawn from the one that it had."""
+    by_key: dict[tuple[str, ...], _KeyChanges] = {}
+    for match in matches.values():
+        by_key.setdefault(match.key, _KeyChanges(org=org, key=match.key)).matches.append(match)
+    for uid, stored in stored_matches.items():
+        owner = owner_alerts[stored.alert_id]
+        changes = by_key.setdefault(owner.key, _KeyChanges(org=org, key=owner.key))
+        changes.stored_matches[uid] = stored
+        changes.owner_alerts[owner.id] = owner
+        if uid not in matches or matches[uid].key != owner.key:
+            changes.withdrawal_reasons[uid] = withdrawal_reasons.get(uid, "")
+    return by_key
+
+
+def _fold_key(
+    connection: sa.Connection, rule: Rule, key_changes: _KeyChanges, *, now: datetime
+) -> alerting.EpisodeChanges:
+    alerts = {**_find_nearby_alerts(connection, rule, key_changes), **key_changes.owner_alerts}
+    diff = alerting.diff_matches(
+        key_changes.org,
+        key_changes.key,
+        key_changes.matches,
+        key_changes.withdrawal_reasons.keys(),
+        stored_matches=key_changes.stored_matches,
+        alerts=alerts,
+    )
+    remaining = (
+        member
+        for member in alert_store.iterate_alert_matches(connection, diff.rebuild_ids)
+        if member.event_uid not in diff.detachments
+    )
+    return alerting.fold_episodes(
+        rule,
+        diff,
+        alerts=alerts,
+        remaining_matches=remaining,
+        find_alert=lambda alert_id: alert_store.find_alert(connection, alert_id),
+        keep_content=_is_reevaluated(rule),
+        reason=max(key_changes.withdrawal_reasons.values(), default=""),
+        now=now,
+    )
+
+
+def _find_nearby_alerts(
+    connection: sa.Connection, rule: Rule, key_changes: _KeyChanges
+) -> dict[str, Alert]:
+    """The stored alerts that the matches may join or bring back."""
+    if not key_changes.matches:
+        return {}
+    times = [match.time for match in key_changes.matches]
+    found = alert_store.find_nearby_alerts(
+        connection,
+        org=key_changes.org,
+        rule=rule.name,
+        key=key_changes.key,
+        between=(min(times) - rule.dedup_window, max(times) + rule.dedup_window),
+    )
+    return {alert.id: alert for alert in found}
+
+
+def _is_reevaluated(rule: Rule) -> bool:
+    """Whether what it says of an event can change with events that come later."""
+    return rule.aggregation is not None or not normalize.DERIVED_EVENT_TYPES.keys().isdisjoint(
+        rule.event_types
+    )
+
+
+def _rank_match(match: Match) -> tuple[Severity, float, tuple[str, ...], str]:
+    """Of two matches of one event the last counts."""
+    return match.severity, match.weight, match.key, match.title
