@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+DAY_MICROS = timedelta(days=1) // MICROSECOND
 
 
 def now() -> datetime:
@@ -27,11 +29,21 @@ def wait(seconds: float, stop_event: threading.Event | None = None) -> bool:
     return stop_event.wait(seconds)
 
 
+def floor_to_milliseconds(moment: datetime) -> datetime:
+    """The moment without what is finer than a millisecond."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970-01-01 UTC, exactly."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return duration_to_micros(moment - EPOCH)
+
+
+def duration_to_micros(duration: timedelta) -> int:
+    """A duration in whole microseconds."""
+    return duration // MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
     """The inverse of `to_micros`."""
-    return EPOCH + timedelta(microseconds=micros)
+    return EPOCH + micros * MICROSECOND

@@ -19,7 +19,7 @@ from collector.csv_segments import write_records
 from collector.detect import load_rule_set
 from collector.detect.dedup import build_dedup_key as key_of
 from collector.ingest.temporary_pipeline import open_temporary_pipeline
-from collector.model import STATUS_OPEN, Severity
+from collector.model import AlertStatus, Severity
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import alerts, ledger
 from fakes.model_samples import NOON, build_rule
@@ -241,7 +241,9 @@ def told(bench, org):
     """By rule, what the pipeline has told: days, severities, and keys."""
     with bench.database.read() as connection:
         found = [
-            each for each in alerts.list_alerts(connection, org=org) if each.status == STATUS_OPEN
+            each
+            for each in alerts.list_alerts(connection, org=org)
+            if each.status == AlertStatus.OPEN
         ]
     result = {}
     for name in {each.rule for each in found}:

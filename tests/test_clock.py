@@ -1,7 +1,7 @@
 """Time: aware, in UTC, exact to the microsecond."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,3 +27,15 @@ def test_waiting_ends_when_asked_to_stop():
     assert not clock.wait(0.001, stop)
     stop.set()
     assert clock.wait(60, stop)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_moment_in_milliseconds_is_less_than_one_before_it(moment):
+    floor = clock.floor_to_milliseconds(moment)
+
+    assert timedelta() <= moment - floor < timedelta(milliseconds=1)
+    assert 0 == floor.microsecond % 1_000
+
+
+def test_durations_count_microseconds():
+    assert 86_400_000_000 == clock.DAY_MICROS == clock.duration_to_micros(timedelta(days=1))

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from collector import clock, engine
 from collector.api.event_trace import trace_event
 from collector.archive import hunt_query
-from collector.model import Severity, Stream
+from collector.model import BatchState, Severity, Stream
 from collector.sources.contract import build_batch_key
 from collector.store import alerts, ledger, listed_files, outbox, tables
-from fakes.model_samples import NOON, build_alert
+from fakes.model_samples import NOON, build_alert, build_log_file_facts
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
 FILE = "0AT000000000002AAA"
@@ -31,7 +31,7 @@ def bench(tmp_path):
             build_login_row(2, SESSION_KEY="s'1"),
             build_login_row(3),
         ]
-        facts = {"file": FILE, "interval": "hourly"}
+        facts = build_log_file_facts(file_id=FILE)
         logins = bench.write_batch("Login", rows, key=KEY, record_prefix=FILE, facts=facts)
         with bench.database.begin() as state:
             listed_files.record_listed_files(state, [logins], now=NOON + timedelta(hours=2))
@@ -57,7 +57,7 @@ def test_a_line_of_a_log_file_is_followed_back_to_the_file(way):
 
     assert ("acme", "Login") == (found.org, found.event_type)
     assert (KEY, "event_log_file", "hourly") == (batch.key, batch.stream.source, batch.stream.name)
-    assert (FILE, 3, "stored") == (batch.facts["file"], batch.entry.rows, batch.entry.state)
+    assert (FILE, 3, "stored") == (batch.facts.file_id, batch.entry.rows, batch.entry.state)
     assert (NOON, NOON + timedelta(hours=2), NOON + timedelta(hours=3)) == (
         batch.created,
         batch.first_listed,
@@ -140,7 +140,7 @@ def test_an_event_that_only_an_alert_remembers_is_told_from_there(way, bench):
         ledger.record_batch(
             state,
             bench.write_batch("Login", [build_login_row()], key=KEY),
-            ledger.LedgerEntry(state="x"),
+            ledger.LedgerEntry(state=BatchState.LOST),
             [],
         )
     (found,) = way(f"{FILE}:0:1")

@@ -8,10 +8,8 @@ from collector.app.configuration import SETTINGS_MODELS
 from collector.detect import RuleSet
 from collector.model import Correlation, Stream
 from collector.rules.coverage import (
-    BLIND,
-    FIRES,
-    WAITS,
     OrgView,
+    RuleStanding,
     compute_coverage,
     list_rule_needs,
     list_rule_types,
@@ -118,7 +116,7 @@ def test_that_nothing_is_wrong_with_the_collector_is_not_mentioned():
 def test_a_rule_fires_on_what_was_seen_and_says_what_was_not():
     (found,) = compute_coverage(RuleSet(rules=(STORED,)), view(seen={"ApiEvent"}))
 
-    assert (FIRES, ("ApiEvent",)) == (found.state, found.seen_types)
+    assert (RuleStanding.FIRES, ("ApiEvent",)) == (found.state, found.seen_types)
     assert {"LoginEvent"} == set(found.reasons)
 
 
@@ -131,8 +129,13 @@ def test_a_sequence_is_as_blind_as_its_blindest_part():
     )
     found = states(LOGIN, api, all_of, any_of, polls=[hidden], seen={"Login"})
 
-    assert {"login": FIRES, "api": BLIND, "temporal": BLIND, "event_count": FIRES} == found
-    assert WAITS == states(LOGIN, api, all_of, seen={"Login"})["temporal"]
+    assert {
+        "login": RuleStanding.FIRES,
+        "api": RuleStanding.BLIND,
+        "temporal": RuleStanding.BLIND,
+        "event_count": RuleStanding.FIRES,
+    } == found
+    assert RuleStanding.WAITS == states(LOGIN, api, all_of, seen={"Login"})["temporal"]
 
 
 def test_a_correlation_looks_at_the_event_types_of_its_parts_at_any_depth():
@@ -153,7 +156,7 @@ def test_a_source_that_is_switched_off_makes_blind():
     off = SETTINGS_MODELS.sources.model_validate({"event_log_file": False})
     (found,) = compute_coverage(RuleSet(rules=(LOGIN,)), view(sources=off))
 
-    assert BLIND == found.state
+    assert RuleStanding.BLIND == found.state
     assert {"Login": "its source event_log_file is switched off"} == found.reasons
 
 
@@ -161,7 +164,7 @@ def test_a_type_that_nobody_asks_for_makes_blind():
     some = SETTINGS_MODELS.sources.model_validate({"stored_events": {"objects": ["Login*"]}})
     (found,) = compute_coverage(RuleSet(rules=(STORED,)), view(sources=some))
 
-    assert WAITS == found.state
+    assert RuleStanding.WAITS == found.state
     assert "it is not among the objects of stored_events" == found.reasons["ApiEvent"]
     assert "not polled yet; is its source switched on?" == found.reasons["LoginEvent"]
 

@@ -8,7 +8,7 @@ from collector import clock
 from collector.app import daemon
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
 from collector.health.monitor import HealthMonitor
-from collector.model import Stream
+from collector.model import BatchState, OtherFacts, Stream
 from collector.store import alerts, ledger, outbox, tracked_objects
 from fakes.collector_setup import (
     DAY,
@@ -128,7 +128,7 @@ def test_streams_of_one_source_that_fall_ill_together_are_one_message(told):
 def test_lost_batches_are_told_once_a_day_and_nothing_recovers_from_them(bench):
     with bench.database.begin() as connection:
         made = build_batch(stream=API, event_type="ApiEvent", received=NOW)
-        entry = ledger.LedgerEntry(state=ledger.BATCH_LOST, reason="deleted")
+        entry = ledger.LedgerEntry(state=BatchState.LOST, reason="deleted")
         ledger.record_batch(connection, made, entry, [])
     eyes = watch(bench)
     for hours in (0, 1, 49):
@@ -185,10 +185,8 @@ def test_the_daemon_looks_after_itself_when_it_is_due_and_survives_what_it_finds
         config = write_config(tmp_path, org, login_history={})
         with open_test_collector(config) as collector:
             with collector.database.begin() as connection:
-                made = build_batch(received=clock.now(), facts={})
-                ledger.record_batch(
-                    connection, made, ledger.LedgerEntry(state=ledger.BATCH_LOST), []
-                )
+                made = build_batch(received=clock.now(), facts=OtherFacts())
+                ledger.record_batch(connection, made, ledger.LedgerEntry(state=BatchState.LOST), [])
             watch = collector.health_monitor
             tick = daemon._PeriodicJob(
                 300.0, "watch_failed", lambda: watch.check_health(clock.now())

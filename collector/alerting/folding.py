@@ -14,15 +14,7 @@ from collector.alerting import alert_summary, grouping, identity, summary
 from collector.alerting.grouping import EpisodeItem
 from collector.alerting.identity import AlertFinder, EpisodeAlert
 from collector.alerting.match_diff import MatchDiff
-from collector.model import (
-    STATUS_MERGED,
-    STATUS_WITHDRAWN,
-    Alert,
-    AlertMatch,
-    FirstSeen,
-    Rule,
-    Severity,
-)
+from collector.model import Alert, AlertMatch, AlertStatus, FirstSeen, Rule, Severity
 
 RENOTIFY_FACTOR = 10
 """An episode with this many times the events that people were told of is told again."""
@@ -146,7 +138,9 @@ def _merge_alerts(
     for one in episode_alerts:
         for merged_id in one.merged_ids:
             yield replace(
-                _reset_notified(alerts[merged_id]), status=STATUS_MERGED, merged_into=one.alert.id
+                _reset_notified(alerts[merged_id]),
+                status=AlertStatus.MERGED,
+                merged_into=one.alert.id,
             )
 
 
@@ -165,7 +159,7 @@ def _withdraw_alerts(
     succeeded = {one.alert.id for one in episode_alerts}
     for alert_id in sorted(diff.rebuild_ids - remaining - succeeded):
         why = reason or _describe_withdrawal(rule)
-        yield replace(_reset_notified(alerts[alert_id]), status=STATUS_WITHDRAWN, reason=why)
+        yield replace(_reset_notified(alerts[alert_id]), status=AlertStatus.WITHDRAWN, reason=why)
 
 
 def _reset_notified(alert: Alert) -> Alert:
@@ -183,7 +177,7 @@ def _describe_withdrawal(rule: Rule) -> str:
 
 
 def _needs_notification(alert: Alert) -> bool:
-    if alert.status == STATUS_MERGED:
+    if alert.status == AlertStatus.MERGED:
         return False
     if alert.revision == 0 or alert.severity > alert.told_severity:
         return True
@@ -191,7 +185,7 @@ def _needs_notification(alert: Alert) -> bool:
 
 
 def _mark_notified(alert: Alert) -> Alert:
-    if alert.status == STATUS_WITHDRAWN:
+    if alert.status == AlertStatus.WITHDRAWN:
         return replace(alert, revision=alert.revision + 1)
     return replace(
         alert,

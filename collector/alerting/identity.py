@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +10,10 @@ from itertools import count
 from collector.alerting import alert_summary, grouping
 from collector.alerting.grouping import Episode
 from collector.alerting.match_diff import MatchDiff
-from collector.model import STATUS_MERGED, STATUS_OPEN, STATUS_WITHDRAWN, Alert, Rule
+from collector.model import Alert, AlertStatus, Rule
+from collector.stable_ids import hash_json
+
+_ALERT_ID_DIGITS = 20
 
 AlertFinder = Callable[[str], Alert | None]
 """The stored alert with an id."""
@@ -48,7 +49,7 @@ def assign_alerts(
     free = [
         alert
         for alert in alerts.values()
-        if alert.status == STATUS_WITHDRAWN
+        if alert.status == AlertStatus.WITHDRAWN
         or (alert.id in successors and successors[alert.id] is None)
     ]
     assigned = []
@@ -67,7 +68,7 @@ def assign_alerts(
 
 def has_ended(alert: Alert) -> bool:
     """Whether no match belongs to it any more."""
-    return alert.status in (STATUS_MERGED, STATUS_WITHDRAWN)
+    return alert.status in (AlertStatus.MERGED, AlertStatus.WITHDRAWN)
 
 
 def _list_claimed_ids(episode: Episode, successors: Mapping[str, Episode | None]) -> list[str]:
@@ -84,7 +85,7 @@ def _rank_by_age(alert: Alert) -> tuple[datetime, str]:
 def _apply_episode(before: Alert, episode: Episode) -> Alert:
     after = alert_summary.apply_summary(before, episode.summary)
     return (
-        replace(after, status=STATUS_OPEN, merged_into="", reason="")
+        replace(after, status=AlertStatus.OPEN, merged_into="", reason="")
         if has_ended(before)
         else after
     )
@@ -125,8 +126,7 @@ def _open_alert(
 
 def _build_alert_id(rule: Rule, diff: MatchDiff, episode: Episode, number: int) -> str:
     named: list[object] = [diff.org, rule.name, diff.key, episode.summary.opener[1]]
-    text = json.dumps([*named, number] if number else named)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return hash_json([*named, number] if number else named, digits=_ALERT_ID_DIGITS)
 
 
 def _build_blank_alert(
@@ -140,7 +140,7 @@ def _build_blank_alert(
         key=diff.key,
         title=total.lead.title,
         severity=total.lead.severity,
-        status=STATUS_OPEN,
+        status=AlertStatus.OPEN,
         first_time=total.first_time,
         last_time=total.last_time,
         count=total.count,

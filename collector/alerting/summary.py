@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from collector import clock
 from collector.alerting.evidence import EVIDENCE_LIMIT, to_context, to_evidence
 from collector.model import AlertMatch, EntityOrigin, Event, EvidenceOrigin, Match, Severity
 from collector.model.event_columns import ENTITY_COLUMNS
@@ -229,7 +230,7 @@ def _parse_event_time(value: object, default: datetime) -> datetime:
     except ValueError:
         return default
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.replace(microsecond=aware.microsecond // 1000 * 1000)
+    return clock.floor_to_milliseconds(aware)
 
 
 def _clamp_weight(weight: float) -> float:

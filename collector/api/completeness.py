@@ -24,9 +24,10 @@ from collector.completeness import (
 from collector.completeness.daily_audit import HourlyDailyComparison
 from collector.errors import CollectorError
 from collector.ingest.state_paths import StatePaths
+from collector.model import LogFileFacts, StreamPurpose
 from collector.settings import OrgSettings, Settings
 from collector.sources import event_log_file
-from collector.store import batch_inventory, listed_files
+from collector.store import batch_inventory
 
 _ReportItem = EventTypeBalance | SequenceGap | QuietHours | WindowCoverage | ArchiveComparison
 
@@ -84,7 +85,7 @@ def compare_with_daily_files(
 
 def format_stream_name(coverage: WindowCoverage) -> str:
     """The name of a stream whose windows were read, for a person."""
-    return coverage.stream.replace(listed_files.LISTING_SUFFIX, " (files by creation)")
+    return coverage.stream.replace(StreamPurpose.LISTING, " (files by creation)")
 
 
 def to_json_lines(proof: OrgCompleteness) -> Iterator[JsonObject]:
@@ -141,7 +142,11 @@ def _compare_daily_files(
     hourly = daily_audit.sum_hourly_files(items)
     if not hourly:
         return []
-    first = min(item.log_time for item in items if item.facts.get("sequence"))
+    first = min(
+        item.log_time
+        for item in items
+        if isinstance(item.facts, LogFileFacts) and item.facts.sequence
+    )
     with open_source_context(org) as context:
         try:
             return list(

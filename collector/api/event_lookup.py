@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 import duckdb
@@ -12,6 +11,7 @@ import duckdb
 from collector import normalize
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
+from collector.detect.event_rows import build_event, list_column_names
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, Event
 from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS
@@ -65,15 +65,8 @@ def find_events(
 def read_events(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Event]:
     """The events of a SQL FROM item in the order of their times, without what is NULL."""
     result = connection.execute(f"SELECT * FROM {relation} ORDER BY time, event_uid, received")
-    names = [column[0] for column in result.description]
-    return [
-        {
-            name: value.astimezone(UTC) if isinstance(value, datetime) else value
-            for name, value in zip(names, row, strict=True)
-            if value is not None
-        }
-        for row in result.fetchall()
-    ]
+    names = list_column_names(result)
+    return [build_event(names, row) for row in result.fetchall()]
 
 
 def restore_alert_event(event: Event, org: str) -> EventSet:

@@ -25,7 +25,7 @@ from collector.archive.store import ArchiveStore
 from collector.detect import correlation_sql
 from collector.errors import CollectorError
 from collector.ingest.state_paths import StatePaths
-from collector.model import Alert, ArchiveFile, Event
+from collector.model import Alert, ArchiveFile, Event, render_facts
 from collector.settings import Settings
 from collector.sources.contract import build_batch_key
 from collector.sources.log_file import KIND as LOG_FILES
@@ -281,7 +281,7 @@ def _to_batch_json(batch: BatchOrigin) -> dict[str, object]:
     return {
         "key": batch.key,
         "source": batch.stream.source,
-        "stream": batch.stream.name,
+        "stream": batch.stream.label,
         "event_type": batch.event_type,
         "nominal": batch.log_time,
         "created": batch.created,
@@ -292,7 +292,7 @@ def _to_batch_json(batch: BatchOrigin) -> dict[str, object]:
         "rows": entry.rows,
         "duplicates": entry.duplicates,
         "quarantined": entry.quarantined,
-        "facts": batch.facts,
+        "facts": render_facts(batch.facts),
     }
 
 

@@ -13,9 +13,9 @@ from collector.detect import RuleSet
 from collector.detect.lint import mitre_attack
 from collector.errors import CollectorError
 from collector.rules.coverage import (
-    BLIND,
     OrgView,
     RuleCoverage,
+    RuleStanding,
     compute_coverage,
     list_rule_needs,
 )
@@ -66,7 +66,7 @@ def read_rule_coverage(settings: Settings, rules: RuleSet) -> RuleCoverageReport
 
 def list_techniques(report: RuleCoverageReport) -> Iterator[TechniqueCoverage]:
     """Each technique that a rule which alerts names, by its id."""
-    able = {each.rule for each in report.coverages if each.state != BLIND}
+    able = {each.rule for each in report.coverages if each.state != RuleStanding.BLIND}
     techniques: dict[str, list[str]] = {}
     for rule in report.rules.rules:
         for technique in rule.attack if rule.raises_alert else ():

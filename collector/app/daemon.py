@@ -15,9 +15,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from collector import clock
 from collector.app.wiring import Collector
-from collector.collection.poller import POLL_FAILED, Poller, PollResult
+from collector.collection.poller import Poller, PollResult
 from collector.errors import LoginRefusedError, StoppedError
 from collector.logs import log
+from collector.model import DeliveryState, PollState
 from collector.store import outbox
 
 TICK_SECONDS = 1.0
@@ -53,7 +54,9 @@ def run_once(collector: Collector) -> PassSummary:
                 polled.extend(poller.poll_source(source))
         except LoginRefusedError as error:
             problems.append(f"{poller.org}: {error}")
-    problems.extend(f"{poll.stream}: {poll.reason}" for poll in polled if poll.state == POLL_FAILED)
+    problems.extend(
+        f"{poll.stream}: {poll.reason}" for poll in polled if poll.state == PollState.FAILED
+    )
     collector.health_monitor.check_health(clock.now())
     delivered = sum(
         collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
@@ -178,5 +181,5 @@ def _list_undelivered(collector: Collector) -> list[str]:
     return [
         f"{pile.channel}: {pile.count} messages {pile.state}: {pile.reason or 'not sent yet'}"
         for pile in piles
-        if pile.state in (outbox.DELIVERY_READY, outbox.DELIVERY_LEASED, outbox.DELIVERY_REJECTED)
+        if pile.state in (DeliveryState.READY, DeliveryState.LEASED, DeliveryState.REJECTED)
     ]

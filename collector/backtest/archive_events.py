@@ -12,6 +12,7 @@ import duckdb
 from collector import normalize
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
+from collector.clock import MICROSECOND
 from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.rule_selection import ALL_TIME
@@ -21,7 +22,6 @@ CHUNK_ROWS = 3_000_000
 """So many events are looked at in one query, which bounds the memory that it takes."""
 
 _DAY = timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,4 +176,4 @@ def _compute_day_span(files: Sequence[ArchiveFile]) -> TimeSpan:
         datetime.combine(datetime.fromisoformat(date).date(), datetime.min.time(), UTC)
         for date in (files[0].date, files[-1].date)
     )
-    return first, last + _DAY - _INSTANT
+    return first, last + _DAY - MICROSECOND

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from collector.detect.first_seen_sql import duration_to_micros
+from collector.clock import duration_to_micros
 from collector.escaping import quote_literal
 from collector.model import Rule, Severity
 

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from collector.backtest.dedup_keys import render_dedup_key
-from collector.clock import to_micros
+from collector.clock import DAY_MICROS, duration_to_micros, to_micros
 from collector.detect import baseline_sql, first_seen_sql
-from collector.detect.first_seen_sql import duration_to_micros
 from collector.detect.selected_events import (
     DIGEST_LENGTH,
     RuleRelation,
@@ -24,7 +23,6 @@ from collector.detect.severity_sql import build_severity_sql
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Rule
 
-_DAY = 86_400_000_000
 _START = quote_identifier("#start")
 
 
@@ -59,7 +57,7 @@ def _select_first_moments(parts: Sequence[RuleRelation], alerts_from: datetime) 
     )
     # Events of one day are one run, since `forget` is a day at least.
     days = (
-        f"SELECT {keys}, floor(us / {_DAY}) AS day, min(us) AS head, max(us) AS tail"
+        f"SELECT {keys}, floor(us / {DAY_MICROS}) AS day, min(us) AS head, max(us) AS tail"
         f" FROM ({rows}) GROUP BY ALL"
     )
     return (

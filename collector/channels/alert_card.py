@@ -19,7 +19,7 @@ from collector.channels.context_sentences import (
     format_event_count,
     render_context,
 )
-from collector.model import STATUS_MERGED, STATUS_WITHDRAWN, Alert, Event, Message, Severity
+from collector.model import Alert, AlertStatus, Event, Message, Severity
 from collector.model.event_columns import (
     CANONICAL_COLUMNS,
     DETAIL_COLUMNS,
@@ -111,14 +111,14 @@ def build_card(message: Message) -> Card:
     )
 
 
-_END_HEADLINES = {STATUS_WITHDRAWN: "Withdrawn", STATUS_MERGED: "Merged"}
+_END_HEADLINES = {AlertStatus.WITHDRAWN: "Withdrawn", AlertStatus.MERGED: "Merged"}
 
 
 def _describe_alert(alert: Alert) -> str:
     """What the rule says of itself; of an alert that is over, what became of it."""
-    if alert.status == STATUS_WITHDRAWN:
+    if alert.status == AlertStatus.WITHDRAWN:
         return f"This does not hold any more. {alert.reason}"
-    if alert.status == STATUS_MERGED:
+    if alert.status == AlertStatus.MERGED:
         return f"This went on in the alert {alert.merged_into}."
     return alert.description
 

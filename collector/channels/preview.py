@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from collector import clock, escaping
 from collector.channels.email.message import compose_mail, render_html
 from collector.channels.slack.message import build_payload
 from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message
+from collector.stable_ids import hash_text
 
 _SENDER, _RECIPIENTS = "collector@example.com", ("soc@example.com",)
 
@@ -64,4 +64,4 @@ def write_preview(message: Message, directory: Path) -> PreviewFiles:
 def _build_file_name(alert_id: str) -> str:
     if escaping.is_file_name(alert_id):
         return alert_id
-    return hashlib.sha256(alert_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hash_text(alert_id)

@@ -31,7 +31,7 @@ from collector.cli.output import (
     print_table,
     to_safe_text,
 )
-from collector.model import STATUS_OPEN, Alert, Message, Severity
+from collector.model import Alert, AlertStatus, Message, Severity
 
 SEVERITY_CHOICE = click.Choice([str(severity) for severity in Severity], case_sensitive=False)
 
@@ -112,6 +112,6 @@ def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
 def _format_summary(alert: Alert) -> Text:
     """The title, and below it what it is about."""
     about = f"{alert.rule}, {format_count(alert.count, 'event')}, {alert.org}"
-    if alert.status != STATUS_OPEN:
+    if alert.status != AlertStatus.OPEN:
         about = f"{alert.status}: {about}"
     return Text.assemble(to_safe_text(alert.title), "\n", (to_safe_text(about), "dim"))

@@ -16,11 +16,16 @@ from collector.api.preflight import check_orgs, to_json
 from collector.app.wiring import build_channels
 from collector.cli.options import config_option, json_option, read_config
 from collector.cli.output import format_count, group_by_message, print_json_lines, to_safe_text
+from collector.model import FindingLevel
 from collector.preflight.checks import PreflightFinding, examine_channel
 from collector.rules.rule_files import load_rules
 from collector.settings import Settings
 
-_LEVEL_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red")}
+_LEVEL_MARKS = {
+    FindingLevel.OK: ("✓", "green"),
+    FindingLevel.WARNING: ("!", "yellow"),
+    FindingLevel.FAILED: ("✗", "bold red"),
+}
 
 
 @click.command("check")
@@ -40,18 +45,18 @@ def command(config: Path, *, as_json: bool, send_test: bool) -> None:
             print_json_lines(map(to_json, findings))
         else:
             _print_findings(findings)
-    if "failed" in levels:
+    if FindingLevel.FAILED in levels:
         raise click.exceptions.Exit(1)
 
 
 def _check_everything(config: Path, *, send_test: bool) -> Iterator[PreflightFinding]:
     loaded = read_config(config, log_level="error")
     for warning in loaded.warnings:
-        yield PreflightFinding(level="warning", subject="config", message=str(warning))
-    yield PreflightFinding(level="ok", subject="config", message=f"{config} is good")
+        yield PreflightFinding(level=FindingLevel.WARNING, subject="config", message=str(warning))
+    yield PreflightFinding(level=FindingLevel.OK, subject="config", message=f"{config} is good")
     rules = load_rules(loaded.settings.rules)
     good = f"{format_count(len(rules.rules), 'rule')} loaded, nothing wrong"
-    yield PreflightFinding(level="ok", subject="rules", message=good)
+    yield PreflightFinding(level=FindingLevel.OK, subject="rules", message=good)
     yield from check_orgs(loaded.settings)
     yield from _check_channels(loaded.settings, send_test=send_test)
 
@@ -60,7 +65,7 @@ def _check_channels(settings: Settings, *, send_test: bool) -> Iterator[Prefligh
     for name, channel in build_channels(settings).items():
         if not send_test:
             yield PreflightFinding(
-                level="ok", subject=f"channels/{name}", message="not tried: --send-test"
+                level=FindingLevel.OK, subject=f"channels/{name}", message="not tried: --send-test"
             )
             continue
         with redirect_stdout(sys.stderr):  # a terminal prints the message; stdout is for findings
@@ -76,7 +81,7 @@ def _parse_area(finding: PreflightFinding) -> str:
 def _print_findings(findings: Iterable[PreflightFinding]) -> None:
     """A line for each finding; streams of which the same is to be said share one."""
     console = Console(highlight=False)
-    by_level: dict[str, list[PreflightFinding]] = {}
+    by_level: dict[FindingLevel, list[PreflightFinding]] = {}
     for finding in findings:
         by_level.setdefault(finding.level, []).append(finding)
     for level, alike in by_level.items():

@@ -28,7 +28,7 @@ from collector.app.wiring import Collector, open_collector
 from collector.channels.preview import FileNotifier
 from collector.cli.output import color_severity, quiet_logs, to_cells
 from collector.demo import DemoScenario, EmbeddedOrg, build_scenario
-from collector.model import Alert
+from collector.model import Alert, PollState
 from collector.settings import Settings
 
 ORG_NAME = "acme"
@@ -89,7 +89,7 @@ def _collect_events(console: Console, collector: Collector, world: DemoScenario)
             progress.update(task, description=f"Collecting {source.kind}")
             for polled in poller.poll_source(source):
                 progress.advance(task, polled.rows)
-                if polled.state == "failed":
+                if polled.state == PollState.FAILED:
                     problems.append(f"{polled.stream}: {polled.reason}")
         progress.update(task, description="Delivering alerts")
         for channel in collector.deliverer.channels:

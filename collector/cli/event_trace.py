@@ -19,6 +19,7 @@ from collector.cli.output import (
     print_paragraph,
     print_table,
 )
+from collector.model import render_facts
 from collector.settings import Settings
 
 
@@ -54,10 +55,10 @@ def _list_batch_facts(trace: EventTrace) -> Iterator[list[tuple[str, object]]]:
         entry = batch.entry
         facts = {
             "source": batch.stream.source,
-            "stream": batch.stream.name,
+            "stream": batch.stream.label,
             "event type": batch.event_type,
             "batch": batch.key,
-            **{name.replace("_", " "): value for name, value in batch.facts.items()},
+            **{name.replace("_", " "): value for name, value in render_facts(batch.facts).items()},
             "of": batch.log_time,
             "made by the org": batch.created,
             "first listed": batch.first_listed,

@@ -25,13 +25,13 @@ from collector.cli.output import (
     print_table,
     to_safe_text,
 )
-from collector.collection.poller import POLL_FAILED, POLL_OK, POLL_UNAVAILABLE
+from collector.model import PollState
 from collector.rules.coverage import SilentRule
 
 _EVENT_TYPE_LIMIT = 4
 """So many event types share a reason before the others are only counted."""
 
-_STATE_STYLES = {POLL_OK: "green", POLL_FAILED: "bold red"}
+_STATE_STYLES = {PollState.OK: "green", PollState.FAILED: "bold red"}
 
 
 @click.command("status")
@@ -79,7 +79,7 @@ def _print_streams(status: StatusReport, org: str) -> None:
     )
     above = ""
     for poll in status.polls:
-        if poll.stream.org != org or poll.state == POLL_UNAVAILABLE:
+        if poll.stream.org != org or poll.state == PollState.UNAVAILABLE:
             continue
         stream, reached = poll.stream, status.complete_until.get(poll.stream)
         source = "" if stream.source == above else stream.source
@@ -90,11 +90,11 @@ def _print_streams(status: StatusReport, org: str) -> None:
         add_row(rows, source, _format_stream_name(stream.name), state, polled, behind)
     if rows.rows:
         print_table(rows)
-    _print_reasons(status, org, POLL_FAILED, "failed")
-    _print_reasons(status, org, POLL_UNAVAILABLE, "not available")
+    _print_reasons(status, org, PollState.FAILED, "failed")
+    _print_reasons(status, org, PollState.UNAVAILABLE, "not available")
 
 
-def _print_reasons(status: StatusReport, org: str, state: str, words: str) -> None:
+def _print_reasons(status: StatusReport, org: str, state: PollState, words: str) -> None:
     """A paragraph for each reason, with the streams that share it."""
     by_source: dict[str, list[tuple[str, str]]] = {}
     for poll in status.polls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from enum import StrEnum
 
 from collector.sources.spec import LOWEST_VALUE_RANK
 
@@ -29,11 +29,19 @@ class ApiSpending:
     max_calls: int
 
 
+class Pace(StrEnum):
+    """How often a source may be asked: as usual, less often, or not at all."""
+
+    GO = "go"
+    SLOW = "slow"
+    PAUSE = "pause"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetDecision:
-    """Go on as usual, ask `factor` times less often, or pause; `reason` says why, in a sentence."""
+    """Ask at this pace, `interval_factor` times less often; `reason` says why, in a sentence."""
 
-    pace: Literal["go", "slow", "pause"]
+    pace: Pace
     interval_factor: float = 1.0
     reason: str = ""
 
@@ -80,24 +88,24 @@ def decide_pace(value_rank: int, spending: ApiSpending | None, *, percent: int) 
     Without knowledge of the spending (before the first answer) everything goes on.
     """
     if spending is None or spending.max_calls <= 0:
-        return BudgetDecision(pace="go")
+        return BudgetDecision(pace=Pace.GO)
     share = spending.own_calls / max(1, spending.max_calls * percent // 100)
     whole = spending.used_calls / spending.max_calls
     if share >= 1:
-        return BudgetDecision(pace="pause", reason=_explain_own_usage(spending, percent))
+        return BudgetDecision(pace=Pace.PAUSE, reason=_explain_own_usage(spending, percent))
     if whole >= 1:
-        return BudgetDecision(pace="pause", reason=_explain_org_usage(spending))
+        return BudgetDecision(pace=Pace.PAUSE, reason=_explain_org_usage(spending))
     if share >= _compute_slowdown_share(value_rank):
         return BudgetDecision(
-            pace="slow",
+            pace=Pace.SLOW,
             interval_factor=SLOWDOWN_FACTOR,
             reason=_explain_own_usage(spending, percent),
         )
     if whole >= MAX_ORG_SHARE:
         return BudgetDecision(
-            pace="slow", interval_factor=SLOWDOWN_FACTOR, reason=_explain_org_usage(spending)
+            pace=Pace.SLOW, interval_factor=SLOWDOWN_FACTOR, reason=_explain_org_usage(spending)
         )
-    return BudgetDecision(pace="go")
+    return BudgetDecision(pace=Pace.GO)
 
 
 def _compute_slowdown_share(value_rank: int) -> float:

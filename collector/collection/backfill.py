@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from collector import clock
 from collector.collection.api_budget import ApiBudget
+from collector.collection.api_budget_policy import Pace
 from collector.errors import CollectorError, LimitExceededError, LoginRefusedError, StoppedError
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
@@ -67,7 +68,8 @@ class Backfill:
         self._api_budget = api_budget
         self._database = database
         self._pipeline = pipeline
-        self._since = _floor_milliseconds(since)
+        # Finer times cannot be asked for, so none are ever covered.
+        self._since = clock.floor_to_milliseconds(since)
         self._stop_event = stop_event
 
     def run(self, sources: Collection[Source]) -> Iterator[BackfillProgress]:
@@ -119,7 +121,7 @@ class Backfill:
                 *stream_coverage.list_spans(connection, stream),
                 *stream_coverage.list_spans(connection, to_backfill_stream(stream)),
             ]
-        until = _floor_milliseconds(
+        until = clock.floor_to_milliseconds(
             cursor.time if cursor else self._context.client.estimate_org_time()
         )
         if until <= self._since:
@@ -142,7 +144,7 @@ class Backfill:
         if self._stop_event.is_set():
             raise StoppedError("asked to end between two batches")
         verdict = self._api_budget.decide_pace(source)
-        if verdict.pace != "go":
+        if verdict.pace != Pace.GO:
             raise _BudgetExhausted(verdict.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
         with self._api_budget.count_calls(source):
@@ -156,13 +158,13 @@ class Backfill:
                     listed_files.record_fetch_failure(connection, key, reason)
                 return progress.build_progress(problem=reason)
             case LostBatch(batch=batch, reason=reason):
-                self._pipeline.mark_lost(_shadow_batch(batch), reason)
+                self._pipeline.mark_lost(_to_backfill_batch(batch), reason)
                 return progress.build_progress(problem=f"lost: {reason}")
         return self._ingest_batch(fetched, progress)
 
     def _ingest_batch(self, batch: Batch, progress: _SpanProgress) -> BackfillProgress:
         try:
-            ingested = self._pipeline.ingest(_shadow_batch(batch))
+            ingested = self._pipeline.ingest(_to_backfill_batch(batch))
         except Exception as error:  # noqa: BLE001 - one poisoned batch must not hide the others
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
             return progress.build_progress(problem=f"{batch.key}: {type(error).__name__}: {error}")
@@ -176,7 +178,7 @@ class Backfill:
     ) -> None:
         with self._database.begin() as connection:
             listed_files.record_listed_files(
-                connection, [_shadow_batch(batch) for batch in new], now=clock.now()
+                connection, [_to_backfill_batch(batch) for batch in new], now=clock.now()
             )
             listed_files.record_listing_coverage(
                 connection, stream, CoverageSpan(start=since, until=until)
@@ -187,12 +189,7 @@ class Backfill:
         return BackfillProgress(stream=stream, fraction_read=0.0, problem=str(error))
 
 
-def _floor_milliseconds(moment: datetime) -> datetime:
-    """In whole milliseconds: finer times cannot be asked for, so none are ever covered."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _shadow_batch(batch: Batch) -> Batch:
+def _to_backfill_batch(batch: Batch) -> Batch:
     return replace(batch, stream=to_backfill_stream(batch.stream))
 
 

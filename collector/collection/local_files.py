@@ -22,6 +22,7 @@ from collector.csv_segments import CsvSegmenter, CsvSegments, write_records
 from collector.errors import CollectorError, CorruptDownloadError
 from collector.escaping import is_file_name
 from collector.model import Batch, EventFamily, Stream
+from collector.stable_ids import hash_lines, hash_text
 
 SCAN_ORG = "scan"
 FILE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
@@ -33,6 +34,7 @@ MAX_DOCUMENT_BYTES = 512 << 20
 """The largest JSON document, or line of NDJSON, that is read."""
 
 _CHUNK_BYTES = 1 << 20
+_NAME_DIGITS = 24
 _COLUMN_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,254}")
 _READ_ERRORS = (CollectorError, OSError, EOFError, zlib.error, ValueError, RecursionError)
 
@@ -120,7 +122,7 @@ def build_batch(
     event_type: str, segments: CsvSegments, *, org: str, identity: str, received: datetime
 ) -> Batch:
     """A batch of records that no org was asked for; `identity` is what makes it itself."""
-    key = hashlib.sha256(f"{org}\n{event_type}\n{identity}".encode()).hexdigest()[:32]
+    key = hash_lines(org, event_type, identity)
     return Batch(
         key=key,
         stream=Stream(org=org, source="files", name=event_type),
@@ -171,7 +173,7 @@ def _read_csv(
     path: Path, file: BufferedReader, spool: Path, event_type: str | None
 ) -> Batch | SkippedFile:
     identity = hashlib.sha256()
-    cutter = CsvSegmenter(spool, f"csv-{_hash_bytes(os.fsencode(path))}")
+    cutter = CsvSegmenter(spool, f"csv-{hash_text(str(path), digits=_NAME_DIGITS)}")
     try:
         while chunk := file.read(_CHUNK_BYTES):
             identity.update(chunk)
@@ -229,7 +231,7 @@ def _read_json(
 def _build_records_batch(
     path: Path, spool: Path, event_type: str, records: Sequence[FileRecord]
 ) -> Batch:
-    identity = _hash_bytes(json.dumps(records, sort_keys=True).encode())
+    identity = hash_text(json.dumps(records, sort_keys=True), digits=_NAME_DIGITS)
     columns = list_columns(records)
     segments = write_records(spool, f"json-{identity}-{event_type}", columns, records)
     return build_batch(
@@ -295,7 +297,3 @@ def _unwrap_records(document: Any) -> Iterator[FileRecord]:
             yield from _unwrap_records(inner)
         else:
             yield document
-
-
-def _hash_bytes(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:24]

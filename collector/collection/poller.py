@@ -13,6 +13,7 @@ from typing import Any
 
 from collector import clock
 from collector.collection.api_budget import ApiBudget
+from collector.collection.api_budget_policy import Pace
 from collector.errors import (
     CollectorError,
     LimitExceededError,
@@ -23,7 +24,7 @@ from collector.errors import (
 from collector.escaping import escape_terminal
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
-from collector.model import Batch, Cursor, Stream
+from collector.model import Batch, Cursor, PollState, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.sources import (
     Catalog,
@@ -38,8 +39,6 @@ from collector.store import ledger, listed_files, tracked_objects
 from collector.store.database import Database
 from collector.store.stream_coverage import CoverageSpan
 
-POLL_OK, POLL_FAILED, POLL_UNAVAILABLE, POLL_PAUSED = "ok", "failed", "unavailable", "paused"
-
 DAILY_LIMIT_REST = timedelta(minutes=15)
 CONCURRENT_LIMIT_REST = timedelta(minutes=1)
 """How long an org is left alone that has said REQUEST_LIMIT_EXCEEDED."""
@@ -50,13 +49,13 @@ MAX_REASON_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollResult:
-    """How one stream's poll went: ok, failed, unavailable or paused, and `reason` says why.
+    """How one stream's poll went; `reason` says why, where it is not ok.
 
     What could not be asked because its source did not answer is the stream `*`.
     """
 
     stream: Stream
-    state: str
+    state: PollState
     reason: str = ""
     batches: int = 0
     rows: int = 0
@@ -133,10 +132,10 @@ class Poller:
         """
         whole = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
         verdict = self.api_budget.decide_pace(source)
-        if verdict.pace == "pause":
+        if verdict.pace == Pace.PAUSE:
             return [
                 self._save_result(
-                    PollResult(stream=whole.stream, state=POLL_PAUSED, reason=verdict.reason)
+                    PollResult(stream=whole.stream, state=PollState.PAUSED, reason=verdict.reason)
                 )
             ]
         with self.api_budget.count_calls(source):
@@ -154,7 +153,9 @@ class Poller:
 
     def _poll_stream(self, source: Source, stream: Stream | UnavailableStream) -> PollResult:
         if isinstance(stream, UnavailableStream):
-            return PollResult(stream=stream.stream, state=POLL_UNAVAILABLE, reason=stream.reason)
+            return PollResult(
+                stream=stream.stream, state=PollState.UNAVAILABLE, reason=stream.reason
+            )
         cursor = self._read_cursor(stream)
         tally = _PollTally(stream, cursor)
         with self._capture_trouble(tally):
@@ -243,10 +244,10 @@ class Poller:
                     state=result.state,
                     reason=result.reason,
                     last_attempt=now,
-                    last_success=now if result.state == POLL_OK else None,
+                    last_success=now if result.state == PollState.OK else None,
                 ),
             )
-        if result.state == POLL_FAILED:
+        if result.state == PollState.FAILED:
             log.warning("poll_failed", stream=str(result.stream), reason=result.reason)
         return result
 
@@ -334,7 +335,7 @@ class _PollTally:
             told.append(f"and {more:,} more")
         return PollResult(
             stream=self.stream,
-            state=POLL_FAILED if self.troubles else POLL_OK,
+            state=PollState.FAILED if self.troubles else PollState.OK,
             reason=escape_terminal("; ".join(told), MAX_REASON_CHARACTERS),
             batches=self.batches,
             rows=self.rows,

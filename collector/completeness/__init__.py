@@ -19,8 +19,8 @@ from collector.completeness.hourly_files import (
     find_sequence_gaps,
 )
 from collector.completeness.window_coverage import WindowCoverage, compute_window_coverage
-from collector.model import Stream
-from collector.store import batch_inventory, listed_files, stream_coverage
+from collector.model import Stream, StreamPurpose
+from collector.store import batch_inventory, stream_coverage
 from collector.store.stream_coverage import CoverageSpan
 
 __all__ = [
@@ -96,6 +96,6 @@ def _find_listing_start(
     starts = [
         spans[0].start
         for stream, spans in covered_spans.items()
-        if stream.name.endswith(listed_files.LISTING_SUFFIX)
+        if stream.purpose == StreamPurpose.LISTING
     ]
     return min(starts, default=until)

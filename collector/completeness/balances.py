@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from collector.store.batch_inventory import BATCH_PENDING, InventoryItem
-from collector.store.ledger import BATCH_LOST, BATCH_QUARANTINED, BATCH_STORED
+from collector.model import BatchState, LogFileFacts, ObservationFacts, RowCountFacts, WindowFacts
+from collector.store.batch_inventory import InventoryItem
 
 MAX_REASONS = 5
 
@@ -63,8 +63,8 @@ class EventTypeBalance:
 def compute_balances(items: Iterable[InventoryItem]) -> Iterator[EventTypeBalance]:
     """What became of each event type."""
     for group in _group_by_type(items):
-        listed = [item for item in group if "file" in item.facts]
-        served = [item for item in group if "file" not in item.facts]
+        listed = [item for item in group if isinstance(item.facts, LogFileFacts)]
+        served = [item for item in group if not isinstance(item.facts, LogFileFacts)]
         if listed:
             yield _balance_files(listed)
         if served:
@@ -88,24 +88,24 @@ def _balance_files(items: Sequence[InventoryItem]) -> EventTypeBalance:
         event_type=items[0].event_type,
         unit="files",
         listed=listed,
-        fetched=states.count(BATCH_STORED) + states.count(BATCH_QUARANTINED),
-        stored=states.count(BATCH_STORED),
-        batches=len(items) - states.count(BATCH_PENDING),
+        fetched=states.count(BatchState.STORED) + states.count(BatchState.QUARANTINED),
+        stored=states.count(BatchState.STORED),
+        batches=len(items) - states.count(BatchState.PENDING),
         rows=sum(item.rows for item in items),
         duplicates=sum(item.duplicates for item in items),
-        quarantined=states.count(BATCH_QUARANTINED),
-        lost=states.count(BATCH_LOST),
-        pending=states.count(BATCH_PENDING),
-        failing=sum(item.state == BATCH_PENDING and item.failures > 0 for item in items),
+        quarantined=states.count(BatchState.QUARANTINED),
+        lost=states.count(BatchState.LOST),
+        pending=states.count(BatchState.PENDING),
+        failing=sum(item.state == BatchState.PENDING and item.failures > 0 for item in items),
         unaccounted=listed - len(items),
         reasons=_list_reasons(items),
     )
 
 
 def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
-    taken = [item for item in items if item.state != BATCH_LOST]
+    taken = [item for item in items if item.state != BatchState.LOST]
     served = sum(_count_served(item) for item in taken)
-    set_aside = sum(_count_unread(item) for item in taken if item.state == BATCH_QUARANTINED)
+    set_aside = sum(_count_unread(item) for item in taken if item.state == BatchState.QUARANTINED)
     return EventTypeBalance(
         org=items[0].stream.org,
         source=items[0].stream.source,
@@ -127,7 +127,10 @@ def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
 
 
 def _count_served(item: InventoryItem) -> int:
-    return int(item.facts.get("rows", item.rows + item.duplicates))
+    match item.facts:
+        case WindowFacts(rows=rows) | ObservationFacts(rows=rows) | RowCountFacts(rows=rows):
+            return rows
+    return item.rows + item.duplicates
 
 
 def _count_unread(item: InventoryItem) -> int:

@@ -14,10 +14,10 @@ import duckdb
 from collector import engine, normalize
 from collector.csv_segments import CsvSegments
 from collector.errors import CollectorError, CorruptDownloadError, SalesforceError
+from collector.model import BatchState, LogFileFacts
 from collector.salesforce.soql import parse_datetime, render_literal
 from collector.sources import SourceContext
 from collector.store.batch_inventory import InventoryItem
-from collector.store.ledger import BATCH_QUARANTINED, BATCH_STORED
 
 DAY = timedelta(days=1)
 
@@ -76,7 +76,10 @@ def sum_hourly_files(
     """The hourly files that were taken in, by event type and day."""
     found: dict[tuple[str, date], HourlyDailyComparison] = {}
     for item in items:
-        if not item.facts.get("sequence") or item.state not in (BATCH_STORED, BATCH_QUARANTINED):
+        facts = item.facts
+        if not isinstance(facts, LogFileFacts) or not facts.sequence:
+            continue
+        if item.state not in (BatchState.STORED, BatchState.QUARANTINED):
             continue
         key = item.event_type, item.log_time.date()
         before = found.get(key) or HourlyDailyComparison(
@@ -86,7 +89,7 @@ def sum_hourly_files(
             before,
             hourly_files=before.hourly_files + 1,
             hourly_rows=before.hourly_rows + item.rows,
-            hourly_bytes=before.hourly_bytes + int(item.facts.get("bytes", 0)),
+            hourly_bytes=before.hourly_bytes + (facts.bytes or 0),
         )
     return found
 

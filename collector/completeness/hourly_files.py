@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from collector.model import LogFileFacts
 from collector.store.batch_inventory import InventoryItem
 
 HOUR = timedelta(hours=1)
@@ -88,7 +89,7 @@ def _group_hourly_files(items: Iterable[InventoryItem]) -> Iterator[list[Invento
 
 def _read_sequence(item: InventoryItem) -> int:
     """1 and more for an hourly file, 0 for everything else."""
-    return int(item.facts.get("sequence", 0)) if "file" in item.facts else 0
+    return item.facts.sequence if isinstance(item.facts, LogFileFacts) else 0
 
 
 def _explain_gap(hour: datetime, listing_start: datetime) -> str:

@@ -44,7 +44,7 @@ def compute_window_coverage(
             yield WindowCoverage(
                 org=stream.org,
                 source=stream.source,
-                stream=stream.name,
+                stream=stream.label,
                 start=start,
                 until=until,
                 gaps=stream_coverage.find_gaps(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from collector.detect.first_seen_sql import duration_to_micros
+from collector.clock import duration_to_micros
 from collector.detect.selected_events import (
     RuleRelation,
     list_value_columns,
@@ -17,6 +15,7 @@ from collector.detect.selected_events import (
 )
 from collector.escaping import quote_identifier
 from collector.model import Baseline, Rule, Severity
+from collector.stable_ids import hash_json
 
 _FIELD_TYPES = {
     "metric": "DOUBLE",
@@ -95,8 +94,7 @@ def compute_lowest_alert(rule: Baseline) -> float:
 
 def compute_window_uid(rule: Rule, key: str, start: int) -> str:
     """What stands for a window where events have their uid; `key` is the digest of its group."""
-    text = json.dumps([rule.name, key, start])
-    return f"window:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    return f"window:{hash_json([rule.name, key, start])}"
 
 
 # ---- SQL

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
 from collector.model import Event, Rule
+from collector.stable_ids import hash_text
 
 MAX_VALUE_LENGTH = 200
 """Longer values (queries, agents) count by their beginning and a hash of the whole."""
@@ -36,5 +36,4 @@ def _render_value(value: Any) -> str:
     text = str(value)
     if len(text) <= MAX_VALUE_LENGTH:
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{text[: MAX_VALUE_LENGTH - 33]}~{digest[:32]}"
+    return f"{text[: MAX_VALUE_LENGTH - 33]}~{hash_text(text)}"

@@ -6,10 +6,10 @@ A run is a row of events of one key in which none comes more than `forget` after
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from collector.clock import to_micros
+from collector.clock import DAY_MICROS, duration_to_micros, to_micros
 from collector.detect.selected_events import (
     RuleRelation,
     list_value_columns,
@@ -17,8 +17,6 @@ from collector.detect.selected_events import (
     render_key_digest,
 )
 from collector.model import FirstSeen, Rule
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class EventRun(NamedTuple):
@@ -34,11 +32,6 @@ def as_first_seen(rule: Rule) -> FirstSeen:
     if isinstance(rule.aggregation, FirstSeen):
         return rule.aggregation
     raise TypeError(f"{rule.name} is no rule about what is first seen")
-
-
-def duration_to_micros(duration: timedelta) -> int:
-    """A duration as SQL and runs have it."""
-    return duration // _MICROSECOND
 
 
 def join_runs(runs: Iterable[EventRun], forget: int) -> list[EventRun]:
@@ -72,7 +65,7 @@ def select_runs(rule: Rule, rows: Sequence[str]) -> str:
     # Events of one day are one run, since `forget` is a day at least; few rows are left to sort.
     return (
         "WITH days AS ("
-        f"SELECT {keys}, CAST(floor(us / 86400000000) AS BIGINT) AS day,"
+        f"SELECT {keys}, CAST(floor(us / {DAY_MICROS}) AS BIGINT) AS day,"
         " min(struct_pack(us := us, uid := uid)) AS head, max(us) AS tail"
         f" FROM ({' UNION ALL '.join(rows)}) GROUP BY ALL),"
         f" marked AS (SELECT *, CASE WHEN head.us - lag(tail) {order} <= {duration_to_micros(over.forget)}"

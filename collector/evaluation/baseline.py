@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from collector.clock import duration_to_micros
 from collector.detect import RuleSet, baseline_sql
-from collector.detect.first_seen_sql import duration_to_micros
 from collector.evaluation.baseline_history import (
     ArchiveHistory,
     StoredHistory,

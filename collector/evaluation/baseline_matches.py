@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from collector.clock import duration_to_micros
 from collector.detect import baseline_sql, dedup, title_template
 from collector.detect.baseline_sql import BaselineStats
-from collector.detect.first_seen_sql import duration_to_micros
+from collector.detect.event_rows import build_event, list_column_names
 from collector.detect.selected_events import list_value_columns, name_value_column
 from collector.escaping import quote_literal
 from collector.evaluation.baseline_scoring import ScoredWindows
@@ -119,23 +119,15 @@ def _read_event_rows(
         " ON events.event_uid = heaviest.uid AND events.event_type = heaviest.of_type"
     )
     head = 3 + len(names)
-    columns = [column[0] for column in result.description[head:]]
+    columns = list_column_names(result)[head:]
     for key, start, rank, *rest in result.fetchall():
         texts, fields = rest[: len(names)], rest[len(names) :]
         yield (
             (key, start),
             rank,
             dict(zip(names, texts, strict=True)),
-            _build_event(columns, fields),
+            build_event(columns, fields),
         )
-
-
-def _build_event(names: Sequence[str], fields: Sequence[Any]) -> Event:
-    return {
-        name: field.astimezone(UTC) if isinstance(field, datetime) else field
-        for name, field in zip(names, fields, strict=True)
-        if field is not None
-    }
 
 
 def _order_by_rank(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from collector.clock import duration_to_micros
 from collector.detect.baseline_sql import BaselineStats, compute_lowest_alert
-from collector.detect.first_seen_sql import duration_to_micros
 from collector.evaluation.baseline_history import BaselineHistory, list_recent_windows
 from collector.model import Baseline
 from collector.store.baseline_memory import BaselineSums, BaselineWindow, BaselineWindowKey

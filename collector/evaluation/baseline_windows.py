@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from collector.clock import DAY_MICROS, duration_to_micros
 from collector.detect import baseline_sql
-from collector.detect.first_seen_sql import duration_to_micros
 from collector.detect.selected_events import RuleRelation, list_value_columns
 from collector.evaluation.event_views import TimeSpan
 from collector.evaluation.rule_selection import ALL_TIME, RuleSelection, micros_to_time
 from collector.evaluation.temp_tables import TempTables
 from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
 
-_MAX_GAP = 86_400_000_000
+_MAX_GAP = DAY_MICROS
 """Microseconds between windows from which on they are better read apart."""
 
 

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from collector.clock import to_micros
+from collector.clock import duration_to_micros, to_micros
 from collector.detect import RuleSet, first_seen_sql
-from collector.detect.first_seen_sql import EventRun, duration_to_micros
+from collector.detect.first_seen_sql import EventRun
 from collector.detect.selected_events import RuleRelation
 from collector.escaping import quote_literal
 from collector.evaluation import first_seen_runs

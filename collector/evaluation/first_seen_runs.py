@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from collector.clock import to_micros
+from collector.clock import DAY_MICROS, duration_to_micros, to_micros
 from collector.detect import first_seen_sql
 from collector.detect.first_seen_repair import SurroundingRuns, recompute_runs
-from collector.detect.first_seen_sql import EventRun, duration_to_micros
+from collector.detect.first_seen_sql import EventRun
 from collector.detect.selected_events import render_key_digest
 from collector.escaping import quote_literal
 from collector.evaluation.rule_selection import ALL_TIME, RuleSelection, micros_to_time
@@ -21,8 +21,6 @@ from collector.store.rule_fingerprints import FIRST_SEEN_KIND
 
 RunsByKey: TypeAlias = Mapping[str, Sequence[EventRun]]
 """The runs of each key, in order, by the key's digest."""
-
-_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +126,7 @@ def _recompute_lost_runs(
     """The runs of keys that lost events, looking no further around these than is needed."""
     found: dict[str, list[EventRun]] = {}
     still = {key: times for key, times in lost_times.items() if key in before}
-    for reach in (_DAY, forget, to_micros(ALL_TIME[1])):
+    for reach in (DAY_MICROS, forget, to_micros(ALL_TIME[1])):
         if not still:
             break
         times = [time for each in still.values() for time in each]

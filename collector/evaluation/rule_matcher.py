@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from collector.detect import dedup, title_template
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
+from collector.detect.event_rows import build_event, list_column_names
 from collector.detect.lists import ValueLists, list_context
 from collector.detect.predicates import case_folding
 from collector.detect.ruleset import RuleSet
@@ -163,8 +163,7 @@ def _fetch_page(
         f"WHERE {_POSITION_COLUMN} > {position} AND {rule.predicate}"
         f" ORDER BY {_POSITION_COLUMN} LIMIT {PAGE_SIZE}"
     )
-    names = [column[0] for column in result.description[2:]]
-    return names, result.fetchall()
+    return list_column_names(result)[2:], result.fetchall()
 
 
 # ---- rows
@@ -180,11 +179,7 @@ def _build_match(
     lists: ValueLists,
 ) -> Match:
     rank, _, *values = row
-    event: dict[str, Any] = {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value
-        for name, value in zip(names, values, strict=True)
-        if value is not None
-    }
+    event = build_event(names, values)
     return Match(
         org=org,
         rule=rule.name,

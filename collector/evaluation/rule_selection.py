@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import ArchiveFile, Rule
 from collector.model.event_columns import HEADER_COLUMNS
+from collector.stable_ids import FULL_DIGITS, hash_json
 
 ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 """Whatever time events say that they are of."""
@@ -97,8 +96,7 @@ def compute_fingerprint(rules: RuleSet, rule: Rule) -> str:
         (event_type, each.predicate, repr(each.aggregation))
         for event_type, each in sorted({**variants, "": rule}.items())
     ]
-    text = json.dumps([sorted(rule.event_types), forms])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hash_json([sorted(rule.event_types), forms], digits=FULL_DIGITS)
 
 
 def compute_time_span(files: Iterable[ArchiveFile]) -> TimeSpan:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,19 @@ from collector.health.symptoms import (
     TRANSIENT_STATES,
     PollSchedule,
     Symptom,
+    SymptomState,
     find_symptoms,
 )
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
-from collector.model import Batch, Stream
+from collector.model import Batch, RowCountFacts, Stream
+from collector.stable_ids import hash_lines
 from collector.store import tracked_objects
 from collector.store.database import Database
 from collector.store.health_snapshot import read_health_snapshot
 
 HEALTH_EVENT_TYPE = "CollectorHealth"
 HEALTH_SOURCE = "health"
-RECOVERED_STATE = "recovered"
 
 HEALTH_COLUMNS = (
     "EventIdentifier",
@@ -101,9 +101,8 @@ class HealthMonitor:
             *map(_build_record, new),
             *(_build_recovery_record(state, now) for state in ended),
         ]
-        key = _build_batch_key(
-            record["EventIdentifier"] for record in (*records, *recoveries.values())
-        )
+        uids = sorted(record["EventIdentifier"] for record in (*records, *recoveries.values()))
+        key = hash_lines(HEALTH_SOURCE, *uids)
         paths = write_records(self._spool, key, HEALTH_COLUMNS, records).paths if records else ()
         return Batch(
             key=key,
@@ -116,7 +115,7 @@ class HealthMonitor:
             record_prefix=key,
             dedupe=True,
             cursor=None,
-            facts={"rows": len(records)},
+            facts=RowCountFacts(rows=len(records)),
             state_updates={
                 **{symptom.key: _build_record(symptom) for symptom in new},
                 **dict.fromkeys(recoveries),
@@ -139,12 +138,8 @@ def _build_record(symptom: Symptom) -> dict[str, Any]:
 def _build_recovery_record(state: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {
         **state,
-        "EventIdentifier": f"{state['EventIdentifier']}.{RECOVERED_STATE}",
+        "EventIdentifier": f"{state['EventIdentifier']}.{SymptomState.RECOVERED}",
         "EventDate": now.isoformat(),
-        "State": RECOVERED_STATE,
+        "State": SymptomState.RECOVERED,
         "Reason": f"it was {state['State']} since {state['Since'][:16]}Z",
     }
-
-
-def _build_batch_key(uids: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join((HEALTH_SOURCE, *sorted(uids))).encode()).hexdigest()[:32]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from collector.model import Stream
+from collector.model import PollState, Stream
+from collector.stable_ids import hash_lines
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity
 from collector.store.ledger import PollStatus
 
@@ -29,11 +30,28 @@ FILE_LAGS = {"hourly": timedelta(hours=12), "daily": timedelta(hours=48)}
 COLLECTOR_ORG = "collector"
 """The org of what concerns no org, such as the outbox."""
 
-TRANSIENT_STATES = frozenset({"lost", "quarantined", "refused"})
-"""States that do not last: nothing recovers from them."""
-
 PollSchedule = Mapping[tuple[str, str], timedelta]
 """The sources that are to be polled, by org and kind, and how often at present."""
+
+
+class SymptomState(StrEnum):
+    """What is wrong with something, or that it is not any more."""
+
+    SILENT = "silent"
+    FAILING = "failing"
+    PAUSED = "paused"
+    UNAVAILABLE = "unavailable"
+    EMPTY = "empty"
+    LOST = "lost"
+    QUARANTINED = "quarantined"
+    STUCK = "stuck"
+    REFUSED = "refused"
+    BROKEN = "broken"
+    RECOVERED = "recovered"
+
+
+TRANSIENT_STATES = frozenset({SymptomState.LOST, SymptomState.QUARANTINED, SymptomState.REFUSED})
+"""States that do not last: nothing recovers from them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +60,13 @@ class Symptom:
 
     Attributes:
         subject: what people look after, `acme/stored_events`; `part` is what of it, `ApiEvent`.
-        state: silent, failing, paused, unavailable, empty, lost, quarantined, stuck, refused or
-            broken.
         time: when it had lasted long enough to be told.
     """
 
     org: str
     subject: str
     part: str
-    state: str
+    state: SymptomState
     reason: str
     since: datetime
     time: datetime
@@ -59,12 +75,12 @@ class Symptom:
     def key(self) -> str:
         """What is wrong, whenever it began; what does not last is another thing every day."""
         day = f"{self.since:%Y-%m-%d}" if self.state in TRANSIENT_STATES else ""
-        return _hash_words(self.subject, self.part, self.state, day)
+        return hash_lines(self.subject, self.part, self.state, day)
 
     @property
     def uid(self) -> str:
         """This very episode of it."""
-        return _hash_words(self.key, self.since.isoformat())
+        return hash_lines(self.key, self.since.isoformat())
 
 
 def find_symptoms(
@@ -73,13 +89,13 @@ def find_symptoms(
     """All that is wrong now.
 
     Args:
-        seen: what the state tells.
-        expected: sources that are not expected are nobody's concern.
+        snapshot: what the state tells.
+        schedule: sources that are not in it are nobody's concern.
         now: the present moment.
-        started: since when somebody has been polling; nobody is blamed for what came before.
+        started_at: since when somebody has been polling; nobody is blamed for what came before.
     """
     found: list[Symptom] = []
-    paused = {_to_source_key(poll) for poll in snapshot.polls if poll.state == "paused"}
+    paused = {_to_source_key(poll) for poll in snapshot.polls if poll.state == PollState.PAUSED}
     for poll in snapshot.polls:
         every = schedule.get(_to_source_key(poll))
         if every is not None:
@@ -98,24 +114,24 @@ def find_symptoms(
 
 def _check_poll(poll: PollStatus) -> Iterator[Symptom]:
     """What the last poll of a stream says."""
-    if poll.state == "unavailable" and poll.last_success is not None:
-        yield _build_symptom(poll, "unavailable", poll.reason, poll.since)
-    if poll.state == "failed":
-        yield _build_symptom(poll, "failing", poll.reason, poll.since, FAILING_THRESHOLD)
-    if poll.state == "paused":
-        yield _build_symptom(poll, "paused", poll.reason, poll.since, PAUSED_THRESHOLD)
+    if poll.state == PollState.UNAVAILABLE and poll.last_success is not None:
+        yield _build_symptom(poll, SymptomState.UNAVAILABLE, poll.reason, poll.since)
+    if poll.state == PollState.FAILED:
+        yield _build_symptom(poll, SymptomState.FAILING, poll.reason, poll.since, FAILING_THRESHOLD)
+    if poll.state == PollState.PAUSED:
+        yield _build_symptom(poll, SymptomState.PAUSED, poll.reason, poll.since, PAUSED_THRESHOLD)
 
 
 def _check_silence(
     poll: PollStatus, patience: timedelta, now: datetime, started_at: datetime
 ) -> Iterator[Symptom]:
     """A stream that could be read once and has not been read for long."""
-    if poll.state not in ("ok", "failed") or poll.last_success is None:
+    if poll.state not in (PollState.OK, PollState.FAILED) or poll.last_success is None:
         return
     if max(poll.last_success, started_at) + patience <= now:
         reason = f"no successful poll since {_format_time(poll.last_success)}"
         more = f": {poll.reason}" if poll.reason else ""
-        yield _build_symptom(poll, "silent", reason + more, poll.last_success, patience)
+        yield _build_symptom(poll, SymptomState.SILENT, reason + more, poll.last_success, patience)
 
 
 def _check_activity(
@@ -123,7 +139,7 @@ def _check_activity(
 ) -> Iterator[Symptom]:
     """What a stream that can be read has brought, and has not."""
     habit = activities.get(poll.stream)
-    if poll.state != "ok" or habit is None:
+    if poll.state != PollState.OK or habit is None:
         return
     length = FILE_PERIODS.get(poll.stream.name)
     if length is not None:
@@ -131,7 +147,7 @@ def _check_activity(
         lag = max(FILE_LAGS[poll.stream.name], 2 * habit.longest_pause)
         if poll.since + lag <= now:
             reason = f"no file has come for any time after {_format_time(end)}"
-            yield _build_symptom(poll, "silent", reason, end, lag)
+            yield _build_symptom(poll, SymptomState.SILENT, reason, end, lag)
     elif poll.stream.source == "stored_events" and habit.active_days >= MIN_ACTIVE_DAYS:
         others = [
             other.newest_log_time
@@ -144,11 +160,17 @@ def _check_activity(
                 " since, while other objects have: is its storing switched off? (Setup, Event"
                 " Manager, Enable Storing)"
             )
-            yield _build_symptom(poll, "empty", reason, habit.newest_log_time, EMPTY_THRESHOLD)
+            yield _build_symptom(
+                poll, SymptomState.EMPTY, reason, habit.newest_log_time, EMPTY_THRESHOLD
+            )
 
 
 def _build_symptom(
-    poll: PollStatus, state: str, reason: str, since: datetime, patience: timedelta = timedelta()
+    poll: PollStatus,
+    state: SymptomState,
+    reason: str,
+    since: datetime,
+    patience: timedelta = timedelta(),
 ) -> Symptom:
     stream = poll.stream
     return Symptom(
@@ -171,7 +193,7 @@ def _check_unusable_batches(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             org=one.org,
             subject=f"{one.org}/{one.source}",
             part=one.event_type,
-            state=one.state,
+            state=SymptomState(one.state),
             reason=f"{one.count:,} of {one.event_type}: {one.reason}",
             since=one.first_received,
             time=one.first_received,
@@ -186,7 +208,7 @@ def _check_outbox(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             org=COLLECTOR_ORG,
             subject=f"outbox/{pile.channel}",
             part="",
-            state="refused" if is_refused else "stuck",
+            state=SymptomState.REFUSED if is_refused else SymptomState.STUCK,
             reason=f"{pile.count:,} messages not taken: {pile.reason or 'not tried yet'}",
             since=pile.oldest,
             time=pile.oldest + patience,
@@ -202,7 +224,7 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             org=fault.org,
             subject=f"rules/{fault.rule}",
             part="",
-            state="failing",
+            state=SymptomState.FAILING,
             reason=f"it fails while it runs: {fault.reason}",
             since=fault.first,
             time=fault.first,
@@ -214,7 +236,7 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             org=COLLECTOR_ORG,
             subject="rules",
             part="files",
-            state="broken",
+            state=SymptomState.BROKEN,
             reason=f"the rules of before are at work: {first}{more}",
             since=snapshot.rule_load_status.changed,
             time=snapshot.rule_load_status.changed,
@@ -223,10 +245,6 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
 
 def _to_source_key(poll: PollStatus) -> tuple[str, str]:
     return poll.stream.org, poll.stream.source
-
-
-def _hash_words(*words: str) -> str:
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:32]
 
 
 def _format_time(moment: datetime) -> str:

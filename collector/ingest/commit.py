@@ -11,7 +11,7 @@ from collector.evaluation.result import EvaluationResult
 from collector.ingest.batch_writer import WrittenBatch
 from collector.ingest.notifications import Audience, enqueue_alerts
 from collector.ingest.stored_episodes import fold_matches, save_episodes
-from collector.model import Alert, Batch, Rule
+from collector.model import Alert, Batch, BatchState, Rule
 from collector.store import ledger, stream_coverage, tracked_objects
 
 
@@ -52,7 +52,7 @@ def commit_result(
 
 def commit_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> None:
     """Write down that a batch can not be had any more, and go on after it."""
-    entry = ledger.LedgerEntry(state=ledger.BATCH_LOST, reason=reason)
+    entry = ledger.LedgerEntry(state=BatchState.LOST, reason=reason)
     ledger.record_batch(connection, batch, entry, [])
     advance_cursor(connection, batch)
 
@@ -61,7 +61,7 @@ def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch)
     """Add what was read of a batch this time to what the ledger has of it."""
     before = ledger.read_ledger_batch(connection, batch.key)
     entry = ledger.LedgerEntry(
-        state=ledger.BATCH_QUARANTINED if written.quarantine_reasons else ledger.BATCH_STORED,
+        state=BatchState.QUARANTINED if written.quarantine_reasons else BatchState.STORED,
         reason="; ".join(written.quarantine_reasons),
         rows=before.entry.rows + written.rows,
         duplicates=before.entry.duplicates + written.duplicates,

@@ -19,7 +19,7 @@ from collector.ingest.committed_archive import CommittedArchive
 from collector.ingest.notifications import Audience
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
-from collector.model import Alert, Batch, Route
+from collector.model import Alert, Batch, Route, render_facts
 from collector.store import ledger
 from collector.store import rule_status as rule_store
 from collector.store.database import Database
@@ -104,7 +104,8 @@ class Pipeline:
         """Write down that a batch can not be had any more, and go on after it."""
         with self._database.begin() as connection:
             commit.commit_lost_batch(connection, batch, reason)
-        log.warning("batch_lost", stream=str(batch.stream), reason=reason, **batch.facts)
+        facts = render_facts(batch.facts)
+        log.warning("batch_lost", stream=str(batch.stream), reason=reason, **facts)
 
     def retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:
         """Read segments that were set aside once more; what can be read now joins its batch."""

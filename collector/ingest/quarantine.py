@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from collector.model import Batch, Stream
+from collector.model import Batch, Stream, parse_facts, render_facts
 
 DESCRIPTION_NAME = "batch.json"
 REASON_SUFFIX = ".reason"
@@ -80,22 +80,22 @@ def _describe_batch(batch: Batch) -> dict[str, Any]:
         "key": batch.key,
         "org": batch.stream.org,
         "source": batch.stream.source,
-        "stream": batch.stream.name,
+        "stream": batch.stream.label,
         "event_type": batch.event_type,
         "nominal": batch.log_time.isoformat(),
         "received": batch.received.isoformat(),
         "columns": list(batch.columns),
         "record_prefix": batch.record_prefix,
         "dedupe": batch.dedupe,
-        "facts": dict(batch.facts),
+        "facts": render_facts(batch.facts),
     }
 
 
 def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch:
     return Batch(
         key=description["key"],
-        stream=Stream(
-            org=description["org"], source=description["source"], name=description["stream"]
+        stream=Stream.parse_label(
+            org=description["org"], source=description["source"], label=description["stream"]
         ),
         event_type=description["event_type"],
         log_time=datetime.fromisoformat(description["nominal"]),
@@ -105,7 +105,7 @@ def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch
         record_prefix=description["record_prefix"],
         dedupe=description["dedupe"],
         cursor=None,
-        facts=description["facts"],
+        facts=parse_facts(description["facts"]),
     )
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from collector import alerting, normalize
 from collector.evaluation.result import EvaluationResult
-from collector.model import STATUS_MERGED, Alert, AlertMatch, Match, Rule, Severity
+from collector.model import Alert, AlertMatch, AlertStatus, Match, Rule, Severity
 from collector.store import alerts as alert_store
 
 
@@ -72,7 +72,7 @@ def _save_episode(connection: sa.Connection, change: alerting.EpisodeChanges) ->
     for uid, alert_id in change.detachments.items():
         alert_store.detach_match(connection, **of_rule, event_uid=uid, alert_id=alert_id)
     for alert in change.alerts:
-        if alert.status == STATUS_MERGED:
+        if alert.status == AlertStatus.MERGED:
             alert_store.move_merged_matches(connection, alert)
     for alert_id, uids in change.moved_uids.items():
         alert_store.move_matches(connection, **of_rule, event_uids=uids, alert_id=alert_id)

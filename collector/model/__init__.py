@@ -5,9 +5,6 @@ some of its events into Matches, Matches of one dedup key into an Alert, Alerts 
 """
 
 from collector.model.alerts import (
-    STATUS_MERGED,
-    STATUS_OPEN,
-    STATUS_WITHDRAWN,
     Alert,
     AlertMatch,
     Channel,
@@ -21,7 +18,17 @@ from collector.model.alerts import (
     Route,
     Withdrawal,
 )
-from collector.model.batches import ArchiveFile, Batch, Cursor, Stream
+from collector.model.batch_facts import (
+    BatchFacts,
+    LogFileFacts,
+    ObservationFacts,
+    OtherFacts,
+    RowCountFacts,
+    WindowFacts,
+    parse_facts,
+    render_facts,
+)
+from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
 from collector.model.derived_type import DerivedType
 from collector.model.event_family import EventFamily
 from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
@@ -37,44 +44,54 @@ from collector.model.rules import (
     SeverityCase,
     SeverityStep,
 )
-from collector.model.severity import (
-    Severity,
-)
+from collector.model.severity import Severity
+from collector.model.states import AlertStatus, BatchState, DeliveryState, FindingLevel, PollState
 
 __all__ = [
-    "STATUS_MERGED",
-    "STATUS_OPEN",
-    "STATUS_WITHDRAWN",
     "Aggregation",
     "Alert",
     "AlertMatch",
+    "AlertStatus",
     "ArchiveFile",
     "Baseline",
     "Batch",
+    "BatchFacts",
+    "BatchState",
     "Channel",
     "Correlation",
     "Cursor",
     "Delivery",
     "DeliveryOutcome",
     "DeliveryRejection",
+    "DeliveryState",
     "DeliverySuccess",
     "DerivedType",
     "EntityOrigin",
     "Event",
     "EventFamily",
     "EvidenceOrigin",
+    "FindingLevel",
     "FirstSeen",
     "FoldState",
     "IndeterminateDelivery",
+    "LogFileFacts",
     "Match",
     "Message",
+    "ObservationFacts",
+    "OtherFacts",
+    "PollState",
     "RetryLater",
     "Route",
+    "RowCountFacts",
     "Rule",
     "RuleTest",
     "Severity",
     "SeverityCase",
     "SeverityStep",
     "Stream",
+    "StreamPurpose",
+    "WindowFacts",
     "Withdrawal",
+    "parse_facts",
+    "render_facts",
 ]

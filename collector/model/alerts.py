@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from collector.model.fold_state import FoldState
 from collector.model.rules import Event
 from collector.model.severity import Severity
+from collector.model.states import AlertStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,6 @@ class AlertMatch:
     shown: Mapping[str, Any] | None
 
 
-STATUS_OPEN, STATUS_MERGED, STATUS_WITHDRAWN = "open", "merged", "withdrawn"
-"""What an alert can be: it holds, it went on in another one, or it does not hold any more."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """An episode: matches of one rule and one dedup key, near to each other in event time.
@@ -75,7 +72,7 @@ class Alert:
     key: tuple[str, ...]
     title: str
     severity: Severity
-    status: str
+    status: AlertStatus
     first_time: datetime
     last_time: datetime
     count: int

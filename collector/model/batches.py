@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from collector.model.batch_facts import BatchFacts, OtherFacts
+
+
+class StreamPurpose(StrEnum):
+    """What a stream is read for: what is new, its past, or which files there are.
+
+    The values end a stream's text form, as it is stored and logged.
+    """
+
+    LIVE = ""
+    BACKFILL = "#backfill"
+    LISTING = "#listed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +33,27 @@ class Stream:
     org: str
     source: str
     name: str
+    purpose: StreamPurpose = StreamPurpose.LIVE
 
     def __str__(self) -> str:
-        return f"{self.org}/{self.source}/{self.name}"
+        return f"{self.org}/{self.source}/{self.label}"
+
+    @property
+    def label(self) -> str:
+        """Its name and purpose in one text: `ApiEvent`, `ApiEvent#backfill`, `hourly#listed`."""
+        return self.name + self.purpose
+
+    @classmethod
+    def parse_label(cls, *, org: str, source: str, label: str) -> Stream:
+        """The stream whose `label` that is."""
+        marks = (StreamPurpose.BACKFILL, StreamPurpose.LISTING)
+        purpose = next((mark for mark in marks if label.endswith(mark)), StreamPurpose.LIVE)
+        return cls(org=org, source=source, name=label.removesuffix(purpose), purpose=purpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """All of a stream up to `time`, and at that very time up to the id `tie`, is committed."""
+    """All of a stream up to `time`, and at that time up to the id `tiebreaker`, is committed."""
 
     time: datetime
     tiebreaker: str = ""
@@ -41,7 +68,7 @@ class Batch:
             overwrites itself.
         stream: whose cursor moves when the batch is committed.
         event_type: `Login`, `ApiEvent`, `SetupAuditTrail`, …
-        nominal: the time its records belong to when they carry none that can be read (the file's
+        log_time: the time its records belong to when they carry none that can be read (the file's
             LogDate, the window's end).
         received: when the batch had been fetched.
         segments: CSV files of at most about `SEGMENT_BYTES`, each with the header line, every
@@ -51,9 +78,9 @@ class Batch:
         dedupe: records may have been served before, so those whose `event_uid` the archive holds
             are dropped.
         cursor: where the stream stands once this batch is committed; None leaves it where it is.
-        facts: what the ledger keeps beside (LogDate, Interval, Sequence, bytes, …), JSON values.
-        remember: what its source knows of single things once this batch is committed, JSON objects
-            by the thing's id; None forgets it.
+        facts: what the ledger keeps beside, by where the batch came from.
+        state_updates: what its source knows of single things once this batch is committed, JSON
+            objects by the thing's id; None forgets it.
     """
 
     key: str
@@ -66,7 +93,7 @@ class Batch:
     record_prefix: str
     dedupe: bool
     cursor: Cursor | None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: BatchFacts = field(default_factory=OtherFacts)
     state_updates: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
 

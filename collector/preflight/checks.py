@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from collector import clock
 from collector.errors import CollectorError, SalesforceError
-from collector.model import Alert, Channel, DeliverySuccess, Message, Severity, Stream
+from collector.model import (
+    Alert,
+    AlertStatus,
+    Channel,
+    DeliverySuccess,
+    FindingLevel,
+    Message,
+    Severity,
+    Stream,
+)
 from collector.preflight import privileges
 from collector.sources import Source, SourceContext, UnavailableStream
-
-FindingLevel = Literal["ok", "warning", "failed"]
 
 MAX_SKEW = timedelta(minutes=1)
 """A JWT is good for at most 3 minutes, so a clock that is further off will be refused one day."""
@@ -33,7 +39,9 @@ def examine_org(context: SourceContext, sources: Sequence[Source]) -> Iterator[P
     try:
         yield _check_login(context)
     except CollectorError as error:
-        yield PreflightFinding(level="failed", subject=f"{context.org}/login", message=str(error))
+        yield PreflightFinding(
+            level=FindingLevel.FAILED, subject=f"{context.org}/login", message=str(error)
+        )
         return
     yield _check_clock(context)
     yield _check_limits(context)
@@ -47,15 +55,17 @@ def examine_channel(name: str, channel: Channel) -> PreflightFinding:
     outcome = channel.send(_build_test_message(name))
     subject = f"channels/{name}"
     if isinstance(outcome, DeliverySuccess):
-        return PreflightFinding(level="ok", subject=subject, message="the test message was taken")
-    return PreflightFinding(level="failed", subject=subject, message=outcome.reason)
+        return PreflightFinding(
+            level=FindingLevel.OK, subject=subject, message="the test message was taken"
+        )
+    return PreflightFinding(level=FindingLevel.FAILED, subject=subject, message=outcome.reason)
 
 
 def _check_login(context: SourceContext) -> PreflightFinding:
     client = context.client
     objects = client.list_object_names()
     return PreflightFinding(
-        level="ok",
+        level=FindingLevel.OK,
         subject=f"{context.org}/login",
         message=f"{client.instance_url}, API {client.api_version}, {len(objects)} objects visible",
     )
@@ -66,12 +76,12 @@ def _check_clock(context: SourceContext) -> PreflightFinding:
     subject = f"{context.org}/clock"
     if abs(skew) <= MAX_SKEW:
         return PreflightFinding(
-            level="ok", subject=subject, message=f"{skew.total_seconds():+.0f} s"
+            level=FindingLevel.OK, subject=subject, message=f"{skew.total_seconds():+.0f} s"
         )
     direction = "behind" if skew > timedelta() else "ahead of"
     seconds = abs(skew).total_seconds()
     message = f"this machine's clock is {seconds:.0f} s {direction} the org's: set it by NTP"
-    return PreflightFinding(level="warning", subject=subject, message=message)
+    return PreflightFinding(level=FindingLevel.WARNING, subject=subject, message=message)
 
 
 def _check_limits(context: SourceContext) -> PreflightFinding:
@@ -81,13 +91,13 @@ def _check_limits(context: SourceContext) -> PreflightFinding:
         used, most = daily["Max"] - daily["Remaining"], daily["Max"]
     except (SalesforceError, KeyError, TypeError) as error:
         return PreflightFinding(
-            level="warning",
+            level=FindingLevel.WARNING,
             subject=subject,
             message=f"not readable ({error}); it needs 'View Setup and Configuration'",
         )
     share = used / most if most else 1.0
     return PreflightFinding(
-        level="ok" if share < 0.8 else "warning",
+        level=FindingLevel.OK if share < 0.8 else FindingLevel.WARNING,
         subject=subject,
         message=f"{used:,} of {most:,} API calls used in the last 24 h",
     )
@@ -103,12 +113,12 @@ def _check_source(context: SourceContext, source: Source) -> Iterator[PreflightF
         streams = source.reader.list_streams(context)
     except SalesforceError as error:
         subject = f"{context.org}/{source.kind}"
-        yield PreflightFinding(level="failed", subject=subject, message=str(error))
+        yield PreflightFinding(level=FindingLevel.FAILED, subject=subject, message=str(error))
         return
     for stream in streams:
         if isinstance(stream, UnavailableStream):
             yield PreflightFinding(
-                level="warning", subject=str(stream.stream), message=stream.reason
+                level=FindingLevel.WARNING, subject=str(stream.stream), message=stream.reason
             )
         else:
             yield _check_stream(context, source, stream)
@@ -118,9 +128,9 @@ def _check_stream(context: SourceContext, source: Source, stream: Stream) -> Pre
     try:
         result = source.spec.probe(context, stream)
     except SalesforceError as error:
-        return PreflightFinding(level="failed", subject=str(stream), message=str(error))
+        return PreflightFinding(level=FindingLevel.FAILED, subject=str(stream), message=str(error))
     return PreflightFinding(
-        level="warning" if result.is_warning else "ok",
+        level=FindingLevel.WARNING if result.is_warning else FindingLevel.OK,
         subject=str(stream),
         message=result.message,
     )
@@ -135,7 +145,7 @@ def _build_test_message(channel: str) -> Message:
         key=(),
         title="Test message: alerts of collector will arrive here",
         severity=Severity.INFORMATIONAL,
-        status="open",
+        status=AlertStatus.OPEN,
         first_time=now,
         last_time=now,
         count=1,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from collector.errors import NotAvailableError, SalesforceError
+from collector.model import FindingLevel
 from collector.salesforce.soql import render_literal
 from collector.sources import SourceContext
 
-PrivilegeAssessment = tuple[Literal["ok", "warning"], str]
+PrivilegeAssessment = tuple[FindingLevel, str]
 
 REQUIRED_PERMISSIONS = {
     "CustomizeApplication": "oauth_tokens and IdentityProviderEventStore need it",
@@ -48,15 +49,21 @@ def assess_privileges(context: SourceContext) -> PrivilegeAssessment:
         granted, sets = _read_grants(context, user) if user else ({}, {})
         written = _list_writable_objects(context, sets)
     except SalesforceError as error:
-        return "warning", f"{_UNREADABLE_MESSAGE}: {error}; it needs 'View Setup and Configuration'"
+        return (
+            FindingLevel.WARNING,
+            f"{_UNREADABLE_MESSAGE}: {error}; it needs 'View Setup and Configuration'",
+        )
     if not sets:
-        return "warning", f"{_UNREADABLE_MESSAGE}: the org shows no permission set of this user"
+        return (
+            FindingLevel.WARNING,
+            f"{_UNREADABLE_MESSAGE}: the org shows no permission set of this user",
+        )
     if not granted and not written:
-        return "ok", f"reads only, by {_join_names(sets.values())}"
+        return FindingLevel.OK, f"reads only, by {_join_names(sets.values())}"
     holders = {name for names in granted.values() for name in names} or sets.values()
     advice = "the permission set in config/permissionset is all that is needed"
     return (
-        "warning",
+        FindingLevel.WARNING,
         f"more than reading: {_describe_powers(granted, written)}, by {_join_names(holders)}; {advice}",
     )
 

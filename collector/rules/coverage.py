@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import StrEnum
 
-from collector.collection.poller import POLL_FAILED, POLL_UNAVAILABLE
 from collector.detect import RuleSet
 from collector.health.monitor import HEALTH_EVENT_TYPE
-from collector.model import Correlation, Rule
+from collector.model import Correlation, PollState, Rule
 from collector.normalize import find_family
 from collector.normalize.derived_types import expand_derived_types
 from collector.settings import SourceSettings, SourcesSettings
@@ -19,7 +19,17 @@ from collector.sources.registry import find_supplier
 from collector.sources.spec import TypeRequirement
 from collector.store.ledger import PollStatus
 
-FIRES, WAITS, BLIND = "fires", "waits", "blind"
+
+class RuleStanding(StrEnum):
+    """Whether a rule can fire in an org, the best first.
+
+    It fires on what the org gives; it waits for a first event, which may come; or it is blind,
+    because the org shows us nothing that it could fire on.
+    """
+
+    FIRES = "fires"
+    WAITS = "waits"
+    BLIND = "blind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +60,13 @@ class RuleCoverage:
     """How one rule stands in one org.
 
     Attributes:
-        state: it fires on what the org gives; it waits for a first event, which may come; or it is
-            blind, because the org shows us nothing that it could fire on.
         seen_types: the event types that it has had events of.
         reasons: for each of the others, why there have been none.
     """
 
     org: str
     rule: str
-    state: str
+    state: RuleStanding
     seen_types: tuple[str, ...]
     reasons: Mapping[str, str]
 
@@ -80,12 +88,12 @@ class SilentRule:
 def list_silent_rules(rules: RuleSet, view: OrgView) -> Iterator[SilentRule]:
     """The rules that have had nothing to look at."""
     for standing in compute_coverage(rules, view):
-        if standing.state != FIRES:
+        if standing.state != RuleStanding.FIRES:
             yield SilentRule(
                 org=standing.org,
                 rule=standing.rule,
                 why=standing.reasons,
-                can_fire=standing.state != BLIND,
+                can_fire=standing.state != RuleStanding.BLIND,
             )
 
 
@@ -133,7 +141,7 @@ def find_requirement(
 # ---- rules
 
 
-def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> str:
+def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> RuleStanding:
     if isinstance(rule.aggregation, Correlation):
         parts = [
             _compute_state(rules.by_name[name], rules, view) for name in rule.aggregation.rules
@@ -141,18 +149,19 @@ def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> str:
         wants_all = rule.aggregation.type.startswith("temporal")
         return _pick_worst(parts) if wants_all else _pick_best(parts)
     if not rule.event_types:
-        return FIRES if view.seen_types else WAITS
+        return RuleStanding.FIRES if view.seen_types else RuleStanding.WAITS
     return _pick_best(
         _compute_type_state(name, view) for name in expand_derived_types(rule.event_types)
     )
 
 
-def _compute_type_state(event_type: str, view: OrgView) -> str:
+def _compute_type_state(event_type: str, view: OrgView) -> RuleStanding:
     if _has_events(event_type, view):
-        return FIRES
+        return RuleStanding.FIRES
     poll = _find_last_poll(event_type, view)
-    unavailable = poll is not None and poll.state == POLL_UNAVAILABLE
-    return BLIND if unavailable or _explain_switched_off(event_type, view) else WAITS
+    unavailable = poll is not None and poll.state == PollState.UNAVAILABLE
+    is_blind = unavailable or _explain_switched_off(event_type, view)
+    return RuleStanding.BLIND if is_blind else RuleStanding.WAITS
 
 
 def _has_events(event_type: str, view: OrgView) -> bool:
@@ -160,15 +169,12 @@ def _has_events(event_type: str, view: OrgView) -> bool:
     return event_type in view.seen_types or event_type == HEALTH_EVENT_TYPE
 
 
-_STATE_ORDER = (FIRES, WAITS, BLIND)
+def _pick_best(states: Iterable[RuleStanding]) -> RuleStanding:
+    return min(states, key=list(RuleStanding).index)
 
 
-def _pick_best(states: Iterable[str]) -> str:
-    return min(states, key=_STATE_ORDER.index)
-
-
-def _pick_worst(states: Iterable[str]) -> str:
-    return max(states, key=_STATE_ORDER.index)
+def _pick_worst(states: Iterable[RuleStanding]) -> RuleStanding:
+    return max(states, key=list(RuleStanding).index)
 
 
 # ---- event types
@@ -180,9 +186,9 @@ def _explain_absence(event_type: str, view: OrgView) -> str:
     poll = _find_last_poll(event_type, view)
     if poll is None:
         return "not polled yet; is its source switched on?"
-    if poll.state == POLL_FAILED:
+    if poll.state == PollState.FAILED:
         return f"could not be polled: {poll.reason}"
-    if poll.state == POLL_UNAVAILABLE:
+    if poll.state == PollState.UNAVAILABLE:
         return poll.reason.replace(poll.stream.name, "it")
     return "no event so far"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from collector.collection.local_files import build_batch, list_columns, read_eve
 from collector.csv_segments import write_records
 from collector.ingest.pipeline import Pipeline
 from collector.model import Alert, Batch, Event, Rule, RuleTest
+from collector.stable_ids import FULL_DIGITS, hash_text
 from collector.store import alerts
 from collector.store.database import Database
 
@@ -51,7 +51,7 @@ def _build_batches(rule: Rule, test: RuleTest, org: str, spool: Path) -> Iterato
     for event in test.events:
         by_type.setdefault(_choose_event_type(rule, test, event), []).append(event)
     for event_type, events in by_type.items():
-        identity = hashlib.sha256(json.dumps(events, default=str).encode()).hexdigest()
+        identity = hash_text(json.dumps(events, default=str), digits=FULL_DIGITS)
         segments = write_records(spool, f"{org}-{event_type}", list_columns(events), events)
         yield build_batch(event_type, segments, org=org, identity=identity, received=clock.now())
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 from collector.errors import SalesforceError
 from collector.salesforce.token_store import TokenStore
 from collector.settings import OrgSettings, RefreshTokenAuth, Secret
+from collector.stable_ids import FULL_DIGITS, hash_text
 
 
 class RefreshTokens:
@@ -67,4 +67,4 @@ class RefreshTokens:
 
 def _hash_token(token: Secret) -> str:
     """What tells one token from another and cannot be turned back; tokens are long and random."""
-    return hashlib.sha256(token.reveal().encode()).hexdigest()
+    return hash_text(token.reveal(), digits=FULL_DIGITS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from collector.errors import CollectorError
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.sources.catalog import Catalog
+from collector.stable_ids import hash_lines
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -123,7 +123,7 @@ class SourceReader(Protocol):
 
 def build_batch_key(*identity: str) -> str:
     """The key of a batch: a function of what it is."""
-    return hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32]
+    return hash_lines(*identity)
 
 
 def resolve_present_time(context: SourceContext, cursor: Cursor | None) -> datetime:

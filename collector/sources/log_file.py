@@ -20,7 +20,7 @@ from collector.errors import (
 )
 from collector.escaping import escape_terminal, is_file_name
 from collector.logs import log
-from collector.model import Batch, Cursor, Stream
+from collector.model import Batch, Cursor, LogFileFacts, Stream
 from collector.salesforce.soql import parse_datetime, render_literal
 from collector.sources.contract import (
     FetchFailure,
@@ -113,7 +113,7 @@ def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> F
         received=context.client.estimate_org_time(),
         segments=segments.paths,
         columns=segments.columns,
-        facts={**found.facts, "bytes": segments.size},
+        facts=_build_facts(stream, file, fetched_bytes=segments.size),
     )
 
 
@@ -169,14 +169,21 @@ def build_batch(context: SourceContext, stream: Stream, file: ListedLogFile) -> 
         record_prefix=file.id,
         dedupe=False,
         cursor=Cursor(time=file.created_date, tiebreaker=file.id),
-        facts={
-            "file": file.id,
-            "log_date": file.log_date.isoformat(),
-            "created_date": file.created_date.isoformat(),
-            "interval": stream.name,
-            "sequence": file.sequence,
-            "announced_bytes": file.length,
-        },
+        facts=_build_facts(stream, file),
+    )
+
+
+def _build_facts(
+    stream: Stream, file: ListedLogFile, *, fetched_bytes: int | None = None
+) -> LogFileFacts:
+    return LogFileFacts(
+        file_id=file.id,
+        log_date=file.log_date,
+        created_date=file.created_date,
+        interval=stream.name,
+        sequence=file.sequence,
+        announced_bytes=file.length,
+        bytes=fetched_bytes,
     )
 
 

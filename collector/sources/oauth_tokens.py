@@ -7,7 +7,6 @@ apart: it becomes a fingerprint at once. Source: Object Reference, OauthToken.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -22,6 +21,7 @@ from collector.sources.availability import check_object, probe_object
 from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
 from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
+from collector.stable_ids import hash_lines
 
 KIND = "oauth_tokens"
 OBJECT_NAME = "OauthToken"
@@ -129,7 +129,8 @@ def _fetch_user_span(
 
 def _compute_fingerprint(record: Mapping[str, Any], twin: int) -> str:
     said = [str(record.get(name)) for name in ("AppName", "UserId", _SECRET_FIELD)]
-    return hashlib.sha256("\n".join([*said, str(twin)]).encode(errors="replace")).hexdigest()[:32]
+    # Lone surrogates count as question marks: fingerprints that are stored were made so.
+    return hash_lines(*(text.encode(errors="replace").decode() for text in said), str(twin))
 
 
 SPEC = SourceSpec(

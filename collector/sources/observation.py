@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from collector import clock
 from collector.csv_segments import write_records
-from collector.model import Batch, Cursor, Stream
+from collector.model import Batch, Cursor, ObservationFacts, Stream
 from collector.salesforce.soql import render_literal
 from collector.sources.contract import SourceContext, build_batch_key
+from collector.stable_ids import FULL_DIGITS, hash_lines
 
 OBSERVED_COLUMN = "ObservedDate"
 """The column that says when; with it, the same thing seen twice is two events."""
@@ -58,7 +59,7 @@ class Observation:
     ) -> Batch:
         stream, start, end = self.stream, render_literal(self.since), render_literal(self.time)
         # Two looks within one millisecond are told apart by what they saw.
-        what = hashlib.sha256("\n".join(sorted(state_updates)).encode()).hexdigest()
+        what = hash_lines(*sorted(state_updates), digits=FULL_DIGITS)
         key = build_batch_key(stream.org, stream.source, stream.name, event_type, start, end, what)
         segments = write_records(self.context.spool, key, columns, records).paths if records else ()
         return Batch(
@@ -72,6 +73,8 @@ class Observation:
             record_prefix=key,
             dedupe=True,
             cursor=Cursor(time=self.time),
-            facts={"observed": end, "rows": len(records)},
+            facts=ObservationFacts(
+                observed=clock.floor_to_milliseconds(self.time), rows=len(records)
+            ),
             state_updates=state_updates,
         )

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from collector import clock
 from collector.csv_segments import write_records
 from collector.errors import NotAvailableError, QueryTooWideError
-from collector.model import Batch, Cursor, Stream
+from collector.model import Batch, Cursor, Stream, WindowFacts
 from collector.salesforce.soql import check_identifier, render_literal
 from collector.settings import SourceSettings
 from collector.settings.values import Duration
@@ -74,7 +75,9 @@ def fetch_windows(
     while start < horizon:
         end = min(start + width, horizon)
         try:
-            batch = _fetch_window(context, stream, window_query, columns, start=start, end=end)
+            batch, facts = _fetch_window(
+                context, stream, window_query, columns, start=start, end=end
+            )
         except QueryTooWideError:
             if end - start <= MIN_WIDTH:
                 raise
@@ -82,9 +85,10 @@ def fetch_windows(
             continue
         # Where our clock has been set ahead, the answer has told: nobody has seen the future.
         horizon = min(horizon, context.client.estimate_org_time())
-        yield from _find_missing_records(context, batch)
+        if facts.is_truncated:
+            yield from _find_missing_records(context, batch)
         yield _set_cursor(batch, min(end, horizon), cursor)
-        if batch.facts["rows"] < PAGE_SIZE // 2:
+        if facts.rows < PAGE_SIZE // 2:
             width = min(width * 2, MAX_WIDTH)
         start = end
 
@@ -106,8 +110,8 @@ def _fetch_window(
     *,
     start: datetime,
     end: datetime,
-) -> Batch:
-    """One window. Raises QueryTooWide also when more may be in it than the org has served."""
+) -> tuple[Batch, WindowFacts]:
+    """One window. Raises QueryTooWideError also when there may be more than the org has served."""
     key = _build_window_key(context, stream, window_query, start, end)
     records = _RecordCounter(context.client.query(_build_soql(window_query, columns, start, end)))
     try:
@@ -121,7 +125,13 @@ def _fetch_window(
             path.unlink()
     if narrower:
         raise QueryTooWideError(f"{stream}: the answer ends at {PAGE_SIZE:,} records")
-    return Batch(
+    facts = WindowFacts(
+        start=clock.floor_to_milliseconds(start),
+        until=clock.floor_to_milliseconds(end),
+        rows=records.row_count,
+        is_truncated=records.is_truncated,
+    )
+    batch = Batch(
         key=key,
         stream=stream,
         event_type=window_query.name,
@@ -132,13 +142,9 @@ def _fetch_window(
         record_prefix=key,
         dedupe=True,
         cursor=None,
-        facts={
-            "from": render_literal(start),
-            "to": render_literal(end),
-            "rows": records.row_count,
-            "cut": records.is_truncated,
-        },
+        facts=facts,
     )
+    return batch, facts
 
 
 def _build_window_key(
@@ -174,7 +180,7 @@ def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[Lost
     key = build_batch_key(
         context.org, batch.stream.source, batch.event_type, "rest", render_literal(second)
     )
-    if batch.facts["cut"] and key not in context.find_stored_keys([key]):
+    if key not in context.find_stored_keys([key]):
         yield LostBatch(
             batch=replace(batch, key=key, segments=()),
             reason=(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -11,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import STATUS_MERGED, Alert, AlertMatch, FoldState, Severity
+from collector.model import Alert, AlertMatch, AlertStatus, FoldState, Severity
+from collector.stable_ids import hash_json
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.upsert import upsert_row, upsert_rows
@@ -43,7 +42,7 @@ def find_nearby_alerts(
             table.c.key_digest == compute_key_digest(key),
             table.c.last_time >= between[0],
             table.c.first_time <= between[1],
-            table.c.status != STATUS_MERGED,
+            table.c.status != AlertStatus.MERGED,
         )
         .order_by(table.c.first_time, table.c.id)
     )
@@ -87,7 +86,7 @@ def list_alerts(
         .limit(limit)
     )
     if not include_merged:
-        query = query.where(table.c.status != STATUS_MERGED)
+        query = query.where(table.c.status != AlertStatus.MERGED)
     if since is not None:
         query = query.where(table.c.last_time >= since)
     if rule is not None:
@@ -195,7 +194,7 @@ def move_merged_matches(connection: sa.Connection, alert: Alert) -> None:
 
 def compute_key_digest(key: tuple[str, ...]) -> str:
     """A short fingerprint of a dedup key, for the index."""
-    return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+    return hash_json(key)
 
 
 # ---- rows

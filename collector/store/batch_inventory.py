@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import ArchiveFile, Stream
+from collector.model import ArchiveFile, BatchFacts, BatchState, Stream, parse_facts
 from collector.store import ledger, tables
-
-BATCH_PENDING = "pending"
-"""The state of what was listed and has no batch in the ledger yet."""
+from collector.store.stream_rows import parse_stream_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +24,9 @@ class InventoryItem:
     stream: Stream
     event_type: str
     log_time: datetime
-    facts: Mapping[str, Any]
+    facts: BatchFacts
     is_listed: bool = True
-    state: str = BATCH_PENDING
+    state: BatchState = BatchState.PENDING
     reason: str = ""
     failures: int = 0
     rows: int = 0
@@ -67,18 +64,7 @@ def _list_listed_items(
 ) -> list[InventoryItem]:
     table = tables.listed_files
     query = sa.select(table).where(table.c.org == org, table.c.nominal.between(since, until))
-    return [
-        InventoryItem(
-            key=row.key,
-            stream=Stream(org=row.org, source=row.source, name=row.stream),
-            event_type=row.event_type,
-            log_time=row.nominal,
-            facts=row.facts,
-            reason=row.reason,
-            failures=row.failures,
-        )
-        for row in connection.execute(query)
-    ]
+    return [_parse_item_row(row, failures=row.failures) for row in connection.execute(query)]
 
 
 def _list_ledger_items(
@@ -91,17 +77,24 @@ def _list_ledger_items(
         .where(table.c.org == org, table.c.nominal.between(since, until))
     )
     return [
-        InventoryItem(
-            key=row.key,
-            stream=Stream(org=row.org, source=row.source, name=row.stream),
-            event_type=row.event_type,
-            log_time=row.nominal,
-            facts=row.facts,
+        _parse_item_row(
+            row,
             is_listed=row.listed_key is not None,
             state=row.state,
-            reason=row.reason,
             rows=row.rows,
             duplicates=row.duplicates,
         )
         for row in connection.execute(query)
     ]
+
+
+def _parse_item_row(row: sa.Row[Any], **rest: Any) -> InventoryItem:
+    return InventoryItem(
+        key=row.key,
+        stream=parse_stream_row(row),
+        event_type=row.event_type,
+        log_time=row.nominal,
+        facts=parse_facts(row.facts),
+        reason=row.reason,
+        **rest,
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from collector.model import Severity, Stream
+from collector.model import BatchFacts, DeliveryState, Severity, Stream, parse_facts
 from collector.store import tables
-from collector.store.ledger import LedgerEntry
+from collector.store.ledger import LedgerEntry, parse_ledger_entry
+from collector.store.stream_rows import parse_stream_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class BatchOrigin:
     entry: LedgerEntry
     log_time: datetime
     received: datetime
-    facts: Mapping[str, Any]
+    facts: BatchFacts
     first_listed: datetime | None
     created: datetime | None
 
@@ -50,7 +51,7 @@ class DeliveryRecord:
 
     channel: str
     revision: int
-    state: str
+    state: DeliveryState
     attempts: int
     created: datetime
     finished: datetime | None
@@ -89,21 +90,12 @@ def list_memberships(
     uid = table.c.event_uid if is_sqlite else sa.collate(table.c.event_uid, "C")
     first, beyond = f"{event_uid}{separator}", f"{event_uid}{chr(ord(separator) + 1)}"
     query = (
-        sa.select(table)
+        sa.select(*(table.c[field.name] for field in fields(AlertMembership)))
         .join(rules, sa.and_(rules.c.org == table.c.org, rules.c.rule == table.c.rule))
         .where(sa.or_(uid == event_uid, sa.and_(uid >= first, uid < beyond)))
         .order_by(table.c.org, table.c.rule, table.c.event_uid)
     )
-    return [
-        AlertMembership(
-            org=row.org,
-            rule=row.rule,
-            alert_id=row.alert_id,
-            severity=row.severity,
-            title=row.title,
-        )
-        for row in connection.execute(query)
-    ]
+    return [AlertMembership(**row._asdict()) for row in connection.execute(query)]
 
 
 def list_match_uids(connection: sa.Connection, alert_id: str, *, limit: int) -> list[str]:
@@ -122,39 +114,22 @@ def list_deliveries(connection: sa.Connection, alert_id: str) -> list[DeliveryRe
     """The messages of an alert, in the order in which they came to be owed."""
     table = tables.deliveries
     query = (
-        sa.select(table)
+        sa.select(*(table.c[field.name] for field in fields(DeliveryRecord)))
         .where(table.c.alert_id == alert_id)
         .order_by(table.c.revision, table.c.channel)
     )
-    return [
-        DeliveryRecord(
-            channel=row.channel,
-            revision=row.revision,
-            state=row.state,
-            attempts=row.attempts,
-            created=row.created,
-            finished=row.finished,
-            reason=row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    return [DeliveryRecord(**row._asdict()) for row in connection.execute(query)]
 
 
 def _parse_batch_origin(row: sa.Row[Any]) -> BatchOrigin:
     return BatchOrigin(
         key=row.key,
-        stream=Stream(org=row.org, source=row.source, name=row.stream),
+        stream=parse_stream_row(row),
         event_type=row.event_type,
-        entry=LedgerEntry(
-            state=row.state,
-            reason=row.reason,
-            rows=row.rows,
-            duplicates=row.duplicates,
-            quarantined=row.quarantined,
-        ),
+        entry=parse_ledger_entry(row),
         log_time=row.nominal,
         received=row.received,
-        facts=row.facts,
+        facts=parse_facts(row.facts),
         first_listed=row.first_listed,
         created=row.created,
     )

@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from collector.model import Stream
+from collector.model import BatchState, DeliveryState, Stream
 from collector.store import ledger, outbox, rule_status, tables
-from collector.store.ledger import BATCH_LOST, BATCH_QUARANTINED, PollStatus
+from collector.store.ledger import PollStatus
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
+from collector.store.stream_rows import match_stream
 
 ACTIVITY_PERIOD = timedelta(days=7)
 """How far back a stream's habits are looked at."""
@@ -40,7 +41,7 @@ class UnusableBatches:
     org: str
     source: str
     event_type: str
-    state: str
+    state: BatchState
     first_received: datetime
     count: int
     reason: str
@@ -73,7 +74,7 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         activity={stream: habit for stream, habit in habits.items() if habit is not None},
         unusable_batches=_list_unusable_batches(connection, since=now - RECENT_PERIOD),
         waiting_deliveries=[
-            pile for pile in piles if pile.state in (outbox.DELIVERY_READY, outbox.DELIVERY_LEASED)
+            pile for pile in piles if pile.state in (DeliveryState.READY, DeliveryState.LEASED)
         ],
         rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
         rule_faults=rule_status.list_faults(connection),
@@ -90,9 +91,7 @@ def _read_stream_activity(connection: sa.Connection, stream: Stream) -> StreamAc
         sa.select(table.c.nominal)
         .distinct()
         .where(
-            table.c.org == stream.org,
-            table.c.source == stream.source,
-            table.c.stream == stream.name,
+            *match_stream(table, stream),
             table.c.nominal > newest - ACTIVITY_PERIOD,
         )
         .order_by(table.c.nominal)
@@ -112,7 +111,7 @@ def _list_unusable_batches(connection: sa.Connection, *, since: datetime) -> lis
     query = (
         sa.select(*columns, table.c.received, table.c.reason)
         .where(
-            table.c.state.in_((BATCH_LOST, BATCH_QUARANTINED)),
+            table.c.state.in_((BatchState.LOST, BatchState.QUARANTINED)),
             table.c.received >= _floor_to_day(since),
         )
         .order_by(table.c.received, table.c.key)
@@ -138,24 +137,16 @@ def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> 
     query = (
         sa.select(
             table.c.channel,
-            sa.func.count().label("size"),
+            sa.func.count().label("count"),
             sa.func.min(table.c.finished, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
-        .where(table.c.state == outbox.DELIVERY_REJECTED, table.c.finished >= since)
+        .where(table.c.state == DeliveryState.REJECTED, table.c.finished >= since)
         .group_by(table.c.channel)
         .order_by(table.c.channel)
     )
-    return [
-        QueueStats(
-            channel=row.channel,
-            state=outbox.DELIVERY_REJECTED,
-            count=row.size,
-            oldest=row.oldest,
-            reason=row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    rows = connection.execute(query)
+    return [QueueStats(**row._asdict(), state=DeliveryState.REJECTED) for row in rows]
 
 
 def _floor_to_day(moment: datetime) -> datetime:

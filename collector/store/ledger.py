@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,19 +10,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.clock import EPOCH
-from collector.model import ArchiveFile, Batch, Cursor, Stream
+from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream, render_facts
 from collector.store import tables
 from collector.store.chunks import split_chunks
+from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 from collector.store.upsert import upsert_row
-
-BATCH_STORED, BATCH_QUARANTINED, BATCH_LOST = "stored", "quarantined", "lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
     """How a batch ended: rows stored, duplicates dropped, segments set aside, and why."""
 
-    state: str
+    state: BatchState
     reason: str = ""
     rows: int = 0
     duplicates: int = 0
@@ -31,13 +30,13 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollStatus:
-    """How the last poll of a stream went. `state` is ok, failed or unavailable.
+    """How the last poll of a stream went.
 
-    `since` is when it went so for the first time without a break; `set_poll` sees to that.
+    `since` is when it went so for the first time without a break; `save_poll_status` sees to that.
     """
 
     stream: Stream
-    state: str
+    state: PollState
     reason: str
     last_attempt: datetime
     last_success: datetime | None
@@ -48,7 +47,7 @@ def read_cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
     """Where a stream stands, or None before its first poll."""
     row = connection.execute(
         sa.select(tables.cursors.c.time, tables.cursors.c.tie).where(
-            *_match_stream(tables.cursors, stream)
+            *match_stream(tables.cursors, stream)
         )
     ).first()
     return None if row is None else Cursor(time=row.time, tiebreaker=row.tie)
@@ -56,7 +55,7 @@ def read_cursor(connection: sa.Connection, stream: Stream) -> Cursor | None:
 
 def save_cursor(connection: sa.Connection, stream: Stream, position: Cursor) -> None:
     """Set where a stream stands."""
-    values = {**_build_stream_key(stream), "time": position.time, "tie": position.tiebreaker}
+    values = {**build_stream_row(stream), "time": position.time, "tie": position.tiebreaker}
     upsert_row(connection, tables.cursors, values)
 
 
@@ -69,7 +68,7 @@ def record_batch(
         tables.batches,
         {
             "key": batch.key,
-            **_build_stream_key(batch.stream),
+            **build_stream_row(batch.stream),
             "event_type": batch.event_type,
             "state": entry.state,
             "reason": entry.reason,
@@ -78,7 +77,7 @@ def record_batch(
             "quarantined": entry.quarantined,
             "nominal": batch.log_time,
             "received": batch.received,
-            "facts": dict(batch.facts),
+            "facts": render_facts(batch.facts),
         },
     )
     connection.execute(
@@ -101,16 +100,10 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
     """How a batch ended so far, and its files."""
     row = connection.execute(sa.select(tables.batches).where(tables.batches.c.key == key)).first()
     if row is None:
-        return LedgerBatch(entry=LedgerEntry(state=BATCH_STORED))
-    entry = LedgerEntry(
-        state=row.state,
-        reason=row.reason,
-        rows=row.rows,
-        duplicates=row.duplicates,
-        quarantined=row.quarantined,
-    )
+        return LedgerBatch(entry=LedgerEntry(state=BatchState.STORED))
     query = sa.select(tables.archive_files).where(tables.archive_files.c.batch == key)
-    return LedgerBatch(entry=entry, files=tuple(map(parse_archive_file, connection.execute(query))))
+    files = tuple(map(parse_archive_file, connection.execute(query)))
+    return LedgerBatch(entry=parse_ledger_entry(row), files=files)
 
 
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
@@ -126,7 +119,7 @@ def find_newest_log_time(connection: sa.Connection, stream: Stream) -> datetime 
     """The greatest nominal time among a stream's batches."""
     column = sa.func.max(tables.batches.c.nominal, type_=tables.MicrosecondTime())
     found: datetime | None = connection.scalar(
-        sa.select(column).where(*_match_stream(tables.batches, stream))
+        sa.select(column).where(*match_stream(tables.batches, stream))
     )
     return found
 
@@ -190,7 +183,7 @@ def find_earliest_event_time(
 def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
     """Remember how a poll went; a success keeps its time until the next one."""
     values: dict[str, Any] = {
-        **_build_stream_key(poll.stream),
+        **build_stream_row(poll.stream),
         "state": poll.state,
         "since": _compute_state_since(connection, poll),
         "reason": poll.reason,
@@ -203,13 +196,13 @@ def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
 
 def delete_poll_status(connection: sa.Connection, stream: Stream) -> None:
     """Forget how a stream's last poll went: there is no such stream any more."""
-    connection.execute(sa.delete(tables.polls).where(*_match_stream(tables.polls, stream)))
+    connection.execute(sa.delete(tables.polls).where(*match_stream(tables.polls, stream)))
 
 
 def _compute_state_since(connection: sa.Connection, poll: PollStatus) -> datetime:
     """When the stream's present state began: with this poll, unless it was so before."""
     table = tables.polls
-    query = sa.select(table.c.state, table.c.since).where(*_match_stream(table, poll.stream))
+    query = sa.select(table.c.state, table.c.since).where(*match_stream(table, poll.stream))
     before = connection.execute(query).first()
     if before is None or before.state != poll.state:
         return poll.last_attempt
@@ -225,7 +218,7 @@ def list_poll_statuses(connection: sa.Connection, *, org: str | None = None) -> 
         query = query.where(table.c.org == org)
     return [
         PollStatus(
-            stream=Stream(org=row.org, source=row.source, name=row.stream),
+            stream=parse_stream_row(row),
             state=row.state,
             reason=row.reason,
             last_attempt=row.last_attempt,
@@ -259,37 +252,32 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
         sa.select(
             *group,
             sa.func.count().label("batches"),
-            sa.func.sum(table.c.rows).label("rows"),
-            sa.func.sum(table.c.duplicates).label("duplicates"),
-            sa.func.sum(table.c.quarantined).label("quarantined"),
-            sa.func.sum(sa.case((table.c.state == BATCH_LOST, 1), else_=0)).label("lost"),
+            _sum_as_int(table.c.rows).label("rows"),
+            _sum_as_int(table.c.duplicates).label("duplicates"),
+            _sum_as_int(table.c.quarantined).label("quarantined"),
+            _sum_as_int(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
             sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
         )
         .group_by(*group)
         .order_by(*group)
     )
-    return [
-        LedgerTotal(
-            org=row.org,
-            source=row.source,
-            event_type=row.event_type,
-            batches=row.batches,
-            rows=int(row.rows),
-            duplicates=int(row.duplicates),
-            quarantined=int(row.quarantined),
-            lost=int(row.lost),
-            newest=row.newest,
-        )
-        for row in connection.execute(query)
-    ]
+    return [LedgerTotal(**row._asdict()) for row in connection.execute(query)]
 
 
-def _build_stream_key(stream: Stream) -> Mapping[str, str]:
-    return {"org": stream.org, "source": stream.source, "stream": stream.name}
+def _sum_as_int(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """The sum; PostgreSQL's own is a decimal number."""
+    return sa.cast(sa.func.sum(amount), sa.BigInteger)
 
 
-def _match_stream(table: sa.Table, stream: Stream) -> list[sa.ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in _build_stream_key(stream).items()]
+def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
+    """How the batch ended that a row of `batches` tells of."""
+    return LedgerEntry(
+        state=row.state,
+        reason=row.reason,
+        rows=row.rows,
+        duplicates=row.duplicates,
+        quarantined=row.quarantined,
+    )
 
 
 def parse_archive_file(row: sa.Row[Any]) -> ArchiveFile:

@@ -8,18 +8,24 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from collector.model import Batch, Cursor, Stream
+from collector.model import (
+    Batch,
+    BatchState,
+    Cursor,
+    Stream,
+    StreamPurpose,
+    parse_facts,
+    render_facts,
+)
 from collector.store import ledger, stream_coverage, tables
 from collector.store.stream_coverage import CoverageSpan
+from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 from collector.store.upsert import build_insert
 
 LISTING_GRACE = timedelta(days=1)
 """What has not been listed for so long, while its stream was, is not to be had any more."""
 
 MAX_REASON_LENGTH = 500
-
-LISTING_SUFFIX = "#listed"
-"""`hourly#listed` covers the creation times of the files that were listed."""
 
 
 def record_listed_files(
@@ -40,9 +46,8 @@ def record_listed_files(
 def record_listing_coverage(connection: sa.Connection, stream: Stream, span: CoverageSpan) -> None:
     """Write down that all that was created in that time was listed."""
     if span.start < span.until:
-        stream_coverage.add_coverage(
-            connection, replace(stream, name=stream.name + LISTING_SUFFIX), span
-        )
+        listing = replace(stream, purpose=StreamPurpose.LISTING)
+        stream_coverage.add_coverage(connection, listing, span)
 
 
 def record_fetch_failure(connection: sa.Connection, key: str, reason: str) -> None:
@@ -56,18 +61,17 @@ def record_fetch_failure(connection: sa.Connection, key: str, reason: str) -> No
 
 
 def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: datetime) -> list[Batch]:
-    """Count as lost what is pending and has not been listed for a day. To be called after `note`.
+    """Count as lost what is pending and has not been listed for a day.
 
-    An org's clock or ours may be off and a list may come short for once: hence the day.
+    To be called after `record_listed_files`. An org's clock or ours may be off, and a list may come
+    short for once: hence the day.
     """
     table, batches = tables.listed_files, tables.batches
     query = (
         sa.select(table)
         .outerjoin(batches, batches.c.key == table.c.key)
         .where(
-            table.c.org == stream.org,
-            table.c.source == stream.source,
-            table.c.stream == stream.name,
+            *match_stream(table, stream),
             table.c.last_listed <= now - LISTING_GRACE,
             batches.c.key.is_(None),
         )
@@ -76,7 +80,7 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
     reason = "it was listed, and is not listed any more (retention or a user)"
     for batch in gone:
         ledger.record_batch(
-            connection, batch, ledger.LedgerEntry(state=ledger.BATCH_LOST, reason=reason), []
+            connection, batch, ledger.LedgerEntry(state=BatchState.LOST, reason=reason), []
         )
     return gone
 
@@ -84,23 +88,21 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
 def _build_listed_row(batch: Batch, now: datetime) -> dict[str, object]:
     return {
         "key": batch.key,
-        "org": batch.stream.org,
-        "source": batch.stream.source,
-        "stream": batch.stream.name,
+        **build_stream_row(batch.stream),
         "event_type": batch.event_type,
         "nominal": batch.log_time,
         "created": batch.cursor.time if batch.cursor else batch.log_time,
         "first_listed": now,
         "last_listed": now,
         "failures": 0,
-        "facts": dict(batch.facts),
+        "facts": render_facts(batch.facts),
     }
 
 
 def _parse_listed_row(row: sa.Row[tuple[object, ...]], now: datetime) -> Batch:
     return Batch(
         key=row.key,
-        stream=Stream(org=row.org, source=row.source, name=row.stream),
+        stream=parse_stream_row(row),
         event_type=row.event_type,
         log_time=row.nominal,
         received=now,
@@ -109,5 +111,5 @@ def _parse_listed_row(row: sa.Row[tuple[object, ...]], now: datetime) -> Batch:
         record_prefix="",
         dedupe=False,
         cursor=Cursor(time=row.created),
-        facts=row.facts,
+        facts=parse_facts(row.facts),
     )

@@ -8,16 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from collector.model import Alert, Delivery
+from collector.model import Alert, Delivery, DeliveryState
 from collector.store import tables
-
-DELIVERY_READY, DELIVERY_LEASED, DELIVERY_SENT, DELIVERY_REJECTED, DELIVERY_SUPERSEDED = (
-    "ready",
-    "leased",
-    "sent",
-    "refused",
-    "superseded",
-)
 
 
 def enqueue_alert(
@@ -38,7 +30,7 @@ def enqueue_alert(
                 alert_id=alert.id,
                 channel=channel,
                 revision=alert.revision,
-                state=DELIVERY_READY,
+                state=DeliveryState.READY,
                 attempts=0,
                 due=now,
                 created=now,
@@ -50,7 +42,7 @@ def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozense
     """The channels that were told of an alert, or may have been."""
     table = tables.deliveries
     query = sa.select(table.c.channel).where(
-        table.c.alert_id == alert_id, table.c.attempts > 0, table.c.state != DELIVERY_REJECTED
+        table.c.alert_id == alert_id, table.c.attempts > 0, table.c.state != DeliveryState.REJECTED
     )
     return frozenset(row.channel for row in connection.execute(query))
 
@@ -77,8 +69,8 @@ def lease_delivery(
         .where(
             table.c.channel == channel,
             sa.or_(
-                sa.and_(table.c.state == DELIVERY_READY, table.c.due <= now),
-                sa.and_(table.c.state == DELIVERY_LEASED, table.c.leased_until <= now),
+                sa.and_(table.c.state == DeliveryState.READY, table.c.due <= now),
+                sa.and_(table.c.state == DeliveryState.LEASED, table.c.leased_until <= now),
             ),
         )
         .order_by(table.c.created, table.c.key)
@@ -91,7 +83,7 @@ def lease_delivery(
     connection.execute(
         sa.update(table)
         .where(table.c.key == row.key)
-        .values(state=DELIVERY_LEASED, leased_until=until, attempts=row.attempts + 1)
+        .values(state=DeliveryState.LEASED, leased_until=until, attempts=row.attempts + 1)
     )
     return Delivery(
         key=row.key,
@@ -107,26 +99,26 @@ def release_leases(connection: sa.Connection) -> None:
     table = tables.deliveries
     connection.execute(
         sa.update(table)
-        .where(table.c.state == DELIVERY_LEASED)
-        .values(state=DELIVERY_READY, leased_until=None)
+        .where(table.c.state == DeliveryState.LEASED)
+        .values(state=DeliveryState.READY, leased_until=None)
     )
 
 
 def mark_sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
     """The receiver has it."""
     _update_delivery(
-        connection, key, state=DELIVERY_SENT, reference=reference, reason="", finished=now
+        connection, key, state=DeliveryState.SENT, reference=reference, reason="", finished=now
     )
 
 
 def mark_rejected(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
     """The receiver will not take it; a person has to change something."""
-    _update_delivery(connection, key, state=DELIVERY_REJECTED, reason=reason, finished=now)
+    _update_delivery(connection, key, state=DeliveryState.REJECTED, reason=reason, finished=now)
 
 
 def postpone_delivery(connection: sa.Connection, key: str, *, reason: str, due: datetime) -> None:
     """Not taken now; due again then."""
-    _update_delivery(connection, key, state=DELIVERY_READY, reason=reason, due=due)
+    _update_delivery(connection, key, state=DeliveryState.READY, reason=reason, due=due)
 
 
 def pause_channel(connection: sa.Connection, channel: str, *, until: datetime) -> None:
@@ -134,7 +126,9 @@ def pause_channel(connection: sa.Connection, channel: str, *, until: datetime) -
     table = tables.deliveries
     connection.execute(
         sa.update(table)
-        .where(table.c.channel == channel, table.c.state == DELIVERY_READY, table.c.due < until)
+        .where(
+            table.c.channel == channel, table.c.state == DeliveryState.READY, table.c.due < until
+        )
         .values(due=until)
     )
 
@@ -144,7 +138,7 @@ class QueueStats:
     """How many deliveries of a channel are in a state, the oldest of them, and the last reason."""
 
     channel: str
-    state: str
+    state: DeliveryState
     count: int
     oldest: datetime
     reason: str
@@ -157,23 +151,14 @@ def list_queue_stats(connection: sa.Connection) -> list[QueueStats]:
         sa.select(
             table.c.channel,
             table.c.state,
-            sa.func.count().label("size"),
+            sa.func.count().label("count"),
             sa.func.min(table.c.created, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
         .group_by(table.c.channel, table.c.state)
         .order_by(table.c.channel, table.c.state)
     )
-    return [
-        QueueStats(
-            channel=row.channel,
-            state=row.state,
-            count=row.size,
-            oldest=row.oldest,
-            reason=row.reason,
-        )
-        for row in connection.execute(query)
-    ]
+    return [QueueStats(**row._asdict()) for row in connection.execute(query)]
 
 
 def _supersede_deliveries(
@@ -183,8 +168,8 @@ def _supersede_deliveries(
     table = tables.deliveries
     connection.execute(
         sa.update(table)
-        .where(table.c.state == DELIVERY_READY, table.c.attempts == 0, *conditions)
-        .values(state=DELIVERY_SUPERSEDED, finished=now)
+        .where(table.c.state == DeliveryState.READY, table.c.attempts == 0, *conditions)
+        .values(state=DeliveryState.SUPERSEDED, finished=now)
     )
 
 

@@ -8,11 +8,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from collector.clock import EPOCH
-from collector.model import Batch, Stream
+from collector.model import Batch, Stream, StreamPurpose, WindowFacts
 from collector.store import tables
-
-BACKFILL_SUFFIX = "#backfill"
+from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +22,20 @@ class CoverageSpan:
 
 
 def to_backfill_stream(stream: Stream) -> Stream:
-    """The stream under which the past of a stream is read: `ApiEvent#backfill`."""
-    return replace(stream, name=stream.name + BACKFILL_SUFFIX)
+    """The stream under which the past of a stream is read."""
+    return replace(stream, purpose=StreamPurpose.BACKFILL)
 
 
 def to_live_stream(stream: Stream) -> Stream:
     """The stream whose past is read under that one; any other is its own."""
-    return replace(stream, name=stream.name.removesuffix(BACKFILL_SUFFIX))
+    is_backfill = stream.purpose == StreamPurpose.BACKFILL
+    return replace(stream, purpose=StreamPurpose.LIVE) if is_backfill else stream
 
 
 def cover_batch_window(connection: sa.Connection, batch: Batch) -> None:
     """Write down the window of a batch, also of an empty one; nothing for a batch without any.
 
-    A window is told by the facts `from` and `to`. What lay in the future when it was read was not
-    there to be seen: it does not count.
+    What lay in the future when it was read was not there to be seen: it does not count.
     """
     window = _read_batch_window(batch)
     if window is not None:
@@ -46,23 +44,19 @@ def cover_batch_window(connection: sa.Connection, batch: Batch) -> None:
 
 def add_coverage(connection: sa.Connection, stream: Stream, span: CoverageSpan) -> None:
     """Write down that a stream covers this time, too."""
+    table = tables.coverage
     touching = [
         other
         for other in list_spans(connection, stream)
         if other.start <= span.until and span.start <= other.until
     ]
-    table = tables.coverage
     starts = [other.start for other in touching]
-    connection.execute(sa.delete(table).where(*_match_stream(stream), table.c.start.in_(starts)))
+    connection.execute(
+        sa.delete(table).where(*match_stream(table, stream), table.c.start.in_(starts))
+    )
     (whole,) = merge_spans([span, *touching])
     connection.execute(
-        sa.insert(table).values(
-            org=stream.org,
-            source=stream.source,
-            stream=stream.name,
-            start=whole.start,
-            until=whole.until,
-        )
+        sa.insert(table).values(**build_stream_row(stream), start=whole.start, until=whole.until)
     )
 
 
@@ -71,7 +65,7 @@ def list_spans(connection: sa.Connection, stream: Stream) -> list[CoverageSpan]:
     table = tables.coverage
     query = (
         sa.select(table.c.start, table.c.until)
-        .where(*_match_stream(stream))
+        .where(*match_stream(table, stream))
         .order_by(table.c.start)
     )
     return [CoverageSpan(start=row.start, until=row.until) for row in connection.execute(query)]
@@ -83,8 +77,8 @@ def list_org_coverage(connection: sa.Connection, *, org: str) -> dict[Stream, li
     query = sa.select(table).where(table.c.org == org).order_by(table.c.start)
     found: dict[Stream, list[CoverageSpan]] = {}
     for row in connection.execute(query):
-        stream = Stream(org=row.org, source=row.source, name=row.stream)
-        found.setdefault(stream, []).append(CoverageSpan(start=row.start, until=row.until))
+        span = CoverageSpan(start=row.start, until=row.until)
+        found.setdefault(parse_stream_row(row), []).append(span)
     return found
 
 
@@ -114,25 +108,8 @@ def find_gaps(spans: Iterable[CoverageSpan], *, within: CoverageSpan) -> list[Co
     return found
 
 
-def _match_stream(stream: Stream) -> list[sa.ColumnElement[bool]]:
-    table = tables.coverage
-    return [
-        table.c.org == stream.org,
-        table.c.source == stream.source,
-        table.c.stream == stream.name,
-    ]
-
-
 def _read_batch_window(batch: Batch) -> CoverageSpan | None:
-    start, until = _parse_time(batch.facts.get("from")), _parse_time(batch.facts.get("to"))
-    if start is None or until is None:
+    if not isinstance(batch.facts, WindowFacts):
         return None
-    until = min(until, batch.received)
+    start, until = batch.facts.start, min(batch.facts.until, batch.received)
     return CoverageSpan(start=start, until=until) if start < until else None
-
-
-def _parse_time(text: object) -> datetime | None:
-    """A time in the words of SOQL; None for `null`."""
-    if not isinstance(text, str) or text == "null":
-        return None
-    return datetime.fromisoformat(text).astimezone(EPOCH.tzinfo)

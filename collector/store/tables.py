@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from collector.clock import from_micros, to_micros
-from collector.model import Severity
+from collector.model import AlertStatus, BatchState, DeliveryState, PollState, Severity
 
 
 class MicrosecondTime(TypeDecorator[datetime]):
@@ -38,6 +39,23 @@ class SeverityRank(TypeDecorator[Severity]):
         return None if value is None else Severity(value)
 
 
+class StateText(TypeDecorator[StrEnum]):
+    """One of a set of states, kept as its text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum]) -> None:
+        super().__init__()
+        self.states = states
+
+    def process_bind_param(self, value: StrEnum | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002, D102
+        return None if value is None else self.states(value).value
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> StrEnum | None:  # noqa: ARG002, D102
+        return None if value is None else self.states(value)
+
+
 metadata = sa.MetaData()
 
 ledger_identity = sa.Table(
@@ -64,7 +82,7 @@ polls = sa.Table(
     sa.Column("org", sa.Text, primary_key=True),
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("stream", sa.Text, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", StateText(PollState), nullable=False),
     sa.Column("since", MicrosecondTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("last_attempt", MicrosecondTime, nullable=False),
@@ -80,7 +98,7 @@ batches = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("stream", sa.Text, nullable=False),
     sa.Column("event_type", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", StateText(BatchState), nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("duplicates", sa.BigInteger, nullable=False),
@@ -188,7 +206,7 @@ alerts = sa.Table(
     sa.Column("key_digest", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("severity", SeverityRank, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("status", StateText(AlertStatus), nullable=False),
     sa.Column("first_time", MicrosecondTime, nullable=False),
     sa.Column("last_time", MicrosecondTime, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),
@@ -218,7 +236,7 @@ deliveries = sa.Table(
     sa.Column("alert_id", sa.Text, sa.ForeignKey("alerts.id"), nullable=False),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state", StateText(DeliveryState), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("due", MicrosecondTime, nullable=False),
     sa.Column("leased_until", MicrosecondTime),

@@ -18,7 +18,7 @@ from collector.model import ArchiveFile, Severity, Stream
 from collector.store.database import open_database
 from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
 from collector.store.ledger import LedgerEntry
-from fakes.model_samples import NOON, build_alert
+from fakes.model_samples import NOON, build_alert, build_log_file_facts
 from hostile.strings import HOSTILE_STRINGS
 
 
@@ -145,7 +145,7 @@ def _hostile(text):
         entry=LedgerEntry(state=text, reason=text),
         log_time=NOON,
         received=NOON,
-        facts={"file": text},
+        facts=build_log_file_facts(file_id=text),
         first_listed=NOON,
         created=None,
     )

@@ -14,7 +14,7 @@ from collector.completeness.hourly_files import find_quiet_hours, find_sequence_
 from collector.completeness.window_coverage import compute_window_coverage
 from collector.demo import EmbeddedOrg, InjectedFault, OrgStore
 from collector.ingest.state_paths import StatePaths
-from collector.model import Stream
+from collector.model import RowCountFacts, Stream, StreamPurpose
 from collector.store.batch_inventory import InventoryItem
 from collector.store.stream_coverage import CoverageSpan
 from fakes.collector_setup import (
@@ -26,7 +26,7 @@ from fakes.collector_setup import (
     poll_sources,
     write_config,
 )
-from fakes.model_samples import NOON, STREAM
+from fakes.model_samples import NOON, STREAM, build_log_file_facts
 
 STATES = ("stored", "quarantined", "lost", "pending")
 
@@ -37,7 +37,7 @@ def item(number=0, **changes):
         stream=STREAM,
         event_type="Login",
         log_time=NOON,
-        facts={"file": f"0AT{number}", "sequence": 1},
+        facts=build_log_file_facts(file_id=f"0AT{number}"),
         state="stored",
         rows=10,
     )
@@ -46,13 +46,13 @@ def item(number=0, **changes):
 
 def window(number=0, *, served, **changes):
     stream = Stream(org="acme", source="stored_events", name="ApiEvent")
-    facts = {"rows": served}
+    facts = RowCountFacts(rows=served)
     return item(number, stream=stream, event_type="ApiEvent", facts=facts, **changes)
 
 
 def of_hour(*sequences, hour=0):
     return [
-        item(100 * hour + n, log_time=NOON + hour * HOUR, facts={"file": "x", "sequence": n})
+        item(100 * hour + n, log_time=NOON + hour * HOUR, facts=build_log_file_facts(sequence=n))
         for n in sequences
     ]
 
@@ -123,7 +123,7 @@ def test_a_number_that_may_have_come_before_collecting_began_is_no_loss():
 
 
 def test_daily_files_have_no_numbers_to_miss():
-    daily = [item(1, facts={"file": "0AT1", "sequence": 0})]
+    daily = [item(1, facts=build_log_file_facts(sequence=0))]
 
     assert [] == list(find_sequence_gaps(daily, listing_start=NOON))
 
@@ -143,8 +143,9 @@ def span(start, until):
     return CoverageSpan(start=NOON + start * HOUR, until=NOON + until * HOUR)
 
 
-def covered(*spans, name="ApiEvent"):
-    return {Stream(org="acme", source="stored_events", name=name): list(spans)}
+def covered(*spans, purpose=StreamPurpose.LIVE):
+    stream = Stream(org="acme", source="stored_events", name="ApiEvent", purpose=purpose)
+    return {stream: list(spans)}
 
 
 def test_windows_that_follow_each_other_have_no_gap():
@@ -163,7 +164,7 @@ def test_a_gap_between_windows_is_named_by_its_bounds():
 
 
 def test_a_backfill_covers_for_the_stream_whose_past_it_reads():
-    both = covered(span(2, 5)) | covered(span(0, 2), name="ApiEvent#backfill")
+    both = covered(span(2, 5)) | covered(span(0, 2), purpose=StreamPurpose.BACKFILL)
     (found,) = compute_window_coverage(both, within=span(-99, 99))
 
     assert ("ApiEvent", NOON, []) == (found.stream, found.start, found.gaps)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from collector.model import Alert, Batch, Cursor, Match, Rule, Severity, Stream
+from collector.model import Alert, Batch, Cursor, LogFileFacts, Match, Rule, Severity, Stream
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STREAM = Stream(org="acme", source="event_log_file", name="hourly")
@@ -89,6 +89,18 @@ def build_batch(**changes):
         record_prefix="0AT000000000001AAA",
         dedupe=False,
         cursor=Cursor(time=NOON, tiebreaker="0AT000000000001AAA"),
-        facts={"interval": "hourly"},
+        facts=build_log_file_facts(),
+    )
+    return replace(made, **changes)
+
+
+def build_log_file_facts(**changes):
+    made = LogFileFacts(
+        file_id="0AT000000000001AAA",
+        log_date=NOON,
+        created_date=NOON + timedelta(hours=2),
+        interval="hourly",
+        sequence=1,
+        announced_bytes=1_000,
     )
     return replace(made, **changes)

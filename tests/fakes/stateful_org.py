@@ -17,7 +17,7 @@ from collector.archive.parquet_sql import FileLocation
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.rule_selection import compute_time_span
-from collector.model import ArchiveFile, Match, Stream
+from collector.model import ArchiveFile, BatchState, Match, Stream
 from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.store import ledger
 from collector.store.database import Database
@@ -63,7 +63,7 @@ class StatefulOrg:
         )
         with self.database.begin() as connection:
             ledger.record_batch(
-                connection, made, ledger.LedgerEntry(state=ledger.BATCH_STORED), [file]
+                connection, made, ledger.LedgerEntry(state=BatchState.STORED), [file]
             )
             for change in judged.state_changes:
                 change.save(connection)

@@ -15,7 +15,7 @@ from collector import engine
 from collector.detect import load_rule_set
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
-from collector.model import STATUS_WITHDRAWN
+from collector.model import AlertStatus
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store.database import open_database
 from fakes.pipeline_bench import PipelineBench, build_bulk_row, build_login_row
@@ -119,7 +119,7 @@ def told(rules, files, order):
                     take(bench, event_type, rows, f"{number}-{event_type}", received)
         # That something was thought to be new for a while is the only trace of the order.
         found = sorted(
-            summary(alert) for alert in bench.list_alerts() if alert.status != STATUS_WITHDRAWN
+            summary(alert) for alert in bench.list_alerts() if alert.status != AlertStatus.WITHDRAWN
         )
         connection.close()
         database.close()

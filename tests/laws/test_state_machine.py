@@ -16,6 +16,7 @@ from collector import completeness
 from collector.demo import InjectedFault, OrgLogFile
 from collector.demo.faults import build_expired_fault, build_maintenance_fault, build_timeout_fault
 from collector.errors import StoppedError
+from collector.model import LogFileFacts
 from collector.store import batch_inventory
 from fakes.org_simulation import MAX_TRIES, START, VisibleRecord, open_simulation
 from fakes.polling_bench import DAY, HOUR, MINUTE, SECOND, build_log_file, list_event_uids
@@ -297,7 +298,9 @@ class Collecting(RuleBasedStateMachine):
             items = batch_inventory.list_inventory_items(
                 connection, org="acme", since=EPOCH, until=FAR
             )
-        return {item.facts["file"]: item.state for item in items if "file" in item.facts}
+        return {
+            item.facts.file_id: item.state for item in items if isinstance(item.facts, LogFileFacts)
+        }
 
     def proof(self) -> completeness.CompletenessReport:
         with self.bench.poller._database.read() as connection:

@@ -3,6 +3,7 @@
 import pytest
 
 from collector.ingest import quarantine
+from collector.model import BatchState
 from collector.store import ledger
 from fakes.pipeline_bench import build_login_row, open_pipeline_bench
 
@@ -71,7 +72,7 @@ def test_after_a_retry_the_archive_is_as_if_nothing_had_been_wrong(bench, tmp_pa
     assert whole == bench.list_rows("event_uid, user_name, time")
     with bench.database.read() as connection:
         entry = ledger.read_ledger_batch(connection, found.batch.key).entry
-    assert (ledger.BATCH_STORED, 100, 0, "") == (
+    assert (BatchState.STORED, 100, 0, "") == (
         entry.state,
         entry.rows,
         entry.quarantined,
@@ -91,7 +92,7 @@ def test_a_part_that_can_be_read_leaves_the_rest_in_quarantine(bench):
     assert (2,) == left.indexes
     with bench.database.read() as connection:
         entry = ledger.read_ledger_batch(connection, found.batch.key).entry
-    assert (ledger.BATCH_QUARANTINED, 1) == (entry.state, entry.quarantined)
+    assert (BatchState.QUARANTINED, 1) == (entry.state, entry.quarantined)
 
 
 def test_rules_see_what_a_retry_brings(bench):

@@ -16,7 +16,7 @@ from collector.detect import RuleSet
 from collector.errors import SettingsError
 from collector.model import Stream
 from collector.preflight.checks import examine_org
-from collector.rules.coverage import BLIND, FIRES, WAITS, OrgView, compute_coverage, list_rule_needs
+from collector.rules.coverage import OrgView, RuleStanding, compute_coverage, list_rule_needs
 from collector.settings import compose_settings, read_settings
 from collector.settings.values import Period
 from collector.sources import SOURCES, Lane, SourceSpec
@@ -198,14 +198,14 @@ def test_a_rule_over_what_it_brings_is_covered(tmp_path, org):
     off = MODELS.sources.model_validate({"new_users": False})
     with open_with_toy(tmp_path, org) as collector:
         [configured] = collector.settings.orgs
-        assert (BLIND, {"User": "its source new_users is switched off"}) == state_of(
+        assert (RuleStanding.BLIND, {"User": "its source new_users is switched off"}) == state_of(
             collector, seen_types=frozenset(), sources=off
         )
         poll_sources(collector)
-        assert (WAITS, {"User": "no event so far"}) == state_of(
+        assert (RuleStanding.WAITS, {"User": "no event so far"}) == state_of(
             collector, seen_types=frozenset(), sources=configured.sources
         )
-        assert (FIRES, {}) == state_of(
+        assert (RuleStanding.FIRES, {}) == state_of(
             collector, seen_types=frozenset({"User"}), sources=configured.sources
         )
     [need] = list_rule_needs(RULE, RuleSet(rules=(RULE,)), SPECS)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.model import WindowFacts, parse_facts
 from collector.store import stream_coverage
 from collector.store.database import open_database
 from collector.store.stream_coverage import CoverageSpan
@@ -21,7 +22,9 @@ def span(start, until):
 
 
 def window(start, until, **changes):
-    facts = {"from": _soql(start), "to": _soql(until), "rows": 0}
+    facts = WindowFacts(
+        start=NOON + start * MINUTE, until=NOON + until * MINUTE, rows=0, is_truncated=False
+    )
     received = NOON + timedelta(days=1)
     return build_batch(**{"facts": facts, "received": received, **changes})
 
@@ -91,7 +94,7 @@ def test_the_future_cannot_have_been_read(database):
 
 @pytest.mark.parametrize("facts", [{}, {"file": "0AT1"}, {"from": "null", "to": _soql(1)}])
 def test_what_is_no_window_covers_nothing(database, facts):
-    assert [] == covered(database, [build_batch(facts=facts)])
+    assert [] == covered(database, [build_batch(facts=parse_facts(facts))])
 
 
 def test_streams_do_not_cover_for_each_other(database):

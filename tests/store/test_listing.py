@@ -1,14 +1,15 @@
 """What was listed is pending until the ledger holds it, and is never forgotten."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from collector.model import Cursor
+from collector.model import BatchState, Cursor, StreamPurpose
 from collector.store import batch_inventory, ledger, listed_files, tables
 from collector.store.database import open_database
-from fakes.model_samples import NOON, STREAM, build_batch
+from fakes.model_samples import NOON, STREAM, build_batch, build_log_file_facts
 
 DAY = timedelta(days=1)
 
@@ -21,7 +22,7 @@ def database(tmp_path):
 
 
 def made(number, **changes):
-    facts = {"file": f"0AT{number}", "sequence": 1}
+    facts = build_log_file_facts(file_id=f"0AT{number}")
     cursor = Cursor(time=NOON + timedelta(hours=3))
     return build_batch(key=f"{number:032}", facts=facts, cursor=cursor, **changes)
 
@@ -47,7 +48,7 @@ def give_up(database, now):
 def test_what_is_listed_is_pending_until_it_is_entered(database):
     note(database, made(1), made(2))
     with database.begin() as connection:
-        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=ledger.BATCH_STORED), [])
+        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=BatchState.STORED), [])
 
     assert {1: "stored", 2: "pending"} == states(database)
 
@@ -90,13 +91,13 @@ def test_what_was_not_listed_for_a_day_is_lost_and_not_before(database):
 def test_what_is_in_the_ledger_is_never_given_up(database):
     note(database, made(1))
     with database.begin() as connection:
-        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=ledger.BATCH_STORED), [])
+        ledger.record_batch(connection, made(1), ledger.LedgerEntry(state=BatchState.STORED), [])
 
     assert [] == give_up(database, NOON + 9 * DAY)
 
 
 def test_another_streams_files_are_not_ours_to_give_up(database):
-    shadow = STREAM.__class__(org="acme", source=STREAM.source, name="hourly#backfill")
+    shadow = replace(STREAM, purpose=StreamPurpose.BACKFILL)
     note(database, made(1, stream=shadow))
 
     assert [] == give_up(database, NOON + 9 * DAY)

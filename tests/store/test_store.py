@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from collector.errors import CollectorError, StateBusyError
-from collector.model import AlertMatch, ArchiveFile, Cursor, FoldState, Severity
+from collector.model import AlertMatch, ArchiveFile, BatchState, Cursor, FoldState, Severity
 from collector.store import alerts, ledger, outbox, tables
 from collector.store.database import open_database
 from collector.store.state_lock import hold_state_lock
@@ -61,7 +61,7 @@ def test_a_transaction_that_fails_leaves_nothing(database):
     def work():
         with database.begin() as connection:
             ledger.record_batch(
-                connection, build_batch(), ledger.LedgerEntry(state=ledger.BATCH_STORED), [FILE]
+                connection, build_batch(), ledger.LedgerEntry(state=BatchState.STORED), [FILE]
             )
             ledger.save_cursor(connection, STREAM, Cursor(time=NOON))
             raise RuntimeError("power cut")
@@ -85,7 +85,7 @@ def test_a_cursor_is_kept_to_the_microsecond(database):
 
 
 def test_recording_a_batch_twice_is_recording_it_once(database):
-    entry = ledger.LedgerEntry(state=ledger.BATCH_STORED, rows=3)
+    entry = ledger.LedgerEntry(state=BatchState.STORED, rows=3)
     with database.begin() as connection:
         ledger.record_batch(connection, build_batch(), entry, [FILE])
         ledger.record_batch(connection, build_batch(), entry, [FILE])
@@ -99,7 +99,7 @@ def test_recording_a_batch_twice_is_recording_it_once(database):
 def test_files_are_found_by_type_and_day(database):
     with database.begin() as connection:
         ledger.record_batch(
-            connection, build_batch(), ledger.LedgerEntry(state=ledger.BATCH_STORED), [FILE]
+            connection, build_batch(), ledger.LedgerEntry(state=BatchState.STORED), [FILE]
         )
 
     with database.read() as connection:
@@ -117,7 +117,7 @@ def test_files_are_found_by_type_and_day(database):
 def test_a_file_is_of_a_span_that_touches_the_times_of_its_events(database, begin, end, found):
     with database.begin() as connection:
         ledger.record_batch(
-            connection, build_batch(), ledger.LedgerEntry(state=ledger.BATCH_STORED), [FILE]
+            connection, build_batch(), ledger.LedgerEntry(state=BatchState.STORED), [FILE]
         )
 
     with database.read() as connection:
@@ -132,7 +132,7 @@ def test_history_begins_with_the_earliest_committed_event_of_the_types(database)
         ledger.record_batch(
             connection,
             build_batch(),
-            ledger.LedgerEntry(state=ledger.BATCH_STORED),
+            ledger.LedgerEntry(state=BatchState.STORED),
             [FILE, later, other],
         )
 

@@ -113,5 +113,5 @@ def test_a_batch_is_told_with_when_it_was_listed(state):
         second.first_listed,
         second.created,
     )
-    assert (entry, STREAM, {"interval": "hourly"}) == (second.entry, second.stream, second.facts)
+    assert (entry, STREAM, listed.facts) == (second.entry, second.stream, second.facts)
     assert ["acme"] == event_history.list_collected_orgs(state)

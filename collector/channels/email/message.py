@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime
 from email.message import EmailMessage
@@ -16,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from collector import escaping
 from collector.channels.alert_card import Card, build_card
 from collector.model import Message, Severity
+from collector.stable_ids import hash_text
 
 _HEADER_LIMIT = 160
 _VALUE_LIMIT = 600
@@ -69,7 +69,7 @@ _ID_PART_PATTERN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 def _build_id_part(value: str) -> str:
     if len(value) <= 120 and _ID_PART_PATTERN.fullmatch(value):
         return value
-    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hash_text(value)
 
 
 # ---- templates

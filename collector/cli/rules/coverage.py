@@ -30,10 +30,14 @@ from collector.cli.output import (
     print_table,
 )
 from collector.cli.rules.common import paths_argument
-from collector.rules.coverage import BLIND, FIRES, WAITS, RuleCoverage
+from collector.rules.coverage import RuleCoverage, RuleStanding
 from collector.rules.rule_files import choose_rules, load_rule_files
 
-_STATE_STYLES = {FIRES: "green", WAITS: "yellow", BLIND: "bold red"}
+_STATE_STYLES = {
+    RuleStanding.FIRES: "green",
+    RuleStanding.WAITS: "yellow",
+    RuleStanding.BLIND: "bold red",
+}
 
 
 @click.command("coverage")
@@ -101,14 +105,18 @@ def _print_coverage(report: RuleCoverageReport, org: str) -> None:
     print_table(rows)
     counts = ", ".join(
         f"{sum(each.state == state for each in found)} {words}"
-        for state, words in ((FIRES, "fire"), (WAITS, "wait"), (BLIND, "blind"))
+        for state, words in (
+            (RuleStanding.FIRES, "fire"),
+            (RuleStanding.WAITS, "wait"),
+            (RuleStanding.BLIND, "blind"),
+        )
     )
     print_line(f"{org}: {format_count(len(found), 'rule')}: {counts}")
 
 
 def _explain_state(each: RuleCoverage, needs: Mapping[str, str]) -> str:
     """What a rule fires on; or, where it does not, why, and what that needs."""
-    if each.state == FIRES:
+    if each.state == RuleStanding.FIRES:
         return f"fires on {', '.join(each.seen_types) or 'every event'}"
     reasons: dict[str, list[str]] = {}
     for name, why in each.reasons.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from collector.clock import duration_to_micros
 from collector.detect.correlation_sql.frames import (
     FIRES_COLUMN,
     FROM_NOW,
@@ -12,7 +13,6 @@ from collector.detect.correlation_sql.frames import (
     name_group_column,
     render_over_clause,
     render_window_frame,
-    timespan_to_micros,
 )
 from collector.detect.correlation_sql.input_rows import as_correlation
 from collector.detect.severity_sql import build_severity_sql
@@ -55,7 +55,7 @@ def select_in_firing(rule: Rule, anchors: str) -> str:
     """The members, given the SQL of the anchors."""
     correlation = as_correlation(rule)
     names = [name for _, name in list_named_groups(correlation)]
-    start = f"time - INTERVAL {timespan_to_micros(correlation.timespan)} MICROSECONDS"
+    start = f"time - INTERVAL {duration_to_micros(correlation.timespan)} MICROSECONDS"
     own = {
         "metric": "metric",
         "event_count": "event_count",
@@ -82,5 +82,5 @@ def _select_near_firing(correlation: Correlation, anchors: str) -> str:
     return (
         f"SELECT * FROM (SELECT *{append_columns(named)}, {following}, {complete}"
         f" FROM ({anchors}) AS events) AS events"
-        f" WHERE {_NEXT_COLUMN} <= {MICROS_COLUMN} + {timespan_to_micros(correlation.timespan)}"
+        f" WHERE {_NEXT_COLUMN} <= {MICROS_COLUMN} + {duration_to_micros(correlation.timespan)}"
     )

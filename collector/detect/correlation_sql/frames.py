@@ -6,8 +6,8 @@ Columns that only the windows need begin with `#`, which no field can.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
+from collector.clock import duration_to_micros
 from collector.escaping import quote_identifier
 from collector.model import Correlation
 
@@ -42,12 +42,12 @@ def name_flag_column(rule: int) -> str:
 
 def render_window_frame(correlation: Correlation) -> str:
     """The frame of the window that ends with a row."""
-    return f"{timespan_to_micros(correlation.timespan)} PRECEDING AND CURRENT ROW"
+    return f"{duration_to_micros(correlation.timespan)} PRECEDING AND CURRENT ROW"
 
 
 def render_following_frame(correlation: Correlation) -> str:
     """The frame of the rows whose windows a row lies in."""
-    return f"CURRENT ROW AND {timespan_to_micros(correlation.timespan)} FOLLOWING"
+    return f"CURRENT ROW AND {duration_to_micros(correlation.timespan)} FOLLOWING"
 
 
 def render_over_clause(correlation: Correlation, frame: str) -> str:
@@ -64,8 +64,3 @@ def render_partition(correlation: Correlation) -> str:
 def append_columns(columns: Sequence[str]) -> str:
     """Columns as a list that goes on after another one."""
     return "".join(f", {column}" for column in columns)
-
-
-def timespan_to_micros(span: timedelta) -> int:
-    """A span of time as the windows count it."""
-    return span // timedelta(microseconds=1)

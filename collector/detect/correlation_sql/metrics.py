@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from collector.clock import duration_to_micros
 from collector.detect.correlation_sql.frames import (
     BEFORE_NOW,
     FIRES_COLUMN,
@@ -15,7 +16,6 @@ from collector.detect.correlation_sql.frames import (
     name_flag_column,
     render_over_clause,
     render_window_frame,
-    timespan_to_micros,
 )
 from collector.detect.correlation_sql.input_rows import list_distinct_rules
 from collector.escaping import quote_identifier
@@ -153,7 +153,7 @@ def _render_enough_events(correlation: Correlation, earlier: int, step: int) -> 
 
 
 def _render_window_start(correlation: Correlation) -> str:
-    return f"{MICROS_COLUMN} - {timespan_to_micros(correlation.timespan)}"
+    return f"{MICROS_COLUMN} - {duration_to_micros(correlation.timespan)}"
 
 
 def _name_last_column(place: int) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from collector.detect import dedup, title_template
+from collector.detect.event_rows import build_event, list_column_names
 from collector.detect.explain.questions import (
     EngineAnswers,
     ExplainSubject,
@@ -109,15 +108,9 @@ def _ask_engine(
     distinct = list(dict.fromkeys(wanted))
     answers = "".join(f"{each}, " for each in distinct)
     result = connection.execute(f"SELECT {answers}* FROM {relation}")
-    names = [column[0] for column in result.description[len(distinct) :]]
+    names = list_column_names(result)[len(distinct) :]
     for row in result.fetchall():
-        values = zip(names, row[len(distinct) :], strict=True)
-        event = {name: _to_utc(value) for name, value in values if value is not None}
-        yield dict(zip(distinct, row, strict=False)), event
-
-
-def _to_utc(value: Any) -> Any:
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+        yield dict(zip(distinct, row, strict=False)), build_event(names, row[len(distinct) :])
 
 
 def _pad_columns(

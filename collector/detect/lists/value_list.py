@@ -5,8 +5,6 @@ What is found here for an event's value is what the SQL of a rule holds for.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +15,7 @@ from collector.detect.predicates import salesforce_ids
 from collector.detect.predicates.cidr import parse_address, to_ipv6
 from collector.detect.predicates.sql_literals import fold_text
 from collector.model.event_columns import ADDRESS_KEYS
+from collector.stable_ids import hash_json
 
 EntryForm: TypeAlias = Literal["value", "cidr", "prefix", "contains"]
 Confidence: TypeAlias = Literal["low", "medium", "high"]
@@ -62,7 +61,7 @@ class ListEntry:
     def digest(self) -> str:
         """The same for entries that find the same events, whatever else is known of them."""
         expires = self.expires.isoformat() if self.expires else None
-        return hashlib.sha256(json.dumps([self.form, self.text, expires]).encode()).hexdigest()[:32]
+        return hash_json([self.form, self.text, expires])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from collector.detect import RuleSet, correlation_sql, dedup, title_template
+from collector.detect.event_rows import list_column_names, name_values
 from collector.detect.lists import list_context
 from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
@@ -106,20 +106,13 @@ def _read_event_rows(
             {"uids": list(uids)},
         )
         width = len(result.description) - len(CANONICAL_COLUMNS)
-        names = [column[0] for column in result.description[:width]]
+        names = list_column_names(result)[:width]
         while rows := result.fetchmany(1_000):
             for row in rows:
                 yield (
-                    _name_values(names, row),
-                    _name_values(tuple(CANONICAL_COLUMNS), row[width:]),
+                    name_values(names, row[:width]),
+                    name_values(CANONICAL_COLUMNS, row[width:]),
                 )
-
-
-def _name_values(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
-    return {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value
-        for name, value in zip(names, row, strict=False)
-    }
 
 
 def _compute_weight(rule: Rule, metric: float | None) -> float:

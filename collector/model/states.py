@@ -1,0 +1,49 @@
+"""The states of what is collected and told. Their texts are stored, printed and logged."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class PollState(StrEnum):
+    """How the last poll of a stream went."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNAVAILABLE = "unavailable"
+    PAUSED = "paused"
+
+
+class BatchState(StrEnum):
+    """What became of a batch; what was listed and is not in the ledger yet is pending."""
+
+    PENDING = "pending"
+    STORED = "stored"
+    QUARANTINED = "quarantined"
+    LOST = "lost"
+
+
+class AlertStatus(StrEnum):
+    """Whether an alert holds, went on in another one, or does not hold any more."""
+
+    OPEN = "open"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+
+
+class DeliveryState(StrEnum):
+    """How far the delivery of a message is."""
+
+    READY = "ready"
+    LEASED = "leased"
+    SENT = "sent"
+    REJECTED = "refused"
+    SUPERSEDED = "superseded"
+
+
+class FindingLevel(StrEnum):
+    """Whether what a check looked at is as it should be."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
