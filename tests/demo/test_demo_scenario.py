@@ -307,10 +307,10 @@ def test_the_org_serves_the_whole_day(world, connect):
 
     assert len(files) == sum(1 for file in world.files if file.sequence)
     assert sizes == [file["LogFileLength"] for file in files]
-    for name in world.counts:
+    for name in world.event_counts:
         if name in world.rows and name not in COLUMNS:
             path = f"SELECT FIELDS(STANDARD) FROM {name}"
-            assert client.send_query(path).json()["totalSize"] == world.counts[name]
+            assert client.send_query(path).json()["totalSize"] == world.event_counts[name]
 
 
 def test_an_org_may_live_through_the_day(world):

@@ -128,7 +128,7 @@ def told(rules, files, order):
 
 def take(bench, event_type, rows, key, received):
     batch = bench.write_batch(event_type, rows, key=key, record_prefix=key)
-    bench.pipeline.ingest(replace(batch, received=received, nominal=START))
+    bench.pipeline.ingest(replace(batch, received=received, log_time=START))
 
 
 def summary(alert):

@@ -157,7 +157,7 @@ relaxed = settings(
 @relaxed
 @given(histories)
 def test_alerts_are_what_holds_in_the_end_makes_them(database, batches):
-    episodes = EpisodeBench(database, org=f"org-{next(_numbers)}", over=FIRST_SEEN)
+    episodes = EpisodeBench(database, org=f"org-{next(_numbers)}", aggregation=FIRST_SEEN)
     for said in batches:
         now = settled(said)
         episodes.ingest_matches(

@@ -69,8 +69,8 @@ def jobs(normalizer, duck):
             columns = list(dict.fromkeys(name for record in records for name in record))
             rows = [[record.get(name, "") for name in columns] for record in records]
             if rows:
-                path = normalizer.write(columns, rows)
-                normalizer.read(event_type, columns, path)
+                path = normalizer.write_csv(columns, rows)
+                normalizer.normalize_segment(event_type, columns, path)
                 paths.append(str(path.with_suffix(".parquet")))
         relation = f"read_parquet({paths}, union_by_name = true)"
         present = {row[0] for row in duck.execute(f"DESCRIBE FROM {relation}").fetchall()}

@@ -23,7 +23,7 @@ LONG = "0055f00000HyJSwAAN"
     ],
 )
 def test_connected_apps(normalizer, display, app_name):
-    assert normalizer.one("SetupAuditTrail", Display=display)["app_name"] == app_name
+    assert normalizer.normalize_record("SetupAuditTrail", Display=display)["app_name"] == app_name
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,10 @@ def test_connected_apps(normalizer, display, app_name):
     ],
 )
 def test_packages(normalizer, display, package_name):
-    assert normalizer.one("SetupAuditTrail", Display=display)["package_name"] == package_name
+    assert (
+        normalizer.normalize_record("SetupAuditTrail", Display=display)["package_name"]
+        == package_name
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,11 +68,14 @@ def test_packages(normalizer, display, package_name):
     ],
 )
 def test_users(normalizer, display, target_user):
-    assert normalizer.one("SetupAuditTrail", Display=display)["target_user"] == target_user
+    assert (
+        normalizer.normalize_record("SetupAuditTrail", Display=display)["target_user"]
+        == target_user
+    )
 
 
 def test_an_audit_row_says_who_did_what_where(normalizer):
-    event = normalizer.one(
+    event = normalizer.normalize_record(
         "SetupAuditTrail",
         Id="0Ym5f0000000001AAA",
         Action="insertConnectedApplication",

@@ -50,9 +50,9 @@ def test_every_documented_column_is_kept_and_every_event_has_all_canonical_colum
     normalizer, form, event_type, columns
 ):
     rows = [[plausible(column, event_type, number) for column in columns] for number in (1, 2)]
-    path = normalizer.write(columns, rows)
+    path = normalizer.write_csv(columns, rows)
 
-    events, types = normalizer.read(event_type, columns, path)
+    events, types = normalizer.normalize_segment(event_type, columns, path)
 
     assert {n: k for n, k in types.items() if n in CANONICAL_COLUMNS} == {
         name: {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind)
@@ -71,7 +71,7 @@ def test_every_documented_column_is_kept_and_every_event_has_all_canonical_colum
 def test_what_a_type_is_said_to_fill_is_the_only_thing_that_it_fills(
     normalizer, form, event_type, columns
 ):
-    [event] = normalizer.rows(
+    [event] = normalizer.normalize_rows(
         event_type, columns, [plausible(column, event_type, 1) for column in columns]
     )
 
@@ -84,8 +84,8 @@ def test_the_files_of_several_types_can_be_read_as_one_table(normalizer, duck):
     paths = []
     for _, event_type, columns in FORMS:
         row = [plausible(column, event_type, 1) for column in columns]
-        path = normalizer.write(columns, [row])
-        normalizer.read(event_type, columns, path)
+        path = normalizer.write_csv(columns, [row])
+        normalizer.normalize_segment(event_type, columns, path)
         paths.append(str(path.with_suffix(".parquet")))
 
     [(number,)] = duck.execute(

@@ -19,15 +19,15 @@ RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
     ],
 )
 def test_a_relation_may_be_dotted_or_nested(normalizer, record):
-    assert normalizer.one("SetupAuditTrail", **record)["user_name"] == "ann@acme.com"
+    assert normalizer.normalize_record("SetupAuditTrail", **record)["user_name"] == "ann@acme.com"
 
 
 def test_a_relation_that_is_no_json_names_nobody(normalizer):
-    assert normalizer.one("SetupAuditTrail", CreatedBy="{oops")["user_name"] is None
+    assert normalizer.normalize_record("SetupAuditTrail", CreatedBy="{oops")["user_name"] is None
 
 
 def test_in_a_login_as_log_the_admin_acts_and_the_user_is_the_target(normalizer):
-    event = normalizer.one(
+    event = normalizer.normalize_record(
         "LoginAs",
         USER_ID="0055f00000VictmA",
         USER_ID_DERIVED="0055f00000VictmAAQ",
@@ -40,7 +40,7 @@ def test_in_a_login_as_log_the_admin_acts_and_the_user_is_the_target(normalizer)
 
 
 def test_in_a_login_as_event_the_admin_acts_and_the_user_is_the_target(normalizer):
-    event = normalizer.one(
+    event = normalizer.normalize_record(
         "LoginAsEvent",
         DelegatedUsername="admin@acme.com",
         UserId=LONG,
@@ -53,14 +53,16 @@ def test_in_a_login_as_event_the_admin_acts_and_the_user_is_the_target(normalize
 
 
 def test_support_staff_act_and_the_user_is_the_target(normalizer):
-    event = normalizer.one("SalesforceLoginAs", USER_ID=SHORT, ACTUAL_USER_ID="00500000000Staf")
+    event = normalizer.normalize_record(
+        "SalesforceLoginAs", USER_ID=SHORT, ACTUAL_USER_ID="00500000000Staf"
+    )
 
     assert event["user_id"].startswith("00500000000Staf")
     assert event["target_user"] == LONG
 
 
 def test_who_was_denied_access_is_who_tried(normalizer):
-    event = normalizer.one(
+    event = normalizer.normalize_record(
         "InsufficientAccess", USER_ID="0055f00000Contxt", ACTUAL_LOGGED_IN_USER_ID=SHORT
     )
 
@@ -68,7 +70,7 @@ def test_who_was_denied_access_is_who_tried(normalizer):
 
 
 def test_the_upper_case_form_of_an_anomaly_says_what_the_object_says(normalizer):
-    upper = normalizer.one(
+    upper = normalizer.normalize_record(
         "ApiAnomalyEventStore",
         EVENT_TYPE="ApiAnomalyEventStore",
         TIMESTAMP="2026-03-01 05:07:07.130",
@@ -82,7 +84,7 @@ def test_the_upper_case_form_of_an_anomaly_says_what_the_object_says(normalizer)
         SCORE="85.5",
         SUMMARY="Unusual volume",
     )
-    real = normalizer.one(
+    real = normalizer.normalize_record(
         "ApiAnomalyEventStore",
         EventDate="2026-03-01T05:07:07.130+0000",
         EventIdentifier="5b1c0000-aaaa-4bbb-8ccc-000000000001",
@@ -101,7 +103,7 @@ def test_the_upper_case_form_of_an_anomaly_says_what_the_object_says(normalizer)
 
 
 def test_the_upper_case_form_of_a_bulk_result_has_what_the_object_lacks(normalizer):
-    event = normalizer.one(
+    event = normalizer.normalize_record(
         "BulkApiResultEventStore",
         EVENT_TYPE="BulkApiResultEventStore",
         USER_NAME="ann@acme.com",
@@ -122,19 +124,23 @@ def test_the_upper_case_form_of_a_bulk_result_has_what_the_object_lacks(normaliz
 
 
 def test_a_bulk_result_is_about_the_object_that_was_queried(normalizer):
-    event = normalizer.one("BulkApiResultEventStore", Query="SELECT Id, Email FROM Contact")
+    event = normalizer.normalize_record(
+        "BulkApiResultEventStore", Query="SELECT Id, Email FROM Contact"
+    )
 
     assert (event["entity"], event["record_count"]) == ("Contact", None)
 
 
 def test_an_entity_that_is_logged_is_believed(normalizer):
-    event = normalizer.one("RestApi", ENTITY_NAME="Case", QUERY="SELECT Id FROM Contact")
+    event = normalizer.normalize_record(
+        "RestApi", ENTITY_NAME="Case", QUERY="SELECT Id FROM Contact"
+    )
 
     assert event["entity"] == "Case"
 
 
 def test_a_batch_says_where_its_events_come_from(normalizer):
-    event = normalizer.one("AsyncReportRun", EVENT_TYPE="AsynchronousReportRun")
+    event = normalizer.normalize_record("AsyncReportRun", EVENT_TYPE="AsynchronousReportRun")
 
     columns = ("org", "source", "batch", "event_type")
     expected = ("acme", "event_log_file", "batch-1", "AsyncReportRun")

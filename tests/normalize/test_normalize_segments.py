@@ -32,7 +32,9 @@ HOSTILE = [
 
 
 def test_hostile_values_come_out_as_they_went_in(normalizer):
-    events = normalizer.rows("Login", ["EVENT_TYPE", "NOTE"], *(["Login", v] for v in HOSTILE))
+    events = normalizer.normalize_rows(
+        "Login", ["EVENT_TYPE", "NOTE"], *(["Login", v] for v in HOSTILE)
+    )
 
     assert [event["NOTE"] for event in events] == HOSTILE
 
@@ -44,36 +46,40 @@ def test_hostile_values_come_out_as_they_went_in(normalizer):
 def test_hostile_values_break_no_reading(normalizer, column, reading):
     rows = [[value, value] for value in HOSTILE]
 
-    assert len(normalizer.rows("SetupAuditTrail", [column, reading], *rows)) == len(HOSTILE)
+    assert len(normalizer.normalize_rows("SetupAuditTrail", [column, reading], *rows)) == len(
+        HOSTILE
+    )
 
 
 def test_hostile_column_names_break_nothing(normalizer):
     columns = ["USER_ID", 'x" FROM t; --', "'; DROP", "a\nb", "", " ", "é", "user_id", "User_Id"]
     columns += ["dup", "dup", "DUP", "c0", "given_time", "SELECT", "row_number()", "n" * 500]
 
-    [event] = normalizer.rows("AnythingNew", columns, [f"v{n}" for n in range(len(columns))])
+    [event] = normalizer.normalize_rows(
+        "AnythingNew", columns, [f"v{n}" for n in range(len(columns))]
+    )
 
     assert set(event.values()) >= {f"v{n}" for n in range(len(columns))}
 
 
 def test_a_file_of_unknown_columns_alone_is_kept(normalizer):
-    [event] = normalizer.rows("AnythingNew", ["A", "B"], ["1", "2"])
+    [event] = normalizer.normalize_rows("AnythingNew", ["A", "B"], ["1", "2"])
 
     assert (event["A"], event["B"], event["user_id"]) == ("1", "2", None)
 
 
 def test_empty_text_is_null_everywhere(normalizer):
-    [event] = normalizer.rows("Login", ["USER_ID", "SESSION_KEY", "NOTE"], ["", "", ""])
+    [event] = normalizer.normalize_rows("Login", ["USER_ID", "SESSION_KEY", "NOTE"], ["", "", ""])
 
     assert [event[name] for name in ("raw_USER_ID", "session_key", "NOTE")] == [None] * 3
 
 
 def test_blank_text_is_kept(normalizer):
-    assert normalizer.one("Login", NOTE=" ")["NOTE"] == " "
+    assert normalizer.normalize_record("Login", NOTE=" ")["NOTE"] == " "
 
 
 def test_repeated_header_lines_are_no_events(normalizer):
-    events = normalizer.rows(
+    events = normalizer.normalize_rows(
         "Login", ["EVENT_TYPE", "NOTE"], ["Login", "1"], ["EVENT_TYPE", "NOTE"], ["Login", "2"]
     )
 
@@ -82,33 +88,33 @@ def test_repeated_header_lines_are_no_events(normalizer):
 
 
 def test_rows_without_a_type_are_events(normalizer):
-    assert len(normalizer.rows("Login", ["EVENT_TYPE", "NOTE"], ["", "1"])) == 1
+    assert len(normalizer.normalize_rows("Login", ["EVENT_TYPE", "NOTE"], ["", "1"])) == 1
 
 
 def test_a_segment_with_a_header_alone_has_no_events(normalizer):
-    assert normalizer.rows("Login", ["EVENT_TYPE", "NOTE"]) == []
+    assert normalizer.normalize_rows("Login", ["EVENT_TYPE", "NOTE"]) == []
 
 
 def test_lines_may_end_in_both_characters(normalizer):
     columns = ["EVENT_TYPE", "NOTE"]
-    path = normalizer.write(columns, [["Login", "a\r\nb"], ["Login", ""]], line_end="\r\n")
+    path = normalizer.write_csv(columns, [["Login", "a\r\nb"], ["Login", ""]], line_end="\r\n")
 
-    events, _ = normalizer.read("Login", columns, path)
+    events, _ = normalizer.normalize_segment("Login", columns, path)
 
     assert [event["NOTE"] for event in events] == ["a\r\nb", None]
 
 
 def test_the_last_line_may_lack_its_end(normalizer):
-    path = normalizer.write(["NOTE", "MORE"], [["1", "2"]])
+    path = normalizer.write_csv(["NOTE", "MORE"], [["1", "2"]])
     path.write_bytes(path.read_bytes().removesuffix(b"\n"))
 
-    assert len(normalizer.read("Login", ["NOTE", "MORE"], path)[0]) == 1
+    assert len(normalizer.normalize_segment("Login", ["NOTE", "MORE"], path)[0]) == 1
 
 
 def test_a_field_may_have_five_megabytes(normalizer):
     text = ("SELECT 'x', \"y\"\n" * 350_000)[: 5 << 20]
 
-    event = normalizer.one("RestApi", QUERY=text, ENTITY_NAME="")
+    event = normalizer.normalize_record("RestApi", QUERY=text, ENTITY_NAME="")
 
     assert event["query"] == text
     assert event["entity"] is None
@@ -120,11 +126,11 @@ def test_a_field_may_have_five_megabytes(normalizer):
     ids=["too many", "too few", "a quote too many", "no UTF-8"],
 )
 def test_a_segment_that_is_not_what_it_should_be_is_refused(normalizer, body):
-    path = normalizer.write(["A", "B"], [["1", "2"]])
+    path = normalizer.write_csv(["A", "B"], [["1", "2"]])
     path.write_bytes(path.read_bytes() + body)
 
     with pytest.raises(duckdb.InvalidInputException):
-        normalizer.read("Login", ["A", "B"], path)
+        normalizer.normalize_segment("Login", ["A", "B"], path)
 
 
 FIELDS = st.text(st.sampled_from('\n\r",a;\\\té '), max_size=6)
@@ -139,7 +145,7 @@ FIELDS = st.text(st.sampled_from('\n\r",a;\\\té '), max_size=6)
 )
 def test_whatever_can_be_written_as_csv_is_read_back(normalizer, duck, rows, line_end):
     columns = ["A", "B", "C"]
-    path = normalizer.write(columns, rows, line_end=line_end)
+    path = normalizer.write_csv(columns, rows, line_end=line_end)
 
     read = duck.execute(
         f"SELECT * FROM {normalize.build_segment_relation(path, columns)}"
@@ -150,7 +156,7 @@ def test_whatever_can_be_written_as_csv_is_read_back(normalizer, duck, rows, lin
 
 def test_names_of_directories_are_text_too(normalizer, duck, tmp_path):
     path = tmp_path / "it's [a] *.csv"
-    normalizer.write(["A"], [["1"]]).rename(path)
+    normalizer.write_csv(["A"], [["1"]]).rename(path)
 
     rows = duck.execute(f"SELECT * FROM {normalize.build_segment_relation(path, ['A'])}").fetchall()
 
@@ -161,18 +167,18 @@ def test_names_of_directories_are_text_too(normalizer, duck, tmp_path):
 
 
 def test_repair_makes_a_segment_readable_and_keeps_its_records(normalizer):
-    path = normalizer.write(["A", "B"], [["1", "two\nlines"], ["3", "4"]])
+    path = normalizer.write_csv(["A", "B"], [["1", "two\nlines"], ["3", "4"]])
     path.write_bytes(path.read_bytes().replace(b"two", b't\0w\xe9\xff"",'))
 
     normalize.repair_segment(path)
 
-    events, _ = normalizer.read("Login", ["A", "B"], path)
+    events, _ = normalizer.normalize_segment("Login", ["A", "B"], path)
     assert [event["A"] for event in events] == ["1", "3"]
     assert events[0]["B"] == 'tw\ufffd\ufffd",\nlines'
 
 
 def test_repair_changes_nothing_where_nothing_is_wrong(normalizer):
-    path = normalizer.write(["A"], [["é \U0001f600"] for _ in range(300_000)])
+    path = normalizer.write_csv(["A"], [["é \U0001f600"] for _ in range(300_000)])
     before = path.read_bytes()
 
     normalize.repair_segment(path)
@@ -182,7 +188,7 @@ def test_repair_changes_nothing_where_nothing_is_wrong(normalizer):
 
 
 def test_repair_leaves_quotes_alone_that_follow_half_a_character(normalizer):
-    path = normalizer.write(["A", "B"], [["1", "2"]])
+    path = normalizer.write_csv(["A", "B"], [["1", "2"]])
     path.write_bytes(b'"A","B"\n"\xe2\x82","\xf0"\n"\xc3","2"\n')
 
     normalize.repair_segment(path)

@@ -29,12 +29,14 @@ MOMENT = datetime(2026, 3, 1, 5, 7, 7, 130_000, tzinfo=UTC)
     ],
 )
 def test_every_way_of_writing_a_time_is_the_same_moment(normalizer, column, text):
-    assert normalizer.one("AnythingNew", **{column: text})["time"] == MOMENT
+    assert normalizer.normalize_record("AnythingNew", **{column: text})["time"] == MOMENT
 
 
 @pytest.mark.parametrize("text", ["20260301050707", "20260301050707.", "20260301050707.0"])
 def test_a_stamp_may_lack_its_fraction(normalizer, text):
-    assert normalizer.one("Login", TIMESTAMP=text)["time"] == MOMENT.replace(microsecond=0)
+    assert normalizer.normalize_record("Login", TIMESTAMP=text)["time"] == MOMENT.replace(
+        microsecond=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_a_stamp_may_lack_its_fraction(normalizer, text):
     ["", "yesterday", "infinity", "-infinity", "1999-12-31T23:59:59Z", "20261301000000.000", "0"],
 )
 def test_a_time_that_cannot_be_is_the_nominal_time(normalizer, text):
-    event = normalizer.one("Login", TIMESTAMP_DERIVED=text, EVENT_TYPE="Login")
+    event = normalizer.normalize_record("Login", TIMESTAMP_DERIVED=text, EVENT_TYPE="Login")
 
     assert event["time"] == NOMINAL
 
@@ -51,19 +53,21 @@ def test_an_event_may_be_two_days_ahead_of_our_clock_and_no_more(normalizer):
     soon = RECEIVED + timedelta(days=2)
     late = soon + timedelta(milliseconds=1)
 
-    events = normalizer.records("ApiEvent", {"EventDate": soon}, {"EventDate": late})
+    events = normalizer.normalize_records("ApiEvent", {"EventDate": soon}, {"EventDate": late})
 
     assert [event["time"] for event in events] == [soon, NOMINAL]
 
 
 def test_the_stamp_stands_in_where_the_derived_time_is_blank(normalizer):
-    event = normalizer.one("AuraRequest", TIMESTAMP="20260301050707.13", TIMESTAMP_DERIVED="")
+    event = normalizer.normalize_record(
+        "AuraRequest", TIMESTAMP="20260301050707.13", TIMESTAMP_DERIVED=""
+    )
 
     assert event["time"] == MOMENT
 
 
 def test_an_event_is_known_by_when_it_happened_not_by_when_it_was_written_down(normalizer):
-    event = normalizer.one(
+    event = normalizer.normalize_record(
         "ApiEvent", CreatedDate="2026-03-01T06:00:00Z", EventDate="2026-03-01T05:07:07.13Z"
     )
 
@@ -87,11 +91,11 @@ def test_an_event_is_known_by_when_it_happened_not_by_when_it_was_written_down(n
 def test_user_ids_have_eighteen_characters_and_supplied_suffixes_are_believed(
     normalizer, record, user_id
 ):
-    assert normalizer.one("AnythingNew", **record)["user_id"] == user_id
+    assert normalizer.normalize_record("AnythingNew", **record)["user_id"] == user_id
 
 
 def test_job_and_app_ids_have_eighteen_characters_too(normalizer):
-    event = normalizer.one("BulkApiRequest", JOB_ID=SHORT, CONNECTED_APP_ID=SHORT)
+    event = normalizer.normalize_record("BulkApiRequest", JOB_ID=SHORT, CONNECTED_APP_ID=SHORT)
 
     assert (event["job_id"], event["app_id"], event["raw_JOB_ID"]) == (LONG, LONG, SHORT)
 
@@ -117,7 +121,7 @@ def test_job_and_app_ids_have_eighteen_characters_too(normalizer):
     ],
 )
 def test_only_an_address_is_a_source_address(normalizer, record, source_ip, key):
-    event = normalizer.one("Login", **record)
+    event = normalizer.normalize_record("Login", **record)
 
     assert source_ip is ... or event["source_ip"] == source_ip
     assert key is ... or event["source_ip_key"] == key
@@ -147,7 +151,7 @@ def test_only_an_address_is_a_source_address(normalizer, record, source_ip, key)
     ],
 )
 def test_a_user_agent_is_what_the_client_calls_itself(normalizer, record, user_agent):
-    assert normalizer.one("AnythingNew", **record)["user_agent"] == user_agent
+    assert normalizer.normalize_record("AnythingNew", **record)["user_agent"] == user_agent
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def test_a_user_agent_is_what_the_client_calls_itself(normalizer, record, user_a
     ],
 )
 def test_a_count_is_a_whole_number_or_unknown(normalizer, text, records):
-    assert normalizer.one("RestApi", ROWS_PROCESSED=text)["record_count"] == records
+    assert normalizer.normalize_record("RestApi", ROWS_PROCESSED=text)["record_count"] == records
 
 
 @pytest.mark.parametrize(
@@ -180,11 +184,11 @@ def test_a_count_is_a_whole_number_or_unknown(normalizer, text, records):
     ],
 )
 def test_every_name_for_a_number_of_records_counts(normalizer, column):
-    assert normalizer.one("AnythingNew", **{column: "7"})["record_count"] == 7
+    assert normalizer.normalize_record("AnythingNew", **{column: "7"})["record_count"] == 7
 
 
 def test_a_page_counts_where_salesforce_does_not_know_the_whole(normalizer):
-    event = normalizer.one("ApiEvent", RowsProcessed="-1.0", RowsReturned="2000.0")
+    event = normalizer.normalize_record("ApiEvent", RowsProcessed="-1.0", RowsReturned="2000.0")
 
     assert event["record_count"] == 2000
 
@@ -207,7 +211,7 @@ def test_a_page_counts_where_salesforce_does_not_know_the_whole(normalizer):
     ],
 )
 def test_the_form_of_a_record_decides_on_the_scale_of_its_score(normalizer, column, text, score):
-    assert normalizer.one("ApiAnomalyEventStore", **{column: text})["score"] == score
+    assert normalizer.normalize_record("ApiAnomalyEventStore", **{column: text})["score"] == score
 
 
 @pytest.mark.parametrize(
@@ -245,7 +249,7 @@ def test_the_form_of_a_record_decides_on_the_scale_of_its_score(normalizer, colu
 def test_outcome_is_success_failure_or_unknown_and_status_the_text(
     normalizer, event_type, record, outcome, status
 ):
-    event = normalizer.one(event_type, **record)
+    event = normalizer.normalize_record(event_type, **record)
 
     assert event["outcome"] == outcome
     assert status is ... or event["status"] == status
@@ -292,8 +296,10 @@ def test_a_column_takes_the_native_one_that_means_the_same(
         else value
     )
 
-    assert normalizer.one(event_type, **record)[column] == expected
+    assert normalizer.normalize_record(event_type, **record)[column] == expected
 
 
 def test_what_was_quoted_twice_stays_so_in_the_native_column(normalizer):
-    assert normalizer.one("Search", SEARCH_QUERY='"secret"')["SEARCH_QUERY"] == '"secret"'
+    assert (
+        normalizer.normalize_record("Search", SEARCH_QUERY='"secret"')["SEARCH_QUERY"] == '"secret"'
+    )

@@ -321,7 +321,7 @@ def test_a_new_token_is_safe_before_anything_is_asked_with_it(world):
 
 def test_wrong_passwords_never_lock_the_user(world):
     there = world(password="another")
-    client = there.client("password", pace=UNATTENDED_PASSWORD_LIMITS)
+    client = there.client("password", login_limits=UNATTENDED_PASSWORD_LIMITS)
     for _ in range(28 * 24):
         with pytest.raises(LoginRefusedError, match="allows username-password flows"):
             client.get_limits()
@@ -332,7 +332,7 @@ def test_wrong_passwords_never_lock_the_user(world):
 
 def test_a_person_may_try_before_that_and_opens_the_gate(world):
     there = world(password="another")
-    daemon = there.client("password", pace=UNATTENDED_PASSWORD_LIMITS)
+    daemon = there.client("password", login_limits=UNATTENDED_PASSWORD_LIMITS)
     for _ in range(4):
         with pytest.raises(LoginRefusedError):
             daemon.get_limits()

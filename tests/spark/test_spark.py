@@ -254,7 +254,10 @@ def _correlations() -> list[Any]:
     three = ("login", "query", "export")
     return [
         build_correlation(
-            "count", rules=three, group_by=("user_id",), rule={"cases": CASES, "steps": STEPS}
+            "count",
+            rules=three,
+            group_by=("user_id",),
+            rule={"severity_cases": CASES, "severity_steps": STEPS},
         ),
         build_correlation("alone", group_by=(), operator="lt", limit=3),
         build_correlation("kinds", type="value_count", limit=2, **value),
