@@ -72,7 +72,7 @@ class CsvSegmenter:
         """Take the next bytes.
 
         Raises:
-            CorruptDownload: what came first is not the header line of a log.
+            CorruptDownloadError: what came first is not the header line of a log.
             OSError: there is no room for it.
         """
         self._size += len(chunk)
@@ -90,8 +90,8 @@ class CsvSegmenter:
         """The segments, on disk. Nothing may be fed after it.
 
         Raises:
-            CorruptDownload: there is no header, or the last record is cut inside a quoted field;
-                no file remains.
+            CorruptDownloadError: there is no header, or the last record is cut inside a quoted
+                field; no file remains.
         """
         try:
             self._complete_segments()

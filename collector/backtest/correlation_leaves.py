@@ -20,9 +20,9 @@ class CorrelationInputs:
     """Correlations, and what they read of other rules.
 
     Attributes:
-        rules: the correlations.
-        below: the plain rules below each, by its name.
-        fields: the fields that are read of each plain rule, by its name.
+        correlations: the correlations.
+        leaves_by_rule: the plain rules below each, by its name.
+        fields_by_leaf: the fields that are read of each plain rule, by its name.
     """
 
     correlations: tuple[Rule, ...]
@@ -76,7 +76,7 @@ class LeafTables:
         )
 
     def select_leaf(self, leaf: str, fields: Sequence[str]) -> str:
-        """SQL: the events of a plain rule (`windows.Source`)."""
+        """SQL: the events of a plain rule, as `correlation_sql.LeafSource` says."""
         places = {name: place for place, name in enumerate(self.inputs.fields_by_leaf[leaf])}
         shown = [f"f{places[name]} AS {quote_identifier(name)}" for name in fields]
         return f"SELECT {', '.join([*HEADER_COLUMNS, *shown])} FROM {self._ensure_table(leaf)}"

@@ -34,11 +34,11 @@ class BacktestResult:
     """What one rule would have told.
 
     Attributes:
-        events: how many events it would have told of.
-        alerts: episodes, by the day (UTC) on which each begins.
-        severities: episodes, by how grave each gets, the gravest first.
-        groups: those with the most alerts, and of these with the most events, first.
-        group_count: how many there are.
+        event_count: how many events would have raised alerts.
+        alerts_by_day: episodes, by the day (UTC) on which each begins.
+        alerts_by_severity: episodes, by the highest severity of each, the highest first.
+        groups: dedup keys, those with the most alerts, then with the most events, first.
+        group_count: how many dedup keys there are.
         failure: why the rule could not be run; empty when it could.
     """
 

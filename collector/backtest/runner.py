@@ -30,7 +30,7 @@ BEGINNING = ALL_TIME[0]
 """Before all events."""
 
 AddHits: TypeAlias = Callable[[Rule, str], None]
-"""Takes hits of a rule, as a SELECT (`Hits.add`)."""
+"""Takes hits of a rule, as a SELECT (`HitTable.add_hits`)."""
 
 
 def run_backtest(
@@ -48,7 +48,7 @@ def run_backtest(
         orgs: their events; each org is looked at by itself.
         connection: that of the orgs, not used for anything else meanwhile.
         since: nothing before that is told; rules that need a past look at it still.
-        progress: is called for every part that was done, in all for about `effort` events.
+        progress: is called for every part that was done, in all for about `estimate_effort` events.
     """
     hits = HitTable(connection)
     told = [rule for rule in rules.rules if rule.raises_alert]
@@ -178,7 +178,8 @@ class _OrgBacktest:
         uid = correlation_sql.render_match_uid(rule, self._rules.by_name)
         return (
             f"SELECT key, time, severity, 1 AS events FROM (SELECT {uid} AS uid, time, severity,"
-            f" {render_dedup_key(rule)} AS key, {weight} AS weight FROM ({members})) WHERE {render_since_filter(self._since)}"
+            f" {render_dedup_key(rule)} AS key, {weight} AS weight FROM ({members}))"
+            f" WHERE {render_since_filter(self._since)}"
             " QUALIFY row_number() OVER"
             " (PARTITION BY uid ORDER BY severity DESC, weight DESC, key DESC) = 1"
         )

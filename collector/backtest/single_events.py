@@ -43,9 +43,9 @@ class SingleEventScan:
 
     Attributes:
         rules: the rule set.
-        wanted: what correlations look at.
-        since: what is before that is not told.
-        back: from then on correlations need events.
+        inputs: what correlations look at.
+        since: earlier events raise no alert.
+        leaves_since: from then on correlations need events.
         failures: rules that could not be run, with the reason.
     """
 
@@ -133,8 +133,9 @@ class SingleEventScan:
         if has_own_alerts(rule):
             sink.add_hits(
                 rule,
-                f'SELECT {render_dedup_key(rule)} AS key, "time", {build_severity_sql(rule)} AS severity, 1 AS events'
-                f" FROM {table} AS events WHERE {rule.predicate} AND {render_since_filter(self.since)}",
+                f'SELECT {render_dedup_key(rule)} AS key, "time",'
+                f" {build_severity_sql(rule)} AS severity, 1 AS events FROM {table} AS events"
+                f" WHERE {rule.predicate} AND {render_since_filter(self.since)}",
             )
         if rule.name in self.inputs.fields_by_leaf:
             sink.leaf_tables.add_events(rule, event_type, table)

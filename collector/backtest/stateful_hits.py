@@ -32,7 +32,7 @@ _START = quote_identifier("#start")
 def select_first_seen_hits(parts: Sequence[RuleRelation], *, alerts_from: datetime) -> str:
     """SQL: key, time, severity and events of the hits of a first-seen rule.
 
-    `parts` hold all events of the rule; nothing before `told_from` is told. Of several events at
+    `parts` hold all events of the rule; nothing before `alerts_from` is a hit. Of several events at
     the moment at which something is first seen, that of the least uid counts.
     """
     keys = list_value_columns(len(first_seen_sql.as_first_seen(parts[0].rule).key))
@@ -106,17 +106,19 @@ def select_baseline_hits(rule: Rule, parts: Sequence[RuleRelation], since: datet
         " event_count, history, (metric - mean) / nullif(stddev, 0) AS deviations,"
         f" window_start AS {_START}, make_timestamptz(window_start) AS window_start,"
         f" make_timestamptz(window_start + {duration_to_micros(over.window)}) AS window_end"
-        f" FROM ({baseline_sql.select_scored_windows(parts)}) WHERE fires AND last_time >= {to_micros(since)}"
+        f" FROM ({baseline_sql.select_scored_windows(parts)})"
+        f" WHERE fires AND last_time >= {to_micros(since)}"
     )
+    dedup_key = render_dedup_key(rule, time_columns=(), fallback=_render_window_uid(rule))
     return (
-        f"SELECT {render_dedup_key(rule, time_columns=(), fallback=_render_window_uid(rule))} AS key, time,"
-        f" {build_severity_sql(rule)} AS severity, event_count AS events FROM ({windows})"
+        f"SELECT {dedup_key} AS key, time, {build_severity_sql(rule)} AS severity,"
+        f" event_count AS events FROM ({windows})"
     )
 
 
 def _render_window_uid(rule: Rule) -> str:
-    """SQL: `baseline.window_uid` of a window."""
-    count = len(baseline_sql.as_baseline(rule).group_by)
-    before, between = f'[{json.dumps(rule.name)}, "', '", '
-    text = f"{quote_literal(before)} || {render_key_digest(count)} || {quote_literal(between)} || {_START} || ']'"
+    """SQL: what `baseline_sql.compute_window_uid` computes of a window."""
+    digest = render_key_digest(len(baseline_sql.as_baseline(rule).group_by))
+    prefix, separator = quote_literal(f'[{json.dumps(rule.name)}, "'), quote_literal('", ')
+    text = f"{prefix} || {digest} || {separator} || {_START} || ']'"
     return f"'window:' || left(sha256({text}), {DIGEST_LENGTH})"

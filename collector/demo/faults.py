@@ -14,12 +14,13 @@ class InjectedFault:
     """A fault.
 
     Attributes:
-        path: a regular expression, searched for in the path and decoded query of a request.
+        address_pattern: a regular expression, searched for in the path and decoded query of a
+            request.
         times: how many requests it strikes; None for ever.
         status: answered instead of what was asked for, with `body`: text is HTML, bytes are
             octets, lists and dicts JSON. None lets the request through.
         delay: seconds before anything is answered.
-        cut: bytes of the body after which the connection breaks.
+        cut_after: bytes of the body after which the connection breaks.
     """
 
     address_pattern: str = ""

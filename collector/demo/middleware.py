@@ -74,7 +74,7 @@ def _render_fault(status: int, fault: InjectedFault) -> Response:
 
 
 class _OutgoingResponse:
-    """Passes an answer on, stamped with the org's time, and stops after `cut` bytes of body."""
+    """Sends an answer, stamped with the org's time, and stops after `cut_after` bytes of body."""
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ class OrgBehaviour:
             ends at the batch size.
         missing: objects that the licence or the user's permissions do not cover.
         token_uses: how many requests an access token lasts; None for ever.
-        daily_calls: the API calls of a day; beyond them every call is refused.
+        daily_call_limit: the API calls of a day; beyond them every call is refused.
     """
 
     hourly_files: bool = True

@@ -51,8 +51,8 @@ class DemoScenario:
         files: event log files: hourly, supplements, and daily twins that repeat hourly ones.
         rows: records by object, stored events among them.
         jobs: bulk jobs, also the one that was deleted.
-        expected: every alert that the shipped rules owe, no more and no fewer.
-        counts: events by type, each counted once: of the hourly files, of the stored objects,
+        expected_alerts: exactly the alerts that the shipped rules must raise.
+        event_counts: events by type, each counted once: of the hourly files, of the stored objects,
             of the audit trail and the login history.
     """
 

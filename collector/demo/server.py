@@ -149,7 +149,7 @@ class EmbeddedOrg:
 
     @property
     def wrong_password_count(self) -> int:
-        """Those in a row until now; `Application.lock_after` of them lock the user."""
+        """Those in a row until now; `ConnectedApp.lock_after` of them lock the user."""
         return self._backend.token_endpoint.password_grant.wrong_count
 
     def expire_locators(self) -> None:

@@ -119,7 +119,7 @@ def select_measured_events(part: RuleRelation) -> str:
 def select_window_keys(rule: Rule, rows: Sequence[str]) -> str:
     """SQL: `key` (digest of the group), `start` and group of the windows with events in `rows`.
 
-    `rows` are what `selected` has given.
+    `rows` are SELECTs of `select_measured_events`.
     """
     count = len(as_baseline(rule).group_by)
     keys = list_value_columns(count)
@@ -132,10 +132,11 @@ def select_window_keys(rule: Rule, rows: Sequence[str]) -> str:
 def select_windows(rule: Rule, rows: str) -> str:
     """SQL: key, start, value, events, last and received of each window with events in `rows`."""
     over = as_baseline(rule)
-    keys = list_value_columns(len(over.group_by))
+    count = len(over.group_by)
+    keys = list_value_columns(count)
     return (
-        f"SELECT {render_key_digest(len(over.group_by))}, start, value, events, last, received FROM ("
-        f"SELECT {keys}, start, CAST({_METRICS[over.metric]} AS DOUBLE) AS value,"
+        f"SELECT {render_key_digest(count)}, start, value, events, last, received"
+        f" FROM (SELECT {keys}, start, CAST({_METRICS[over.metric]} AS DOUBLE) AS value,"
         " count(*) AS events, max(us) AS last, max(arrived) AS received"
         f" FROM ({rows}) GROUP BY {keys}, start)"
     )
@@ -155,9 +156,9 @@ def select_heaviest_events(rule: Rule, rows: str, limit: int) -> str:
 
 
 def select_severity_answers(rule: Rule) -> str | None:
-    """SQL: what the cases and steps say of windows; parameters are lists of `NAMES` and groups.
+    """SQL: for each window, whether each case and step holds; None without cases and steps.
 
-    None where there are no cases and steps.
+    Its parameters are lists of the values of `WINDOW_FIELDS` and of the groups.
     """
     rungs = [
         *(case.predicate for case in rule.severity_cases),

@@ -25,9 +25,9 @@ def recompute_runs(
     surrounding: SurroundingRuns,
     forget: int,
 ) -> list[EventRun] | None:
-    """The runs of a key without the events that were at the times `gone`.
+    """The runs of a key without the events that were at `lost_times`.
 
-    None where `around` does not reach far enough to tell.
+    None where `surrounding` does not reach far enough to tell.
     """
     settled = list(surrounding.runs)
     for run in remembered:
@@ -45,7 +45,7 @@ def recompute_runs(
 def _trim_run_ends(
     run: EventRun, lost_times: Sequence[int], surrounding: SurroundingRuns
 ) -> list[EventRun] | None:
-    """What lies of a run before and after `around`; each hangs on an event that is still there."""
+    """The parts of a run before and after `surrounding`; None where no event there joins one."""
     ends = []
     if run.start < surrounding.first:
         held = [

@@ -58,17 +58,18 @@ def select_key_events(part: RuleRelation) -> str:
 
 
 def select_runs(rule: Rule, rows: Sequence[str]) -> str:
-    """SQL: the runs (digest of the key, start, uid, last) of what `selected` has given."""
+    """SQL: the runs (digest of the key, start, uid, last) of SELECTs of `select_key_events`."""
     over = as_first_seen(rule)
     keys = list_value_columns(len(over.key))
     order = f"OVER (PARTITION BY {keys} ORDER BY day)"
+    forget = duration_to_micros(over.forget)
     # Events of one day are one run, since `forget` is a day at least; few rows are left to sort.
     return (
         "WITH days AS ("
         f"SELECT {keys}, CAST(floor(us / {DAY_MICROS}) AS BIGINT) AS day,"
         " min(struct_pack(us := us, uid := uid)) AS head, max(us) AS tail"
         f" FROM ({' UNION ALL '.join(rows)}) GROUP BY ALL),"
-        f" marked AS (SELECT *, CASE WHEN head.us - lag(tail) {order} <= {duration_to_micros(over.forget)}"
+        f" marked AS (SELECT *, CASE WHEN head.us - lag(tail) {order} <= {forget}"
         " THEN 0 ELSE 1 END AS opens FROM days),"
         f" numbered AS (SELECT *, sum(opens) {order} AS run FROM marked)"
         f" SELECT {render_key_digest(len(over.key))}, (min(head)).us, (min(head)).uid, max(tail)"

@@ -64,7 +64,7 @@ class TitleTemplate:
         return TitleTemplate(parts=tuple(_rename_part(part, rename) for part in self.parts))
 
     def render_title(self, event: Event) -> str:
-        """The title of an event, at most `LIMIT` characters."""
+        """The title of an event, at most `MAX_TITLE_LENGTH` characters."""
         return truncate_text(
             "".join(_fill_part(part, event) for part in self.parts), MAX_TITLE_LENGTH
         )

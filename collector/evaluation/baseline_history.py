@@ -137,10 +137,10 @@ def list_recent_windows(
     window_keys: Collection[BaselineWindowKey],
     history: int,
 ) -> dict[BaselineWindowKey, Sequence[tuple[int, float]]]:
-    """Starts and values of the windows in the past of each place, in order.
+    """By window key, starts and values of the windows in its past, in order.
 
-    `now` are windows as they are, whatever they were in the past; those that are `gone` and not
-    among them have no events any more.
+    `current` are windows as they are now, whatever `past` says of them; those of `emptied` that are
+    not among them have no events any more.
     """
     if not window_keys:
         return {}

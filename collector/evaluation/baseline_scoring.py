@@ -22,8 +22,8 @@ class WindowChanges:
     Attributes:
         before: windows as they are remembered: the touched ones, and all after these whose past
             they are.
-        touched: the windows that are measured anew.
-        measured: those of them that have events.
+        touched_keys: the windows that are measured anew.
+        measured_windows: those of them that have events.
     """
 
     before: Mapping[BaselineWindowKey, BaselineWindow]
@@ -44,13 +44,13 @@ class WindowChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredWindows:
-    """Windows that were judged.
+    """The windows of a change, scored against their past.
 
     Attributes:
-        fired: those that are to be told, each with what is usual for its group.
-        recent: of each of these, starts and values of the windows before it, in order.
-        windows: all of the change, with `told` as it is to be.
-        withdrawn: those that were told and are not any more.
+        firing_windows: those that raise a match, each with what is usual for its group.
+        recent_windows: of each of these, starts and values of the windows before it, in order.
+        windows: all of the change, `told` where they fire.
+        withdrawn_keys: those that fired before and do not any more.
     """
 
     firing_windows: Mapping[BaselineWindowKey, BaselineStats]

@@ -21,7 +21,7 @@ _MAX_GAP = DAY_MICROS
 class TouchedWindows:
     """The windows that a batch brings events to, or takes some from.
 
-    `table` has their `key`, `start` and group; `places` are the first two.
+    `table` has their `key`, `start` and group; `window_keys` are the first two.
     """
 
     table: str
@@ -77,7 +77,7 @@ def list_window_spans(
 
 
 def select_window_rows(selection: RuleSelection, parts: Iterable[RuleRelation], table: str) -> str:
-    """SQL: what `baseline.selected` gives, of the windows in a table with start and group."""
+    """SQL: the measured events of the windows in a table with start and group."""
     keys = list_value_columns(len(baseline_sql.as_baseline(selection.rule).group_by))
     rows = " UNION ALL ".join(map(baseline_sql.select_measured_events, parts))
     return rows and f"SELECT * FROM ({rows}) SEMI JOIN {table} USING (start, {keys})"

@@ -44,10 +44,10 @@ class EventViews:
     """The events of one org.
 
     Attributes:
-        committed: finds what is committed.
-        types: the event types of what is committed.
-        event_type, fresh: what a batch brings beside, in files that are not yet committed.
-        made: where derived records that the batch brings are kept, so that they are made once.
+        list_files: the committed files of event types and a span.
+        list_types: the event types of what is committed.
+        event_type, fresh_files: what a batch brings, in files that are not yet committed.
+        temp_tables: where the batch's derived records are kept, so that they are computed once.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -89,7 +89,7 @@ class EventViews:
     ) -> str | None:
         """A FROM item with the derived records that the batch changes, as they were before it.
 
-        None where all that it brings is new; `span` as for `brought`.
+        None where all that it brings is new; `span` as for `select_batch_events`.
         """
         change = self._find_diff(event_type, span)
         if change is None or change.before is None:

@@ -27,7 +27,7 @@ RunsByKey: TypeAlias = Mapping[str, Sequence[EventRun]]
 class BatchRuns:
     """What a batch brings to a rule: the runs of the new events, and the events that moved.
 
-    `gone` holds, by key, the times at which there is no longer an event of it.
+    `lost_times` holds, by key, the times at which there is no longer an event of it.
     """
 
     runs: RunsByKey
@@ -73,7 +73,7 @@ class RunDiff:
 
 
 def read_runs(selection: RuleSelection, rows: Sequence[str]) -> dict[str, list[EventRun]]:
-    """The runs of what `novelty.selected` has given."""
+    """The runs of SELECTs of `first_seen_sql.select_key_events`, by the digest of the key."""
     found: dict[str, list[EventRun]] = {}
     if rows:
         result = selection.events.connection.execute(

@@ -1,6 +1,6 @@
 """Correlations as SQL over event time: which windows fire, and which events lie in them.
 
-The SQL is DuckDB's; `dialect.spark` says the same to Spark.
+The SQL is DuckDB's; `detect.export.dialect` converts it for Spark.
 """
 
 from __future__ import annotations

@@ -40,14 +40,14 @@ def list_named_groups(correlation: Correlation) -> list[tuple[str, str]]:
 
 
 def render_grouped_uid(correlation: Correlation) -> str:
-    """The uid of a member's event, and a mark of its group; columns are those of `in_firing`."""
+    """SQL: a member's event_uid and a mark of its group, over rows of `select_in_firing`."""
     texts = ", ".join(f"CAST({quote_identifier(name)} AS VARCHAR)" for name in correlation.group_by)
     mark = f"left(sha256(CAST(to_json([{texts}]) AS VARCHAR)), {_MARK_LENGTH})"
     return f"event_uid || {quote_literal(UID_SEPARATOR)} || {mark}"
 
 
 def strip_group_mark(match_uid: str) -> str:
-    """The uid of a member's event, given what `member_uid` gives or a plain one."""
+    """The uid of a member's event, given its match uid with or without a mark."""
     return _MARK_PATTERN.sub("", match_uid)
 
 
@@ -77,10 +77,12 @@ def select_in_firing(rule: Rule, anchors: str) -> str:
 def _select_near_firing(correlation: Correlation, anchors: str) -> str:
     """The anchors that lie in a window that fires, with the groups by their names."""
     named = [f"{column} AS {name}" for column, name in list_named_groups(correlation)]
-    following = f"min(CASE WHEN {FIRES_COLUMN} THEN {MICROS_COLUMN} END) {render_over_clause(correlation, FROM_NOW)} AS {_NEXT_COLUMN}"
-    complete = f"max(received) {render_over_clause(correlation, render_window_frame(correlation))} AS {_COMPLETE_COLUMN}"
+    following = render_over_clause(correlation, FROM_NOW)
+    window = render_over_clause(correlation, render_window_frame(correlation))
     return (
-        f"SELECT * FROM (SELECT *{append_columns(named)}, {following}, {complete}"
+        f"SELECT * FROM (SELECT *{append_columns(named)},"
+        f" min(CASE WHEN {FIRES_COLUMN} THEN {MICROS_COLUMN} END) {following} AS {_NEXT_COLUMN},"
+        f" max(received) {window} AS {_COMPLETE_COLUMN}"
         f" FROM ({anchors}) AS events) AS events"
         f" WHERE {_NEXT_COLUMN} <= {MICROS_COLUMN} + {duration_to_micros(correlation.timespan)}"
     )

@@ -75,8 +75,8 @@ def select_nested_rows(correlation: Correlation, inner: Rule, anchors: str) -> s
 def combine_rows(correlation: Correlation, rows: Sequence[str], *, is_unique: bool) -> str:
     """The events of all its rules.
 
-    `apart` says that no event is there twice. Of an event that several rules match with different
-    values, the greatest counts.
+    `is_unique` says that no event is there twice. Of an event that several rules match with
+    different values, the greatest counts.
     """
     whole = " UNION ALL ".join(rows)
     if is_unique:

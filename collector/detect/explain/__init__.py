@@ -124,8 +124,9 @@ def _pad_columns(
     needed = subject.rule.fields.union(*(part.read_columns for part in parts))
     present = {name.lower() for name in columns}
     missing = {name.lower(): name for name in sorted(needed) if name.lower() not in present}
+    types = subject.schema.column_types
     nulls = "".join(
-        f", CAST(NULL AS {subject.schema.column_types.get(name, 'VARCHAR')}) AS {quote_identifier(name)}"
+        f", CAST(NULL AS {types.get(name, 'VARCHAR')}) AS {quote_identifier(name)}"
         for name in missing.values()
     )
     return f"(SELECT *{nulls} FROM {relation}) AS events"

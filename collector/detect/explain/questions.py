@@ -64,7 +64,7 @@ class _ItemQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionQuestion:
-    """A selection with the SQL of each of its parts; `reads` are the columns that they need."""
+    """A selection with the SQL of each of its parts; `read_columns` are those it needs."""
 
     name: str
     line: int | None
@@ -153,8 +153,8 @@ class ItemAnswer:
     Attributes:
         line: None where a filter file has added it.
         key: empty for values without a field.
-        found: the event's values by column, None where it has none.
-        entries: those of lists that hold one of them.
+        event_values: the event's values by column, None where it has none.
+        list_entries: the entries of lists that hold one of them.
     """
 
     line: int | None

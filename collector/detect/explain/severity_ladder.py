@@ -20,8 +20,8 @@ _COMPARISONS = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<", "eq": "="}
 class SeverityRung:
     """A case or a step: as it is written, what it gives, and what the event has there.
 
-    `decides` says that the severity is what it is because of it: it is the first case that holds,
-    or a step that made it graver.
+    `is_decisive` says that it made the severity what it is: it is the first case that holds, or a
+    step that raised it.
     """
 
     line: int
@@ -52,7 +52,7 @@ class LadderDefinition:
 
     @property
     def questions(self) -> list[str]:
-        """What the engine has to be asked before a `ladder` can be told, as SQL."""
+        """The SQL expressions whose answers `evaluate_ladder` needs."""
         cases = [case.predicate for case in self.rule.severity_cases]
         return [
             *cases,

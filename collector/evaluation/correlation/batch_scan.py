@@ -34,7 +34,7 @@ class BatchScan:
 
     Attributes:
         rules: all rules.
-        leaves: by correlation, the plain rules below it.
+        leaves_by_rule: by correlation, the plain rules below it.
         failures: plain rules that could not be run, with the reason.
     """
 

@@ -19,7 +19,7 @@ class LeafEvents:
     """What a correlation may look at.
 
     Attributes:
-        groups: a table with the groups (`g0`, `g1`, …) that alone are wanted; None for all.
+        groups_table: a table with the only groups (`g0`, `g1`, …) to select; None for all.
     """
 
     rules: RuleSet
@@ -29,7 +29,7 @@ class LeafEvents:
     groups_table: str | None
 
     def select_leaf(self, leaf: str) -> str:
-        """SQL: the leaf's events, with the fields that the correlation reads (`windows.Source`)."""
+        """SQL: the leaf's events, with the fields that the correlation reads (`LeafSource`)."""
         fields = correlation_sql.list_leaf_fields(self.rule, self.rules.by_name, leaf)
         types = self.rules.by_name[leaf].event_types or self.events.list_logged_types()
         empty = [f"NULL::{CANONICAL_COLUMNS[name]} AS {name}" for name in HEADER_COLUMNS]

@@ -25,7 +25,7 @@ class FiringEvents:
     """The members that one evaluation of a rule has found.
 
     Attributes:
-        table: what `detect.windows.members` gives.
+        table: the rows of `correlation_sql.select_firing_events`.
         scope: the times for which it is complete.
         span: the times of the events that it was made of.
     """
