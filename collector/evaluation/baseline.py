@@ -80,17 +80,12 @@ class BaselineEvaluator:
                 measured_windows=measure_windows(selection, windows),
             )
             scored = score_windows(baseline_sql.as_baseline(selection.rule), change, stored)
-        withdrawn_uids = tuple(
-            sorted(
-                baseline_sql.compute_window_uid(selection.rule, *window_key)
-                for window_key in scored.withdrawn_keys
-            )
-        )
+        rule = selection.rule
+        uids = sorted(baseline_sql.compute_window_uid(rule, *key) for key in scored.withdrawn_keys)
+        withdrawal = Withdrawal(org=org, rule=name, event_uids=tuple(uids))
         return EvaluationResult(
             matches=build_matches(selection, scored, windows, tables),
-            withdrawals=[Withdrawal(org=org, rule=name, event_uids=withdrawn_uids)]
-            if withdrawn_uids
-            else [],
+            withdrawals=[withdrawal] if uids else [],
             state_changes=[WindowUpdate(org=org, rule=name, before=before, after=scored.windows)],
         )
 
@@ -99,25 +94,18 @@ def _evaluate_relearned(
     selection: RuleSelection, windows: TouchedWindows, tables: TempTables, fingerprint: str
 ) -> EvaluationResult:
     """Relearn the rule from the whole archive; only windows of the batch raise matches."""
-    archive_windows = measure_archive(selection)
-    batch_windows = {
-        window_key: archive_windows[window_key]
-        for window_key in windows.window_keys
-        if window_key in archive_windows
-    }
+    measured = measure_archive(selection)
+    touched = {key: measured[key] for key in windows.window_keys if key in measured}
     change = WindowChanges(
-        before=batch_windows, touched_keys=windows.window_keys, measured_windows=batch_windows
+        before=touched, touched_keys=windows.window_keys, measured_windows=touched
     )
-    scored = score_windows(
-        baseline_sql.as_baseline(selection.rule),
-        change,
-        ArchiveHistory(archive_windows, windows.group_keys),
-    )
+    past = ArchiveHistory(measured, windows.group_keys)
+    scored = score_windows(baseline_sql.as_baseline(selection.rule), change, past)
     replacement = WindowReplacement(
         org=selection.events.org,
         rule=selection.rule.name,
         fingerprint=fingerprint,
-        windows={**archive_windows, **scored.windows},
+        windows={**measured, **scored.windows},
     )
     return EvaluationResult(
         matches=build_matches(selection, scored, windows, tables), state_changes=[replacement]

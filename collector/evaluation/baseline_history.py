@@ -25,7 +25,7 @@ class BaselineHistory(Protocol):
     def sum_windows(
         self, keys: Collection[str], first: int, until: int
     ) -> Mapping[str, BaselineSums]:
-        """By group, count, sum and sum of squares of the windows with `first` <= start < `until`."""
+        """By group, count, sum and sum of squares of windows with `first` <= start < `until`."""
         ...
 
 
@@ -148,9 +148,7 @@ def list_recent_windows(
         return {}
     starts = [start for _, start in window_keys]
     stored = past.read_windows({key for key, _ in window_keys}, min(starts) - history, max(starts))
-    remaining = {
-        window_key: window for window_key, window in stored.items() if window_key not in emptied
-    }
+    remaining = {key: window for key, window in stored.items() if key not in emptied}
     by_key: dict[str, list[tuple[int, float]]] = {}
     for (key, start), window in sorted({**remaining, **current}.items()):
         by_key.setdefault(key, []).append((start, window.value))

@@ -66,16 +66,14 @@ def build_matches(
         return []
     outliers = [
         Outlier(
-            window_key=window_key,
-            measure=scored.windows[window_key],
-            stats=scored.firing_windows[window_key],
-            recent_windows=scored.recent_windows[window_key],
+            window_key=key,
+            measure=scored.windows[key],
+            stats=scored.firing_windows[key],
+            recent_windows=scored.recent_windows[key],
             group=group,
             events=events,
         )
-        for window_key, (group, events) in _read_window_events(
-            selection, scored, groups, tables
-        ).items()
+        for key, (group, events) in _read_window_events(selection, scored, groups, tables).items()
     ]
     answers = _read_severity_answers(selection, outliers)
     return [_build_match(selection, *pair) for pair in zip(outliers, answers, strict=True)]
@@ -109,9 +107,7 @@ def _read_window_events(
                 selection, part.relation, heaviest
             ):
                 ranked_events.setdefault(window_key, []).append((rank, group, event))
-    return {
-        window_key: _order_by_rank(events) for window_key, events in sorted(ranked_events.items())
-    }
+    return {key: _order_by_rank(events) for key, events in sorted(ranked_events.items())}
 
 
 def _read_event_rows(
@@ -154,7 +150,7 @@ def _read_severity_answers(
     sql = baseline_sql.select_severity_answers(selection.rule)
     if sql is None or not outliers:
         return [()] * len(outliers)
-    fields = [values.to_fields(baseline) for values in outliers]
+    fields = [outlier.to_fields(baseline) for outlier in outliers]
     lists = [
         [values[name] for values in fields]
         for name in (*baseline_sql.WINDOW_FIELDS, *baseline.group_by)

@@ -34,13 +34,11 @@ class WindowChanges:
     def after(self) -> dict[BaselineWindowKey, BaselineWindow]:
         """The windows after the batch, `told` as before it."""
         windows = {
-            window_key: window
-            for window_key, window in self.before.items()
-            if window_key not in self.touched_keys
+            key: window for key, window in self.before.items() if key not in self.touched_keys
         }
-        for window_key, window in self.measured_windows.items():
-            previous = self.before.get(window_key)
-            windows[window_key] = _set_told(window, told=previous is not None and previous.told)
+        for key, window in self.measured_windows.items():
+            previous = self.before.get(key)
+            windows[key] = _set_told(window, told=previous is not None and previous.told)
         return windows
 
 
@@ -64,22 +62,19 @@ class ScoredWindows:
 def score_windows(rule: Baseline, change: WindowChanges, past: BaselineHistory) -> ScoredWindows:
     """Score every window that is touched or has a touched one in its past."""
     after = change.after
-    firing_windows = {
-        window_key: stats
-        for window_key, stats in _compute_stats(rule, change, after, past)
-        if stats.is_exceeded(rule, after[window_key].value)
+    firing = {
+        key: stats
+        for key, stats in _compute_stats(rule, change, after, past)
+        if stats.is_exceeded(rule, after[key].value)
     }
-    told_keys = {window_key for window_key, window in change.before.items() if window.told}
+    told = {key for key, window in change.before.items() if window.told}
     return ScoredWindows(
-        firing_windows=firing_windows,
+        firing_windows=firing,
         recent_windows=list_recent_windows(
-            past, after, change.touched_keys, firing_windows, duration_to_micros(rule.history)
+            past, after, change.touched_keys, firing, duration_to_micros(rule.history)
         ),
-        windows={
-            window_key: _set_told(window, told=window_key in firing_windows)
-            for window_key, window in after.items()
-        },
-        withdrawn_keys=frozenset(told_keys - firing_windows.keys()),
+        windows={key: _set_told(window, told=key in firing) for key, window in after.items()},
+        withdrawn_keys=frozenset(told - firing.keys()),
     )
 
 
@@ -101,9 +96,7 @@ def _compute_stats(
         for key in keys:
             sums = [stored_sums.get(key, _ZERO_SUMS)]
             sums += [
-                delta
-                for changed_start, delta in deltas.get(key, ())
-                if start - history <= changed_start < start
+                delta for time, delta in deltas.get(key, ()) if start - history <= time < start
             ]
             count, total, squares = map(sum, zip(*sums, strict=True))
             yield (
@@ -117,15 +110,14 @@ def _compute_sum_deltas(
 ) -> dict[str, list[tuple[int, BaselineSums]]]:
     """By group, start and change of the stored sums of each touched window."""
     deltas: dict[str, list[tuple[int, BaselineSums]]] = {}
-    for window_key in change.touched_keys:
-        if window_key[0] not in keys:
+    for key in change.touched_keys:
+        if key[0] not in keys:
             continue
         old, new = (
-            _to_sums(windows.get(window_key))
-            for windows in (change.before, change.measured_windows)
+            _to_sums(windows.get(key)) for windows in (change.before, change.measured_windows)
         )
         delta = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
-        deltas.setdefault(window_key[0], []).append((window_key[1], delta))
+        deltas.setdefault(key[0], []).append((key[1], delta))
     return deltas
 
 

@@ -1,4 +1,4 @@
-"""The events that one rule selects of an org: what a batch brings, what it replaces, and all."""
+"""The events that one rule selects of an org: a batch's, those it replaces, and all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collector.model.event_columns import HEADER_COLUMNS
 from collector.stable_ids import FULL_DIGITS, hash_json
 
 ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
-"""Whatever time events say that they are of."""
+"""A span that holds the time of every event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class RuleSelection:
         return any(True for _ in self._list_batch_types())
 
     def list_batch_relations(self) -> Iterator[RuleRelation]:
-        """What the batch brings, and derived records that it changes, as they are now."""
+        """The batch's events, and the derived records that it changes, after it."""
         for event_type in self._list_batch_types():
             rule = self.find_variant(event_type)
             relation = self.events.select_batch_events(
@@ -49,7 +49,7 @@ class RuleSelection:
                 yield RuleRelation(rule=rule, relation=relation)
 
     def list_replaced_relations(self) -> Iterator[RuleRelation]:
-        """The derived records that the batch changes, as they were before it."""
+        """The derived records that the batch changes, before it."""
         for event_type in self._list_batch_types():
             rule = self.find_variant(event_type)
             relation = self.events.select_replaced_events(
@@ -67,7 +67,7 @@ class RuleSelection:
                 yield RuleRelation(rule=rule, relation=relation)
 
     def list_source_types(self) -> list[str]:
-        """The stored types that its events are made of; none where it looks at every type."""
+        """The stored types that its events come from; none where it is about every type."""
         return list(
             dict.fromkeys(
                 source
@@ -82,19 +82,21 @@ class RuleSelection:
 
     def _list_batch_types(self) -> Iterator[str]:
         for event_type in self.events.list_batch_types():
-            # A rule about every type looks at what was logged, not at what is made of it.
+            # A rule about every type looks at logged events, not at derived ones.
             if event_type in (self.rule.event_types or (self.events.event_type,)):
                 yield event_type
 
 
 def compute_fingerprint(rules: RuleSet, rule: Rule) -> str:
-    """What is different for every rule that would remember something else."""
+    """A digest that differs for rules that would remember something different."""
     variants = {
-        event_type: each for (name, event_type), each in rules.variants.items() if name == rule.name
+        event_type: variant
+        for (name, event_type), variant in rules.variants.items()
+        if name == rule.name
     }
     forms = [
-        (event_type, each.predicate, repr(each.aggregation))
-        for event_type, each in sorted({**variants, "": rule}.items())
+        (event_type, variant.predicate, repr(variant.aggregation))
+        for event_type, variant in sorted({**variants, "": rule}.items())
     ]
     return hash_json([sorted(rule.event_types), forms], digits=FULL_DIGITS)
 
@@ -106,15 +108,15 @@ def compute_time_span(files: Iterable[ArchiveFile]) -> TimeSpan:
 
 
 def micros_to_time(micros: int) -> datetime:
-    """A time that came from an event, as near as Python can say it."""
+    """The time of an event, clamped to ALL_TIME."""
     first, last = map(to_micros, ALL_TIME)
     return from_micros(max(first, min(last, micros)))
 
 
 def duration_to_days(duration: timedelta) -> float:
-    """A duration as people are told of it."""
-    whole = duration / timedelta(days=1)
-    return int(whole) if whole == int(whole) else whole
+    """A duration in days, whole ones as int."""
+    days = duration / timedelta(days=1)
+    return int(days) if days == int(days) else days
 
 
 def _list_needed_columns(rule: Rule) -> list[str]:

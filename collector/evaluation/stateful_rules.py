@@ -67,27 +67,23 @@ class StatefulRules:
     def evaluate_batch(
         self, events: EventViews, files: Sequence[ArchiveFile], evaluate_rule: EvaluateRule
     ) -> EvaluationResult:
-        """The result of the rules for a batch's new files; rules that were removed are forgotten."""
+        """The result of the rules for a batch's new files; removed rules are forgotten."""
         if not files:
             return EvaluationResult()
         with self._database.read() as connection:
-            stored_fingerprints = rule_fingerprints.read_fingerprints(
+            stored = rule_fingerprints.read_fingerprints(
                 connection, org=events.org, kind=self._kind
             )
-        removed_rules = stored_fingerprints.keys() - self._rules_by_name.keys()
+        removed = stored.keys() - self._rules_by_name.keys()
         result = EvaluationResult(
-            state_changes=[self._build_reset(events, name) for name in sorted(removed_rules)]
+            state_changes=[self._build_reset(events, name) for name in sorted(removed)]
         )
         span = compute_time_span(files)
         for rule, fingerprint in self._rules_by_name.values():
             selection = RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span)
             if selection.has_batch_events():
-                relearn_fingerprint = (
-                    None if stored_fingerprints.get(rule.name) == fingerprint else fingerprint
-                )
-                result = result.merge_with(
-                    self._try_rule(selection, relearn_fingerprint, evaluate_rule)
-                )
+                relearn_as = None if stored.get(rule.name) == fingerprint else fingerprint
+                result = result.merge_with(self._try_rule(selection, relearn_as, evaluate_rule))
         return result
 
     def _try_rule(
