@@ -1,4 +1,4 @@
-"""What the window of an event comes to, and whether it fires, as SQL."""
+"""The metric of the window that an event ends, and whether it fires, as SQL."""
 
 from __future__ import annotations
 
