@@ -1,6 +1,6 @@
 """Documented fields of the objects, as words: `name`, `name:type`; `!` is not filterable.
 
-Types that a name tells (…Id, …Date) are left out; everything else is text.
+Types that follow from a name (…Id, …Date) are left out; everything else is text.
 """
 
 from __future__ import annotations
