@@ -17,6 +17,7 @@ from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.rule_selection import ALL_TIME
 from collector.model import ArchiveFile
+from collector.normalize.derived_types import expand_derived_types
 
 CHUNK_ROWS = 3_000_000
 """Events per query, which bounds its memory."""
@@ -85,7 +86,7 @@ class OrgArchive:
         """The number of events that have to be read for those of a type from then on."""
         return sum(
             file.rows
-            for file in self._list_files(_list_source_types(event_type), (since, ALL_TIME[1]))
+            for file in self._list_files(expand_derived_types((event_type,)), (since, ALL_TIME[1]))
         )
 
     def find_first_time(self, event_types: Sequence[str]) -> datetime:
@@ -102,7 +103,7 @@ class OrgArchive:
 
         `needs` are columns that they must have.
         """
-        files = self._list_files(_list_source_types(event_type), (since, ALL_TIME[1]))
+        files = self._list_files(expand_derived_types((event_type,)), (since, ALL_TIME[1]))
         for chunk in _group_files(sorted(files, key=lambda file: (file.date, file.path))):
             if event_type in normalize.DERIVED_EVENT_TYPES:
                 relation = self.event_views.select_events(
@@ -149,11 +150,6 @@ def merge_extents(extents: Iterable[ArchiveExtent]) -> ArchiveExtent:
 def render_since_filter(since: datetime) -> str:
     """SQL: the event happened then or later."""
     return f'"time" >= TIMESTAMPTZ {quote_literal(since.isoformat())}'
-
-
-def _list_source_types(event_type: str) -> Sequence[str]:
-    derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
-    return derived.source_types if derived else (event_type,)
 
 
 def _group_files(files: Iterable[ArchiveFile]) -> Iterator[list[ArchiveFile]]:

@@ -93,7 +93,7 @@ def compute_baseline_start(rule: Rule, since: datetime) -> int:
 def select_baseline_hits(rule: Rule, parts: Sequence[RuleRelation], since: datetime) -> str:
     """SQL: key, time, severity and events of the windows of a baseline that fire.
 
-    `rule` is the rule as it stands in its set; `parts` may be compiled for other types.
+    `rule` is the rule of the set; `parts` may be compiled for other types.
     """
     baseline = baseline_sql.as_baseline(rule)
     column_names = baseline_sql.as_baseline(parts[0].rule).group_by

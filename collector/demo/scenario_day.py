@@ -85,7 +85,7 @@ class ScenarioDay:
         self.rows: dict[str, list[SObjectRow]] = {}
 
     def pick_number(self, most: int) -> str:
-        """A number below `most`, as it stands in a log file."""
+        """A random whole number below `most`, as a log file writes it."""
         return str(int(self.rng.random() * most))
 
     def store_event(self, name: str, at: datetime, values: Mapping[str, Any]) -> None:

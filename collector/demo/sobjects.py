@@ -103,7 +103,7 @@ def build_invalid_type(name: str) -> ApiError:
 
 
 def to_json_value(value: Any) -> Any:
-    """A stored value as it stands in JSON: datetimes as `2026-10-01T12:34:56.000+0000`."""
+    """A stored value as JSON: datetimes as `2026-10-01T12:34:56.000+0000`."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")[:23] + "+0000"
     return value

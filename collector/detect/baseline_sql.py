@@ -29,7 +29,7 @@ _FIELD_TYPES = {
 WINDOW_FIELDS = tuple(_FIELD_TYPES)
 """What cases and titles of a baseline may name beside its groups."""
 
-# By way of DECIMAL, so that `inf` and `nan` are no numbers: anybody can send them.
+# Through DECIMAL, so that `inf` and `nan`, which anybody can send, are no numbers.
 _NUMBER = "TRY_CAST(TRY_CAST({} AS DECIMAL(38, 9)) AS DOUBLE)"
 _METRICS = {
     "sum": "coalesce(sum(measured), 0)",

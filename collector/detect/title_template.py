@@ -18,7 +18,7 @@ MAX_VALUE_LENGTH = 120
 """Characters of a value, so that one cannot push the others out of the title."""
 
 MAX_NUMBER_DIGITS = 24
-"""Digits; `1e999999` is text that anybody can send, and would be written out."""
+"""Digits; larger numbers, such as `1e999999`, are not written out."""
 
 EMPTY_SLOT_TEXT = "unknown"
 """The text of a slot without a fallback for an event that has none of its fields."""

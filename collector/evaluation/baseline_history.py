@@ -141,7 +141,7 @@ def list_recent_windows(
 ) -> dict[BaselineWindowKey, Sequence[tuple[int, float]]]:
     """By window key, starts and values of the windows in its past, in order.
 
-    `current` are windows as they are now, whatever `past` says of them; those of `emptied` that are
+    `current` are windows as they are now, whatever `past` has for them; those of `emptied` that are
     not among them have no events any more.
     """
     if not window_keys:

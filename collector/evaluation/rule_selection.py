@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
-from collector import normalize
 from collector.clock import from_micros, to_micros
 from collector.detect import RuleSet
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import ArchiveFile, Rule
 from collector.model.event_columns import HEADER_COLUMNS
+from collector.normalize.derived_types import expand_derived_types
 from collector.stable_ids import FULL_DIGITS, hash_json
+
+SelectEvents: TypeAlias = Callable[[str, TimeSpan, Sequence[str]], str | None]
+"""A method of `EventViews`: a FROM item with a type's events of a span and these columns."""
 
 ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 """A span that holds the time of every event."""
@@ -40,45 +44,35 @@ class RuleSelection:
 
     def list_batch_relations(self) -> Iterator[RuleRelation]:
         """The batch's events, and the derived records that it changes, after it."""
-        for event_type in self._list_batch_types():
-            rule = self.find_variant(event_type)
-            relation = self.events.select_batch_events(
-                event_type, self.span, _list_needed_columns(rule)
-            )
-            if relation is not None:
-                yield RuleRelation(rule=rule, relation=relation)
+        types = self._list_batch_types()
+        return self._select_relations(types, self.events.select_batch_events, self.span)
 
     def list_replaced_relations(self) -> Iterator[RuleRelation]:
         """The derived records that the batch changes, before it."""
-        for event_type in self._list_batch_types():
-            rule = self.find_variant(event_type)
-            relation = self.events.select_replaced_events(
-                event_type, self.span, _list_needed_columns(rule)
-            )
-            if relation is not None:
-                yield RuleRelation(rule=rule, relation=relation)
+        types = self._list_batch_types()
+        return self._select_relations(types, self.events.select_replaced_events, self.span)
 
     def list_relations(self, span: TimeSpan) -> Iterator[RuleRelation]:
         """All events of a span, those of the batch among them."""
-        for event_type in self.rule.event_types or self.events.list_logged_types():
-            rule = self.find_variant(event_type)
-            relation = self.events.select_events(event_type, span, _list_needed_columns(rule))
-            if relation is not None:
-                yield RuleRelation(rule=rule, relation=relation)
+        types = self.rule.event_types or self.events.list_logged_types()
+        return self._select_relations(types, self.events.select_events, span)
 
     def list_source_types(self) -> list[str]:
         """The stored types that its events come from; none where it is about every type."""
-        return list(
-            dict.fromkeys(
-                source
-                for event_type in self.rule.event_types
-                for source in _list_source_types(event_type)
-            )
-        )
+        return list(expand_derived_types(self.rule.event_types))
 
     def find_variant(self, event_type: str) -> Rule:
         """The rule as it is compiled for a type."""
         return self.rules.variants.get((self.rule.name, event_type), self.rule)
+
+    def _select_relations(
+        self, event_types: Iterable[str], select_events: SelectEvents, span: TimeSpan
+    ) -> Iterator[RuleRelation]:
+        for event_type in event_types:
+            rule = self.find_variant(event_type)
+            relation = select_events(event_type, span, sorted({*rule.fields, *HEADER_COLUMNS}))
+            if relation is not None:
+                yield RuleRelation(rule=rule, relation=relation)
 
     def _list_batch_types(self) -> Iterator[str]:
         for event_type in self.events.list_batch_types():
@@ -117,12 +111,3 @@ def duration_to_days(duration: timedelta) -> float:
     """A duration in days, whole ones as int."""
     days = duration / timedelta(days=1)
     return int(days) if days == int(days) else days
-
-
-def _list_needed_columns(rule: Rule) -> list[str]:
-    return sorted({*rule.fields, *HEADER_COLUMNS})
-
-
-def _list_source_types(event_type: str) -> tuple[str, ...]:
-    derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
-    return derived.source_types if derived else (event_type,)

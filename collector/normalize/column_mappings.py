@@ -168,7 +168,7 @@ _DELEGATED_USER_COLUMNS = ("DELEGATED_USER_ID_DERIVED", "DELEGATED_USER_ID")
 MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
     "ApexCallout": {"uri": _build_candidates(read_unquoted, "URL")},
     "AsyncReportRun": {"operation": _build_candidates(read_text, "ORIGIN")},
-    # Whoever downloads the result of a bulk query has run a query; the record does not say so.
+    # A downloaded result is always that of a query; the record does not say so.
     "BulkApiResultEventStore": {
         "operation": (
             *_build_candidates(read_text, "OPERATION_TYPE"),
@@ -199,7 +199,7 @@ MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
         ),
         "outcome": _build_candidates(replace_any_value("failure"), "ACCESS_ERROR"),
     },
-    # Whoever logs in as somebody else is the actor: the native user is the one impersonated.
+    # The delegated user is the actor; the native user is the one impersonated.
     "LoginAs": {
         "user_id": _build_candidates(read_long_id, *_DELEGATED_USER_COLUMNS),
         "user_name": _build_candidates(read_text, "DELEGATED_USER_NAME"),

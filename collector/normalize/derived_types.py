@@ -121,8 +121,8 @@ DERIVED_EVENT_TYPES: Mapping[str, DerivedTypeSql] = MappingProxyType(
 
 def expand_derived_types(event_types: tuple[str, ...]) -> tuple[str, ...]:
     """The types with each derived one replaced by its source types; each once."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for name in event_types:
         derived = DERIVED_EVENT_TYPES.get(name)
-        found |= dict.fromkeys(derived.source_types if derived else (name,))
-    return tuple(found)
+        names |= dict.fromkeys(derived.source_types if derived else (name,))
+    return tuple(names)

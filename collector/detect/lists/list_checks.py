@@ -70,7 +70,7 @@ def _parse_form(raw_entry: Any) -> tuple[EntryForm, str]:
 
 def _check_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("an entry is text: put it into quotes")  # noqa: TRY004 - told as a problem
+        raise ValueError("an entry is text: put it into quotes")  # noqa: TRY004 - reported as a problem
     if not value or len(value) > MAX_ENTRY_LENGTH:
         raise ValueError(f"an entry has 1 to {MAX_ENTRY_LENGTH:,} characters")
     if _IMPOSSIBLE_CHARACTERS.search(value):

@@ -66,7 +66,7 @@ _OPERATORS = {
 def compile_predicate(condition: ConditionNode, columns: FieldColumns) -> str:
     """The SQL of a postprocessed condition; TRUE or FALSE for every row, never NULL.
 
-    Raises SigmaError for what cannot be said in SQL.
+    Raises SigmaError for what SQL cannot express.
     """
     return f"COALESCE({_compile_node(condition, columns)}, FALSE)"
 
