@@ -50,8 +50,8 @@ class CsvSegments:
 class CsvSegmenter:
     """Streams one CSV into the segments `directory/name-0000.csv`, `-0001`, ….
 
-    The law that every reader relies on: a segment is CSV in which every record is complete. Where
-    it is cut depends on the bytes, never on how they were chunked: after the first line end at
+    Every reader relies on this: a segment is CSV in which every record is complete. Where it is cut
+    depends on the bytes, never on how they were chunked: after the first line end at
     which the quotes are balanced and the records since the last cut reach `segment_bytes`.
     """
 
@@ -72,7 +72,7 @@ class CsvSegmenter:
         """Take the next bytes.
 
         Raises:
-            CorruptDownload: what came first is not the header line of a log.
+            CorruptDownloadError: what came first is not the header line of a log.
             OSError: there is no room for it.
         """
         self._size += len(chunk)
@@ -90,8 +90,8 @@ class CsvSegmenter:
         """The segments, on disk. Nothing may be fed after it.
 
         Raises:
-            CorruptDownload: there is no header, or the last record is cut inside a quoted field;
-                no file remains.
+            CorruptDownloadError: there is no header, or the last record is cut inside a quoted
+                field; no file remains.
         """
         try:
             self._complete_segments()
@@ -144,7 +144,7 @@ class CsvSegmenter:
             start = end
 
     def _find_boundary(self, chunk: bytes, start: int) -> int:
-        """Where in the chunk the present segment ends; 0 if it goes on."""
+        """The offset in the chunk at which the present segment ends; 0 if it goes on."""
         searched = start
         newest = start + max(self._segment_bytes - self._segment_size - 1, 0)
         while newest < len(chunk) and (newline := chunk.find(b"\n", newest)) >= 0:
@@ -173,39 +173,39 @@ class CsvSegmenter:
 def write_records(
     directory: Path, name: str, columns: Sequence[str], records: Iterable[Mapping[str, object]]
 ) -> CsvSegments:
-    """JSON records as the very same CSV, one column each, every field quoted.
+    """Write JSON records as CSV segments, every field quoted.
 
     None and a missing key are empty, True is `true`, a number is its shortest exact text, an object
     or list is compact JSON. NUL characters and lone surrogates, which no UTF-8 file can hold
     faithfully, become U+FFFD.
     """
-    cutter = CsvSegmenter(directory, name)
+    segmenter = CsvSegmenter(directory, name)
     try:
         for chunk in _encode_records(columns, records):
-            cutter.feed_chunk(chunk)
-        return cutter.finish_segments()
+            segmenter.feed_chunk(chunk)
+        return segmenter.finish_segments()
     except BaseException:
-        cutter.remove_segments()
+        segmenter.remove_segments()
         raise
 
 
 def _encode_records(
     columns: Sequence[str], records: Iterable[Mapping[str, object]]
 ) -> Iterator[bytes]:
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    rows.writerow(columns)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(columns)
     for number, record in enumerate(records):
-        rows.writerow([_render_value(record.get(column)) for column in columns])
+        writer.writerow([_render_value(record.get(column)) for column in columns])
         if number % _ROWS_PER_CHUNK == 0:
-            yield _drain_buffer(text)
-    yield _drain_buffer(text)
+            yield _drain_buffer(buffer)
+    yield _drain_buffer(buffer)
 
 
-def _drain_buffer(text: io.StringIO) -> bytes:
-    chunk = _UNSTORABLE_PATTERN.sub("\ufffd", text.getvalue()).encode()
-    text.seek(0)
-    text.truncate()
+def _drain_buffer(buffer: io.StringIO) -> bytes:
+    chunk = _UNSTORABLE_PATTERN.sub("\ufffd", buffer.getvalue()).encode()
+    buffer.seek(0)
+    buffer.truncate()
     return chunk
 
 
@@ -224,21 +224,21 @@ def _render_value(value: object) -> str:
 def _parse_column_names(header: bytes) -> list[str]:
     """The column names of a header line; none if it is no such line."""
     cells = header.rstrip(b"\r\n").split(b",", MAX_COLUMNS - 1)
-    found = [_COLUMN_NAME_PATTERN.fullmatch(cell) for cell in cells]
-    return [(m[1] or m[2]).decode() for m in found if m] if all(found) else []
+    matches = [_COLUMN_NAME_PATTERN.fullmatch(cell) for cell in cells]
+    return [(m[1] or m[2]).decode() for m in matches if m] if all(matches) else []
 
 
 def _number_duplicates(names: list[str]) -> tuple[str, ...]:
     """The names, each unlike the others in any case: to SQL, `Id` and `ID` are one column."""
-    taken = {name.lower() for name in names}
+    used_names = {name.lower() for name in names}
     numbers: dict[str, int] = {}
     result = []
     for name in names:
-        plain = name.lower()
-        number = numbers.setdefault(plain, 1)
-        while number > 1 and f"{plain}_{number}" in taken:
+        folded = name.lower()
+        number = numbers.setdefault(folded, 1)
+        while number > 1 and f"{folded}_{number}" in used_names:
             number += 1
-        numbers[plain] = number + 1
+        numbers[folded] = number + 1
         result.append(name if number == 1 else f"{name}_{number}")
     return tuple(result)
 

@@ -16,10 +16,10 @@ def open_engine(
     """A new in-memory engine.
 
     Args:
-        scratch: a directory that large sorts may spill to; None forbids spilling.
-        memory: how much it may hold, in DuckDB's words; the process holds some more.
+        spill_directory: a directory that large sorts may spill to; None forbids spilling.
+        memory_limit: how much it may hold, as DuckDB writes it; the process holds some more.
 
-    One engine may serve several threads, each with its own `cursor(engine)`.
+    One engine may serve several threads, each with its own `open_cursor(engine)`.
     """
     engine = duckdb.connect(
         config={

@@ -52,16 +52,16 @@ def escape_invisible(value: str) -> str:
     """
     if value.isascii() and value.isprintable():
         return value
-    shown: list[str] = []
+    visible: list[str] = []
     marks = 0
     for character in _WORD_PATTERN.sub(_escape_look_alikes, value.replace("\r\n", "\n")):
         marks = marks + 1 if _is_combining(character) else 0
-        shown.append(
+        visible.append(
             _escape_character(character)
             if marks > _MARKS_PER_LETTER
             else _render_character(character)
         )
-    return "".join(shown)
+    return "".join(visible)
 
 
 def collapse_whitespace(value: str) -> str:
@@ -76,8 +76,8 @@ def truncate_text(value: str, limit: int) -> str:
     """
     if _count_utf16_units(value) <= limit:
         return value
-    kept = value.encode("utf-16-le", "surrogatepass")[: 2 * (limit - 1)]
-    end = len(kept.decode("utf-16-le", "ignore"))
+    prefix = value.encode("utf-16-le", "surrogatepass")[: 2 * (limit - 1)]
+    end = len(prefix.decode("utf-16-le", "ignore"))
     while end and _is_combining(value[end]):
         end -= 1
     return value[:end].rstrip() + "…"
@@ -101,8 +101,10 @@ def _render_character(character: str) -> str:
         return "⏎"
     if character == "\t" or unicodedata.category(character) == "Zs":
         return " "
-    hidden = not character.isprintable() or character in _BLANK_LETTERS or _is_selector(character)
-    return _escape_character(character) if hidden else character
+    is_invisible = (
+        not character.isprintable() or character in _BLANK_LETTERS or _is_selector(character)
+    )
+    return _escape_character(character) if is_invisible else character
 
 
 def _is_selector(character: str) -> bool:
@@ -152,8 +154,8 @@ def escape_slack_plain(value: str, limit: int) -> str:
 
     Never empty, because Slack refuses the whole message for an empty element.
     """
-    shown = _escape_and_truncate(value, limit)
-    return shown if shown.strip() else "-"
+    escaped = _escape_and_truncate(value, limit)
+    return escaped if escaped.strip() else "-"
 
 
 _FORMULA_PATTERN = re.compile(
@@ -164,7 +166,7 @@ _FORMULA_PATTERN = re.compile(
 def escape_csv_cell(value: str) -> str:
     """For a CSV cell: a line of it that a spreadsheet would run as a formula begins with `'`.
 
-    That is one which begins, after white space, with `=`, `+`, `-`, `@` or their full-width twins,
+    That is one which begins, after white space, with `=`, `+`, `-`, `@` or their full-width forms,
     or with a tab or a carriage return. The text is otherwise as it was; quoting is the writer's.
     """
     return _FORMULA_PATTERN.sub("'", value)
@@ -181,13 +183,13 @@ def escape_slack_mrkdwn(value: str, limit: int) -> str:
     `& < >` are escaped (Slack, "Formatting message text"), so there are no mentions and no hidden
     links; signs that would start or end a format, emoji codes and `://` become look-alikes.
     """
-    shown = _FORMAT_EDGE_PATTERN.sub(
+    unformatted = _FORMAT_EDGE_PATTERN.sub(
         lambda signs: signs[0].translate(_FORMAT_LOOK_ALIKES), _escape_and_truncate(value, limit)
     )
-    inert = _EMOJI_PATTERN.sub("∶", shown).replace("://", "[:]//").replace("@", "＠")
-    kept = limit
-    while _count_utf16_units(escaped := _escape_ampersands(truncate_text(inert, kept))) > limit:
-        kept -= max(1, (_count_utf16_units(escaped) - limit) // 5)
+    inert = _EMOJI_PATTERN.sub("∶", unformatted).replace("://", "[:]//").replace("@", "＠")
+    length = limit
+    while _count_utf16_units(escaped := _escape_ampersands(truncate_text(inert, length))) > limit:
+        length -= max(1, (_count_utf16_units(escaped) - limit) // 5)
     return escaped if escaped.strip() else "-"
 
 

@@ -39,7 +39,7 @@ def run_hunt_query(
     """Run one SELECT over the table `events` and one view for each event type.
 
     Raises:
-        HuntError: no single SELECT, a mistake in it, or a limit that it went over.
+        HuntError: not exactly one SELECT, invalid SQL, or the timeout exceeded.
     """
     _require_select(sql)
     connection = engine.open_engine()
@@ -73,21 +73,19 @@ def _create_views(
     by_type: dict[str, list[FileLocation]] = {}
     for file, location in zip(files, locations, strict=True):
         by_type.setdefault(file.event_type, []).append(location)
-    # Opening every file costs time: only the views that the query may name are made.
+    # Opening every file costs time: only the views that the query may name are created.
     words = {word.lower() for word in re.findall(r"\w+", sql)}
-    for name, own in by_type.items():
+    for name, type_locations in by_type.items():
         if name.lower() in words:
-            _create_view(connection, name, f"SELECT * FROM {build_relation(own)}")
-    for name, view in derived_types.items():
-        own = [each for source in view.source_types for each in by_type.get(source, ())]
-        if name.lower() in words and own:
-            _create_view(
-                connection,
-                name,
-                view.build_select(
-                    ensure_columns(connection, build_relation(own), view.required_columns)
-                ),
-            )
+            _create_view(connection, name, f"SELECT * FROM {build_relation(type_locations)}")
+    for name, derived in derived_types.items():
+        type_locations = [
+            location for source in derived.source_types for location in by_type.get(source, ())
+        ]
+        if name.lower() in words and type_locations:
+            relation = build_relation(type_locations)
+            padded = ensure_columns(connection, relation, derived.required_columns)
+            _create_view(connection, name, derived.build_select(padded))
     if "events" in words and by_type:
         _create_view(connection, "events", f"SELECT * FROM {build_relation(locations)}")
 

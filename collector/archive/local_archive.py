@@ -67,26 +67,26 @@ class LocalArchive:
         return [FileLocation(str(self.root / file.path)) for file in files]
 
     def measure_file(self, file: ArchiveFile) -> int | None:
-        """How many bytes long a file is now; None where it is gone."""
+        """The size of a file in bytes; None where it does not exist."""
         try:
             return (self.root / file.path).stat().st_size
         except FileNotFoundError:
             return None
 
     def count_event_files(self) -> int:
-        """How many Parquet files there are, committed or not; staged ones do not count."""
+        """The number of Parquet files, committed or not, without staged ones."""
         return sum(1 for _ in self._list_event_files())
 
     def move_stray_files(self, committed_files: Iterable[ArchiveFile], *, target_root: Path) -> int:
         """Move every Parquet file that is not committed to below `target_root`; return how many."""
         shutil.rmtree(self.root / STAGING_FOLDER, ignore_errors=True)
-        committed = {self.root / file.path for file in committed_files}
-        strays = [path for path in self._list_event_files() if path not in committed]
-        for path in strays:
+        committed_paths = {self.root / file.path for file in committed_files}
+        stray_paths = [path for path in self._list_event_files() if path not in committed_paths]
+        for path in stray_paths:
             target = target_root / path.relative_to(self.root)
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             shutil.move(path, target)
-        return len(strays)
+        return len(stray_paths)
 
     def read_ledger_id(self) -> str | None:
         """The id of the ledger that commits to it; None where none has claimed it."""
@@ -97,13 +97,13 @@ class LocalArchive:
         return text.strip() or None
 
     def write_ledger_id(self, ledger_id: str) -> None:
-        """Write down durably which ledger commits to it."""
+        """Store durably the id of the ledger that commits to it."""
         path = self.root / LEDGER_ID_FILE_NAME
-        part = path.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(f"{ledger_id}\n", encoding="ascii")
-        _sync_path(part)
-        part.replace(path)
+        temporary = path.with_suffix(".part")
+        temporary.touch(mode=0o600)
+        temporary.write_text(f"{ledger_id}\n", encoding="ascii")
+        _sync_path(temporary)
+        temporary.replace(path)
 
     def _publish_days(
         self,

@@ -11,7 +11,7 @@ import duckdb
 from collector.escaping import quote_identifier, quote_literal
 
 FileLocation = NewType("FileLocation", str)
-"""What the engine reads a file of events by: a path, or a URL. Archives alone make them."""
+"""What the engine reads a file of events by: a path, or a URL. Only archives create them."""
 
 
 def build_relation(locations: Iterable[FileLocation]) -> str:
@@ -22,21 +22,21 @@ def build_relation(locations: Iterable[FileLocation]) -> str:
 
 def describe_columns(connection: duckdb.DuckDBPyConnection, source: str) -> frozenset[str]:
     """The columns of a SQL FROM item."""
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-    return frozenset(row[0] for row in described)
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def ensure_columns(
     connection: duckdb.DuckDBPyConnection, source: str, required_columns: Sequence[str]
 ) -> str:
-    """A SQL FROM item over `source` that surely has these columns: NULL where it lacks them."""
+    """A SQL FROM item over `source` with these columns, NULL where it lacks them."""
     return pad_columns(source, describe_columns(connection, source), required_columns)
 
 
 def pad_columns(
     source: str, present_columns: AbstractSet[str], required_columns: Sequence[str]
 ) -> str:
-    """The same for a source whose columns are known."""
+    """`ensure_columns` for a source whose columns are known."""
     missing = [
         f"NULL::VARCHAR AS {quote_identifier(name)}"
         for name in required_columns

@@ -1,4 +1,4 @@
-"""Writes events into Parquet files that nobody reads yet."""
+"""Writes events into staged Parquet files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.escaping import quote_literal
 
 PARQUET_FORMAT = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)"
-"""How events are kept."""
+"""The COPY options of every file of events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """Events in a Parquet file that nobody reads yet, the earliest and the latest of them."""
+    """A Parquet file of events that is not published yet, with its first and last event time."""
 
     path: Path
     rows: int
@@ -75,7 +75,7 @@ def split_days(
 
 
 def _measure_file(connection: duckdb.DuckDBPyConnection, path: Path) -> StagedFile | None:
-    """What lies in a file that has been written; None, and no file, when there is no row."""
+    """The staged file at a path; None, and no file, when it has no row."""
     row = connection.execute(
         f"SELECT count(*), min(time), max(time) FROM {_build_file_relation(path)}"
     ).fetchone()

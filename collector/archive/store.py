@@ -1,4 +1,4 @@
-"""The event store as its readers and writers know it, wherever it lies."""
+"""The interface of an event store, wherever its files are."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class ArchiveStore(Protocol):
 
     @property
     def place(self) -> str:
-        """Where it lies, for people."""
+        """Its location, as people read it."""
         ...
 
     def stage_events(
         self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str
     ) -> StagedFile | None:
-        """Run a SELECT of event rows into a file that nobody reads yet. None when it gave no row.
+        """Run a SELECT of event rows into a staged file; None when it gave no row.
 
         Raises:
             duckdb.Error: the SELECT could not be run; no file remains.
@@ -52,11 +52,11 @@ class ArchiveStore(Protocol):
         ...
 
     def measure_file(self, file: ArchiveFile) -> int | None:
-        """How many bytes long a file is now; None where it is gone."""
+        """The size of a file in bytes; None where it does not exist."""
         ...
 
     def count_event_files(self) -> int:
-        """How many files of events there are, committed or not; staged ones do not count."""
+        """The number of files of events, committed or not, without staged ones."""
         ...
 
     def move_stray_files(self, committed_files: Iterable[ArchiveFile], *, target_root: Path) -> int:
@@ -73,5 +73,5 @@ class ArchiveStore(Protocol):
         ...
 
     def write_ledger_id(self, ledger_id: str) -> None:
-        """Write down durably which ledger commits to it."""
+        """Store durably the id of the ledger that commits to it."""
         ...

@@ -1,4 +1,4 @@
-"""How often would each rule have told you: rules over committed events, counted in the engine."""
+"""How many alerts each rule would have raised over committed events, counted in the engine."""
 
 from collector.backtest.archive_events import ArchiveExtent, OrgArchive, merge_extents
 from collector.backtest.comparison import RuleDifference, list_differences

@@ -17,9 +17,10 @@ from collector.escaping import quote_identifier, quote_literal
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.rule_selection import ALL_TIME
 from collector.model import ArchiveFile
+from collector.normalize.derived_types import expand_derived_types
 
 CHUNK_ROWS = 3_000_000
-"""So many events are looked at in one query, which bounds the memory that it takes."""
+"""Events per query, which bounds its memory."""
 
 _DAY = timedelta(days=1)
 
@@ -35,7 +36,7 @@ class ArchiveExtent:
 
     @property
     def days(self) -> int:
-        """How many days they are of, one at least."""
+        """The number of days that they span, at least 1."""
         return max(1, ceil((self.last - self.first) / _DAY))
 
 
@@ -50,7 +51,7 @@ class OrgArchive:
 
     @property
     def event_views(self) -> EventViews:
-        """The same, as the steps of the path ask for it."""
+        """The committed events as `EventViews`."""
         return EventViews(
             connection=self.connection,
             org=self.org,
@@ -59,16 +60,16 @@ class OrgArchive:
         )
 
     def measure_extent(self, since: datetime) -> ArchiveExtent:
-        """What there is from then on."""
-        later = [file for file in self.files if file.last_time >= since]
+        """The extent of the events from then on."""
+        later_files = [file for file in self.files if file.last_time >= since]
         return ArchiveExtent(
             rows=sum(
                 file.rows if file.first_time >= since else self._count_since(file, since)
-                for file in later
+                for file in later_files
             ),
-            first=max(since, min((file.first_time for file in later), default=since)),
-            last=max((file.last_time for file in later), default=since),
-            types=frozenset(replace(self, files=later).list_all_types()),
+            first=max(since, min((file.first_time for file in later_files), default=since)),
+            last=max((file.last_time for file in later_files), default=since),
+            types=frozenset(replace(self, files=later_files).list_all_types()),
         )
 
     def list_stored_types(self) -> list[str]:
@@ -76,16 +77,16 @@ class OrgArchive:
         return sorted({file.event_type for file in self.files})
 
     def list_all_types(self) -> list[str]:
-        """These, and the types that are made of them."""
+        """The stored types, and those that are derived from them."""
         stored = self.list_stored_types()
         derived = normalize.DERIVED_EVENT_TYPES.items()
-        return [*stored, *(name for name, each in derived if {*stored} & {*each.source_types})]
+        return [*stored, *(name for name, kind in derived if {*stored} & {*kind.source_types})]
 
     def count_rows(self, event_type: str, since: datetime) -> int:
-        """How many events are looked at for those of a type from then on."""
+        """The number of events that have to be read for those of a type from then on."""
         return sum(
             file.rows
-            for file in self._list_files(_list_source_types(event_type), (since, ALL_TIME[1]))
+            for file in self._list_files(expand_derived_types((event_type,)), (since, ALL_TIME[1]))
         )
 
     def find_first_time(self, event_types: Sequence[str]) -> datetime:
@@ -98,11 +99,11 @@ class OrgArchive:
     def split_chunks(
         self, event_type: str, needs: Sequence[str], since: datetime
     ) -> Iterator[tuple[str, int]]:
-        """FROM items that together hold the events of a type, each with how many it looks at.
+        """FROM items that together hold the events of a type, each with how many events it reads.
 
-        `needs` are columns that they surely have.
+        `needs` are columns that they must have.
         """
-        files = self._list_files(_list_source_types(event_type), (since, ALL_TIME[1]))
+        files = self._list_files(expand_derived_types((event_type,)), (since, ALL_TIME[1]))
         for chunk in _group_files(sorted(files, key=lambda file: (file.date, file.path))):
             if event_type in normalize.DERIVED_EVENT_TYPES:
                 relation = self.event_views.select_events(
@@ -111,15 +112,15 @@ class OrgArchive:
             else:
                 relation = self._pad_columns(chunk, needs)
             if relation is not None:
-                wanted = f"(SELECT * FROM {relation} WHERE {render_since_filter(since)})"
-                yield wanted, sum(file.rows for file in chunk)
+                recent = f"(SELECT * FROM {relation} WHERE {render_since_filter(since)})"
+                yield recent, sum(file.rows for file in chunk)
 
     def _pad_columns(self, files: Sequence[ArchiveFile], needs: Sequence[str]) -> str:
         relation = parquet_sql.build_relation(self.archive.locate_files(files))
         present = {name.lower() for name in parquet_sql.describe_columns(self.connection, relation)}
         missing = [name for name in needs if name.lower() not in present]
-        shown = ["*", *(f"NULL::VARCHAR AS {quote_identifier(name)}" for name in missing)]
-        return f"(SELECT {', '.join(shown)} FROM {relation})"
+        selected = ["*", *(f"NULL::VARCHAR AS {quote_identifier(name)}" for name in missing)]
+        return f"(SELECT {', '.join(selected)} FROM {relation})"
 
     def _count_since(self, file: ArchiveFile, since: datetime) -> int:
         source = parquet_sql.build_relation(self.archive.locate_files([file]))
@@ -127,35 +128,28 @@ class OrgArchive:
         return int(self.connection.execute(query).fetchall()[0][0])
 
     def _list_files(self, event_types: Iterable[str], span: TimeSpan) -> list[ArchiveFile]:
-        wanted = set(event_types)
+        types = set(event_types)
         return [
             file
             for file in self.files
-            if file.event_type in wanted
-            and file.last_time >= span[0]
-            and file.first_time <= span[1]
+            if file.event_type in types and file.last_time >= span[0] and file.first_time <= span[1]
         ]
 
 
 def merge_extents(extents: Iterable[ArchiveExtent]) -> ArchiveExtent:
-    """What there is of several orgs, of which there must be one."""
-    every = list(extents)
+    """The extent of all of these, of which there must be one."""
+    all_extents = list(extents)
     return ArchiveExtent(
-        rows=sum(each.rows for each in every),
-        first=min(each.first for each in every),
-        last=max(each.last for each in every),
-        types=frozenset[str]().union(*(each.types for each in every)),
+        rows=sum(extent.rows for extent in all_extents),
+        first=min(extent.first for extent in all_extents),
+        last=max(extent.last for extent in all_extents),
+        types=frozenset[str]().union(*(extent.types for extent in all_extents)),
     )
 
 
 def render_since_filter(since: datetime) -> str:
     """SQL: the event happened then or later."""
     return f'"time" >= TIMESTAMPTZ {quote_literal(since.isoformat())}'
-
-
-def _list_source_types(event_type: str) -> Sequence[str]:
-    derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
-    return derived.source_types if derived else (event_type,)
 
 
 def _group_files(files: Iterable[ArchiveFile]) -> Iterator[list[ArchiveFile]]:

@@ -1,4 +1,4 @@
-"""What one version of the rules would have told that another one would not, and vice versa."""
+"""How the alerts of two versions of the rules differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collector.backtest.hits import AlertGroup, BacktestResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleDifference:
-    """A rule that tells something else in the other version; None where one has no such rule."""
+    """A rule whose results differ; None where a version has no such rule."""
 
     rule: str
     ours: BacktestResult | None
@@ -23,32 +23,32 @@ class RuleDifference:
 
     @property
     def new_groups(self) -> tuple[AlertGroup, ...]:
-        """The groups that ours alone tells of, as far as all that theirs tells of are known."""
+        """The groups that ours alone has; none where those of theirs are not all known."""
         return _subtract_groups(self.ours, self.theirs)
 
     @property
     def lost_groups(self) -> tuple[AlertGroup, ...]:
-        """The groups that theirs alone tells of, as far as all that ours tells of are known."""
+        """The groups that theirs alone has; none where those of ours are not all known."""
         return _subtract_groups(self.theirs, self.ours)
 
 
 def list_differences(
     ours: Sequence[BacktestResult], theirs: Sequence[BacktestResult]
 ) -> Iterator[RuleDifference]:
-    """The rules that differ in what they tell, by name."""
-    here, there = _index_by_name(ours), _index_by_name(theirs)
-    for name in sorted(here.keys() | there.keys()):
-        one, other = here.get(name), there.get(name)
+    """The rules whose results differ, by name."""
+    ours_by_name, theirs_by_name = _index_by_name(ours), _index_by_name(theirs)
+    for name in sorted(ours_by_name.keys() | theirs_by_name.keys()):
+        one, other = ours_by_name.get(name), theirs_by_name.get(name)
         if one is None or other is None or _to_comparable(one) != _to_comparable(other):
             yield RuleDifference(rule=name, ours=one, theirs=other)
 
 
-def _index_by_name(verdicts: Sequence[BacktestResult]) -> Mapping[str, BacktestResult]:
-    return {verdict.rule.name: verdict for verdict in verdicts}
+def _index_by_name(results: Sequence[BacktestResult]) -> Mapping[str, BacktestResult]:
+    return {result.rule.name: result for result in results}
 
 
-def _count_alerts(verdict: BacktestResult | None) -> int:
-    return 0 if verdict is None else verdict.alert_count
+def _count_alerts(result: BacktestResult | None) -> int:
+    return 0 if result is None else result.alert_count
 
 
 def _subtract_groups(
@@ -56,17 +56,17 @@ def _subtract_groups(
 ) -> tuple[AlertGroup, ...]:
     if one is None or other is None or other.failure or other.group_count > len(other.groups):
         return ()
-    known = {(group.org, group.key) for group in other.groups}
-    return tuple(group for group in one.groups if (group.org, group.key) not in known)
+    other_groups = {(group.org, group.key) for group in other.groups}
+    return tuple(group for group in one.groups if (group.org, group.key) not in other_groups)
 
 
-def _to_comparable(verdict: BacktestResult) -> tuple[object, ...]:
-    """All that is said of a rule, whatever the rule itself says."""
+def _to_comparable(result: BacktestResult) -> tuple[object, ...]:
+    """The result of a rule without the rule itself."""
     return (
-        verdict.event_count,
-        dict(verdict.alerts_by_day),
-        dict(verdict.alerts_by_severity),
-        verdict.groups,
-        verdict.group_count,
-        verdict.failure,
+        result.event_count,
+        dict(result.alerts_by_day),
+        dict(result.alerts_by_severity),
+        result.groups,
+        result.group_count,
+        result.failure,
     )

@@ -1,4 +1,4 @@
-"""The dedup key of rows, as SQL; `detect.dedup.build_dedup_key` says the same of an event."""
+"""The dedup key of rows as SQL, equal to `detect.dedup.build_dedup_key` of an event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def render_dedup_key(
     Args:
         rule: the rule, as it is compiled for the rows.
         time_columns: the columns of the rows that hold times.
-        fallback: what a row goes by that has a value in none of the columns.
+        fallback: SQL for the key of a row without a value in any of the columns.
     """
     if not rule.dedup_key:
         return "CAST([] AS VARCHAR[])"
@@ -40,13 +40,12 @@ def _render_text(name: str, time_columns: Collection[str]) -> str:
         return f"coalesce({_render_iso_time(column)}, '')"
     text = f"CAST({column} AS VARCHAR)"
     digest = f"left(sha256({text}), {_DIGEST_LENGTH})"
-    short = f"left({text}, {MAX_VALUE_LENGTH - _DIGEST_LENGTH - 1}) || '~' || {digest}"
-    return (
-        f"coalesce(CASE WHEN length({text}) > {MAX_VALUE_LENGTH} THEN {short} ELSE {text} END, '')"
-    )
+    shortened = f"left({text}, {MAX_VALUE_LENGTH - _DIGEST_LENGTH - 1}) || '~' || {digest}"
+    is_long = f"length({text}) > {MAX_VALUE_LENGTH}"
+    return f"coalesce(CASE WHEN {is_long} THEN {shortened} ELSE {text} END, '')"
 
 
 def _render_iso_time(column: str) -> str:
-    """As Python writes it: parts of a second only where there are any."""
+    """SQL: a time as Python's `isoformat` writes it."""
     whole, exact = (f"strftime({column}, '%Y-%m-%dT%H:%M:%S{part}+00:00')" for part in ("", ".%f"))
     return f"CASE WHEN epoch_us({column}) % 1000000 = 0 THEN {whole} ELSE {exact} END"

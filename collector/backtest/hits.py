@@ -1,4 +1,4 @@
-"""What rules have hit, kept in the engine, and what it comes to: alerts by day and by group."""
+"""The hits of rules in an engine table, and their alerts by day and by group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collector.escaping import quote_literal
 from collector.model import Rule, Severity
 
 GROUP_LIMIT = 10_000
-"""So many groups of a rule are named at most."""
+"""The most groups of a rule that a result names."""
 
 _TABLE = "hits"
 
@@ -31,14 +31,14 @@ class AlertGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestResult:
-    """What one rule would have told.
+    """The alerts that one rule would have raised.
 
     Attributes:
-        events: how many events it would have told of.
-        alerts: episodes, by the day (UTC) on which each begins.
-        severities: episodes, by how grave each gets, the gravest first.
-        groups: those with the most alerts, and of these with the most events, first.
-        group_count: how many there are.
+        event_count: how many events would have raised alerts.
+        alerts_by_day: episodes, by the day (UTC) on which each begins.
+        alerts_by_severity: episodes, by the highest severity of each, the highest first.
+        groups: dedup keys, those with the most alerts, then with the most events, first.
+        group_count: how many dedup keys there are.
         failure: why the rule could not be run; empty when it could.
     """
 
@@ -52,12 +52,12 @@ class BacktestResult:
 
     @property
     def alert_count(self) -> int:
-        """All alerts."""
+        """The number of alerts."""
         return sum(self.alerts_by_day.values())
 
 
 class HitTable:
-    """The hits of rules, by their numbers, put together into parts of episodes as they come."""
+    """The hits of rules, by rule number, joined into parts of episodes as they are added."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -80,7 +80,7 @@ class HitTable:
         )
 
     def build_result(self, number: int, rule: Rule) -> BacktestResult:
-        """What the hits of a rule come to."""
+        """The result of the hits of a rule."""
         of_rule = f"SELECT * EXCLUDE (rule) FROM {_TABLE} WHERE rule = {number}"
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE episodes AS {_join_episodes(of_rule, rule)}"
@@ -89,7 +89,7 @@ class HitTable:
             "SELECT CAST(make_timestamp(first) AS DATE) AS day, count(*) FROM episodes"
             " GROUP BY day ORDER BY day"
         )
-        grades = self._fetch_rows(
+        severities = self._fetch_rows(
             "SELECT severity, count(*) FROM episodes GROUP BY 1 ORDER BY 1 DESC"
         )
         groups = self._fetch_rows(
@@ -103,7 +103,7 @@ class HitTable:
             rule=rule,
             event_count=int(events),
             alerts_by_day=dict(days),
-            alerts_by_severity={Severity(grade): count for grade, count in grades},
+            alerts_by_severity={Severity(severity): count for severity, count in severities},
             groups=tuple(
                 AlertGroup(org=org, key=tuple(key), alerts=alerts, events=int(events))
                 for org, key, alerts, events in groups
@@ -116,15 +116,14 @@ class HitTable:
 
 
 def _join_episodes(rows: str, rule: Rule) -> str:
-    """SQL: hits of one key, none more than the dedup window after those before it, as one row."""
+    """SQL: hits of one key with no gap longer than the dedup window, as one row."""
     order = "OVER (PARTITION BY org, key ORDER BY first, last"
-    before = f"max(last) {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    opens = (
-        f"CASE WHEN first - {before} <= {duration_to_micros(rule.dedup_window)} THEN 0 ELSE 1 END"
-    )
-    numbered = f"SELECT *, sum(opens) {order} ROWS UNBOUNDED PRECEDING) AS episode FROM marked"
+    previous_end = f"max(last) {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    window = duration_to_micros(rule.dedup_window)
+    is_start = f"CASE WHEN first - {previous_end} <= {window} THEN 0 ELSE 1 END"
+    numbered = f"SELECT *, sum(is_start) {order} ROWS UNBOUNDED PRECEDING) AS episode FROM starts"
     return (
-        f"WITH marked AS (SELECT *, {opens} AS opens FROM ({rows})), numbered AS ({numbered})"
+        f"WITH starts AS (SELECT *, {is_start} AS is_start FROM ({rows})), numbered AS ({numbered})"
         " SELECT org, key, min(first) AS first, max(last) AS last, max(severity) AS severity,"
         " CAST(sum(events) AS BIGINT) AS events FROM numbered GROUP BY org, key, episode"
     )

@@ -1,4 +1,4 @@
-"""Why a rule could not tell anything: there is no event of the types that it looks at."""
+"""The event types whose absence keeps a rule from matching."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from collector.model import Correlation, Rule
 
 
 def list_missing_types(rule: Rule, rules: RuleSet, types: AbstractSet[str]) -> tuple[str, ...]:
-    """The event types without which the rule tells nothing, and of which there is no event.
+    """The event types that the rule cannot match without, and of which there is no event.
 
     None where there are events that it looks at.
     """
     if not isinstance(rule.aggregation, Correlation):
         return rule.event_types if types.isdisjoint(rule.event_types) else ()
-    below = [
+    missing_by_rule = [
         list_missing_types(rules.by_name[name], rules, types) for name in rule.aggregation.rules
     ]
-    blind = [names for names in below if names]
+    missing = [names for names in missing_by_rule if names]
     # Temporal correlations ask for every rule, the others for events of any.
-    if not blind or (len(blind) < len(below) and not rule.aggregation.type.startswith("temporal")):
+    needs_all = rule.aggregation.type.startswith("temporal")
+    if not missing or (len(missing) < len(missing_by_rule) and not needs_all):
         return ()
-    return tuple(dict.fromkeys(name for names in blind for name in names))
+    return tuple(dict.fromkeys(name for names in missing for name in names))

@@ -1,9 +1,10 @@
-"""Runs a rule set over archive files: what its rules would have told."""
+"""Runs a rule set over archive files: the alerts that its rules would have raised."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 import duckdb
@@ -24,13 +25,13 @@ from collector.evaluation.temp_tables import open_temp_tables
 from collector.model import Baseline, Correlation, FirstSeen, Rule
 
 MEMORY_LIMIT = "700MB"
-"""What the engine of a backtest is to hold, so that the process stays below a gigabyte."""
+"""The memory limit of a backtest's engine, which keeps the process below a gigabyte."""
 
 BEGINNING = ALL_TIME[0]
 """Before all events."""
 
 AddHits: TypeAlias = Callable[[Rule, str], None]
-"""Takes hits of a rule, as a SELECT (`Hits.add`)."""
+"""Takes hits of a rule, as a SELECT (`HitTable.add_hits`)."""
 
 
 def run_backtest(
@@ -41,44 +42,44 @@ def run_backtest(
     since: datetime = BEGINNING,
     progress: ProgressCallback = lambda _: None,
 ) -> list[BacktestResult]:
-    """What each rule that alerts would have told.
+    """The result of each rule that alerts.
 
     Args:
-        rules: a rule that fails says so in its verdict; the others go on.
-        orgs: their events; each org is looked at by itself.
+        rules: a rule that fails has the reason in its result; the others go on.
+        orgs: their events; each org is evaluated by itself.
         connection: that of the orgs, not used for anything else meanwhile.
-        since: nothing before that is told; rules that need a past look at it still.
-        progress: is called for every part that was done, in all for about `effort` events.
+        since: earlier events raise no alert, but count as the past of rules that need one.
+        progress: called with the events read so far, in all about `estimate_effort`.
     """
     hits = HitTable(connection)
-    told = [rule for rule in rules.rules if rule.raises_alert]
-    numbers = {rule.name: number for number, rule in enumerate(told)}
+    alerting_rules = [rule for rule in rules.rules if rule.raises_alert]
+    numbers = {rule.name: number for number, rule in enumerate(alerting_rules)}
     failures: dict[str, str] = {}
-    for kept in orgs:
+    for archive in orgs:
 
-        def add_hits(rule: Rule, rows: str, org: str = kept.org) -> None:
+        def add_hits(rule: Rule, rows: str, org: str = archive.org) -> None:
             hits.add_hits(numbers[rule.name], rule, org, rows)
 
-        _OrgBacktest(rules, kept, since=since, failures=failures).scan_events(add_hits, progress)
+        _OrgBacktest(rules, archive, since=since, failures=failures).scan_events(add_hits, progress)
     return [
         BacktestResult(rule=rule, failure=failures[rule.name])
         if rule.name in failures
         else hits.build_result(number, rule)
-        for number, rule in enumerate(told)
+        for number, rule in enumerate(alerting_rules)
     ]
 
 
 def estimate_effort(
     rules: RuleSet, orgs: Sequence[OrgArchive], *, since: datetime = BEGINNING
 ) -> int:
-    """How many events are looked at, those that several rules read apart several times."""
+    """The number of events to read, counted again for each rule that reads them separately."""
     return sum(
-        _OrgBacktest(rules, kept, since=since, failures={}).estimate_effort() for kept in orgs
+        _OrgBacktest(rules, archive, since=since, failures={}).estimate_effort() for archive in orgs
     )
 
 
 class _OrgBacktest:
-    """One org on its way through a backtest. `failures` grows with the rules that fail."""
+    """The backtest of one org, which adds the rules that fail to `failures`."""
 
     def __init__(
         self,
@@ -102,25 +103,24 @@ class _OrgBacktest:
         )
 
     def scan_events(self, add_hits: AddHits, progress: ProgressCallback) -> None:
-        """Look at all of its events."""
-        with open_temp_tables(self._archive.connection) as made:
-            pieces = LeafTables(
-                connection=self._archive.connection, inputs=self._inputs, temp_tables=made
+        """Read all of its events and add their hits."""
+        with open_temp_tables(self._archive.connection) as tables:
+            leaf_tables = LeafTables(
+                connection=self._archive.connection, inputs=self._inputs, temp_tables=tables
             )
             for event_type in self._list_types():
-                keep = ScanSink(add_hits=add_hits, leaf_tables=pieces)
-                self._scan.scan_type(self._archive, event_type, keep, progress)
+                sink = ScanSink(add_hits=add_hits, leaf_tables=leaf_tables)
+                self._scan.scan_type(self._archive, event_type, sink, progress)
+            select_hits = partial(self._select_correlation_hits, leaf_tables)
             for rule in self._inputs.correlations:
                 self._propagate_failures(rule)
-                self._try_rule(
-                    rule, add_hits, lambda each: self._select_correlation_hits(each, pieces)
-                )
+                self._try_rule(rule, add_hits, select_hits)
         for rule in self._list_stateful_rules():
             self._try_rule(rule, add_hits, self._select_stateful_hits)
             progress(self._estimate_stateful(rule))
 
     def estimate_effort(self) -> int:
-        """How many events it looks at."""
+        """The number of events that it reads."""
         single = sum(
             self._archive.count_rows(
                 event_type, self._scan.find_start(self._scan.list_rules(event_type))
@@ -144,7 +144,7 @@ class _OrgBacktest:
         )
 
     def _find_start(self, rule: Rule) -> datetime:
-        """From when on events count for a rule with a past."""
+        """The time of the first events that a rule with a past reads."""
         if isinstance(rule.aggregation, Baseline) and self._since > BEGINNING:
             return from_micros(stateful_hits.compute_baseline_start(rule, self._since))
         return BEGINNING
@@ -164,21 +164,19 @@ class _OrgBacktest:
             if leaf in self._failures:
                 self._failures.setdefault(rule.name, self._failures[leaf])
 
-    # ---- what rules that look at several events find: SQL, or nothing where there are none
+    # ---- hits of rules over several events: SQL, or empty where there are no events
 
-    def _select_correlation_hits(self, rule: Rule, leaf_tables: LeafTables) -> str:
+    def _select_correlation_hits(self, leaf_tables: LeafTables, rule: Rule) -> str:
         members = correlation_sql.select_firing_events(
             rule, self._rules.by_name, leaf_tables.select_leaf
         )
-        falls = isinstance(rule.aggregation, Correlation) and rule.aggregation.operator in {
-            "lt",
-            "lte",
-        }
-        weight = f"coalesce({'-' if falls else ''}metric, 0)"
+        operator = rule.aggregation.operator if isinstance(rule.aggregation, Correlation) else None
+        weight = f"coalesce({'-' if operator in {'lt', 'lte'} else ''}metric, 0)"
         uid = correlation_sql.render_match_uid(rule, self._rules.by_name)
         return (
             f"SELECT key, time, severity, 1 AS events FROM (SELECT {uid} AS uid, time, severity,"
-            f" {render_dedup_key(rule)} AS key, {weight} AS weight FROM ({members})) WHERE {render_since_filter(self._since)}"
+            f" {render_dedup_key(rule)} AS key, {weight} AS weight FROM ({members}))"
+            f" WHERE {render_since_filter(self._since)}"
             " QUALIFY row_number() OVER"
             " (PARTITION BY uid ORDER BY severity DESC, weight DESC, key DESC) = 1"
         )
@@ -197,14 +195,14 @@ class _OrgBacktest:
     def _select_first_seen_hits(
         self, selection: RuleSelection, parts: Sequence[RuleRelation]
     ) -> str:
-        learnt = (
+        learnt_at = (
             self._archive.find_first_time(selection.list_source_types())
             + as_first_seen(selection.rule).learn
         )
-        return stateful_hits.select_first_seen_hits(parts, alerts_from=max(learnt, self._since))
+        return stateful_hits.select_first_seen_hits(parts, alerts_from=max(learnt_at, self._since))
 
 
 def _compute_reach(rules: RuleSet, inputs: CorrelationInputs) -> timedelta:
-    """How far back correlations look."""
+    """The longest reach of a correlation."""
     reaches = (correlation_sql.compute_reach(rule, rules.by_name) for rule in inputs.correlations)
     return max(reaches, default=timedelta())

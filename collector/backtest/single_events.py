@@ -1,4 +1,4 @@
-"""Looks at every event of an org once, for all rules of its type together."""
+"""Reads every event of an org once, for all rules of its type together."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from collector.model.event_columns import HEADER_COLUMNS
 from collector.normalize import DERIVED_EVENT_TYPES
 
 GATHER_LIMIT = 500_000
-"""So many events that rules may be about are gathered before each rule looks at them."""
+"""The number of candidate events that are gathered before each rule runs over them."""
 
 ProgressCallback: TypeAlias = Callable[[int], None]
-"""Is told that so many more events have been looked at."""
+"""Called with the number of events that were read since the last call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanSink:
-    """Where what is found goes: hits of a rule as a SELECT, and events for correlations."""
+    """Receives the hits of a rule, as a SELECT, and the events for correlations."""
 
     add_hits: Callable[[Rule, str], None]
     leaf_tables: LeafTables
@@ -43,9 +43,9 @@ class SingleEventScan:
 
     Attributes:
         rules: the rule set.
-        wanted: what correlations look at.
-        since: what is before that is not told.
-        back: from then on correlations need events.
+        inputs: what correlations look at.
+        since: earlier events raise no alert.
+        leaves_since: from then on correlations need events.
         failures: rules that could not be run, with the reason.
     """
 
@@ -56,39 +56,41 @@ class SingleEventScan:
     failures: dict[str, str]
 
     def list_rules(self, event_type: str) -> list[Rule]:
-        """The rules that look at single events of a type and are able to."""
+        """The rules over single events of a type that have not failed."""
         return [
             rule
             for rule in self.rules.select_by_type(event_type)
             if rule.name not in self.failures
             and (has_own_alerts(rule) or rule.name in self.inputs.fields_by_leaf)
-            # A rule about every type looks at what was logged, not at what is made of it.
+            # A rule about every type looks at logged events, not at derived ones.
             and (rule.event_types or event_type not in DERIVED_EVENT_TYPES)
         ]
 
     def find_start(self, rules: Sequence[Rule]) -> datetime:
-        """From when on these rules need events."""
-        is_wanted = any(rule.name in self.inputs.fields_by_leaf for rule in rules)
-        return self.leaves_since if is_wanted else self.since
+        """The time of the first events that these rules need."""
+        has_leaf = any(rule.name in self.inputs.fields_by_leaf for rule in rules)
+        return self.leaves_since if has_leaf else self.since
 
     def scan_type(
         self, archive: OrgArchive, event_type: str, sink: ScanSink, progress: ProgressCallback
     ) -> None:
-        """Look at all events of a type."""
+        """Read all events of a type and pass hits and leaf events to the sink."""
         rules = self.list_rules(event_type)
         begin, needs = self.find_start(rules), self._list_needed_columns(rules, event_type)
-        with open_temp_tables(archive.connection) as made:
-            found = _GatheredEvents(connection=archive.connection, needs=needs, temp_tables=made)
+        with open_temp_tables(archive.connection) as tables:
+            gathered = _GatheredEvents(
+                connection=archive.connection, needs=needs, temp_tables=tables
+            )
             try:
                 for relation, count in archive.split_chunks(event_type, needs, begin):
-                    rules = self._gather_events(found, rules, relation)
-                    if found.count >= GATHER_LIMIT:
-                        self._apply_rules(found, rules, event_type, sink)
+                    rules = self._gather_events(gathered, rules, relation)
+                    if gathered.count >= GATHER_LIMIT:
+                        self._apply_rules(gathered, rules, event_type, sink)
                     progress(count)
-            except EVALUATION_ERRORS as error:  # not a rule is wrong, but the events are
+            except EVALUATION_ERRORS as error:  # the events, not a rule, cannot be read
                 self.failures.update((rule.name, describe_error(error)) for rule in rules)
                 return
-            self._apply_rules(found, rules, event_type, sink)
+            self._apply_rules(gathered, rules, event_type, sink)
 
     def _list_needed_columns(self, rules: Sequence[Rule], event_type: str) -> list[str]:
         names = [*HEADER_COLUMNS, *(name for rule in rules for name in rule.fields)]
@@ -100,7 +102,7 @@ class SingleEventScan:
     def _gather_events(
         self, gathered: _GatheredEvents, rules: list[Rule], relation: str
     ) -> list[Rule]:
-        """Gather the events of a FROM item that any rule may be about; the rules that can run."""
+        """Gather the events of a FROM item that any rule matches; return the rules that can run."""
         try:
             gathered.add_events(rules, relation)
         except duckdb.Error:
@@ -121,7 +123,7 @@ class SingleEventScan:
     def _apply_rules(
         self, gathered: _GatheredEvents, rules: Sequence[Rule], event_type: str, sink: ScanSink
     ) -> None:
-        """Let each rule look at what was gathered, and forget it."""
+        """Run each rule over the gathered events, and clear them."""
         for rule in rules if gathered.count else ():
             try:
                 self._apply_rule(rule, event_type, gathered.table, sink)
@@ -133,21 +135,22 @@ class SingleEventScan:
         if has_own_alerts(rule):
             sink.add_hits(
                 rule,
-                f'SELECT {render_dedup_key(rule)} AS key, "time", {build_severity_sql(rule)} AS severity, 1 AS events'
-                f" FROM {table} AS events WHERE {rule.predicate} AND {render_since_filter(self.since)}",
+                f'SELECT {render_dedup_key(rule)} AS key, "time",'
+                f" {build_severity_sql(rule)} AS severity, 1 AS events FROM {table} AS events"
+                f" WHERE {rule.predicate} AND {render_since_filter(self.since)}",
             )
         if rule.name in self.inputs.fields_by_leaf:
             sink.leaf_tables.add_events(rule, event_type, table)
 
 
 def has_own_alerts(rule: Rule) -> bool:
-    """Whether a rule tells of single events."""
+    """Whether a rule raises alerts of single events."""
     return rule.raises_alert and rule.aggregation is None
 
 
 @dataclass(slots=True, kw_only=True)
 class _GatheredEvents:
-    """The events of one type that any rule may be about, with the columns that rules need."""
+    """The events of one type that any rule matches, with the columns that rules need."""
 
     connection: duckdb.DuckDBPyConnection
     needs: Sequence[str]
@@ -156,12 +159,12 @@ class _GatheredEvents:
     count: int = 0
 
     def add_events(self, rules: Sequence[Rule], relation: str) -> None:
-        """Add those of a FROM item. Raises duckdb.Error."""
+        """Add the matching events of a FROM item. Raises duckdb.Error."""
         if not rules:
             return
-        shown = ", ".join(map(quote_identifier, self.needs))
+        columns = ", ".join(map(quote_identifier, self.needs))
         select = case_folding.build_any_match_query(
-            relation, [rule.predicate for rule in rules], shown
+            relation, [rule.predicate for rule in rules], columns
         )
         if self.table:
             self.connection.execute(f"INSERT INTO {self.table} {select}")
@@ -171,6 +174,6 @@ class _GatheredEvents:
         (self.count,) = result.fetchone() or (0,)
 
     def clear_events(self) -> None:
-        """Forget them."""
+        """Drop them."""
         self.temp_tables.drop_tables()
         self.table, self.count = "", 0

@@ -1,6 +1,6 @@
-"""Rules that compare with the past, over a whole archive: SQL that needs nothing remembered.
+"""Rules that compare with the past, over a whole archive: SQL that needs nothing stored.
 
-While events are read they become one row for each key and day, or for each window of a group.
+Events are aggregated as they are read: one row per key and day, or per window of a group.
 """
 
 from __future__ import annotations
@@ -26,44 +26,46 @@ from collector.model import Rule
 _START = quote_identifier("#start")
 
 
-# ---- what is first seen
+# ---- first seen
 
 
 def select_first_seen_hits(parts: Sequence[RuleRelation], *, alerts_from: datetime) -> str:
     """SQL: key, time, severity and events of the hits of a first-seen rule.
 
-    `parts` hold all events of the rule; nothing before `told_from` is told. Of several events at
+    `parts` hold all events of the rule; nothing before `alerts_from` is a hit. Of several events at
     the moment at which something is first seen, that of the least uid counts.
     """
     keys = list_value_columns(len(first_seen_sql.as_first_seen(parts[0].rule).key))
     rows = " UNION ALL ".join(map(_select_hit_columns, parts))
     # Two steps: of most events no more is read than their key and time.
     return (
-        f"WITH firsts AS MATERIALIZED ({_select_first_moments(parts, alerts_from)})"
+        f"WITH first_moments AS MATERIALIZED ({_select_first_moments(parts, alerts_from)})"
         f" SELECT key, time, severity, 1 AS events FROM ({rows})"
-        f" SEMI JOIN firsts USING ({keys}, us)"
+        f" SEMI JOIN first_moments USING ({keys}, us)"
         f" QUALIFY row_number() OVER (PARTITION BY {keys}, us ORDER BY uid) = 1"
     )
 
 
 def _select_first_moments(parts: Sequence[RuleRelation], alerts_from: datetime) -> str:
     """SQL: keys, and the moments (`us`) at which each is first seen."""
-    over = first_seen_sql.as_first_seen(parts[0].rule)
-    keys = list_value_columns(len(over.key))
+    first_seen = first_seen_sql.as_first_seen(parts[0].rule)
+    keys = list_value_columns(len(first_seen.key))
     order = f"OVER (PARTITION BY {keys} ORDER BY day)"
+    forget = duration_to_micros(first_seen.forget)
     rows = " UNION ALL ".join(
         part.select_events(first_seen_sql.as_first_seen(part.rule).key, {"us": 'epoch_us("time")'})
         for part in parts
     )
     # Events of one day are one run, since `forget` is a day at least.
     days = (
-        f"SELECT {keys}, floor(us / {DAY_MICROS}) AS day, min(us) AS head, max(us) AS tail"
+        f"SELECT {keys}, floor(us / {DAY_MICROS}) AS day, min(us) AS first_us, max(us) AS last_us"
         f" FROM ({rows}) GROUP BY ALL"
     )
     return (
-        f"SELECT {keys}, head AS us FROM (SELECT *, lag(tail) {order} AS seen FROM ({days}))"
-        f" WHERE head >= {to_micros(alerts_from)}"
-        f" AND (seen IS NULL OR head - seen > {duration_to_micros(over.forget)})"
+        f"SELECT {keys}, first_us AS us FROM"
+        f" (SELECT *, lag(last_us) {order} AS previous_us FROM ({days}))"
+        f" WHERE first_us >= {to_micros(alerts_from)}"
+        f" AND (previous_us IS NULL OR first_us - previous_us > {forget})"
     )
 
 
@@ -78,45 +80,47 @@ def _select_hit_columns(part: RuleRelation) -> str:
     return part.select_events(first_seen_sql.as_first_seen(part.rule).key, columns)
 
 
-# ---- what is much
+# ---- baselines
 
 
 def compute_baseline_start(rule: Rule, since: datetime) -> int:
-    """The microsecond from which on events count for what is told from `since` on."""
-    over = baseline_sql.as_baseline(rule)
-    window = duration_to_micros(over.window)
-    return to_micros(since) // window * window - duration_to_micros(over.history)
+    """The time (microseconds) of the first events that windows from `since` on depend on."""
+    baseline = baseline_sql.as_baseline(rule)
+    window = duration_to_micros(baseline.window)
+    return to_micros(since) // window * window - duration_to_micros(baseline.history)
 
 
 def select_baseline_hits(rule: Rule, parts: Sequence[RuleRelation], since: datetime) -> str:
     """SQL: key, time, severity and events of the windows of a baseline that fire.
 
-    `rule` is the rule as it stands in its set; `parts` may be compiled for other types.
+    `rule` is the rule of the set; `parts` may be compiled for other types.
     """
-    over = baseline_sql.as_baseline(rule)
-    named = baseline_sql.as_baseline(parts[0].rule).group_by
-    pairs = zip(over.group_by, named, strict=True)
-    shown = [f"{quote_identifier(there)} AS {quote_identifier(here)}" for here, there in pairs]
-    shown += [
+    baseline = baseline_sql.as_baseline(rule)
+    column_names = baseline_sql.as_baseline(parts[0].rule).group_by
+    pairs = zip(baseline.group_by, column_names, strict=True)
+    selected = [f"{quote_identifier(column)} AS {quote_identifier(name)}" for name, column in pairs]
+    selected += [
         f"{quote_identifier(name)} AS {name_value_column(place)}"
-        for place, name in enumerate(named)
+        for place, name in enumerate(column_names)
     ]
     windows = (
-        f"SELECT {', '.join(shown)}, make_timestamptz(last_time) AS time, metric, mean,"
+        f"SELECT {', '.join(selected)}, make_timestamptz(last_time) AS time, metric, mean,"
         " event_count, history, (metric - mean) / nullif(stddev, 0) AS deviations,"
         f" window_start AS {_START}, make_timestamptz(window_start) AS window_start,"
-        f" make_timestamptz(window_start + {duration_to_micros(over.window)}) AS window_end"
-        f" FROM ({baseline_sql.select_scored_windows(parts)}) WHERE fires AND last_time >= {to_micros(since)}"
+        f" make_timestamptz(window_start + {duration_to_micros(baseline.window)}) AS window_end"
+        f" FROM ({baseline_sql.select_scored_windows(parts)})"
+        f" WHERE fires AND last_time >= {to_micros(since)}"
     )
+    dedup_key = render_dedup_key(rule, time_columns=(), fallback=_render_window_uid(rule))
     return (
-        f"SELECT {render_dedup_key(rule, time_columns=(), fallback=_render_window_uid(rule))} AS key, time,"
-        f" {build_severity_sql(rule)} AS severity, event_count AS events FROM ({windows})"
+        f"SELECT {dedup_key} AS key, time, {build_severity_sql(rule)} AS severity,"
+        f" event_count AS events FROM ({windows})"
     )
 
 
 def _render_window_uid(rule: Rule) -> str:
-    """SQL: `baseline.window_uid` of a window."""
-    count = len(baseline_sql.as_baseline(rule).group_by)
-    before, between = f'[{json.dumps(rule.name)}, "', '", '
-    text = f"{quote_literal(before)} || {render_key_digest(count)} || {quote_literal(between)} || {_START} || ']'"
+    """SQL: what `baseline_sql.compute_window_uid` computes of a window."""
+    digest = render_key_digest(len(baseline_sql.as_baseline(rule).group_by))
+    prefix, separator = quote_literal(f'[{json.dumps(rule.name)}, "'), quote_literal('", ')
+    text = f"{prefix} || {digest} || {separator} || {_START} || ']'"
     return f"'window:' || left(sha256({text}), {DIGEST_LENGTH})"

@@ -1,4 +1,4 @@
-"""The embedded Salesforce org, and an ordinary day with four attacks in it."""
+"""The embedded Salesforce org, and a scenario of a day with four attacks."""
 
 from collector.demo.attacks import ExpectedAlert
 from collector.demo.faults import InjectedFault

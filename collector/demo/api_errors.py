@@ -1,4 +1,4 @@
-"""What the embedded org's REST API says instead of an answer."""
+"""The errors of the embedded org's REST API."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class ApiError(Exception):
 
 
 def build_malformed_query(message: str) -> ApiError:
-    """A text that is not SOQL, or not the SOQL that this object takes."""
+    """The error for a text that is not SOQL, or not the SOQL that this object supports."""
     return ApiError("MALFORMED_QUERY", message)
 
 
 def build_not_found() -> ApiError:
-    """Nothing lives under this address."""
+    """The error for an address without a resource."""
     return ApiError("NOT_FOUND", "The requested resource does not exist", status=404)

@@ -67,7 +67,7 @@ def simulate_stolen_token(day: ScenarioDay, people: People, at: datetime) -> lis
 
 
 def simulate_rogue_package(day: ScenarioDay, people: People, at: datetime) -> list[ExpectedAlert]:
-    """A caller who says to be the help desk talks an administrator into two installations."""
+    """A caller posing as the help desk makes an administrator install two packages."""
     admin = people.admins[0]
     session = day.record_login(admin, at, build_browser_login(admin))
     record_audit_row(
@@ -99,16 +99,16 @@ def simulate_rogue_package(day: ScenarioDay, people: People, at: datetime) -> li
 def simulate_bulk_theft(
     day: ScenarioDay, people: People, at: datetime
 ) -> tuple[list[ExpectedAlert], BulkJob]:
-    """All contacts leave through a bulk query; the job is deleted as soon as it is read."""
+    """A bulk query exports all contacts; its job is deleted as soon as it is read."""
     thief = _build_tool("chat.widget", "Chat Widget", "python-requests/2.32.4")
-    stolen = replace(people.programs["chat.widget"], ip=THIEF_IP)
-    session = _open_stolen_session(day, stolen, thief, at - timedelta(minutes=4))
+    stolen_user = replace(people.programs["chat.widget"], ip=THIEF_IP)
+    session = _open_stolen_session(day, stolen_user, thief, at - timedelta(minutes=4))
     job = BulkJob(
         id=day.ids.make_record_id("750"),
         kind="V2Query",
         operation="query",
         object="Contact",
-        created_by=stolen.id,
+        created_by=stolen_user.id,
         created=at.replace(microsecond=0),
         finished=at.replace(microsecond=0) + timedelta(seconds=202),
         records=STOLEN_RECORDS,
@@ -158,7 +158,7 @@ def _build_tool(user: str, app: str, agent: str) -> ApiClient:
 def _open_stolen_session(
     day: ScenarioDay, person: Person, client: ApiClient, at: datetime
 ) -> UserSession:
-    """A session from a refreshed token, seen by its user agent nowhere in the login records."""
+    """A session from a refreshed token, whose user agent is not in the login records."""
     kind = replace(build_program_login(client), agent="Jakarta Commons-HttpClient/3.1")
     return day.record_login(person, at, kind, ip=person.ip)
 
@@ -206,5 +206,5 @@ def _store_anomaly(day: ScenarioDay, session: UserSession, at: datetime) -> None
         "UserAgent": "python-requests/2.32.4",
         "EvaluationTime": 0.0,
     }
-    own = {key: value for key, value in session.object_fields.items() if key != "SessionLevel"}
-    day.store_event("ApiAnomalyEventStore", at, {**own, **anomaly})
+    fields = {key: value for key, value in session.object_fields.items() if key != "SessionLevel"}
+    day.store_event("ApiAnomalyEventStore", at, {**fields, **anomaly})

@@ -16,51 +16,51 @@ _READ_OPERATIONS = ("query", "queryAll")
 
 
 def list_jobs(
-    found: list[BulkJob], resource: str, parameters: Mapping[str, str], view: RequestView
+    jobs: list[BulkJob], resource: str, parameters: Mapping[str, str], view: RequestView
 ) -> dict[str, Any]:
     """A page of jobs. Raises ApiError for an unknown resource or locator."""
-    wanted = parameters.get("jobType", "").lower()
-    fitting = [
-        job for job in _select_jobs(found, resource) if not wanted or job.kind.lower() == wanted
+    job_type = parameters.get("jobType", "").lower()
+    selected = [
+        job for job in _select_jobs(jobs, resource) if not job_type or job.kind.lower() == job_type
     ]
     locator = parameters.get("queryLocator", "0")
     if not locator.isdigit():
         raise ApiError("INVALID_QUERY_LOCATOR", "invalid query locator")
     start, end = int(locator), int(locator) + PAGE_SIZE
-    more = f"/services/data/v{view.version}/jobs/{resource}?queryLocator={end}"
-    done = end >= len(fitting)
+    next_url = f"/services/data/v{view.version}/jobs/{resource}?queryLocator={end}"
+    done = end >= len(selected)
     return {
         "done": done,
-        "records": [_summarize_job(job, view) for job in fitting[start:end]],
-        "nextRecordsUrl": None if done else more,
+        "records": [_summarize_job(job, view) for job in selected[start:end]],
+        "nextRecordsUrl": None if done else next_url,
     }
 
 
-def describe_job(found: list[BulkJob], resource: str, view: RequestView) -> dict[str, Any]:
+def describe_job(jobs: list[BulkJob], resource: str, view: RequestView) -> dict[str, Any]:
     """The whole of the first job. Raises ApiError where there is none."""
-    own = _select_jobs(found, resource)
-    if not own:
+    selected = _select_jobs(jobs, resource)
+    if not selected:
         raise build_not_found()
-    job = own[0]
-    running = view.now < job.finished
+    job = selected[0]
+    is_running = view.now < job.finished
     elapsed = (min(view.now, job.finished) - job.created).total_seconds()
     share = elapsed / max(1.0, (job.finished - job.created).total_seconds())
-    whole = {
+    description = {
         **_summarize_job(job, view),
-        "numberRecordsProcessed": int(job.records * share) if running else job.records,
+        "numberRecordsProcessed": int(job.records * share) if is_running else job.records,
         "retries": 0,
         "totalProcessingTime": int(elapsed * 1000),
     }
-    return whole if resource == "query" else {**whole, "numberRecordsFailed": 0}
+    return description if resource == "query" else {**description, "numberRecordsFailed": 0}
 
 
-def _select_jobs(found: list[BulkJob], resource: str) -> list[BulkJob]:
+def _select_jobs(jobs: list[BulkJob], resource: str) -> list[BulkJob]:
     kinds = _RESOURCE_KINDS.get(resource)
     if kinds is None:
         raise build_not_found()
-    reads = resource == "query"
+    is_query = resource == "query"
     return [
-        job for job in found if job.kind in kinds and (job.operation in _READ_OPERATIONS) is reads
+        job for job in jobs if job.kind in kinds and (job.operation in _READ_OPERATIONS) is is_query
     ]
 
 

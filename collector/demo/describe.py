@@ -1,4 +1,4 @@
-"""Objects as /sobjects and describe tell of them."""
+"""Objects as /sobjects and describe return them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _LENGTHS = {"id": 18, "reference": 18, "string": 255, "textarea": 32_000}
 
 
 def describe_global(view: RequestView) -> dict[str, Any]:
-    """The answer of /sobjects: the objects that this user has."""
-    found = [one for one in SOBJECTS.values() if one.name not in view.missing]
+    """The response of /sobjects: the objects that this user has."""
+    sobjects = [sobject for sobject in SOBJECTS.values() if sobject.name not in view.missing]
     return {
         "encoding": "UTF-8",
         "maxBatchSize": 200,
-        "sobjects": [_summarize_sobject(one, view.version) for one in found],
+        "sobjects": [_summarize_sobject(sobject, view.version) for sobject in sobjects],
     }
 
 
 def describe_sobject(sobject: SObject, version: str) -> dict[str, Any]:
-    """The answer of /sobjects/X/describe."""
-    big = sobject.kind is SObjectKind.BIG
-    fields = [_describe_field(field, aggregatable=not big) for field in sobject.fields.values()]
+    """The response of /sobjects/X/describe."""
+    is_big = sobject.kind is SObjectKind.BIG
+    fields = [_describe_field(field, aggregatable=not is_big) for field in sobject.fields.values()]
     return {**_summarize_sobject(sobject, version), "fields": fields}
 
 

@@ -1,4 +1,4 @@
-"""Event log files: rows gathered by type and hour, then written, published and supplemented."""
+"""Event log files: rows by type and hour, written as files with supplements."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from collector.demo.salesforce_ids import IdGenerator
 
 HOUR = timedelta(hours=1)
 FILE_LATENCY = timedelta(hours=3)
-"""How long after its hour a file appears, at least."""
+"""The least time from the end of an hour to its file."""
 SUPPLEMENT_SEQUENCE = 2
 """The Sequence of a later file of an hour; its last line lacks the line end, as some do."""
 SUPPLEMENT_LATENCY = timedelta(hours=1, minutes=40)
 _NO_SEPARATORS = str.maketrans("", "", "-T:")
-_WAVES = (timedelta(minutes=4), timedelta(minutes=11, seconds=7), timedelta(minutes=19))
+_DELAYS = (timedelta(minutes=4), timedelta(minutes=11, seconds=7), timedelta(minutes=19))
 DAILY_TYPES = ("Login", "Logout", "ApiTotalUsage")
 SUPPLEMENTED_TYPES = ("Login", "RestApi")
 
@@ -29,7 +29,7 @@ def floor_hour(moment: datetime) -> datetime:
 
 
 class EventLog:
-    """What the org logs from `start` on. Only hours whose files are out by `end` are kept."""
+    """The org's log from `start` on, of the hours whose files appear by `end`."""
 
     def __init__(self, ids: IdGenerator, *, start: datetime, end: datetime) -> None:
         self._ids = ids
@@ -39,11 +39,11 @@ class EventLog:
         self._rows: dict[tuple[str, datetime], list[str]] = {}
 
     def add_event(self, event_type: str, at: datetime, values: Mapping[str, str]) -> None:
-        """Log an event; what `values` do not say is empty, times and ids are filled in."""
+        """Log an event; missing columns are empty, times and ids are filled in."""
         if not self._start <= at < self._until:
             return
         text = at.isoformat(timespec="milliseconds")[:23]
-        own = {
+        columns = {
             "EVENT_TYPE": event_type,
             "TIMESTAMP": text.translate(_NO_SEPARATORS),
             "TIMESTAMP_DERIVED": text + "Z",
@@ -51,33 +51,33 @@ class EventLog:
             "ORGANIZATION_ID": ORGANIZATION_ID[:15],
             **values,
         }
-        line = render_csv_line([own.get(column, "") for column in COLUMNS[event_type]])
+        line = render_csv_line([columns.get(column, "") for column in COLUMNS[event_type]])
         self._rows.setdefault((event_type, floor_hour(at)), []).append(line)
 
     def count_events(self) -> dict[str, int]:
-        """How many events of each type there are."""
-        found: dict[str, int] = {}
+        """The number of events by type."""
+        counts: dict[str, int] = {}
         for (event_type, _), lines in self._rows.items():
-            found[event_type] = found.get(event_type, 0) + len(lines)
-        return dict(sorted(found.items()))
+            counts[event_type] = counts.get(event_type, 0) + len(lines)
+        return dict(sorted(counts.items()))
 
     def build_files(self, rng: random.Random) -> list[OrgLogFile]:
-        """Hourly files with their supplements, and daily twins of the free types."""
+        """Hourly files with their supplements, and daily files of DAILY_TYPES."""
         supplemented = self._pick_supplemented_hours()
-        found = []
+        files = []
         for (event_type, hour), lines in sorted(self._rows.items()):
-            wave = _WAVES[len(event_type) % len(_WAVES)]
-            created = hour + HOUR + FILE_LATENCY + wave
+            delay = _DELAYS[len(event_type) % len(_DELAYS)]
+            created = hour + HOUR + FILE_LATENCY + delay
             late: list[str] = []
             if event_type in SUPPLEMENTED_TYPES and hour in supplemented:
                 rng.shuffle(lines)
                 late = lines[: len(lines) // 10]
             early = lines[len(late) :]
-            found.append(self._build_file(event_type, hour, created, 1, early))
+            files.append(self._build_file(event_type, hour, created, 1, early))
             if late:
                 created += SUPPLEMENT_LATENCY
-                found.append(self._build_file(event_type, hour, created, SUPPLEMENT_SEQUENCE, late))
-        return [*found, *self._build_daily_files()]
+                files.append(self._build_file(event_type, hour, created, SUPPLEMENT_SEQUENCE, late))
+        return [*files, *self._build_daily_files()]
 
     def _pick_supplemented_hours(self) -> list[datetime]:
         latest = self._end - 2 * HOUR - FILE_LATENCY - SUPPLEMENT_LATENCY
@@ -87,7 +87,7 @@ class EventLog:
     def _build_daily_files(self) -> Iterator[OrgLogFile]:
         midnight = self._end.replace(hour=0, minute=0, second=0, microsecond=0)
         day = midnight - 24 * HOUR
-        created = min(midnight + 4 * HOUR + _WAVES[0], self._end - timedelta(minutes=10))
+        created = min(midnight + 4 * HOUR + _DELAYS[0], self._end - timedelta(minutes=10))
         created = created.replace(microsecond=0)
         for event_type in DAILY_TYPES:
             hours = [key for key in self._rows if key[0] == event_type and key[1] < midnight]

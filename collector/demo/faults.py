@@ -1,4 +1,4 @@
-"""Faults on command: what the org does instead of, or to, its next fitting answers."""
+"""Injected faults, which replace or alter the org's next matching responses."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ FaultBody = str | bytes | list[dict[str, str]] | dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InjectedFault:
-    """A fault.
+    """A fault that the org injects into responses.
 
     Attributes:
-        path: a regular expression, searched for in the path and decoded query of a request.
-        times: how many requests it strikes; None for ever.
-        status: answered instead of what was asked for, with `body`: text is HTML, bytes are
-            octets, lists and dicts JSON. None lets the request through.
-        delay: seconds before anything is answered.
-        cut: bytes of the body after which the connection breaks.
+        address_pattern: a regular expression, searched for in the path and decoded query of a
+            request.
+        times: how many requests it hits; None for no limit.
+        status: the status of a response with `body` instead of the real one: text is HTML, bytes
+            are octets, lists and dicts JSON. None lets the request through.
+        delay: seconds before the response.
+        cut_after: bytes of the body after which the connection breaks.
     """
 
     address_pattern: str = ""
@@ -41,13 +42,13 @@ def build_error_fault(
 def build_maintenance_fault(
     path: str = "", times: int | None = 1, *, status: int = 503
 ) -> InjectedFault:
-    """An HTML page where an answer should be; `status` 200 is the nastiest."""
+    """An HTML page instead of a response, also with `status` 200."""
     page = "<html><head><title>Down for maintenance</title></head><body>We'll be back</body></html>"
     return InjectedFault(address_pattern=path, times=times, status=status, body=page)
 
 
 def build_lost_route_fault(path: str = "", times: int | None = 1) -> InjectedFault:
-    """Salesforce Edge does not know the host: 420."""
+    """420, as of a host that Salesforce Edge does not know."""
     return InjectedFault(
         address_pattern=path, times=times, status=420, body="<html><body>420</body></html>"
     )
@@ -72,36 +73,36 @@ def build_concurrency_fault(path: str = "/services/data/v", times: int | None = 
 
 
 def build_expired_fault(path: str = "/services/data/v", times: int | None = None) -> InjectedFault:
-    """401 whatever the token, for ever unless `times` says otherwise."""
+    """401 for every token, without limit unless `times` is given."""
     message = "Session expired or invalid"
     return build_error_fault("INVALID_SESSION_ID", message, status=401, path=path, times=times)
 
 
 class FaultQueue:
-    """Those that wait to strike, oldest first; one strikes at a time."""
+    """The pending faults, oldest first; each request is hit by one at most."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: list[tuple[InjectedFault, int | None]] = []
 
     def add_fault(self, fault: InjectedFault) -> None:
-        """Let a fault strike `times` fitting requests from now on."""
+        """Inject a fault into the next `times` matching requests."""
         with self._lock:
             self._queue.append((fault, fault.times))
 
     def clear_faults(self) -> None:
-        """Call every fault off."""
+        """Remove every pending fault."""
         with self._lock:
             self._queue.clear()
 
     def take_fault(self, address: str) -> InjectedFault | None:
-        """The fault that hits this request, if any; it has struck once more then."""
+        """Use the first fault that matches a request once, and return it; None where none does."""
         with self._lock:
-            for index, (fault, left) in enumerate(self._queue):
+            for index, (fault, times_left) in enumerate(self._queue):
                 if re.search(fault.address_pattern, address):
-                    if left is not None and left <= 1:
+                    if times_left is not None and times_left <= 1:
                         del self._queue[index]
                     else:
-                        self._queue[index] = (fault, None if left is None else left - 1)
+                        self._queue[index] = (fault, None if times_left is None else times_left - 1)
                     return fault
         return None

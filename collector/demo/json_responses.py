@@ -1,4 +1,4 @@
-"""JSON answers, compressed for those who accept it."""
+"""JSON responses, compressed for clients that accept it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to every request whatever it asks for: faults, limits of size, date, journal."""
+"""Middleware of every request: faults, limits of size, the Date header, the request log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ConnectionCutError(Exception):
 
 
 def wrap_application(org: OrgBackend, inner: ASGIApp) -> ASGIApp:
-    """Faults, oversized addresses, the Date header and the journal, around the application."""
+    """The application with faults, size limits, the Date header and the request log."""
 
     async def answer_request(scope: Scope, receive: Receive, send: Send) -> None:
         query = unquote_plus(scope["query_string"].decode("latin-1"))
@@ -34,33 +34,30 @@ def wrap_application(org: OrgBackend, inner: ASGIApp) -> ASGIApp:
         time = org.clock()
 
         def record_status(status: int) -> None:
-            visit = LoggedRequest(
+            logged_request = LoggedRequest(
                 time=time, method=scope["method"], path=path, query=query, status=status
             )
-            org.record_request(visit)
+            org.record_request(logged_request)
 
-        outgoing = _OutgoingResponse(
+        response = _OutgoingResponse(
             send, cut_after=fault.cut_after, time=time, record_status=record_status
         )
-        answer = _find_fixed_answer(scope, fault) or inner
-        await answer({**scope, "path": path.rstrip("/") or "/"}, receive, outgoing)
-        if outgoing.is_broken:
+        respond = _find_fixed_answer(scope, fault) or inner
+        await respond({**scope, "path": path.rstrip("/") or "/"}, receive, response)
+        if response.is_broken:
             raise ConnectionCutError
 
     return answer_request
 
 
 def _find_fixed_answer(scope: Scope, fault: InjectedFault) -> ASGIApp | None:
-    """The answer that does not depend on what was asked for, if there is one."""
+    """The response of a fault or an oversized request; None for the application's own."""
     if fault.status is not None:
         return _render_fault(fault.status, fault)
-    address = len(scope["raw_path"]) + len(scope["query_string"])
-    if address > MAX_ADDRESS_BYTES:
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    if size > MAX_ADDRESS_BYTES:
         return Response("URI Too Long", status_code=414)
-    if (
-        address + sum(len(name) + len(value) for name, value in scope["headers"])
-        > MAX_ADDRESS_BYTES
-    ):
+    if size + sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_ADDRESS_BYTES:
         return Response("Request Header Fields Too Large", status_code=431)
     return None
 
@@ -74,7 +71,7 @@ def _render_fault(status: int, fault: InjectedFault) -> Response:
 
 
 class _OutgoingResponse:
-    """Passes an answer on, stamped with the org's time, and stops after `cut` bytes of body."""
+    """Sends an answer, stamped with the org's time, and stops after `cut_after` bytes of body."""
 
     def __init__(
         self,
@@ -101,10 +98,10 @@ class _OutgoingResponse:
             message = self._shorten_message(message, self._bytes_left)
         await self._send(message)
 
-    def _shorten_message(self, message: Message, left: int) -> Message:
+    def _shorten_message(self, message: Message, bytes_left: int) -> Message:
         body = message.get("body", b"")
-        self._bytes_left = left - len(body)
+        self._bytes_left = bytes_left - len(body)
         if self._bytes_left >= 0:
             return message
         self.is_broken = True
-        return {**message, "body": body[:left], "more_body": True}
+        return {**message, "body": body[:bytes_left], "more_body": True}

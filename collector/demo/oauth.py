@@ -1,4 +1,4 @@
-"""Who may log in to the embedded org, the sessions that come of it, and their end."""
+"""The app that may log in to the embedded org, and its access tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTEGRATION_USER_ID = "0055f00000CoLeCAAV"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedApp:
-    """The external client app that may log in, and as whom.
+    """The external client app that may log in, and its user.
 
     `public_key` is PEM; without one the JWT flow is not set up, without a `refresh_token` or a
     `password` neither is that flow. The secret is made up unless given.
@@ -46,7 +46,7 @@ class OAuthError(Exception):
 
 
 class AccessTokens:
-    """The access tokens that are alive. Each dies on command, or after `uses` requests."""
+    """The valid access tokens. Each is valid until it is expired, or for `uses` requests."""
 
     def __init__(self, uses: int | None) -> None:
         self._lock = threading.Lock()
@@ -61,18 +61,18 @@ class AccessTokens:
         return token
 
     def spend_token(self, token: str) -> bool:
-        """Whether the token is alive; if so, one of its uses is gone."""
+        """Use a token once; return whether it was valid."""
         with self._lock:
             if token not in self._uses_left:
                 return False
-            left = self._uses_left[token]
-            if left == 0:
+            uses_left = self._uses_left[token]
+            if uses_left == 0:
                 del self._uses_left[token]
                 return False
-            self._uses_left[token] = None if left is None else left - 1
+            self._uses_left[token] = None if uses_left is None else uses_left - 1
             return True
 
     def expire_tokens(self) -> None:
-        """End all of them."""
+        """Expire every token."""
         with self._lock:
             self._uses_left.clear()

@@ -1,4 +1,4 @@
-"""What proves to the embedded org who asks for a token: one class or function for each flow."""
+"""The OAuth flows of the embedded org: one class or function for each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SIGNATURE_ONLY: Options = {
 }
 
 OAuthGrant = Callable[[Mapping[str, str], ConnectedApp, datetime], Mapping[str, str]]
-"""An OAuth flow: what the answer holds besides the token. Raises OAuthError."""
+"""An OAuth flow, which returns further members of the token response. Raises OAuthError."""
 
 
 def grant_client_credentials(
@@ -47,7 +47,7 @@ class RefreshTokenGrant:
     def __call__(
         self, form: Mapping[str, str], application: ConnectedApp, _: datetime
     ) -> Mapping[str, str]:
-        """The next refresh token, if the app rotates them."""
+        """The next refresh token, where the app rotates them; else nothing."""
         if form.get("client_id") != application.client_id or "client_secret" in form:
             _check_client(form, application)
         with self._lock:
@@ -68,14 +68,14 @@ class PasswordGrant:
 
     @property
     def wrong_count(self) -> int:
-        """The wrong passwords since the last right one."""
+        """The number of wrong passwords since the last right one."""
         with self._lock:
             return self._wrong_count
 
     def __call__(
         self, form: Mapping[str, str], application: ConnectedApp, _: datetime
     ) -> Mapping[str, str]:
-        """Nothing besides."""
+        """No further members."""
         if application.password is None:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
         _check_client(form, application)
@@ -99,7 +99,7 @@ class JwtBearerGrant:
     def __call__(
         self, form: Mapping[str, str], application: ConnectedApp, now: datetime
     ) -> Mapping[str, str]:
-        """Nothing besides."""
+        """No further members."""
         claims = _decode_claims(form.get("assertion", ""), application)
         if claims.get("iss") != application.client_id:
             raise OAuthError("invalid_client_id", "client identifier invalid")

@@ -1,4 +1,4 @@
-"""The org behind the protocol: its data, its clock, who may log in, and how it (mis)behaves."""
+"""The org behind the protocol: data, clock, logins, faults and behaviour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEWEST_VERSION = 67
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrgBehaviour:
-    """What kind of org it is.
+    """The licences and limits of the org.
 
     Attributes:
         hourly_files: whether it is entitled to hourly event log files; without, EventLogFile has
@@ -29,8 +29,8 @@ class OrgBehaviour:
         big_object_locators: whether queries on big objects are paged; without, an answer just
             ends at the batch size.
         missing: objects that the licence or the user's permissions do not cover.
-        token_uses: how many requests an access token lasts; None for ever.
-        daily_calls: the API calls of a day; beyond them every call is refused.
+        token_uses: the requests that an access token is valid for; None for no limit.
+        daily_call_limit: the API calls of a day; beyond them every call is refused.
     """
 
     hourly_files: bool = True
@@ -42,7 +42,7 @@ class OrgBehaviour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRequest:
-    """One request as the org saw it, without anything secret. `query` is decoded."""
+    """One request as the org received it, without secrets. `query` is decoded."""
 
     time: datetime
     method: str
@@ -52,7 +52,7 @@ class LoggedRequest:
 
 
 class OrgBackend:
-    """Everything that the requests share. Safe to use from several threads."""
+    """The state that requests share. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class OrgBackend:
         self._request_log: list[LoggedRequest] = []
 
     def build_view(self, version: str) -> RequestView:
-        """The org as a request of that API version sees it now."""
+        """The present view of the org for a request of that API version."""
         return RequestView(
             store=self.store,
             now=self.clock(),
@@ -100,7 +100,7 @@ class OrgBackend:
             raise ApiError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", status=403)
 
     def spend_calls(self, count: int) -> None:
-        """Other clients of the org make that many calls."""
+        """Count that many calls of other clients."""
         with self._lock:
             self._call_count += count
 
@@ -109,7 +109,7 @@ class OrgBackend:
         return f"api-usage={self.api_calls}/{self.behaviour.daily_call_limit}; api-bursts=1/750"
 
     def record_request(self, request: LoggedRequest) -> None:
-        """Keep a request in the journal."""
+        """Add a request to the log."""
         with self._lock:
             self._request_log.append(request)
 

@@ -1,4 +1,4 @@
-"""What the org holds: records, log files and bulk jobs, each of which appears at its own time."""
+"""The org's records, log files and bulk jobs, each of which appears at its own time."""
 
 from __future__ import annotations
 
@@ -90,21 +90,21 @@ class OrgStore:
     def add_rows(self, name: str, *rows: SObjectRow, visible_from: datetime | None = None) -> None:
         """Add records of an object. Datetimes are `datetime`s.
 
-        They appear at `visible`, else at their CreatedDate, LoginTime or Timestamp, else have
+        They appear at `visible_from`, else at their CreatedDate, LoginTime or Timestamp, else have
         always been there. Raises ApiError for an object or a field that the org does not know,
         ValueError for a record of a standard object without its Id.
         """
-        found = find_sobject(name)
-        if found.kind is SObjectKind.STANDARD and not all(row.get("Id") for row in rows):
-            raise ValueError(f"a record of {found.name} has an Id")
+        sobject = find_sobject(name)
+        if sobject.kind is SObjectKind.STANDARD and not all(row.get("Id") for row in rows):
+            raise ValueError(f"a record of {sobject.name} has an Id")
         for field_name in {key for row in rows for key in row}:
-            found.find_field(field_name)
-        known = found.name
+            sobject.find_field(field_name)
+        sobject_name = sobject.name
         arrivals = [(visible_from or _find_arrival(row), row) for row in rows]
         with self._lock:
-            merged = [*self._rows.get(known, ()), *arrivals]
+            merged = [*self._rows.get(sobject_name, ()), *arrivals]
             merged.sort(key=lambda pair: pair[0])
-            self._rows[known] = merged
+            self._rows[sobject_name] = merged
 
     def add_files(self, files: Iterable[OrgLogFile]) -> None:
         """Add event log files; each appears when it is `created`."""
@@ -119,26 +119,26 @@ class OrgStore:
             self._jobs |= {job.id: job for job in jobs}
 
     def remove_file(self, file_id: str) -> None:
-        """End a file's life: it is neither listed nor found any more."""
+        """Remove a file and its EventLogFile record."""
         with self._lock:
             self._files.pop(file_id, None)
         self.remove_rows("EventLogFile", lambda row: row["Id"] == file_id)
 
     def remove_rows(self, name: str, fits: Callable[[SObjectRow], bool]) -> None:
-        """End the life of the records of an object that fit."""
+        """Remove the records of an object that fulfil the predicate."""
         with self._lock:
             self._rows[name] = [pair for pair in self._rows.get(name, ()) if not fits(pair[1])]
 
     def list_rows(self, name: str, now: datetime) -> list[SObjectRow]:
-        """The records of an object that have appeared by `now`, in the order they did."""
+        """The records of an object that have appeared by `now`, in that order."""
         with self._lock:
             pairs = self._rows.get(name, [])
         return [row for _, row in pairs[: bisect_right(pairs, now, key=lambda pair: pair[0])]]
 
     def find_row(self, name: str, record_id: str, now: datetime) -> SObjectRow | None:
         """One record by its id of 15 or 18 characters."""
-        wanted = record_id[:15]
-        found = (row for row in self.list_rows(name, now) if row.get("Id", "")[:15] == wanted)
+        short_id = record_id[:15]
+        found = (row for row in self.list_rows(name, now) if row.get("Id", "")[:15] == short_id)
         return next(found, None)
 
     def find_file(self, file_id: str, now: datetime) -> OrgLogFile | None:

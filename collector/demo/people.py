@@ -14,7 +14,7 @@ STAFF_COUNT = 290
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """Where people work: hours from UTC, and the network that the office shows the world."""
+    """Where people work: hours from UTC, and the office's public network."""
 
     city: str
     country: str
@@ -38,7 +38,7 @@ class Browser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A user of the org. `user_type` is Standard or Guest; `team` says what the day looks like."""
+    """A user of the org. `user_type` is Standard or Guest; `team` decides what the user does."""
 
     id: str
     username: str
@@ -157,7 +157,7 @@ _PROGRAMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Everybody. `programs` is keyed by the first part of the username."""
+    """The users. `programs` is keyed by the first part of the username."""
 
     staff: tuple[Person, ...]
     admins: tuple[Person, ...]
@@ -167,8 +167,8 @@ class People:
 
     def list_users(self) -> list[Person]:
         """All users of the org except the collector's own."""
-        named = (self.developer, self.guest)
-        return [*self.staff, *self.admins, *self.programs.values(), *named]
+        others = (self.developer, self.guest)
+        return [*self.staff, *self.admins, *self.programs.values(), *others]
 
 
 def build_people(rng: random.Random, ids: IdGenerator) -> People:

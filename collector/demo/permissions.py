@@ -1,4 +1,4 @@
-"""What the collector's own user may do in the embedded org: read logs, and no more."""
+"""The permissions of the collector's user in the embedded org: it may only read logs."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def build_permission_rows(ids: IdGenerator, profile_id: str) -> dict[str, list[S
             {
                 "Id": ids.make_record_id("0Pa"),
                 "AssigneeId": INTEGRATION_USER_ID,
-                "PermissionSetId": one["Id"],
+                "PermissionSetId": permission_set["Id"],
                 "IsActive": True,
             }
-            for one in (profile, collector)
+            for permission_set in (profile, collector)
         ],
     }

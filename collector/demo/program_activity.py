@@ -1,4 +1,4 @@
-"""What programs do around the clock: REST and SOAP calls, small bulk loads, guests of a site."""
+"""What programs do all day: REST and SOAP calls, bulk loads, reports; and guests of a site."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ API_CLIENTS = (
 def simulate_client(day: ScenarioDay, client: ApiClient, person: Person) -> None:
     """A program's calls through the whole day, with a fresh token every two hours."""
     at = day.start + timedelta(seconds=day.rng.random() * 240)
-    session = renewed = None
+    session = renewed_at = None
     while at < day.end:
-        if session is None or renewed is None or at - renewed > timedelta(hours=2):
-            session, renewed = day.record_login(person, at, build_program_login(client)), at
+        if session is None or renewed_at is None or at - renewed_at > timedelta(hours=2):
+            session, renewed_at = day.record_login(person, at, build_program_login(client)), at
         for _ in range(client.calls):
             at += timedelta(seconds=0.4 + day.rng.random() * 6)
             simulate_call(day, session, client, at)
@@ -160,7 +160,7 @@ def _log_rest_call(
     queries: bool,
 ) -> None:
     resource = "query" if queries else f"sobjects/{client.entity}"
-    own = {
+    columns = {
         "URI": f"/services/data/v{client.version}/{resource}",
         "METHOD": "GET",
         "MEDIA_TYPE": "application/json",
@@ -172,7 +172,7 @@ def _log_rest_call(
         "QUERY": client.query if queries else "",
     }
     day.event_log.add_event(
-        "RestApi", at, {**session.log_columns, **_build_cost_columns(day, rows), **own}
+        "RestApi", at, {**session.log_columns, **_build_cost_columns(day, rows), **columns}
     )
 
 
@@ -185,7 +185,7 @@ def _log_soap_call(
     *,
     queries: bool,
 ) -> None:
-    own = {
+    columns = {
         "URI": "Api",
         "API_TYPE": "P",
         "API_VERSION": client.version,
@@ -195,14 +195,14 @@ def _log_soap_call(
         "QUERY": client.query if queries else "",
     }
     day.event_log.add_event(
-        "API", at, {**session.log_columns, **_build_cost_columns(day, rows), **own}
+        "API", at, {**session.log_columns, **_build_cost_columns(day, rows), **columns}
     )
 
 
 def store_api_event(
     day: ScenarioDay, session: UserSession, client: ApiClient, at: datetime, rows: int
 ) -> None:
-    """A query as the real-time object tells of it."""
+    """A query as the real-time object records it."""
     event = {
         "AdditionalInfo": "{}",
         "ApiType": "SOAP Partner" if client.soap else "REST",
@@ -230,14 +230,14 @@ def log_failed_call(day: ScenarioDay, person: Person) -> None:
     at = day.start + timedelta(hours=5, minutes=1)
     session = day.record_login(person, at, build_program_login(API_CLIENTS[1]))
     trace = "".join(f'\n\tat com.acme.Step{number}("run", {number})' for number in range(5000))
-    own = {
+    columns = {
         "URI": "Api",
         "API_TYPE": "P",
         "METHOD_NAME": "update",
         "REQUEST_STATUS": "F",
         "EXCEPTION_MESSAGE": 'UNABLE_TO_LOCK_ROW: "Order"' + trace,
     }
-    day.event_log.add_event("API", at + timedelta(seconds=9), {**session.log_columns, **own})
+    day.event_log.add_event("API", at + timedelta(seconds=9), {**session.log_columns, **columns})
 
 
 def simulate_dashboards(day: ScenarioDay, person: Person) -> None:
@@ -292,8 +292,8 @@ def simulate_bulk_load(
 def log_bulk_progress(
     day: ScenarioDay, session: UserSession, job: BulkJob, at: datetime, records: int
 ) -> None:
-    """One event of a bulk job: how far it has come."""
-    own = {
+    """One event of a bulk job with the records processed so far."""
+    columns = {
         "RUN_TIME": day.pick_number(9000),
         "CPU_TIME": day.pick_number(900),
         "URI": f"/services/data/v62.0/jobs/{'query' if job.kind == 'V2Query' else 'ingest'}",
@@ -304,4 +304,4 @@ def log_bulk_progress(
         "RECORDS_PROCESSED": str(records),
         "RECORDS_FAILED": "0",
     }
-    day.event_log.add_event("BulkApi2", at, {**session.log_columns, **own})
+    day.event_log.add_event("BulkApi2", at, {**session.log_columns, **columns})

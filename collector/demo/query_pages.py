@@ -1,4 +1,4 @@
-"""Query results in pages: 18-character locators that live until they are told to expire."""
+"""Query results in pages, by 18-character locators that live until they are expired."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _BATCH_SIZE = re.compile(r"\bbatchSize\s*=\s*(\d{1,6})\b", re.IGNORECASE)
 
 def parse_batch_size(header: str | None) -> int:
     """The page size that a Sforce-Query-Options header asks for, within what Salesforce allows."""
-    wanted = _BATCH_SIZE.search(header or "")
-    return MAX_BATCH if wanted is None else max(MIN_BATCH, min(MAX_BATCH, int(wanted[1])))
+    match = _BATCH_SIZE.search(header or "")
+    return MAX_BATCH if match is None else max(MIN_BATCH, min(MAX_BATCH, int(match[1])))
 
 
 class QueryPager:
@@ -44,10 +44,10 @@ class QueryPager:
         """The page at `locator-offset`. Raises ApiError (INVALID_QUERY_LOCATOR)."""
         match = _LOCATOR.fullmatch(position)
         with self._lock:
-            known = self._open_results.get(match[1]) if match else None
-        if match is None or known is None or int(match[2]) >= len(known[0].records):
+            open_result = self._open_results.get(match[1]) if match else None
+        if match is None or open_result is None or int(match[2]) >= len(open_result[0].records):
             raise ApiError("INVALID_QUERY_LOCATOR", "invalid query locator")
-        return _render_page(match[1], int(match[2]), *known, version)
+        return _render_page(match[1], int(match[2]), *open_result, version)
 
     def expire_locators(self) -> None:
         """End every locator."""

@@ -55,7 +55,7 @@ def build_routes(org: OrgBackend) -> list[Route]:
 
 
 def _require_authorization(org: OrgBackend, handler: ResourceHandler) -> Endpoint:
-    """The handler behind the checks that every call passes: version, token, the day's limit."""
+    """The handler behind the checks of every call: version, token, the day's limit."""
 
     async def answer_request(request: Request) -> Response:
         version = check_version(request.path_params["version"])
@@ -65,9 +65,9 @@ def _require_authorization(org: OrgBackend, handler: ResourceHandler) -> Endpoin
         if not org.access_tokens.spend_token(token.strip()):
             raise ApiError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
         org.count_call()
-        answer = handler(org, request, org.build_view(version))
-        answer.headers["Sforce-Limit-Info"] = org.render_limit_info()
-        return answer
+        response = handler(org, request, org.build_view(version))
+        response.headers["Sforce-Limit-Info"] = org.render_limit_info()
+        return response
 
     return answer_request
 
@@ -90,8 +90,8 @@ def _answer_resources(_: OrgBackend, request: Request, view: RequestView) -> Res
 
 
 def _answer_limits(org: OrgBackend, request: Request, _: RequestView) -> Response:
-    def build_limit(most: int, used: int = 0) -> dict[str, int]:
-        return {"Max": most, "Remaining": max(0, most - used)}
+    def build_limit(maximum: int, used: int = 0) -> dict[str, int]:
+        return {"Max": maximum, "Remaining": max(0, maximum - used)}
 
     figures: dict[str, Any] = {
         "ConcurrentAsyncGetReportInstances": build_limit(200),
@@ -132,20 +132,20 @@ def _answer_describe(_: OrgBackend, request: Request, view: RequestView) -> Resp
 
 def _answer_basic_info(_: OrgBackend, request: Request, view: RequestView) -> Response:
     name = request.path_params["name"]
-    whole = describe_sobject(_require_sobject(name, view).find_sobject(name), view.version)
-    basic = {key: value for key, value in whole.items() if key != "fields"}
+    description = describe_sobject(_require_sobject(name, view).find_sobject(name), view.version)
+    basic = {key: value for key, value in description.items() if key != "fields"}
     return build_json_response(request, {"objectDescribe": basic, "recentItems": []})
 
 
 def _answer_record(_: OrgBackend, request: Request, view: RequestView) -> Response:
     name = request.path_params["name"]
-    found = _require_sobject(name, view).find_sobject(name)
-    wanted = request.path_params["id"][:15]
-    rows = [] if found.kind in FIXED_IDS else view.list_rows(found)
-    row = next((row for row in rows if row["Id"][:15] == wanted), None)
+    sobject = _require_sobject(name, view).find_sobject(name)
+    short_id = request.path_params["id"][:15]
+    rows = [] if sobject.kind in FIXED_IDS else view.list_rows(sobject)
+    row = next((row for row in rows if row["Id"][:15] == short_id), None)
     if row is None:
         raise build_not_found()
-    return build_json_response(request, render_record(found, row, view))
+    return build_json_response(request, render_record(sobject, row, view))
 
 
 def _answer_log_file(org: OrgBackend, request: Request, view: RequestView) -> Response:
@@ -204,16 +204,14 @@ def _answer_next_page(org: OrgBackend, request: Request, view: RequestView) -> R
 
 
 def _answer_jobs(org: OrgBackend, request: Request, view: RequestView) -> Response:
-    found = org.store.list_jobs(view.now)
+    jobs = org.store.list_jobs(view.now)
     kind = request.path_params["kind"]
-    return build_json_response(
-        request, bulk_jobs.list_jobs(found, kind, request.query_params, view)
-    )
+    return build_json_response(request, bulk_jobs.list_jobs(jobs, kind, request.query_params, view))
 
 
 def _answer_job(org: OrgBackend, request: Request, view: RequestView) -> Response:
-    wanted = request.path_params["id"][:15]
-    found = [job for job in org.store.list_jobs(view.now) if job.id[:15] == wanted]
+    short_id = request.path_params["id"][:15]
+    jobs = [job for job in org.store.list_jobs(view.now) if job.id[:15] == short_id]
     return build_json_response(
-        request, bulk_jobs.describe_job(found, request.path_params["kind"], view)
+        request, bulk_jobs.describe_job(jobs, request.path_params["kind"], view)
     )

@@ -1,4 +1,4 @@
-"""An ordinary day of a fictional company, and four attacks in it."""
+"""The scenario: an ordinary day of a fictional company with four attacks."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ _TOKEN_SECRETS = ("AccessToken", "DeleteToken", "RequestToken")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoScenario:
-    """What the org holds.
+    """The content of the org.
 
     Attributes:
-        start, end: the day; everything has become visible by `end`.
-        files: event log files: hourly, supplements, and daily twins that repeat hourly ones.
+        start, end: the day; everything is visible by `end`.
+        files: event log files: hourly, supplements, and daily ones that repeat their rows.
         rows: records by object, stored events among them.
         jobs: bulk jobs, also the one that was deleted.
-        expected: every alert that the shipped rules owe, no more and no fewer.
-        counts: events by type, each counted once: of the hourly files, of the stored objects,
+        expected_alerts: exactly the alerts that the shipped rules must raise.
+        event_counts: events by type, each counted once: of the hourly files, of the stored objects,
             of the audit trail and the login history.
     """
 
@@ -80,10 +80,10 @@ def build_scenario(*, end: datetime, seed: int = 7) -> DemoScenario:
     ids = IdGenerator(rng)
     start = end - timedelta(hours=24)
     day = ScenarioDay(rng, ids, start=start + QUIET_MARGIN, end=end - QUIET_MARGIN)
-    everybody = build_people(rng, ids)
-    _simulate_ordinary_day(day, everybody)
-    loads, jobs = _simulate_loads(day, everybody)
-    attacks, theft = _simulate_attacks(day, everybody)
+    people = build_people(rng, ids)
+    _simulate_ordinary_day(day, people)
+    loads, jobs = _simulate_loads(day, people)
+    attacks, theft = _simulate_attacks(day, people)
     counts = day.event_log.count_events() | {
         name: len(rows) for name, rows in sorted(day.rows.items())
     }
@@ -92,8 +92,7 @@ def build_scenario(*, end: datetime, seed: int = 7) -> DemoScenario:
         end=end,
         files=tuple(day.event_log.build_files(rng)),
         rows={
-            name: tuple(rows)
-            for name, rows in (day.rows | _build_directory(everybody, ids)).items()
+            name: tuple(rows) for name, rows in (day.rows | _build_directory(people, ids)).items()
         },
         jobs=(*jobs, theft),
         expected_alerts=(*attacks, *loads),
@@ -101,31 +100,29 @@ def build_scenario(*, end: datetime, seed: int = 7) -> DemoScenario:
     )
 
 
-def _simulate_ordinary_day(day: ScenarioDay, everybody: People) -> None:
-    for person in (*everybody.staff, *everybody.admins, everybody.developer):
+def _simulate_ordinary_day(day: ScenarioDay, people: People) -> None:
+    for person in (*people.staff, *people.admins, people.developer):
         simulate_working_day(day, person)
     for client in API_CLIENTS:
-        simulate_client(day, client, everybody.programs[client.user])
-    log_failed_call(day, everybody.programs["erp.connector"])
-    simulate_dashboards(day, everybody.programs["backup"])
-    simulate_guests(day, everybody)
-    simulate_setup_day(day, everybody)
-    _simulate_refused_logins(day, everybody)
+        simulate_client(day, client, people.programs[client.user])
+    log_failed_call(day, people.programs["erp.connector"])
+    simulate_dashboards(day, people.programs["backup"])
+    simulate_guests(day, people)
+    simulate_setup_day(day, people)
+    _simulate_refused_logins(day, people)
 
 
-def _simulate_refused_logins(day: ScenarioDay, everybody: People) -> None:
-    """Somebody who is locked out, and somebody who left."""
+def _simulate_refused_logins(day: ScenarioDay, people: People) -> None:
+    """Logins of somebody who is locked out, and of an inactive user."""
     noon = day.start + (day.end - day.start) / 2
     for person, status in (
-        (everybody.staff[1], "LOGIN_ERROR_PASSWORD_LOCKOUT"),
-        (everybody.staff[2], "LOGIN_ERROR_USER_INACTIVE"),
+        (people.staff[1], "LOGIN_ERROR_PASSWORD_LOCKOUT"),
+        (people.staff[2], "LOGIN_ERROR_USER_INACTIVE"),
     ):
         day.record_login(person, noon, build_browser_login(person), status=status)
 
 
-def _simulate_loads(
-    day: ScenarioDay, everybody: People
-) -> tuple[list[ExpectedAlert], list[BulkJob]]:
+def _simulate_loads(day: ScenarioDay, people: People) -> tuple[list[ExpectedAlert], list[BulkJob]]:
     """The nightly load and a marketing import: every bulk job is an alert, these are low ones."""
     jobs = []
     plan = (
@@ -134,9 +131,7 @@ def _simulate_loads(
     )
     for hours, user, entity, records in plan:
         at = _compute_anchor(day) + timedelta(hours=hours, minutes=20)
-        session = day.record_login(
-            everybody.programs[user], at, build_program_login(API_CLIENTS[0])
-        )
+        session = day.record_login(people.programs[user], at, build_program_login(API_CLIENTS[0]))
         jobs.append(simulate_bulk_load(day, session, at, entity=entity, records=records))
     loads = [
         ExpectedAlert(
@@ -149,11 +144,11 @@ def _simulate_loads(
     return loads, jobs
 
 
-def _simulate_attacks(day: ScenarioDay, everybody: People) -> tuple[list[ExpectedAlert], BulkJob]:
+def _simulate_attacks(day: ScenarioDay, people: People) -> tuple[list[ExpectedAlert], BulkJob]:
     anchor = _compute_anchor(day)
-    package = simulate_rogue_package(day, everybody, anchor + timedelta(minutes=12))
-    token = simulate_stolen_token(day, everybody, anchor + timedelta(hours=1, minutes=5))
-    bulk, job = simulate_bulk_theft(day, everybody, anchor + timedelta(hours=2, minutes=11))
+    package = simulate_rogue_package(day, people, anchor + timedelta(minutes=12))
+    token = simulate_stolen_token(day, people, anchor + timedelta(hours=1, minutes=5))
+    bulk, job = simulate_bulk_theft(day, people, anchor + timedelta(hours=2, minutes=11))
     return [*token, *package, *bulk], job
 
 
@@ -162,10 +157,10 @@ def _compute_anchor(day: ScenarioDay) -> datetime:
     return floor_hour(day.end) - timedelta(hours=9)
 
 
-def _build_directory(everybody: People, ids: IdGenerator) -> dict[str, list[SObjectRow]]:
+def _build_directory(people: People, ids: IdGenerator) -> dict[str, list[SObjectRow]]:
     """Users, their profiles and permissions, the tokens of programs, the organization itself."""
     long_ago = datetime.fromisoformat("2024-02-01T09:00:00+00:00")
-    users = [*everybody.list_users(), build_collector_user(ConnectedApp().username)]
+    users = [*people.list_users(), build_collector_user(ConnectedApp().username)]
     profiles = {
         name: ids.make_record_id("00e") for name in sorted({user.profile for user in users})
     }
@@ -182,7 +177,7 @@ def _build_directory(everybody: People, ids: IdGenerator) -> dict[str, list[SObj
     tokens: list[SObjectRow] = [
         {
             "AppName": client.app,
-            "UserId": everybody.programs[client.user].id,
+            "UserId": people.programs[client.user].id,
             "AppMenuItemId": ids.make_record_id("0DS"),
             "CreatedDate": long_ago,
             "UseCount": 41_207,
@@ -196,7 +191,7 @@ def _build_directory(everybody: People, ids: IdGenerator) -> dict[str, list[SObj
     return {
         "OauthToken": tokens,
         "User": [user.to_row(profiles[user.profile], long_ago) for user in users],
-        "Profile": [{"Id": own, "Name": name} for name, own in profiles.items()],
+        "Profile": [{"Id": profile_id, "Name": name} for name, profile_id in profiles.items()],
         "Organization": [organization],
         **build_permission_rows(ids, profiles[users[-1].profile]),
     }

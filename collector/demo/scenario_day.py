@@ -1,4 +1,4 @@
-"""One day of an org being written: log files, stored objects, and sessions that tie them."""
+"""Records one day of an org: log files, stored objects, and the sessions that link them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOGIN_TYPES = {"A": "Application", "i": "Remote Access 2.0", "I": "Other Apex A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSession:
-    """A login and what all events after it have in common, in files and in stored objects."""
+    """A login, with the values that its later events share in files and stored objects."""
 
     person: Person
     ip: str
@@ -59,7 +59,7 @@ class UserSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginKind:
-    """How somebody logs in: the code of LOGIN_TYPE, the application, and what it looks like."""
+    """A kind of login: the code of LOGIN_TYPE, the application, and its user agent."""
 
     type: str
     sub_type: str
@@ -72,7 +72,7 @@ class LoginKind:
 
 
 class ScenarioDay:
-    """The events of one day. Whatever falls outside of it is left out."""
+    """The events of one day; those outside of it are dropped."""
 
     def __init__(
         self, rng: random.Random, ids: IdGenerator, *, start: datetime, end: datetime
@@ -85,7 +85,7 @@ class ScenarioDay:
         self.rows: dict[str, list[SObjectRow]] = {}
 
     def pick_number(self, most: int) -> str:
-        """A number below `most`, as it stands in a log file."""
+        """A random whole number below `most`, as a log file writes it."""
         return str(int(self.rng.random() * most))
 
     def store_event(self, name: str, at: datetime, values: Mapping[str, Any]) -> None:
@@ -115,7 +115,7 @@ class ScenarioDay:
         status: str = "LOGIN_NO_ERROR",
         ip: str = "",
     ) -> UserSession:
-        """A login, in the three places that record it. Failed ones open no session to speak of."""
+        """Record a login as Login, LoginEvent and LoginHistory; return its session."""
         session = UserSession(
             person=person,
             ip=ip or person.ip,
@@ -128,7 +128,7 @@ class ScenarioDay:
         return session
 
     def _log_login(self, session: UserSession, at: datetime, kind: LoginKind, status: str) -> None:
-        own = {
+        columns = {
             "SESSION_KEY": "",
             "CLIENT_IP": "Salesforce.com IP" if kind.is_relayed else session.ip,
             "RUN_TIME": self.pick_number(400),
@@ -146,7 +146,7 @@ class ScenarioDay:
             "LOGIN_STATUS": status,
             "SOURCE_IP": session.ip,
         }
-        self.event_log.add_event("Login", at, {**session.log_columns, **own})
+        self.event_log.add_event("Login", at, {**session.log_columns, **columns})
 
     def _store_login(self, session: UserSession, at: datetime, kind: LoginKind, label: str) -> None:
         office = session.person.office

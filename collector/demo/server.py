@@ -123,37 +123,37 @@ class EmbeddedOrg:
         return self._backend.api_calls
 
     def spend_calls(self, count: int) -> None:
-        """Other clients of the org make that many calls."""
+        """Count that many calls of other clients."""
         self._backend.spend_calls(count)
 
     def inject_faults(self, *faults: InjectedFault) -> None:
-        """Let faults strike, in this order where several fit a request."""
+        """Inject faults, in this order where several match a request."""
         for fault in faults:
             self._backend.fault_queue.add_fault(fault)
 
     def clear_faults(self) -> None:
-        """Call all faults off."""
+        """Remove every pending fault."""
         self._backend.fault_queue.clear_faults()
 
     def expire_tokens(self) -> None:
-        """End every session: the next call of each answers 401."""
+        """Expire every access token: the next call with one answers 401."""
         self._backend.access_tokens.expire_tokens()
 
     def revoke_approval(self) -> None:
-        """An admin takes the app's approval away: every session ends, and nobody gets in."""
+        """Revoke the app's approval: every token expires, and no login succeeds."""
         self._backend.token_endpoint.revoke_approval()
 
     def restore_approval(self) -> None:
-        """The admin approves the app again."""
+        """Approve the app again."""
         self._backend.token_endpoint.restore_approval()
 
     @property
     def wrong_password_count(self) -> int:
-        """Those in a row until now; `Application.lock_after` of them lock the user."""
+        """Wrong passwords in a row; `ConnectedApp.lock_after` of them lock the user."""
         return self._backend.token_endpoint.password_grant.wrong_count
 
     def expire_locators(self) -> None:
-        """End every query that is being read page by page."""
+        """Expire the locator of every query."""
         self._backend.query_pager.expire_locators()
 
 
@@ -171,7 +171,7 @@ def _open_listener(port: int) -> socket.socket:
 
 
 def _is_unexpected_error(record: logging.LogRecord) -> bool:
-    """Whether uvicorn's log line is about something that we did not do on purpose."""
+    """Whether uvicorn's log record is not of a connection that the org broke on purpose."""
     kind = record.exc_info[0] if record.exc_info else None
     return kind is None or not issubclass(kind, ConnectionCutError | asyncio.CancelledError)
 
@@ -188,10 +188,10 @@ def _build_application(org: OrgBackend) -> ASGIApp:
 
     async def answer_error(request: Request, error: Exception) -> Response:
         body, status = _render_error(error)
-        answer = build_json_response(request, body, status=status)
-        if answer.status_code != 401:
-            answer.headers["Sforce-Limit-Info"] = org.render_limit_info()
-        return answer
+        response = build_json_response(request, body, status=status)
+        if response.status_code != 401:
+            response.headers["Sforce-Limit-Info"] = org.render_limit_info()
+        return response
 
     application = Starlette(
         routes=[
@@ -225,12 +225,12 @@ def _render_identity(org: OrgBackend, request: Request) -> Response:
     _, _, token = request.headers.get("authorization", "").partition(" ")
     if not org.access_tokens.spend_token(token):
         return Response("Bad_OAuth_Token", status_code=403, media_type="text/html")
-    who = org.application
+    application = org.application
     identity = {
-        "user_id": who.user_id,
+        "user_id": application.user_id,
         "organization_id": ORGANIZATION_ID,
-        "username": who.username,
-        "preferred_username": who.username,
+        "username": application.username,
+        "preferred_username": application.username,
     }
     return build_json_response(request, identity)
 
@@ -242,6 +242,6 @@ def _render_error(error: Exception) -> tuple[Any, int]:
     if isinstance(error, ApiError):
         return error.render_body(), error.status
     if isinstance(error, HTTPException) and error.status_code == 405:
-        refusal = ApiError("METHOD_NOT_ALLOWED", "HTTP Method not allowed.", status=405)
-        return refusal.render_body(), refusal.status
+        method_error = ApiError("METHOD_NOT_ALLOWED", "HTTP Method not allowed.", status=405)
+        return method_error.render_body(), method_error.status
     return build_not_found().render_body(), 404

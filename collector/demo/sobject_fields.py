@@ -1,6 +1,6 @@
 """Documented fields of the objects, as words: `name`, `name:type`; `!` is not filterable.
 
-Types that a name tells (…Id, …Date) are left out; everything else is text.
+Types that follow from a name (…Id, …Date) are left out; everything else is text.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ _USER_FIELDS = "UserId Username SessionKey LoginKey SourceIp"
 _EVENT_FIELDS = "CreatedDate EventDate EventIdentifier"
 _BIG_OBJECT_FIELDS = f"{_EVENT_FIELDS} RelatedEventIdentifier"
 _ANOMALY_FIELDS = (
-    f"{_EVENT_FIELDS} LastModifiedDate SystemModstamp LastReferencedDate LastViewedDate {_POLICY_FIELDS}"
-    " Score:double SessionKey LoginKey SourceIp Summary:textarea"
+    f"{_EVENT_FIELDS} LastModifiedDate SystemModstamp LastReferencedDate LastViewedDate"
+    f" {_POLICY_FIELDS} Score:double SessionKey LoginKey SourceIp Summary:textarea"
 )
 
 _PERMISSIONS = (
@@ -52,59 +52,64 @@ STANDARD_FIELDS = {
     " CurrentPlatform CurrentScreen CurrentUserAgent:textarea CurrentWindow PreviousIp"
     " PreviousPlatform PreviousScreen PreviousUserAgent:textarea PreviousWindow"
     " SecurityEventData:textarea UserId! Username!",
-    "CredentialStuffingEventStore 0lk": f"CredentialStuffingEventNumber {_ANOMALY_FIELDS} AcceptLanguage"
-    " LoginType LoginUrl UserAgent:textarea UserId! Username!",
+    "CredentialStuffingEventStore 0lk": f"CredentialStuffingEventNumber {_ANOMALY_FIELDS}"
+    " AcceptLanguage LoginType LoginUrl UserAgent:textarea UserId! Username!",
     "GuestUserAnomalyEventStore 0Fz": f"GuestUserAnomalyEventNumber {_ANOMALY_FIELDS}"
     " RequestedEntities:textarea SecurityEventData:textarea SoqlCommands:textarea"
     " TotalControllerEvents:int UserAgent:textarea UserId! Username! UserType",
-    "LoginAnomalyEventStore 0Lw": f"LoginAnomalyEventNumber {_ANOMALY_FIELDS} SecurityEventData:textarea"
-    " UserId! Username!",
+    "LoginAnomalyEventStore 0Lw": f"LoginAnomalyEventNumber {_ANOMALY_FIELDS}"
+    " SecurityEventData:textarea UserId! Username!",
 }
 
 BIG_FIELDS = {
-    "ApiEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} ActionName AdditionalInfo ApiType ApiVersion:double"
-    " Application BotId BotSessionIdentifier Client ConnectedAppId ElapsedTime:int LoginHistoryId"
-    " Operation OperationStatus PlannerId Platform QueriedEntities Query Records RequestIdentifier"
-    " RowsProcessed:double RowsReturned:double SessionLevel UserAgent",
-    "BulkApiResultEventStore": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} LoginHistoryId Query SessionLevel",
-    "FileEventStore": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} CanDownloadPdf:boolean ContentSize:int DocumentId"
-    " FileAction FileName FileSource FileType IsLatestVersion:boolean ProcessDuration:double"
-    " SessionLevel VersionId VersionNumber",
+    "ApiEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} ActionName AdditionalInfo"
+    " ApiType ApiVersion:double Application BotId BotSessionIdentifier Client ConnectedAppId"
+    " ElapsedTime:int LoginHistoryId Operation OperationStatus PlannerId Platform QueriedEntities"
+    " Query Records RequestIdentifier RowsProcessed:double RowsReturned:double SessionLevel"
+    " UserAgent",
+    "BulkApiResultEventStore": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS}"
+    " LoginHistoryId Query SessionLevel",
+    "FileEventStore": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS}"
+    " CanDownloadPdf:boolean ContentSize:int DocumentId FileAction FileName FileSource FileType"
+    " IsLatestVersion:boolean ProcessDuration:double SessionLevel VersionId VersionNumber",
     "IdentityProviderEventStore": "CreatedDate EventDate EventIdentifier AppId AuthSessionId"
     " ErrorCode HasLogoutUrl:boolean IdentityUsed InitiatedBy SamlEntityUrl SsoType UserId",
-    "IdentityVerificationEvent": f"{_EVENT_FIELDS} {_USER_FIELDS} Activity City Country CountryIso EventGroup"
-    " Latitude:double Longitude:double LoginHistoryId Policy PostalCode Remarks ResourceId"
-    " SessionLevel Status Subdivision VerificationMethod",
-    "LightningUriEvent": f"{_BIG_OBJECT_FIELDS} {_USER_FIELDS} AppName ConnectionType DeviceId DeviceModel"
-    " DevicePlatform DeviceSessionId Duration:double EffectivePageTime:double"
+    "IdentityVerificationEvent": f"{_EVENT_FIELDS} {_USER_FIELDS} Activity City Country CountryIso"
+    " EventGroup Latitude:double Longitude:double LoginHistoryId Policy PostalCode Remarks"
+    " ResourceId SessionLevel Status Subdivision VerificationMethod",
+    "LightningUriEvent": f"{_BIG_OBJECT_FIELDS} {_USER_FIELDS} AppName ConnectionType DeviceId"
+    " DeviceModel DevicePlatform DeviceSessionId Duration:double EffectivePageTime:double"
     " EffectivePageTimeDeviationErrorType EffectivePageTimeDeviationReason"
     " HasEffectivePageTimeDeviation:boolean Operation OsName OsVersion PageStartTime:datetime"
     " PageUrl PreviousPageAppName PreviousPageEntityId PreviousPageEntityType PreviousPageUrl"
-    " QueriedEntities RecordId SdkAppType SdkAppVersion SdkVersion SessionLevel UserAgent UserType",
-    "ListViewEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} AppName ColumnHeaders DeveloperName EventSource"
-    " ExecutionIdentifier FilterCriteria ListViewId LoginHistoryId Name NumberOfColumns:int"
-    " OrderBy OwnerId QueriedEntities Records RowsProcessed:double Scope Sequence:int"
-    " SessionLevel",
-    "LoginAsEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} Application Browser DelegatedOrganizationId"
-    " DelegatedUsername LoginAsCategory LoginHistoryId LoginType Platform SessionLevel TargetUrl"
+    " QueriedEntities RecordId SdkAppType SdkAppVersion SdkVersion SessionLevel UserAgent"
     " UserType",
-    "LoginEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} AdditionalInfo ApiType ApiVersion Application"
-    " AuthMethodReference AuthServiceId Browser CipherSuite City ClientVersion Country CountryIso"
-    " ForwardedForIp HttpMethod HttpReferer LoginGeoId LoginHistoryId LoginLatitude:double"
-    " LoginLongitude:double LoginSubType LoginType LoginUrl NetworkId Platform PostalCode"
-    " RemoteIdentifier SessionLevel Status Subdivision TlsProtocol UserType",
+    "ListViewEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} AppName ColumnHeaders"
+    " DeveloperName EventSource ExecutionIdentifier FilterCriteria ListViewId LoginHistoryId Name"
+    " NumberOfColumns:int OrderBy OwnerId QueriedEntities Records RowsProcessed:double Scope"
+    " Sequence:int SessionLevel",
+    "LoginAsEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} Application Browser"
+    " DelegatedOrganizationId DelegatedUsername LoginAsCategory LoginHistoryId LoginType Platform"
+    " SessionLevel TargetUrl UserType",
+    "LoginEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} AdditionalInfo ApiType"
+    " ApiVersion Application AuthMethodReference AuthServiceId Browser CipherSuite City"
+    " ClientVersion Country CountryIso ForwardedForIp HttpMethod HttpReferer LoginGeoId"
+    " LoginHistoryId LoginLatitude:double LoginLongitude:double LoginSubType LoginType LoginUrl"
+    " NetworkId Platform PostalCode RemoteIdentifier SessionLevel Status Subdivision TlsProtocol"
+    " UserType",
     "LogoutEvent": f"{_EVENT_FIELDS} {_USER_FIELDS} SessionLevel",
-    "PermissionSetEventStore": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} EventSource HasExternalUsers:boolean"
-    " ImpactedUserIds LoginHistoryId Operation ParentIdList ParentNameList"
-    " PermissionExpiration:datetime PermissionExpirationList PermissionList PermissionType"
-    " SessionLevel UserCount",
-    "ReportEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} ActionName BotId BotSessionIdentifier ColumnHeaders"
-    " DashboardId DashboardName Description DisplayedFieldEntities EventSource"
-    " ExecutionIdentifier ExportFileFormat Format GroupedColumnHeaders IsScheduled:boolean"
-    " LoginHistoryId Name NumberOfColumns:int Operation OwnerId PlannerId QueriedEntities Records"
-    " ReportId RowsProcessed:double Scope Sequence:int SessionLevel",
-    "UriEvent": f"{_BIG_OBJECT_FIELDS} {_USER_FIELDS} Message Name Operation OperationStatus QueriedEntities RecordId"
-    " SessionLevel UserType",
+    "PermissionSetEventStore": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} EventSource"
+    " HasExternalUsers:boolean ImpactedUserIds LoginHistoryId Operation ParentIdList"
+    " ParentNameList PermissionExpiration:datetime PermissionExpirationList PermissionList"
+    " PermissionType SessionLevel UserCount",
+    "ReportEvent": f"{_BIG_OBJECT_FIELDS} {_POLICY_FIELDS} {_USER_FIELDS} ActionName BotId"
+    " BotSessionIdentifier ColumnHeaders DashboardId DashboardName Description"
+    " DisplayedFieldEntities EventSource ExecutionIdentifier ExportFileFormat Format"
+    " GroupedColumnHeaders IsScheduled:boolean LoginHistoryId Name NumberOfColumns:int Operation"
+    " OwnerId PlannerId QueriedEntities Records ReportId RowsProcessed:double Scope Sequence:int"
+    " SessionLevel",
+    "UriEvent": f"{_BIG_OBJECT_FIELDS} {_USER_FIELDS} Message Name Operation OperationStatus"
+    " QueriedEntities RecordId SessionLevel UserType",
 }
 
 _EVENT_LOG_FIELDS = (

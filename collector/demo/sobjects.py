@@ -1,4 +1,4 @@
-"""The objects that the org knows: fields, their types, and which may be filtered and sorted."""
+"""The objects of the org: fields, their types, and which may be filtered and sorted."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def find_sobject(name: str) -> SObject:
 
 
 def build_invalid_type(name: str) -> ApiError:
-    """The answer for an object that does not exist here, or not for this user or licence."""
+    """The error for an object that does not exist here, or not for this user or licence."""
     return ApiError(
         "INVALID_TYPE",
         f"sObject type '{name}' is not supported. If you are attempting to use a custom object,"
@@ -103,7 +103,7 @@ def build_invalid_type(name: str) -> ApiError:
 
 
 def to_json_value(value: Any) -> Any:
-    """A stored value as it stands in JSON: datetimes as `2026-10-01T12:34:56.000+0000`."""
+    """A stored value as JSON: datetimes as `2026-10-01T12:34:56.000+0000`."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")[:23] + "+0000"
     return value
@@ -111,9 +111,9 @@ def to_json_value(value: Any) -> Any:
 
 def _parse_field(spec: str, kind: SObjectKind) -> SObjectField:
     """A field of `name`, `name:type` or `name:type!`; the mark means neither filter nor sort."""
-    name, _, declared = spec.rstrip("!").partition(":")
-    type_ = declared or _infer_type(name)
-    free = not spec.endswith("!") and type_ not in ("textarea", "base64")
+    name, _, declared_type = spec.rstrip("!").partition(":")
+    type_ = declared_type or _infer_type(name)
+    is_searchable = not spec.endswith("!") and type_ not in ("textarea", "base64")
     if kind is SObjectKind.BIG:
         return SObjectField(
             name=name,
@@ -121,7 +121,7 @@ def _parse_field(spec: str, kind: SObjectKind) -> SObjectField:
             filterable=name in ("EventDate", "EventIdentifier"),
             sortable=name == "EventDate",
         )
-    return SObjectField(name=name, type=type_, filterable=free, sortable=free)
+    return SObjectField(name=name, type=type_, filterable=is_searchable, sortable=is_searchable)
 
 
 def _infer_type(name: str) -> str:

@@ -1,4 +1,4 @@
-"""GROUP BY and the aggregate functions, as records of type AggregateResult."""
+"""GROUP BY and the aggregate functions, which return records of type AggregateResult."""
 
 from __future__ import annotations
 
@@ -23,49 +23,53 @@ def aggregate_rows(
                 f"field '{key.field.name}' can not be grouped in a query call"
             )
     unnamed = itertools.count()
-    makers = [_build_aggregator(one, keys, find_column, unnamed) for one in _check_selection(query)]
-    gathered: dict[tuple[Any, ...], list[SObjectRow]] = {} if keys else {(): []}
+    items = _check_selection(query)
+    aggregators = [_build_aggregator(item, keys, find_column, unnamed) for item in items]
+    rows_by_key: dict[tuple[Any, ...], list[SObjectRow]] = {} if keys else {(): []}
     for row in rows:
         values = tuple(key.read_value(row) for key in keys.values())
-        gathered.setdefault(values, []).append(row)
-    found = [
-        {"attributes": {"type": "AggregateResult"}, **{name: make(own) for name, make in makers}}
-        for _, own in sorted(gathered.items(), key=lambda item: str(item[0]))
+        rows_by_key.setdefault(values, []).append(row)
+    records = [
+        {
+            "attributes": {"type": "AggregateResult"},
+            **{name: get(group) for name, get in aggregators},
+        }
+        for _, group in sorted(rows_by_key.items(), key=lambda item: str(item[0]))
     ]
-    return found[query.offset :][: query.limit]
+    return records[query.offset :][: query.limit]
 
 
 def _check_selection(query: SoqlQuery) -> list[FieldPath | AggregateCall]:
     if query.order_by:
         raise build_malformed_query("ORDER BY is not supported here together with GROUP BY")
-    found = [one for one in query.selection if isinstance(one, FieldPath | AggregateCall)]
-    if len(found) < len(query.selection):
+    items = [item for item in query.selection if isinstance(item, FieldPath | AggregateCall)]
+    if len(items) < len(query.selection):
         raise build_malformed_query("FIELDS() cannot be used in a grouped query")
-    return found
+    return items
 
 
 def _build_aggregator(
-    one: FieldPath | AggregateCall,
+    item: FieldPath | AggregateCall,
     keys: dict[str, SoqlColumn],
     find_column: Callable[[str], SoqlColumn],
     unnamed: Iterator[int],
 ) -> tuple[str, Callable[[list[SObjectRow]], Any]]:
-    if isinstance(one, FieldPath):
-        if one.name.lower() not in keys:
-            raise build_malformed_query(f"Field must be grouped or aggregated: {one.name}")
-        key = keys[one.name.lower()]
-        return key.field.name, lambda own: to_json_value(key.read_value(own[0]))
-    inner = find_column(one.path or "Id")
-    if one.function in ("SUM", "AVG") and inner.field.type not in ("double", "int"):
+    if isinstance(item, FieldPath):
+        if item.name.lower() not in keys:
+            raise build_malformed_query(f"Field must be grouped or aggregated: {item.name}")
+        key = keys[item.name.lower()]
+        return key.field.name, lambda group: to_json_value(key.read_value(group[0]))
+    column = find_column(item.path or "Id")
+    if item.function in ("SUM", "AVG") and column.field.type not in ("double", "int"):
         raise build_malformed_query(
-            f"field {inner.field.name} does not support aggregate {one.function}"
+            f"field {column.field.name} does not support aggregate {item.function}"
         )
 
-    def compute_cell(own: list[SObjectRow]) -> Any:
-        values = [value for row in own if (value := inner.read_value(row)) is not None]
-        return to_json_value(_compute_aggregate(one.function, values))
+    def compute_cell(group: list[SObjectRow]) -> Any:
+        values = [value for row in group if (value := column.read_value(row)) is not None]
+        return to_json_value(_compute_aggregate(item.function, values))
 
-    return one.alias or f"expr{next(unnamed)}", compute_cell
+    return item.alias or f"expr{next(unnamed)}", compute_cell
 
 
 def _compute_aggregate(function: str, values: list[Any]) -> Any:

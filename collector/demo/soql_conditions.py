@@ -57,15 +57,15 @@ def _build_comparison(
     field, get, value = column.field, column.read_value, comparison.value
     if not field.filterable:
         raise ApiError("INVALID_FIELD", f"field '{field.name}' can not be filtered in a query call")
-    for one in value if isinstance(value, tuple) else (value,):
-        _check_value(comparison.operator, field, one)
+    for literal in value if isinstance(value, tuple) else (value,):
+        _check_value(comparison.operator, field, literal)
     match comparison.operator, value:
         case "LIKE", str():
             return _build_like(get, value)
         case ("IN" | "NOT IN") as word, tuple():
-            choices = [_build_equality(field, get, one, now) for one in value]
-            wanted = word == "IN"
-            return lambda row: any(choice(row) for choice in choices) is wanted
+            choices = [_build_equality(field, get, literal, now) for literal in value]
+            is_member = word == "IN"
+            return lambda row: any(choice(row) for choice in choices) is is_member
         case "=", _:
             return _build_equality(field, get, value, now)
         case "!=", _:
@@ -74,7 +74,7 @@ def _build_comparison(
     return _build_ordering(comparison, column, now)
 
 
-# ---- what a value may be
+# ---- checking values
 
 
 def _check_value(word: str, field: SObjectField, value: SoqlLiteral) -> None:
@@ -107,7 +107,7 @@ def _is_suitable(type_: str, value: SoqlLiteral) -> bool:
 
 
 def _to_comparison_key(field: SObjectField, value: Any) -> Any:
-    """What two values of a field are compared by: ids by 15 characters, text without case."""
+    """A value as it is compared: ids by 15 characters, text without case."""
     if not isinstance(value, str):
         return value
     return value[:15] if field.type in _ID_TYPES else value.casefold()
@@ -118,9 +118,9 @@ def _build_equality(
 ) -> RowPredicate:
     if isinstance(value, DateLiteral):
         start, end = compute_span(value, now)
-        return lambda row: (have := get(row)) is not None and start <= have < end
-    wanted = _to_comparison_key(field, value)
-    return lambda row: _to_comparison_key(field, get(row)) == wanted
+        return lambda row: (actual := get(row)) is not None and start <= actual < end
+    expected = _to_comparison_key(field, value)
+    return lambda row: _to_comparison_key(field, get(row)) == expected
 
 
 def _build_ordering(comparison: SoqlComparison, column: SoqlColumn, now: datetime) -> RowPredicate:
@@ -132,9 +132,9 @@ def _build_ordering(comparison: SoqlComparison, column: SoqlColumn, now: datetim
         before_end = comparison.operator in (">", "<=")
         compare = operator.ge if comparison.operator in (">", ">=") else operator.lt
         value = end if before_end else start
-    wanted = _to_comparison_key(field, value)
+    expected = _to_comparison_key(field, value)
     return lambda row: (
-        (have := get(row)) is not None and compare(_to_comparison_key(field, have), wanted)
+        (actual := get(row)) is not None and compare(_to_comparison_key(field, actual), expected)
     )
 
 
@@ -143,7 +143,7 @@ def _build_like(get: Callable[[SObjectRow], Any], pattern: str) -> RowPredicate:
     wild = {"%": ".*", "_": "."}
     text = "".join(wild.get(part) or re.escape(part[-1]) for part in parts)
     regex = re.compile(text, re.IGNORECASE | re.DOTALL)
-    return lambda row: (have := get(row)) is not None and regex.fullmatch(have) is not None
+    return lambda row: (actual := get(row)) is not None and regex.fullmatch(actual) is not None
 
 
 # ---- spans of time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ MAX_PATH_DEPTH = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
-    """The org as one request sees it.
+    """The view of the org for one request.
 
     `missing` are objects that this user or licence does not have; without `hourly_files` the
     field Interval does not exist and neither do hourly files. `version` is that of the path.
@@ -41,19 +41,19 @@ class RequestView:
     hourly_files: bool = True
 
     def find_sobject(self, name: str) -> SObject:
-        """The object as it is here. Raises ApiError (INVALID_TYPE)."""
-        found = find_sobject(name)
-        if found.name in self.missing:
+        """The object in this view. Raises ApiError (INVALID_TYPE)."""
+        sobject = find_sobject(name)
+        if sobject.name in self.missing:
             raise build_invalid_type(name)
-        if found.name == "EventLogFile" and not self.hourly_files:
-            fields = {key: one for key, one in found.fields.items() if key != "interval"}
-            return SObject(name=found.name, kind=found.kind, prefix=found.prefix, fields=fields)
-        return found
+        if sobject.name == "EventLogFile" and not self.hourly_files:
+            fields = {key: field for key, field in sobject.fields.items() if key != "interval"}
+            return replace(sobject, fields=fields)
+        return sobject
 
-    def list_rows(self, found: SObject) -> list[SObjectRow]:
+    def list_rows(self, sobject: SObject) -> list[SObjectRow]:
         """Its records."""
-        rows = self.store.list_rows(found.name, self.now)
-        if found.name == "EventLogFile" and not self.hourly_files:
+        rows = self.store.list_rows(sobject.name, self.now)
+        if sobject.name == "EventLogFile" and not self.hourly_files:
             return [row for row in rows if row["Sequence"] == 0]
         return rows
 
@@ -69,13 +69,13 @@ class QueryResult:
 def run_query(text: str, view: RequestView) -> QueryResult:
     """The answer to a query. Raises ApiError for one that Salesforce would refuse."""
     query = parse_query(text)
-    found = view.find_sobject(query.sobject)
-    check_query(query, found)
+    sobject = view.find_sobject(query.sobject)
+    check_query(query, sobject)
 
     def find_column(path: str) -> SoqlColumn:
-        return resolve_column(found, path, view)
+        return resolve_column(sobject, path, view)
 
-    rows = apply_implied_filter(query, found, view.list_rows(found))
+    rows = apply_implied_filter(query, sobject, view.list_rows(sobject))
     if query.where is not None:
         fits = build_predicate(query.where, find_column, view.now)
         rows = [row for row in rows if fits(row)]
@@ -84,29 +84,29 @@ def run_query(text: str, view: RequestView) -> QueryResult:
     if query.is_aggregate:
         records = aggregate_rows(query, rows, find_column)
     else:
-        paths = _select_paths(query, found)
-        writer = _build_writer(found, paths, view)
-        ordered = _slice_rows(query, _order_rows(query, found, rows, find_column))
-        records = [writer(row) for row in ordered[: compute_max_rows(found)]]
+        paths = _select_paths(query, sobject)
+        writer = _build_writer(sobject, paths, view)
+        ordered = _slice_rows(query, _order_rows(query, sobject, rows, find_column))
+        records = [writer(row) for row in ordered[: compute_max_rows(sobject)]]
     return QueryResult(total=len(records), records=records)
 
 
-def resolve_column(found: SObject, path: str, view: RequestView) -> SoqlColumn:
+def resolve_column(sobject: SObject, path: str, view: RequestView) -> SoqlColumn:
     """How to read a field, or a related record's field. Raises ApiError (INVALID_FIELD)."""
     if path.count(".") > MAX_PATH_DEPTH:
         raise ApiError("INVALID_FIELD", f"SOQL relationship path '{path[:80]}' is too long")
     head, _, rest = path.partition(".")
     if not rest:
-        field = found.find_field(head)
+        field = sobject.find_field(head)
         if field.type == "base64":
-            address = f"/services/data/v{view.version}/sobjects/{found.name}"
+            address = f"/services/data/v{view.version}/sobjects/{sobject.name}"
             return SoqlColumn(
                 field=field, read_value=lambda row: f"{address}/{row['Id']}/{field.name}"
             )
-        if field.type == "id" and found.kind in FIXED_IDS:
-            return SoqlColumn(field=field, read_value=lambda _: FIXED_IDS[found.kind])
+        if field.type == "id" and sobject.kind in FIXED_IDS:
+            return SoqlColumn(field=field, read_value=lambda _: FIXED_IDS[sobject.kind])
         return SoqlColumn(field=field, read_value=lambda row: row.get(field.name))
-    reference, target = found.find_reference(head)
+    reference, target = sobject.find_reference(head)
     inner = resolve_column(target, rest, view)
     by_id = {row["Id"]: row for row in view.store.list_rows(target.name, view.now)}
     return SoqlColumn(
@@ -115,22 +115,22 @@ def resolve_column(found: SObject, path: str, view: RequestView) -> SoqlColumn:
     )
 
 
-def render_record(found: SObject, row: SObjectRow, view: RequestView) -> JsonRecord:
+def render_record(sobject: SObject, row: SObjectRow, view: RequestView) -> JsonRecord:
     """One whole record as JSON."""
-    return _build_writer(found, [field.name for field in found.fields.values()], view)(row)
+    return _build_writer(sobject, [field.name for field in sobject.fields.values()], view)(row)
 
 
-def _select_paths(query: SoqlQuery, found: SObject) -> list[str]:
+def _select_paths(query: SoqlQuery, sobject: SObject) -> list[str]:
     paths: list[str] = []
-    for one in query.selection:
-        if isinstance(one, FieldPath):
-            paths.append(one.name)
-        elif isinstance(one, AllFields) and one.kind != "CUSTOM":
-            paths += [field.name for field in found.fields.values()]
+    for item in query.selection:
+        if isinstance(item, FieldPath):
+            paths.append(item.name)
+        elif isinstance(item, AllFields) and item.kind != "CUSTOM":
+            paths += [field.name for field in sobject.fields.values()]
     lowered = [path.lower() for path in paths]
     if len(set(lowered)) < len(lowered):
-        again = next(path for path in lowered if lowered.count(path) > 1)
-        raise ApiError("INVALID_FIELD", f"duplicate field selected: {again}")
+        duplicate = next(path for path in lowered if lowered.count(path) > 1)
+        raise ApiError("INVALID_FIELD", f"duplicate field selected: {duplicate}")
     return paths
 
 
@@ -139,12 +139,12 @@ def _select_paths(query: SoqlQuery, found: SObject) -> list[str]:
 
 def _order_rows(
     query: SoqlQuery,
-    found: SObject,
+    sobject: SObject,
     rows: list[SObjectRow],
     find_column: Callable[[str], SoqlColumn],
 ) -> list[SObjectRow]:
     keys = query.order_by
-    if found.kind is SObjectKind.BIG:
+    if sobject.kind is SObjectKind.BIG:
         keys = (OrderKey(path="EventDate", descending=True, nulls=""),)
     elif not keys:
         keys = (OrderKey(path="Id", descending=False, nulls=""),)
@@ -175,38 +175,38 @@ def _slice_rows(query: SoqlQuery, rows: list[SObjectRow]) -> list[SObjectRow]:
 
 
 def _build_writer(
-    found: SObject, paths: Iterable[str], view: RequestView
+    sobject: SObject, paths: Iterable[str], view: RequestView
 ) -> Callable[[SObjectRow], JsonRecord]:
     """A function that writes these fields of a record, related ones as objects of their own."""
-    address = f"/services/data/v{view.version}/sobjects/{found.name}/"
+    address = f"/services/data/v{view.version}/sobjects/{sobject.name}/"
     columns: list[tuple[str, Callable[[SObjectRow], Any]]] = []
     related: dict[str, list[str]] = {}
     for path in paths:
         head, _, rest = path.partition(".")
         if rest:
-            resolve_column(found, path, view)
+            resolve_column(sobject, path, view)
             related.setdefault(head.lower(), []).append(rest)
         else:
-            column = resolve_column(found, head, view)
+            column = resolve_column(sobject, head, view)
             columns.append((column.field.name, column.read_value))
-    parts = [_build_related_writer(found, head, inner, view) for head, inner in related.items()]
+    parts = [_build_related_writer(sobject, head, inner, view) for head, inner in related.items()]
 
     def write_record(row: SObjectRow) -> JsonRecord:
-        record_id = FIXED_IDS[found.kind] if found.kind in FIXED_IDS else row["Id"]
-        record: JsonRecord = {"attributes": {"type": found.name, "url": f"{address}{record_id}"}}
-        for name, get in columns:
-            record[name] = to_json_value(get(row))
-        for name, get in parts:
-            record[name] = get(row)
+        record_id = FIXED_IDS[sobject.kind] if sobject.kind in FIXED_IDS else row["Id"]
+        record: JsonRecord = {"attributes": {"type": sobject.name, "url": f"{address}{record_id}"}}
+        for name, read_value in columns:
+            record[name] = to_json_value(read_value(row))
+        for name, read_value in parts:
+            record[name] = read_value(row)
         return record
 
     return write_record
 
 
 def _build_related_writer(
-    found: SObject, head: str, paths: list[str], view: RequestView
+    sobject: SObject, head: str, paths: list[str], view: RequestView
 ) -> tuple[str, Callable[[SObjectRow], JsonRecord | None]]:
-    reference, target = found.find_reference(head)
+    reference, target = sobject.find_reference(head)
     write = _build_writer(target, paths, view)
     by_id = {row["Id"]: row for row in view.store.list_rows(target.name, view.now)}
 

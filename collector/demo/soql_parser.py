@@ -108,7 +108,7 @@ class SoqlQuery:
 
 
 def parse_query(text: str) -> SoqlQuery:
-    """The query that the text is. Raises ApiError (MALFORMED_QUERY and its kin) for any other."""
+    """The query of a text. Raises ApiError (MALFORMED_QUERY or the like) for other text."""
     if len(text) > MAX_LENGTH:
         raise ApiError("QUERY_TOO_COMPLICATED", f"SOQL statements cannot exceed {MAX_LENGTH}.")
     return _SoqlParser(split_tokens(text)).parse_query()
@@ -122,7 +122,7 @@ def list_comparisons(condition: SoqlCondition | None) -> list[SoqlComparison]:
         case Negation(part=part):
             return list_comparisons(part)
         case Junction(parts=parts):
-            return [one for part in parts for one in list_comparisons(part)]
+            return [comparison for part in parts for comparison in list_comparisons(part)]
         case None:
             return []
 
@@ -170,10 +170,10 @@ class _SoqlParser:
         raise build_malformed_query(f"unexpected token: '{token.text}'")
 
     def _parse_list(self, parse_item: Callable[[], Item]) -> tuple[Item, ...]:
-        found = [parse_item()]
+        items = [parse_item()]
         while self._accept_words(","):
-            found.append(parse_item())
-        return tuple(found)
+            items.append(parse_item())
+        return tuple(items)
 
     # ---- the clauses
 
@@ -181,7 +181,7 @@ class _SoqlParser:
         self._expect_words("SELECT")
         selection = self._parse_list(self._parse_select_item)
         if len(selection) > 1 and any(
-            isinstance(one, AggregateCall) and one.path is None for one in selection
+            isinstance(item, AggregateCall) and item.path is None for item in selection
         ):
             raise build_malformed_query("COUNT() must be the only element in the SELECT list")
         self._expect_words("FROM")
@@ -238,9 +238,9 @@ class _SoqlParser:
             return AggregateCall(function=function, path=None, alias=None)
         path = self._parse_path()
         self._expect_words(")")
-        named = self._peek_word() not in ("", ",", "FROM", "(", ")")
+        has_alias = self._peek_word() not in ("", ",", "FROM", "(", ")")
         return AggregateCall(
-            function=function, path=path, alias=self._parse_path() if named else None
+            function=function, path=path, alias=self._parse_path() if has_alias else None
         )
 
     def _parse_order_key(self) -> OrderKey:
@@ -276,9 +276,9 @@ class _SoqlParser:
                 raise ApiError("QUERY_TOO_COMPLICATED", "Query is nested too deeply")
             return Negation(part=self._parse_term(depth + 1))
         if self._accept_words("("):
-            inside = self._parse_condition(depth + 1)
+            condition = self._parse_condition(depth + 1)
             self._expect_words(")")
-            return inside
+            return condition
         return self._parse_comparison()
 
     def _parse_comparison(self) -> SoqlComparison:

@@ -1,4 +1,4 @@
-"""What single objects do to SOQL.
+"""The restrictions of single objects on SOQL.
 
 Big objects answer what their index can, SetupAuditTrail only COUNT(), EventLogFile daily files.
 """
@@ -27,7 +27,7 @@ TOKENS_PER_PAGE = 500
 
 
 def check_query(query: SoqlQuery, sobject: SObject) -> None:
-    """Raises ApiError where the object does not take this query."""
+    """Raises ApiError where the object does not support this query."""
     if any(isinstance(one, AllFields) and one.kind != "STANDARD" for one in query.selection) and (
         query.limit is None or query.limit > MAX_ALL_FIELDS
     ):
@@ -48,19 +48,19 @@ def apply_implied_filter(
     """The rows that the object offers to the query before its own conditions are applied."""
     if sobject.name != "EventLogFile":
         return rows
-    named = {one.path.lower() for one in list_comparisons(query.where)}
-    if named & _BOTH_INTERVALS:
+    field_names = {comparison.path.lower() for comparison in list_comparisons(query.where)}
+    if field_names & _BOTH_INTERVALS:
         return rows
     return [row for row in rows if row["Sequence"] == 0]
 
 
 def compute_max_rows(sobject: SObject) -> int | None:
-    """How many records a query finds at most; what is beyond is not even counted."""
+    """The most records that a query finds, also in its total; None for no limit."""
     return MAX_TOKENS if sobject.kind is SObjectKind.TOKEN else None
 
 
 def limit_page_size(sobject: SObject, wanted: int) -> int:
-    """How many records are served at a time."""
+    """The number of records in a page."""
     return min(wanted, TOKENS_PER_PAGE) if sobject.kind is SObjectKind.TOKEN else wanted
 
 
@@ -69,7 +69,7 @@ def _check_big_object(query: SoqlQuery) -> None:
         raise _build_big_object_error("Aggregate functions not supported")
     if query.offset:
         raise _build_big_object_error("OFFSET is not supported on big objects")
-    paths = [one.name for one in query.selection if isinstance(one, FieldPath)]
+    paths = [item.name for item in query.selection if isinstance(item, FieldPath)]
     related = next((path for path in paths if "." in path), None)
     if related is not None:
         raise _build_big_object_error(f"Relationship field {related} not supported")
@@ -91,37 +91,38 @@ def _check_order(query: SoqlQuery) -> None:
 def _flatten_conjunction(query: SoqlQuery) -> list[SoqlComparison]:
     """The comparisons of a condition that is nothing but ANDs."""
     pending = [] if query.where is None else [query.where]
-    found = []
+    comparisons = []
     while pending:
         match pending.pop():
             case SoqlComparison() as comparison:
-                found.append(comparison)
+                comparisons.append(comparison)
             case Junction(word="AND", parts=parts):
                 pending.extend(parts)
             case _:
                 raise _build_big_object_error("Only conditions joined by AND are supported")
-    return found
+    return comparisons
 
 
 def _check_index(conditions: list[SoqlComparison]) -> None:
-    for one in conditions:
-        if one.path.lower() not in _INDEXED_FIELDS:
+    for comparison in conditions:
+        column = comparison.path.upper()
+        if column.lower() not in _INDEXED_FIELDS:
             raise _build_big_object_error(
-                f"Filter on column {one.path.upper()} not supported: it is not indexed"
+                f"Filter on column {column} not supported: it is not indexed"
             )
-        if one.operator not in _BIG_OPERATORS:
+        if comparison.operator not in _BIG_OPERATORS:
             raise _build_big_object_error(
-                f"Unsupported operator {one.operator} on filter column {one.path.upper()}"
+                f"Unsupported operator {comparison.operator} on filter column {column}"
             )
-    dates = [one for one in conditions if one.path.lower() == "eventdate"]
-    identifiers = [one for one in conditions if one.path.lower() == "eventidentifier"]
+    dates = [each for each in conditions if each.path.lower() == "eventdate"]
+    identifiers = [each for each in conditions if each.path.lower() == "eventidentifier"]
     if not identifiers:
         return
     if not dates:
         raise _build_big_object_error(
             "Filter on EVENTIDENTIFIER without EVENTDATE leaves a gap in the index"
         )
-    if any(one.operator != "=" or isinstance(one.value, DateLiteral) for one in dates):
+    if any(each.operator != "=" or isinstance(each.value, DateLiteral) for each in dates):
         raise _build_big_object_error("A range is only supported on the last column of the filter")
 
 

@@ -1,4 +1,4 @@
-"""SOQL's words, symbols and literals: the text cut up, and what a literal means."""
+"""SOQL's tokens, and the values of its literals."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ _ESCAPES = {
 
 
 def split_tokens(text: str) -> list[SoqlToken]:
-    """The pieces of a query. Raises ApiError where a piece is none of SOQL's."""
-    found = []
+    """The tokens of a query. Raises ApiError for text that is no token."""
+    tokens = []
     end = len(text.rstrip())
-    at = 0
-    while at < end:
-        match = _TOKEN.match(text, at, end)
+    position = 0
+    while position < end:
+        match = _TOKEN.match(text, position, end)
         if match is None:
-            raise build_malformed_query(f"unexpected token: '{text[at:end].strip()[:20]}'")
+            raise build_malformed_query(f"unexpected token: '{text[position:end].strip()[:20]}'")
         kind = match.lastgroup or ""
-        found.append(SoqlToken(kind=kind, text=match[kind]))
-        at = match.end()
-    return found
+        tokens.append(SoqlToken(kind=kind, text=match[kind]))
+        position = match.end()
+    return tokens
 
 
 def parse_literal(token: SoqlToken) -> SoqlLiteral:
-    """What a literal means. Raises ApiError for a token that is none, or is out of range."""
+    """The value of a literal. Raises ApiError for another token, or a value out of range."""
     match token.kind:
         case "string":
             return _parse_string(token.text)

@@ -1,4 +1,4 @@
-"""The token endpoint of the embedded org: trades proofs for sessions, until an admin revokes it."""
+"""The token endpoint of the embedded org: checks grants and issues access tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class TokenEndpoint:
-    """Trades proofs for sessions."""
+    """Checks grants and issues access tokens."""
 
     def __init__(self, application: ConnectedApp, access_tokens: AccessTokens) -> None:
         self._application = application
@@ -37,12 +37,12 @@ class TokenEndpoint:
         }
 
     def revoke_approval(self) -> None:
-        """An admin takes the app's approval away: every session ends, and nobody gets in."""
+        """Revoke the app's approval: every token expires, and no login succeeds."""
         self._revoked.set()
         self._access_tokens.expire_tokens()
 
     def restore_approval(self) -> None:
-        """The admin approves the app again."""
+        """Approve the app again."""
         self._revoked.clear()
 
     def issue_token(
@@ -56,7 +56,7 @@ class TokenEndpoint:
         if self._revoked.is_set():
             raise OAuthError("invalid_app_access", "user is not admin approved to access this app")
         extra = grant({**form, **_parse_basic_auth(authorization)}, self._application, now)
-        answer = {
+        response = {
             "access_token": self._access_tokens.issue_token(),
             "scope": "api refresh_token",
             "instance_url": base_url,
@@ -65,10 +65,10 @@ class TokenEndpoint:
             **extra,
         }
         if name == JWT_BEARER:
-            return answer
+            return response
         signature = base64.b64encode(secrets.token_bytes(32)).decode()
         issued_at = str(int(now.timestamp() * 1000))
-        return {**answer, "signature": signature, "issued_at": issued_at}
+        return {**response, "signature": signature, "issued_at": issued_at}
 
 
 def _parse_basic_auth(authorization: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What people do in a working day: pages, reports, list views, files; some mistype a password."""
+"""What people do in a working day: pages, reports, list views, files, failed logins."""
 
 from __future__ import annotations
 
@@ -120,8 +120,8 @@ def _log_page_view(day: ScenarioDay, session: UserSession, at: datetime, number:
 
 def _log_aura_request(day: ScenarioDay, session: UserSession, at: datetime) -> None:
     rng = day.rng
-    numbered = rng.random() < 0.1
-    agent = session.person.browser
+    is_shortened = rng.random() < 0.1
+    browser = session.person.browser
     request = {
         "RUN_TIME": day.pick_number(300),
         "CPU_TIME": day.pick_number(90),
@@ -129,7 +129,7 @@ def _log_aura_request(day: ScenarioDay, session: UserSession, at: datetime) -> N
         "DB_TOTAL_TIME": day.pick_number(40_000_000),
         "ACTION_MESSAGE": _ACTIONS[int(rng.random() * len(_ACTIONS))],
         "REQUEST_METHOD": "POST",
-        "USER_AGENT": agent.version if numbered else agent.agent,
+        "USER_AGENT": browser.version if is_shortened else browser.agent,
     }
     if rng.random() < 0.03:
         request["TIMESTAMP_DERIVED"] = ""
@@ -159,11 +159,11 @@ def _store_lightning_uri(
 
 
 def _log_classic_page(day: ScenarioDay, session: UserSession, at: datetime) -> None:
-    setup = session.person.team == "admin"
+    is_setup = session.person.team == "admin"
     page = {
         "RUN_TIME": day.pick_number(900),
         "CPU_TIME": day.pick_number(200),
-        "URI": "/setup/forcecomHomepage.apexp" if setup else "/home/home.jsp",
+        "URI": "/setup/forcecomHomepage.apexp" if is_setup else "/home/home.jsp",
         "DB_TOTAL_TIME": day.pick_number(60_000_000),
         "DB_BLOCKS": day.pick_number(4000),
         "DB_CPU_TIME": day.pick_number(60),
@@ -176,7 +176,7 @@ def run_report(day: ScenarioDay, session: UserSession, at: datetime, *, origin: 
     """A report, in its log file and as a stored event."""
     name, entity, headers = _REPORTS[int(day.rng.random() * len(_REPORTS))]
     report, rows = day.ids.make_record_id("00O"), 20 + int(day.rng.random() ** 3 * 1900)
-    logged = {
+    log_columns = {
         "RUN_TIME": day.pick_number(2500),
         "CPU_TIME": day.pick_number(400),
         "URI": "/lightning/r/Report",
@@ -192,8 +192,8 @@ def run_report(day: ScenarioDay, session: UserSession, at: datetime, *, origin: 
         "SORT": 'Created Date, "descending"',
         "ORIGIN": origin,
     }
-    day.event_log.add_event("Report", at, {**session.log_columns, **logged})
-    stored = {
+    day.event_log.add_event("Report", at, {**session.log_columns, **log_columns})
+    object_fields = {
         "Name": name,
         "ReportId": report,
         "Operation": origin,
@@ -211,7 +211,7 @@ def run_report(day: ScenarioDay, session: UserSession, at: datetime, *, origin: 
         "LoginHistoryId": session.history_id,
         "EvaluationTime": 0.0,
     }
-    day.store_event("ReportEvent", at, {**session.object_fields, **stored})
+    day.store_event("ReportEvent", at, {**session.object_fields, **object_fields})
 
 
 def _store_list_view(day: ScenarioDay, session: UserSession, at: datetime) -> None:
@@ -240,11 +240,11 @@ def _store_list_view(day: ScenarioDay, session: UserSession, at: datetime) -> No
 def _log_file_transfer(day: ScenarioDay, session: UserSession, at: datetime) -> None:
     kind, size = _FILES[int(day.rng.random() * len(_FILES))]
     document, version = day.ids.make_record_id("069"), day.ids.make_record_id("068")
-    uploads = day.rng.random() < 0.3
+    is_upload = day.rng.random() < 0.3
     transfer = {
         "USER_ID": session.person.id[:15],
         "USER_ID_DERIVED": session.person.id,
-        "TRANSACTION_TYPE": "saveVersion" if uploads else "VersionDownloadAction",
+        "TRANSACTION_TYPE": "saveVersion" if is_upload else "VersionDownloadAction",
         "DOCUMENT_ID": document[:15],
         "DOCUMENT_ID_DERIVED": document,
         "VERSION_ID": version[:15],
@@ -256,7 +256,7 @@ def _log_file_transfer(day: ScenarioDay, session: UserSession, at: datetime) -> 
 
 
 def _log_logout(day: ScenarioDay, session: UserSession, at: datetime) -> None:
-    chosen = day.rng.random() < 0.7
+    is_manual = day.rng.random() < 0.7
     logout = {
         "SESSION_TYPE": "UI",
         "SESSION_LEVEL": "STANDARD(db=1,api=STANDARD)",
@@ -266,8 +266,8 @@ def _log_logout(day: ScenarioDay, session: UserSession, at: datetime) -> None:
         "RESOLUTION_TYPE": "9999",
         "APP_TYPE": "1000",
         "CLIENT_VERSION": "9998.0",
-        "USER_INITIATED_LOGOUT": "1" if chosen else "0",
+        "USER_INITIATED_LOGOUT": "1" if is_manual else "0",
     }
     day.event_log.add_event("Logout", at, {**session.log_columns, **logout})
-    if chosen:
+    if is_manual:
         day.store_event("LogoutEvent", at, session.object_fields)

@@ -1,4 +1,4 @@
-"""What is much for a group: its windows measured, and held against the windows before."""
+"""Baselines as SQL: the windows of groups, measured and compared with the windows before."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FIELD_TYPES = {
 WINDOW_FIELDS = tuple(_FIELD_TYPES)
 """What cases and titles of a baseline may name beside its groups."""
 
-# By way of DECIMAL, so that `inf` and `nan` are no numbers: anybody can send them.
+# Through DECIMAL, so that `inf` and `nan`, which anybody can send, are no numbers.
 _NUMBER = "TRY_CAST(TRY_CAST({} AS DECIMAL(38, 9)) AS DOUBLE)"
 _METRICS = {
     "sum": "coalesce(sum(measured), 0)",
@@ -39,18 +39,18 @@ _METRICS = {
 
 
 def as_baseline(rule: Rule) -> Baseline:
-    """What a rule looks at. Raises TypeError for rules of other kinds."""
+    """The baseline of a rule. Raises TypeError for rules of other kinds."""
     if isinstance(rule.aggregation, Baseline):
         return rule.aggregation
     raise TypeError(f"{rule.name} is no baseline")
 
 
-# ---- the judgement
+# ---- scoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineStats:
-    """What is usual for a group: how many windows it had, and sums of values and of squares."""
+    """A group's past: the number of windows, and sums of their values and of the squares."""
 
     window_count: int
     total: float
@@ -73,7 +73,7 @@ class BaselineStats:
         )
 
     def is_exceeded(self, rule: Baseline, value: float) -> bool:
-        """Whether a window with that value is told."""
+        """Whether a window with that value fires."""
         if self.window_count < rule.minimum:
             return rule.cold_start is not None and value >= rule.cold_start
         # Multiplied out: sums of whole numbers are exact, their quotients are not.
@@ -88,12 +88,12 @@ class BaselineStats:
 
 
 def compute_lowest_alert(rule: Baseline) -> float:
-    """The smallest value that can be told at all."""
+    """The smallest value with which a window can fire."""
     return rule.floor if rule.cold_start is None else min(rule.floor, rule.cold_start)
 
 
 def compute_window_uid(rule: Rule, key: str, start: int) -> str:
-    """What stands for a window where events have their uid; `key` is the digest of its group."""
+    """The match uid of a window; `key` is the digest of its group."""
     return f"window:{hash_json([rule.name, key, start])}"
 
 
@@ -101,16 +101,16 @@ def compute_window_uid(rule: Rule, key: str, start: int) -> str:
 
 
 def select_measured_events(part: RuleRelation) -> str:
-    """SQL: group, `start` of the window, time and measured value of each event of a rule."""
-    over = as_baseline(part.rule)
+    """SQL: group, window start, times (microseconds) and measured value of a rule's events."""
+    baseline = as_baseline(part.rule)
     return part.select_events(
-        over.group_by,
+        baseline.group_by,
         {
-            "start": _render_start(over),
+            "start": _render_start(baseline),
             "us": 'epoch_us("time")',
             "arrived": "epoch_us(received)",
             "uid": "event_uid",
-            "measured": _render_measured(over),
+            "measured": _render_measured(baseline),
             "of_type": "event_type",
         },
     )
@@ -119,7 +119,7 @@ def select_measured_events(part: RuleRelation) -> str:
 def select_window_keys(rule: Rule, rows: Sequence[str]) -> str:
     """SQL: `key` (digest of the group), `start` and group of the windows with events in `rows`.
 
-    `rows` are what `selected` has given.
+    `rows` are SELECTs of `select_measured_events`.
     """
     count = len(as_baseline(rule).group_by)
     keys = list_value_columns(count)
@@ -131,11 +131,12 @@ def select_window_keys(rule: Rule, rows: Sequence[str]) -> str:
 
 def select_windows(rule: Rule, rows: str) -> str:
     """SQL: key, start, value, events, last and received of each window with events in `rows`."""
-    over = as_baseline(rule)
-    keys = list_value_columns(len(over.group_by))
+    baseline = as_baseline(rule)
+    count = len(baseline.group_by)
+    keys = list_value_columns(count)
     return (
-        f"SELECT {render_key_digest(len(over.group_by))}, start, value, events, last, received FROM ("
-        f"SELECT {keys}, start, CAST({_METRICS[over.metric]} AS DOUBLE) AS value,"
+        f"SELECT {render_key_digest(count)}, start, value, events, last, received"
+        f" FROM (SELECT {keys}, start, CAST({_METRICS[baseline.metric]} AS DOUBLE) AS value,"
         " count(*) AS events, max(us) AS last, max(arrived) AS received"
         f" FROM ({rows}) GROUP BY {keys}, start)"
     )
@@ -143,11 +144,11 @@ def select_windows(rule: Rule, rows: str) -> str:
 
 def select_heaviest_events(rule: Rule, rows: str, limit: int) -> str:
     """SQL: key, start, group, uid, type and rank of the heaviest events of each window."""
-    over = as_baseline(rule)
-    keys = list_value_columns(len(over.group_by))
-    weight = "measured" if over.metric == "sum" else "0"
+    baseline = as_baseline(rule)
+    keys = list_value_columns(len(baseline.group_by))
+    weight = "measured" if baseline.metric == "sum" else "0"
     return (
-        f"SELECT {render_key_digest(len(over.group_by))} AS key, start, {keys}, uid, of_type,"
+        f"SELECT {render_key_digest(len(baseline.group_by))} AS key, start, {keys}, uid, of_type,"
         f" row_number() OVER (PARTITION BY {keys}, start"
         f" ORDER BY {weight} DESC NULLS LAST, us DESC, uid) AS rank"
         f" FROM ({rows}) QUALIFY rank <= {limit}"
@@ -155,9 +156,9 @@ def select_heaviest_events(rule: Rule, rows: str, limit: int) -> str:
 
 
 def select_severity_answers(rule: Rule) -> str | None:
-    """SQL: what the cases and steps say of windows; parameters are lists of `NAMES` and groups.
+    """SQL: for each window, whether each case and step holds; None without cases and steps.
 
-    None where there are no cases and steps.
+    Its parameters are lists of the values of `WINDOW_FIELDS` and of the groups.
     """
     rungs = [
         *(case.predicate for case in rule.severity_cases),
@@ -170,15 +171,15 @@ def select_severity_answers(rule: Rule) -> str | None:
         f"unnest(${place})::{kind} AS {quote_identifier(name)}"
         for place, (name, kind) in enumerate(kinds.items(), 1)
     )
-    asked = ", ".join(f"coalesce({rung}, FALSE)" for rung in rungs)
-    return f"SELECT {asked} FROM (SELECT {columns})"
+    answers = ", ".join(f"coalesce({rung}, FALSE)" for rung in rungs)
+    return f"SELECT {answers} FROM (SELECT {columns})"
 
 
 def decide_severity(rule: Rule, answers: Sequence[bool]) -> Severity:
-    """The severity of a window of which `answers` says so."""
+    """The severity of a window, given whether each case and then each step holds."""
     cases, steps = answers[: len(rule.severity_cases)], answers[len(rule.severity_cases) :]
-    fitting = (case.level for case, holds in zip(rule.severity_cases, cases, strict=True) if holds)
-    level = next(fitting, rule.level)
+    levels = (case.level for case, holds in zip(rule.severity_cases, cases, strict=True) if holds)
+    level = next(levels, rule.level)
     for step, holds in zip(rule.severity_steps, steps, strict=True):
         if holds:
             level = max(level, Severity(min(level + step.increment, step.max_severity)))
@@ -189,51 +190,51 @@ def select_scored_windows(parts: Sequence[RuleRelation]) -> str:
     """SQL: every window of every group, given all events, each with its past and whether it fires.
 
     Columns: the names of the group's fields, `window_start` and `last_time` (microseconds),
-    `metric`, `event_count`, `history`, `mean`, `stddev` and `fires`. It needs nothing that was
-    remembered; live evaluation says the same of the same events.
+    `metric`, `event_count`, `history`, `mean`, `stddev` and `fires`. It needs nothing stored; live
+    evaluation has the same result for the same events.
     """
-    over = as_baseline(parts[0].rule)
-    keys = list_value_columns(len(over.group_by))
+    baseline = as_baseline(parts[0].rule)
+    keys = list_value_columns(len(baseline.group_by))
     named = ", ".join(
         f"{name_value_column(place)} AS {quote_identifier(name)}"
-        for place, name in enumerate(over.group_by)
+        for place, name in enumerate(baseline.group_by)
     )
     rows = " UNION ALL ".join(map(select_measured_events, parts))
     past = (
         f"OVER (PARTITION BY {keys} ORDER BY start"
-        f" RANGE BETWEEN {duration_to_micros(over.history)} PRECEDING AND 1 PRECEDING)"
+        f" RANGE BETWEEN {duration_to_micros(baseline.history)} PRECEDING AND 1 PRECEDING)"
     )
     spread = "sqrt(greatest(history * squares - total * total, 0))"
     return (
         f"SELECT {named}, start AS window_start, last AS last_time, value AS metric,"
         " events AS event_count, history, total / history AS mean,"
         f" {spread} / nullif(history, 0) AS stddev,"
-        f" {_render_fires(over, spread)} AS fires"
+        f" {_render_fires(baseline, spread)} AS fires"
         f" FROM (SELECT *, count(*) {past} AS history, sum(value) {past} AS total,"
         f" sum(value * value) {past} AS squares"
-        f" FROM (SELECT {keys}, start, CAST({_METRICS[over.metric]} AS DOUBLE) AS value,"
+        f" FROM (SELECT {keys}, start, CAST({_METRICS[baseline.metric]} AS DOUBLE) AS value,"
         f" count(*) AS events, max(us) AS last FROM ({rows}) AS events GROUP BY {keys}, start"
         ") AS windows) AS windows"
     )
 
 
-def _render_fires(over: Baseline, spread: str) -> str:
-    known = (
-        f"history >= {over.minimum} AND value >= {over.floor!r}"
-        f" AND coalesce(history * value - total > {over.deviations!r} * {spread}, FALSE)"
+def _render_fires(baseline: Baseline, spread: str) -> str:
+    is_above = (
+        f"history >= {baseline.minimum} AND value >= {baseline.floor!r}"
+        f" AND coalesce(history * value - total > {baseline.deviations!r} * {spread}, FALSE)"
     )
-    if over.cold_start is None:
-        return f"({known})"
-    return f"({known} OR history < {over.minimum} AND value >= {over.cold_start!r})"
+    if baseline.cold_start is None:
+        return f"({is_above})"
+    return f"({is_above} OR history < {baseline.minimum} AND value >= {baseline.cold_start!r})"
 
 
-def _render_start(over: Baseline) -> str:
-    size = duration_to_micros(over.window)
+def _render_start(baseline: Baseline) -> str:
+    size = duration_to_micros(baseline.window)
     return f'CAST(floor(epoch_us("time") / {size}) AS BIGINT) * {size}'
 
 
-def _render_measured(over: Baseline) -> str:
-    if over.metric == "count" or over.field is None:
+def _render_measured(baseline: Baseline) -> str:
+    if baseline.metric == "count" or baseline.field is None:
         return "NULL"
-    column = quote_identifier(over.field)
-    return _NUMBER.format(column) if over.metric == "sum" else f"CAST({column} AS VARCHAR)"
+    column = quote_identifier(baseline.field)
+    return _NUMBER.format(column) if baseline.metric == "sum" else f"CAST({column} AS VARCHAR)"

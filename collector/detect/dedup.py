@@ -1,4 +1,4 @@
-"""What makes matches of a rule one episode: the values of its dedup key, as text."""
+"""The dedup key, whose values make matches of a rule one episode."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from collector.model import Event, Rule
 from collector.stable_ids import hash_text
 
 MAX_VALUE_LENGTH = 200
-"""Longer values (queries, agents) count by their beginning and a hash of the whole."""
+"""Longer values (queries, agents) are shortened to their beginning and a hash of the whole."""
 
 
 def build_dedup_key(rule: Rule, event: Event) -> tuple[str, ...]:
-    """The values of the rule's dedup key, empty text for those that the event does not have.
+    """The values of the rule's dedup key in an event, empty text for those that it lacks.
 
-    Where it has none of them those of the fallback key, and where it has none of these either its
-    own uid, so that events that have nothing in common never become one. A rule that has no key is
-    about all events together.
+    Where it lacks all, those of the fallback key; where it lacks these too, its own uid, so that
+    events with nothing in common never become one. Without a key, the tuple is empty.
     """
     if not rule.dedup_key:
         return ()

@@ -1,4 +1,4 @@
-"""Rows that DuckDB answers with, as events."""
+"""Rows of DuckDB as events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import duckdb
 
 
 def list_column_names(result: duckdb.DuckDBPyConnection) -> list[str]:
-    """The names of the columns of a query's answer, in their order."""
+    """The names of the columns of a query's result, in their order."""
     return [column[0] for column in result.description]
 
 

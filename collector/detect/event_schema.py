@@ -1,4 +1,4 @@
-"""What rules may know of the event table; whoever assembles the program hands it in."""
+"""The event table as rules see it; the program that loads them provides it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class EventSchema:
     list_event_types: Callable[[], frozenset[str]]
 
     def find_type_problem(self, event_type: str) -> str | None:
-        """What to say of a type that no rule may name; None of one that a rule may name."""
-        known = self.list_event_types()
-        if event_type in known:
+        """The message for a type that no rule may name; None for one that a rule may name."""
+        types = self.list_event_types()
+        if event_type in types:
             return None
-        return f"unknown event type {event_type!r}{suggest_name(event_type, known)}"
+        return f"unknown event type {event_type!r}{suggest_name(event_type, types)}"

@@ -1,4 +1,4 @@
-"""Runs after some of their events turned out to lie elsewhere, from a look at those around."""
+"""Recomputes runs that lost events, from the events around these."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def recompute_runs(
     surrounding: SurroundingRuns,
     forget: int,
 ) -> list[EventRun] | None:
-    """The runs of a key without the events that were at the times `gone`.
+    """The runs of a key without the events that were at `lost_times`.
 
-    None where `around` does not reach far enough to tell.
+    None where `surrounding` does not reach far enough to tell.
     """
     settled = list(surrounding.runs)
     for run in remembered:
@@ -45,18 +45,20 @@ def recompute_runs(
 def _trim_run_ends(
     run: EventRun, lost_times: Sequence[int], surrounding: SurroundingRuns
 ) -> list[EventRun] | None:
-    """What lies of a run before and after `around`; each hangs on an event that is still there."""
+    """The parts of a run before and after `surrounding`; None where no event there joins one."""
     ends = []
     if run.start < surrounding.first:
-        held = [
+        joining_times = [
             each.start for each in surrounding.runs if run.start <= each.start < min(lost_times)
         ]
-        if not held:
+        if not joining_times:
             return None
-        ends.append(run._replace(last=min(held)))
+        ends.append(run._replace(last=min(joining_times)))
     if run.last > surrounding.last:
-        held = [each.last for each in surrounding.runs if max(lost_times) < each.last <= run.last]
-        if not held:
+        joining_times = [
+            each.last for each in surrounding.runs if max(lost_times) < each.last <= run.last
+        ]
+        if not joining_times:
             return None
-        ends.append(EventRun(max(held), _GREATEST_UID, run.last))
+        ends.append(EventRun(max(joining_times), _GREATEST_UID, run.last))
     return ends

@@ -1,6 +1,6 @@
-"""What was not there before: runs of events with one key, and which of them begin anew.
+"""First-seen rules as SQL: runs of events with one key, and the events that begin one.
 
-A run is a row of events of one key in which none comes more than `forget` after the one before it.
+In a run, no event of the key comes more than `forget` after the one before it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class EventRun(NamedTuple):
 
 
 def as_first_seen(rule: Rule) -> FirstSeen:
-    """What a rule looks at. Raises TypeError for rules of other kinds."""
+    """The first-seen aggregation of a rule. Raises TypeError for rules of other kinds."""
     if isinstance(rule.aggregation, FirstSeen):
         return rule.aggregation
     raise TypeError(f"{rule.name} is no rule about what is first seen")
 
 
 def join_runs(runs: Iterable[EventRun], forget: int) -> list[EventRun]:
-    """The runs that the events of all these runs make, in their order.
+    """Runs with those joined that lie no more than `forget` (microseconds) apart, in order.
 
-    They depend on nothing but the ends of the given ones, for within each no pause is too long.
+    Only the ends of the given runs matter, since no pause within one is too long.
     """
     found: list[EventRun] = []
     for run in sorted(runs):
@@ -58,20 +58,22 @@ def select_key_events(part: RuleRelation) -> str:
 
 
 def select_runs(rule: Rule, rows: Sequence[str]) -> str:
-    """SQL: the runs (digest of the key, start, uid, last) of what `selected` has given."""
-    over = as_first_seen(rule)
-    keys = list_value_columns(len(over.key))
+    """SQL: the runs (digest of the key, start, uid, last) of SELECTs of `select_key_events`."""
+    first_seen = as_first_seen(rule)
+    count = len(first_seen.key)
+    keys = list_value_columns(count)
     order = f"OVER (PARTITION BY {keys} ORDER BY day)"
+    forget = duration_to_micros(first_seen.forget)
     # Events of one day are one run, since `forget` is a day at least; few rows are left to sort.
     return (
         "WITH days AS ("
         f"SELECT {keys}, CAST(floor(us / {DAY_MICROS}) AS BIGINT) AS day,"
         " min(struct_pack(us := us, uid := uid)) AS head, max(us) AS tail"
         f" FROM ({' UNION ALL '.join(rows)}) GROUP BY ALL),"
-        f" marked AS (SELECT *, CASE WHEN head.us - lag(tail) {order} <= {duration_to_micros(over.forget)}"
+        f" marked AS (SELECT *, CASE WHEN head.us - lag(tail) {order} <= {forget}"
         " THEN 0 ELSE 1 END AS opens FROM days),"
         f" numbered AS (SELECT *, sum(opens) {order} AS run FROM marked)"
-        f" SELECT {render_key_digest(len(over.key))}, (min(head)).us, (min(head)).uid, max(tail)"
+        f" SELECT {render_key_digest(count)}, (min(head)).us, (min(head)).uid, max(tail)"
         f" FROM numbered GROUP BY {keys}, run"
     )
 
@@ -83,10 +85,10 @@ def select_matches(parts: Sequence[RuleRelation], *, since: datetime) -> str:
         parts: the rule and its events, for each event type.
         since: when the history of the rule's event types begins.
 
-    It needs nothing that was remembered; live evaluation says the same of the same events.
+    It needs nothing stored; live evaluation has the same result for the same events.
     """
-    over = as_first_seen(parts[0].rule)
-    keys = ", ".join(name_value_column(place) for place in range(len(over.key)))
+    first_seen = as_first_seen(parts[0].rule)
+    keys = ", ".join(name_value_column(place) for place in range(len(first_seen.key)))
     columns = {"event_uid": "event_uid", '"time"': '"time"', "us": 'epoch_us("time")'}
     rows = " UNION ALL ".join(
         part.select_events(as_first_seen(part.rule).key, columns) for part in parts
@@ -96,6 +98,6 @@ def select_matches(parts: Sequence[RuleRelation], *, since: datetime) -> str:
         f'SELECT event_uid, "time", last_seen FROM (SELECT *,'
         f" {before.format('us')} AS seen, {before.format(chr(34) + 'time' + chr(34))} AS last_seen"
         f" FROM ({rows}) AS events) AS events"
-        f" WHERE us >= {to_micros(since) + duration_to_micros(over.learn)}"
-        f" AND (seen IS NULL OR us - seen > {duration_to_micros(over.forget)})"
+        f" WHERE us >= {to_micros(since) + duration_to_micros(first_seen.learn)}"
+        f" AND (seen IS NULL OR us - seen > {duration_to_micros(first_seen.forget)})"
     )

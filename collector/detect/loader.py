@@ -55,9 +55,9 @@ def load_rule_set(
 
 @contextmanager
 def _pause_garbage_collection() -> Iterator[None]:
-    """Without searches for garbage: nearly all that loading builds is kept until its end.
+    """Disable garbage collection: nearly all objects of loading live until its end.
 
-    They took two fifths of its time.
+    Collecting took two fifths of its time.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -75,16 +75,19 @@ def _compile_rule_set(
     library = DocumentLibrary.from_documents(_read_documents(paths, problems), disable)
     problems += library.find_duplicates()
     drafts = _read_drafts(library, schema, lists, problems)
-    correlations, wrong = correlation_drafts.read_correlations(library, drafts, schema)
-    problems += wrong
-    work = _RuleSetBuilder(problems=problems)
-    work.compile_drafts(drafts, correlations)
+    correlations, further = correlation_drafts.read_correlations(library, drafts, schema)
+    problems += further
+    builder = _RuleSetBuilder(problems=problems)
+    builder.compile_drafts(drafts, correlations)
     if not problems:
-        work.refuse_unrunnable_rules(schema)
+        builder.refuse_unrunnable_rules(schema)
     if problems:
         raise RulesError(problems)
     return RuleSet(
-        rules=tuple(work.rules), variants=work.variants, documents=work.documents, lists=lists
+        rules=tuple(builder.rules),
+        variants=builder.variants,
+        documents=builder.documents,
+        lists=lists,
     )
 
 
@@ -120,27 +123,27 @@ def _read_drafts(
     library: DocumentLibrary, schema: EventSchema, lists: ValueLists, problems: list[Problem]
 ) -> dict[str, RuleDraft]:
     """The rules over events in which nothing is wrong, filters applied, by name."""
-    found: dict[str, RuleDraft] = {}
-    exceptions = []
+    drafts: dict[str, RuleDraft] = {}
+    filters = []
     for each in library.select_by_kind("rule"):
         try:
-            made = rule_drafts.build_rule_draft(each, schema, lists)
-            found[made.name] = made
+            draft = rule_drafts.build_rule_draft(each, schema, lists)
+            drafts[draft.name] = draft
         except RulesError as error:
             problems += error.problems
     for each in library.select_by_kind("filter"):
         try:
-            exceptions.append(rule_filters.read_filter(each, schema, lists))
+            filters.append(rule_filters.read_filter(each, schema, lists))
         except RulesError as error:
             problems += error.problems
-    result, wrong = rule_filters.apply_filters(exceptions, found, library)
-    problems += wrong
+    result, filter_problems = rule_filters.apply_filters(filters, drafts, library)
+    problems += filter_problems
     return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RuleSetBuilder:
-    """Drafts on their way to a rule set."""
+    """Compiles drafts into the parts of a rule set."""
 
     problems: list[Problem]
     rules: list[Rule] = field(default_factory=list)
@@ -150,12 +153,12 @@ class _RuleSetBuilder:
     def compile_drafts(
         self, drafts: Mapping[str, RuleDraft], correlations: Sequence[CorrelationDraft]
     ) -> None:
-        """Compile all of them; what nobody looks at alerts unless it says that it does not."""
-        generated = correlation_drafts.collect_generate_flags(correlations)
-        every: list[RuleDraft | CorrelationDraft] = [*drafts.values(), *correlations]
-        for each in every:
-            stated = "alert" in each.block.model_fields_set
-            alert = each.block.alert if stated else generated.get(each.name, True)
+        """Compile all drafts; a rule alerts unless it or a correlation over it says otherwise."""
+        generate_flags = correlation_drafts.collect_generate_flags(correlations)
+        all_drafts: list[RuleDraft | CorrelationDraft] = [*drafts.values(), *correlations]
+        for each in all_drafts:
+            is_explicit = "alert" in each.block.model_fields_set
+            alert = each.block.alert if is_explicit else generate_flags.get(each.name, True)
             try:
                 self._compile_draft(each, alert=alert)
             except SigmaError as error:
@@ -173,10 +176,10 @@ class _RuleSetBuilder:
         )
 
     def refuse_unrunnable_rules(self, schema: EventSchema) -> None:
-        """Ask the engine what it says of every rule."""
+        """Add a problem for every rule that the engine refuses."""
         for name, reason in dry_run.find_refused_rules(
             self.rules, (*self.variants.values(),), schema
         ):
-            where = "correlation" if "correlation" in self.documents[name].data else "detection"
+            key = "correlation" if "correlation" in self.documents[name].data else "detection"
             message = f"the engine refuses it: {reason}"
-            self.problems.append(self.documents[name].build_problem((where,), message))
+            self.problems.append(self.documents[name].build_problem((key,), message))

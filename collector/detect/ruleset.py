@@ -66,7 +66,10 @@ class RuleSet:
     @property
     def correlation_inputs(self) -> frozenset[str]:
         """The names of the rules that correlations look at."""
-        overs = (rule.aggregation for rule in self.rules)
+        aggregations = (rule.aggregation for rule in self.rules)
         return frozenset(
-            name for over in overs if isinstance(over, Correlation) for name in over.rules
+            name
+            for aggregation in aggregations
+            if isinstance(aggregation, Correlation)
+            for name in aggregation.rules
         )

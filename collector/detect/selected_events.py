@@ -1,4 +1,4 @@
-"""The events of one type that a rule selects, as SQL that other questions are asked of."""
+"""The events of one type that a rule selects, as SQL for further queries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collector.escaping import quote_identifier
 from collector.model import Rule
 
 DIGEST_LENGTH = 32
-"""Hex digits that stand for a combination of values, which may be long and is hostile text."""
+"""Hex digits of the digest of a combination of values, which may be long and hostile text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +26,11 @@ class RuleRelation:
         are left out.
         """
         texts = [f"CAST({quote_identifier(name)} AS VARCHAR)" for name in values]
-        shown = [f"{text} AS {name_value_column(place)}" for place, text in enumerate(texts)]
-        shown += [f"{expression} AS {name}" for name, expression in columns.items()]
+        selected = [f"{text} AS {name_value_column(place)}" for place, text in enumerate(texts)]
+        selected += [f"{expression} AS {name}" for name, expression in columns.items()]
         conditions = [f"({self.rule.predicate})", *(f"{text} IS NOT NULL" for text in texts)]
         return (
-            f"SELECT {', '.join(shown)} FROM {self.relation} AS events"
+            f"SELECT {', '.join(selected)} FROM {self.relation} AS events"
             f" WHERE {' AND '.join(conditions)}"
         )
 
@@ -46,8 +46,8 @@ def list_value_columns(count: int) -> str:
 
 
 def render_key_digest(count: int) -> str:
-    """SQL: what stands for a combination of so many values."""
-    # Lengths keep ("a", "bc") and ("ab", "c") apart; a stranger must not be able to make two alike.
+    """SQL: the digest of a combination of so many values."""
+    # Lengths keep ("a", "bc") and ("ab", "c") apart: nobody must be able to make two alike.
     texts = " || ".join(
         f"length({name_value_column(place)}) || ':' || {name_value_column(place)}"
         for place in range(count)

@@ -1,4 +1,4 @@
-"""How grave an event or a window is, as SQL: the first case that holds, then every step."""
+"""The severity of an event or a window as SQL: the first case that holds, then every step."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ def build_severity_sql(rule: Rule) -> str:
     cases = "".join(
         f" WHEN {case.predicate} THEN {int(case.level)}" for case in rule.severity_cases
     )
-    found = f"CASE{cases} ELSE {int(rule.level)} END" if cases else str(int(rule.level))
+    severity = f"CASE{cases} ELSE {int(rule.level)} END" if cases else str(int(rule.level))
     for step in rule.severity_steps:
-        found = _apply_step(found, step)
-    return found
+        severity = _apply_step(severity, step)
+    return severity
 
 
-def _apply_step(found: str, step: SeverityStep) -> str:
-    # One line per level, because the text of what was found must not double with every step.
+def _apply_step(severity: str, step: SeverityStep) -> str:
+    # One WHEN per level, so that the text of the severity does not double with every step.
     levels = " ".join(
         f"WHEN {int(level)} THEN CASE WHEN {step.predicate} THEN {_raise_level(level, step)}"
         f" ELSE {int(level)} END"
         for level in Severity
     )
-    return f"CASE {found} {levels} END"
+    return f"CASE {severity} {levels} END"
 
 
 def _raise_level(level: Severity, step: SeverityStep) -> int:

@@ -15,13 +15,13 @@ from collector.model import Event, Rule
 
 MAX_TITLE_LENGTH = 300
 MAX_VALUE_LENGTH = 120
-"""One long value must not push the others out of the title."""
+"""Characters of a value, so that one cannot push the others out of the title."""
 
 MAX_NUMBER_DIGITS = 24
-"""Digits; `1e999999` is text that anybody can send, and would be written out."""
+"""Digits; larger numbers, such as `1e999999`, are not written out."""
 
 EMPTY_SLOT_TEXT = "unknown"
-"""What a slot without a fallback says of an event that has none of its fields."""
+"""The text of a slot without a fallback for an event that has none of its fields."""
 
 _TOKEN_PATTERN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -37,13 +37,17 @@ class TitleSlot:
     fallback: str | None
 
     def __str__(self) -> str:
-        shown = [f"{name}:{form}" if form else name for name, form in self.fields]
-        return "{" + "|".join(shown if self.fallback is None else [*shown, self.fallback]) + "}"
+        alternatives = [f"{name}:{form}" if form else name for name, form in self.fields]
+        return (
+            "{"
+            + "|".join(alternatives if self.fallback is None else [*alternatives, self.fallback])
+            + "}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitleTemplate:
-    """A title that is still to be filled in; `str` gives its text."""
+    """A title with slots for fields; `str` returns its source text."""
 
     parts: tuple[str | TitleSlot, ...]
 
@@ -64,7 +68,7 @@ class TitleTemplate:
         return TitleTemplate(parts=tuple(_rename_part(part, rename) for part in self.parts))
 
     def render_title(self, event: Event) -> str:
-        """The title of an event, at most `LIMIT` characters."""
+        """The title of an event, at most `MAX_TITLE_LENGTH` characters."""
         return truncate_text(
             "".join(_fill_part(part, event) for part in self.parts), MAX_TITLE_LENGTH
         )
@@ -79,9 +83,9 @@ def parse_template(text: str, is_field: Callable[[str], bool]) -> TitleTemplate:
 
 
 def parse_rule_title(rule: Rule) -> TitleTemplate:
-    """The title of a rule of `RuleSet.rules`, over the columns of its events and of its windows.
+    """The title of a rule, over the columns of its events and of its windows.
 
-    Of one that tells of single events, a variant's as well.
+    A rule over windows is one of `RuleSet.rules`; of single events, it may be a variant.
     """
     windows = window_columns.list_window_columns(rule)
     names = {*rule.fields, *windows, *(window_columns.WINDOW_BOUNDS if windows else ())}
@@ -135,9 +139,9 @@ def _fill_part(part: str | TitleSlot, event: Event) -> str:
     if isinstance(part, str):
         return part
     for name, form in part.fields:
-        shown = _format_grouped(event.get(name)) if form else _format_plain(event.get(name))
-        if shown:
-            return truncate_text(shown, MAX_VALUE_LENGTH)
+        text = _format_grouped(event.get(name)) if form else _format_plain(event.get(name))
+        if text:
+            return truncate_text(text, MAX_VALUE_LENGTH)
     return EMPTY_SLOT_TEXT if part.fallback is None else part.fallback
 
 
@@ -156,8 +160,8 @@ def _format_grouped(value: Any) -> str:
         number = Decimal(str(value))
     except InvalidOperation:
         return ""
-    readable = number.is_finite() and number.adjusted() < MAX_NUMBER_DIGITS
-    return _trim_zeros(f"{number:,.2f}") if readable else ""
+    is_readable = number.is_finite() and number.adjusted() < MAX_NUMBER_DIGITS
+    return _trim_zeros(f"{number:,.2f}") if is_readable else ""
 
 
 def _trim_zeros(number: str) -> str:

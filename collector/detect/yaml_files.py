@@ -10,8 +10,7 @@ YAML_SUFFIXES = frozenset({".yml", ".yaml"})
 def list_yaml_files(folder: Path) -> list[Path]:
     """All files of a folder, at any depth, in order.
 
-    What is hidden is not among them: editors' locks, and what Kubernetes mounts beside the links
-    that it wants to be read.
+    Hidden files are left out: editors' locks, and the targets of the links that Kubernetes mounts.
     """
     return sorted(
         each

@@ -1,4 +1,4 @@
-"""Baselines over a batch: which windows of which groups are far above the group's own past."""
+"""Baselines over a batch: the windows of groups that are far above the group's own past."""
 
 from __future__ import annotations
 
@@ -49,25 +49,25 @@ class BaselineEvaluator:
         self.failures = self._stateful_rules.failures
 
     def evaluate_batch(self, events: EventViews, files: Sequence[ArchiveFile]) -> EvaluationResult:
-        """What the rules say now of the windows that a batch's new files have events of.
+        """The result for the windows with events of a batch's new files, and for later ones.
 
-        Windows whose past these are, are judged again.
+        Those are the windows of the same groups that have one of these in their past.
         """
         return self._stateful_rules.evaluate_batch(events, files, self._evaluate_rule)
 
     def _evaluate_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None
     ) -> EvaluationResult:
-        with open_temp_tables(selection.events.connection) as made:
-            windows = find_touched_windows(selection, made)
+        with open_temp_tables(selection.events.connection) as tables:
+            windows = find_touched_windows(selection, tables)
             if relearn_fingerprint is None:
-                return self._evaluate_remembered(selection, windows, made)
-            return _evaluate_relearned(selection, windows, made, relearn_fingerprint)
+                return self._evaluate_remembered(selection, windows, tables)
+            return _evaluate_relearned(selection, windows, tables, relearn_fingerprint)
 
     def _evaluate_remembered(
         self, selection: RuleSelection, windows: TouchedWindows, tables: TempTables
     ) -> EvaluationResult:
-        """With what is remembered of the past."""
+        """Score the touched windows against the stored ones."""
         if not windows.window_keys:
             return EvaluationResult()
         org, name = selection.events.org, selection.rule.name
@@ -79,38 +79,36 @@ class BaselineEvaluator:
                 touched_keys=windows.window_keys,
                 measured_windows=measure_windows(selection, windows),
             )
-            verdicts = score_windows(baseline_sql.as_baseline(selection.rule), change, stored)
-        gone = tuple(
-            sorted(
-                baseline_sql.compute_window_uid(selection.rule, *place)
-                for place in verdicts.withdrawn_keys
-            )
-        )
+            scored = score_windows(baseline_sql.as_baseline(selection.rule), change, stored)
+        rule = selection.rule
+        uids = sorted(baseline_sql.compute_window_uid(rule, *key) for key in scored.withdrawn_keys)
+        withdrawal = Withdrawal(org=org, rule=name, event_uids=tuple(uids))
         return EvaluationResult(
-            matches=build_matches(selection, verdicts, windows, tables),
-            withdrawals=[Withdrawal(org=org, rule=name, event_uids=gone)] if gone else [],
-            state_changes=[WindowUpdate(org=org, rule=name, before=before, after=verdicts.windows)],
+            matches=build_matches(selection, scored, windows, tables),
+            withdrawals=[withdrawal] if uids else [],
+            state_changes=[WindowUpdate(org=org, rule=name, before=before, after=scored.windows)],
         )
 
 
 def _evaluate_relearned(
     selection: RuleSelection, windows: TouchedWindows, tables: TempTables, fingerprint: str
 ) -> EvaluationResult:
-    """With a memory made of the whole archive; what is told are windows of the batch."""
-    whole = measure_archive(selection)
-    own = {place: whole[place] for place in windows.window_keys if place in whole}
-    change = WindowChanges(before=own, touched_keys=windows.window_keys, measured_windows=own)
-    verdicts = score_windows(
-        baseline_sql.as_baseline(selection.rule), change, ArchiveHistory(whole, windows.group_keys)
+    """Relearn the rule from the whole archive; only windows of the batch raise matches."""
+    measured = measure_archive(selection)
+    touched = {key: measured[key] for key in windows.window_keys if key in measured}
+    change = WindowChanges(
+        before=touched, touched_keys=windows.window_keys, measured_windows=touched
     )
-    memory = WindowReplacement(
+    past = ArchiveHistory(measured, windows.group_keys)
+    scored = score_windows(baseline_sql.as_baseline(selection.rule), change, past)
+    replacement = WindowReplacement(
         org=selection.events.org,
         rule=selection.rule.name,
         fingerprint=fingerprint,
-        windows={**whole, **verdicts.windows},
+        windows={**measured, **scored.windows},
     )
     return EvaluationResult(
-        matches=build_matches(selection, verdicts, windows, tables), state_changes=[memory]
+        matches=build_matches(selection, scored, windows, tables), state_changes=[replacement]
     )
 
 
@@ -118,10 +116,16 @@ def _read_previous(
     selection: RuleSelection, windows: TouchedWindows, stored: StoredHistory
 ) -> dict[BaselineWindowKey, BaselineWindow]:
     """The touched windows, and the later ones of their groups whose past they are."""
-    first: dict[str, int] = {}
+    first_starts: dict[str, int] = {}
     for key, start in windows.window_keys:
-        first[key] = min(start, first.get(key, start))
-    last = max(start for _, start in windows.window_keys)
+        first_starts[key] = min(start, first_starts.get(key, start))
+    last_start = max(start for _, start in windows.window_keys)
     history = duration_to_micros(baseline_sql.as_baseline(selection.rule).history)
-    found = stored.read_windows(first, min(first.values()), last + history)
-    return {place: each for place, each in found.items() if place[1] >= first[place[0]]}
+    stored_windows = stored.read_windows(
+        first_starts, min(first_starts.values()), last_start + history
+    )
+    return {
+        window_key: window
+        for window_key, window in stored_windows.items()
+        if window_key[1] >= first_starts[window_key[0]]
+    }

@@ -1,4 +1,4 @@
-"""The windows of the past: those that are remembered, and those of an archive just read."""
+"""The past windows of a baseline: the stored ones, or those of an archive just read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collector.store.rule_fingerprints import BASELINE_KIND
 
 
 class BaselineHistory(Protocol):
-    """The windows of groups, as they were before a batch."""
+    """The windows of groups before a batch; times are microseconds."""
 
     def read_windows(
         self, keys: Collection[str], first: int, last: int
@@ -25,13 +25,13 @@ class BaselineHistory(Protocol):
     def sum_windows(
         self, keys: Collection[str], first: int, until: int
     ) -> Mapping[str, BaselineSums]:
-        """Of each of those groups, its windows that start from `first` on and before `until`."""
+        """By group, count, sum and sum of squares of windows with `first` <= start < `until`."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredHistory:
-    """What is remembered of a rule."""
+    """The stored windows of a rule."""
 
     connection: sa.Connection
     org: str
@@ -40,7 +40,7 @@ class StoredHistory:
     def read_windows(
         self, keys: Collection[str], first: int, last: int
     ) -> dict[BaselineWindowKey, BaselineWindow]:
-        """The windows of those groups that start from `first` to `last`, both included."""
+        """`BaselineHistory.read_windows`."""
         return baseline_memory.read_windows(
             self.connection, org=self.org, rule=self.rule, keys=keys, first=first, last=last
         )
@@ -48,14 +48,14 @@ class StoredHistory:
     def sum_windows(
         self, keys: Collection[str], first: int, until: int
     ) -> Mapping[str, BaselineSums]:
-        """Of each of those groups, its windows that start from `first` on and before `until`."""
+        """`BaselineHistory.sum_windows`."""
         return baseline_memory.sum_windows(
             self.connection, org=self.org, rule=self.rule, keys=keys, first=first, until=until
         )
 
 
 class ArchiveHistory:
-    """What has just been read from the archive, of some groups."""
+    """The windows of some groups, just measured over the archive."""
 
     def __init__(
         self, windows: Mapping[BaselineWindowKey, BaselineWindow], keys: Collection[str]
@@ -63,32 +63,34 @@ class ArchiveHistory:
         self._windows_by_key: dict[str, list[tuple[int, BaselineWindow]]] = {
             key: [] for key in keys
         }
-        for (key, start), each in windows.items():
+        for (key, start), window in windows.items():
             if key in self._windows_by_key:
-                self._windows_by_key[key].append((start, each))
+                self._windows_by_key[key].append((start, window))
 
     def read_windows(
         self, keys: Collection[str], first: int, last: int
     ) -> dict[BaselineWindowKey, BaselineWindow]:
-        """The windows of those groups that start from `first` to `last`, both included."""
+        """`BaselineHistory.read_windows`."""
         return {
-            (key, start): each
+            (key, start): window
             for key in keys
-            for start, each in self._windows_by_key[key]
+            for start, window in self._windows_by_key[key]
             if first <= start <= last
         }
 
     def sum_windows(
         self, keys: Collection[str], first: int, until: int
     ) -> Mapping[str, BaselineSums]:
-        """Of each of those groups, its windows that start from `first` on and before `until`."""
-        found = {}
+        """`BaselineHistory.sum_windows`."""
+        sums = {}
         for key in keys:
-            past = [
-                each.value for start, each in self._windows_by_key[key] if first <= start < until
+            values = [
+                window.value
+                for start, window in self._windows_by_key[key]
+                if first <= start < until
             ]
-            found[key] = (len(past), sum(past), sum(value * value for value in past))
-        return found
+            sums[key] = (len(values), sum(values), sum(value * value for value in values))
+        return sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,20 +139,20 @@ def list_recent_windows(
     window_keys: Collection[BaselineWindowKey],
     history: int,
 ) -> dict[BaselineWindowKey, Sequence[tuple[int, float]]]:
-    """Starts and values of the windows in the past of each place, in order.
+    """By window key, starts and values of the windows in its past, in order.
 
-    `now` are windows as they are, whatever they were in the past; those that are `gone` and not
-    among them have no events any more.
+    `current` are windows as they are now, whatever `past` has for them; those of `emptied` that are
+    not among them have no events any more.
     """
     if not window_keys:
         return {}
     starts = [start for _, start in window_keys]
     stored = past.read_windows({key for key, _ in window_keys}, min(starts) - history, max(starts))
-    kept = {place: each for place, each in stored.items() if place not in emptied}
+    remaining = {key: window for key, window in stored.items() if key not in emptied}
     by_key: dict[str, list[tuple[int, float]]] = {}
-    for (key, start), each in sorted({**kept, **current}.items()):
-        by_key.setdefault(key, []).append((start, each.value))
+    for (key, start), window in sorted({**remaining, **current}.items()):
+        by_key.setdefault(key, []).append((start, window.value))
     return {
-        (key, start): [each for each in by_key[key] if start - history <= each[0] < start]
+        (key, start): [window for window in by_key[key] if start - history <= window[0] < start]
         for key, start in window_keys
     }

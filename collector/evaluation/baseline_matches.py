@@ -1,4 +1,4 @@
-"""Windows that fire as matches: their heaviest events, and the past that they stand out from."""
+"""Firing windows as matches, with their heaviest events and their past."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from collector.model.event_columns import ENTITY_COLUMNS
 from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
 
 EVIDENCE_LIMIT = 10
-"""Events of a window that are shown."""
+"""The most events of a window that a match shows."""
 
 RECENT_LIMIT = 12
-"""Windows of the past that are shown."""
+"""The most past windows that a match shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlier:
-    """A window that fires, what is usual, and its group and events as they are to be shown."""
+    """A firing window, the statistics of its past, and what its match shows."""
 
     window_key: BaselineWindowKey
     measure: BaselineWindow
@@ -44,7 +44,7 @@ class Outlier:
     events: Sequence[Event]
 
     def to_fields(self, rule: Baseline) -> dict[str, Any]:
-        """What cases and titles may name of it."""
+        """The values by the names that cases, steps and titles use."""
         start = self.window_key[1]
         facts = {
             "metric": self.measure.value,
@@ -61,22 +61,22 @@ class Outlier:
 def build_matches(
     selection: RuleSelection, scored: ScoredWindows, groups: TouchedWindows, tables: TempTables
 ) -> list[Match]:
-    """The windows that fire. Their groups are among those of `groups`."""
+    """The matches of the firing windows, whose groups are among those of `groups`."""
     if not scored.firing_windows:
         return []
-    found = [
+    outliers = [
         Outlier(
-            window_key=place,
-            measure=scored.windows[place],
-            stats=scored.firing_windows[place],
-            recent_windows=scored.recent_windows[place],
+            window_key=key,
+            measure=scored.windows[key],
+            stats=scored.firing_windows[key],
+            recent_windows=scored.recent_windows[key],
             group=group,
             events=events,
         )
-        for place, (group, events) in _read_window_events(selection, scored, groups, tables).items()
+        for key, (group, events) in _read_window_events(selection, scored, groups, tables).items()
     ]
-    answers = _read_severity_answers(selection, found)
-    return [_build_match(selection, *each) for each in zip(found, answers, strict=True)]
+    answers = _read_severity_answers(selection, outliers)
+    return [_build_match(selection, *pair) for pair in zip(outliers, answers, strict=True)]
 
 
 # ---- the events
@@ -86,16 +86,16 @@ def _read_window_events(
     selection: RuleSelection, scored: ScoredWindows, groups: TouchedWindows, tables: TempTables
 ) -> dict[BaselineWindowKey, tuple[dict[str, str], list[Event]]]:
     """Group and heaviest events of each of the windows."""
-    over = baseline_sql.as_baseline(selection.rule)
-    wanted = ", ".join(
+    baseline = baseline_sql.as_baseline(selection.rule)
+    firing = ", ".join(
         f"({quote_literal(key)}, {start}::BIGINT)" for key, start in scored.firing_windows
     )
-    keys = list_value_columns(len(over.group_by))
+    value_columns = list_value_columns(len(baseline.group_by))
     table = tables.create_table(
-        f"SELECT start, {keys} FROM (VALUES {wanted}) AS wanted(key, start)"
-        f" JOIN (SELECT DISTINCT key, {keys} FROM {groups.table}) USING (key)"
+        f"SELECT start, {value_columns} FROM (VALUES {firing}) AS firing(key, start)"
+        f" JOIN (SELECT DISTINCT key, {value_columns} FROM {groups.table}) USING (key)"
     )
-    found: dict[BaselineWindowKey, list[tuple[int, dict[str, str], Event]]] = {}
+    ranked_events: dict[BaselineWindowKey, list[tuple[int, dict[str, str], Event]]] = {}
     for span in list_window_spans(selection, scored.firing_windows):
         parts = list(selection.list_relations(span))
         rows = select_window_rows(selection, parts, table)
@@ -103,9 +103,11 @@ def _read_window_events(
             baseline_sql.select_heaviest_events(selection.rule, rows, EVIDENCE_LIMIT)
         )
         for part in parts:
-            for place, rank, group, event in _read_event_rows(selection, part.relation, heaviest):
-                found.setdefault(place, []).append((rank, group, event))
-    return {place: _order_by_rank(each) for place, each in sorted(found.items())}
+            for window_key, rank, group, event in _read_event_rows(
+                selection, part.relation, heaviest
+            ):
+                ranked_events.setdefault(window_key, []).append((rank, group, event))
+    return {key: _order_by_rank(events) for key, events in sorted(ranked_events.items())}
 
 
 def _read_event_rows(
@@ -133,7 +135,7 @@ def _read_event_rows(
 def _order_by_rank(
     ranked_events: Sequence[tuple[int, dict[str, str], Event]],
 ) -> tuple[dict[str, str], list[Event]]:
-    ordered = sorted(ranked_events, key=lambda each: each[0])
+    ordered = sorted(ranked_events, key=lambda ranked: ranked[0])
     return ordered[0][1], [event for _, _, event in ordered]
 
 
@@ -143,24 +145,25 @@ def _order_by_rank(
 def _read_severity_answers(
     selection: RuleSelection, outliers: Sequence[Outlier]
 ) -> Sequence[Sequence[bool]]:
-    """What the rule's cases and steps say of each window."""
-    over = baseline_sql.as_baseline(selection.rule)
+    """For each window, whether each case and step of the rule holds."""
+    baseline = baseline_sql.as_baseline(selection.rule)
     sql = baseline_sql.select_severity_answers(selection.rule)
     if sql is None or not outliers:
         return [()] * len(outliers)
-    shown = [each.to_fields(over) for each in outliers]
+    fields = [outlier.to_fields(baseline) for outlier in outliers]
     lists = [
-        [each[name] for each in shown] for name in (*baseline_sql.WINDOW_FIELDS, *over.group_by)
+        [values[name] for values in fields]
+        for name in (*baseline_sql.WINDOW_FIELDS, *baseline.group_by)
     ]
     return selection.events.connection.execute(sql, lists).fetchall()
 
 
 def _build_match(selection: RuleSelection, outlier: Outlier, answers: Sequence[bool]) -> Match:
     rule = selection.rule
-    over = baseline_sql.as_baseline(rule)
+    baseline = baseline_sql.as_baseline(rule)
     uid = baseline_sql.compute_window_uid(rule, *outlier.window_key)
     first, *others = outlier.events
-    event = {**first, **{k: v for k, v in outlier.to_fields(over).items() if v is not None}}
+    event = {**first, **{k: v for k, v in outlier.to_fields(baseline).items() if v is not None}}
     return Match(
         org=selection.events.org,
         rule=rule.name,
@@ -170,7 +173,7 @@ def _build_match(selection: RuleSelection, outlier: Outlier, answers: Sequence[b
         severity=baseline_sql.decide_severity(rule, answers),
         title=title_template.parse_rule_title(rule).render_title(event),
         key=dedup.build_dedup_key(rule, {**event, "event_uid": uid}),
-        entities=extract_entities(event, _list_shared_entities(over, event, others)),
+        entities=extract_entities(event, _list_shared_entities(baseline, event, others)),
         event=event,
         weight=outlier.measure.value,
         count=outlier.measure.events,
@@ -180,7 +183,7 @@ def _build_match(selection: RuleSelection, outlier: Outlier, answers: Sequence[b
 
 
 def _list_shared_entities(rule: Baseline, event: Event, others: Sequence[Event]) -> list[str]:
-    """The columns whose value holds for the whole window, as far as its events tell."""
+    """The entity columns in which all shown events of the window have the same value."""
     return [
         name
         for name in ENTITY_COLUMNS
@@ -189,21 +192,21 @@ def _list_shared_entities(rule: Baseline, event: Event, others: Sequence[Event])
 
 
 def _build_context(rule: Rule, outlier: Outlier) -> dict[str, object]:
-    over = baseline_sql.as_baseline(rule)
-    shown = outlier.to_fields(over)
+    baseline = baseline_sql.as_baseline(rule)
+    fields = outlier.to_fields(baseline)
     return {
         "kind": "baseline",
-        "metric": over.metric,
-        "field": over.field,
+        "metric": baseline.metric,
+        "field": baseline.field,
         "value": outlier.measure.value,
         "event_count": outlier.measure.events,
         "mean": outlier.stats.mean,
         "stddev": outlier.stats.standard_deviation,
         "windows": outlier.stats.window_count,
-        "window_start": shown["window_start"].isoformat(),
-        "window_end": shown["window_end"].isoformat(),
+        "window_start": fields["window_start"].isoformat(),
+        "window_end": fields["window_end"].isoformat(),
         "group": dict(outlier.group),
-        "history_days": duration_to_days(over.history),
+        "history_days": duration_to_days(baseline.history),
         "recent": [
             [micros_to_time(start).isoformat(), value]
             for start, value in outlier.recent_windows[-RECENT_LIMIT:]

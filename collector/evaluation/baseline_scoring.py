@@ -1,4 +1,4 @@
-"""Which windows fire, given what is measured anew and what is remembered of the past."""
+"""Which windows fire, given the windows measured anew and the stored past."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ZERO_SUMS: BaselineSums = (0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowChanges:
-    """What a batch makes of the windows of some groups.
+    """The windows of some groups before a batch, and those that it changes.
 
     Attributes:
         before: windows as they are remembered: the touched ones, and all after these whose past
             they are.
-        touched: the windows that are measured anew.
-        measured: those of them that have events.
+        touched_keys: the windows that are measured anew.
+        measured_windows: those of them that have events.
     """
 
     before: Mapping[BaselineWindowKey, BaselineWindow]
@@ -32,25 +32,25 @@ class WindowChanges:
 
     @property
     def after(self) -> dict[BaselineWindowKey, BaselineWindow]:
-        """The windows as they are now, `told` as before."""
-        kept = {
-            place: each for place, each in self.before.items() if place not in self.touched_keys
+        """The windows after the batch, `told` as before it."""
+        windows = {
+            key: window for key, window in self.before.items() if key not in self.touched_keys
         }
-        for place, each in self.measured_windows.items():
-            known = self.before.get(place)
-            kept[place] = _set_told(each, told=known is not None and known.told)
-        return kept
+        for key, window in self.measured_windows.items():
+            previous = self.before.get(key)
+            windows[key] = _set_told(window, told=previous is not None and previous.told)
+        return windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredWindows:
-    """Windows that were judged.
+    """The windows of a change, scored against their past.
 
     Attributes:
-        fired: those that are to be told, each with what is usual for its group.
-        recent: of each of these, starts and values of the windows before it, in order.
-        windows: all of the change, with `told` as it is to be.
-        withdrawn: those that were told and are not any more.
+        firing_windows: those that raise a match, each with what is usual for its group.
+        recent_windows: of each of these, starts and values of the windows before it, in order.
+        windows: all of the change, `told` where they fire.
+        withdrawn_keys: those that fired before and do not any more.
     """
 
     firing_windows: Mapping[BaselineWindowKey, BaselineStats]
@@ -60,21 +60,21 @@ class ScoredWindows:
 
 
 def score_windows(rule: Baseline, change: WindowChanges, past: BaselineHistory) -> ScoredWindows:
-    """Judge every window that is touched or has a touched one in its past."""
+    """Score every window that is touched or has a touched one in its past."""
     after = change.after
-    fired = {
-        place: usual
-        for place, usual in _compute_stats(rule, change, after, past)
-        if usual.is_exceeded(rule, after[place].value)
+    firing = {
+        key: stats
+        for key, stats in _compute_stats(rule, change, after, past)
+        if stats.is_exceeded(rule, after[key].value)
     }
-    told = {place for place, each in change.before.items() if each.told}
+    told = {key for key, window in change.before.items() if window.told}
     return ScoredWindows(
-        firing_windows=fired,
+        firing_windows=firing,
         recent_windows=list_recent_windows(
-            past, after, change.touched_keys, fired, duration_to_micros(rule.history)
+            past, after, change.touched_keys, firing, duration_to_micros(rule.history)
         ),
-        windows={place: _set_told(each, told=place in fired) for place, each in after.items()},
-        withdrawn_keys=frozenset(told - fired.keys()),
+        windows={key: _set_told(window, told=key in firing) for key, window in after.items()},
+        withdrawn_keys=frozenset(told - firing.keys()),
     )
 
 
@@ -84,18 +84,20 @@ def _compute_stats(
     after: Mapping[BaselineWindowKey, BaselineWindow],
     past: BaselineHistory,
 ) -> Iterator[tuple[BaselineWindowKey, BaselineStats]]:
-    """What is usual at every window that may be told."""
+    """The statistics of the past of every window that may fire."""
     by_start: dict[int, list[str]] = {}
-    for (key, start), each in after.items():
-        if each.value >= compute_lowest_alert(rule):
+    for (key, start), window in after.items():
+        if window.value >= compute_lowest_alert(rule):
             by_start.setdefault(start, []).append(key)
-    edits = _compute_sum_deltas(change, {key for keys in by_start.values() for key in keys})
+    deltas = _compute_sum_deltas(change, {key for keys in by_start.values() for key in keys})
     history = duration_to_micros(rule.history)
     for start, keys in by_start.items():
-        known = past.sum_windows(keys, start - history, start)
+        stored_sums = past.sum_windows(keys, start - history, start)
         for key in keys:
-            sums = [known.get(key, _ZERO_SUMS)]
-            sums += [e for when, e in edits.get(key, ()) if start - history <= when < start]
+            sums = [stored_sums.get(key, _ZERO_SUMS)]
+            sums += [
+                delta for time, delta in deltas.get(key, ()) if start - history <= time < start
+            ]
             count, total, squares = map(sum, zip(*sums, strict=True))
             yield (
                 (key, start),
@@ -106,15 +108,17 @@ def _compute_stats(
 def _compute_sum_deltas(
     change: WindowChanges, keys: AbstractSet[str]
 ) -> dict[str, list[tuple[int, BaselineSums]]]:
-    """By group, what each touched window adds to the sums that are remembered."""
-    edits: dict[str, list[tuple[int, BaselineSums]]] = {}
-    for place in change.touched_keys:
-        if place[0] not in keys:
+    """By group, start and change of the stored sums of each touched window."""
+    deltas: dict[str, list[tuple[int, BaselineSums]]] = {}
+    for key in change.touched_keys:
+        if key[0] not in keys:
             continue
-        old, new = (_to_sums(each.get(place)) for each in (change.before, change.measured_windows))
-        edit = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
-        edits.setdefault(place[0], []).append((place[1], edit))
-    return edits
+        old, new = (
+            _to_sums(windows.get(key)) for windows in (change.before, change.measured_windows)
+        )
+        delta = (new[0] - old[0], new[1] - old[1], new[2] - old[2])
+        deltas.setdefault(key[0], []).append((key[1], delta))
+    return deltas
 
 
 def _set_told(window: BaselineWindow, *, told: bool) -> BaselineWindow:

@@ -14,14 +14,14 @@ from collector.evaluation.temp_tables import TempTables
 from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
 
 _MAX_GAP = DAY_MICROS
-"""Microseconds between windows from which on they are better read apart."""
+"""Microseconds; windows farther apart are read in separate spans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TouchedWindows:
-    """The windows that a batch brings events to, or takes some from.
+    """The windows that a batch adds events to or removes some from.
 
-    `table` has their `key`, `start` and group; `places` are the first two.
+    `table` has their `key`, `start` and group; `window_keys` are the first two.
     """
 
     table: str
@@ -29,12 +29,12 @@ class TouchedWindows:
 
     @property
     def group_keys(self) -> frozenset[str]:
-        """The groups."""
+        """The keys of the groups."""
         return frozenset(key for key, _ in self.window_keys)
 
 
 def find_touched_windows(selection: RuleSelection, tables: TempTables) -> TouchedWindows:
-    """What the batch at work touches."""
+    """The windows that the batch touches."""
     parts = [*selection.list_batch_relations(), *selection.list_replaced_relations()]
     table = tables.create_table(
         baseline_sql.select_window_keys(
@@ -49,11 +49,11 @@ def measure_windows(
     selection: RuleSelection, windows: TouchedWindows
 ) -> dict[BaselineWindowKey, BaselineWindow]:
     """The touched windows as they are now; those without an event are left out."""
-    found: dict[BaselineWindowKey, BaselineWindow] = {}
+    measured_windows: dict[BaselineWindowKey, BaselineWindow] = {}
     for span in list_window_spans(selection, windows.window_keys):
         if rows := select_window_rows(selection, selection.list_relations(span), windows.table):
-            found |= _read_measures(selection, rows)
-    return found
+            measured_windows |= _read_measures(selection, rows)
+    return measured_windows
 
 
 def measure_archive(selection: RuleSelection) -> dict[BaselineWindowKey, BaselineWindow]:
@@ -77,12 +77,12 @@ def list_window_spans(
 
 
 def select_window_rows(selection: RuleSelection, parts: Iterable[RuleRelation], table: str) -> str:
-    """SQL: what `baseline.selected` gives, of the windows in a table with start and group."""
-    keys = list_value_columns(len(baseline_sql.as_baseline(selection.rule).group_by))
+    """SQL: the measured events of the windows in a table with start and group."""
+    value_columns = list_value_columns(len(baseline_sql.as_baseline(selection.rule).group_by))
     rows = " UNION ALL ".join(map(baseline_sql.select_measured_events, parts))
-    return rows and f"SELECT * FROM ({rows}) SEMI JOIN {table} USING (start, {keys})"
+    return rows and f"SELECT * FROM ({rows}) SEMI JOIN {table} USING (start, {value_columns})"
 
 
 def _read_measures(selection: RuleSelection, rows: str) -> dict[BaselineWindowKey, BaselineWindow]:
     result = selection.events.connection.execute(baseline_sql.select_windows(selection.rule, rows))
-    return {(key, start): BaselineWindow(*each) for key, start, *each in result.fetchall()}
+    return {(key, start): BaselineWindow(*measure) for key, start, *measure in result.fetchall()}

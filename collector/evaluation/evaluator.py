@@ -1,4 +1,4 @@
-"""Runs the rules over the Parquet files that a batch has just become, and the archive around."""
+"""Runs the rules over a batch's new Parquet files and the archive around them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from collector.model import ArchiveFile, Correlation, Match
 from collector.store.database import Database
 
 MATCHES_PER_COMMIT = 5_000
-"""So many matches of the past are held in memory and written in one transaction."""
+"""The most matches of an archive that are held in memory and committed together."""
 
 
 class RuleEvaluator:
@@ -29,8 +29,7 @@ class RuleEvaluator:
         single = [rule for rule in rules.rules if rule.raises_alert and rule.aggregation is None]
         self._rules = rules
         self._logged_rules = replace(rules, rules=tuple(single))
-        # A rule about every type looks at each event once: at what was logged, not at what is made
-        # of it.
+        # A rule about every type looks at each event once: as it was logged, not as derived.
         self._derived_rules = replace(
             rules, rules=tuple(rule for rule in single if rule.event_types)
         )
@@ -41,32 +40,32 @@ class RuleEvaluator:
 
     def take_failures(self) -> Mapping[str, str]:
         """Rules that could not be run since the last call, with the reason; the others went on."""
-        failed: dict[str, str] = {}
-        for each in (*self._matchers, self._correlations, self._first_seen, self._baselines):
-            failed |= each.failures
-            each.failures.clear()
-        return failed
+        failures: dict[str, str] = {}
+        for evaluator in (*self._matchers, self._correlations, self._first_seen, self._baselines):
+            failures |= evaluator.failures
+            evaluator.failures.clear()
+        return failures
 
     def evaluate_batch(
         self, events: EventViews, files: Sequence[ArchiveFile], previous_matches: PreviousMatches
     ) -> EvaluationResult:
-        """What the rules say now that a batch has become these new files."""
+        """The result of all rules for a batch's new files."""
         if not files:
             return EvaluationResult()
         span = compute_time_span(files)
-        judged = EvaluationResult(matches=list(self._match_batch(events, span)))
-        judged = judged.merge_with(
+        result = EvaluationResult(matches=list(self._match_batch(events, span)))
+        result = result.merge_with(
             self._correlations.evaluate_batch(events, span, previous_matches)
         )
-        judged = judged.merge_with(self._first_seen.evaluate_batch(events, files))
-        return judged.merge_with(self._baselines.evaluate_batch(events, files))
+        result = result.merge_with(self._first_seen.evaluate_batch(events, files))
+        return result.merge_with(self._baselines.evaluate_batch(events, files))
 
     def evaluate_archive(
         self, name: str, events: EventViews, previous_matches: PreviousMatches
     ) -> Iterator[EvaluationResult]:
-        """What one rule says of all that is committed, part by part.
+        """The result of one rule for all that is committed, part by part.
 
-        Rules that compare with the past say nothing: they judge what is new.
+        Rules that compare with the past yield nothing: they evaluate new events only.
         """
         rule = self._rules.by_name[name]
         if not rule.raises_alert:
@@ -87,9 +86,9 @@ class RuleEvaluator:
         for event_type in event_types or events.list_logged_types():
             relation = events.select_events(event_type, ALL_TIME, ())
             if relation is not None:
-                found = self._match_relation(matcher, events, event_type, relation)
-                while part := list(itertools.islice(found, MATCHES_PER_COMMIT)):
-                    yield EvaluationResult(matches=part)
+                matches = self._match_relation(matcher, events, event_type, relation)
+                while page := list(itertools.islice(matches, MATCHES_PER_COMMIT)):
+                    yield EvaluationResult(matches=page)
 
     def _match_batch(self, events: EventViews, span: TimeSpan) -> Iterator[Match]:
         for event_type in events.list_batch_types():

@@ -1,4 +1,4 @@
-"""FROM items over one org's events: those that a batch brings, and the committed ones around."""
+"""FROM items over one org's events: those of a batch, and the committed ones around them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ TimeSpan: TypeAlias = tuple[datetime, datetime]
 CommittedFiles: TypeAlias = Callable[[Sequence[str], TimeSpan], Sequence[FileLocation]]
 """The committed files of some event types of an org that may hold events of a span."""
 
-
 _CANONICAL = frozenset(CANONICAL_COLUMNS)
 """The columns of derived records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DerivedDiff:
-    """FROM items with derived records that a batch brings or changes.
+    """FROM items with the derived records that a batch changes: after it, and before it.
 
-    As they are now, and as they were before it; None where none of them was there before.
+    `before` is None where none of them existed.
     """
 
     after: str
@@ -44,10 +43,10 @@ class EventViews:
     """The events of one org.
 
     Attributes:
-        committed: finds what is committed.
-        types: the event types of what is committed.
-        event_type, fresh: what a batch brings beside, in files that are not yet committed.
-        made: where derived records that the batch brings are kept, so that they are made once.
+        list_files: the committed files of event types and a span.
+        list_types: the event types of what is committed.
+        event_type, fresh_files: what a batch brings, in files that are not yet committed.
+        temp_tables: where the batch's derived records are kept, so that they are computed once.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -63,14 +62,14 @@ class EventViews:
     def select_events(self, event_type: str, span: TimeSpan, needs: Sequence[str]) -> str | None:
         """A FROM item with all events of a type in a span; None when there is no file of them.
 
-        `needs` are columns that it surely has: NULL where no file does.
+        `needs` are columns that it must have, NULL where no file has them.
         """
         derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
         if derived is None:
-            found = self._select_stored((event_type,), span, needs)
+            relation = self._select_stored((event_type,), span, needs)
         else:
-            found = self._select_derived(derived, _widen_span(span, derived), needs)
-        return found and f"(SELECT * FROM {found} WHERE {render_span_filter(span)})"
+            relation = self._select_derived(derived, _widen_span(span, derived), needs)
+        return relation and f"(SELECT * FROM {relation} WHERE {render_span_filter(span)})"
 
     def select_batch_events(
         self, event_type: str, span: TimeSpan, needs: Sequence[str]
@@ -81,26 +80,24 @@ class EventViews:
         """
         if event_type == self.event_type:
             return self._pad_columns(parquet_sql.build_relation(self.fresh_files), needs)
-        change = self._find_diff(event_type, span)
-        return None if change is None else parquet_sql.pad_columns(change.after, _CANONICAL, needs)
+        diff = self._find_diff(event_type, span)
+        return None if diff is None else parquet_sql.pad_columns(diff.after, _CANONICAL, needs)
 
     def select_replaced_events(
         self, event_type: str, span: TimeSpan, needs: Sequence[str]
     ) -> str | None:
         """A FROM item with the derived records that the batch changes, as they were before it.
 
-        None where all that it brings is new; `span` as for `brought`.
+        None where all that it brings is new; `span` as for `select_batch_events`.
         """
-        change = self._find_diff(event_type, span)
-        if change is None or change.before is None:
+        diff = self._find_diff(event_type, span)
+        if diff is None or diff.before is None:
             return None
-        return parquet_sql.pad_columns(change.before, _CANONICAL, needs)
+        return parquet_sql.pad_columns(diff.before, _CANONICAL, needs)
 
     def list_columns(self, relation: str) -> frozenset[str]:
-        """The columns of a FROM item that it gave."""
-        if any(
-            relation in {change.after, change.before} for change in self._diffs_by_type.values()
-        ):
+        """The columns of a FROM item that these views have returned."""
+        if any(relation in {diff.after, diff.before} for diff in self._diffs_by_type.values()):
             return _CANONICAL
         if relation not in self._columns_by_relation:
             self._columns_by_relation[relation] = parquet_sql.describe_columns(
@@ -109,7 +106,7 @@ class EventViews:
         return self._columns_by_relation[relation]
 
     def list_batch_types(self) -> Iterator[str]:
-        """The batch's type, and those that are made of it."""
+        """The batch's type, and those that are derived from it."""
         yield self.event_type
         for name, derived in normalize.DERIVED_EVENT_TYPES.items():
             if self.event_type in derived.source_types:
@@ -117,8 +114,8 @@ class EventViews:
 
     def list_logged_types(self) -> list[str]:
         """Every event type that was logged, the batch's among them."""
-        own = [self.event_type] if self.event_type else []
-        return list(dict.fromkeys([*self.list_types(), *own]))
+        batch_types = [self.event_type] if self.event_type else []
+        return list(dict.fromkeys([*self.list_types(), *batch_types]))
 
     def _find_diff(self, event_type: str, span: TimeSpan) -> _DerivedDiff | None:
         derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
@@ -130,34 +127,28 @@ class EventViews:
 
     def _compute_diff(self, derived: DerivedTypeSql, span: TimeSpan) -> _DerivedDiff:
         """The derived records that the batch's events belong to."""
-        fresh = self._store_needed_columns(
-            derived,
-            self._pad_columns(
-                parquet_sql.build_relation(self.fresh_files), derived.required_columns
-            ),
-        )
-        stored = self._select_stored(
-            derived.source_types, _widen_span(span, derived), derived.required_columns
-        )
+        needs = derived.required_columns
+        batch = self._pad_columns(parquet_sql.build_relation(self.fresh_files), needs)
+        fresh = self._store_needed_columns(derived, batch)
+        stored = self._select_stored(derived.source_types, _widen_span(span, derived), needs)
         assert stored is not None  # noqa: S101 - the batch's own files are among them
-        near = self._store_needed_columns(derived, derived.build_nearby(fresh, stored))
-        there = derived.restrict_sources(self._list_types_in(near))
-        touched = self._store_needed_columns(derived, there.build_affected(fresh, near))
-        before = f"(SELECT * FROM {touched} WHERE event_uid NOT IN (SELECT event_uid FROM {fresh}))"
-        types = self._list_types_in(before)
-        return _DerivedDiff(
-            after=self._store_select(there.build_select(touched)),
-            before=self._store_select(derived.restrict_sources(types).build_select(before))
-            if types
-            else None,
-        )
+        nearby = self._store_needed_columns(derived, derived.build_nearby(fresh, stored))
+        present_type = derived.restrict_sources(self._list_types_in(nearby))
+        affected = self._store_needed_columns(derived, present_type.build_affected(fresh, nearby))
+        after = self._store_select(present_type.build_select(affected))
+        rest = f"(SELECT * FROM {affected} WHERE event_uid NOT IN (SELECT event_uid FROM {fresh}))"
+        types = self._list_types_in(rest)
+        if not types:
+            return _DerivedDiff(after=after, before=None)
+        before = self._store_select(derived.restrict_sources(types).build_select(rest))
+        return _DerivedDiff(after=after, before=before)
 
     def _select_derived(
-        self, derived: DerivedTypeSql, around: TimeSpan, needs: Sequence[str]
+        self, derived: DerivedTypeSql, span: TimeSpan, needs: Sequence[str]
     ) -> str | None:
-        """All derived records that are made of events of a span."""
-        types = [name for name in derived.source_types if self._list_locations((name,), around)]
-        stored = self._select_stored(types, around, derived.required_columns) if types else None
+        """All derived records of the events of a span."""
+        types = [name for name in derived.source_types if self._list_locations((name,), span)]
+        stored = self._select_stored(types, span, derived.required_columns) if types else None
         if stored is None:
             return None
         return parquet_sql.pad_columns(
@@ -179,9 +170,9 @@ class EventViews:
         self, types: Sequence[str], span: TimeSpan, needs: Sequence[str]
     ) -> str | None:
         locations = self._list_locations(types, span)
-        return (
-            self._pad_columns(parquet_sql.build_relation(locations), needs) if locations else None
-        )
+        if not locations:
+            return None
+        return self._pad_columns(parquet_sql.build_relation(locations), needs)
 
     def _list_locations(self, types: Sequence[str], span: TimeSpan) -> list[FileLocation]:
         fresh = self.fresh_files if self.event_type in types else ()

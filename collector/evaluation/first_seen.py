@@ -1,7 +1,7 @@
-"""First-seen rules over a batch: which events are the first of their kind, and which were not.
+"""First-seen rules over a batch: which events are the first of their key.
 
-The verdict on an event does not depend on the order in which events came, but for one thing: how
-far the history went back at the time, which decides whether a rule was still learning.
+The result does not depend on the order in which events came, but for how far the history went back
+at the time, which decides whether a rule was still learning.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _NewRuns:
-    """Runs to tell of, by the uid of their first event; each with the last event before it."""
+    """New runs by the uid of their first event, each with the time of the event before it."""
 
     history_start: datetime
     runs_by_uid: dict[str, tuple[EventRun, int | None]]
@@ -59,76 +59,81 @@ class FirstSeenEvaluator:
         self.failures = self._stateful_rules.failures
 
     def evaluate_batch(self, events: EventViews, files: Sequence[ArchiveFile]) -> EvaluationResult:
-        """What the rules say now of the keys that a batch's new files have events of."""
+        """The result for the keys that a batch's new files have events of."""
         return self._stateful_rules.evaluate_batch(events, files, self._evaluate_rule)
 
     def _evaluate_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None
     ) -> EvaluationResult:
-        brought = first_seen_runs.read_batch_runs(selection)
+        batch_runs = first_seen_runs.read_batch_runs(selection)
         if relearn_fingerprint is None:
-            return self._evaluate_remembered(selection, brought)
-        return self._evaluate_relearned(selection, brought, relearn_fingerprint)
+            return self._evaluate_remembered(selection, batch_runs)
+        return self._evaluate_relearned(selection, batch_runs, relearn_fingerprint)
 
     def _evaluate_relearned(
         self, selection: RuleSelection, batch_runs: BatchRuns, fingerprint: str
     ) -> EvaluationResult:
-        """With a memory made of the whole archive; what is told are events of the batch."""
+        """Relearn the rule from the whole archive; only events of the batch match."""
         rows = [
             first_seen_sql.select_key_events(part) for part in selection.list_relations(ALL_TIME)
         ]
-        whole = first_seen_runs.read_runs(selection, rows)
-        touched = {key: whole.get(key, []) for key in batch_runs.runs}
+        archive_runs = first_seen_runs.read_runs(selection, rows)
+        touched_runs = {key: archive_runs.get(key, []) for key in batch_runs.runs}
         org, rule = selection.events.org, selection.rule.name
         return EvaluationResult(
             matches=self._build_matches(
-                selection, batch_runs, RunDiff(before=touched, after=touched)
+                selection, batch_runs, RunDiff(before=touched_runs, after=touched_runs)
             ),
-            state_changes=[RunReplacement(org=org, rule=rule, fingerprint=fingerprint, runs=whole)],
+            state_changes=[
+                RunReplacement(org=org, rule=rule, fingerprint=fingerprint, runs=archive_runs)
+            ],
         )
 
     def _evaluate_remembered(
         self, selection: RuleSelection, batch_runs: BatchRuns
     ) -> EvaluationResult:
-        """With what is remembered."""
+        """Compare the batch with the stored runs."""
         if not batch_runs.touched_keys:
             return EvaluationResult()
         org, rule = selection.events.org, selection.rule.name
         with self._database.read() as connection:
             before = first_seen_runs.load_runs(connection, org, rule, batch_runs.touched_keys)
-        turned = first_seen_runs.compute_run_diff(selection, before, batch_runs)
-        gone = tuple(turned.list_lost_uids())
+        diff = first_seen_runs.compute_run_diff(selection, before, batch_runs)
+        lost_uids = tuple(diff.list_lost_uids())
         return EvaluationResult(
-            matches=self._build_matches(selection, batch_runs, turned),
-            withdrawals=[Withdrawal(org=org, rule=rule, event_uids=gone)] if gone else [],
-            state_changes=[RunUpdate(org=org, rule=rule, diff=turned)],
+            matches=self._build_matches(selection, batch_runs, diff),
+            withdrawals=[Withdrawal(org=org, rule=rule, event_uids=lost_uids)] if lost_uids else [],
+            state_changes=[RunUpdate(org=org, rule=rule, diff=diff)],
         )
 
     def _build_matches(
         self, selection: RuleSelection, batch_runs: BatchRuns, run_diff: RunDiff
     ) -> list[Match]:
-        since = self._find_history_start(selection)
-        learnt = to_micros(since) + duration_to_micros(
+        history_start = self._find_history_start(selection)
+        learnt_at = to_micros(history_start) + duration_to_micros(
             first_seen_sql.as_first_seen(selection.rule).learn
         )
-        fresh = batch_runs.first_uids
-        news = {
+        fresh_uids = batch_runs.first_uids
+        runs_by_uid = {
             run.uid: (run, last)
-            for run, last in run_diff.list_new_runs(fresh)
-            if run.start >= learnt
+            for run, last in run_diff.list_new_runs(fresh_uids)
+            if run.start >= learnt_at
         }
-        if not news:
+        if not runs_by_uid:
             return []
-        found = _NewRuns(history_start=since, runs_by_uid=news)
+        new_runs = _NewRuns(history_start=history_start, runs_by_uid=runs_by_uid)
         matches = list(
             self._match_first_events(
-                selection, found, selection.list_batch_relations(), news.keys() & fresh
+                selection,
+                new_runs,
+                selection.list_batch_relations(),
+                runs_by_uid.keys() & fresh_uids,
             )
         )
-        if earlier := news.keys() - fresh:
-            times = [micros_to_time(news[uid][0].start) for uid in earlier]
+        if earlier_uids := runs_by_uid.keys() - fresh_uids:
+            times = [micros_to_time(runs_by_uid[uid][0].start) for uid in earlier_uids]
             parts = selection.list_relations((min(times), max(times)))
-            matches += self._match_first_events(selection, found, parts, earlier)
+            matches += self._match_first_events(selection, new_runs, parts, earlier_uids)
         return matches
 
     def _match_first_events(
@@ -138,7 +143,7 @@ class FirstSeenEvaluator:
         parts: Iterable[RuleRelation],
         uids: Collection[str],
     ) -> Iterator[Match]:
-        """The events with these uids as matches of the rule, with what they were seen against."""
+        """The events with these uids as matches of the rule, with their history as context."""
         connection = selection.events.connection
         for part in parts if uids else ():
             matcher = RuleMatcher(
@@ -167,19 +172,19 @@ class FirstSeenEvaluator:
 
 def _restrict_to_uids(rule: Rule, uids: Collection[str]) -> Rule:
     """The rule over these events alone, as if it were about single ones."""
-    wanted = ", ".join(map(quote_literal, sorted(uids)))
-    predicate = f"(event_uid IN ({wanted}) AND {rule.predicate})"
+    literals = ", ".join(map(quote_literal, sorted(uids)))
+    predicate = f"(event_uid IN ({literals}) AND {rule.predicate})"
     return replace(rule, aggregation=None, event_types=(), predicate=predicate)
 
 
 def _build_context(rule: Rule, match: Match, new_runs: _NewRuns) -> dict[str, object]:
-    over = first_seen_sql.as_first_seen(rule)
+    first_seen = first_seen_sql.as_first_seen(rule)
     _, last = new_runs.runs_by_uid[match.event_uid]
     return {
         "kind": "first_seen",
-        "key": {name: str(match.event.get(name, "")) for name in over.key},
+        "key": {name: str(match.event.get(name, "")) for name in first_seen.key},
         "since": new_runs.history_start.isoformat(),
         "last_seen": None if last is None else micros_to_time(last).isoformat(),
-        "learn_days": duration_to_days(over.learn),
-        "forget_days": duration_to_days(over.forget),
+        "learn_days": duration_to_days(first_seen.learn),
+        "forget_days": duration_to_days(first_seen.forget),
     }

@@ -1,4 +1,4 @@
-"""The runs of the keys that a batch touches, before and after it, and where both are kept."""
+"""The runs of the keys that a batch touches, before and after it, and their storage."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ RunsByKey: TypeAlias = Mapping[str, Sequence[EventRun]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRuns:
-    """What a batch brings to a rule: the runs of the new events, and the events that moved.
+    """The runs of a batch's new events, and the events that it moved.
 
-    `gone` holds, by key, the times at which there is no longer an event of it.
+    `lost_times` holds, by key, the times (microseconds) at which it no longer has an event.
     """
 
     runs: RunsByKey
@@ -57,8 +57,8 @@ class RunDiff:
         Each with the time of the key's last event before it.
         """
         for key, runs in self.after.items():
-            known = dict(_pair_with_previous(self.before.get(key, ())))
-            starts = {run[:2]: last for run, last in known.items()}
+            previous_runs = dict(_pair_with_previous(self.before.get(key, ())))
+            starts = {run[:2]: last for run, last in previous_runs.items()}
             for run, last in _pair_with_previous(runs):
                 if run.uid in fresh or run[:2] not in starts or starts[run[:2]] != last:
                     yield run, last
@@ -69,11 +69,11 @@ class RunDiff:
         return sorted({run.uid for runs in self.before.values() for run in runs} - first)
 
 
-# ---- out of events
+# ---- from events
 
 
 def read_runs(selection: RuleSelection, rows: Sequence[str]) -> dict[str, list[EventRun]]:
-    """The runs of what `novelty.selected` has given."""
+    """The runs of SELECTs of `first_seen_sql.select_key_events`, by the digest of the key."""
     found: dict[str, list[EventRun]] = {}
     if rows:
         result = selection.events.connection.execute(
@@ -85,7 +85,7 @@ def read_runs(selection: RuleSelection, rows: Sequence[str]) -> dict[str, list[E
 
 
 def read_batch_runs(selection: RuleSelection) -> BatchRuns:
-    """What the batch brings to the rule."""
+    """The runs that the batch adds, and the times that it removes."""
     connection = selection.events.connection
     replaced = [
         first_seen_sql.select_key_events(part) for part in selection.list_replaced_relations()
@@ -93,19 +93,19 @@ def read_batch_runs(selection: RuleSelection) -> BatchRuns:
     rows = [first_seen_sql.select_key_events(part) for part in selection.list_batch_relations()]
     if not replaced:
         return BatchRuns(runs=read_runs(selection, rows))
-    with open_temp_tables(connection) as made:
-        new, old = (made.create_table(" UNION ALL ".join(each)) for each in (rows, replaced))
-        moved = connection.execute(
+    with open_temp_tables(connection) as tables:
+        new, old = (tables.create_table(" UNION ALL ".join(each)) for each in (rows, replaced))
+        lost_rows = connection.execute(
             f"SELECT {_render_key(selection)}, us FROM (FROM {old} EXCEPT FROM {new})"
         ).fetchall()
-        gone: dict[str, list[int]] = {}
-        for key, time in moved:
-            gone.setdefault(key, []).append(time)
-        return BatchRuns(runs=read_runs(selection, [f"SELECT * FROM {new}"]), lost_times=gone)
+        lost_times: dict[str, list[int]] = {}
+        for key, time in lost_rows:
+            lost_times.setdefault(key, []).append(time)
+        return BatchRuns(runs=read_runs(selection, [f"SELECT * FROM {new}"]), lost_times=lost_times)
 
 
 def compute_run_diff(selection: RuleSelection, before: RunsByKey, batch_runs: BatchRuns) -> RunDiff:
-    """What a batch makes of the runs that are remembered of the keys that it touches."""
+    """The stored runs of the keys that a batch touches, and the same after the batch."""
     forget = duration_to_micros(first_seen_sql.as_first_seen(selection.rule).forget)
     settled = {**before, **_recompute_lost_runs(selection, before, batch_runs.lost_times, forget)}
     after = {
@@ -123,32 +123,32 @@ def _recompute_lost_runs(
     lost_times: Mapping[str, Sequence[int]],
     forget: int,
 ) -> dict[str, list[EventRun]]:
-    """The runs of keys that lost events, looking no further around these than is needed."""
-    found: dict[str, list[EventRun]] = {}
-    still = {key: times for key, times in lost_times.items() if key in before}
+    """The runs of keys that lost events, from as few events around these as are needed."""
+    recomputed: dict[str, list[EventRun]] = {}
+    pending = {key: times for key, times in lost_times.items() if key in before}
     for reach in (DAY_MICROS, forget, to_micros(ALL_TIME[1])):
-        if not still:
+        if not pending:
             break
-        times = [time for each in still.values() for time in each]
+        times = [time for each in pending.values() for time in each]
         first, last = min(times) - reach, max(times) + reach
-        runs = _read_runs_between(selection, first, last, still)
-        for key, lost in list(still.items()):
-            around = SurroundingRuns(first=first, last=last, runs=runs.get(key, ()))
-            settled = recompute_runs(before[key], lost, around, forget)
+        runs = _read_runs_between(selection, first, last, pending)
+        for key, times_of_key in list(pending.items()):
+            surrounding = SurroundingRuns(first=first, last=last, runs=runs.get(key, ()))
+            settled = recompute_runs(before[key], times_of_key, surrounding, forget)
             if settled is not None:
-                found[key] = settled
-                del still[key]
-    return found
+                recomputed[key] = settled
+                del pending[key]
+    return recomputed
 
 
 def _read_runs_between(
     selection: RuleSelection, first: int, last: int, keys: Collection[str]
 ) -> RunsByKey:
-    wanted = ", ".join(map(quote_literal, keys))
+    literals = ", ".join(map(quote_literal, keys))
     parts = selection.list_relations((micros_to_time(first), micros_to_time(last)))
     rows = [
         f"SELECT * FROM ({first_seen_sql.select_key_events(part)})"
-        f" WHERE {_render_key(selection)} IN ({wanted})"
+        f" WHERE {_render_key(selection)} IN ({literals})"
         for part in parts
     ]
     return read_runs(selection, rows)
@@ -165,11 +165,11 @@ def _pair_with_previous(runs: Sequence[EventRun]) -> Iterator[tuple[EventRun, in
         last = run.last
 
 
-# ---- kept
+# ---- stored
 
 
 def load_runs(connection: sa.Connection, org: str, rule: str, keys: Collection[str]) -> RunsByKey:
-    """The runs that are remembered of those keys."""
+    """The stored runs of those keys."""
     stored = first_seen_memory.read_runs(connection, org=org, rule=rule, keys=keys)
     return {key: [EventRun(*row) for row in rows] for key, rows in stored.items()}
 

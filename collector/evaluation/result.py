@@ -1,4 +1,4 @@
-"""What rules say of a batch: what matches, what no longer does, and what they remember of it."""
+"""What rules find in a batch: matches, withdrawals, and changes to what they remember."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collector.model import Match, Withdrawal
 
 
 class RuleStateChange(Protocol):
-    """What a rule is to remember from a batch on, or to forget."""
+    """A change to what a rule remembers."""
 
     def save(self, connection: sa.Connection) -> None:
         """Write it into the state transaction."""
@@ -21,14 +21,14 @@ class RuleStateChange(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
-    """What rules say of a batch. Nothing of it holds before it is committed."""
+    """What rules find in a batch. It takes effect when it is committed."""
 
     matches: Sequence[Match] = ()
     withdrawals: Sequence[Withdrawal] = ()
     state_changes: Sequence[RuleStateChange] = ()
 
     def merge_with(self, other: EvaluationResult) -> EvaluationResult:
-        """What both say."""
+        """The matches, withdrawals and state changes of both."""
         return EvaluationResult(
             matches=[*self.matches, *other.matches],
             withdrawals=[*self.withdrawals, *other.withdrawals],

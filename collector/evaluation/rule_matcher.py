@@ -1,4 +1,4 @@
-"""Events of one type to matches: one query over all of them, then one a rule over the few left."""
+"""Matches of events of one type: one query finds candidates, then one per rule matches them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RuleMatcher:
 
     Attributes:
         failures: the rules that failed while they ran, each with the reason, which quotes nothing
-            of the events. The other rules went on. Whoever has reported them may clear it.
+            of the events; the others went on. The caller clears it after reporting.
     """
 
     def __init__(self, rules: RuleSet) -> None:
@@ -48,7 +48,7 @@ class RuleMatcher:
         event_type: str,
         org: str,
     ) -> Iterator[Match]:
-        """What the rules find, rule by rule, each in the order of (time, event_uid).
+        """The matches, rule by rule, each in the order of (time, event_uid).
 
         Args:
             connection: of `engine`; may be used for other things between two matches.
@@ -73,13 +73,17 @@ class RuleMatcher:
     def _copy_candidates(
         self, connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
     ) -> Sequence[Rule]:
-        """Copies the events that may fit into a table; the rules that are to look at it."""
+        """Copy the events that any rule may match into a table; return the rules to run over it."""
         try:
             return rules if _fill_candidate_table(connection, events, rules, table) else ()
         except duckdb.Error:
             _probe_columns(connection, events, rules)
-        able = [rule for rule in rules if self._can_run(connection, events, rule)]
-        return able if able and _fill_candidate_table(connection, events, able, table) else ()
+        runnable_rules = [rule for rule in rules if self._can_run(connection, events, rule)]
+        return (
+            runnable_rules
+            if runnable_rules and _fill_candidate_table(connection, events, runnable_rules, table)
+            else ()
+        )
 
     def _can_run(self, connection: duckdb.DuckDBPyConnection, events: str, rule: Rule) -> bool:
         try:
@@ -97,14 +101,14 @@ class RuleMatcher:
             try:
                 template = title_template.parse_rule_title(rule)
                 names, rows = _fetch_page(connection, rule, table, position)
-                found = [
+                matches = [
                     _build_match(rule, template, org, names, row, lists=self._rules.lists)
                     for row in rows
                 ]
             except EVALUATION_ERRORS as error:
                 self.failures[rule.name] = describe_error(error)
                 return
-            yield from found
+            yield from matches
             if len(rows) < PAGE_SIZE:
                 return
             position = rows[-1][1]
@@ -130,12 +134,12 @@ def _add_missing_columns(relation: str, rules: Sequence[Rule], columns: frozense
 def _fill_candidate_table(
     connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
 ) -> bool:
-    """Whether any event fits any rule; then all that do are in the table, in their order."""
-    # Two steps: only the columns of the rules are read of every event, the others of few or none.
-    fitting = case_folding.build_any_match_query(
+    """Fill a table with the events that match any rule, in order; return whether there is one."""
+    # Two steps: of every event only the columns of the rules are read, the others of few or none.
+    select = case_folding.build_any_match_query(
         events, [rule.predicate for rule in rules], '"event_uid"'
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {fitting}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
     if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
         return False
     connection.execute(
@@ -149,7 +153,7 @@ def _fill_candidate_table(
 def _probe_columns(
     connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]
 ) -> None:
-    """Raises duckdb.Error when it is not a rule that fails, but reading the columns of one."""
+    """Raises duckdb.Error when reading the rules' columns fails, rather than a rule."""
     names = sorted({name.lower() for rule in rules for name in rule.fields})
     counts = ", ".join(f"count({quote_identifier(name)})" for name in names)
     connection.execute(f"SELECT {counts or 'count(*)'} FROM {events}").fetchall()

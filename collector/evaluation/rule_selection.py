@@ -1,22 +1,26 @@
-"""The events that one rule selects of an org: what a batch brings, what it replaces, and all."""
+"""The events that one rule selects of an org: a batch's, those it replaces, and all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
-from collector import normalize
 from collector.clock import from_micros, to_micros
 from collector.detect import RuleSet
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import ArchiveFile, Rule
 from collector.model.event_columns import HEADER_COLUMNS
+from collector.normalize.derived_types import expand_derived_types
 from collector.stable_ids import FULL_DIGITS, hash_json
 
+SelectEvents: TypeAlias = Callable[[str, TimeSpan, Sequence[str]], str | None]
+"""A method of `EventViews`: a FROM item with a type's events of a span and these columns."""
+
 ALL_TIME: TimeSpan = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
-"""Whatever time events say that they are of."""
+"""A span that holds the time of every event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,62 +43,54 @@ class RuleSelection:
         return any(True for _ in self._list_batch_types())
 
     def list_batch_relations(self) -> Iterator[RuleRelation]:
-        """What the batch brings, and derived records that it changes, as they are now."""
-        for event_type in self._list_batch_types():
-            rule = self.find_variant(event_type)
-            relation = self.events.select_batch_events(
-                event_type, self.span, _list_needed_columns(rule)
-            )
-            if relation is not None:
-                yield RuleRelation(rule=rule, relation=relation)
+        """The batch's events, and the derived records that it changes, after it."""
+        types = self._list_batch_types()
+        return self._select_relations(types, self.events.select_batch_events, self.span)
 
     def list_replaced_relations(self) -> Iterator[RuleRelation]:
-        """The derived records that the batch changes, as they were before it."""
-        for event_type in self._list_batch_types():
-            rule = self.find_variant(event_type)
-            relation = self.events.select_replaced_events(
-                event_type, self.span, _list_needed_columns(rule)
-            )
-            if relation is not None:
-                yield RuleRelation(rule=rule, relation=relation)
+        """The derived records that the batch changes, before it."""
+        types = self._list_batch_types()
+        return self._select_relations(types, self.events.select_replaced_events, self.span)
 
     def list_relations(self, span: TimeSpan) -> Iterator[RuleRelation]:
         """All events of a span, those of the batch among them."""
-        for event_type in self.rule.event_types or self.events.list_logged_types():
-            rule = self.find_variant(event_type)
-            relation = self.events.select_events(event_type, span, _list_needed_columns(rule))
-            if relation is not None:
-                yield RuleRelation(rule=rule, relation=relation)
+        types = self.rule.event_types or self.events.list_logged_types()
+        return self._select_relations(types, self.events.select_events, span)
 
     def list_source_types(self) -> list[str]:
-        """The stored types that its events are made of; none where it looks at every type."""
-        return list(
-            dict.fromkeys(
-                source
-                for event_type in self.rule.event_types
-                for source in _list_source_types(event_type)
-            )
-        )
+        """The stored types that its events come from; none where it is about every type."""
+        return list(expand_derived_types(self.rule.event_types))
 
     def find_variant(self, event_type: str) -> Rule:
         """The rule as it is compiled for a type."""
         return self.rules.variants.get((self.rule.name, event_type), self.rule)
 
+    def _select_relations(
+        self, event_types: Iterable[str], select_events: SelectEvents, span: TimeSpan
+    ) -> Iterator[RuleRelation]:
+        for event_type in event_types:
+            rule = self.find_variant(event_type)
+            relation = select_events(event_type, span, sorted({*rule.fields, *HEADER_COLUMNS}))
+            if relation is not None:
+                yield RuleRelation(rule=rule, relation=relation)
+
     def _list_batch_types(self) -> Iterator[str]:
         for event_type in self.events.list_batch_types():
-            # A rule about every type looks at what was logged, not at what is made of it.
+            # A rule about every type looks at logged events, not at derived ones.
             if event_type in (self.rule.event_types or (self.events.event_type,)):
                 yield event_type
 
 
 def compute_fingerprint(rules: RuleSet, rule: Rule) -> str:
-    """What is different for every rule that would remember something else."""
+    """A digest that differs for rules that would remember something different."""
     variants = {
-        event_type: each for (name, event_type), each in rules.variants.items() if name == rule.name
+        event_type: variant
+        for (name, event_type), variant in rules.variants.items()
+        if name == rule.name
     }
     forms = [
-        (event_type, each.predicate, repr(each.aggregation))
-        for event_type, each in sorted({**variants, "": rule}.items())
+        (event_type, variant.predicate, repr(variant.aggregation))
+        for event_type, variant in sorted({**variants, "": rule}.items())
     ]
     return hash_json([sorted(rule.event_types), forms], digits=FULL_DIGITS)
 
@@ -106,21 +102,12 @@ def compute_time_span(files: Iterable[ArchiveFile]) -> TimeSpan:
 
 
 def micros_to_time(micros: int) -> datetime:
-    """A time that came from an event, as near as Python can say it."""
+    """The time of an event, clamped to ALL_TIME."""
     first, last = map(to_micros, ALL_TIME)
     return from_micros(max(first, min(last, micros)))
 
 
 def duration_to_days(duration: timedelta) -> float:
-    """A duration as people are told of it."""
-    whole = duration / timedelta(days=1)
-    return int(whole) if whole == int(whole) else whole
-
-
-def _list_needed_columns(rule: Rule) -> list[str]:
-    return sorted({*rule.fields, *HEADER_COLUMNS})
-
-
-def _list_source_types(event_type: str) -> tuple[str, ...]:
-    derived = normalize.DERIVED_EVENT_TYPES.get(event_type)
-    return derived.source_types if derived else (event_type,)
+    """A duration in days, whole ones as int."""
+    days = duration / timedelta(days=1)
+    return int(days) if days == int(days) else days

@@ -1,4 +1,4 @@
-"""Rules of one kind that remember the past: whom a batch concerns, and whose memory is its own."""
+"""Rules of one kind that remember the past: which a batch concerns, and which must relearn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryReset:
-    """A rule remembers nothing of an org any more, until it is learnt anew."""
+    """Deletes what a rule remembers of an org, so that it relearns."""
 
     org: str
     rule: str
@@ -35,12 +35,12 @@ class MemoryReset:
 
 
 EvaluateRule = Callable[[RuleSelection, str | None], EvaluationResult]
-"""What a rule says of a batch; given the form of the rule to learn anew as, None where its memory
-is its own."""
+"""Evaluates one rule over a batch, given the fingerprint to relearn it with, or None where what it
+remembers is of its present form."""
 
 
 class StatefulRules:
-    """The rules of a set that are over one thing.
+    """The rules of a set with one kind of aggregation.
 
     Attributes:
         failures: the rules that could not be run, with the reason; the others went on.
@@ -67,27 +67,29 @@ class StatefulRules:
     def evaluate_batch(
         self, events: EventViews, files: Sequence[ArchiveFile], evaluate_rule: EvaluateRule
     ) -> EvaluationResult:
-        """What the rules say now of a batch's new files; rules that are gone lose their memory."""
+        """The result of the rules for a batch's new files; removed rules are forgotten."""
         if not files:
             return EvaluationResult()
         with self._database.read() as connection:
-            known = rule_fingerprints.read_fingerprints(connection, org=events.org, kind=self._kind)
-        gone = known.keys() - self._rules_by_name.keys()
-        judged = EvaluationResult(
-            state_changes=[self._build_reset(events, name) for name in sorted(gone)]
+            stored = rule_fingerprints.read_fingerprints(
+                connection, org=events.org, kind=self._kind
+            )
+        removed = stored.keys() - self._rules_by_name.keys()
+        result = EvaluationResult(
+            state_changes=[self._build_reset(events, name) for name in sorted(removed)]
         )
         span = compute_time_span(files)
-        for rule, form in self._rules_by_name.values():
+        for rule, fingerprint in self._rules_by_name.values():
             selection = RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span)
             if selection.has_batch_events():
-                anew = None if known.get(rule.name) == form else form
-                judged = judged.merge_with(self._try_rule(selection, anew, evaluate_rule))
-        return judged
+                relearn_as = None if stored.get(rule.name) == fingerprint else fingerprint
+                result = result.merge_with(self._try_rule(selection, relearn_as, evaluate_rule))
+        return result
 
     def _try_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None, evaluate_rule: EvaluateRule
     ) -> EvaluationResult:
-        """What a rule says; one that fails loses its memory, which has missed the batch."""
+        """The result of a rule; one that fails is forgotten, since its memory misses the batch."""
         try:
             return evaluate_rule(selection, relearn_fingerprint)
         except EVALUATION_ERRORS as error:

@@ -10,7 +10,7 @@ import duckdb
 
 from collector.escaping import quote_identifier
 
-_serial = itertools.count()
+_table_numbers = itertools.count()
 
 
 class TempTables:
@@ -22,22 +22,22 @@ class TempTables:
 
     def create_table(self, select: str) -> str:
         """The name, quoted, of a table with the rows of a SELECT. Raises duckdb.Error."""
-        name = quote_identifier(f"table_{next(_serial)}")
+        name = quote_identifier(f"table_{next(_table_numbers)}")
         self._connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
         self._names.append(name)
         return name
 
     def drop_tables(self) -> None:
-        """Forget them all."""
+        """Drop every table."""
         for name in self._names:
             self._connection.execute(f"DROP TABLE IF EXISTS {name}")
 
 
 @contextmanager
 def open_temp_tables(connection: duckdb.DuckDBPyConnection) -> Iterator[TempTables]:
-    """Tables that are gone when the block ends."""
-    made = TempTables(connection)
+    """Temporary tables that are dropped when the block ends."""
+    tables = TempTables(connection)
     try:
-        yield made
+        yield tables
     finally:
-        made.drop_tables()
+        tables.drop_tables()

@@ -96,7 +96,7 @@ DEFAULT_MAPPING: ColumnMapping = {
     "session_key": _build_candidates(read_text, "SESSION_KEY", "SessionKey"),
     "login_key": _build_candidates(read_text, "LOGIN_KEY", "LoginKey"),
     "request_id": _build_candidates(read_text, "REQUEST_ID", "RequestIdentifier"),
-    # In the words and the case of the source: rules compare without regard to case.
+    # As the source writes it: rules compare without regard to case.
     "operation": _build_candidates(
         read_text,
         *("OPERATION_TYPE", "OPERATION", "Operation", "operation"),
@@ -161,14 +161,14 @@ DEFAULT_MAPPING: ColumnMapping = {
         *_build_candidates(read_percent_score, "SCORE"),
     ),
 }
-"""For every event type that says nothing else, known or not."""
+"""The candidates of every event type, known or not, but for MAPPINGS_BY_TYPE."""
 
 _DELEGATED_USER_COLUMNS = ("DELEGATED_USER_ID_DERIVED", "DELEGATED_USER_ID")
 
 MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
     "ApexCallout": {"uri": _build_candidates(read_unquoted, "URL")},
     "AsyncReportRun": {"operation": _build_candidates(read_text, "ORIGIN")},
-    # Whoever downloads the result of a bulk query has run a query; the record does not say so.
+    # A downloaded result is always that of a query; the record does not say so.
     "BulkApiResultEventStore": {
         "operation": (
             *_build_candidates(read_text, "OPERATION_TYPE"),
@@ -183,7 +183,7 @@ MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
         "time": _build_candidates(read_iso_time, "ObservedDate"),
         "job_id": _build_candidates(read_long_id, "id"),
     },
-    # Made by the collector itself, of itself.
+    # The collector's own events about its health.
     "CollectorHealth": {
         "entity": _build_candidates(read_text, "Subject"),
         "status": _build_candidates(read_text, "State"),
@@ -199,7 +199,7 @@ MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
         ),
         "outcome": _build_candidates(replace_any_value("failure"), "ACCESS_ERROR"),
     },
-    # Whoever logs in as somebody else is the actor: the native user is the one impersonated.
+    # The delegated user is the actor; the native user is the one impersonated.
     "LoginAs": {
         "user_id": _build_candidates(read_long_id, *_DELEGATED_USER_COLUMNS),
         "user_name": _build_candidates(read_text, "DELEGATED_USER_NAME"),
@@ -231,7 +231,7 @@ MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
         "target_user": _build_candidates(setup_audit_text.read_target_user, "Display"),
     },
 }
-"""Where a type means something else, its list replaces the general one."""
+"""By event type and column, the candidates that replace those of DEFAULT_MAPPING."""
 
 
 def resolve_mapping(event_type: str) -> ColumnMapping:
@@ -240,10 +240,9 @@ def resolve_mapping(event_type: str) -> ColumnMapping:
 
 
 def is_verbatim_column(native: str, event_type: str) -> bool:
-    """Whether this native column, where there is one, is its canonical namesake.
+    """Whether a native column is stored once only, as the canonical column of its name.
 
-    A native column whose name is a canonical one but for case, and which the type's mapping reads
-    as plain text, alone fills that canonical column and is stored once, under the canonical name.
+    It is where its name is a canonical one but for case, and the type's mapping reads it as text.
     """
     candidates = resolve_mapping(event_type).get(native.lower(), ())
     return ColumnCandidate(native_column=native, read_value=read_text) in candidates

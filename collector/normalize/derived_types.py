@@ -1,4 +1,4 @@
-"""Event types that nobody logs: one record for each bulk job, and one for each login."""
+"""Event types derived from logged ones: one record per bulk job, and one per login."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def build_bulk_job_select(relation: str) -> str:
 
 
 def _build_counted_events(relation: str) -> str:
-    """The jobs' events with their order, and each total on exactly one of the rows it is for."""
+    """SQL: the jobs' events with their order, each total on exactly one row of its job."""
     batch = 'PARTITION BY org, job_id, event_type, "BATCH_ID"'
     return (
         "SELECT *, row_number() OVER (PARTITION BY org, job_id ORDER BY time, received, event_uid)"
@@ -120,9 +120,9 @@ DERIVED_EVENT_TYPES: Mapping[str, DerivedTypeSql] = MappingProxyType(
 
 
 def expand_derived_types(event_types: tuple[str, ...]) -> tuple[str, ...]:
-    """The same types, each derived one replaced by those that it is made of; each once."""
-    found: dict[str, None] = {}
+    """The types with each derived one replaced by its source types; each once."""
+    names: dict[str, None] = {}
     for name in event_types:
         derived = DERIVED_EVENT_TYPES.get(name)
-        found |= dict.fromkeys(derived.source_types if derived else (name,))
-    return tuple(found)
+        names |= dict.fromkeys(derived.source_types if derived else (name,))
+    return tuple(names)

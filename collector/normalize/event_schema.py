@@ -1,4 +1,4 @@
-"""The event table's columns: the canonical ones, what each event type has, and where they stand."""
+"""The event table's columns: the canonical ones, those of each event type, and stored names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
     }
 )
-"""Event types that are computed when they are asked for, and what they fill."""
+"""By derived event type, the canonical columns that it fills."""
 
 MAX_NAME_LENGTH = 120
 _UNUSUAL_CHARACTER = re.compile(r"[^A-Za-z0-9_.]")
@@ -40,7 +40,7 @@ def list_event_types() -> frozenset[str]:
 
 
 def find_family(event_type: str) -> EventFamily | None:
-    """Log file, stored real-time event, ordinary object or derived; None if undocumented."""
+    """The family of an event type; None if it is undocumented."""
     if event_type in DERIVED_TYPE_COLUMNS:
         return EventFamily.DERIVED
     return _map_families().get(event_type)
@@ -62,14 +62,14 @@ def list_fields(event_type: str) -> frozenset[str] | None:
     if family is EventFamily.DERIVED:
         return NON_NULL_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
     natives = list_native_columns(event_type)
-    filled = {
+    filled_columns = {
         column
         for column, candidates in resolve_mapping(event_type).items()
         if any(candidate.native_column in natives for candidate in candidates)
     }
-    filled |= {key for column, key in ADDRESS_KEYS.items() if column in filled}
-    filled |= {"entity"} if "query" in filled else set()
-    return NON_NULL_COLUMNS | filled | natives
+    filled_columns |= {key for column, key in ADDRESS_KEYS.items() if column in filled_columns}
+    filled_columns |= {"entity"} if "query" in filled_columns else set()
+    return NON_NULL_COLUMNS | filled_columns | natives
 
 
 def find_physical_column(field: str, event_type: str) -> str:
@@ -88,21 +88,21 @@ def find_physical_column(field: str, event_type: str) -> str:
 
 
 def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str | None, ...]:
-    """What each column of a file is stored as, beside the canonical ones; None if as one of them.
+    """The stored name of each column of a file; None if it is stored as a canonical one.
 
     Names are distinct whatever the case: the later of two that are not carries a suffix, `_2`.
     """
     names = set(CANONICAL_COLUMNS)
-    verbatim: set[str] = set()
+    verbatim_columns: set[str] = set()
     result: list[str | None] = []
     for column in map(_clean_name, columns):
         canonical = column.lower()
         if (
             canonical in CANONICAL_COLUMNS
             and is_verbatim_column(column, event_type)
-            and canonical not in verbatim
+            and canonical not in verbatim_columns
         ):
-            verbatim.add(canonical)
+            verbatim_columns.add(canonical)
             result.append(None)
             continue
         name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, names)
@@ -131,5 +131,7 @@ def _load_native_columns() -> dict[str, dict[str, list[str]]]:
 
 @cache
 def _map_families() -> dict[str, EventFamily]:
-    kinds = (EventFamily.LOG_FILE, EventFamily.STORED, EventFamily.OBJECT)
-    return {event_type: kind for kind in kinds for event_type in _load_native_columns()[kind]}
+    families = (EventFamily.LOG_FILE, EventFamily.STORED, EventFamily.OBJECT)
+    return {
+        event_type: family for family in families for event_type in _load_native_columns()[family]
+    }

@@ -24,7 +24,7 @@ MAX_RECORD_BYTES = 32 << 20
 
 EARLIEST_EVENT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 FUTURE_TOLERANCE = timedelta(days=2)
-"""How much younger than its batch an event may be; none is older than EARLIEST_EVENT_TIME."""
+"""How much later than its batch an event may be; none is earlier than EARLIEST_EVENT_TIME."""
 
 PLACEHOLDER_ID = "000000000000000AAA"
 """The `Id` of every row of every Big Object."""
@@ -32,7 +32,7 @@ PLACEHOLDER_ID = "000000000000000AAA"
 _REUSED_COLUMNS = ("time", "source_ip", "query", "entity")
 
 RelationColumns = Mapping[str, str]
-"""The name that a native column has in the relation, by its own."""
+"""The relation's column of each native column."""
 
 
 def build_segment_relation(path: Path, columns: Sequence[str]) -> str:
@@ -43,7 +43,7 @@ def build_segment_relation(path: Path, columns: Sequence[str]) -> str:
     refused as a whole. Its quotes have to balance (`collector.csv_segments` sees to that): the
     engine says nothing of a last record that is cut off inside a field.
     """
-    types = ", ".join(f"{place}: 'VARCHAR'" for place in _name_relation_columns(columns))
+    types = ", ".join(f"{alias}: 'VARCHAR'" for alias in _name_relation_columns(columns))
     return (
         f"read_csv({quote_literal(str(path))}, columns = {{{types}}}, auto_detect = false,"
         " header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '',"
@@ -63,61 +63,59 @@ def build_segment_select(*, batch: Batch, segment: int, relation: str) -> str:
     """
     names = [name.strip() for name in batch.columns]
     aliases = _name_relation_columns(names)
-    places = dict(zip(reversed(names), reversed(aliases), strict=True))
-    stored = event_schema.assign_native_columns(names, batch.event_type)
-    readings = _map_canonical_columns(places, batch.event_type)
-    verbatim = {
-        name.lower(): place
-        for name, place, column in zip(names, aliases, stored, strict=True)
+    relation_columns = dict(zip(reversed(names), reversed(aliases), strict=True))
+    stored_names = event_schema.assign_native_columns(names, batch.event_type)
+    readings = _map_canonical_columns(relation_columns, batch.event_type)
+    verbatim_columns = {
+        name.lower(): alias
+        for name, alias, column in zip(names, aliases, stored_names, strict=True)
         if column is None
     }
-    readings |= verbatim
-    values = (
-        readings
-        | _build_computed_columns(readings, batch)
-        | verbatim
-        | _build_constant_columns(batch)
-    )
-    values["event_uid"] = _build_event_uid(places, batch, segment)
+    readings |= verbatim_columns
+    computed = _build_computed_columns(readings, batch)
+    values = readings | computed | verbatim_columns | _build_constant_columns(batch)
+    values["event_uid"] = _build_event_uid(relation_columns, batch, segment)
     columns = [
         f"{values.get(name, 'NULL')}::{kind} AS {name}" for name, kind in CANONICAL_COLUMNS.items()
     ]
     columns += [
-        f"{place} AS {quote_identifier(column)}"
-        for place, column in zip(aliases, stored, strict=True)
+        f"{alias} AS {quote_identifier(column)}"
+        for alias, column in zip(aliases, stored_names, strict=True)
         if column is not None
     ]
-    prepared = _build_prepared_relation(readings, places, aliases, relation)
+    prepared = _build_prepared_relation(readings, relation_columns, aliases, relation)
     return f"SELECT {', '.join(columns)} FROM {prepared}"
 
 
 def _name_relation_columns(columns: Sequence[str]) -> list[str]:
-    """Names that no column of a stranger has, so that nothing it is called can matter."""
+    """Generated names, so that those in the file cannot affect the SQL."""
     return [f"c{index}" for index in range(len(columns))]
 
 
-def _map_canonical_columns(places: RelationColumns, event_type: str) -> dict[str, str]:
+def _map_canonical_columns(columns: RelationColumns, event_type: str) -> dict[str, str]:
     """SQL for the canonical columns that this file's columns can fill; ids as they came."""
     readings = {}
     for column, candidates in resolve_mapping(event_type).items():
         present = [
-            (places[c.native_column], c.read_value) for c in candidates if c.native_column in places
+            (columns[c.native_column], c.read_value)
+            for c in candidates
+            if c.native_column in columns
         ]
-        values = [place if column in RECORD_ID_COLUMNS else read(place) for place, read in present]
+        values = [alias if column in RECORD_ID_COLUMNS else read(alias) for alias, read in present]
         if values:
             readings[column] = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
     return readings
 
 
 def _build_prepared_relation(
-    readings: Mapping[str, str], places: RelationColumns, aliases: Sequence[str], relation: str
+    readings: Mapping[str, str], columns: RelationColumns, aliases: Sequence[str], relation: str
 ) -> str:
     """A FROM item with the natives and with what is needed several times, computed once."""
     given = ", ".join(
         f"{readings.get(column, 'NULL')} AS given_{column}"
         for column in (*_REUSED_COLUMNS, *RECORD_ID_COLUMNS)
     )
-    header = places.get("EVENT_TYPE")
+    header = columns.get("EVENT_TYPE")
     condition = f" WHERE {header} IS DISTINCT FROM 'EVENT_TYPE'" if header else ""
     rows = f"SELECT *, {given} FROM {relation} AS native({', '.join(aliases)}){condition}"
     if "source_ip" not in readings:
@@ -129,11 +127,9 @@ def _build_prepared_relation(
 
 
 def _build_computed_columns(readings: Mapping[str, str], batch: Batch) -> dict[str, str]:
-    """The columns that are made of what `_build_prepared_relation` adds."""
-    earliest, latest = (
-        _render_timestamp(EARLIEST_EVENT_TIME),
-        _render_timestamp(batch.received + FUTURE_TOLERANCE),
-    )
+    """SQL for the columns that are computed from what `_build_prepared_relation` adds."""
+    earliest = _render_timestamp(EARLIEST_EVENT_TIME)
+    latest = _render_timestamp(batch.received + FUTURE_TOLERANCE)
     computed = {
         "time": (
             f"CASE WHEN given_time BETWEEN {earliest} AND {latest}"
@@ -163,20 +159,22 @@ def _build_constant_columns(batch: Batch) -> dict[str, str]:
     }
 
 
-def _build_event_uid(places: RelationColumns, batch: Batch, segment: int) -> str:
-    """The record's own id, else a hash of what it says; for lines of a file, where they stand."""
+def _build_event_uid(columns: RelationColumns, batch: Batch, segment: int) -> str:
+    """SQL: the record's own id, else a hash of its values; for log files, its row number."""
     family = event_schema.find_family(batch.event_type)
-    ids = [_read_own_id(places[name]) for name in ("EventIdentifier", "Id") if name in places]
-    if "EVENT_TYPE" in places or family is EventFamily.LOG_FILE or not (ids or family):
+    ids = [_read_own_id(columns[name]) for name in ("EventIdentifier", "Id") if name in columns]
+    if "EVENT_TYPE" in columns or family is EventFamily.LOG_FILE or not (ids or family):
         prefix = quote_literal(f"{batch.record_prefix}:{segment}:")
         return f"{prefix} || row_number() OVER ()"
-    values = ", ".join(f"{quote_literal(name + '=')} || {places[name]}" for name in sorted(places))
-    hashed = f"{quote_literal(batch.event_type + ':')} || md5(concat_ws(chr(31), {values}))"
-    return f"coalesce({', '.join([*ids, hashed])})"
+    values = ", ".join(
+        f"{quote_literal(name + '=')} || {columns[name]}" for name in sorted(columns)
+    )
+    digest = f"{quote_literal(batch.event_type + ':')} || md5(concat_ws(chr(31), {values}))"
+    return f"coalesce({', '.join([*ids, digest])})"
 
 
-def _read_own_id(place: str) -> str:
-    return f"nullif(nullif(trim({place}), ''), '{PLACEHOLDER_ID}')"
+def _read_own_id(alias: str) -> str:
+    return f"nullif(nullif(trim({alias}), ''), '{PLACEHOLDER_ID}')"
 
 
 def _render_timestamp(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""One record for each login, whichever of Login, LoginEvent and LoginHistory have told of it."""
+"""One event per login, from its records in Login, LoginEvent and LoginHistory."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable, Sequence
 from collector.model.event_columns import CANONICAL_COLUMNS
 
 SOURCE_TYPES = ("LoginEvent", "Login", "LoginHistory")
-"""In the order in which their words are taken: LoginEvent says most, and to the millisecond."""
+"""By preference: LoginEvent has the most fields, and times to the millisecond."""
 
 REQUIRED_COLUMNS = (*CANONICAL_COLUMNS, "Id", "LoginHistoryId")
 
 SECOND_SHIFTS = (0, 1, -1, 2, -2)
-"""Seconds by which two tellings of one login may differ, the likeliest first: one of them is cut
+"""Seconds by which two records of one login may differ, the likeliest first: one of them is cut
 to the second, and each is stamped by another machine."""
 
 _COLUMN_OVERRIDES = {
-    # The first that told gives the name, so that it stays the same when others tell it again.
+    # The record received first names the login, so that later ones do not change its uid.
     "event_uid": "'login:' || org || ':' || max(CASE WHEN turn = 1 THEN event_uid END)",
     "org": "org",
     "event_type": "'SignIn'",
@@ -32,12 +32,12 @@ _SIMILARITY_KEYS = tuple(
 
 
 def build_sign_in_select(relation: str, kinds: Sequence[str] = SOURCE_TYPES) -> str:
-    """SQL that gives one event per login from a SQL FROM item over tellings of logins.
+    """SQL that gives one event per login from a SQL FROM item over records of logins.
 
-    `kinds` are the types of tellings that there may be; of fewer the SQL is much shorter.
+    `kinds` are the types of records that there may be; of fewer the SQL is much shorter.
 
-    Two tellings are of one login when one names the other (LoginHistoryId, LoginKey), else when
-    they agree on user, address and outcome and lie within two seconds. Each telling of a login is
+    Two records are of one login when one names the other (LoginHistoryId, LoginKey), else when
+    they agree on user, address and outcome and lie within two seconds. Each record of a login is
     of another type, so two of one type are always two logins.
     """
     columns = ", ".join(
@@ -53,40 +53,40 @@ def build_sign_in_select(relation: str, kinds: Sequence[str] = SOURCE_TYPES) -> 
 
 
 def build_affected_events(fresh: str, stored: str, kinds: Sequence[str] = SOURCE_TYPES) -> str:
-    """A SQL FROM item: of the stored tellings, those of the logins that a fresh one is about."""
+    """A SQL FROM item: of the stored records, those of the logins that a fresh one is about."""
     return (
-        f"(WITH near AS (SELECT * FROM {build_nearby_events(fresh, stored)}),"
-        f" known AS ({_assign_logins('near', kinds)}),"
-        f" wanted AS (SELECT org, login FROM known WHERE event_uid IN"
+        f"(WITH nearby AS (SELECT * FROM {build_nearby_events(fresh, stored)}),"
+        f" assigned AS ({_assign_logins('nearby', kinds)}),"
+        f" affected AS (SELECT org, login FROM assigned WHERE event_uid IN"
         f" (SELECT event_uid FROM {fresh}))"
-        " SELECT * FROM near WHERE event_uid IN"
-        " (SELECT event_uid FROM known SEMI JOIN wanted USING (org, login)))"
+        " SELECT * FROM nearby WHERE event_uid IN"
+        " (SELECT event_uid FROM assigned SEMI JOIN affected USING (org, login)))"
     )
 
 
 def build_nearby_events(fresh: str, stored: str) -> str:
-    """A SQL FROM item: of the stored tellings, those within a minute of a fresh one.
+    """A SQL FROM item: of the stored records, those within a minute of a fresh one.
 
-    That is enough to see which telling is of which login.
+    That is enough to see which record is of which login.
     """
     minutes = f"SELECT DISTINCT date_trunc('minute', time) AS minute FROM {fresh}"
-    around = (
+    nearby_minutes = (
         "SELECT minute + INTERVAL 1 MINUTE * shift"
         f" FROM ({minutes}), (SELECT unnest([-1, 0, 1]) AS shift)"
     )
-    return f"(SELECT * FROM {stored} WHERE date_trunc('minute', time) IN ({around}))"
+    return f"(SELECT * FROM {stored} WHERE date_trunc('minute', time) IN ({nearby_minutes}))"
 
 
 def _assign_logins(relation: str, kinds: Sequence[str]) -> str:
-    """The tellings, each with the `login` that it is of: the event_uid of one of its tellings."""
-    tellings = (
+    """SQL: the records with their `login`, which is the event_uid of one of its records."""
+    records = (
         f"SELECT *, epoch_us(time) // 1000000 AS second, {_ACTOR_KEY} AS who FROM {relation}"
         f" WHERE event_type IN ({', '.join(map(repr, kinds))})"
     )
     if len(kinds) == 1:
-        return f"SELECT *, event_uid AS login FROM ({tellings})"
+        return f"SELECT *, event_uid AS login FROM ({records})"
     steps, links = _build_link_steps(kinds)
-    parts = ", ".join(f"{name} AS ({sql})" for name, sql in {"told": tellings, **steps}.items())
+    parts = ", ".join(f"{name} AS ({sql})" for name, sql in {"told": records, **steps}.items())
     return (
         f"WITH {parts}, links AS ({_union_steps(links)})"
         " SELECT told.*, coalesce(links.one, told.event_uid) AS login"
@@ -95,7 +95,7 @@ def _assign_logins(relation: str, kinds: Sequence[str]) -> str:
 
 
 def _build_link_steps(kinds: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """SQL by step of how tellings of several kinds pair up, and the steps that hold the pairs."""
+    """The SQL of each step that pairs records, by its name, and the steps that hold the pairs."""
     history = (_HISTORY_KEY.format(column='"LoginHistoryId"'), _HISTORY_KEY.format(column='"Id"'))
     event_steps: dict[str, str] = {}
     if "LoginEvent" in kinds and "LoginHistory" in kinds:
@@ -124,7 +124,7 @@ def _build_pair_steps(
     *,
     excluded_step: str | None = None,
 ) -> dict[str, str]:
-    """Steps by which tellings of two types find each other, one to one, none of them twice.
+    """The SQL steps, by name, that pair the records of two types one to one.
 
     In each step those pair up that are in the same cell, in the order of their times. Tellings that
     are the `other` in `excluded_step` take no part.
@@ -146,7 +146,7 @@ def _build_pair_steps(
 
 
 def _build_unpaired_condition(side: str, steps: Iterable[str], excluded_step: str | None) -> str:
-    """A further condition: the telling is in no pair of these steps; empty where there are none."""
+    """A further condition: the record is in no pair of these steps; empty where there are none."""
     pairs = [f"SELECT {side} FROM {name}" for name in steps]
     pairs += [f"SELECT other FROM {excluded_step}"] if excluded_step else []
     return f" AND event_uid NOT IN ({' UNION ALL '.join(pairs)})" if pairs else ""

@@ -1,6 +1,6 @@
 """How the text of a native column becomes the value of a canonical one: SQL from SQL.
 
-Each reading takes a SQL expression (VARCHAR) and gives one; NULL stays NULL, and what cannot be
+Each reader takes a SQL expression (VARCHAR) and returns one; NULL stays NULL, and what cannot be
 read becomes NULL.
 """
 
@@ -19,12 +19,12 @@ def read_text(native: str) -> str:
 
 
 def read_known_text(native: str) -> str:
-    """The text, unless it is Salesforce's word for nothing, `N/A`."""
+    """The text; NULL for `N/A`."""
     return f"nullif({native}, 'N/A')"
 
 
 def read_address(native: str) -> str:
-    """An IP address, or other text; NULL for `Salesforce.com IP`, the word for internal callers."""
+    """An IP address, or other text; NULL for `Salesforce.com IP`, an internal caller."""
     return f"nullif({native}, 'Salesforce.com IP')"
 
 
@@ -134,7 +134,7 @@ def _clamp_score(number: str) -> str:
 
 
 def read_user_agent(native: str) -> str:
-    """What the client called itself, without %-escapes.
+    """The user agent that the client sent, without %-escapes.
 
     NULL for the numeric codes by which Salesforce shortens it.
     """
@@ -160,7 +160,7 @@ def match_success_word(word: str) -> ValueReader:
 
 
 def replace_any_value(word: str) -> ValueReader:
-    """`word`, whatever the text says: that there is one is enough."""
+    """`word` for every text."""
     return lambda native: f"CASE WHEN {native} IS NOT NULL THEN {quote_literal(word)} END"
 
 
@@ -189,7 +189,7 @@ def read_http_status(native: str) -> str:
 
 
 def read_final_status(native: str) -> str:
-    """The last word of a job, an operation, a check or a policy; NULL while it is under way."""
+    """The outcome of a job, an operation, a check or a policy; NULL while it is running."""
     good = "(?i)(?:job)?completed?|success|succeeded"
     bad = "(?i)fail.*|abort.*|.*denied|(?:metering)?block"
     return (

@@ -1,6 +1,6 @@
 """Correlations as SQL over event time: which windows fire, and which events lie in them.
 
-The SQL is DuckDB's; `dialect.spark` says the same to Spark.
+The SQL is DuckDB's; `detect.export.dialect` converts it for Spark.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from collector.detect.correlation_sql import input_rows as window_rows
+from collector.detect.correlation_sql import input_rows
 from collector.detect.correlation_sql.firing_events import (
     UID_SEPARATOR,
     list_named_groups,
@@ -49,35 +49,35 @@ def list_leaves(rule: Rule, rules: Mapping[str, Rule]) -> tuple[str, ...]:
     """The plain rules below a correlation, each once, in the order in which they are named."""
     found: dict[str, None] = {}
     for name in as_correlation(rule).rules:
-        below = list_leaves(rules[name], rules) if is_correlation(name, rules) else (name,)
-        found.update(dict.fromkeys(below))
+        leaves = list_leaves(rules[name], rules) if is_correlation(name, rules) else (name,)
+        found.update(dict.fromkeys(leaves))
     return tuple(found)
 
 
 def list_leaf_fields(rule: Rule, rules: Mapping[str, Rule], leaf: str) -> tuple[str, ...]:
     """The fields of a leaf that are read, by the names that it uses.
 
-    Those that a source gives of every event are not among them.
+    The columns that a source has for every event are not among them.
     """
     correlation = as_correlation(rule)
     found: dict[str, None] = {}
     for name in list_distinct_rules(correlation):
         if name == leaf:
-            found.update(dict.fromkeys(window_rows.list_read_fields(correlation, name)))
+            found.update(dict.fromkeys(input_rows.list_read_fields(correlation, name)))
         elif is_correlation(name, rules):
             found.update(dict.fromkeys(list_leaf_fields(rules[name], rules, leaf)))
     return tuple(found)
 
 
 def compute_reach(rule: Rule, rules: Mapping[str, Rule]) -> timedelta:
-    """How far back from an event others can matter: the time spans of the deepest nesting."""
+    """How far apart the events of one match can lie: the time spans of the deepest nesting."""
     correlation = as_correlation(rule)
-    below = [
+    reaches = [
         compute_reach(rules[name], rules)
         for name in correlation.rules
         if is_correlation(name, rules)
     ]
-    return correlation.timespan + max(below, default=timedelta())
+    return correlation.timespan + max(reaches, default=timedelta())
 
 
 def list_group_fields(rule: Rule, rules: Mapping[str, Rule], leaf: str) -> tuple[str | None, ...]:
@@ -86,21 +86,21 @@ def list_group_fields(rule: Rule, rules: Mapping[str, Rule], leaf: str) -> tuple
     None where (also) the windows of another correlation lie between the two.
     """
     correlation = as_correlation(rule)
-    inner = [rules[name] for name in correlation.rules if is_correlation(name, rules)]
-    is_nested = any(leaf in list_leaves(each, rules) for each in inner)
+    inner_rules = [rules[name] for name in correlation.rules if is_correlation(name, rules)]
+    is_nested = any(leaf in list_leaves(each, rules) for each in inner_rules)
     return tuple(
         None if is_nested else find_field(correlation, name, leaf) for name in correlation.group_by
     )
 
 
 def select_anchors(rule: Rule, rules: Mapping[str, Rule], source: LeafSource) -> str:
-    """SQL: every event that the correlation looks at, and what the window that it ends comes to.
+    """SQL: every event that the correlation looks at, and the metric of the window that it ends.
 
     The columns: its group by the group-by names, event_uid, event_type, time, received, metric,
-    event_count, fires. An event stands once in each of its groups.
+    event_count, fires. An event has one row in each of its groups.
     """
-    shown = [f"{column} AS {name}" for column, name in list_named_groups(as_correlation(rule))]
-    columns = [*shown, *HEADER_COLUMNS, *WINDOW_COLUMNS, f"{FIRES_COLUMN} AS fires"]
+    groups = [f"{column} AS {name}" for column, name in list_named_groups(as_correlation(rule))]
+    columns = [*groups, *HEADER_COLUMNS, *WINDOW_COLUMNS, f"{FIRES_COLUMN} AS fires"]
     return (
         f"SELECT {', '.join(columns)} FROM ({_select_anchor_rows(rule, rules, source)}) AS events"
     )
@@ -119,9 +119,9 @@ def select_firing_events(rule: Rule, rules: Mapping[str, Rule], source: LeafSour
 
 
 def render_match_uid(rule: Rule, rules: Mapping[str, Rule]) -> str:
-    """SQL: what tells members from each other, given their columns.
+    """SQL: the match uid of a firing event, given its columns.
 
-    It is the event_uid; if an event may be in several groups, with a mark of its group after it.
+    It is the event_uid; if an event may be in several groups, followed by a mark of its group.
     """
     return (
         render_grouped_uid(as_correlation(rule))
@@ -131,14 +131,14 @@ def render_match_uid(rule: Rule, rules: Mapping[str, Rule]) -> str:
 
 
 def _has_several_groups(rule: Rule, rules: Mapping[str, Rule]) -> bool:
-    """Whether an event may come to a correlation in several groups."""
+    """Whether a correlation may have an event in several groups."""
     correlation = as_correlation(rule)
     names = list_distinct_rules(correlation)
     if not correlation.group_by:
         return False
-    inner = [rules[name] for name in names if is_correlation(name, rules)]
-    has_own = len(names) > 1 and bool(correlation.aliases)
-    return has_own or any(_has_several_groups(each, rules) for each in inner)
+    inner_rules = [rules[name] for name in names if is_correlation(name, rules)]
+    has_aliases = len(names) > 1 and bool(correlation.aliases)
+    return has_aliases or any(_has_several_groups(each, rules) for each in inner_rules)
 
 
 def _select_anchor_rows(rule: Rule, rules: Mapping[str, Rule], source: LeafSource) -> str:
@@ -147,21 +147,21 @@ def _select_anchor_rows(rule: Rule, rules: Mapping[str, Rule], source: LeafSourc
     def select_rows(name: str) -> str:
         if is_correlation(name, rules):
             inner = rules[name]
-            return window_rows.select_nested_rows(
+            return input_rows.select_nested_rows(
                 correlation, inner, _select_anchor_rows(inner, rules, source)
             )
-        fields = window_rows.list_read_fields(correlation, name)
-        return window_rows.select_plain_rows(correlation, name, source(name, fields))
+        fields = input_rows.list_read_fields(correlation, name)
+        return input_rows.select_plain_rows(correlation, name, source(name, fields))
 
     parts = [select_rows(name) for name in list_distinct_rules(correlation)]
-    apart = not _can_repeat_events(rule, rules)
+    is_unique = not _can_repeat_events(rule, rules)
     return select_measured_rows(
-        correlation, window_rows.combine_rows(correlation, parts, is_unique=apart)
+        correlation, input_rows.combine_rows(correlation, parts, is_unique=is_unique)
     )
 
 
 def _can_repeat_events(rule: Rule, rules: Mapping[str, Rule]) -> bool:
-    """Whether an event may come to a correlation in several ways."""
+    """Whether a correlation may receive an event more than once."""
     names = list_distinct_rules(as_correlation(rule))
     return len(names) > 1 or any(
         is_correlation(name, rules) and _can_repeat_events(rules[name], rules) for name in names

@@ -21,7 +21,7 @@ from collector.model import Correlation, Rule, Severity
 from collector.model.event_columns import HEADER_COLUMNS
 
 UID_SEPARATOR = "#"
-"""What parts the uid of an event from the mark of the group in which it is a member."""
+"""Separates the uid of an event from the mark of its group."""
 
 _MARK_LENGTH = 16
 _MARK_PATTERN = re.compile(rf"{UID_SEPARATOR}[0-9a-f]{{{_MARK_LENGTH}}}\Z")
@@ -31,7 +31,7 @@ _COMPLETE_COLUMN = quote_identifier("#complete")
 
 
 def list_named_groups(correlation: Correlation) -> list[tuple[str, str]]:
-    """The columns of the group-by names, and as what they are shown beside the fixed ones."""
+    """The columns of the group-by names, each with its quoted name, without the header columns."""
     return [
         (name_group_column(place), quote_identifier(name))
         for place, name in enumerate(correlation.group_by)
@@ -40,47 +40,54 @@ def list_named_groups(correlation: Correlation) -> list[tuple[str, str]]:
 
 
 def render_grouped_uid(correlation: Correlation) -> str:
-    """The uid of a member's event, and a mark of its group; columns are those of `in_firing`."""
+    """SQL: a member's event_uid and a mark of its group, over rows of `select_in_firing`."""
     texts = ", ".join(f"CAST({quote_identifier(name)} AS VARCHAR)" for name in correlation.group_by)
     mark = f"left(sha256(CAST(to_json([{texts}]) AS VARCHAR)), {_MARK_LENGTH})"
     return f"event_uid || {quote_literal(UID_SEPARATOR)} || {mark}"
 
 
 def strip_group_mark(match_uid: str) -> str:
-    """The uid of a member's event, given what `member_uid` gives or a plain one."""
+    """The uid of a member's event, given its match uid with or without a mark."""
     return _MARK_PATTERN.sub("", match_uid)
 
 
 def select_in_firing(rule: Rule, anchors: str) -> str:
-    """The members, given the SQL of the anchors."""
+    """SQL: the firing events, given the SQL of the anchors."""
     correlation = as_correlation(rule)
     names = [name for _, name in list_named_groups(correlation)]
     start = f"time - INTERVAL {duration_to_micros(correlation.timespan)} MICROSECONDS"
-    own = {
+    window_columns = {
         "metric": "metric",
         "event_count": "event_count",
         "window_start": start,
         "window_end": "time",
     }
-    shown = [f"CASE WHEN {FIRES_COLUMN} THEN {what} END AS {name}" for name, what in own.items()]
-    # What is seen does not change with what comes later, unless it comes into the same window: so
-    # of the events of a burst, few have to be looked at again while it goes on.
-    least = int(Severity.INFORMATIONAL)
-    shown.append(
-        f"CASE WHEN {FIRES_COLUMN} THEN {build_severity_sql(rule)} ELSE {least} END AS severity"
+    selected = [
+        f"CASE WHEN {FIRES_COLUMN} THEN {expression} END AS {name}"
+        for name, expression in window_columns.items()
+    ]
+    # A row changes only with events that come into its own window: so during a burst, few have to
+    # be evaluated again.
+    lowest = int(Severity.INFORMATIONAL)
+    selected.append(
+        f"CASE WHEN {FIRES_COLUMN} THEN {build_severity_sql(rule)} ELSE {lowest} END AS severity"
     )
-    shown.append(f"CASE WHEN {FIRES_COLUMN} THEN {_COMPLETE_COLUMN} ELSE received END AS complete")
-    columns = ", ".join([*HEADER_COLUMNS, *names, *shown])
+    selected.append(
+        f"CASE WHEN {FIRES_COLUMN} THEN {_COMPLETE_COLUMN} ELSE received END AS complete"
+    )
+    columns = ", ".join([*HEADER_COLUMNS, *names, *selected])
     return f"SELECT {columns} FROM ({_select_near_firing(correlation, anchors)}) AS events"
 
 
 def _select_near_firing(correlation: Correlation, anchors: str) -> str:
-    """The anchors that lie in a window that fires, with the groups by their names."""
+    """SQL: the anchors that lie in a window that fires, with the groups by their names."""
     named = [f"{column} AS {name}" for column, name in list_named_groups(correlation)]
-    following = f"min(CASE WHEN {FIRES_COLUMN} THEN {MICROS_COLUMN} END) {render_over_clause(correlation, FROM_NOW)} AS {_NEXT_COLUMN}"
-    complete = f"max(received) {render_over_clause(correlation, render_window_frame(correlation))} AS {_COMPLETE_COLUMN}"
+    following = render_over_clause(correlation, FROM_NOW)
+    window = render_over_clause(correlation, render_window_frame(correlation))
     return (
-        f"SELECT * FROM (SELECT *{append_columns(named)}, {following}, {complete}"
+        f"SELECT * FROM (SELECT *{append_columns(named)},"
+        f" min(CASE WHEN {FIRES_COLUMN} THEN {MICROS_COLUMN} END) {following} AS {_NEXT_COLUMN},"
+        f" max(received) {window} AS {_COMPLETE_COLUMN}"
         f" FROM ({anchors}) AS events) AS events"
         f" WHERE {_NEXT_COLUMN} <= {MICROS_COLUMN} + {duration_to_micros(correlation.timespan)}"
     )

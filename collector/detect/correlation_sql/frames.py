@@ -1,4 +1,4 @@
-"""The words of SQL that all windows of a correlation are written in.
+"""SQL columns and window frames that all windows of a correlation share.
 
 Columns that only the windows need begin with `#`, which no field can.
 """
@@ -12,9 +12,9 @@ from collector.escaping import quote_identifier
 from collector.model import Correlation
 
 WINDOW_COLUMNS = ("metric", "event_count")
-"""What is known of every window."""
+"""The computed columns of every window."""
 
-# Microseconds since 1970: of RANGE over whole numbers, all engines have the same idea.
+# Microseconds since 1970: all engines agree on RANGE over whole numbers.
 MICROS_COLUMN = quote_identifier("#us")
 VALUE_COLUMN = quote_identifier("#value")
 FIRES_COLUMN = quote_identifier("#fires")
@@ -62,5 +62,5 @@ def render_partition(correlation: Correlation) -> str:
 
 
 def append_columns(columns: Sequence[str]) -> str:
-    """Columns as a list that goes on after another one."""
+    """Columns to be appended to a SQL list: each with a comma before it."""
     return "".join(f", {column}" for column in columns)

@@ -19,11 +19,11 @@ from collector.model.event_columns import HEADER_COLUMNS
 
 # A window of ten thousand million such numbers has a sum that still is a DECIMAL(38, 9).
 NUMBER_TYPE = "DECIMAL(28, 9)"
-"""What text is read as to be a number: exact, so that sums do not depend on an order."""
+"""The exact type that text is cast to, so that sums do not depend on an order."""
 
 
 def as_correlation(rule: Rule) -> Correlation:
-    """What a correlation looks at. Raises TypeError for other rules."""
+    """The correlation of a rule. Raises TypeError for rules of other kinds."""
     if isinstance(rule.aggregation, Correlation):
         return rule.aggregation
     raise TypeError(f"{rule.name} is no correlation")
@@ -75,22 +75,23 @@ def select_nested_rows(correlation: Correlation, inner: Rule, anchors: str) -> s
 def combine_rows(correlation: Correlation, rows: Sequence[str], *, is_unique: bool) -> str:
     """The events of all its rules.
 
-    `apart` says that no event is there twice. Of an event that several rules match with different
-    values, the greatest counts.
+    `is_unique` says that no event is there twice. Of an event that several rules match with
+    different values, the greatest counts.
     """
-    whole = " UNION ALL ".join(rows)
+    all_rows = " UNION ALL ".join(rows)
     if is_unique:
-        return whole
+        return all_rows
     keys = ["event_uid", *list_group_columns(correlation)]
-    kept = ["event_type", "time", "received", MICROS_COLUMN]
-    most = [
+    minimum_columns = ["event_type", "time", "received", MICROS_COLUMN]
+    maximum_columns = [
         *([VALUE_COLUMN] if _reads_value(correlation) else []),
         *_list_flag_columns(correlation),
     ]
-    columns = [*(f"min({name}) AS {name}" for name in kept)]
-    columns += [f"max({name}) AS {name}" for name in most]
+    columns = [*(f"min({name}) AS {name}" for name in minimum_columns)]
+    columns += [f"max({name}) AS {name}" for name in maximum_columns]
     return (
-        f"SELECT {', '.join([*keys, *columns])} FROM ({whole}) AS events GROUP BY {', '.join(keys)}"
+        f"SELECT {', '.join([*keys, *columns])} FROM ({all_rows}) AS events"
+        f" GROUP BY {', '.join(keys)}"
     )
 
 
@@ -101,9 +102,10 @@ def _select_rows(
     column: Callable[[str], str],
     condition: str,
 ) -> str:
-    read = [column(find_field(correlation, name, rule)) for name in correlation.group_by]
-    named = [
-        f"CAST({each} AS VARCHAR) AS {name_group_column(place)}" for place, each in enumerate(read)
+    group_values = [column(find_field(correlation, name, rule)) for name in correlation.group_by]
+    group_columns = [
+        f"CAST({each} AS VARCHAR) AS {name_group_column(place)}"
+        for place, each in enumerate(group_values)
     ]
     flags = [
         f"{int(each == rule)} AS {flag}"
@@ -111,12 +113,12 @@ def _select_rows(
             list_distinct_rules(correlation), _list_flag_columns(correlation), strict=True
         )
     ]
-    columns = [*HEADER_COLUMNS, f"epoch_us(time) AS {MICROS_COLUMN}", *named, *flags]
+    columns = [*HEADER_COLUMNS, f"epoch_us(time) AS {MICROS_COLUMN}", *group_columns, *flags]
     if _reads_value(correlation):
         value = column(find_field(correlation, str(correlation.field), rule))
         columns.append(f"{_render_value(correlation, value)} AS {VALUE_COLUMN}")
-    known = [condition, *(f"{each} IS NOT NULL" for each in read)]
-    return f"SELECT {', '.join(columns)} FROM {relation} WHERE {' AND '.join(known)}"
+    conditions = [condition, *(f"{each} IS NOT NULL" for each in group_values)]
+    return f"SELECT {', '.join(columns)} FROM {relation} WHERE {' AND '.join(conditions)}"
 
 
 def _list_flag_columns(correlation: Correlation) -> list[str]:

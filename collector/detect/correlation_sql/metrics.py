@@ -1,4 +1,4 @@
-"""What the window of an event comes to, and whether it fires, as SQL."""
+"""The metric of the window that an event ends, and whether it fires, as SQL."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def _render_sum(_: Correlation, windows: str) -> str:
 
 
 def _render_average(_: Correlation, windows: str) -> str:
-    return f"CAST(sum({VALUE_COLUMN}) {windows} AS DOUBLE) / NULLIF(count({VALUE_COLUMN}) {windows}, 0)"
+    total, count = (f"{function}({VALUE_COLUMN}) {windows}" for function in ("sum", "count"))
+    return f"CAST({total} AS DOUBLE) / NULLIF({count}, 0)"
 
 
 def _render_median(_: Correlation, windows: str) -> str:
@@ -92,8 +93,9 @@ _METRICS: Mapping[str, Callable[[Correlation, str], str]] = {
 def _require_all_rules(correlation: Correlation, rows: str) -> tuple[str, str]:
     """Every rule has an event whose time is in the window."""
     places = range(len(list_distinct_rules(correlation)))
+    earlier = render_over_clause(correlation, UNTIL_NOW)
     last = [
-        f"max(CASE WHEN {name_flag_column(place)} = 1 THEN {MICROS_COLUMN} END) {render_over_clause(correlation, UNTIL_NOW)}"
+        f"max(CASE WHEN {name_flag_column(place)} = 1 THEN {MICROS_COLUMN} END) {earlier}"
         f" AS {_name_last_column(place)}"
         for place in places
     ]
@@ -137,7 +139,8 @@ def _add_chains(correlation: Correlation, rows: str) -> str:
 def _render_latest_start(correlation: Correlation, step: int) -> str:
     """Of the chains of so many steps that end with what happens now."""
     starts = [
-        f"CASE WHEN {_render_enough_events(correlation, earlier, step)} THEN {_name_chain_column(earlier)} END"
+        f"CASE WHEN {_render_enough_events(correlation, earlier, step)}"
+        f" THEN {_name_chain_column(earlier)} END"
         for earlier in range(step)
     ]
     return f"GREATEST({', '.join(starts)})" if len(starts) > 1 else starts[0]

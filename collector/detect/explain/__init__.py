@@ -1,4 +1,4 @@
-"""Why a rule says what it says of an event: each part of it is asked of the engine by itself."""
+"""Explains the result of a rule for an event: the engine evaluates each part by itself."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from collector.model import Baseline, Event, Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What a rule says of one event, and why.
+    """The result of a rule for one event, and why.
 
     Attributes:
         condition: as it is run; several are alternatives.
-        ladder, title: what the event by itself would be told as.
+        ladder, title: the severity and title of the event by itself.
         key: the values that make events one episode, by column.
 
-    A baseline tells of windows, not of events: it has none of these three.
+    A baseline raises alerts of windows, not of events: it has none of these three.
     """
 
     rule: str
@@ -62,7 +62,7 @@ def explain_events(
     relation: str,
     columns: frozenset[str],
 ) -> list[Explanation]:
-    """What the rule says of each event, in the order of their times.
+    """The explanation of each event, in the order of their times.
 
     Args:
         subject: the rule.
@@ -74,10 +74,10 @@ def explain_events(
     """
     parts = tuple(build_questions(subject))
     steps = parse_ladder(subject.rule, subject.document, subject.find_column)
-    told = [] if isinstance(subject.rule.aggregation, Baseline) else steps.questions
-    wanted = [subject.rule.predicate, *list_predicates(parts), *told]
+    ladder_questions = [] if isinstance(subject.rule.aggregation, Baseline) else steps.questions
+    questions = [subject.rule.predicate, *list_predicates(parts), *ladder_questions]
     events = _pad_columns(relation, subject, parts, columns)
-    rows = _ask_engine(connection, wanted, f"{events} ORDER BY time, event_uid")
+    rows = _ask_engine(connection, questions, f"{events} ORDER BY time, event_uid")
     return [_build_explanation(subject, parts, steps, answers, event) for answers, event in rows]
 
 
@@ -87,14 +87,14 @@ def explain_window(
     connection: duckdb.DuckDBPyConnection,
     values: Mapping[str, float | str | None],
 ) -> SeverityLadder:
-    """What a rule over several events says of a window of which these columns are known."""
+    """The severity ladder of a rule over several events for a window with these columns."""
     steps = parse_ladder(rule, document, lambda field: field)
     window = ", ".join(
         f"CAST({_render_literal(values.get(name))} AS {kind}) AS {quote_identifier(name)}"
         for name, kind in window_columns.list_window_columns(rule).items()
     )
-    ((answers, known),) = _ask_engine(connection, steps.questions, f"(SELECT {window})")
-    return evaluate_ladder(steps, answers, known)
+    ((answers, event),) = _ask_engine(connection, steps.questions, f"(SELECT {window})")
+    return evaluate_ladder(steps, answers, event)
 
 
 def _render_literal(value: float | str | None) -> str:
@@ -102,12 +102,12 @@ def _render_literal(value: float | str | None) -> str:
 
 
 def _ask_engine(
-    connection: duckdb.DuckDBPyConnection, wanted: Sequence[str], relation: str
+    connection: duckdb.DuckDBPyConnection, questions: Sequence[str], relation: str
 ) -> Iterator[tuple[EngineAnswers, Event]]:
-    """For every row: the answer to each question, and the row without what is NULL."""
-    distinct = list(dict.fromkeys(wanted))
-    answers = "".join(f"{each}, " for each in distinct)
-    result = connection.execute(f"SELECT {answers}* FROM {relation}")
+    """For every row: the value of each expression, and the row without what is NULL."""
+    distinct = list(dict.fromkeys(questions))
+    expressions = "".join(f"{question}, " for question in distinct)
+    result = connection.execute(f"SELECT {expressions}* FROM {relation}")
     names = list_column_names(result)[len(distinct) :]
     for row in result.fetchall():
         yield dict(zip(distinct, row, strict=False)), build_event(names, row[len(distinct) :])
@@ -124,8 +124,9 @@ def _pad_columns(
     needed = subject.rule.fields.union(*(part.read_columns for part in parts))
     present = {name.lower() for name in columns}
     missing = {name.lower(): name for name in sorted(needed) if name.lower() not in present}
+    types = subject.schema.column_types
     nulls = "".join(
-        f", CAST(NULL AS {subject.schema.column_types.get(name, 'VARCHAR')}) AS {quote_identifier(name)}"
+        f", CAST(NULL AS {types.get(name, 'VARCHAR')}) AS {quote_identifier(name)}"
         for name in missing.values()
     )
     return f"(SELECT *{nulls} FROM {relation}) AS events"
@@ -140,7 +141,7 @@ def _build_explanation(
 ) -> Explanation:
     rule, document = subject.rule, subject.document
     condition = document.data["detection"]["condition"]
-    said = Explanation(
+    explanation = Explanation(
         rule=rule.name,
         path=rule.path,
         event=event,
@@ -150,16 +151,14 @@ def _build_explanation(
         selections=tuple(answer_selection(part, subject.lists, answers, event) for part in parts),
     )
     if isinstance(rule.aggregation, Baseline):
-        return said
+        return explanation
+    key = dedup.build_dedup_key(rule, event)
+    template = title_template.parse_template(rule.title, rule.fields.__contains__)
     return replace(
-        said,
+        explanation,
         ladder=evaluate_ladder(steps, answers, event),
-        key=dict(
-            zip(_list_key_fields(rule, event), dedup.build_dedup_key(rule, event), strict=True)
-        ),
-        title=title_template.parse_template(rule.title, rule.fields.__contains__).render_title(
-            event
-        ),
+        key=dict(zip(_list_key_fields(rule, event), key, strict=True)),
+        title=template.render_title(event),
     )
 
 

@@ -1,4 +1,4 @@
-"""The selections of a rule: what is to be asked of each part, and what was answered."""
+"""The selections of a rule: the SQL of each part, and the answers to it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from collector.model.event_columns import KEYWORD_COLUMNS
 from collector.yaml_source.nodes import YamlPath
 
 FILTER_PREFIX = "_filter"
-"""What the names of selections begin with that come from a filter file."""
+"""The prefix of the names of selections that come from a filter file."""
 
 _LIST_REFERENCE = re.compile("%(.+)%")
 
 EngineAnswers: TypeAlias = Mapping[str, Any]
-"""What the engine has said to each question, by its SQL."""
+"""The engine's answer to each question, by its SQL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class ExplainSubject:
         )
 
 
-# ---- what is asked
+# ---- questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class _ItemQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionQuestion:
-    """A selection with the SQL of each of its parts; `reads` are the columns that they need."""
+    """A selection with the SQL of each of its parts; `read_columns` are those it needs."""
 
     name: str
     line: int | None
@@ -137,13 +137,13 @@ def _build_item_question(
 
 
 def list_predicates(parts: Sequence[SelectionQuestion]) -> Iterator[str]:
-    """All that the engine has to be asked, as SQL."""
+    """The SQL of every question."""
     for part in parts:
         yield part.predicate
         yield from (each.predicate for alternative in part.alternatives for each in alternative)
 
 
-# ---- what is answered
+# ---- answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +153,8 @@ class ItemAnswer:
     Attributes:
         line: None where a filter file has added it.
         key: empty for values without a field.
-        found: the event's values by column, None where it has none.
-        entries: those of lists that hold one of them.
+        event_values: the event's values by column, None where it has none.
+        list_entries: the entries of lists that hold one of them.
     """
 
     line: int | None
@@ -178,7 +178,7 @@ class SelectionAnswer:
 def answer_selection(
     part: SelectionQuestion, lists: ValueLists, answers: EngineAnswers, event: Event
 ) -> SelectionAnswer:
-    """The selection, given what the engine has said of an event."""
+    """The selection's answer for an event, given the engine's answers."""
     return SelectionAnswer(
         name=part.name,
         line=part.line,
@@ -191,28 +191,28 @@ def answer_selection(
 
 
 def _answer_item(
-    each: _ItemQuestion, lists: ValueLists, answers: EngineAnswers, event: Event
+    item: _ItemQuestion, lists: ValueLists, answers: EngineAnswers, event: Event
 ) -> ItemAnswer:
-    found = {name: event.get(name) for name in each.columns}
-    if not each.key:  # Of all the fields that a keyword is looked for in, those that say something.
-        found = {name: value for name, value in found.items() if value is not None}
-    holds = answers[each.predicate]
+    event_values = {name: event.get(name) for name in item.columns}
+    if not item.key:  # Of all the fields that a keyword may be in, those with a value.
+        event_values = {name: value for name, value in event_values.items() if value is not None}
+    holds = answers[item.predicate]
     return ItemAnswer(
-        line=each.line,
-        key=each.key,
-        values=each.values,
-        event_values=found,
+        line=item.line,
+        key=item.key,
+        values=item.values,
+        event_values=event_values,
         holds=holds,
-        list_entries=tuple(_find_list_entries(each, lists, event)) if holds else (),
+        list_entries=tuple(_find_list_entries(item, lists, event)) if holds else (),
     )
 
 
-def _find_list_entries(each: _ItemQuestion, lists: ValueLists, event: Event) -> Iterator[ListEntry]:
-    names = [_LIST_REFERENCE.fullmatch(str(value)) for value in each.values]
-    if "expand" not in each.key.split("|"):
+def _find_list_entries(item: _ItemQuestion, lists: ValueLists, event: Event) -> Iterator[ListEntry]:
+    names = [_LIST_REFERENCE.fullmatch(str(value)) for value in item.values]
+    if "expand" not in item.key.split("|"):
         return
     for name in (match[1] for match in names if match and match[1] in lists):
-        for column in each.columns:
+        for column in item.columns:
             entry = lists[name].find_entry(str(event.get(column, "")), event["time"], field=column)
             if entry:
                 yield entry

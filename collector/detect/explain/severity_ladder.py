@@ -1,4 +1,4 @@
-"""Which case and which steps made a severity what it is."""
+"""The cases and steps that decided a severity."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _COMPARISONS = {"gte": "≥", "gt": ">", "lte": "≤", "lt": "<", "eq": "="}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityRung:
-    """A case or a step: as it is written, what it gives, and what the event has there.
+    """A case or a step: its text, its effect, and the values of the event.
 
-    `decides` says that the severity is what it is because of it: it is the first case that holds,
-    or a step that made it graver.
+    `is_decisive` says that it made the severity what it is: it is the first case that holds, or a
+    step that raised it.
     """
 
     line: int
@@ -34,7 +34,7 @@ class SeverityRung:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityLadder:
-    """A severity, with the `level` that it has where no case holds, and every rung."""
+    """A severity, the `level` that applies where no case holds, and every rung."""
 
     level: Severity
     cases: tuple[SeverityRung, ...]
@@ -44,7 +44,7 @@ class SeverityLadder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderDefinition:
-    """The cases and steps of a rule, with what is written of each."""
+    """The cases and steps of a rule, as its document defines them."""
 
     rule: Rule
     cases: tuple[RungDefinition, ...]
@@ -52,7 +52,7 @@ class LadderDefinition:
 
     @property
     def questions(self) -> list[str]:
-        """What the engine has to be asked before a `ladder` can be told, as SQL."""
+        """The SQL expressions whose answers `evaluate_ladder` needs."""
         cases = [case.predicate for case in self.rule.severity_cases]
         return [
             *cases,
@@ -63,7 +63,7 @@ class LadderDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RungDefinition:
-    """A rung as it stands in the file; `column` is what it compares, if anything."""
+    """A rung as the file defines it; `column` is what it compares, if anything."""
 
     line: int
     text: str
@@ -73,7 +73,7 @@ class RungDefinition:
 def parse_ladder(
     rule: Rule, document: YamlDocument, physical: Callable[[str], str]
 ) -> LadderDefinition:
-    """The cases and steps of a rule as its document has them."""
+    """The cases and steps of a rule as its document defines them."""
     return LadderDefinition(
         rule=rule,
         cases=tuple(_parse_rungs(document, CASES_KEY, physical)),
@@ -85,14 +85,14 @@ def _parse_rungs(
     document: YamlDocument, name: str, physical: Callable[[str], str]
 ) -> Iterator[RungDefinition]:
     block = document.data.get(COLLECTOR_KEY) or {}
-    for position, each in enumerate(block.get(name) or ()):
-        field = each.get("field")
-        compared = [
-            f"{field} {sign} {each[key]}" for key, sign in _COMPARISONS.items() if key in each
+    for position, rung in enumerate(block.get(name) or ()):
+        field = rung.get("field")
+        comparisons = [
+            f"{field} {sign} {rung[key]}" for key, sign in _COMPARISONS.items() if key in rung
         ]
         yield RungDefinition(
             line=document.find_line((COLLECTOR_KEY, name, position)),
-            text=" and ".join([each["when"], *compared] if "when" in each else compared),
+            text=" and ".join([rung["when"], *comparisons] if "when" in rung else comparisons),
             column=None if field is None else physical(field),
         )
 
@@ -100,20 +100,20 @@ def _parse_rungs(
 def evaluate_ladder(
     definition: LadderDefinition, answers: Mapping[str, Any], event: Event
 ) -> SeverityLadder:
-    """The severity of an event, given what the engine has said to the questions."""
+    """The ladder of an event, given the engine's answers to the questions."""
     rule = definition.rule
     first = next((case for case in rule.severity_cases if answers[case.predicate]), None)
     level = first.level if first else rule.level
     steps = []
-    for step, written in zip(rule.severity_steps, definition.steps, strict=True):
+    for step, rung in zip(rule.severity_steps, definition.steps, strict=True):
         holds = answers[step.predicate]
-        raised = _raise_severity(level, step) if holds else level
+        raised_level = _raise_severity(level, step) if holds else level
         steps.append(
             _build_rung(
-                written, _describe_step(step), event, holds=holds, is_decisive=raised > level
+                rung, _describe_step(step), event, holds=holds, is_decisive=raised_level > level
             )
         )
-        level = raised
+        level = raised_level
     return SeverityLadder(
         level=rule.level,
         cases=tuple(_evaluate_cases(rule.severity_cases, definition.cases, first, answers, event)),
@@ -124,23 +124,23 @@ def evaluate_ladder(
 
 def _evaluate_cases(
     cases: Sequence[SeverityCase],
-    written: Sequence[RungDefinition],
+    definitions: Sequence[RungDefinition],
     first: SeverityCase | None,
     answers: Mapping[str, Any],
     event: Event,
 ) -> Iterator[SeverityRung]:
-    for case, words in zip(cases, written, strict=True):
+    for case, rung in zip(cases, definitions, strict=True):
         holds = answers[case.predicate]
-        yield _build_rung(words, str(case.level), event, holds=holds, is_decisive=case is first)
+        yield _build_rung(rung, str(case.level), event, holds=holds, is_decisive=case is first)
 
 
 def _build_rung(
-    written: RungDefinition, effect: str, event: Event, *, holds: bool, is_decisive: bool
+    rung: RungDefinition, effect: str, event: Event, *, holds: bool, is_decisive: bool
 ) -> SeverityRung:
-    column = written.column
+    column = rung.column
     return SeverityRung(
-        line=written.line,
-        text=written.text,
+        line=rung.line,
+        text=rung.text,
         effect=effect,
         event_values={} if column is None else {column: event.get(column)},
         holds=holds,

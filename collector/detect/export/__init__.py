@@ -1,4 +1,4 @@
-"""Rules in the words of other tools: what each of them comes out as."""
+"""Rules exported for other tools."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedRule:
-    """A rule in other words; or, where `text` is empty, the `reason` why there are none."""
+    """An exported rule; where `text` is empty, the `reason` why it cannot be exported."""
 
     rule: str
     text: str = ""

@@ -1,4 +1,4 @@
-"""The SQL of rules in the words of another engine."""
+"""The SQL of rules, converted for another engine."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from sqlglot import exp
 
 
 def to_spark(sql: str) -> str:
-    """DuckDB's SQL of a rule, as Spark says it. Raises sqlglot.errors.SqlglotError."""
+    """A rule's SQL for DuckDB, converted for Spark. Raises sqlglot.errors.SqlglotError."""
     tree = sqlglot.parse_one(sql, read="duckdb")
     return tree.transform(_convert_node).sql(dialect="spark")
 
 
 def _convert_node(node: exp.Expression) -> exp.Expression:
     match node:
-        case exp.Window(this=exp.Count(this=exp.Distinct(expressions=[counted]))):
+        case exp.Window(this=exp.Count(this=exp.Distinct(expressions=[argument]))):
             # Spark has no count(DISTINCT …) over windows.
-            node.set("this", exp.Anonymous(this="collect_set", expressions=[counted]))
+            node.set("this", exp.Anonymous(this="collect_set", expressions=[argument]))
             return exp.Anonymous(this="size", expressions=[node])
         case exp.PercentileCont(this=value, expression=part):
             return exp.Anonymous(this="percentile", expressions=[value, part])
@@ -29,12 +29,12 @@ def _convert_node(node: exp.Expression) -> exp.Expression:
 
 
 def _split_values(query: exp.Expression) -> list[exp.Expression]:
-    """The texts that are cut out of a long one, so that nothing has to be joined."""
+    """The literals of a `split` of one long text, so that nothing has to be joined."""
     match query.expressions:
-        case [exp.Explode(this=exp.Split(this=whole, expression=separator))]:
-            texts = _read_literal(whole).split(_read_literal(separator))
+        case [exp.Explode(this=exp.Split(this=joined, expression=separator))]:
+            texts = _read_literal(joined).split(_read_literal(separator))
             literals = [exp.Literal.string(text) for text in texts]
-            is_lowered = isinstance(whole, exp.Lower)
+            is_lowered = isinstance(joined, exp.Lower)
             return [exp.Lower(this=each) if is_lowered else each for each in literals]
     return []
 

@@ -20,7 +20,7 @@ _MODIFIERS: Mapping[EntryForm, str] = {
 }
 _SPECIAL = re.compile(r"[\\*?]")
 _NO_VALUE = "(the list was empty)"
-"""A value that nothing has: Sigma does not know empty lists."""
+"""A value that no field has, since Sigma has no empty lists."""
 
 _KeyedValues: TypeAlias = tuple[str, Any]
 """A key (`field|modifier`) and its values."""
@@ -29,30 +29,30 @@ _KeyedValues: TypeAlias = tuple[str, Any]
 def inline_lists(definition: Any, lists: ValueLists, at: datetime) -> Any:
     """A selection with the entries of its lists in place of their names.
 
-    Entries that are compared in different ways make it a choice of several sets of items.
+    Entries of different forms make it a list of alternative mappings.
 
-    Raises SigmaError for what Sigma has no words for.
+    Raises SigmaError for what Sigma cannot express.
     """
     if isinstance(definition, list):
         parts = [inline_lists(each, lists, at) for each in definition]
         return [item for part in parts for item in (part if isinstance(part, list) else [part])]
     if not isinstance(definition, dict):
         return definition
-    ways = [_expand_item(key, value, lists, at) for key, value in definition.items()]
-    sets = [_combine_items(chain(*items)) for items in product(*ways)]
-    return sets[0] if len(sets) == 1 else sets
+    alternatives = [_expand_item(key, value, lists, at) for key, value in definition.items()]
+    mappings = [_combine_items(chain(*items)) for items in product(*alternatives)]
+    return mappings[0] if len(mappings) == 1 else mappings
 
 
 def _expand_item(
     key: str, value: Any, lists: ValueLists, at: datetime
 ) -> list[Sequence[_KeyedValues]]:
-    """The sets of items that say what one item says, of which one has to hold."""
+    """The alternative sets of items that replace an item."""
     field, *modifiers = key.split("|")
     if "expand" not in modifiers:
         return [[(key, value)]]
     values = _as_list(value)
-    needed = [[each] for each in values] if "all" in modifiers else [values]
-    parts = [_group_by_form(field, each, lists, at) for each in needed]
+    groups = [[each] for each in values] if "all" in modifiers else [values]
+    parts = [_group_by_form(field, each, lists, at) for each in groups]
     if "neq" in modifiers:
         return [[(f"{name}|neq", texts) for name, texts in part] for part in parts]
     return list(product(*parts))
@@ -61,31 +61,31 @@ def _expand_item(
 def _group_by_form(
     field: str, values: Sequence[Any], lists: ValueLists, at: datetime
 ) -> list[_KeyedValues]:
-    """The items that say that the field is one of the values, of which one has to hold."""
+    """The alternative items, one for each form, that match any of the values."""
     by_form: dict[EntryForm, list[str]] = {}
     for form, text in _list_entries(values, lists, at):
         by_form.setdefault(form, []).append(text)
-    found = by_form or {"value": [_NO_VALUE]}
-    return [(field + _MODIFIERS[form], texts) for form, texts in found.items()]
+    texts_by_form = by_form or {"value": [_NO_VALUE]}
+    return [(field + _MODIFIERS[form], texts) for form, texts in texts_by_form.items()]
 
 
 def _combine_items(items: Iterable[_KeyedValues]) -> dict[str, Any]:
-    """Items that all have to hold, as one mapping, in which each key can stand but once."""
-    found: dict[str, Any] = {}
+    """Items that all have to hold, as one mapping, in which each key is unique."""
+    combined: dict[str, Any] = {}
     for key, value in items:
-        if key not in found:
-            found[key] = value
+        if key not in combined:
+            combined[key] = value
             continue
-        one, other = sorted((_as_list(found[key]), _as_list(value)), key=len)
+        shorter, longer = sorted((_as_list(combined[key]), _as_list(value)), key=len)
         modifiers = key.split("|")[1:]
         if "neq" in modifiers or "all" in modifiers:
-            found[key] = [*one, *other]
-        elif len(one) == 1:
-            found[key] = other
-            found[f"{key}|all"] = [*_as_list(found.get(f"{key}|all", [])), *one]
+            combined[key] = [*shorter, *longer]
+        elif len(shorter) == 1:
+            combined[key] = longer
+            combined[f"{key}|all"] = [*_as_list(combined.get(f"{key}|all", [])), *shorter]
         else:
             raise UnsupportedSigmaError(f"Sigma has no words for {key} in two lists at once")
-    return found
+    return combined
 
 
 def _as_list(value: Any) -> list[Any]:

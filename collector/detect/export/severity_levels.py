@@ -1,4 +1,4 @@
-"""A severity ladder as Sigma, which has one level a rule: one rule for each level, apart."""
+"""A severity ladder as Sigma, which has one level per rule: one rule for each level."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ _COMPARISONS = ("gte", "gt", "lte", "lt")
 
 
 def split_by_level(document: YamlDocument) -> ConditionsByLevel:
-    """The levels that the events of a rule can have; a single one has no condition."""
+    """The condition of each level that events of a rule can have; a single one has none."""
     cases, steps = _list_rungs(document, "severity"), _list_rungs(document, "severity_step")
-    found: list[tuple[str, Severity]] = []
-    before: list[str] = []
+    bands: list[tuple[str, Severity]] = []
+    earlier: list[str] = []
     for position, case in enumerate(cases):
         text = _render_condition(case, f"_severity_{position}")
-        found.append(
-            (_join_with_and([text, *map(_negate_condition, before)]), Severity.parse(case["level"]))
-        )
-        before.append(text)
+        condition = _join_with_and([text, *map(_negate_condition, earlier)])
+        bands.append((condition, Severity.parse(case["level"])))
+        earlier.append(text)
     level = Severity.parse(document.data["level"])
-    found = _merge_levels([*found, (_join_with_and([*map(_negate_condition, before)]), level)])
+    bands = _merge_levels([*bands, (_join_with_and([*map(_negate_condition, earlier)]), level)])
     for position, step in enumerate(steps):
         text = _render_condition(step, f"_severity_step_{position}")
-        found = _merge_levels(list(_apply_step(found, step, text)))
-    return {str(level): text for text, level in found}
+        bands = _merge_levels(list(_apply_step(bands, step, text)))
+    return {str(level): text for text, level in bands}
 
 
 def build_level_rules(
     whole: Mapping[str, Any], document: YamlDocument, conditions: ConditionsByLevel
 ) -> list[dict[str, Any]]:
-    """A rule for each level, gravest first; ids are made of the rule's and the level."""
+    """A rule for each level, highest first; ids are derived from the rule's and the level."""
     cases, steps = _list_rungs(document, "severity"), _list_rungs(document, "severity_step")
     selections = dict(_build_selections(cases, "_severity")) | dict(
         _build_selections(steps, "_severity_step")
@@ -70,11 +69,11 @@ def _list_rungs(document: YamlDocument, name: str) -> Sequence[Mapping[str, Any]
     return block.get(name) or ()
 
 
-# ---- conditions, whose words stand apart from each other
+# ---- conditions, whose tokens are separated by spaces
 
 
 def _render_condition(rung: Mapping[str, Any], name: str) -> str:
-    """What a case or a step asks for; its comparison is a selection of that name."""
+    """The condition of a case or a step; its comparison is a selection of that name."""
     parts = [f"( {rung['when']} )"] if "when" in rung else []
     return _join_with_and([*parts, *([name] if "field" in rung else [])])
 
@@ -88,22 +87,22 @@ def _build_selections(rungs: Sequence[Mapping[str, Any]], prefix: str) -> Iterat
 
 
 def _apply_step(
-    found: Sequence[tuple[str, Severity]], step: Mapping[str, Any], text: str
+    bands: Sequence[tuple[str, Severity]], step: Mapping[str, Any], text: str
 ) -> Iterator[tuple[str, Severity]]:
-    most = Severity.parse(step.get("max", "critical"))
-    for band, level in found:
-        raised = max(level, Severity(min(level + step.get("add", 1), most)))
-        if raised == level:
-            yield band, level
+    max_level = Severity.parse(step.get("max", "critical"))
+    for condition, level in bands:
+        raised_level = max(level, Severity(min(level + step.get("add", 1), max_level)))
+        if raised_level == level:
+            yield condition, level
         else:
-            yield _join_with_and([band, text]), raised
-            yield _join_with_and([band, _negate_condition(text)]), level
+            yield _join_with_and([condition, text]), raised_level
+            yield _join_with_and([condition, _negate_condition(text)]), level
 
 
-def _merge_levels(found: Sequence[tuple[str, Severity]]) -> list[tuple[str, Severity]]:
-    """Each level once; a level that all events have needs no condition."""
+def _merge_levels(bands: Sequence[tuple[str, Severity]]) -> list[tuple[str, Severity]]:
+    """Each level once; the level of all events needs no condition."""
     texts: dict[Severity, list[str]] = {}
-    for text, level in found:
+    for text, level in bands:
         texts.setdefault(level, []).append(text)
     if len(texts) == 1:
         return [("", next(iter(texts)))]

@@ -19,7 +19,7 @@ from collector.detect.ruleset import RuleSet
 from collector.model import Baseline, Correlation, FirstSeen, Rule
 
 _EVENT_TYPES = "_event_types"
-"""The selection for what the block says; `them` does not mean it."""
+"""The selection with the rule's event types; `them` does not include it."""
 
 _UNSUPPORTED_KINDS: Mapping[type, str] = {
     FirstSeen: "Sigma has no words for what is seen for the first time",
@@ -44,15 +44,15 @@ def export_rules(rules: RuleSet, *, at: datetime) -> Iterator[ExportedRule]:
     correlation looks at stays whole beside them. Lists are written out, without the entries that
     have expired by `at`.
     """
-    book = _ExportContext(rules=rules, expires_after=at)
+    context = _ExportContext(rules=rules, expires_after=at)
     for rule in rules.rules:
-        reason = _explain_unsupported(rule, book)
-        text = "" if reason else _dump_documents(_build_documents(rule, book))
+        reason = _explain_unsupported(rule, context)
+        text = "" if reason else _dump_documents(_build_documents(rule, context))
         yield ExportedRule(rule=rule.name, text=text, reason=reason)
 
 
 class _SigmaDumper(yaml.SafeDumper):
-    """Writes text of several lines as people do, and what stands there twice, twice."""
+    """Writes text of several lines as blocks, and repeated values without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - yaml asks of every value
         return True
@@ -73,7 +73,7 @@ def _dump_documents(documents: Sequence[SigmaDocument]) -> str:
 
 
 def _explain_unsupported(rule: Rule, context: _ExportContext) -> str:
-    """Why Sigma cannot say it; nothing where it can."""
+    """Why Sigma cannot express the rule; empty where it can."""
     if reason := _UNSUPPORTED_KINDS.get(type(rule.aggregation)):
         return reason
     if isinstance(rule.aggregation, Correlation):
@@ -93,17 +93,17 @@ def _build_documents(rule: Rule, context: _ExportContext) -> list[SigmaDocument]
     if isinstance(rule.aggregation, Correlation):
         return [_build_correlation(document, rule.aggregation, context)]
     whole = _build_document(document, rule, context)
-    found = split_by_level(document)
-    if not rule.raises_alert or len(found) == 1:
+    conditions = split_by_level(document)
+    if not rule.raises_alert or len(conditions) == 1:
         return [whole]
     return [
         *([whole] if rule.name in context.rules.correlation_inputs else []),
-        *build_level_rules(whole, document, found),
+        *build_level_rules(whole, document, conditions),
     ]
 
 
 def _build_document(document: YamlDocument, rule: Rule, context: _ExportContext) -> SigmaDocument:
-    """The rule without its block; its event types are a selection or, if it is one, the service."""
+    """The rule without its block; its event types become a selection, a single one the service."""
     data = {key: value for key, value in document.data.items() if key != COLLECTOR_KEY}
     detection = _build_detection(document, context)
     condition = detection.pop("condition")
@@ -119,7 +119,7 @@ def _build_document(document: YamlDocument, rule: Rule, context: _ExportContext)
 
 
 def _build_detection(document: YamlDocument, context: _ExportContext) -> SigmaDocument:
-    """The detection with its lists written out. Raises Unsupported."""
+    """The detection with its lists written out. Raises UnsupportedSigmaError."""
     return {
         name: value
         if name == "condition"
@@ -129,17 +129,17 @@ def _build_detection(document: YamlDocument, context: _ExportContext) -> SigmaDo
 
 
 def _build_correlation(
-    document: YamlDocument, over: Correlation, context: _ExportContext
+    document: YamlDocument, correlation: Correlation, context: _ExportContext
 ) -> SigmaDocument:
-    """As it is; the rules that it looks at go on telling of their own if they did."""
+    """The correlation; `generate` where the rules that it looks at raise alerts of their own."""
     data = {key: value for key, value in document.data.items() if key != COLLECTOR_KEY}
-    parts = [context.rules.by_name[name] for name in over.rules]
-    tells = any(part.raises_alert and _has_single_level(part, context) for part in parts)
-    return {**data, "correlation": {**data["correlation"], "generate": tells}}
+    parts = [context.rules.by_name[name] for name in correlation.rules]
+    generates = any(part.raises_alert and _has_single_level(part, context) for part in parts)
+    return {**data, "correlation": {**data["correlation"], "generate": generates}}
 
 
 def _has_single_level(rule: Rule, context: _ExportContext) -> bool:
-    """Whether a rule has one severity for all events, so that it is not told level by level."""
+    """Whether a rule has one severity for all events, so that it stays one rule."""
     return (
         isinstance(rule.aggregation, Correlation)
         or len(split_by_level(context.rules.documents[rule.name])) == 1

@@ -21,7 +21,7 @@ from collector.model.event_columns import HEADER_COLUMNS
 Dialect = Literal["duckdb", "spark"]
 
 ARCHIVE_PLACEHOLDER = "ARCHIVE"
-"""What stands for the archive's folder in the comments."""
+"""The placeholder for the archive's folder in the comments."""
 
 _VIEW_STATEMENTS: Mapping[Dialect, str] = {
     "duckdb": (
@@ -34,13 +34,12 @@ _VIEW_STATEMENTS: Mapping[Dialect, str] = {
     ),
 }
 
-
 _WINDOW_COLUMNS = ("metric", "event_count", "window_start", "window_end", "complete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTable:
-    """The event table, the types that are computed from it, and the language that it is read in."""
+    """The event table, the types that are derived from it, and the SQL dialect."""
 
     schema: EventSchema
     derived_types: Mapping[str, DerivedType]
@@ -56,7 +55,7 @@ class _TypeSet:
 
     @property
     def condition(self) -> str:
-        """What is true of the stored events among them."""
+        """The SQL condition of stored events of these types."""
         named = ", ".join(map(quote_literal, self.names)) or "NULL"
         if self.is_inclusive:
             return f"event_type IN ({named})"
@@ -64,9 +63,9 @@ class _TypeSet:
 
 
 def export_rules(rules: RuleSet, table: EventTable) -> Iterator[ExportedRule]:
-    """Every rule as one SELECT over a view `events`, with comments that say how to make that.
+    """Every rule as one SELECT over a view `events`, with comments that say how to create that.
 
-    It gives the events, with their severity, that the rule matches in one org.
+    It returns the events, with their severity, that the rule matches in one org.
     """
     for rule in rules.rules:
         statement = _build_statement(rule, rules, table)
@@ -129,16 +128,18 @@ def _build_statement(rule: Rule, rules: RuleSet, table: EventTable) -> str:
 
 
 def _group_variants(rule: Rule, rules: RuleSet) -> list[tuple[_TypeSet, Rule]]:
-    """The rule as it is compiled for each of its event types, those together that it is alike."""
-    special = {name: each for (of, name), each in rules.variants.items() if of == rule.name}
+    """The rule's variants, each with the event types that it is compiled for."""
+    variants = {
+        name: each for (rule_name, name), each in rules.variants.items() if rule_name == rule.name
+    }
     if not rule.event_types:
-        alone = [(_TypeSet(names=(name,)), each) for name, each in sorted(special.items())]
-        return [(_TypeSet(names=tuple(sorted(special)), is_inclusive=False), rule), *alone]
-    found: dict[int, tuple[list[str], Rule]] = {}
+        others = [(_TypeSet(names=(name,)), each) for name, each in sorted(variants.items())]
+        return [(_TypeSet(names=tuple(sorted(variants)), is_inclusive=False), rule), *others]
+    groups: dict[int, tuple[list[str], Rule]] = {}
     for name in rule.event_types:
-        variant = special.get(name, rule)
-        found.setdefault(id(variant), ([], variant))[0].append(name)
-    return [(_TypeSet(names=tuple(names)), variant) for names, variant in found.values()]
+        variant = variants.get(name, rule)
+        groups.setdefault(id(variant), ([], variant))[0].append(name)
+    return [(_TypeSet(names=tuple(names)), variant) for names, variant in groups.values()]
 
 
 # ---- events
@@ -182,27 +183,26 @@ def _select_types(types: _TypeSet, columns: Iterable[str], table: EventTable) ->
     """A FROM item with the events of some types, in which these columns exist."""
     derived = [table.derived_types[name] for name in types.names if name in table.derived_types]
     stored = [name for name in types.names if name not in table.derived_types]
-    shown = _render_columns(columns, table, is_derived=True)
+    selected = _render_columns(columns, table, is_derived=True)
     selects = [
-        f"SELECT {shown} FROM ({_select_derived(view, table)}) AS events" for view in derived
+        f"SELECT {selected} FROM ({_select_derived(each, table)}) AS events" for each in derived
     ]
     if not derived or not types.is_inclusive:
         return _select_stored(types, columns, table)
     if stored:
-        shown = _render_columns(columns, table, is_derived=False)
+        selected = _render_columns(columns, table, is_derived=False)
         others = _select_stored(_TypeSet(names=tuple(stored)), columns, table)
-        selects.append(f"SELECT {shown} FROM {others} AS events")
+        selects.append(f"SELECT {selected} FROM {others} AS events")
     return f"({' UNION ALL '.join(selects)})"
 
 
-def _select_derived(view: DerivedType, table: EventTable) -> str:
-    return view.build_select(
-        _select_stored(_TypeSet(names=tuple(view.source_types)), view.required_columns, table)
-    )
+def _select_derived(derived: DerivedType, table: EventTable) -> str:
+    sources = _TypeSet(names=tuple(derived.source_types))
+    return derived.build_select(_select_stored(sources, derived.required_columns, table))
 
 
 def _render_columns(columns: Iterable[str], table: EventTable, *, is_derived: bool) -> str:
-    """The canonical columns and the others, which derived events do not have."""
+    """SQL of the canonical columns and the others, which are NULL in derived events."""
     canonical = table.schema.column_types
     names = [quote_identifier(name) for name in canonical]
     for name in sorted(set(columns) - canonical.keys()):
@@ -216,7 +216,7 @@ def _select_stored(types: _TypeSet, columns: Iterable[str], table: EventTable) -
 
 
 def _pad_view(columns: Iterable[str], table: EventTable) -> str:
-    """The view, in which these columns exist although perhaps no file has them."""
+    """A FROM item of the view with these columns, even where no file has them."""
     others = sorted(set(columns) - table.schema.column_types.keys())
     if not others or table.dialect == "spark":
         return "events"
@@ -227,7 +227,9 @@ def _pad_view(columns: Iterable[str], table: EventTable) -> str:
 # ---- several events
 
 
-def _select_correlation(rule: Rule, over: Correlation, rules: RuleSet, table: EventTable) -> str:
+def _select_correlation(
+    rule: Rule, correlation: Correlation, rules: RuleSet, table: EventTable
+) -> str:
     def select_leaf(name: str, fields: Sequence[str]) -> str:
         leaf = rules.by_name[name]
         return " UNION ALL ".join(
@@ -236,11 +238,10 @@ def _select_correlation(rule: Rule, over: Correlation, rules: RuleSet, table: Ev
         )
 
     members = correlation_sql.select_firing_events(rule, rules.by_name, select_leaf)
-    columns = dict.fromkeys([*HEADER_COLUMNS, *over.group_by, *_WINDOW_COLUMNS])
-    shown = ", ".join(map(quote_identifier, columns))
-    return (
-        f"SELECT {_render_level_name('severity')} AS severity, {shown}\nFROM ({members}) AS members"
-    )
+    columns = dict.fromkeys([*HEADER_COLUMNS, *correlation.group_by, *_WINDOW_COLUMNS])
+    selected = ", ".join(map(quote_identifier, columns))
+    severity = _render_level_name("severity")
+    return f"SELECT {severity} AS severity, {selected}\nFROM ({members}) AS members"
 
 
 def _select_leaf_events(
@@ -248,24 +249,26 @@ def _select_leaf_events(
 ) -> str:
     columns = _map_columns(fields, types, table)
     relation = _select_types(types, {*columns.values(), *rule.fields}, table)
-    shown = [
+    selected = [
         *HEADER_COLUMNS,
         *(
             f"CAST({quote_identifier(column)} AS VARCHAR) AS {quote_identifier(name)}"
             for name, column in columns.items()
         ),
     ]
-    return f"SELECT {', '.join(shown)} FROM {relation} AS events WHERE {rule.predicate}"
+    return f"SELECT {', '.join(selected)} FROM {relation} AS events WHERE {rule.predicate}"
 
 
-def _select_first_seen(over: FirstSeen, parts: Sequence[RuleRelation], table: EventTable) -> str:
+def _select_first_seen(
+    first_seen: FirstSeen, parts: Sequence[RuleRelation], table: EventTable
+) -> str:
     times = " UNION ALL ".join(f"SELECT time FROM {part.relation} AS events" for part in parts)
-    begins = f"SELECT min(time) FROM ({times}) AS events"
-    alerts_since = f"({begins}) + INTERVAL {int(over.learn.total_seconds())} SECONDS"
-    seen = first_seen_sql.select_matches(parts, since=EPOCH)
+    history_start = f"SELECT min(time) FROM ({times}) AS events"
+    alerts_since = f"({history_start}) + INTERVAL {int(first_seen.learn.total_seconds())} SECONDS"
+    matches = first_seen_sql.select_matches(parts, since=EPOCH)
     return (
         f"SELECT events.*, seen.last_seen\nFROM ({_select_events(parts, table)}) AS events\n"
-        f"JOIN ({seen}) AS seen ON events.event_uid = seen.event_uid\n"
+        f"JOIN ({matches}) AS seen ON events.event_uid = seen.event_uid\n"
         f"WHERE events.time >= {alerts_since}"
     )
 

@@ -1,4 +1,4 @@
-"""What can be wrong with `first_seen` and `baseline` beyond their shape, each at its line."""
+"""Problems of `first_seen` and `baseline` beyond their shape, each at its line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collector.yaml_source.nodes import YamlPath
 def find_aggregation_problems(
     document: YamlDocument, block: CollectorBlock, scope: FieldScope
 ) -> Iterator[Problem]:
-    """What is wrong with what a rule over single events looks at beyond them."""
+    """The problems of a rule's `first_seen` and `baseline`."""
     if block.first_seen and block.baseline:
         yield document.build_problem(
             (COLLECTOR_KEY, "baseline"), "first_seen and baseline: name one of them"
@@ -32,7 +32,7 @@ def find_aggregation_problems(
 def find_group_problems(
     document: YamlDocument, groups: Sequence[str], place: YamlPath
 ) -> Iterator[Problem]:
-    """Names that windows cannot tell groups apart by."""
+    """Problems of group-by names: reserved ones and duplicates."""
     seen: set[str] = set()
     for position, name in enumerate(groups):
         if name.lower() in RESERVED_COLUMNS:
@@ -46,7 +46,7 @@ def find_group_problems(
 def find_unknown_fields(
     document: YamlDocument, fields: Sequence[str], place: YamlPath, scope: FieldScope
 ) -> Iterator[Problem]:
-    """Fields of a list at `place` that the scope does not have."""
+    """Problems of fields in a list at `place` that the scope does not have."""
     for position, field in enumerate(fields):
         if not scope.has_field(field):
             yield document.build_problem((*place, position), scope.explain_unknown_field(field))
@@ -55,11 +55,11 @@ def find_unknown_fields(
 def _find_baseline_problems(
     document: YamlDocument, baseline: BaselineBlock, place: YamlPath, scope: FieldScope
 ) -> Iterator[Problem]:
-    counts = baseline.metric == "count"
-    if counts and baseline.field is not None:
+    is_count = baseline.metric == "count"
+    if is_count and baseline.field is not None:
         message = "a count is of events and has no 'field'; did you mean distinct?"
         yield document.build_problem((*place, "field"), message)
-    elif not counts and baseline.field is None:
+    elif not is_count and baseline.field is None:
         yield document.build_problem(place, f"the metric {baseline.metric} needs a 'field'")
     elif baseline.field is not None and not scope.has_field(baseline.field):
         yield document.build_problem((*place, "field"), scope.explain_unknown_field(baseline.field))

@@ -1,4 +1,4 @@
-"""What can be wrong with the `collector:` block beyond its shape, each at its line."""
+"""Problems of the `collector:` block beyond its shape, each at its line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from collector.yaml_source.suggestions import find_nearest_name
 
 
 def resolve_event_types(document: YamlDocument, block: CollectorBlock) -> tuple[str, ...]:
-    """The types that the rule is about; none where it sees every event."""
+    """The event types of the rule; none where it is about every event."""
     service = read_service(document)
     return tuple(block.event_types) if service is None else (service,)
 
@@ -33,7 +33,7 @@ def resolve_event_types(document: YamlDocument, block: CollectorBlock) -> tuple[
 def find_block_problems(
     document: YamlDocument, block: CollectorBlock, scope: FieldScope, block_scopes: BlockScopes
 ) -> Iterator[Problem]:
-    """What is wrong with the block beyond its shape, for a rule over events of a scope."""
+    """The problems of the block beyond its shape, for a rule over events of a scope."""
     yield from _find_type_problems(document, block, scope)
     for name in ("severity", "severity_step"):
         for position, each in enumerate(getattr(block, name)):

@@ -1,4 +1,4 @@
-"""Mappings of rule files as typed values, and what is wrong with them, each at its place."""
+"""Mappings of rule files as typed values, and their problems, each at its place."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ P = TypeVar("P", bound=BlockModel)
 
 
 def parse_block(document: YamlDocument, key: str, kind: type[P]) -> P:
-    """The value of a top-level key, with its defaults. Raises RulesError with all that is wrong."""
+    """The value of a top-level key, with its defaults. Raises RulesError with every problem."""
     try:
         return kind.model_validate(document.data.get(key) or {})
     except ValidationError as error:
@@ -44,17 +44,14 @@ def _translate_errors(
     reported = set()
     for details in error.errors(include_url=False, include_input=False):
         place = _strip_union_members(details["loc"])
-        if (
-            place not in reported
-        ):  # pydantic says of a union that it is none of its members, one by one
+        if place not in reported:  # pydantic reports each member of a union
             reported.add(place)
-            yield document.build_problem(
-                (key, *place), _describe_error((key, *place), kind, details)
-            )
+            message = _describe_error((key, *place), kind, details)
+            yield document.build_problem((key, *place), message)
 
 
 def _strip_union_members(place: YamlPath) -> YamlPath:
-    """Without the members of unions, which pydantic writes as steps of the way."""
+    """A place without the members of unions, which pydantic has as steps."""
     return tuple(step for step in place if step not in {"str", "int", "float", "bool"})
 
 
@@ -62,8 +59,8 @@ def _describe_error(place: YamlPath, kind: type[BlockModel], details: ErrorDetai
     last = next((step for step in reversed(place) if isinstance(step, str)), place[-1])
     match details["type"]:
         case "extra_forbidden":
-            known = _list_keys(_find_model_at(kind, place[1:-1]))
-            return f"unknown key {last!r}{suggest_name(str(last), known)}"
+            known_keys = _list_keys(_find_model_at(kind, place[1:-1]))
+            return f"unknown key {last!r}{suggest_name(str(last), known_keys)}"
         case "missing":
             return f"missing key {last!r}"
         case "model_type":

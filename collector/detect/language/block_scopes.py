@@ -1,4 +1,4 @@
-"""What the parts of a rule's block may name: fields of its events, or what its windows compute."""
+"""The fields that the parts of a rule's block may name: of its events or of its windows."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class BlockScopes:
 
 
 def build_event_scopes(scope: FieldScope) -> BlockScopes:
-    """For a rule that tells of single events."""
+    """The scopes of a rule over single events."""
     return BlockScopes(cases=scope, title=scope, dedup_key=scope, allows_selections=True)
 
 
 def build_correlation_scopes(groups: Sequence[str], schema: EventSchema) -> BlockScopes:
-    """For a correlation; its title may show fields of the event that it shows, too."""
+    """The scopes of a correlation, whose title may also show fields of the event."""
     numbers = window_columns.CORRELATION_COLUMNS
-    shown = {**schema.column_types, **numbers, **window_columns.WINDOW_BOUNDS}
+    title_columns = {**schema.column_types, **numbers, **window_columns.WINDOW_BOUNDS}
     return BlockScopes(
         cases=build_window_scope(add_group_columns(numbers, groups)),
-        title=build_window_scope(add_group_columns(shown, groups)),
+        title=build_window_scope(add_group_columns(title_columns, groups)),
         dedup_key=build_window_scope(add_group_columns({}, groups)),
         allows_selections=False,
     )
 
 
 def build_baseline_scopes(groups: Sequence[str]) -> BlockScopes:
-    """For a baseline."""
+    """The scopes of a baseline."""
     numbers = window_columns.BASELINE_COLUMNS
     return BlockScopes(
         cases=build_window_scope(add_group_columns(numbers, groups)),

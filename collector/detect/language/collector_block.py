@@ -30,14 +30,14 @@ def _require_full_day(value: timedelta) -> timedelta:
 
 
 def _require_even_window(value: timedelta) -> timedelta:
-    """Windows that begin anew with every day, or with every so many days."""
+    """A window that divides a day or is whole days."""
     if ONE_DAY % value and value % ONE_DAY:
         raise ValueError("must divide a day (15m, 1h, 6h) or be whole days (1d, 7d)")
     return value
 
 
 class SeverityCondition(BlockModel):
-    """What an event or a window is asked: a condition over selections, a comparison, or both."""
+    """A condition over selections, a comparison of a field, or both."""
 
     when: str | None = None
     field: str | None = None
@@ -49,7 +49,7 @@ class SeverityCondition(BlockModel):
 
     @property
     def detection_items(self) -> dict[str, Any]:
-        """Sigma detection items that say the same as the comparison."""
+        """The comparison as Sigma detection items."""
         bounds = {name: getattr(self, name) for name in ("gte", "gt", "lte", "lt")}
         items = {
             f"{self.field}|{name}": limit for name, limit in bounds.items() if limit is not None
@@ -64,14 +64,14 @@ class SeverityCaseBlock(SeverityCondition):
 
 
 class SeverityStepBlock(SeverityCondition):
-    """What makes it graver than its case says."""
+    """A condition that raises the severity."""
 
     add: Annotated[int, Field(ge=1, le=4)] = 1
     max_level: SeverityName = Field(default=Severity.CRITICAL, alias="max")
 
 
 class DedupBlock(BlockModel):
-    """What makes matches one episode; `fallback` is the key of events without any of `key`."""
+    """The dedup key of episodes; `fallback` is that of events without any field of `key`."""
 
     key: FieldNames = Field(default=list(DEFAULT_DEDUP_KEY))
     fallback: list[str] = Field(default_factory=list)
@@ -79,7 +79,7 @@ class DedupBlock(BlockModel):
 
 
 class FirstSeenBlock(BlockModel):
-    """A combination of values that was not there before, instead of a plain match."""
+    """Matches a combination of values that was not seen before, instead of every event."""
 
     key: FieldNames
     learn: Duration = timedelta(days=14)
@@ -87,7 +87,7 @@ class FirstSeenBlock(BlockModel):
 
 
 class BaselineBlock(BlockModel):
-    """A measure held against its own past, instead of a plain match."""
+    """Matches windows whose metric exceeds their group's past, instead of every event."""
 
     metric: Literal["sum", "count", "distinct"]
     field: str | None = None
@@ -101,7 +101,7 @@ class BaselineBlock(BlockModel):
 
 
 class ExpectationBlock(BlockModel):
-    """What a test says that its events lead to; all but `alerts` is of every alert."""
+    """The expected alerts of a test; all but `alerts` is expected of every alert."""
 
     alerts: Annotated[int, Field(ge=0)] = 1
     severity: SeverityName | None = None
@@ -119,7 +119,7 @@ class RuleTestBlock(BlockModel):
 
 
 class CollectorBlock(BlockModel):
-    """All of the block."""
+    """The whole block."""
 
     event_types: list[str] = Field(default_factory=list)
     severity: list[SeverityCaseBlock] = Field(default_factory=list)
@@ -134,5 +134,5 @@ class CollectorBlock(BlockModel):
 
 
 def parse_collector_block(document: YamlDocument) -> CollectorBlock:
-    """The block of a document, with its defaults. Raises RulesError with all that is wrong."""
+    """The block of a document, with its defaults. Raises RulesError with every problem."""
     return block_model.parse_block(document, COLLECTOR_KEY, CollectorBlock)

@@ -58,7 +58,7 @@ def _refuse_text(value: object) -> object:
 
 
 class CorrelationCondition(BlockModel):
-    """An operator with its limit, and what is computed."""
+    """An operator with its limit, and the operands of the metric."""
 
     gt: float | None = None
     gte: float | None = None
@@ -71,13 +71,13 @@ class CorrelationCondition(BlockModel):
 
     @property
     def limits(self) -> dict[str, float]:
-        """The limits by their operators; a condition in which nothing is wrong has one."""
+        """The limits by their operators; a valid condition has one."""
         found = {name: getattr(self, name) for name in OPERATORS}
         return {name: limit for name, limit in found.items() if limit is not None}
 
 
 class CorrelationBlock(BlockModel):
-    """All of the mapping."""
+    """The whole mapping."""
 
     type: CorrelationType
     rules: Annotated[list[str], BeforeValidator(_wrap_in_list), Field(min_length=1)]
@@ -96,5 +96,5 @@ class CorrelationBlock(BlockModel):
 
 
 def parse_correlation(document: YamlDocument) -> CorrelationBlock:
-    """The mapping of a document. Raises RulesError with all that is wrong with its shape."""
+    """The mapping of a document. Raises RulesError with every problem of its shape."""
     return block_model.parse_block(document, CORRELATION_KEY, CorrelationBlock)

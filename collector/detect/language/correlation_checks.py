@@ -1,4 +1,4 @@
-"""What can be wrong with a correlation beyond its shape, each at its line."""
+"""Problems of a correlation beyond its shape, each at its line."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from collector.detect.language.aggregation_checks import find_group_problems
-from collector.detect.language.collector_block import COLLECTOR_KEY as BLOCK
-from collector.detect.language.collector_block import CollectorBlock
+from collector.detect.language.collector_block import COLLECTOR_KEY, CollectorBlock
 from collector.detect.language.correlation_block import (
     CORRELATION_KEY,
     OPERATORS,
@@ -36,7 +35,7 @@ class CorrelationContext:
     Attributes:
         library: all documents.
         documents_by_reference: rules and correlations by every name and id, in lower case.
-        drafts, correlations: those in which nothing is wrong as such, by name.
+        drafts, correlations: those without problems of their own, by name.
     """
 
     library: DocumentLibrary
@@ -50,7 +49,7 @@ class CorrelationContext:
         return None if found is None else read_name(found)
 
     def build_scope(self, name: str) -> FieldScope | None:
-        """What may be named of what that rule matches; None while something is wrong with it."""
+        """The fields of what that rule matches; None where it has problems."""
         if name in self.correlations:
             groups = self.correlations[name].group_by
             return build_window_scope(add_group_columns({"metric": "DOUBLE"}, groups))
@@ -66,7 +65,7 @@ class CorrelationContext:
 def find_correlation_problems(
     document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
 ) -> Iterator[Problem]:
-    """What is wrong with the `correlation:` mapping among the rules that there are."""
+    """The problems of the `correlation:` mapping among all rules."""
     yield from _find_reference_problems(document, mapping, context)
     yield from _find_cycle_problems(document, context)
     yield from _find_condition_problems(document, mapping)
@@ -76,11 +75,11 @@ def find_correlation_problems(
 
 
 def find_foreign_keys(document: YamlDocument, block: CollectorBlock) -> Iterator[Problem]:
-    """Keys of the block that only rules over events have."""
+    """Problems of keys in the block that only rules over events have."""
     for name in ("event_types", "first_seen", "baseline"):
         if name in block.model_fields_set:
             message = f"a correlation has no {name!r}; the rules that it looks at have"
-            yield document.build_problem((BLOCK, name), message)
+            yield document.build_problem((COLLECTOR_KEY, name), message)
 
 
 # ---- rules
@@ -107,20 +106,20 @@ def _find_reference_problems(
 
 def _find_cycle_problems(document: YamlDocument, context: CorrelationContext) -> Iterator[Problem]:
     path = _find_longest_path(read_name(document), context, ())
-    shown = " → ".join(path)
+    chain = " → ".join(path)
     if path[-1] in path[:-1]:
         yield document.build_problem(
-            (CORRELATION_KEY, "rules"), f"correlations that go round: {shown}"
+            (CORRELATION_KEY, "rules"), f"correlations that go round: {chain}"
         )
     elif len(path) > MAX_CORRELATION_DEPTH:
-        message = f"correlations of correlations, more than {MAX_CORRELATION_DEPTH} deep: {shown}"
+        message = f"correlations of correlations, more than {MAX_CORRELATION_DEPTH} deep: {chain}"
         yield document.build_problem((CORRELATION_KEY, "rules"), message)
 
 
 def _find_longest_path(
     name: str, context: CorrelationContext, above: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The names down through correlations; where these go round, the last is there already."""
+    """The longest chain of correlations below a name; in a cycle, its last name is repeated."""
     path = (*above, name)
     if name in above or len(path) > MAX_CORRELATION_DEPTH:
         return path
@@ -180,10 +179,10 @@ def _find_operand_problems(
 def _find_alias_problems(
     document: YamlDocument, mapping: CorrelationBlock, context: CorrelationContext
 ) -> Iterator[Problem]:
-    correlated = {context.resolve_name(each) for each in mapping.rules}
+    rule_names = {context.resolve_name(each) for each in mapping.rules}
     for alias, fields in mapping.aliases.items():
         for reference in fields:
-            if context.resolve_name(reference) not in correlated:
+            if context.resolve_name(reference) not in rule_names:
                 message = f"an alias for {reference!r}, which is none of the correlation's rules"
                 yield document.build_problem(
                     (CORRELATION_KEY, "aliases", alias, reference), message
@@ -197,17 +196,17 @@ def _find_field_problems(
         scope = context.build_scope(name)
         if scope is None:
             continue
-        for place, used in _list_used_fields(mapping):
-            reference, field = _resolve_alias(mapping, used, name, context) or (None, used)
+        for place, alias in _list_used_fields(mapping):
+            reference, field = _resolve_alias(mapping, alias, name, context) or (None, alias)
             if not scope.has_field(field):
-                where = (CORRELATION_KEY, "aliases", used, reference) if reference else place
+                location = (CORRELATION_KEY, "aliases", alias, reference) if reference else place
                 yield document.build_problem(
-                    where, f"in rule {name!r} {scope.explain_unknown_field(field)}"
+                    location, f"in rule {name!r} {scope.explain_unknown_field(field)}"
                 )
 
 
 def _list_used_fields(mapping: CorrelationBlock) -> Iterator[tuple[YamlPath, str]]:
-    """The fields and aliases that are used, and where."""
+    """The fields and aliases that are used, each with its place."""
     for position, group in enumerate(mapping.group_by):
         yield (CORRELATION_KEY, "group-by", position), group
     if mapping.condition and mapping.condition.field:

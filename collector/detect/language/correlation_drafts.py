@@ -1,4 +1,4 @@
-"""Correlation documents among the rules that they look at, as drafts or as problems."""
+"""Correlation documents, checked against the rules that they look at, as drafts or problems."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from collector.errors import Problem, RulesError
 def read_correlations(
     library: DocumentLibrary, drafts: Mapping[str, RuleDraft], schema: EventSchema
 ) -> tuple[list[CorrelationDraft], list[Problem]]:
-    """The correlations in which nothing is wrong, each after all that it looks at, and problems.
+    """The valid correlations, each after all that it looks at, and the problems.
 
-    The order is that of the files while there are problems.
+    The order is that of the files where there are problems.
     """
     problems: list[Problem] = []
     blocks: dict[str, CorrelationBlock] = {}
@@ -57,7 +57,7 @@ def read_correlations(
 
 
 def collect_generate_flags(drafts: Sequence[CorrelationDraft]) -> dict[str, bool]:
-    """Of each rule that correlations look at, whether one of them lets it alert by itself."""
+    """By rule that correlations look at, whether one of them lets it alert by itself."""
     flags: dict[str, bool] = {}
     for each in drafts:
         for name in each.rules:
@@ -68,7 +68,7 @@ def collect_generate_flags(drafts: Sequence[CorrelationDraft]) -> dict[str, bool
 def _build_draft(
     document: YamlDocument, context: CorrelationContext, schema: EventSchema
 ) -> CorrelationDraft:
-    """Raises RulesError with all that is wrong."""
+    """The draft of a document. Raises RulesError with every problem."""
     problems = list(find_metadata_problems(document))
     correlation = context.correlations.get(read_name(document))
     if correlation is not None:
@@ -100,7 +100,7 @@ def _build_draft(
 
 
 def _clear_event_types(block: CollectorBlock) -> CollectorBlock:
-    """The block without its types: that it has any is a problem of `find_foreign_keys` already."""
+    """The block without event types, which `find_foreign_keys` already reports."""
     return block.model_copy(update={"event_types": []})
 
 
@@ -113,7 +113,7 @@ def _resolve_names(
 
 
 def _measure_depth(name: str, context: CorrelationContext) -> int:
-    """How many correlations lie below one another below it."""
+    """The number of levels of correlations below it."""
     return max(
         (_measure_depth(each, context) + 1 for each in context.list_inner_correlations(name)),
         default=0,

@@ -1,4 +1,4 @@
-"""What can be wrong with the selections and the condition of a rule, each at its line."""
+"""Problems of the selections and the condition of a rule, each at its line."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _SCALAR_TYPES = (str, int, float, bool, type(None))
 
 
 def find_detection_problems(document: YamlDocument, scope: FieldScope) -> Iterator[Problem]:
-    """What is wrong with the items of the detection (a mapping), and with its condition."""
+    """The problems of the items of the detection (a mapping), and of its condition."""
     detection = document.data["detection"]
     if "condition" not in detection:
         yield document.build_problem(("detection",), "missing key 'condition'")
-    found = [
+    item_problems = [
         document.build_problem(place, message)
         for place, key, value in _list_items(detection)
         if (message := find_item_problem(key, value, scope))
     ]
-    yield from found
-    if not found and "condition" in detection:
+    yield from item_problems
+    if not item_problems and "condition" in detection:
         yield from _find_condition_problems(document, detection)
 
 
@@ -60,18 +60,18 @@ def _list_nested_items(
 
 
 def find_item_problem(key: str | None, value: Any, scope: FieldScope) -> str | None:
-    """What is wrong with one `field|modifier: value`, if anything."""
+    """The problem of one `field|modifier: value`; None where there is none."""
     field, *modifiers = (key or "").split("|")
     values = value if isinstance(value, list) else [value]
     if unknown := [each for each in modifiers if each not in MODIFIERS]:
         return f"modifier {unknown[0]!r} is not served{suggest_name(unknown[0], MODIFIERS)}"
     if message := _find_value_problem(values) or find_modifier_problem(field, modifiers, values):
         return message
-    named = [field] if field else []
+    fields = [field] if field else []
     if "fieldref" in modifiers:
-        named += [each for each in values if isinstance(each, str)]
-    if strangers := [each for each in named if not scope.has_field(each)]:
-        return scope.explain_unknown_field(strangers[0])
+        fields += [each for each in values if isinstance(each, str)]
+    if unknown_fields := [each for each in fields if not scope.has_field(each)]:
+        return scope.explain_unknown_field(unknown_fields[0])
     try:
         if "re" in modifiers:
             _compile_patterns(each for each in values if isinstance(each, str))
@@ -114,15 +114,15 @@ def _find_condition_problems(
     document: YamlDocument, detection: dict[str, Any]
 ) -> Iterator[Problem]:
     try:
-        parsed = SigmaDetections.from_dict(detection)
-        for condition in parsed.parsed_condition:
+        detections = SigmaDetections.from_dict(detection)
+        for condition in detections.parsed_condition:
             condition.parse()
     except (SigmaError, TypeError, AttributeError) as error:
         yield document.build_problem(("detection", "condition"), f"no condition: {error}")
 
 
 def find_when_problem(document: YamlDocument, when: str) -> str | None:
-    """What is wrong with a condition over the selections of the detection, if anything."""
+    """The problem of a condition over the selections of the detection; None where it is valid."""
     detection = {**document.data["detection"], "condition": when}
     selections = detection.keys() - {"condition"}
     if re.fullmatch(r"[\w-]+", when) and when not in selections:

@@ -1,4 +1,4 @@
-"""Documents of rule files by their kind, and by the names and ids that others call them."""
+"""Documents of rule files by their kind, and by the names and ids that refer to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DocumentKind = Literal["rule", "correlation", "filter"]
 
 
 def determine_kind(document: YamlDocument) -> DocumentKind:
-    """What a document is, by the key that it has."""
+    """The kind of a document, by its keys."""
     if "correlation" in document.data:
         return "correlation"
     return "filter" if "filter" in document.data else "rule"
@@ -35,7 +35,7 @@ def read_service(document: YamlDocument) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentLibrary:
-    """All documents. Disabled ones are not looked at, but known to have been there."""
+    """All documents; disabled ones are only known by their names and ids."""
 
     documents: tuple[YamlDocument, ...]
     disabled_documents: tuple[YamlDocument, ...]
@@ -54,7 +54,7 @@ class DocumentLibrary:
         return tuple(each for each in self.documents if determine_kind(each) == kind)
 
     def index_by_reference(self) -> Mapping[str, YamlDocument]:
-        """Rules and correlations by everything that they may be called by: name and id."""
+        """Rules and correlations by name and by id, in lower case."""
         return {
             key: each
             for each in self.documents
@@ -63,27 +63,27 @@ class DocumentLibrary:
         }
 
     def explain_missing(self, reference: str) -> str:
-        """Why `index_by_reference` has nothing under that name or id."""
-        known = {
+        """The message for a name or id that `index_by_reference` does not have."""
+        documents_by_reference = {
             key: each
             for each in (*self.documents, *self.disabled_documents)
             for key in _list_references(each)
         }
-        found = known.get(normalize_reference(reference))
-        if any(found is each for each in self.disabled_documents):
+        document = documents_by_reference.get(normalize_reference(reference))
+        if any(document is each for each in self.disabled_documents):
             return f"rule {reference!r} is disabled"
-        if found is not None:
+        if document is not None:
             return f"{reference!r} is a filter, not a rule"
         rules = [each for each in self.documents if determine_kind(each) != "filter"]
         names = {read_name(each) for each in rules} - {""}
         return f"unknown rule {reference!r}{suggest_name(reference, names)}"
 
     def has_disabled(self, pattern: str) -> bool:
-        """Whether a document that is not looked at has, or fits, that name or id."""
+        """Whether a disabled document has a name or id that matches the pattern."""
         return any(_matches_patterns(each, (pattern,)) for each in self.disabled_documents)
 
     def find_duplicates(self) -> Iterator[Problem]:
-        """Documents that have the name or the id of an earlier one."""
+        """Problems of documents with the name or the id of an earlier one."""
         for key in ("name", "id"):
             first: dict[str, YamlDocument] = {}
             for each in self.documents:

@@ -1,4 +1,4 @@
-"""Runs rules over no events at all, so that none is refused by the engine when there are some."""
+"""Runs rules over no events, to find those that the engine refuses."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from collector.escaping import quote_identifier
 from collector.model import Rule
 
 BATCH_SIZE = 20
-"""Queries that are sent as one, which is faster than one by one; few enough to plan it."""
+"""Queries that are combined into one, which is faster; few enough to plan it fast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DryRunQuery:
-    """Expressions of a rule, and the columns that they are over, by their types."""
+    """Expressions of a rule, and the types of the columns that they read, by name."""
 
     rule: str
     expressions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What one rule may name: the fields that at least one of its event types has."""
+"""The fields that a rule may name: those of at least one of its event types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NATIVE_NAME = re.compile(r"[A-Z][\w.]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldScope:
-    """The event types of a rule; none where it sees every event.
+    """The event types of a rule; none where it is about every event.
 
     Each of them has the common fields.
     """
@@ -37,14 +37,14 @@ class FieldScope:
         return is_plausible and self._allows_any_field()
 
     def explain_unknown_field(self, field: str) -> str:
-        """What to say of a field that none of the types has."""
+        """The message for a field that none of the types has."""
         if field in self.schema.column_types:
             return f"{field!r} never has a value in {self._render_types()}"
         hint = suggest_name(field, self._list_fields())
         return f"{self._render_types()} has no field {field!r}{hint}"
 
     def build_trial_columns(self) -> FieldColumns:
-        """Columns to try an expression with."""
+        """Columns for a trial compilation of an expression."""
         return self.build_columns(
             lambda field: self.schema.resolve_column(field, self._list_types()[0])
         )
@@ -71,7 +71,7 @@ class FieldScope:
 
 
 def build_window_scope(columns: Mapping[str, str]) -> FieldScope:
-    """What may be named of a window of several events: columns, by their types."""
+    """The scope of a window of several events, given the types of its columns by name."""
     names = frozenset(columns)
     schema = EventSchema(
         column_types=columns,

@@ -1,4 +1,4 @@
-"""What can be wrong with a rule's title, id, tags and the like, each at its line."""
+"""Problems of a rule's title, id, tags and the like, each at its line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _KEY_OF_ERROR: Mapping[type[SigmaError], str] = {
 
 
 def find_metadata_problems(document: YamlDocument) -> Iterator[Problem]:
-    """What is wrong with the keys that every Sigma document has, and with which it has."""
+    """The problems of the keys that every Sigma document has, and of unknown ones."""
     data, kind = document.data, determine_kind(document)
     if "action" in data:
         message = "action (global, reset, repeat) is not served; write every rule out"
@@ -126,9 +126,9 @@ R = TypeVar("R", bound=SigmaRuleBase)
 
 
 def parse_sigma_rule(document: YamlDocument, kind: type[R]) -> R:
-    """The document as pySigma reads it, once nothing else was found in it.
+    """The document as pySigma parses it, once it has no other problem.
 
-    Raises RulesError with all that pySigma says.
+    Raises RulesError with every error of pySigma.
     """
     try:
         rule = kind.from_dict(document.data, collect_errors=True)

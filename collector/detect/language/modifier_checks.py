@@ -1,4 +1,4 @@
-"""Modifiers of Sigma that pySigma takes together and that, together, do not mean what they say."""
+"""Combinations of Sigma modifiers that pySigma accepts and that do not mean what they say."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def find_modifier_problem(
 ) -> str | None:
     """Why these modifiers do not go together, without a field or with the values; None if they do.
 
-    What pySigma itself refuses in words is left to it.
+    Combinations that pySigma refuses with a message of its own are left to it.
     """
-    found = next((found for check in _CHECKS if (found := check(field, modifiers))), None)
-    return found or _check_values(modifiers, values)
+    problem = next((problem for check in _CHECKS if (problem := check(field, modifiers))), None)
+    return problem or _check_values(modifiers, values)
 
 
 def _check_values(modifiers: Sequence[str], values: Sequence[Any]) -> str | None:
@@ -60,8 +60,8 @@ def _is_of_type(value: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def _check_keyword(field: str, modifiers: Sequence[str]) -> str | None:
-    needy = [] if field else [each for each in modifiers if each in _FIELD_MODIFIERS]
-    return f"{needy[0]} needs a field; without one, a text is found anywhere" if needy else None
+    names = [] if field else [each for each in modifiers if each in _FIELD_MODIFIERS]
+    return f"{names[0]} needs a field; without one, a text is found anywhere" if names else None
 
 
 def _check_list(_: str, modifiers: Sequence[str]) -> str | None:
@@ -72,10 +72,12 @@ def _check_list(_: str, modifiers: Sequence[str]) -> str | None:
 
 
 def _check_regex_placement(_: str, modifiers: Sequence[str]) -> str | None:
-    placed = [each for each in modifiers if each in _PLACEMENTS]
-    if "re" not in modifiers or not placed:
+    placements = [each for each in modifiers if each in _PLACEMENTS]
+    if "re" not in modifiers or not placements:
         return None
-    return f"a regular expression is found anywhere; say with ^ and $ where, not with {placed[0]}"
+    return (
+        f"a regular expression is found anywhere; say with ^ and $ where, not with {placements[0]}"
+    )
 
 
 def _check_flag_order(_: str, modifiers: Sequence[str]) -> str | None:
@@ -98,17 +100,17 @@ def _check_fieldref(_: str, modifiers: Sequence[str]) -> str | None:
 def _check_cased_order(_: str, modifiers: Sequence[str]) -> str | None:
     if "cased" not in modifiers:
         return None
-    after = [each for each in modifiers[modifiers.index("cased") :] if each in _ENCODINGS]
-    return f"cased must come after {after[0]}, which makes other text of a text" if after else None
+    later = [each for each in modifiers[modifiers.index("cased") :] if each in _ENCODINGS]
+    return f"cased must come after {later[0]}, which makes other text of a text" if later else None
 
 
 def _check_encoding_order(_: str, modifiers: Sequence[str]) -> str | None:
-    """Wildcards that a place has put around a text cannot be encoded."""
-    placed = [position for position, each in enumerate(modifiers) if each in _PLACEMENTS]
-    if not placed:
+    """Wildcards that a placement has put around a text cannot be encoded."""
+    positions = [position for position, each in enumerate(modifiers) if each in _PLACEMENTS]
+    if not positions:
         return None
-    after = [each for each in modifiers[placed[0] :] if each in _ENCODINGS - {"windash"}]
-    return f"{modifiers[placed[0]]} must come after {after[0]}" if after else None
+    later = [each for each in modifiers[positions[0] :] if each in _ENCODINGS - {"windash"}]
+    return f"{modifiers[positions[0]]} must come after {later[0]}" if later else None
 
 
 def _check_time_parts(_: str, modifiers: Sequence[str]) -> str | None:

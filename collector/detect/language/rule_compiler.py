@@ -1,10 +1,11 @@
-"""Rule documents in which nothing is wrong, as the Rules of event types."""
+"""Compiles valid rule documents into the Rules of event types."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from sigma.conditions import ConditionAND, ConditionOR, SigmaCondition
 from sigma.rule import SigmaDetections
@@ -41,7 +42,7 @@ FieldRenamer = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ColumnResolver:
-    """The columns of fields in an event type; remembers the fields that it was asked for."""
+    """Resolves fields to the columns of an event type, and records the requested fields."""
 
     schema: EventSchema
     event_type: str
@@ -55,7 +56,7 @@ class _ColumnResolver:
 def compile_rule(draft: RuleDraft, *, alert: bool) -> tuple[Rule, dict[tuple[str, str], Rule]]:
     """The rule over the first of its event types, and those of other types that differ from it.
 
-    Raises SigmaError for what SQL cannot say.
+    Raises SigmaError for what SQL cannot express.
     """
     schema, event_types = draft.scope.schema, draft.scope.event_types
     first = _ColumnResolver(schema=schema, event_type=event_types[0] if event_types else "")
@@ -77,74 +78,66 @@ def _compile_for_type(
 ) -> Rule:
     """The rule where fields are in the columns that `resolve_column` names.
 
-    What a baseline says of its windows is over groups, which go by their columns in the first type.
+    Severity and title of a baseline are over groups, named by their columns in the first type.
     """
-    over = _build_aggregation(draft.block, resolve_column)
+    aggregation = _build_aggregation(draft.block, resolve_column)
     columns = draft.scope.build_columns(resolve_column)
     predicate = condition_sql.compile_predicate(_join_conditions(draft.detections), columns)
-    if isinstance(over, Baseline):
+    if isinstance(aggregation, Baseline):
         windows = FieldColumns(
             column_types=window_columns.BASELINE_COLUMNS, resolve_column=resolve_first_column
         )
         rule = _build_rule(
-            draft,
-            over,
-            predicate,
-            severity_columns=windows,
-            rename=resolve_first_column,
-            alert=alert,
+            draft, aggregation, predicate, windows, rename=resolve_first_column, alert=alert
         )
-        read = {*columns.accessed_columns, *over.group_by, *([over.field] if over.field else [])}
-        return replace(rule, fields=frozenset(read), lists=frozenset(columns.accessed_lists))
-    rule = _build_rule(
-        draft, over, predicate, severity_columns=columns, rename=resolve_column, alert=alert
-    )
-    shown = _parse_title(draft).rename_fields(resolve_column).fields
-    key = over.key if isinstance(over, FirstSeen) else ()
-    read = {*columns.accessed_columns, *shown, *rule.dedup_key, *rule.dedup_fallback, *key}
-    return replace(rule, fields=frozenset(read), lists=frozenset(columns.accessed_lists))
+        measured = {aggregation.field} if aggregation.field else set()
+        fields = {*columns.accessed_columns, *aggregation.group_by, *measured}
+        return replace(rule, fields=frozenset(fields), lists=frozenset(columns.accessed_lists))
+    rule = _build_rule(draft, aggregation, predicate, columns, rename=resolve_column, alert=alert)
+    title_fields = _parse_title(draft).rename_fields(resolve_column).fields
+    key = aggregation.key if isinstance(aggregation, FirstSeen) else ()
+    fields = {*columns.accessed_columns, *title_fields, *rule.dedup_key, *rule.dedup_fallback, *key}
+    return replace(rule, fields=frozenset(fields), lists=frozenset(columns.accessed_lists))
 
 
 def compile_correlation(draft: CorrelationDraft, *, alert: bool) -> Rule:
-    """The correlation. Raises SigmaError for what SQL cannot say.
+    """The correlation. Raises SigmaError for what SQL cannot express.
 
-    Its fields are the columns of an event that its title shows beside what its windows compute.
+    Its fields are the event columns that its title shows, without those of its windows.
     """
-    over = _build_correlation(draft)
+    correlation = _build_correlation(draft)
     windows = FieldColumns(
         column_types=window_columns.CORRELATION_COLUMNS, resolve_column=_keep_name
     )
-    rule = _build_rule(
-        draft, over, "FALSE", severity_columns=windows, rename=_keep_name, alert=alert
-    )
-    of_window = {*window_columns.CORRELATION_COLUMNS, *window_columns.WINDOW_BOUNDS, *over.group_by}
-    return replace(rule, fields=_parse_title(draft).fields - of_window)
+    rule = _build_rule(draft, correlation, "FALSE", windows, rename=_keep_name, alert=alert)
+    names = {*window_columns.CORRELATION_COLUMNS, *window_columns.WINDOW_BOUNDS}
+    return replace(rule, fields=_parse_title(draft).fields - names - {*correlation.group_by})
 
 
 def _keep_name(name: str) -> str:
     return name
 
 
-# ---- beyond one event
+# ---- aggregations
 
 
 def _build_aggregation(
     block: CollectorBlock, resolve_column: FieldRenamer
 ) -> FirstSeen | Baseline | None:
-    if seen := block.first_seen:
-        key = tuple(map(resolve_column, seen.key))
-        return FirstSeen(key=key, learn=seen.learn, forget=seen.forget)
-    if usual := block.baseline:
+    if first_seen := block.first_seen:
+        key = tuple(map(resolve_column, first_seen.key))
+        return FirstSeen(key=key, learn=first_seen.learn, forget=first_seen.forget)
+    if baseline := block.baseline:
         return Baseline(
-            metric=usual.metric,
-            field=None if usual.field is None else resolve_column(usual.field),
-            group_by=tuple(map(resolve_column, usual.group_by)),
-            window=usual.window,
-            history=usual.history,
-            deviations=usual.deviations,
-            floor=usual.floor,
-            minimum=usual.minimum,
-            cold_start=usual.cold_start,
+            metric=baseline.metric,
+            field=None if baseline.field is None else resolve_column(baseline.field),
+            group_by=tuple(map(resolve_column, baseline.group_by)),
+            window=baseline.window,
+            history=baseline.history,
+            deviations=baseline.deviations,
+            floor=baseline.floor,
+            minimum=baseline.minimum,
+            cold_start=baseline.cold_start,
         )
     return None
 
@@ -167,21 +160,22 @@ def _build_correlation(draft: CorrelationDraft) -> Correlation:
     )
 
 
-# ---- what all rules have
+# ---- all rules
 
 
 def _build_rule(
     draft: RuleDraft | CorrelationDraft,
     over: Aggregation | None,
     predicate: str,
-    *,
     severity_columns: FieldColumns,
+    *,
     rename: FieldRenamer,
     alert: bool,
 ) -> Rule:
     """The rule, without its fields. Cases and steps read `severity_columns`."""
     block, sigma = draft.block, draft.sigma
     key, window = _resolve_dedup(draft)
+    compile_condition = partial(_compile_severity_condition, draft, severity_columns)
     return Rule(
         id=str(sigma.id),
         name=str(sigma.name),
@@ -190,19 +184,16 @@ def _build_rule(
         predicate=predicate,
         fields=frozenset(),
         severity_cases=tuple(
-            SeverityCase(
-                predicate=_compile_severity_condition(draft, each, severity_columns),
-                level=each.level,
-            )
-            for each in block.severity
+            SeverityCase(predicate=compile_condition(case), level=case.level)
+            for case in block.severity
         ),
         severity_steps=tuple(
             SeverityStep(
-                predicate=_compile_severity_condition(draft, each, severity_columns),
-                increment=each.add,
-                max_severity=each.max_level,
+                predicate=compile_condition(step),
+                increment=step.add,
+                max_severity=step.max_level,
             )
-            for each in block.severity_step
+            for step in block.severity_step
         ),
         title=str(_parse_title(draft).rename_fields(rename)),
         dedup_key=tuple(map(rename, key)),
@@ -225,9 +216,9 @@ def _join_conditions(detections: SigmaDetections) -> condition_sql.ConditionNode
 
 
 def _compile_severity_condition(
-    draft: RuleDraft | CorrelationDraft, each: SeverityCondition, columns: FieldColumns
+    draft: RuleDraft | CorrelationDraft, columns: FieldColumns, each: SeverityCondition
 ) -> str:
-    """What a case or step asks, as SQL; of selections those that the rule's own file holds."""
+    """The condition of a case or step as SQL; it may name selections of the rule's own file."""
     conditions = [parse_item(key, value) for key, value in each.detection_items.items()]
     if each.when is not None and isinstance(draft, RuleDraft):
         conditions.insert(0, SigmaCondition(each.when, draft.sigma.detection).parse())
@@ -252,7 +243,7 @@ def _resolve_dedup(draft: RuleDraft | CorrelationDraft) -> tuple[Sequence[str], 
 
 
 def _choose_default_dedup(draft: RuleDraft | CorrelationDraft) -> tuple[Sequence[str], timedelta]:
-    """One episode a group, which outlasts the windows that it is made of."""
+    """The default key and window: one episode per group, longer than its windows."""
     block = draft.block
     if isinstance(draft, CorrelationDraft):
         return draft.correlation.group_by, max(DEFAULT_DEDUP_WINDOW, draft.correlation.timespan)

@@ -1,4 +1,4 @@
-"""Rule documents in which nothing is wrong, with all that was read out of them once."""
+"""Valid rule documents with everything that was parsed from them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RuleDraft:
 
     Attributes:
         document: as it is written.
-        filtered_document: the document with the detection that is run: filters add to it.
+        filtered_document: the document with the detection that is run, filters included.
         detections: of `filtered_document`, parsed; those of `sigma` are of `document`.
     """
 
@@ -69,7 +69,7 @@ class CorrelationDraft:
 
 
 def build_rule_draft(document: YamlDocument, schema: EventSchema, lists: ValueLists) -> RuleDraft:
-    """A rule over events. Raises RulesError with all that is wrong."""
+    """The draft of a rule over events. Raises RulesError with every problem."""
     problems = list(find_metadata_problems(document))
     if "action" in document.data or not isinstance(document.data.get("detection"), dict):
         raise RulesError(problems)

@@ -1,4 +1,4 @@
-"""Sigma filters: what they add to the rules that they name, and what is wrong with them.
+"""Sigma filters: their additions to the rules that they name, and their problems.
 
 The condition is added as it is written, as pySigma does: an exception reads `not selection`.
 """
@@ -40,13 +40,12 @@ _CONDITION_KEYWORDS = frozenset({"not", "and", "or", "all", "any", "of", "1"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFilter:
-    """A filter in which nothing is wrong as such.
+    """A filter without problems of its own.
 
     Attributes:
         document: as it is written.
-        detection_document: the same as if it were a rule, its selections and condition the
-            detection.
-        references: what it calls the rules; None for any rule.
+        detection_document: the same as a rule, with the filter as its detection.
+        references: the names, ids or globs of its rules; None for any rule.
         service: the event type whose rules it is for; None for all.
     """
 
@@ -56,12 +55,12 @@ class RuleFilter:
     service: str | None
 
     def applies_to(self, draft: RuleDraft) -> bool:
-        """Whether a rule's events are those that the filter is for."""
+        """Whether the filter is for the event types of a rule."""
         return self.service is None or draft.scope.event_types == (self.service,)
 
 
 def read_filter(document: YamlDocument, schema: EventSchema, lists: ValueLists) -> RuleFilter:
-    """The filter of a document. Raises RulesError with all that is wrong with it alone."""
+    """The filter of a document. Raises RulesError with every problem of its own."""
     problems = list(find_metadata_problems(document))
     mapping = document.data[FILTER_KEY]
     if not isinstance(mapping, dict):
@@ -125,13 +124,13 @@ def _convert_to_rule(document: YamlDocument, mapping: Mapping[str, Any]) -> Yaml
     )
 
 
-# ---- among rules
+# ---- applying filters
 
 
 def apply_filters(
     filters: Sequence[RuleFilter], drafts: Mapping[str, RuleDraft], library: DocumentLibrary
 ) -> tuple[dict[str, RuleDraft], list[Problem]]:
-    """The drafts with what the filters add to them, and what is wrong with filters among rules."""
+    """The drafts with filters applied, and the problems of filters among rules."""
     problems: list[Problem] = []
     result = dict(drafts)
     for rule_filter in filters:
@@ -154,7 +153,7 @@ def apply_filters(
 def _resolve_targets(
     rule_filter: RuleFilter, library: DocumentLibrary
 ) -> tuple[list[Problem], list[str]]:
-    """What is wrong with a filter's references, and the names of the rules that it is about."""
+    """The problems of a filter's references, and the names of its rules."""
     rules = [read_name(document) for document in library.select_by_kind("rule")]
     if rule_filter.references is None:
         return [], rules
@@ -186,14 +185,14 @@ def _find_problems_for_rule(rule_filter: RuleFilter, draft: RuleDraft) -> Iterat
 
 def _add_filter(draft: RuleDraft, rule_filter: RuleFilter) -> RuleDraft:
     detection = draft.filtered_document.data["detection"]
-    added = rule_filter.detection_document.data["detection"]
+    filter_detection = rule_filter.detection_document.data["detection"]
     prefix = f"_filter{len(detection)}_"
     selections = {
         prefix + name: selection
-        for name, selection in added.items()
+        for name, selection in filter_detection.items()
         if name not in _FILTER_ONLY_KEYS
     }
-    condition = f"({_prefix_selections(added['condition'], prefix)})"
+    condition = f"({_prefix_selections(filter_detection['condition'], prefix)})"
     merged = {
         **detection,
         **selections,

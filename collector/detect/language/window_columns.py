@@ -1,4 +1,4 @@
-"""What is computed of a window of several events, and may be named as if it were a field."""
+"""The computed columns of windows of several events, which rules may name like fields."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BASELINE_COLUMNS: Mapping[str, str] = {
     "deviations": "DOUBLE",
     "history": "BIGINT",
 }
-"""The same of a baseline; `history` is how many windows of the past there are."""
+"""The same of a baseline; `history` is the number of past windows."""
 
 WINDOW_BOUNDS: Mapping[str, str] = {"window_start": TIME_TYPE, "window_end": TIME_TYPE}
-"""What only titles may name."""
+"""The columns that only titles may name."""
 
 _ROW_COLUMNS = {"event_uid", "event_type", "time", "received", "severity", "complete", "fires"}
 RESERVED_COLUMNS = frozenset({*BASELINE_COLUMNS, *WINDOW_BOUNDS, *_ROW_COLUMNS})
-"""What no group can be called, since the rows of windows have columns of these names."""
+"""Names that no group can have, since the rows of windows have columns of these names."""
 
 
 def add_group_columns(numbers: Mapping[str, str], groups: Iterable[str]) -> dict[str, str]:
@@ -34,9 +34,7 @@ def add_group_columns(numbers: Mapping[str, str], groups: Iterable[str]) -> dict
 def list_window_columns(rule: Rule) -> dict[str, str]:
     """The columns that cases and steps of a rule over windows read, with their DuckDB types.
 
-    The rule is one of `RuleSet.rules`: variants call the groups of a baseline as it does.
-
-    None of a rule that tells of single events: those read `Rule.fields`.
+    The rule is one of `RuleSet.rules`. Empty for a rule over single events.
     """
     match rule.aggregation:
         case Correlation(group_by=groups):

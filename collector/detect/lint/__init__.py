@@ -1,4 +1,4 @@
-"""What is odd about rules that can be run: warnings, each at its line."""
+"""Warnings about rules that can be run, each at its line."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class LintWarning:
 
 
 def lint_rules(rules: RuleSet, *, schema: EventSchema) -> Iterator[LintWarning]:
-    """All that is odd, rule by rule in their order, line by line."""
-    empty = {name for name in rules.lists.names if not rules.lists[name].entries}
-    used = rules.correlation_inputs
+    """The warnings of all rules in their order, line by line."""
+    empty_lists = {name for name in rules.lists.names if not rules.lists[name].entries}
+    correlated_rules = rules.correlation_inputs
     for rule in rules.rules:
         document = rules.documents[rule.name]
-        found = [
-            *lint_metadata(document, rule, is_correlated=rule.name in used),
-            *lint_detection(document, rule, schema=schema, empty_lists=empty),
+        problems = [
+            *lint_metadata(document, rule, is_correlated=rule.name in correlated_rules),
+            *lint_detection(document, rule, schema=schema, empty_lists=empty_lists),
             *lint_severity(document),
         ]
-        for problem in sorted(found, key=lambda problem: (problem.line, problem.column)):
+        for problem in sorted(problems, key=lambda problem: (problem.line, problem.column)):
             yield LintWarning(rule=rule.name, problem=problem)

@@ -1,6 +1,6 @@
-"""What a condition can come to on events of a type, known before there is any event.
+"""The possible outcomes of a condition on events of a type, before there is any event.
 
-Sure of a "never" and of an "always"; whatever depends on the event may be either.
+NEVER and ALWAYS are certain; whatever depends on the event is MAYBE.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAYBE: OutcomeSet = frozenset({True, False})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTypeFacts:
-    """What is known of the events of one type.
+    """The facts about events of one type.
 
     Attributes:
         event_type: the type.
@@ -50,7 +50,7 @@ class EventTypeFacts:
 
 
 def compute_outcomes(condition: ConditionNode, type_facts: EventTypeFacts) -> OutcomeSet:
-    """All that a postprocessed condition can be on such events; a missing value is NULL."""
+    """The possible outcomes of a postprocessed condition; a missing value is NULL."""
     match condition:
         case ConditionAND(args=args):
             return _combine_and([compute_outcomes(each, type_facts) for each in args])
@@ -106,7 +106,7 @@ def _compute_field_outcomes(name: str, value: SigmaType, type_facts: EventTypeFa
 
 
 def _compute_null_outcomes(value: SigmaType) -> OutcomeSet:
-    """What a comparison with a field without a value comes to."""
+    """The outcomes of a comparison with a field without a value."""
     match value:
         case SigmaNull():
             return ALWAYS

@@ -1,4 +1,4 @@
-"""Selections that nobody asks for or that never hold, and event types that never fit a rule."""
+"""Warnings about selections that are unused or never hold, and event types that never match."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BOUND_OPERATORS = frozenset({"gte", "gt", "lte", "lt"})
 def lint_detection(
     document: YamlDocument, rule: Rule, *, schema: EventSchema, empty_lists: AbstractSet[str]
 ) -> Iterator[Problem]:
-    """What is odd about the selections and the condition of a rule over events."""
+    """Warnings about the selections and the condition of a rule over events."""
     if isinstance(rule.aggregation, Correlation):
         return
     detection = document.data["detection"]
@@ -81,7 +81,7 @@ def _as_list(value: Any) -> list[Any]:
 def _list_item_mappings(
     detection: Mapping[str, Any],
 ) -> Iterator[tuple[YamlPath, Mapping[str, Any]]]:
-    """Every set of items that have to hold together, and where it stands."""
+    """Every mapping of items that have to hold together, with its place."""
     for name, definition in detection.items():
         entries = definition if isinstance(definition, list) else [definition]
         for position, entry in enumerate(entries):
@@ -147,7 +147,7 @@ def _lint_selections(
 def _lint_event_types(
     document: YamlDocument, rule: Rule, schema: EventSchema, condition: ConditionNode
 ) -> Iterator[Problem]:
-    """The types for which the rule can never fire, if there are others."""
+    """Warnings about types for which the rule can never match, if there are others."""
     if len(rule.event_types) > 1:
         for position, name in enumerate(rule.event_types):
             type_facts = _build_type_facts(name, schema)
@@ -159,16 +159,16 @@ def _lint_event_types(
 
 def _build_type_facts(event_type: str, schema: EventSchema) -> EventTypeFacts:
     fields = schema.list_fields(event_type)
-    known = None if fields is None else fields | NON_NULL_COLUMNS
+    field_names = None if fields is None else fields | NON_NULL_COLUMNS
     return EventTypeFacts(
-        event_type=event_type, has_field=lambda field: known is None or field in known
+        event_type=event_type, has_field=lambda field: field_names is None or field in field_names
     )
 
 
 def _describe_unreachable(
     event_type: str, condition: ConditionNode, type_facts: EventTypeFacts
 ) -> str:
-    named = (comparison.field for comparison in list_required_comparisons(condition))
-    missing = dict.fromkeys(field for field in named if not type_facts.has_field(field))
-    why = f", which has no {' and no '.join(missing)}" if missing else ""
-    return f"the condition never holds for {event_type}{why}"
+    required = (comparison.field for comparison in list_required_comparisons(condition))
+    missing = dict.fromkeys(field for field in required if not type_facts.has_field(field))
+    reason = f", which has no {' and no '.join(missing)}" if missing else ""
+    return f"the condition never holds for {event_type}{reason}"

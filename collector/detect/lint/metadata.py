@@ -1,4 +1,4 @@
-"""What is odd about a rule's tags, and what a reader of its alerts will miss."""
+"""Warnings about a rule's tags, and about keys that a reader of its alerts will miss."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _KEY_QUESTIONS = {
     "references": "where can one read about it?",
     "falsepositives": "what else does this?",
 }
-"""Keys that Sigma does without and a person at night does not."""
+"""By key that Sigma does not require, the question that it answers."""
 
 
 def lint_metadata(document: YamlDocument, rule: Rule, *, is_correlated: bool) -> Iterator[Problem]:
-    """What is odd about its tags and keys; `is_correlated` is whether a correlation looks at it."""
+    """Warnings about tags and keys; `is_correlated`: whether a correlation looks at the rule."""
     yield from _lint_tags(document)
     if not rule.raises_alert:
         if not is_correlated:
@@ -40,8 +40,8 @@ def lint_metadata(document: YamlDocument, rule: Rule, *, is_correlated: bool) ->
 
 def _lint_tags(document: YamlDocument) -> Iterator[Problem]:
     tags = dict(_list_attack_tags(document))
-    named = [name for name in tags.values() if _TECHNIQUE_PATTERN.fullmatch(name)]
-    known = [found for name in named if (found := mitre_attack.find_technique(name))]
+    ids = [name for name in tags.values() if _TECHNIQUE_PATTERN.fullmatch(name)]
+    techniques = [found for name in ids if (found := mitre_attack.find_technique(name))]
     for place, name in tags.items():
         if _OTHER_ID_PATTERN.fullmatch(name):
             continue
@@ -51,7 +51,7 @@ def _lint_tags(document: YamlDocument) -> Iterator[Problem]:
                 yield document.build_problem(place, message)
         elif (tactic := name.replace("_", "-")) not in mitre_attack.list_tactics():
             yield document.build_problem(place, f"{name!r} is no tactic that this version knows")
-        elif len(known) == len(named) and not mitre_attack.has_tactic(known, tactic):
+        elif len(techniques) == len(ids) and not mitre_attack.has_tactic(techniques, tactic):
             yield document.build_problem(
                 place, f"no technique of {tactic} is named beside the tactic"
             )

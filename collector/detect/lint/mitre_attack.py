@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 _EVASION_TACTICS = frozenset({"defense-evasion", "stealth", "defense-impairment"})
-"""What ATT&CK 18 calls by one name and ATT&CK 19 by two others: one goes for the other here."""
+"""One tactic in ATT&CK 18 that is two in ATT&CK 19: any of the three stands for the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ def list_tactics() -> frozenset[str]:
 
 def has_tactic(techniques: Iterable[Technique], tactic: str) -> bool:
     """Whether any of the techniques is one of that tactic's."""
-    meant = _EVASION_TACTICS if tactic in _EVASION_TACTICS else frozenset({tactic})
-    return any(each.tactics & meant for each in techniques)
+    accepted_tactics = _EVASION_TACTICS if tactic in _EVASION_TACTICS else frozenset({tactic})
+    return any(each.tactics & accepted_tactics for each in techniques)
 
 
 @cache

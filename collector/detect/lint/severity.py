@@ -1,4 +1,4 @@
-"""Rungs of a severity ladder that no event ever stands on."""
+"""Warnings about severity cases that no event can reach."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _BOUND_OPERATORS = ("gte", "gt", "lte", "lt")
 
 
 def lint_severity(document: YamlDocument) -> Iterator[Problem]:
-    """Cases that one before them always takes, that cannot hold, or that say what `level` says."""
+    """Warnings about cases that an earlier one covers, that cannot hold, or that equal `level`."""
     block = document.data.get(COLLECTOR_KEY) or {}
     cases: Sequence[CaseMapping] = block.get("severity") or ()
     last = _find_last_relevant(cases, document.data.get("level"))
     for position, case in enumerate(cases):
         place = (COLLECTOR_KEY, "severity", position)
-        wider = next((n for n in range(position) if _covers_case(cases[n], case)), None)
+        covering = next((n for n in range(position) if _covers_case(cases[n], case)), None)
         if is_empty_range(case):
             yield document.build_problem(place, f"no number is in this range of {case['field']}")
-        elif wider is not None:
-            line = document.find_line((COLLECTOR_KEY, "severity", wider))
+        elif covering is not None:
+            line = document.find_line((COLLECTOR_KEY, "severity", covering))
             yield document.build_problem(
                 place, f"the case in line {line} always fits before this one"
             )
@@ -48,7 +48,7 @@ def _find_last_relevant(cases: Sequence[CaseMapping], level: object) -> int:
 
 
 def _covers_case(wider: CaseMapping, case: CaseMapping) -> bool:
-    """Whether the one surely holds wherever the other does."""
+    """Whether `wider` surely holds wherever `case` does."""
     if "when" in wider and _split_words(wider) != _split_words(case):
         return False
     if "field" not in wider:
@@ -59,9 +59,8 @@ def _covers_case(wider: CaseMapping, case: CaseMapping) -> bool:
         return wider.get("eq") == case.get("eq") and not any(
             key in wider for key in _BOUND_OPERATORS
         )
-    return _find_lower_bound(wider) <= _find_lower_bound(case) and _find_upper_bound(
-        case
-    ) <= _find_upper_bound(wider)
+    covers_low = _find_lower_bound(wider) <= _find_lower_bound(case)
+    return covers_low and _find_upper_bound(case) <= _find_upper_bound(wider)
 
 
 def _split_words(case: CaseMapping) -> list[str]:

@@ -1,4 +1,4 @@
-"""The value lists that rules may name: those of rule folders, and those of the configuration."""
+"""The value lists that rules may name, of rule folders and of the configuration."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class ValueLists:
         self, name: str, value: str, at: datetime, *, field: str | None = None
     ) -> ListEntry | None:
         """The entry of a list that holds an event's value, as `ValueList.find_entry` says."""
-        listed = self.by_name.get(name)
-        return listed.find_entry(value, at, field=field) if listed else None
+        value_list = self.by_name.get(name)
+        return value_list.find_entry(value, at, field=field) if value_list else None
 
 
 NO_LISTS = ValueLists()
@@ -57,22 +57,24 @@ def load_lists(
     Raises RulesError with every problem of every file.
     """
     problems: list[Problem] = []
-    gathered: dict[str, dict[ListEntry, None]] = {}
+    entries_by_name: dict[str, dict[ListEntry, None]] = {}
     for name, source in [
         *((None, path) for path in list_files.find_list_files(paths)),
         *configured_lists.items(),
     ]:
         try:
-            found = list_files.read_list(source, name=name)
+            value_list = list_files.read_list(source, name=name)
         except RulesError as error:
             problems += error.problems
         else:
-            gathered.setdefault(found.name, {}).update(dict.fromkeys(found.entries))
+            entries_by_name.setdefault(value_list.name, {}).update(
+                dict.fromkeys(value_list.entries)
+            )
     if problems:
         raise RulesError(problems)
     return ValueLists(
         by_name={
             name: ValueList(name=name, entries=tuple(entries))
-            for name, entries in sorted(gathered.items())
+            for name, entries in sorted(entries_by_name.items())
         }
     )

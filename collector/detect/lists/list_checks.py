@@ -1,4 +1,4 @@
-"""What can be wrong with a list in YAML, each at its line; and an entry in which nothing is."""
+"""Problems of a list in YAML, each at its line, and the entries of a list without any."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENTRY_FORMS: tuple[EntryForm, ...] = get_args(EntryForm)
 TEXT_KEYS = ("source", "campaign", "note")
 DATE_KEYS = ("first_seen", "last_seen", "expires")
 METADATA_KEYS = frozenset({*TEXT_KEYS, *DATE_KEYS, "confidence"})
-"""What may be said of an entry, or of a whole list for those of its entries that do not say it."""
+"""The metadata of an entry, or of a list for those of its entries that lack it."""
 
 LIST_KEYS = frozenset({"name", "description", "entries"}) | METADATA_KEYS
 ENTRY_KEYS = METADATA_KEYS | frozenset(ENTRY_FORMS)
@@ -29,17 +29,17 @@ _DATE_PATTERN = re.compile(r"(19|20)\d\d-\d\d-\d\d", re.ASCII)
 _IMPOSSIBLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 
 
-# ---- entries in which nothing is wrong
+# ---- entries
 
 
 def build_plain_entry(text: str) -> ListEntry:
-    """An entry of which nothing but its text is known. Raises ValueError for what cannot be one."""
-    found = parse_network(_check_text(text))
-    return ListEntry(form="cidr" if found else "value", text=found or text)
+    """An entry without metadata. Raises ValueError for what cannot be one."""
+    network = parse_network(_check_text(text))
+    return ListEntry(form="cidr" if network else "value", text=network or text)
 
 
 def build_entry(raw_entry: Any, list_metadata: Mapping[str, Any]) -> ListEntry:
-    """An entry as it stands in a list, with what the list says of all of its entries.
+    """An entry of a list, with the metadata that the list has for all of its entries.
 
     Raises ValueError for what cannot be one.
     """
@@ -70,7 +70,7 @@ def _parse_form(raw_entry: Any) -> tuple[EntryForm, str]:
 
 def _check_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("an entry is text: put it into quotes")  # noqa: TRY004 - told as a problem
+        raise ValueError("an entry is text: put it into quotes")  # noqa: TRY004 - reported as a problem
     if not value or len(value) > MAX_ENTRY_LENGTH:
         raise ValueError(f"an entry has 1 to {MAX_ENTRY_LENGTH:,} characters")
     if _IMPOSSIBLE_CHARACTERS.search(value):
@@ -80,10 +80,10 @@ def _check_text(value: Any) -> str:
 
 def _parse_network(value: Any) -> str:
     text = _check_text(value)
-    found = parse_network(text if "/" in text else f"{text}/")
-    if found is None:
+    network = parse_network(text if "/" in text else f"{text}/")
+    if network is None:
         raise ValueError("'cidr' must be a network such as 10.0.0.0/8 or 2001:db8::/32")
-    return found
+    return network
 
 
 def _parse_date(metadata: Mapping[str, Any], key: str) -> date | None:
@@ -95,11 +95,11 @@ def _parse_date(metadata: Mapping[str, Any], key: str) -> date | None:
     raise ValueError(f"{key!r} must be a date such as 2026-06-30")
 
 
-# ---- what is wrong
+# ---- problems
 
 
 def find_list_problems(document: YamlDocument, name: str | None) -> Iterator[Problem]:
-    """What is wrong with a list that rules are to know as `name`, or as it says itself."""
+    """The problems of a list whose name is `name`, or what the list says itself."""
     data = document.data
     yield from _find_unknown_keys(document, (), data, LIST_KEYS)
     yield from _find_name_problems(document, name)

@@ -1,4 +1,4 @@
-"""Which entries of which value lists an event's values are, for the alert to show."""
+"""The entries of value lists that an event matches, for the alert to show."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collector.escaping import truncate_text
 from collector.model import Event, Rule
 
 MAX_VALUE_LENGTH = 200
-"""Characters of a value that are shown."""
+"""The most characters of a value that an alert shows."""
 
 
 def collect_list_context(
     rule: Rule, event: Event, lists: ValueLists
 ) -> tuple[Mapping[str, Any], ...]:
-    """For each list that the rule looks into, the entry that one of the event's values is."""
+    """For each list of the rule, an entry that one of the event's values matches."""
     return tuple(_find_entries(rule, event, lists))
 
 

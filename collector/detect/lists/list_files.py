@@ -1,6 +1,6 @@
 """Files of value lists to their entries, or to everything that is wrong with them.
 
-YAML says where an entry comes from and until when it counts; plain text has one entry a line.
+YAML may give an entry's source and expiry; plain text has one entry a line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collector.yaml_source.problem_report import ProblemReport
 from collector.yaml_source.source_text import read_text
 
 LISTS_FOLDER = "lists"
-"""What a folder below the rules is called that holds lists, not rules."""
+"""The name of folders below the rules that hold lists, not rules."""
 
 MAX_ENTRIES = 50_000
 MAX_FILE_BYTES = 5_000_000
@@ -35,9 +35,9 @@ def find_list_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
-    """A list out of a file, or out of values as they stand in the configuration.
+    """The list of a file, or of values in the configuration.
 
-    `name` is what rules know it by; without one, the file says so, or its name.
+    `name` is its name in rules; without one, the file's key `name`, or the name of the file.
 
     Raises RulesError with every problem.
     """
@@ -67,7 +67,7 @@ def _read_yaml_list(path: Path, name: str | None) -> ValueList:
 
 
 def _read_lines(path: Path) -> list[str]:
-    """The lines of a file without comments, which begin with `#`; those stay as empty ones."""
+    """The stripped lines of a file; comments, which begin with `#`, are empty lines."""
     report = ProblemReport(path=path, error_type=RulesError)
     text = read_text(report, max_bytes=MAX_FILE_BYTES)
     stripped = (line.strip() for line in text.split("\n"))
@@ -75,7 +75,7 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _build_plain_list(path: Path, values: Sequence[str], name: str) -> ValueList:
-    """A list of one entry a value; empty ones are none, and what stands there twice counts once."""
+    """A list with an entry for each distinct value that is not empty."""
     problems: list[Problem] = []
     entries: dict[ListEntry, None] = {}
     for line, value in enumerate(values, start=1):

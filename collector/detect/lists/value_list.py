@@ -1,6 +1,6 @@
 """Value lists: texts, networks and parts of texts, each with its origin and its last day.
 
-What is found here for an event's value is what the SQL of a rule holds for.
+An entry is found here for an event's value where the SQL of a rule matches it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _IndexKey: TypeAlias = tuple[str | int, str | int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEntry:
-    """What a list holds, and what is known of it.
+    """An entry of a list, with its metadata.
 
     Attributes:
         form: what `text` is: a whole value, a network, the beginning or any part of a value.
-        source: who says so, and where to read it.
-        campaign: whose doing it is a sign of.
-        first_seen, last_seen: when it was.
+        source: who published it, and where.
+        campaign: the campaign that it is a sign of.
+        first_seen, last_seen: when it was observed.
         expires: the last day (UTC) whose events it counts for.
     """
 
@@ -47,7 +47,7 @@ class ListEntry:
 
     @property
     def expiry_time(self) -> datetime | None:
-        """The first moment whose events it does not count for."""
+        """The time from which on it does not count; None if it never expires."""
         if self.expires is None:
             return None
         return datetime.combine(self.expires + timedelta(days=1), time(), UTC)
@@ -59,7 +59,7 @@ class ListEntry:
 
     @property
     def digest(self) -> str:
-        """The same for entries that find the same events, whatever else is known of them."""
+        """A digest that is equal for entries that match the same events."""
         expires = self.expires.isoformat() if self.expires else None
         return hash_json([self.form, self.text, expires])
 
@@ -85,8 +85,8 @@ class ValueList:
         Args:
             value: the value, as text.
             at: the event's time.
-            field: the column that it stands in: ids mind case, `source_ip` is an address. Without
-                it the value is taken for text, and for an address if it is one.
+            field: the column of the value: ids mind case, `source_ip` is an address. Without it
+                the value is text, and an address if it is one.
         """
         for key in _list_lookup_keys(value, field):
             for entry in self._index.get(key, ()):
@@ -132,11 +132,13 @@ def _build_network_key(number: int, length: int) -> _IndexKey:
 
 
 def _matches_value(entry: ListEntry, value: str, field: str | None) -> bool:
-    """Whether an entry found by its key is about the value."""
+    """Whether an entry found by its key holds the value."""
     if entry.form == "cidr":
         return True
     is_id = field is not None and salesforce_ids.is_id_column(field)
     if entry.form == "value":
         return not is_id or salesforce_ids.are_ids_equal(value, entry.text)
-    one, other = (value, entry.text) if is_id else (fold_text(value), fold_text(entry.text))
-    return one.startswith(other) if entry.form == "prefix" else other in one
+    value_text, entry_text = (
+        (value, entry.text) if is_id else (fold_text(value), fold_text(entry.text))
+    )
+    return value_text.startswith(entry_text) if entry.form == "prefix" else entry_text in value_text

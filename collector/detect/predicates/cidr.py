@@ -12,7 +12,7 @@ _IPV4_MAPPED = 0xFFFF << 32
 
 
 def list_prefixes(networks: Iterable[IPv4Network | IPv6Network]) -> Mapping[int, list[str]]:
-    """The prefixes, by length, that exactly the addresses of the networks begin with."""
+    """By length in hex digits, the prefixes that exactly the addresses of the networks have."""
     found: dict[int, list[str]] = {}
     for network in collapse_addresses(map(to_ipv6, networks)):
         digits = -(-network.prefixlen // 4)
@@ -24,17 +24,17 @@ def list_prefixes(networks: Iterable[IPv4Network | IPv6Network]) -> Mapping[int,
 
 
 def parse_address(text: str) -> int | None:
-    """The number of an address as IPv6, whatever its spelling; None for what is none.
+    """An address, in any spelling, as the number of an IPv6 address; None for other text.
 
     A zone (`%eth0`) is no part of an address.
     """
     try:
-        found = ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
-    if isinstance(found, IPv4Address):
-        return _IPV4_MAPPED | int(found)
-    return int(found) if found.scope_id is None else None
+    if isinstance(address, IPv4Address):
+        return _IPV4_MAPPED | int(address)
+    return int(address) if address.scope_id is None else None
 
 
 def format_address_key(number: int) -> str:

@@ -1,4 +1,4 @@
-"""Sigma conditions as SQL predicates over the event table, in words that DuckDB and Spark share.
+"""Sigma conditions as SQL predicates over the event table, valid in DuckDB and Spark.
 
 Text is compared as Sigma says: without regard to case, unless `cased`. Ids always mind case, and
 one of 15 characters is that of 18 which begins with it. NOT is never NULL.
@@ -66,7 +66,7 @@ _OPERATORS = {
 def compile_predicate(condition: ConditionNode, columns: FieldColumns) -> str:
     """The SQL of a postprocessed condition; TRUE or FALSE for every row, never NULL.
 
-    Raises SigmaError for what cannot be said in SQL.
+    Raises SigmaError for what SQL cannot express.
     """
     return f"COALESCE({_compile_node(condition, columns)}, FALSE)"
 
@@ -87,7 +87,7 @@ def _compile_node(condition: ConditionNode, columns: FieldColumns) -> str:
     raise UnsupportedSigmaError("the condition is empty")
 
 
-# ---- values that one comparison can take together
+# ---- values that share one comparison
 
 
 class _ValueKind(Enum):
@@ -98,16 +98,17 @@ class _ValueKind(Enum):
 
 
 def _compile_alternatives(conditions: Sequence[ConditionNode], columns: FieldColumns) -> str:
-    together: dict[tuple[str, _ValueKind], list[SigmaType]] = {}
+    values_by_field: dict[tuple[str, _ValueKind], list[SigmaType]] = {}
     parts = []
     for condition in conditions:
         match condition:
             case ConditionFieldEqualsValueExpression() if kind := _classify_value(condition.value):
-                together.setdefault((condition.field, kind), []).append(condition.value)
+                values_by_field.setdefault((condition.field, kind), []).append(condition.value)
             case _:
                 parts.append(_compile_node(condition, columns))
     parts += [
-        _match_any_value(name, kind, values, columns) for (name, kind), values in together.items()
+        _match_any_value(name, kind, values, columns)
+        for (name, kind), values in values_by_field.items()
     ]
     return equality.join_alternatives(parts)
 
@@ -133,8 +134,8 @@ def _match_any_value(
 ) -> str:
     match kind:
         case _ValueKind.NETWORK:
-            found = [each.network for each in values if isinstance(each, SigmaCIDRExpression)]
-            return equality.match_networks(name, found, columns)
+            networks = [each.network for each in values if isinstance(each, SigmaCIDRExpression)]
+            return equality.match_networks(name, networks, columns)
         case _ValueKind.NUMBER:
             return equality.compare_with_literals(columns.cast_to_number(name), map(str, values))
         case _ValueKind.EXACT_TEXT:
@@ -145,7 +146,7 @@ def _match_any_value(
 def _choose_operands(
     name: str, value: SigmaType, columns: FieldColumns
 ) -> tuple[str, Callable[[str], str]]:
-    """The column, and how to write what is compared with it, as the value minds case or not."""
+    """The column's SQL, and the function that quotes its literals, with or without case."""
     if isinstance(value, SigmaCasedString):
         return columns.cast_to_text(name), quote_exact
     return equality.choose_operands(name, columns)
@@ -218,24 +219,24 @@ def _compile_fieldref(name: str, value: SigmaFieldReference, columns: FieldColum
     if is_whole and TEXT_TYPE not in {columns.find_type(name), columns.find_type(value.field)}:
         return f"{columns.quote_column(name)} = {columns.quote_column(value.field)}"
     is_id = columns.holds_ids(name) or columns.holds_ids(value.field)
-    compared = columns.cast_to_text if is_id else columns.fold_case
-    whole, part = compared(name), compared(value.field)
+    cast = columns.cast_to_text if is_id else columns.fold_case
+    left, right = cast(name), cast(value.field)
     match value.starts_with, value.ends_with:
         case True, True:
-            return f"POSITION({part} IN {whole}) > 0"
+            return f"POSITION({right} IN {left}) > 0"
         case True, False:
-            return f"LEFT({whole}, LENGTH({part})) = {part}"
+            return f"LEFT({left}, LENGTH({right})) = {right}"
         case False, True:
-            return f"RIGHT({whole}, LENGTH({part})) = {part}"
-    return _compare_ids(whole, part) if is_id else f"{whole} = {part}"
+            return f"RIGHT({left}, LENGTH({right})) = {right}"
+    return _compare_ids(left, right) if is_id else f"{left} = {right}"
 
 
 def _compare_ids(one: str, other: str) -> str:
-    beginnings = " = ".join(
+    short_ids = " = ".join(
         f"substr({each}, 1, {salesforce_ids.SHORT_ID_LENGTH})" for each in (one, other)
     )
     lengths = " AND ".join(equality.has_id_length(each) for each in (one, other))
-    return f"({one} = {other} OR ({beginnings} AND {lengths}))"
+    return f"({one} = {other} OR ({short_ids} AND {lengths}))"
 
 
 def _compile_expansion(name: str, value: SigmaExpansion, columns: FieldColumns) -> str:
@@ -265,20 +266,20 @@ def _compile_keyword(value: SigmaType, columns: FieldColumns) -> str:
         case SigmaString() if value.contains_placeholder():
             raise UnsupportedSigmaError("a list needs a field to be compared with")
         case SigmaString():
-            found = [_match_anywhere(name, value, columns) for name in KEYWORD_COLUMNS]
+            parts = [_match_anywhere(name, value, columns) for name in KEYWORD_COLUMNS]
         case SigmaNumber():
-            found = [
+            parts = [
                 _match_anywhere(name, SigmaString(str(value)), columns) for name in KEYWORD_COLUMNS
             ]
         case SigmaRegularExpression():
-            found = [_compile_regex(name, value, columns) for name in KEYWORD_COLUMNS]
+            parts = [_compile_regex(name, value, columns) for name in KEYWORD_COLUMNS]
         case SigmaExpansion():
-            found = [_compile_keyword(each, columns) for each in value.values]
+            parts = [_compile_keyword(each, columns) for each in value.values]
         case _:
             raise UnsupportedSigmaError(
                 "without a field, a value is text, a number or a regular expression"
             )
-    return equality.join_alternatives(found)
+    return equality.join_alternatives(parts)
 
 
 def _match_anywhere(name: str, value: SigmaString, columns: FieldColumns) -> str:
@@ -289,5 +290,5 @@ def _match_anywhere(name: str, value: SigmaString, columns: FieldColumns) -> str
 def _surround_with_wildcards(value: SigmaString) -> SigmaString:
     if not extract_text(value):
         raise UnsupportedSigmaError("a keyword must hold some text")
-    opened = value if value.startswith(WILDCARD) else WILDCARD + value
-    return opened if opened.endswith(WILDCARD) else opened + WILDCARD
+    prefixed = value if value.startswith(WILDCARD) else WILDCARD + value
+    return prefixed if prefixed.endswith(WILDCARD) else prefixed + WILDCARD

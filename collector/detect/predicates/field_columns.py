@@ -24,7 +24,7 @@ class FieldColumns:
         column_types: the DuckDB types of columns; others are text.
         resolve_column: the column that holds a field.
         lists: the value lists that there are.
-        accessed_columns, accessed_lists: what was asked for so far, by name.
+        accessed_columns, accessed_lists: the names of the columns and lists used so far.
     """
 
     column_types: Mapping[str, str]

@@ -1,6 +1,6 @@
 """A field that is an entry of a value list, as SQL: `source_ip|expand: '%ioc_ip%'`.
 
-The entries stand in the SQL itself, so that it means the same wherever it runs.
+The SQL holds the entries themselves, so that it means the same wherever it runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def parse_list_name(value: SigmaString) -> str:
 
 
 def match_list(field: str, name: str, columns: FieldColumns) -> str:
-    """Whether the field is an entry of that list; an entry that expires, only until it does.
+    """SQL: the field is an entry of that list that has not expired.
 
     Raises SigmaError for lists that there are not, and for entries that the field cannot be.
     """
@@ -44,8 +44,8 @@ def match_list(field: str, name: str, columns: FieldColumns) -> str:
     if columns.find_type(field) != TEXT_TYPE:
         raise UnsupportedSigmaError(f"a list holds text, and {field} is none")
     parts = [
-        _limit_by_expiry(end, _match_entries(field, some, columns), columns)
-        for end, some in _group_by_expiry(entries).items()
+        _limit_by_expiry(end, _match_entries(field, group, columns), columns)
+        for end, group in _group_by_expiry(entries).items()
     ]
     return equality.join_alternatives(parts)
 
@@ -85,12 +85,12 @@ def _match_entries(field: str, entries: Sequence[ListEntry], columns: FieldColum
 
 
 def _match_values(field: str, values: Sequence[str], columns: FieldColumns) -> Iterable[str]:
-    """Addresses by the field's key, if it has one, whatever their spelling; all others as text."""
+    """SQL: addresses compared by the field's address key, if it has one; all others as text."""
     key = columns.find_address_key(field)
     numbers = {value: cidr.parse_address(value) for value in values} if key else {}
-    known = [number for number in numbers.values() if number is not None]
+    addresses = [number for number in numbers.values() if number is not None]
     others = [value for value in values if numbers.get(value) is None]
-    if key and known:
-        yield equality.match_addresses(key, known, columns)
+    if key and addresses:
+        yield equality.match_addresses(key, addresses, columns)
     if others:
         yield equality.match_texts(field, others, columns)

@@ -22,13 +22,13 @@ def is_id_column(column: str) -> bool:
 
 
 def shorten_id(text: str) -> str | None:
-    """The 15 characters that an id is known by; None for text that is no whole id."""
+    """The 15-character form of an id; None for text that is no whole id."""
     return text[:SHORT_ID_LENGTH] if _ID_PATTERN.fullmatch(text) else None
 
 
 def are_ids_equal(event: str, wanted: str) -> bool:
     """Whether an event's id is the wanted one, in either form."""
-    known = shorten_id(wanted)
-    if known is None:
+    short_id = shorten_id(wanted)
+    if short_id is None:
         return event == wanted
-    return len(event) in ID_LENGTHS and event[:SHORT_ID_LENGTH] == known
+    return len(event) in ID_LENGTHS and event[:SHORT_ID_LENGTH] == short_id

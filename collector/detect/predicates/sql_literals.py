@@ -15,7 +15,7 @@ _ESCAPE_CHARACTER = "!"  # not a backslash, which some engines escape with and o
 
 
 class UnsupportedSigmaError(SigmaFeatureNotSupportedByBackendError):
-    """Something that Sigma can say and the collector does not serve."""
+    """A feature of Sigma that the collector does not support."""
 
 
 def is_plain_text(value: SigmaString) -> bool:

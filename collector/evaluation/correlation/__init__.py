@@ -1,4 +1,4 @@
-"""Runs correlations over the windows that a batch touches, in event time, whatever came when."""
+"""Runs correlations over the windows that a batch touches, in event time."""
 
 from __future__ import annotations
 
@@ -42,37 +42,37 @@ class CorrelationEvaluator:
     def evaluate_batch(
         self, events: EventViews, span: TimeSpan, previous_matches: PreviousMatches
     ) -> EvaluationResult:
-        """What the correlations say now of the windows that the batch's events lie in.
+        """The result of the correlations for the windows that the batch's events lie in.
 
         `span` holds the times of all that the batch brings.
         """
-        judged = EvaluationResult()
+        result = EvaluationResult()
         if not self._leaves_by_rule:
-            return judged
-        with open_temp_tables(events.connection) as made:
-            brought = self._batch_scan.scan_batch(events, span, made)
+            return result
+        with open_temp_tables(events.connection) as tables:
+            scanned = self._batch_scan.scan_batch(events, span, tables)
             self._propagate_failures()
             for name, leaves in self._leaves_by_rule.items():
-                if any(not each.leaves.isdisjoint(leaves) for each in brought):
-                    judged = judged.merge_with(
-                        self._try_rule(name, events, brought, previous_matches)
+                if any(not events_of_type.leaves.isdisjoint(leaves) for events_of_type in scanned):
+                    result = result.merge_with(
+                        self._try_rule(name, events, scanned, previous_matches)
                     )
-        return judged
+        return result
 
     def evaluate_archive(
         self, name: str, events: EventViews, span: TimeSpan, previous_matches: PreviousMatches
     ) -> EvaluationResult:
-        """What one correlation says of all events of a span."""
+        """The result of one correlation for all events of a span."""
         rule = self._rules.by_name[name]
         try:
-            with open_temp_tables(events.connection) as made:
+            with open_temp_tables(events.connection) as tables:
                 return self._evaluate_window(
                     rule,
                     events,
                     (span, span),
                     groups=None,
                     previous_matches=previous_matches,
-                    tables=made,
+                    tables=tables,
                 )
         except EVALUATION_ERRORS as error:
             self.failures[name] = describe_error(error)
@@ -80,10 +80,10 @@ class CorrelationEvaluator:
 
     def _propagate_failures(self) -> None:
         """A correlation fails with any of the rules that it looks at."""
-        for leaf, why in self._batch_scan.failures.items():
-            told = f"its rule {leaf}: {why}"
+        for leaf, reason in self._batch_scan.failures.items():
+            message = f"its rule {leaf}: {reason}"
             self.failures |= {
-                name: told for name, below in self._leaves_by_rule.items() if leaf in below
+                name: message for name, leaves in self._leaves_by_rule.items() if leaf in leaves
             }
         self._batch_scan.failures.clear()
 
@@ -96,23 +96,23 @@ class CorrelationEvaluator:
     ) -> EvaluationResult:
         rule = self._rules.by_name[name]
         try:
-            with open_temp_tables(events.connection) as made:
-                touched = made.create_table(self._batch_scan.select_groups(rule, scanned))
-                span = _read_time_span(events.connection, touched)
+            with open_temp_tables(events.connection) as tables:
+                groups_table = tables.create_table(self._batch_scan.select_groups(rule, scanned))
+                span = _read_time_span(events.connection, groups_table)
                 if span is None:
                     return EvaluationResult()
-                # An event changes windows that end up to a reach after it; what lies in these, up
-                # to a reach before it; and to judge all of that, one reach more on either side.
+                # An event changes windows that end up to a reach after it, whose events lie up to a
+                # reach before it; evaluating all of these takes one reach more on either side.
                 reach = correlation_sql.compute_reach(rule, self._rules.by_name)
                 spans = _widen_span(span, reach), _widen_span(span, 2 * reach)
-                groups = touched if self._batch_scan.has_independent_groups(rule) else None
+                groups = groups_table if self._batch_scan.has_independent_groups(rule) else None
                 return self._evaluate_window(
                     rule,
                     events,
                     spans,
                     groups=groups,
                     previous_matches=previous_matches,
-                    tables=made,
+                    tables=tables,
                 )
         except EVALUATION_ERRORS as error:
             self.failures[name] = describe_error(error)
@@ -128,29 +128,30 @@ class CorrelationEvaluator:
         previous_matches: PreviousMatches,
         tables: TempTables,
     ) -> EvaluationResult:
-        """What holds in the first span, seen with the events of the second."""
+        """The result for the first span, computed from the events of the second."""
         scope, span = spans
-        wanted = LeafEvents(
+        leaf_events = LeafEvents(
             rules=self._rules, rule=rule, events=events, span=span, groups_table=groups
         )
         leaves = {
-            leaf: tables.create_table(wanted.select_leaf(leaf))
+            leaf: tables.create_table(leaf_events.select_leaf(leaf))
             for leaf in self._leaves_by_rule[rule.name]
         }
         members = correlation_sql.select_firing_events(
             rule, self._rules.by_name, lambda leaf, _: f"SELECT * FROM {leaves[leaf]}"
         )
-        found = FiringEvents(
+        firing = FiringEvents(
             rules=self._rules, rule=rule, table=tables.create_table(members), scope=scope, span=span
         )
-        before, held = previous_matches(rule.name, scope), found.read_weights(events.connection)
-        fresh = [uid for uid, weight in held.items() if before.get(uid) != weight]
+        previous = previous_matches(rule.name, scope)
+        weights = firing.read_weights(events.connection)
+        changed_uids = [uid for uid, weight in weights.items() if previous.get(uid) != weight]
         return EvaluationResult(
-            matches=list(build_matches(found, events, fresh)) if fresh else [],
-            # Of groups that were not looked at nothing is said; but there nothing ever ceases.
+            matches=list(build_matches(firing, events, changed_uids)) if changed_uids else [],
+            # Only monotonic correlations are restricted to groups, and those never lose a match.
             withdrawals=()
             if groups
-            else _build_withdrawals(events.org, rule, before.keys() - held.keys()),
+            else _build_withdrawals(events.org, rule, previous.keys() - weights.keys()),
         )
 
 
@@ -164,5 +165,5 @@ def _widen_span(span: TimeSpan, by: timedelta) -> TimeSpan:
 
 
 def _build_withdrawals(org: str, rule: Rule, uids: Iterable[str]) -> tuple[Withdrawal, ...]:
-    gone = tuple(sorted(uids))
-    return (Withdrawal(org=org, rule=rule.name, event_uids=gone),) if gone else ()
+    event_uids = tuple(sorted(uids))
+    return (Withdrawal(org=org, rule=rule.name, event_uids=event_uids),) if event_uids else ()

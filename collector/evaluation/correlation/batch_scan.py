@@ -1,4 +1,4 @@
-"""What a batch brings to correlations: one pass over its events, for all of them together."""
+"""A batch's events for correlations: one pass over them, for all correlations together."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class ScannedEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchScan:
-    """Looks for what a batch brings.
+    """Finds the events of a batch that correlations look at.
 
     Attributes:
         rules: all rules.
-        leaves: by correlation, the plain rules below it.
+        leaves_by_rule: by correlation, the plain rules below it.
         failures: plain rules that could not be run, with the reason.
     """
 
@@ -45,22 +45,22 @@ class BatchScan:
     def scan_batch(
         self, events: EventViews, span: TimeSpan, tables: TempTables
     ) -> list[ScannedEvents]:
-        """What the batch brings; `span` holds the times of all its events."""
-        wanted = frozenset(leaf for leaves in self.leaves_by_rule.values() for leaf in leaves)
-        found: list[ScannedEvents] = []
+        """The batch's events by type; `span` holds the times of all its events."""
+        leaf_names = frozenset(leaf for leaves in self.leaves_by_rule.values() for leaf in leaves)
+        scanned: list[ScannedEvents] = []
         for event_type in events.list_batch_types():
             leaves = [
                 rule
                 for rule in self.rules.select_by_type(event_type)
-                # A rule about every type looks at what was logged, not at what is made of it.
-                if rule.name in wanted and (rule.event_types or event_type == events.event_type)
+                # A rule about every type looks at logged events, not at derived ones.
+                if rule.name in leaf_names and (rule.event_types or event_type == events.event_type)
             ]
             if leaves:
-                found += self._scan_type(events, event_type, leaves, span, tables)
-        return found
+                scanned += self._scan_type(events, event_type, leaves, span, tables)
+        return scanned
 
     def select_groups(self, rule: Rule, scanned: Sequence[ScannedEvents]) -> str:
-        """SQL: the time and the groups (`g0`, `g1`, …) of all that is brought to a correlation."""
+        """SQL: the time and the groups (`g0`, `g1`, …) of a correlation's scanned events."""
         return " UNION ALL ".join(
             f"SELECT {', '.join(['time', *self._render_groups(rule, leaf, each.event_type)])}"
             f" FROM {each.table} WHERE {_name_flag_column(leaf)}"
@@ -70,19 +70,16 @@ class BatchScan:
         )
 
     def has_independent_groups(self, rule: Rule) -> bool:
-        """Whether the groups that a batch touches can be judged without a look at the others."""
+        """Whether the groups that a batch touches can be evaluated without the others."""
         fields = (
             field
             for leaf in self.leaves_by_rule[rule.name]
             for field in correlation_sql.list_group_fields(rule, self.rules.by_name, leaf)
         )
-        over = rule.aggregation
-        return (
-            isinstance(over, Correlation)
-            and over.is_monotonic
-            and bool(over.group_by)
-            and all(fields)
-        )
+        correlation = rule.aggregation
+        if not isinstance(correlation, Correlation) or not correlation.group_by:
+            return False
+        return correlation.is_monotonic and all(fields)
 
     def _scan_type(
         self,
@@ -95,11 +92,13 @@ class BatchScan:
         columns = self._list_group_columns([rule.name for rule in leaves], event_type)
         needs = {*columns, *(name for rule in leaves for name in rule.fields)}
         flags = [f"{rule.predicate} AS {_name_flag_column(rule.name)}" for rule in leaves]
-        shown = ", ".join(["time", *map(quote_identifier, columns), *flags])
-        fits = " OR ".join(rule.predicate for rule in leaves)
+        selected = ", ".join(["time", *map(quote_identifier, columns), *flags])
+        condition = " OR ".join(rule.predicate for rule in leaves)
         relation = events.select_batch_events(event_type, span, sorted(needs))
         try:
-            table = tables.create_table(f"SELECT {shown} FROM {relation} AS events WHERE {fits}")
+            table = tables.create_table(
+                f"SELECT {selected} FROM {relation} AS events WHERE {condition}"
+            )
         except duckdb.Error as error:
             if len(leaves) == 1:
                 self.failures[leaves[0].name] = describe_error(error)
@@ -114,8 +113,8 @@ class BatchScan:
         """The columns in which the groups of the leaves' events stand."""
         fields = {
             field
-            for name, below in self.leaves_by_rule.items()
-            for leaf in set(leaves) & set(below)
+            for name, leaf_names in self.leaves_by_rule.items()
+            for leaf in set(leaves) & set(leaf_names)
             for field in correlation_sql.list_group_fields(
                 self.rules.by_name[name], self.rules.by_name, leaf
             )

@@ -16,10 +16,10 @@ from collector.model.event_columns import CANONICAL_COLUMNS, HEADER_COLUMNS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeafEvents:
-    """What a correlation may look at.
+    """The events that a correlation looks at.
 
     Attributes:
-        groups: a table with the groups (`g0`, `g1`, …) that alone are wanted; None for all.
+        groups_table: a table with the only groups (`g0`, `g1`, …) to select; None for all.
     """
 
     rules: RuleSet
@@ -29,7 +29,7 @@ class LeafEvents:
     groups_table: str | None
 
     def select_leaf(self, leaf: str) -> str:
-        """SQL: the leaf's events, with the fields that the correlation reads (`windows.Source`)."""
+        """SQL: the leaf's events, with the fields that the correlation reads (`LeafSource`)."""
         fields = correlation_sql.list_leaf_fields(self.rule, self.rules.by_name, leaf)
         types = self.rules.by_name[leaf].event_types or self.events.list_logged_types()
         empty = [f"NULL::{CANONICAL_COLUMNS[name]} AS {name}" for name in HEADER_COLUMNS]
@@ -38,26 +38,26 @@ class LeafEvents:
         return " UNION ALL ".join([f"SELECT {', '.join(empty)} WHERE FALSE", *parts])
 
     def _select_type(self, leaf: str, event_type: str, fields: Sequence[str]) -> Iterator[str]:
-        (fitting,) = (each for each in self.rules.select_by_type(event_type) if each.name == leaf)
+        (rule,) = (each for each in self.rules.select_by_type(event_type) if each.name == leaf)
         columns = {normalize.find_physical_column(field, event_type) for field in fields}
         relation = self.events.select_events(
-            event_type, self.span, sorted({*fitting.fields, *columns})
+            event_type, self.span, sorted({*rule.fields, *columns})
         )
         if relation is None:
             return
-        shown = [
+        selected = [
             *HEADER_COLUMNS,
             *(f"{render_as_text(f, event_type)} AS {quote_identifier(f)}" for f in fields),
         ]
         yield (
-            f"SELECT {', '.join(shown)} FROM {relation} AS events"
-            f" WHERE {fitting.predicate} AND {self._render_group_filter(leaf, event_type)}"
+            f"SELECT {', '.join(selected)} FROM {relation} AS events"
+            f" WHERE {rule.predicate} AND {self._render_group_filter(leaf, event_type)}"
         )
 
     def _render_group_filter(self, leaf: str, event_type: str) -> str:
         if self.groups_table is None:
             return "TRUE"
         names = correlation_sql.list_group_fields(self.rule, self.rules.by_name, leaf)
-        own = ", ".join(render_as_text(str(name), event_type) for name in names)
-        theirs = ", ".join(f"g{place}" for place in range(len(names)))
-        return f"({own}) IN (SELECT ({theirs}) FROM {self.groups_table})"
+        values = ", ".join(render_as_text(str(name), event_type) for name in names)
+        group_columns = ", ".join(f"g{place}" for place in range(len(names)))
+        return f"({values}) IN (SELECT ({group_columns}) FROM {self.groups_table})"

@@ -22,12 +22,12 @@ _UID_COLUMN = "#uid"  # no column of an event can have such a name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiringEvents:
-    """The members that one evaluation of a rule has found.
+    """The firing events of one evaluation of a rule.
 
     Attributes:
-        table: what `detect.windows.members` gives.
+        table: the rows of `correlation_sql.select_firing_events`.
         scope: the times for which it is complete.
-        span: the times of the events that it was made of.
+        span: the times of the events that it was computed from.
     """
 
     rules: RuleSet
@@ -38,13 +38,13 @@ class FiringEvents:
 
     @property
     def match_uid(self) -> str:
-        """SQL: the uid of a member as a match, of which an event may be several."""
+        """SQL: the match uid of a firing event, which may be in several matches."""
         return correlation_sql.render_match_uid(self.rule, self.rules.by_name)
 
     def read_weights(
         self, connection: duckdb.DuckDBPyConnection
     ) -> dict[str, tuple[Severity, float]]:
-        """By uid, the severity and weight of every member in the scope."""
+        """By match uid, the severity and weight of every firing event in the scope."""
         rows = connection.execute(
             f"SELECT {self.match_uid}, severity, metric FROM {self.table}"
             f" WHERE {render_span_filter(self.scope)}"
@@ -54,42 +54,42 @@ class FiringEvents:
         }
 
     def find_list_entries(self, event: Event) -> Iterator[Mapping[str, Any]]:
-        """The entries of lists that the rules below it have found in an event."""
+        """The entries of value lists that the rules below it match in an event."""
         for leaf in correlation_sql.list_leaves(self.rule, self.rules.by_name):
-            fitting = self.rules.find_variant(leaf, event["event_type"])
-            yield from list_context.collect_list_context(fitting, event, self.rules.lists)
+            variant = self.rules.find_variant(leaf, event["event_type"])
+            yield from list_context.collect_list_context(variant, event, self.rules.lists)
 
 
 def build_matches(firing: FiringEvents, events: EventViews, uids: Sequence[str]) -> Iterator[Match]:
-    """Members as matches."""
+    """The firing events with these match uids as matches."""
     rule = firing.rule
     correlation = rule.aggregation
     assert isinstance(correlation, Correlation)  # noqa: S101 - only these have members
     template = title_template.parse_rule_title(rule)
-    for member, event in _read_event_rows(firing, events, uids):
-        shown = {**event, **{k: v for k, v in member.items() if v is not None}}
+    for row, event in _read_event_rows(firing, events, uids):
+        fields = {**event, **{k: v for k, v in row.items() if v is not None}}
         yield Match(
             org=events.org,
             rule=rule.name,
-            event_uid=member[_UID_COLUMN],
-            time=member["time"],
-            received=member["complete"],
-            severity=Severity(member["severity"]),
-            title=template.render_title(shown),
-            key=dedup.build_dedup_key(rule, shown),
+            event_uid=row[_UID_COLUMN],
+            time=row["time"],
+            received=row["complete"],
+            severity=Severity(row["severity"]),
+            title=template.render_title(fields),
+            key=dedup.build_dedup_key(rule, fields),
             entities=extract_entities(
-                shown, dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
+                fields, dict.fromkeys((*ENTITY_COLUMNS, *correlation.group_by))
             ),
             event=event,
-            weight=_compute_weight(rule, member["metric"]),
-            context=(*_build_window_context(correlation, member), *firing.find_list_entries(shown)),
+            weight=_compute_weight(rule, row["metric"]),
+            context=(*_build_window_context(correlation, row), *firing.find_list_entries(fields)),
         )
 
 
 def _read_event_rows(
     firing: FiringEvents, events: EventViews, uids: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], Event]]:
-    """Each wanted member with the event that it is."""
+    """The rows of firing events with these match uids, each with the whole event."""
     connection = events.connection
     columns = ", ".join(f"e.{quote_identifier(name)}" for name in CANONICAL_COLUMNS)
     types = connection.execute(f"SELECT DISTINCT event_type FROM {firing.table}").fetchall()
@@ -116,7 +116,7 @@ def _read_event_rows(
 
 
 def _compute_weight(rule: Rule, metric: float | None) -> float:
-    """Of equal severity, the window that went further counts."""
+    """How far the window went: of equal severity, the greatest counts."""
     falls = isinstance(rule.aggregation, Correlation) and rule.aggregation.operator in {"lt", "lte"}
     if metric is None:
         return 0.0
@@ -124,23 +124,23 @@ def _compute_weight(rule: Rule, metric: float | None) -> float:
 
 
 def _build_window_context(
-    correlation: Correlation, member: Mapping[str, Any]
+    correlation: Correlation, row: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], ...]:
     """The window that ends with the event; nothing where that one does not fire."""
-    if member["metric"] is None:
+    if row["metric"] is None:
         return ()
     return (
         {
             "kind": "window",
             "type": correlation.type,
             "rules": list(correlation.rules),
-            "metric": float(member["metric"]),
+            "metric": float(row["metric"]),
             "operator": correlation.operator,
             "limit": correlation.limit,
-            "event_count": member["event_count"],
-            "window_start": member["window_start"].isoformat(),
-            "window_end": member["window_end"].isoformat(),
+            "event_count": row["event_count"],
+            "window_start": row["window_start"].isoformat(),
+            "window_end": row["window_end"].isoformat(),
             "timespan_seconds": int(correlation.timespan.total_seconds()),
-            "group": {name: str(member[name]) for name in correlation.group_by},
+            "group": {name: str(row[name]) for name in correlation.group_by},
         },
     )
