@@ -39,7 +39,9 @@ def store_segment(root: Path, batch: Batch, index: int, reason: str) -> None:
     _locate_segment(home, index).with_suffix(REASON_SUFFIX).write_text(reason, encoding="utf-8")
     description = home / DESCRIPTION_NAME
     if not description.exists():
-        _write_durably(description, json.dumps(_describe_batch(batch)))
+        # Segments are read side by side: each writes the same text, in a file of its own.
+        part = home / f"{index:04d}.part"
+        _write_durably(description, json.dumps(_describe_batch(batch)), part=part)
 
 
 def list_batches(root: Path) -> Iterator[QuarantinedBatch]:
@@ -109,8 +111,7 @@ def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch
     )
 
 
-def _write_durably(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
+def _write_durably(path: Path, text: str, *, part: Path) -> None:
     part.write_text(text, encoding="utf-8")
     descriptor = os.open(part, os.O_RDONLY)
     try:

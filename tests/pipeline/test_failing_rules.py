@@ -126,12 +126,14 @@ class Sick:
 
 SICKNESSES = {
     "plain": Sick(rule="plain", blamed="plain", changes={"predicate": CAST}),
-    "plain-severity": Sick(rule="plain", blamed="plain", changes={"cases": (OF_EVENT,)}),
+    "plain-severity": Sick(rule="plain", blamed="plain", changes={"severity_cases": (OF_EVENT,)}),
     "leaf": Sick(rule="leaf", blamed="twice", changes={"predicate": CAST}),
-    "correlation": Sick(rule="twice", blamed="twice", changes={"cases": (OF_WINDOW,)}),
+    "correlation": Sick(rule="twice", blamed="twice", changes={"severity_cases": (OF_WINDOW,)}),
     "first-seen": Sick(rule="first", blamed="first", changes={"predicate": CAST}),
     "baseline": Sick(rule="amount", blamed="amount", changes={"predicate": CAST}),
-    "baseline-severity": Sick(rule="amount", blamed="amount", changes={"cases": (OF_WINDOW,)}),
+    "baseline-severity": Sick(
+        rule="amount", blamed="amount", changes={"severity_cases": (OF_WINDOW,)}
+    ),
 }
 
 GREEDY = '(SELECT count(*) FROM (SELECT DISTINCT range FROM range(8000000))) > length("user_agent")'
@@ -240,7 +242,10 @@ def mend(bench, rules, tmp_path):
 
 def test_what_makes_a_rule_sick_is_refused_by_no_dry_run(sick):
     columns = "CAST(NULL AS VARCHAR) AS user_agent, CAST(NULL AS VARCHAR) AS user_id"
-    asked = [sick.changes.get("predicate"), *(c.predicate for c in sick.changes.get("cases", ()))]
+    asked = [
+        sick.changes.get("predicate"),
+        *(c.predicate for c in sick.changes.get("severity_cases", ())),
+    ]
 
     for predicate in filter(None, asked):
         assert (

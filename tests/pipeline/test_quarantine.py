@@ -1,5 +1,7 @@
 """What could not be read is kept, can be retried, and then is as if it had been read at once."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from collector.ingest import quarantine
@@ -105,3 +107,17 @@ def test_rules_see_what_a_retry_brings(bench):
     (after,) = bench.list_alerts()
     assert before.id == after.id
     assert 100 == after.count
+
+
+def test_segments_of_one_batch_may_be_set_aside_side_by_side(bench, tmp_path):
+    made = poisoned_batch(bench, *range(8))
+    for turn in range(20):
+        root = tmp_path / f"turn-{turn}"
+        with ThreadPoolExecutor(8) as pool:
+            kept = [
+                pool.submit(quarantine.store_segment, root, made, index, "CSV Error")
+                for index in range(8)
+            ]
+        assert [None] * 8 == [each.result() for each in kept]
+        (found,) = quarantine.list_batches(root)
+        assert tuple(range(8)) == found.indexes

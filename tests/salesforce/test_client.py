@@ -532,11 +532,11 @@ class TestOrg:
         assert client.clock_skew is not None
         assert abs(client.clock_skew) < timedelta(minutes=1)
 
-        client.skew = timedelta(hours=-1)
+        client.clock_skew = timedelta(hours=-1)
         assert abs(clock.now() - timedelta(hours=1) - client.estimate_org_time()) < timedelta(
             minutes=1
         )
-        client.skew = timedelta(hours=1)
+        client.clock_skew = timedelta(hours=1)
         assert abs(clock.now() - client.now()) < timedelta(minutes=1)
 
     @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026 25:61:00 GMT"])

@@ -306,7 +306,7 @@ class TestRefusals:
                 stop.set()
             return ordinary(request)
 
-        fake.answer = answer
+        fake.answer_request = answer
         with pytest.raises(StoppedError):
             client.download_log(PATH, tmp_path, "a", expected_length=None)
         assert list(tmp_path.iterdir()) == []

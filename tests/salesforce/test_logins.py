@@ -82,7 +82,7 @@ class World:
 
     def client(self, flow="client_credentials", **options):
         org = OrgSettings(name="acme", login_url=self.org.base_url, auth=FLOWS[flow])
-        options = {"vault": DiskTokenStore(self.folder), "now": self.ours, **options}
+        options = {"token_store": DiskTokenStore(self.folder), "now": self.ours, **options}
         return self._stack.enter_context(
             closing(SalesforceClient(org, retry_pause=(0.0, 0.0), **options))
         )

@@ -56,8 +56,8 @@ def test_one_is_alone_with_an_org(vault):
 def test_one_is_alone_among_processes(tmp_path):
     program = (
         "import sys, pathlib; from collector.salesforce.token_store import DiskTokenStore\n"
-        "vault = DiskVault(pathlib.Path(sys.argv[1]))\n"
-        "with vault.alone('acme'): print(vault.read('acme').decode(), flush=True)\n"
+        "vault = DiskTokenStore(pathlib.Path(sys.argv[1]))\n"
+        "with vault.lock_org('acme'): print(vault.read('acme').decode(), flush=True)\n"
     )
     vault = DiskTokenStore(tmp_path)
     with vault.lock_org("acme"):
