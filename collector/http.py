@@ -114,12 +114,12 @@ def trust_certificates(context: ssl.SSLContext, ca_file: Path | None) -> ssl.SSL
 
 
 def read_body(answer: httpx.Response, *, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The whole decoded body of a streamed answer. Raises as `pieces` does."""
+    """The whole decoded body of a streamed answer. Raises as `read_pieces` does."""
     return b"".join(read_pieces(answer, limit=limit, seconds=MAX_BODY_SECONDS))
 
 
 def read_pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[bytes]:
-    """The decoded body of a streamed answer, at most `PIECE_BYTES` or one network read at a time.
+    """The decoded body of a streamed answer, at most `MAX_PIECE_BYTES` at a time.
 
     Raises:
         httpx.DecodingError: it is longer than `limit` bytes, packed in a way that we did not ask

@@ -35,7 +35,7 @@ class EventSet:
     Attributes:
         relation: a SQL FROM item over them.
         files: what the archive holds them in, or the events that they are made of.
-        made_of: for derived ones a SQL FROM item over those events.
+        constituent_relation: for derived ones a SQL FROM item over those events.
     """
 
     org: str
@@ -54,7 +54,7 @@ def find_events(
 ) -> list[EventSet]:
     """The events with these uids, by org and type; those that no file holds are left out.
 
-    For derived ones the files must reach as far as the type does (`normalize.Derived.reach`).
+    For derived ones the files must reach as far as its `max_event_distance`.
     """
     return [
         *_find_stored_events(connection, uids, files, archive),
@@ -181,7 +181,7 @@ def _list_surrounding_files(
     candidates: Sequence[ArchiveFile],
     derived: normalize.DerivedTypeSql,
 ) -> list[ArchiveFile]:
-    """The files that may hold more events of the records that those in `held` belong to."""
+    """The files that may hold more events of the records that those in `files` belong to."""
     if not files:
         return []
     first = min(file.first_time for file in files) - derived.max_event_distance

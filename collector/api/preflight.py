@@ -10,7 +10,7 @@ from collector.api.json_values import JsonObject
 from collector.api.org_connection import open_source_context
 from collector.preflight.checks import PreflightFinding, examine_org
 from collector.salesforce.token_store import (
-    TOKEN_FOLDER,
+    TOKENS_FOLDER,
     DiskTokenStore,
     MemoryTokenStore,
     TokenStore,
@@ -38,5 +38,5 @@ def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:
     A refresh token that the org replaces has to get there in any case.
     """
     if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
-        return DiskTokenStore(state_dir / TOKEN_FOLDER)
+        return DiskTokenStore(state_dir / TOKENS_FOLDER)
     return MemoryTokenStore()

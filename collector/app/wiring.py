@@ -25,7 +25,7 @@ from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
 from collector.rules.rule_files import list_rule_paths, load_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
-from collector.salesforce.token_store import TOKEN_FOLDER, DiskTokenStore
+from collector.salesforce.token_store import TOKENS_FOLDER, DiskTokenStore
 from collector.settings import OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
@@ -35,7 +35,7 @@ from collector.store.state_lock import hold_state_lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """Everything that works on one state directory. `stop`, once set, ends all of it soon."""
+    """Everything that works on one state directory. `stop_event`, once set, ends all of it soon."""
 
     settings: Settings
     database: Database
@@ -62,7 +62,7 @@ def open_collector(
 
     Raises:
         RulesError: a rule file is wrong.
-        StateBusy: another process works on the directory.
+        StateBusyError: another process works on the directory.
         CollectorError: the state cannot be opened.
     """
     stop_event = stop_event or threading.Event()
@@ -170,7 +170,7 @@ def _build_poller(
         client=SalesforceClient(
             org,
             stop_event=stop,
-            token_store=DiskTokenStore(places.state_dir / TOKEN_FOLDER),
+            token_store=DiskTokenStore(places.state_dir / TOKENS_FOLDER),
             login_limits=choose_unattended_limits(org.auth),
         ),
         sources=build_sources(org.sources, source_specs),

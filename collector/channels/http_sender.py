@@ -58,7 +58,7 @@ class HttpSender:
     body, at most 64 KiB of hostile text that may repeat the URL: they must not quote it freely.
 
     Attributes:
-        receiver, url_name: what the two are called in reasons: `Slack`, `the webhook's URL`.
+        receiver, url_name: their names in reasons, such as `Slack` and `the webhook's URL`.
         explain_body: what the body of a failure says, in words fit for a reason; may be empty.
         read_success: the outcome of a 2xx answer with that body, where it depends on it.
     """

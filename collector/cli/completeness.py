@@ -175,7 +175,7 @@ def _print_daily_comparisons(compared: Sequence[HourlyDailyComparison]) -> None:
 
 
 def _print_harmless_gaps(report: CompletenessReport) -> None:
-    """What looks like a gap and is neach."""
+    """What looks like a gap and is none."""
     for each in report.quiet_hours[:LINE_LIMIT]:
         hours = format_count(len(each.hours), "hour")
         print_line(

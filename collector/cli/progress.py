@@ -40,7 +40,7 @@ def show_progress(
     console: Console | None = None,
     delay_seconds: float = BAR_DELAY_SECONDS,
 ) -> Iterator[WorkProgress]:
-    """Show how far the work is, once it has taken longer than `patience` seconds.
+    """Show how far the work is, once it has taken longer than `delay_seconds`.
 
     On a console that is no terminal only what is told appears.
     """

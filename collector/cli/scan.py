@@ -92,7 +92,7 @@ class _FileScanner:
     """Scans one file after the other and says what came of each.
 
     Attributes:
-        failed: whether there was anything that could not be examined.
+        has_failures: whether there was anything that could not be examined.
     """
 
     def __init__(

@@ -115,10 +115,10 @@ def _compute_slowdown_share(value_rank: int) -> float:
 
 
 def _explain_own_usage(spending: ApiSpending, percent: int) -> str:
-    allowed = spending.max_calls * percent // 100
+    allowed_calls = spending.max_calls * percent // 100
     return (
-        f"{spending.own_calls:,} of the {allowed:,} API calls that api_budget_percent: {percent} allows"
-        " us in 24 h are used"
+        f"{spending.own_calls:,} of the {allowed_calls:,} API calls that api_budget_percent:"
+        f" {percent} allows us in 24 h are used"
     )
 
 

@@ -36,9 +36,9 @@ class BackfillProgress:
     """How far one stream's backfill is.
 
     Attributes:
-        done: the share of its time that has been read, 0 to 1.
+        fraction_read: the share of its time that has been read, 0 to 1.
         rows: events that this step has stored.
-        problem: what went wrong with this step; the time it stands for is read by the next run.
+        problem: what went wrong with this step, which the next run repeats.
     """
 
     stream: Stream
@@ -50,8 +50,8 @@ class BackfillProgress:
 class Backfill:
     """The backfill of one org, back to `since`.
 
-    It goes on only while the source could be polled at full speed: `pacing` is asked before every
-    further batch, and counts what it costs.
+    It goes on only while the source could be polled at full speed: `api_budget` is asked before
+    every further batch, and counts what it costs.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Backfill:
     def run(self, sources: Collection[Source]) -> Iterator[BackfillProgress]:
         """Read the past of those sources that have one, stream by stream, older to newer.
 
-        A stream's trouble is told and the next stream goes on; a limit of the org ends all of it.
+        A stream's problem is yielded and the next stream goes on; a limit of the org ends all.
 
         Raises:
             LoginRefusedError: the org does not let us in.
-            Stopped: we were asked to end.
+            StoppedError: we were asked to end.
         """
         for source in sources:
             if not source.spec.backfillable:
@@ -93,7 +93,7 @@ class Backfill:
             except LimitExceededError as error:
                 yield self._report_trouble(source, error)
                 return
-            except _BudgetExhausted as pause:
+            except _BudgetExhaustedError as pause:
                 yield self._report_trouble(source, pause)
                 return
             except CollectorError as error:
@@ -145,7 +145,7 @@ class Backfill:
             raise StoppedError("asked to end between two batches")
         verdict = self._api_budget.decide_pace(source)
         if verdict.pace != Pace.GO:
-            raise _BudgetExhausted(verdict.reason)
+            raise _BudgetExhaustedError(verdict.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
         with self._api_budget.count_calls(source):
             fetched = next(batches, None)
@@ -193,7 +193,7 @@ def _to_backfill_batch(batch: Batch) -> Batch:
     return replace(batch, stream=to_backfill_stream(batch.stream))
 
 
-class _BudgetExhausted(Exception):
+class _BudgetExhaustedError(Exception):
     """The budget does not allow more now."""
 
 

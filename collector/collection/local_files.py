@@ -96,7 +96,7 @@ def read_batches(
     """The events of one file, gzipped or not, in batches of one event type each.
 
     The type is `event_type` if given, else what the records say (`attributes.type`, EVENT_TYPE),
-    else the known type that the file's name holds. What cannot be examined is Skipped.
+    else the known type that the file's name holds. What cannot be examined is a SkippedFile.
     """
     try:
         with path.open("rb") as raw, _open_unzipped(raw) as file:

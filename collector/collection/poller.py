@@ -128,7 +128,7 @@ class Poller:
 
         Raises:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
-            Stopped: we were asked to end.
+            StoppedError: we were asked to end.
         """
         whole = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
         verdict = self.api_budget.decide_pace(source)
@@ -168,7 +168,7 @@ class Poller:
 
     @contextmanager
     def _capture_trouble(self, tally: _PollTally) -> Iterator[None]:
-        """Make what goes wrong inside the stream's trouble; the rest of the org goes on."""
+        """Add what is raised inside to the tally; the rest of the org goes on."""
         try:
             yield
         except StoppedError:

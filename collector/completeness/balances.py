@@ -17,8 +17,8 @@ class EventTypeBalance:
     """What became of one event type of one source.
 
     Where the org lists files, `listed`, `stored`, `quarantined`, `lost` and `pending` count files.
-    Where it answers queries, they count the records that it served; how many more there are in
-    places that are `lost` nobody knows, so these are counted as places.
+    Where it answers queries, they count the records that it served; of what is
+    `lost` only the places are known, so these are counted.
 
     Attributes:
         unit: `files` or `records`.

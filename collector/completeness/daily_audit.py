@@ -107,11 +107,11 @@ def compare_daily_files(
 
     Args:
         context: the org, and a folder to put files in for a moment.
-        mine: what `hourly` gives for that time.
+        hourly_totals: what `sum_hourly_files` gives for that time.
         since: the first whole day begins here or later.
         until: the last one ends here or earlier.
-        collected: the types that are collected at all.
-        counted: those of which the daily files are downloaded and their rows counted.
+        is_collected: the types that are collected at all.
+        is_counted: those of which the daily files are downloaded and their rows counted.
 
     Raises:
         SalesforceError: the daily files could not be listed.

@@ -47,7 +47,7 @@ class QuietHours:
 def find_sequence_gaps(
     items: Iterable[InventoryItem], *, listing_start: datetime
 ) -> Iterator[SequenceGap]:
-    """Hours with a gap in Sequence. `began` is from which creation time on files were listed."""
+    """Hours with a gap in Sequence. `listing_start`: files created since then were listed."""
     for group in _group_hourly_files(items):
         for hour, of_hour in groupby(group, key=lambda item: item.log_time):
             present = sorted({_read_sequence(item) for item in of_hour})

@@ -23,7 +23,7 @@ ExistingFiles = Callable[[tuple[str, str]], Sequence[ArchiveFile]]
 class WrittenBatch:
     """The files of a batch, not yet committed; `duplicates` are events that were there before.
 
-    `quarantined` holds, by the segment's index, why it could not be read and was set aside.
+    `reasons_by_segment` says by index why a segment could not be read and was set aside.
     """
 
     files: tuple[ArchiveFile, ...] = ()

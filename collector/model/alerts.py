@@ -1,4 +1,4 @@
-"""Alerts, who hears of them, and what becomes of each message."""
+"""Alerts, the routes to channels, and the outcomes of deliveries."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class DeliverySuccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLater:
-    """Not taken now; the same message may be taken later, not before `after` seconds if given."""
+    """Not taken now; it may be taken later, not before `retry_after` seconds if given."""
 
     reason: str
     retry_after: float | None = None

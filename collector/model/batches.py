@@ -101,8 +101,8 @@ class Batch:
 class ArchiveFile:
     """A Parquet file of the archive.
 
-    `path` is relative to its root, `date` is YYYY-MM-DD (UTC), `first` and `last` are the times of
-    its earliest and its latest event.
+    `path` is relative to its root, `date` is YYYY-MM-DD (UTC), `first_time` and
+    `last_time` are those of its earliest and its latest event.
     """
 
     path: str

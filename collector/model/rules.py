@@ -24,7 +24,7 @@ class SeverityCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityStep:
-    """What `predicate` (SQL) holds for is `add` levels graver than its case says, up to `most`."""
+    """Events that `predicate` (SQL) holds for are `increment` levels graver, at most `max_severity`."""
 
     predicate: str
     increment: int
@@ -36,8 +36,8 @@ class RuleTest:
     """An example inside a rule file: what the rule says to these records.
 
     `events` are records as Salesforce serves them. All are of `event_type`; None where each says
-    of itself what it is (`attributes.type`, `EVENT_TYPE`) or the rule has but one type. `dedup` is
-    the key that every alert is to have.
+    of itself what it is (`attributes.type`, `EVENT_TYPE`) or the rule has but one type. `dedup_key`
+    is the key that every alert is to have.
     """
 
     name: str
@@ -137,17 +137,17 @@ class Rule:
         name: the slug that users see; `id` is Sigma's UUID.
         event_types: the types it looks at; empty means every type.
         predicate: SQL over the columns of the event table; never NULL. Where types keep a field
-            in different columns there is one Rule per type (`detect.RuleSet.for_type`).
+            in different columns there is one Rule per type (`RuleSet.select_by_type`).
         fields: the physical columns that the predicate, cases, keys and title read.
-        cases: the first that holds gives the severity, else `level`.
+        severity_cases: the first that holds gives the severity, else `level`.
         title: a template such as `{user_name|user_id} read {record_count:,|an unknown number of}`.
         dedup_key, dedup_window: what makes matches one episode. Events that have no value in any
             column of `dedup_key` go by `dedup_fallback`, and without that by themselves.
-        alert: False for a building block that only correlations use.
+        raises_alert: False for a building block that only correlations use.
         attack: technique ids, `T1078.004`.
-        steps: what makes the severity of a case graver.
-        over: what it looks at beyond one event. A correlation has no predicate of its own (FALSE)
-            and no event types; for the others the predicate selects the events.
+        severity_steps: what makes the severity of a case graver.
+        aggregation: what it looks at beyond one event. A correlation has no predicate of its own
+            (FALSE) and no event types; for the others the predicate selects the events.
         lists: the names of the lists whose entries the predicate holds.
     """
 

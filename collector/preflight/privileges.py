@@ -62,10 +62,8 @@ def assess_privileges(context: SourceContext) -> PrivilegeAssessment:
         return FindingLevel.OK, f"reads only, by {_join_names(sets.values())}"
     holders = {name for names in granted.values() for name in names} or sets.values()
     advice = "the permission set in config/permissionset is all that is needed"
-    return (
-        FindingLevel.WARNING,
-        f"more than reading: {_describe_powers(granted, written)}, by {_join_names(holders)}; {advice}",
-    )
+    powers = _describe_powers(granted, written)
+    return FindingLevel.WARNING, f"more than reading: {powers}, by {_join_names(holders)}; {advice}"
 
 
 def list_powerful_permissions(fields: Iterable[str]) -> Iterator[str]:

@@ -24,8 +24,8 @@ FileStamps: TypeAlias = frozenset[tuple[str, int, int, int]]
 class RuleReloader:
     """Looks at the files of rules and lists. A broken file leaves the set before at work.
 
-    `load` gives the rules of the files as they are now, and raises RulesError; `paths` are the
-    files and folders that it reads. `seen` is their stamp from before `rules` were loaded: what
+    `load_rules` gives the rules of the files as they are now, and raises RulesError; `paths` are
+    the files and folders that it reads. `file_stamps` are from before `rules` were loaded: what
     has changed since is seen at the first look.
     """
 

@@ -19,7 +19,7 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTestResult:
-    """How one test of one rule went; `complaint` is empty when the rule did what it says."""
+    """How one test of one rule went; `failure` is empty when the rule did what it says."""
 
     rule: Rule
     test: RuleTest

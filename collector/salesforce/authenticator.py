@@ -21,11 +21,13 @@ NEGLIGIBLE_SKEW = timedelta(minutes=1)
 
 
 class Authenticator:
-    """Logs in to one org, one login at a time, and no more often than its pace allows.
+    """Logs in to one org, one login at a time, and no more often than its limits allow.
 
     Args:
-        vault: what remembers failed logins and replaced refresh tokens; else this object does.
-        pace: how often; as a person at a terminal unless given.
+        org: its settings.
+        http: the client that the token endpoint is asked with.
+        token_store: what remembers failed logins and replaced refresh tokens; else this object.
+        login_limits: how often; as a person at a terminal unless given.
         now: our clock.
     """
 
@@ -53,12 +55,12 @@ class Authenticator:
         Asks once; and once more with the org's time, if ours may have been what was refused.
 
         Args:
-            skew: the org's clock minus ours, if it is known.
+            clock_skew: the org's clock minus ours, if it is known.
 
         Raises:
-            LoginRefusedError: the org said no, or it is too early to ask again; says what to change.
-            SessionExpired: too many logins were needed.
-            Unreachable: there was no verdict.
+            LoginRefusedError: the org refused, or it is too early to ask; it says what to change.
+            SessionExpiredError: too many logins were needed.
+            UnreachableError: there was no verdict.
             SalesforceError: what has to be remembered cannot be written.
         """
         ahead = clock_skew or timedelta()

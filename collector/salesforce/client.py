@@ -77,20 +77,20 @@ class SalesforceClient:
     raised name the org and what was asked, never a token. Files may be downloaded by several
     threads at a time, all else is for one; `close` it at the end.
 
-    Every method may raise LoginRefusedError, SessionExpired, LimitExceeded, NotAvailable, Unreachable,
-    another SalesforceError, or Stopped.
+    Every method may raise any SalesforceError, or StoppedError.
 
     Args:
-        stop: when set, the next step raises Stopped.
+        org: its settings.
+        stop_event: when set, the next step raises StoppedError.
         retry_pause: the shortest and the longest wait between two tries, in seconds.
-        vault: what remembers failed logins and replaced refresh tokens; else the client does.
-        pace: how often to log in; as a person at a terminal unless given.
+        token_store: what remembers failed logins and replaced refresh tokens; else the client.
+        login_limits: how often to log in; as a person at a terminal unless given.
         now: our clock.
 
     Attributes:
-        usage: what the newest answer said about API calls.
-        calls: how many API calls this client has made.
-        skew: the org's clock minus ours, by the newest answer; good to about a second.
+        api_usage: what the newest answer said about API calls.
+        call_count: how many API calls this client has made.
+        clock_skew: the org's clock minus ours, by the newest answer; good to about a second.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class SalesforceClient:
         """The records that a query finds, page by page, each page asked for when it is wanted.
 
         Records are as Salesforce writes them without their `attributes`; related objects stay
-        nested. Raises QueryTooWide where the org gave up on the query.
+        nested. Raises QueryTooWideError where the org gave up on the query.
         """
         where = self._label_request("query")
         page = self._call_with_login(lambda connection: connection.query(soql))
@@ -164,7 +164,7 @@ class SalesforceClient:
         """The fields of an object that this user sees.
 
         Raises:
-            NotAvailable: there is no such object for this user.
+            NotAvailableError: there is no such object for this user.
             ValueError: that is no name of an object.
         """
         check_identifier(name)
@@ -215,7 +215,7 @@ class SalesforceClient:
         file remains.
 
         Raises:
-            CorruptDownload: it is no log, or not the whole of `expected_length` decoded bytes.
+            CorruptDownloadError: it is no log, or not the whole of `expected_length` decoded bytes.
         """
         found = _LOG_FILE_PATTERN.fullmatch(path)
         if found is None:

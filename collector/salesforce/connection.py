@@ -24,10 +24,10 @@ _QUERY_HEADERS = {"Sforce-Query-Options": "batchSize=2000"}
 
 
 class SalesforceConnection:
-    """An org's API with one token in one version (`67.0`), over a session of `http.session`.
+    """An org's API with one token in one version (`67.0`), over a session of `build_session`.
 
-    Each method asks once and returns the JSON object that came. Raises SessionExpired for 401, what
-    `answers.refusal` says for other refusals, and Unreachable for anything that is no answer.
+    Each method asks once and returns the JSON object that came. Raises what
+    `build_api_error` makes of a refusal, and UnreachableError for anything that is no answer.
     """
 
     def __init__(

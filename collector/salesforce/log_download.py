@@ -40,13 +40,13 @@ def download_log(
     """The log at `url` as segments `directory/name-….csv`, in one try.
 
     `where` names the org and what is asked for; `expected_length` is how many bytes the log has,
-    decoded, or None if nobody knows. Whatever is raised, no file remains.
+    decoded, or None where that is not known. Whatever is raised, no file remains.
 
     Raises:
-        CorruptDownload: what came is no log, or not the whole log.
-        Unreachable: nothing came, or the connection broke.
-        SalesforceError: the org refused (`answers.refusal`).
-        Stopped: `stop` was set.
+        CorruptDownloadError: what came is no log, or not the whole log.
+        UnreachableError: nothing came, or the connection broke.
+        SalesforceError: the org refused (`build_api_error`).
+        StoppedError: `stop_event` was set.
     """
     cutter = CsvSegmenter(directory, name)
     try:

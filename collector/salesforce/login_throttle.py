@@ -34,8 +34,8 @@ class LoginLimits:
     """How often one org is asked to let us in.
 
     Attributes:
-        logins: for all logins of a process, and those of any process that came to nothing.
-        failures: further ones for logins that came to nothing since the last that did not.
+        login_window: for all logins of a process, and those of any process that failed.
+        failure_windows: further ones for the logins that failed since the last success.
         pause: how long a process waits after a refusal.
     """
 
@@ -76,7 +76,7 @@ class LoginThrottle:
     """Counts the logins of one org, and holds them back when they are too many.
 
     A login is written down before it is made, so a process that dies of it has made it. A login
-    that succeeds forgives all failures before it. To be used by whoever is alone in the vault.
+    that succeeds forgives all failures before it. To be used while `TokenStore.lock_org` is held.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class LoginThrottle:
 
         Raises:
             LoginRefusedError: an earlier one came to nothing, and it is too early for another.
-            SessionExpired: too many were made although none was refused.
+            SessionExpiredError: too many were made although none was refused.
         """
         now, failures = self._now(), self._read_failures()
         opens = self._compute_next_login(failures, now)

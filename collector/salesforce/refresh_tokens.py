@@ -14,7 +14,7 @@ class RefreshTokens:
     """One org's refresh token: as configured, or as the org has replaced it since.
 
     The replaced one counts until the configured one changes. Every method may raise
-    SalesforceError where the vault fails.
+    SalesforceError where the store fails.
     """
 
     def __init__(self, org: str, token_store: TokenStore) -> None:

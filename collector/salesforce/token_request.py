@@ -53,7 +53,7 @@ class TokenGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenDenial:
-    """A refusal. `skew` is the org's clock minus ours, where that can have been the cause."""
+    """A refusal. `clock_skew` is the org's clock minus ours, where that can have been the cause."""
 
     error: LoginRefusedError
     clock_skew: timedelta | None = None
@@ -73,10 +73,10 @@ def request_token(
     *,
     now: Callable[[], datetime] = clock.now,
 ) -> TokenGrant | TokenDenial:
-    """Ask for a token once, with a form of `flows.form`.
+    """Ask for a token once, with a form of `build_token_form`.
 
     Raises:
-        Unreachable: a time-out, a reset, 5xx, or something else than the endpoint's JSON.
+        UnreachableError: a time-out, a reset, 5xx, or something else than the endpoint's JSON.
     """
     where = f"{org.name}: login"
     answer = _post_form(org, form, http, now, where)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from collector.errors import SalesforceError
 
-TOKEN_FOLDER = "tokens"
+TOKENS_FOLDER = "tokens"
 """Where the files are, below the state directory. Nothing else of the state is secret."""
 
 
@@ -36,7 +36,7 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """A vault that is gone with the object."""
+    """A store that is gone with the object."""
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
@@ -117,7 +117,7 @@ def _translate_errors(path: Path) -> Iterator[None]:
 
 
 def _give_to_owner(path: Path, *, owner_folder: Path) -> None:
-    """Give a file to the owner of a folder, who may not be the root that runs `check`."""
+    """Give a file to the owner of a folder, who may not be the root that runs `collector check`."""
     if os.geteuid() == 0:
         owner = owner_folder.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -29,7 +29,7 @@ class Catalog:
         return self._names
 
     def describe_object(self, name: str) -> tuple[FieldDescription, ...]:
-        """The fields of an object. Raises NotAvailable where there is no such object."""
+        """The fields of an object. Raises NotAvailableError where there is no such object."""
         self._expire_entries(clock.now())
         if name not in self._fields:
             try:

@@ -45,10 +45,14 @@ class SourceContext:
     """The org to read, where to put what it serves, and what is already in the ledger.
 
     Attributes:
-        known: of these batch keys, those that the ledger holds.
-        newest: the nominal time of a stream's newest batch.
-        recall: what a source has remembered in its batches (`Batch.remember`), by id.
-        listed: to be told what the org lists.
+        org: its name.
+        client: what the org is asked through.
+        catalog: what the org has.
+        spool: the folder for what is fetched.
+        find_stored_keys: of these batch keys, those that the ledger holds.
+        find_newest_time: the log time of a stream's newest batch.
+        read_state: what a source has stored by its batches (`Batch.state_updates`), by id.
+        record_listing: takes what the org lists.
         until: where to stop reading, in a backfill; None reads up to the present.
     """
 
@@ -112,8 +116,8 @@ class SourceReader(Protocol):
     ) -> Iterator[FetchResult]:
         """What is new since the cursor, oldest first; each batch says where the cursor then is.
 
-        A batch without segments only moves the cursor. After a Trouble the caller leaves the cursor
-        where it is, so that the next poll comes by again.
+        A batch without segments only moves the cursor. After a FetchFailure the caller leaves the
+        cursor where it is, so that the next poll asks again.
 
         Raises:
             CollectorError: nothing further can be read now.

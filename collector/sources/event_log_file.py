@@ -107,7 +107,7 @@ class EventLogFileReader:
     ) -> Iterator[FetchResult]:
         """The files created since the cursor, oldest first.
 
-        A file that cannot be had now is Trouble: the later ones are still read.
+        A file that cannot be had now is a FetchFailure: the later ones are still read.
         """
         troubles, files = self._list_new_files(context, stream, cursor)
         yield from troubles

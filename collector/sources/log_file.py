@@ -95,7 +95,7 @@ def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
 
 
 def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> FetchResult:
-    """The file, or why it cannot be had. Raises Unreachable, or what is the whole org's trouble."""
+    """The file, or why it cannot be had. Raises errors of the whole org, and UnreachableError."""
     found = build_batch(context, stream, file)
     if not is_file_name(file.event_type):
         unusual = replace(found, event_type=escape_terminal(file.event_type, 80))
@@ -141,7 +141,7 @@ def _resolve_missing_file(
 ) -> LostBatch | FetchFailure:
     """A file that was not found is gone only if the org does not list it any more either.
 
-    Raises NotAvailable where it is not the file that is missing, but a permission.
+    Raises NotAvailableError where it is not the file that is missing, but a permission.
     """
     if error.code != "NOT_FOUND":
         raise error

@@ -108,8 +108,8 @@ def _fetch_records(context: SourceContext, fields: Sequence[str]) -> Iterator[Ma
         whole = [record for record in records if record.get("UserId") != last]
         if not whole:
             raise SalesforceError(
-                f"{context.org}: one user has {MAX_TOKENS:,} OAuth tokens or more, and Salesforce does"
-                " not list what is beyond"
+                f"{context.org}: one user has {MAX_TOKENS:,} OAuth tokens or more, and Salesforce"
+                " does not list what is beyond"
             )
         yield from whole
         after = str(whole[-1].get("UserId"))

@@ -46,7 +46,7 @@ class WindowQuery:
         name: the object; also the event type of its records.
         time_field: what windows are cut on.
         order: DESC for big objects, which refuse anything else.
-        relations: fields of related records to ask for, such as `CreatedBy.Username`.
+        related_fields: fields of related records to ask for, such as `CreatedBy.Username`.
     """
 
     name: str
@@ -167,8 +167,9 @@ def _build_soql(
     window_query: WindowQuery, columns: Sequence[str], start: datetime, end: datetime
 ) -> str:
     field = check_identifier(window_query.time_field)
+    names = ", ".join(map(check_identifier, columns))
     return (
-        f"SELECT {', '.join(map(check_identifier, columns))} FROM {check_identifier(window_query.name)}"
+        f"SELECT {names} FROM {check_identifier(window_query.name)}"
         f" WHERE {field} > {render_literal(start)} AND {field} <= {render_literal(end)}"
         f" ORDER BY {field} {window_query.order}"
     )
@@ -184,8 +185,9 @@ def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[Lost
         yield LostBatch(
             batch=replace(batch, key=key, segments=()),
             reason=(
-                f"at {second:%Y-%m-%d %H:%M:%S}Z {batch.event_type} has {PAGE_SIZE:,} or more records a"
-                " second, and the org serves no second page of them: the rest cannot be read"
+                f"at {second:%Y-%m-%d %H:%M:%S}Z {batch.event_type} has {PAGE_SIZE:,} or more"
+                " records a second, and the org serves no second page of them: the rest cannot be"
+                " read"
             ),
         )
 

@@ -19,8 +19,8 @@ from collector.store.stream_rows import parse_stream_row
 class BatchOrigin:
     """A batch as the ledger has it.
 
-    `listed` is when we first saw it listed, `created` when the org made it; both are None for what
-    orgs do not list.
+    `first_listed` is when we first saw it listed, `created` when the org made it; both are None for
+    what orgs do not list.
     """
 
     key: str
@@ -81,7 +81,7 @@ def list_memberships(
 ) -> list[AlertMembership]:
     """The rules that matched an event, and the alerts that it belongs to.
 
-    Where a rule matched it several times, the uids of the matches go on after it with `apart`.
+    Where a rule matched it several times, the uids of the matches go on after it with `separator`.
     """
     table, alerts = tables.matches, tables.alerts
     # The key of the matches begins with org and rule: by uid alone, all of them would be read.

@@ -24,9 +24,9 @@ RECENT_PERIOD = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamActivity:
-    """A stream's batches: the nominal time of the `newest`, and what was usual before it.
+    """A stream's newest batch, and the seven days before it.
 
-    `days` of the seven before had events; `pause` was the longest time between two batches.
+    `active_days` of them had events; `longest_pause` was the longest time between two batches.
     """
 
     newest_log_time: datetime
@@ -36,7 +36,7 @@ class StreamActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusableBatches:
-    """Batches of one type that were lost or quarantined on one day, the `first` of them then."""
+    """Batches of one type that were lost or quarantined on one day."""
 
     org: str
     source: str
@@ -49,10 +49,9 @@ class UnusableBatches:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSnapshot:
-    """What there is to see.
+    """The parts of the state from which symptoms are found.
 
-    `refused` are messages that a channel would not take on this day, `faults` rules that failed
-    while they ran, `loading` how loading the rules went last.
+    `rejected_deliveries` are those of this day, `rule_faults` rules that failed while they ran.
     """
 
     polls: Sequence[PollStatus]

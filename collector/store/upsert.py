@@ -18,7 +18,7 @@ def upsert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, 
 def upsert_rows(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """`upsert` of many rows that name the same columns."""
+    """`upsert_row` of many rows that name the same columns."""
     if rows:
         statement = _build_upsert(connection.dialect.name, table, tuple(rows[0]))
         connection.execute(statement, [dict(row) for row in rows])
