@@ -31,7 +31,7 @@ RELOAD_SECONDS = 5.0
 """How often the daemon looks whether the files of rules and lists have changed."""
 
 FAULT_PAUSE = timedelta(minutes=1)
-"""After an org's fault. When a refused login is repeated is decided by `LoginThrottle`."""
+"""The pause after an org's fault; `LoginThrottle` decides on refused logins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class _ChannelDeliveryJob:
 
 @dataclass(slots=True)
 class _PeriodicJob:
-    """Does something for the collector itself now and then. A fault is logged as `failure_event`."""
+    """Acts at an interval for the collector itself. A fault is logged as `failure_event`."""
 
     interval_seconds: float
     failure_event: str

@@ -157,8 +157,8 @@ def _check_activity(
         if max(others) > now - EMPTY_THRESHOLD >= poll.since:
             reason = (
                 f"{poll.stream.name} had events every day until"
-                f" {_format_time(habit.newest_log_time)} and none since, while other objects have: is"
-                " its storing switched off? (Setup, Event Manager, Enable Storing)"
+                f" {_format_time(habit.newest_log_time)} and none since, while other objects have:"
+                " is its storing switched off? (Setup, Event Manager, Enable Storing)"
             )
             yield _build_symptom(
                 poll, SymptomState.EMPTY, reason, habit.newest_log_time, EMPTY_THRESHOLD

@@ -1,4 +1,4 @@
-"""One org to ask: queries, descriptions, limits and files, with logins and patience included."""
+"""One org to ask: queries, descriptions, limits and files, with logins and retries included."""
 
 from __future__ import annotations
 
@@ -168,9 +168,9 @@ class SalesforceClient:
             ValueError: that is no name of an object.
         """
         check_identifier(name)
-        described = self._call_with_login(lambda connection: connection.describe_object(name))
+        document = self._call_with_login(lambda connection: connection.describe_object(name))
         fields = responses.require_objects(
-            self._label_request(f"describe {name}"), described.get("fields")
+            self._label_request(f"describe {name}"), document.get("fields")
         )
         return tuple(
             FieldDescription(
@@ -183,11 +183,11 @@ class SalesforceClient:
 
     def list_object_names(self) -> frozenset[str]:
         """The names of the objects that this user sees."""
-        described = self._call_with_login(lambda connection: connection.describe_global())
-        listed = responses.require_objects(
-            self._label_request("list of objects"), described.get("sobjects")
+        document = self._call_with_login(lambda connection: connection.describe_global())
+        objects = responses.require_objects(
+            self._label_request("list of objects"), document.get("sobjects")
         )
-        return frozenset(str(item.get("name", "")) for item in listed)
+        return frozenset(str(item.get("name", "")) for item in objects)
 
     def get_resource(self, path: str) -> dict[str, Any]:
         """The JSON object of a resource: `jobs/query/750…`, below `/services/data/vNN.N/`.
@@ -195,12 +195,12 @@ class SalesforceClient:
         A path with that beginning, as the org writes it, is taken as well, in the present version.
         Raises SalesforceError for one that leads elsewhere.
         """
-        found = _RESOURCE_PATTERN.fullmatch(path)
-        if found is None:
+        match = _RESOURCE_PATTERN.fullmatch(path)
+        if match is None:
             raise SalesforceError(
                 self._label_request("the path of a resource leads out of the API")
             )
-        return self._call_with_login(lambda connection: connection.get_resource(found[1]))
+        return self._call_with_login(lambda connection: connection.get_resource(match[1]))
 
     def get_limits(self) -> dict[str, Any]:
         """The org's limits by name, each with `Max` and `Remaining`."""
@@ -217,8 +217,8 @@ class SalesforceClient:
         Raises:
             CorruptDownloadError: it is no log, or not the whole of `expected_length` decoded bytes.
         """
-        found = _LOG_FILE_PATTERN.fullmatch(path)
-        if found is None:
+        match = _LOG_FILE_PATTERN.fullmatch(path)
+        if match is None:
             raise SalesforceError(
                 self._label_request("the path of a log file leads out of the API")
             )
@@ -229,7 +229,7 @@ class SalesforceClient:
                 self._http,
                 token.instance_url + path,
                 headers=CALL_HEADERS | {"Authorization": f"Bearer {token.access_token.reveal()}"},
-                where=self._label_request(found[1]),
+                where=self._label_request(match[1]),
                 directory=directory,
                 name=name,
                 expected_length=expected_length,
@@ -237,7 +237,7 @@ class SalesforceClient:
             )
 
         return self._call_with_login(
-            download_once, tries=DOWNLOAD_TRIES, again=(UnreachableError, CorruptDownloadError)
+            download_once, tries=DOWNLOAD_TRIES, retry_on=(UnreachableError, CorruptDownloadError)
         )
 
     # ---- asking
@@ -247,30 +247,30 @@ class SalesforceClient:
         ask: Callable[[SalesforceConnection], ResultT],
         *,
         tries: int = READ_TRIES,
-        again: tuple[type[Exception], ...] = (UnreachableError,),
+        retry_on: tuple[type[Exception], ...] = (UnreachableError,),
     ) -> ResultT:
         """The answer, after one new login if the token is refused."""
         connection = self._ensure_connection()
         try:
-            return self._call_with_retries(partial(ask, connection), tries, again)
+            return self._call_with_retries(partial(ask, connection), tries, retry_on)
         except SessionExpiredError:
-            renewed = self._ensure_connection(instead_of=connection)
+            new_connection = self._ensure_connection(instead_of=connection)
         try:
-            return self._call_with_retries(partial(ask, renewed), tries, again)
+            return self._call_with_retries(partial(ask, new_connection), tries, retry_on)
         except SessionExpiredError:
             self._authenticator.report_rejected_token()
             raise
 
     def _call_with_retries(
-        self, ask: Callable[[], ResultT], tries: int, again: tuple[type[Exception], ...]
+        self, ask: Callable[[], ResultT], tries: int, retry_on: tuple[type[Exception], ...]
     ) -> ResultT:
-        due = clock.monotonic() + PATIENCE_SECONDS
+        deadline = clock.monotonic() + PATIENCE_SECONDS
         for _ in range(tries - 1):
             self._raise_if_stopped()
             try:
                 return ask()
-            except again:
-                if clock.monotonic() > due:
+            except retry_on:
+                if clock.monotonic() > deadline:
                     raise
             clock.wait(random.uniform(*self._retry_pause), self._stop_event)  # noqa: S311 - jitter
         self._raise_if_stopped()
@@ -295,10 +295,8 @@ class SalesforceClient:
             self._raise_if_stopped()
             if self._token is None or self._connection is not None:
                 # Until there is a new token, the old one stays: it may come to life again.
-                self._token, self._connection = (
-                    self._authenticator.obtain_token(self.clock_skew),
-                    None,
-                )
+                self._token = self._authenticator.obtain_token(self.clock_skew)
+                self._connection = None
             self._version = self._version or self._find_api_version(self._token)
             self._connection = SalesforceConnection(
                 self._token,
@@ -310,13 +308,13 @@ class SalesforceClient:
 
     def _find_api_version(self, token: AccessToken) -> str:
         ask = partial(fetch_api_versions, self._http, token.instance_url, org=self._org.name)
-        listed = self._call_with_retries(ask, READ_TRIES, (UnreachableError,))
+        document = self._call_with_retries(ask, READ_TRIES, (UnreachableError,))
         return responses.select_api_version(
-            self._label_request("API versions"), listed, NEWEST_KNOWN_VERSION
+            self._label_request("API versions"), document, NEWEST_KNOWN_VERSION
         )
 
     def _record_headers(self, answer: httpx.Response) -> None:
-        """Learn the use of the API and the org's time from the headers of any answer."""
+        """Read the use of the API and the org's time from the headers of any answer."""
         if usage := _USAGE_PATTERN.search(answer.headers.get("Sforce-Limit-Info", "")):
             self.api_usage = ApiUsage(used_calls=int(usage[1]), max_calls=int(usage[2]))
             with self._count_lock:

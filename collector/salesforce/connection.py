@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 import requests
 from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceError as Refused
+from simple_salesforce.exceptions import SalesforceError as LibraryError
 
 from collector import http as web
 from collector.errors import UnreachableError
@@ -68,7 +68,7 @@ class SalesforceConnection:
         return self._request_document("list of objects", lambda api: api.describe())
 
     def get_resource(self, path: str) -> JsonObject:
-        """What stands at a path below the version's: `jobs/query`, with its query if it has one."""
+        """The document at a path below the version's, such as `jobs/query`, or with a query."""
         return self._request_document(path.partition("?")[0], lambda api: api.restful(path))
 
     def get_limits(self) -> JsonObject:
@@ -100,7 +100,7 @@ def _translate_errors(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except Refused as problem:
+    except LibraryError as problem:
         raise build_api_error(where, problem.status, problem.content) from None
     except (ValueError, RecursionError):
         raise UnreachableError(f"{where}: the answer is not JSON") from None

@@ -1,4 +1,4 @@
-"""Reads the JSON documents of an org: the parts that we need, checked before they are believed."""
+"""Reads the JSON documents of an org: the parts that we need, checked before they are used."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def parse_next_locator(where: str, page: JsonObject, present_locator: str) -> st
     """
     if page.get("done") is True:
         return ""
-    found = _NEXT_PAGE_PATTERN.fullmatch(str(page.get("nextRecordsUrl", "")))
-    if page.get("done") is not False or not found or found[1] == present_locator:
+    match = _NEXT_PAGE_PATTERN.fullmatch(str(page.get("nextRecordsUrl", "")))
+    if page.get("done") is not False or not match or match[1] == present_locator:
         raise _build_unexpected_error(where)
-    return found[1]
+    return match[1]
 
 
 def select_api_version(where: str, answer: object, newest_known: str) -> str:
     """The newest of the listed API versions that is not newer than `newest_known`."""
-    listed = [str(item.get("version")) for item in require_objects(where, answer)]
-    versions = [version for version in listed if _VERSION_PATTERN.fullmatch(version)]
+    names = [str(item.get("version")) for item in require_objects(where, answer)]
+    versions = [version for version in names if _VERSION_PATTERN.fullmatch(version)]
     if not versions:
         raise _build_unexpected_error(where)
     return min(max(versions, key=_parse_version), newest_known, key=_parse_version)

@@ -1,4 +1,4 @@
-"""What logins leave behind for the next process: small private files, each whole or not there."""
+"""What logins store for the next process: small private files, each whole or not there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TokenStore(Protocol):
         ...
 
     def read(self, name: str) -> bytes | None:
-        """What was last written under a name."""
+        """What was last written under a name; None if nothing was."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
@@ -43,7 +43,7 @@ class MemoryTokenStore:
         self._lock = threading.Lock()
 
     def lock_org(self, org: str) -> AbstractContextManager[object]:  # noqa: ARG002 - the contract's
-        """One after the other, whatever the org."""
+        """The one lock of all orgs."""
         return self._lock
 
     def read(self, name: str) -> bytes | None:

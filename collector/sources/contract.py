@@ -22,12 +22,12 @@ def _read_no_state(_source: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 class ListingRecorder(Protocol):
-    """Is told what the org lists of a stream, before any of it is fetched."""
+    """Records what the org lists of a stream, before any of it is fetched."""
 
     def __call__(
         self, stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
     ) -> None:
-        """All that was created between two times was listed.
+        """Record that all that was created between two times was listed.
 
         `new` is what the ledger does not hold of it, as batches without segments: maybe nothing.
         """
@@ -37,7 +37,7 @@ class ListingRecorder(Protocol):
 def _ignore_listing(
     stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
 ) -> None:
-    """Nobody wants to know."""
+    """Record nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostBatch:
-    """Something that the org has told of and will not serve: lost, and said so.
+    """Something that the org has listed and will not serve.
 
     `batch` has no segments; its key is the file's, so that the ledger keeps what is missing.
     """
@@ -135,7 +135,7 @@ def resolve_present_time(context: SourceContext, cursor: Cursor | None) -> datet
 
     Raises:
         CollectorError: our clock has been set back behind what was read already. Until it is right
-            nothing new would be seen, and nobody would know.
+            new records would be missed.
     """
     now = context.client.estimate_org_time()
     if cursor is None or cursor.time <= now + CLOCK_TOLERANCE:

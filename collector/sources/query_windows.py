@@ -94,12 +94,12 @@ def fetch_windows(
 
 
 def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[str, ...]:
-    plain = []
+    names = []
     for field in context.catalog.describe_object(window_query.name):
         if field.type not in ("base64", "address", "location"):
             with suppress(ValueError):  # What is no name cannot be asked for.
-                plain.append(check_identifier(field.name))
-    return (*plain, *window_query.related_fields)
+                names.append(check_identifier(field.name))
+    return (*names, *window_query.related_fields)
 
 
 def _fetch_window(
@@ -119,11 +119,11 @@ def _fetch_window(
     except NotAvailableError:
         context.catalog.forget_object(window_query.name)
         raise
-    narrower = records.is_truncated and end - start > MIN_WIDTH
-    if narrower or not records.row_count:
+    is_too_wide = records.is_truncated and end - start > MIN_WIDTH
+    if is_too_wide or not records.row_count:
         for path in segments.paths:
             path.unlink()
-    if narrower:
+    if is_too_wide:
         raise QueryTooWideError(f"{stream}: the answer ends at {PAGE_SIZE:,} records")
     facts = WindowFacts(
         start=clock.floor_to_milliseconds(start),
@@ -222,7 +222,7 @@ def _flatten_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, Mapping):
-            flat.update({f"{name}.{inner}": deep for inner, deep in value.items()})
+            flat.update({f"{name}.{inner}": inner_value for inner, inner_value in value.items()})
         else:
             flat[name] = value
     return flat

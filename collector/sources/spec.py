@@ -1,4 +1,4 @@
-"""What there is to say of each kind of source: whoever treats sources differently asks its spec."""
+"""All that differs between the kinds of sources, said once in the spec of each."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class TypeRequirement:
 
     def __str__(self) -> str:
         rights = [f"'{name}'" for name in self.permissions]
-        wants = [self.licence, STORING_REQUIREMENT if self.storing else "", *rights]
-        return ", ".join(filter(None, wants)) or "nothing"
+        parts = [self.licence, STORING_REQUIREMENT if self.storing else "", *rights]
+        return ", ".join(filter(None, parts)) or "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +123,10 @@ class SourceSpec(Generic[SettingsT_co]):
 
     def build_source(self, settings: SourcesSettings) -> Source | None:
         """The source as an org's settings want it; None where it is turned off."""
-        chosen = self.find_settings(settings)
-        if chosen is None:
+        own_settings = self.find_settings(settings)
+        if own_settings is None:
             return None
-        return Source(spec=self, poll_interval=chosen.every, reader=self.build(chosen))
+        return Source(spec=self, poll_interval=own_settings.every, reader=self.build(own_settings))
 
     def describe_requirement(self, event_type: str) -> TypeRequirement:
         """What it takes to read events of a type that it brings."""
