@@ -143,7 +143,7 @@ def summarize_match(match: Match) -> MatchSummary:
 
 
 def summarize_alert_match(match: AlertMatch) -> MatchSummary:
-    """The summary of a stored match; one of which nothing is kept to show only adds to the count."""
+    """The summary of a stored match; one without anything to show only adds to the count."""
     shown = match.shown or {}
     lead = LeadMatch(
         severity=match.severity,

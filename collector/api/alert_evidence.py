@@ -14,8 +14,7 @@ from collector.api import event_lookup
 from collector.api.event_lookup import EventSet
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
-from collector.detect import EventSchema, RuleSet, correlation_sql
-from collector.detect import explain as asking
+from collector.detect import EventSchema, RuleSet, correlation_sql, explain
 from collector.detect.evaluation_errors import describe_error
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ExplainSubject
@@ -75,27 +74,31 @@ def collect_evidence(
         event_types=types,
         between=_compute_time_span(alert, rule),
     )
-    found = event_lookup.find_events(
+    event_sets = event_lookup.find_events(
         explain_context.engine, uids, files=files, archive=explain_context.archive
     )
     evidence = [
-        each for events in found for each in _explain_events(explain_context, rule_names, events)
+        item
+        for events in event_sets
+        for item in _explain_events(explain_context, rule_names, events)
     ]
-    lost = set(uids) - {each.event["event_uid"] for each in evidence}
+    missing_uids = set(uids) - {item.event["event_uid"] for item in evidence}
     for event in alert.evidence:
-        if event["event_uid"] in lost:
-            kept = _explain_events(
+        if event["event_uid"] in missing_uids:
+            items = _explain_events(
                 explain_context, rule_names, event_lookup.restore_alert_event(event, alert.org)
             )
-            evidence += [replace(each, is_archived=False) for each in kept]
-    return sorted(evidence, key=lambda each: (each.event["time"], each.event["event_uid"]))
+            evidence += [replace(item, is_archived=False) for item in items]
+    return sorted(evidence, key=lambda item: (item.event["time"], item.event["event_uid"]))
 
 
 def _list_event_uids(explain_context: ExplainContext, alert: Alert, limit: int) -> list[str]:
     """The events that tell most, and then others."""
-    kept = [str(event["event_uid"]) for event in alert.evidence]
-    others = event_history.list_match_uids(explain_context.state, alert.id, limit=limit + len(kept))
-    distinct = dict.fromkeys([*kept, *map(correlation_sql.strip_group_mark, others)])
+    evidence_uids = [str(event["event_uid"]) for event in alert.evidence]
+    match_uids = event_history.list_match_uids(
+        explain_context.state, alert.id, limit=limit + len(evidence_uids)
+    )
+    distinct = dict.fromkeys([*evidence_uids, *map(correlation_sql.strip_group_mark, match_uids)])
     return [uid for uid in distinct if not uid.startswith(WINDOW_UID_PREFIX)][:limit]
 
 
@@ -113,19 +116,21 @@ def _list_stored_types(rules: Sequence[Rule]) -> list[str] | None:
     if any(not rule.event_types for rule in rules):
         return None
     types = {name for rule in rules for name in rule.event_types}
-    derived = [
+    derived_types = [
         normalize.DERIVED_EVENT_TYPES[name]
         for name in types
         if name in normalize.DERIVED_EVENT_TYPES
     ]
-    return sorted(types.union(*(each.source_types for each in derived)))
+    return sorted(types.union(*(derived_type.source_types for derived_type in derived_types)))
 
 
 def _compute_time_span(alert: Alert, rule: Rule) -> tuple[datetime, datetime]:
     """The time in which its events, and what they are made of, can lie."""
-    reach = max(each.max_event_distance for each in normalize.DERIVED_EVENT_TYPES.values())
+    max_distance = max(
+        derived.max_event_distance for derived in normalize.DERIVED_EVENT_TYPES.values()
+    )
     window = rule.aggregation.window if isinstance(rule.aggregation, Baseline) else timedelta()
-    return alert.first_time - window - reach, alert.last_time + window + reach
+    return alert.first_time - window - max_distance, alert.last_time + window + max_distance
 
 
 def _explain_events(
@@ -144,19 +149,21 @@ def _explain_events(
         )
         columns = parquet_sql.describe_columns(explain_context.engine, event_set.relation)
         try:
-            said = asking.explain_events(
+            results = explain.explain_events(
                 subject, explain_context.engine, relation=event_set.relation, columns=columns
             )
         except duckdb.Error as error:
             failures.append(f"{rule.name} cannot be run: {describe_error(error)}")
             continue
-        for each in said:
-            explanations.setdefault(each.event["event_uid"], []).append(each)
+        for explanation in results:
+            explanations.setdefault(explanation.event["event_uid"], []).append(explanation)
     for event in event_lookup.read_events(explain_context.engine, event_set.relation):
-        own = explanations.get(event["event_uid"], [])
-        holding = [each for each in own if each.holds]
+        event_explanations = explanations.get(event["event_uid"], [])
+        holding = [explanation for explanation in event_explanations if explanation.holds]
         yield EvidenceEvent(
-            event=event, rule_explanations=tuple(holding or own), failures=tuple(failures)
+            event=event,
+            rule_explanations=tuple(holding or event_explanations),
+            failures=tuple(failures),
         )
 
 

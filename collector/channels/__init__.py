@@ -1,1 +1,1 @@
-"""The channels that alerts are sent to. A new one is a folder with a SPEC, and a line in the registry."""
+"""The kinds of channels. A new one is a folder with a SPEC, and a line in the registry."""

@@ -75,7 +75,7 @@ def _render_window(entry: ContextEntry) -> str:
 
 def _render_list_entry(entry: ContextEntry) -> str:
     value, listed = as_text(entry.get("value")), as_text(entry.get("entry"))
-    match = listed if value in {"", listed} else f"{value} by {listed}"
+    matched = listed if value in {"", listed} else f"{value} by {listed}"
     details = (
         as_text(entry.get("campaign")),
         _label_value("published by", as_text(entry.get("source"))),
@@ -83,7 +83,7 @@ def _render_list_entry(entry: ContextEntry) -> str:
         _label_value("confidence", as_text(entry.get("confidence"))),
         as_text(entry.get("note")),
     )
-    return f"{as_text(entry.get('list'))}: {match}{_bracket_parts(details)}"
+    return f"{as_text(entry.get('list'))}: {matched}{_bracket_parts(details)}"
 
 
 def _render_first_seen(entry: ContextEntry) -> str:

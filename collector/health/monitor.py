@@ -1,4 +1,4 @@
-"""Turns what is wrong with collecting into events, once, and sends them down the ordinary path."""
+"""Turns what is wrong with collecting into events of the ordinary pipeline, each once."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ HEALTH_COLUMNS = (
 
 
 class HealthMonitor:
-    """Looks at how collecting goes. Each episode of a symptom becomes one event, told once.
+    """Finds symptoms. Each episode of one becomes one event.
 
-    What is under way is remembered in the state, in the transaction that stores the event.
+    Present symptoms are kept in the state, written in the transaction that stores the event.
     """
 
     def __init__(
@@ -62,29 +62,34 @@ class HealthMonitor:
         self._lock = threading.Lock()
 
     def check_health(self, now: datetime) -> list[Symptom]:
-        """Tell what is new, and what is over. Returns what is new."""
+        """Store symptoms that are new, and recoveries, as events. Returns the new symptoms."""
         with self._lock:
             with self._database.read() as connection:
-                seen = read_health_snapshot(connection, now=now)
-            expected = self._read_schedule()
-            found = find_symptoms(seen, expected, now=now, started_at=self._started_at)
-            orgs = {COLLECTOR_ORG, *(org for org, _ in expected), *(one.org for one in found)}
+                snapshot = read_health_snapshot(connection, now=now)
+            schedule = self._read_schedule()
+            symptoms = find_symptoms(snapshot, schedule, now=now, started_at=self._started_at)
+            by_org: dict[str, list[Symptom]] = {
+                COLLECTOR_ORG: [],
+                **{org: [] for org, _ in schedule},
+            }
+            for symptom in symptoms:
+                by_org.setdefault(symptom.org, []).append(symptom)
             return [
                 symptom
-                for org in sorted(orgs)
-                for symptom in self._report_changes(
-                    org, [one for one in found if one.org == org], now
-                )
+                for org in sorted(by_org)
+                for symptom in self._report_changes(org, by_org[org], now)
             ]
 
-    def _report_changes(self, org: str, found: Sequence[Symptom], now: datetime) -> list[Symptom]:
+    def _report_changes(
+        self, org: str, symptoms: Sequence[Symptom], now: datetime
+    ) -> list[Symptom]:
         with self._database.read() as connection:
-            known = tracked_objects.read_object_states(connection, org=org, source=HEALTH_SOURCE)
-        new = [symptom for symptom in found if symptom.key not in known]
-        present = {symptom.key for symptom in found}
-        over = {key: state for key, state in known.items() if key not in present}
-        if new or over:
-            self._pipeline.ingest(self._build_batch(org, new, over, now))
+            stored = tracked_objects.read_object_states(connection, org=org, source=HEALTH_SOURCE)
+        new = [symptom for symptom in symptoms if symptom.key not in stored]
+        present_keys = {symptom.key for symptom in symptoms}
+        recoveries = {key: state for key, state in stored.items() if key not in present_keys}
+        if new or recoveries:
+            self._pipeline.ingest(self._build_batch(org, new, recoveries, now))
         for symptom in new:
             log.warning("collector_health", subject=symptom.subject, state=symptom.state)
         return new
@@ -96,10 +101,12 @@ class HealthMonitor:
         recoveries: Mapping[str, Mapping[str, Any]],
         now: datetime,
     ) -> Batch:
-        ended = [state for state in recoveries.values() if state["State"] not in TRANSIENT_STATES]
+        recovered = [
+            state for state in recoveries.values() if state["State"] not in TRANSIENT_STATES
+        ]
         records = [
             *map(_build_record, new),
-            *(_build_recovery_record(state, now) for state in ended),
+            *(_build_recovery_record(state, now) for state in recovered),
         ]
         uids = sorted(record["EventIdentifier"] for record in (*records, *recoveries.values()))
         key = hash_lines(HEALTH_SOURCE, *uids)
