@@ -157,10 +157,8 @@ def _withdraw_alerts(
     remaining = {alert_id for item in episode_alerts for alert_id in item.episode.former_alert_ids}
     succeeded = {item.alert.id for item in episode_alerts}
     for alert_id in sorted(diff.rebuild_ids - remaining - succeeded):
-        sentence = reason or _describe_withdrawal(rule)
-        yield replace(
-            _reset_notified(alerts[alert_id]), status=AlertStatus.WITHDRAWN, reason=sentence
-        )
+        alert = replace(_reset_notified(alerts[alert_id]), status=AlertStatus.WITHDRAWN)
+        yield replace(alert, reason=reason or _describe_withdrawal(rule))
 
 
 def _reset_notified(alert: Alert) -> Alert:
@@ -196,23 +194,16 @@ def _mark_notified(alert: Alert) -> Alert:
     )
 
 
-def _build_joined_matches(
-    episode_alert: EpisodeAlert, *, keep_content: bool
-) -> tuple[AlertMatch, ...]:
-    source_uids = episode_alert.episode.summary.source_uids
+def _build_joined_matches(item: EpisodeAlert, *, keep_content: bool) -> tuple[AlertMatch, ...]:
+    source_uids = item.episode.summary.source_uids
     return tuple(
         summary.build_alert_match(
-            match,
-            episode_alert.alert.id,
-            with_content=keep_content or match.event_uid in source_uids,
+            match, item.alert.id, with_content=keep_content or match.event_uid in source_uids
         )
-        for match in episode_alert.episode.new_matches
+        for match in item.episode.new_matches
     )
 
 
-def _list_moved_uids(episode_alert: EpisodeAlert) -> tuple[str, ...]:
-    return tuple(
-        uid
-        for uid, alert_id in episode_alert.episode.remaining_matches
-        if alert_id != episode_alert.alert.id
-    )
+def _list_moved_uids(item: EpisodeAlert) -> tuple[str, ...]:
+    own_id = item.alert.id
+    return tuple(uid for uid, alert_id in item.episode.remaining_matches if alert_id != own_id)

@@ -120,37 +120,32 @@ def trace_event(
         event_uid: the uid.
         archive: the archive.
     """
-    trace_context = TraceContext(state=state, engine=connection, archive=archive)
-    alert_traces = _collect_alert_traces(state, event_uid)
-    archive_traces = [
-        _trace_from_archive(
-            trace_context, event_uid, event_set, alert_traces.pop(event_set.org, ())
-        )
-        for event_set in _find_event_sets(trace_context, event_uid)
-    ]
+    context = TraceContext(state=state, engine=connection, archive=archive)
+    by_org = _collect_alert_traces(state, event_uid)
+    event_sets = _find_event_sets(context, event_uid)
     return [
-        *archive_traces,
         *(
-            _trace_from_alerts(event_uid, org, org_traces)
-            for org, org_traces in alert_traces.items()
+            _trace_from_archive(context, event_uid, found, by_org.pop(found.org, ()))
+            for found in event_sets
         ),
+        *(_trace_from_alerts(event_uid, org, traces) for org, traces in by_org.items()),
     ]
 
 
-def _find_event_sets(trace_context: TraceContext, event_uid: str) -> list[EventSet]:
+def _find_event_sets(context: TraceContext, event_uid: str) -> list[EventSet]:
     """The events with that uid, first looked for in the batches that the uid names."""
-    keys = _guess_batch_keys(trace_context.state, event_uid)
+    keys = _guess_batch_keys(context.state, event_uid)
     likely_files = [
-        file for key in keys for file in ledger.read_ledger_batch(trace_context.state, key).files
+        file for key in keys for file in ledger.read_ledger_batch(context.state, key).files
     ]
     event_sets = event_lookup.find_events(
-        trace_context.engine, [event_uid], files=likely_files, archive=trace_context.archive
+        context.engine, [event_uid], files=likely_files, archive=context.archive
     )
     if event_sets:
         return event_sets
-    files = ledger.list_archive_files(trace_context.state)
+    files = ledger.list_archive_files(context.state)
     return event_lookup.find_events(
-        trace_context.engine, [event_uid], files=files, archive=trace_context.archive
+        context.engine, [event_uid], files=files, archive=context.archive
     )
 
 
@@ -209,13 +204,13 @@ def _to_constituent(evidence: Event) -> ConstituentEvent:
 
 
 def _trace_from_archive(
-    trace_context: TraceContext,
+    context: TraceContext,
     event_uid: str,
     event_set: EventSet,
     alert_traces: tuple[AlertTrace, ...],
 ) -> EventTrace:
-    event = event_lookup.read_events(trace_context.engine, event_set.relation)[0]
-    constituents = _read_constituents(trace_context.engine, event_set)
+    event = event_lookup.read_events(context.engine, event_set.relation)[0]
+    constituents = _read_constituents(context.engine, event_set)
     batches = dict.fromkeys(part.batch for part in constituents) or {event["batch"]: None}
     return EventTrace(
         event_uid=event_uid,
@@ -224,22 +219,22 @@ def _trace_from_archive(
         event=event,
         files=event_set.files
         if event_set.constituent_relation is None
-        else _find_constituent_files(trace_context, event_set, constituents),
+        else _find_constituent_files(context, event_set, constituents),
         constituents=constituents,
-        batches=tuple(event_history.list_batch_origins(trace_context.state, list(batches))),
+        batches=tuple(event_history.list_batch_origins(context.state, list(batches))),
         alerts=alert_traces,
-        neighbours=tuple(count_neighbours(trace_context, event)),
+        neighbours=tuple(count_neighbours(context, event)),
         neighbour_queries=render_neighbour_queries(event),
     )
 
 
 def _find_constituent_files(
-    trace_context: TraceContext, event_set: EventSet, constituents: tuple[ConstituentEvent, ...]
+    context: TraceContext, event_set: EventSet, constituents: tuple[ConstituentEvent, ...]
 ) -> tuple[ArchiveFile, ...]:
     """Those of the files of a derived event's types that hold what it is made of."""
     uids = [part.event_uid for part in constituents]
     event_sets = event_lookup.find_events(
-        trace_context.engine, uids, files=event_set.files, archive=trace_context.archive
+        context.engine, uids, files=event_set.files, archive=context.archive
     )
     return tuple(file for found in event_sets for file in found.files)
 

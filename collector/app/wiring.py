@@ -14,14 +14,13 @@ from collector.api.state_view import open_state_database
 from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
-from collector.detect import RuleSet
 from collector.health.monitor import HealthMonitor
 from collector.ingest.archive_claim import claim_archive
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Channel, Route
-from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
+from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.rules.rule_files import list_rule_paths, load_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
@@ -66,7 +65,8 @@ def open_collector(
         CollectorError: the state cannot be opened.
     """
     stop_event = stop_event or threading.Event()
-    file_stamps = stamp_files(list_rule_paths(settings.rules))
+    rule_paths = list_rule_paths(settings.rules)
+    file_stamps = stamp_files(rule_paths)
     rules = load_rules(settings.rules)
     paths = StatePaths(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **extra_channels}
@@ -100,14 +100,22 @@ def open_collector(
             database=database,
             pipeline=pipeline,
             pollers=tuple(pollers),
-            deliverer=_build_deliverer(
-                settings, channels, database=database, stop_event=stop_event
+            deliverer=DeliveryWorker(
+                database=database,
+                channels=channels,
+                login_urls={org.name: org.login_url for org in settings.orgs},
+                stop_event=stop_event,
             ),
             health_monitor=_build_health_monitor(
                 pollers, paths, database=database, pipeline=pipeline
             ),
-            rule_reloader=_build_rule_reloader(
-                settings, rules, file_stamps, database=database, pipeline=pipeline
+            rule_reloader=RuleReloader(
+                load_rules=lambda: load_rules(settings.rules),
+                paths=rule_paths,
+                file_stamps=file_stamps,
+                rules=rules,
+                pipeline=pipeline,
+                database=database,
             ),
             stop_event=stop_event,
         )
@@ -186,39 +194,6 @@ def _build_poller(
         spool=spool,
         stop_event=stop_event,
         api_budget_percent=org.api_budget_percent,
-    )
-
-
-def _build_deliverer(
-    settings: Settings,
-    channels: Mapping[str, Channel],
-    *,
-    database: Database,
-    stop_event: threading.Event,
-) -> DeliveryWorker:
-    return DeliveryWorker(
-        database=database,
-        channels=channels,
-        login_urls={org.name: org.login_url for org in settings.orgs},
-        stop_event=stop_event,
-    )
-
-
-def _build_rule_reloader(
-    settings: Settings,
-    rules: RuleSet,
-    file_stamps: FileStamps,
-    *,
-    database: Database,
-    pipeline: Pipeline,
-) -> RuleReloader:
-    return RuleReloader(
-        load_rules=lambda: load_rules(settings.rules),
-        paths=list_rule_paths(settings.rules),
-        file_stamps=file_stamps,
-        rules=rules,
-        pipeline=pipeline,
-        database=database,
     )
 
 

@@ -113,7 +113,6 @@ class _BackfillSummary:
         self.problems: list[str] = []
 
     def add_step(self, step: BackfillProgress) -> None:
-        """Count a step."""
         self.row_count += step.rows
         if step.problem:
             self.problems.append(f"{step.stream}: {step.problem}")
@@ -127,7 +126,6 @@ class _ProgressBars:
         self._tasks: dict[Stream, TaskID] = {}
 
     def show_step(self, step: BackfillProgress) -> None:
-        """Show how far a stream is."""
         if step.stream not in self._tasks:
             name = escape_terminal(str(step.stream), 80)
             self._tasks[step.stream] = self._progress.add_task(name, total=1.0, events=0)

@@ -38,10 +38,8 @@ def command(config: Path, *, as_json: bool, send_test: bool) -> None:
     Exit code 0 when all is fine or worth a warning only, 1 when something failed.
     """
     levels: set[str] = set()
-    for _, area_findings in groupby(
-        _check_everything(config, send_test=send_test), key=_parse_area
-    ):
-        findings = list(area_findings)
+    for _, group in groupby(_check_everything(config, send_test=send_test), key=_parse_area):
+        findings = list(group)
         levels.update(finding.level for finding in findings)
         if as_json:
             print_json_lines(map(to_json, findings))
@@ -86,11 +84,10 @@ def _print_findings(findings: Iterable[PreflightFinding]) -> None:
     by_level: dict[FindingLevel, list[PreflightFinding]] = {}
     for finding in findings:
         by_level.setdefault(finding.level, []).append(finding)
-    for level, level_findings in by_level.items():
-        area = _parse_area(level_findings[0])
+    for level, group in by_level.items():
+        area = _parse_area(group[0])
         messages = [
-            (finding.subject.removeprefix(f"{area}/"), finding.message)
-            for finding in level_findings
+            (finding.subject.removeprefix(f"{area}/"), finding.message) for finding in group
         ]
         mark = Text.assemble(_LEVEL_MARKS[level], " ")
         for names, message in group_by_message(messages):

@@ -122,20 +122,18 @@ def _print_proof(proof: OrgCompleteness) -> None:
 def _print_counts(report: CompletenessReport) -> None:
     """Print the balances; duplicates and what is missing are columns only where there is some."""
     names = ("duplicates", "quarantined", "lost", "pending")
-    shown_names = [
-        name for name in names if any(getattr(balance, name) for balance in report.balances)
-    ]
+    shown = [name for name in names if any(getattr(each, name) for each in report.balances)]
     table = build_table(
         "event type",
         build_number_column("listed"),
         build_number_column("stored"),
         build_number_column("events"),
-        *map(build_number_column, shown_names),
+        *map(build_number_column, shown),
         title=f"What {report.org} has listed since {_format_time(report.since)}",
     )
-    for balance in report.balances:
-        numbers = [f"{getattr(balance, name):,}" for name in ("stored", "rows", *shown_names)]
-        add_row(table, balance.event_type, f"{balance.listed:,} {balance.unit}", *numbers)
+    for each in report.balances:
+        numbers = [f"{getattr(each, name):,}" for name in ("stored", "rows", *shown)]
+        add_row(table, each.event_type, f"{each.listed:,} {each.unit}", *numbers)
     if report.balances:
         print_table(table)
 
@@ -148,14 +146,14 @@ def _print_windows(report: CompletenessReport) -> None:
         build_number_column("gaps"),
         title="Time that was read",
     )
-    for coverage in report.window_coverage:
-        name = format_stream_name(coverage)
+    for window in report.window_coverage:
+        name = format_stream_name(window)
         add_row(
             table,
             name,
-            _format_time(coverage.start),
-            _format_time(coverage.until),
-            len(coverage.gaps),
+            _format_time(window.start),
+            _format_time(window.until),
+            len(window.gaps),
         )
     if report.window_coverage:
         print_table(table)
@@ -170,22 +168,22 @@ def _print_daily_comparisons(comparisons: Sequence[HourlyDailyComparison]) -> No
         "verdict",
         title="Hourly files against daily ones",
     )
-    for comparison in comparisons:
+    for day in comparisons:
         sizes = (
-            format_count(comparison.hourly_rows, "event"),
-            format_count(comparison.daily_rows or 0, "event"),
+            format_count(day.hourly_rows, "event"),
+            format_count(day.daily_rows or 0, "event"),
         )
-        if comparison.daily_rows is None:
+        if day.daily_rows is None:
             sizes = (
-                format_count(comparison.hourly_bytes, "byte"),
-                format_count(comparison.daily_bytes or 0, "byte"),
+                format_count(day.hourly_bytes, "byte"),
+                format_count(day.daily_bytes or 0, "byte"),
             )
         add_row(
             table,
-            comparison.day,
-            comparison.event_type,
+            day.day,
+            day.event_type,
             *sizes,
-            comparison.trouble or comparison.verdict,
+            day.trouble or day.verdict,
         )
     if comparisons:
         print_table(table)

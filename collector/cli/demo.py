@@ -148,13 +148,9 @@ def _render_alerts(scenario: DemoScenario, alerts: Sequence[Alert]) -> Table:
     table.add_column("alert", overflow="fold")
     table.add_column("when", no_wrap=True)
     for alert in alerts:
-        expected_stories = stories.get((alert.rule, str(alert.severity)))
-        title, story = to_cells(
-            (
-                alert.title,
-                expected_stories.pop(0) if expected_stories else "nothing was scripted here",
-            )
-        )
+        causes = stories.get((alert.rule, str(alert.severity)))
+        cause = causes.pop(0) if causes else "nothing was scripted here"
+        title, story = to_cells((alert.title, cause))
         story.stylize("dim")
         when = alert.first_time.strftime("%a %H:%M")
         table.add_row(color_severity(alert.severity), Text.assemble(title, "\n", story), when)

@@ -215,12 +215,10 @@ class _SpanProgress:
             )
 
     def finish_span(self, span: CoverageSpan) -> None:
-        """Record that all of a span has been read."""
         self._finished_time += span.until - span.start
         self._read_time = self._finished_time
 
     def build_progress(self, *, rows: int = 0, problem: str = "") -> BackfillProgress:
-        """The progress so far."""
         fraction_read = self._read_time / self._total_time if self._total_time else 1.0
         return BackfillProgress(
             stream=self._stream, fraction_read=fraction_read, rows=rows, problem=problem

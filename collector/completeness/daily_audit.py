@@ -126,9 +126,8 @@ def compare_daily_files(
         comparison = totals.get(key) or HourlyDailyComparison(
             org=context.org, event_type=key[0], day=key[1]
         )
-        yield _compare_day(
-            context, comparison, files_by_key.get(key, []), counts=is_counted(key[0])
-        )
+        files = files_by_key.get(key, [])
+        yield _compare_day(context, comparison, files, counts=is_counted(key[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

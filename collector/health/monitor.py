@@ -68,25 +68,15 @@ class HealthMonitor:
                 snapshot = read_health_snapshot(connection, now=now)
             schedule = self._read_schedule()
             symptoms = find_symptoms(snapshot, schedule, now=now, started_at=self._started_at)
-            by_org: dict[str, list[Symptom]] = {
-                COLLECTOR_ORG: [],
-                **{org: [] for org, _ in schedule},
-            }
-            for symptom in symptoms:
-                by_org.setdefault(symptom.org, []).append(symptom)
-            return [
-                symptom
-                for org in sorted(by_org)
-                for symptom in self._report_changes(org, by_org[org], now)
-            ]
+            orgs = {COLLECTOR_ORG, *(org for org, _ in schedule), *(one.org for one in symptoms)}
+            by_org = {org: [one for one in symptoms if one.org == org] for org in sorted(orgs)}
+            return [one for org in by_org for one in self._report_changes(org, by_org[org], now)]
 
-    def _report_changes(
-        self, org: str, symptoms: Sequence[Symptom], now: datetime
-    ) -> list[Symptom]:
+    def _report_changes(self, org: str, found: Sequence[Symptom], now: datetime) -> list[Symptom]:
         with self._database.read() as connection:
             stored = tracked_objects.read_object_states(connection, org=org, source=HEALTH_SOURCE)
-        new = [symptom for symptom in symptoms if symptom.key not in stored]
-        present_keys = {symptom.key for symptom in symptoms}
+        new = [symptom for symptom in found if symptom.key not in stored]
+        present_keys = {symptom.key for symptom in found}
         recoveries = {key: state for key, state in stored.items() if key not in present_keys}
         if new or recoveries:
             self._pipeline.ingest(self._build_batch(org, new, recoveries, now))
@@ -101,12 +91,10 @@ class HealthMonitor:
         recoveries: Mapping[str, Mapping[str, Any]],
         now: datetime,
     ) -> Batch:
-        recovered = [
-            state for state in recoveries.values() if state["State"] not in TRANSIENT_STATES
-        ]
+        ended = [state for state in recoveries.values() if state["State"] not in TRANSIENT_STATES]
         records = [
             *map(_build_record, new),
-            *(_build_recovery_record(state, now) for state in recovered),
+            *(_build_recovery_record(state, now) for state in ended),
         ]
         uids = sorted(record["EventIdentifier"] for record in (*records, *recoveries.values()))
         key = hash_lines(HEALTH_SOURCE, *uids)

@@ -113,10 +113,8 @@ class RuleReloader:
 
     def _rematch_grown_lists(self) -> None:
         """Match the archive with grown lists: a new indicator finds last week's login."""
-        lists = {
-            name: _list_digests(value_list)
-            for name, value_list in self._rules.lists.by_name.items()
-        }
+        value_lists = self._rules.lists.by_name
+        lists = {name: _list_digests(value_list) for name, value_list in value_lists.items()}
         with self._database.read() as connection:
             matched = rule_status.read_matched_entries(connection)
         # A list that is gone is forgotten: nothing is matched with it until it comes back.

@@ -25,12 +25,8 @@ class LoginWindow:
 
         Times further ahead than the window is long come from a clock that was wrong; they are none.
         """
-        recent_times = sorted(time for time in times if abs(now - time) < self.length)
-        return (
-            recent_times[-self.max_logins] + self.length
-            if len(recent_times) >= self.max_logins
-            else now
-        )
+        recent = sorted(time for time in times if abs(now - time) < self.length)
+        return recent[-self.max_logins] + self.length if len(recent) >= self.max_logins else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +137,12 @@ class LoginThrottle:
         return [time for time in self._login_times if abs(now - time) < length]
 
     def _compute_next_login(self, failures: Sequence[LoginFailure], now: datetime) -> datetime:
-        failure_times = [failure.attempt_time for failure in failures]
+        times = [failure.attempt_time for failure in failures]
         windows = [
-            window.compute_opening(failure_times, now)
-            for window in self._login_limits.failure_windows
+            window.compute_opening(times, now) for window in self._login_limits.failure_windows
         ]
         return max(
-            self._login_limits.login_window.compute_opening(
-                [*self._login_times, *failure_times], now
-            ),
+            self._login_limits.login_window.compute_opening([*self._login_times, *times], now),
             *windows,
             self._compute_pause_end(failures, now),
         )

@@ -56,36 +56,24 @@ class OauthTokensReader:
     ) -> Iterator[Batch]:
         """The tokens granted and removed since the last look; at the first, no event."""
         tokens = _fetch_tokens(context)
-        known_tokens = context.read_state(KIND)
+        stored = context.read_state(KIND)
         observation = Observation(
             context=context,
             stream=stream,
             since=cursor.time if cursor else None,
             time=context.client.estimate_org_time(),
         )
-        changed = {
-            fingerprint: token
-            for fingerprint, token in tokens.items()
-            if known_tokens.get(fingerprint) != token
-        }
+        changed = {key: token for key, token in tokens.items() if stored.get(key) != token}
         if cursor is None:
             yield observation.build_silent_batch("OauthTokenGranted", state_updates=changed)
             return
-        granted = [
-            token for fingerprint, token in changed.items() if fingerprint not in known_tokens
-        ]
+        granted = [token for key, token in changed.items() if key not in stored]
         yield observation.build_batch("OauthTokenGranted", _COLUMNS, granted, state_updates=changed)
-        removed = {
-            fingerprint: token
-            for fingerprint, token in known_tokens.items()
-            if fingerprint not in tokens
-        }
+        removed = {key: token for key, token in stored.items() if key not in tokens}
         if removed:
+            records, updates = list(removed.values()), dict.fromkeys(removed)
             yield observation.build_batch(
-                "OauthTokenRemoved",
-                _COLUMNS,
-                list(removed.values()),
-                state_updates=dict.fromkeys(removed),
+                "OauthTokenRemoved", _COLUMNS, records, state_updates=updates
             )
 
 
