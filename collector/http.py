@@ -58,10 +58,7 @@ def build_client(*, ca_file: Path | None = None, proxy: str | None = None) -> ht
         follow_redirects=False,
         trust_env=False,
         cookies=cookiejar.CookieJar(cookiejar.DefaultCookiePolicy(allowed_domains=[])),
-        headers={
-            "User-Agent": f"collector/{collector.__version__}",
-            "Accept-Encoding": "gzip",
-        },
+        headers={"User-Agent": f"collector/{collector.__version__}", "Accept-Encoding": "gzip"},
     )
 
 

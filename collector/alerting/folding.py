@@ -187,10 +187,7 @@ def _mark_notified(alert: Alert) -> Alert:
     if alert.status == AlertStatus.WITHDRAWN:
         return replace(alert, revision=alert.revision + 1)
     return replace(
-        alert,
-        revision=alert.revision + 1,
-        told_severity=alert.severity,
-        told_count=alert.count,
+        alert, revision=alert.revision + 1, told_severity=alert.severity, told_count=alert.count
     )
 
 

@@ -69,10 +69,7 @@ def collect_evidence(
     rule_names = dict.fromkeys(_list_event_rules(context, rule))
     types = _list_stored_types([context.rules.by_name[name] for name in rule_names])
     files = ledger.list_archive_files(
-        context.state,
-        org=alert.org,
-        event_types=types,
-        between=_compute_time_span(alert, rule),
+        context.state, org=alert.org, event_types=types, between=_compute_time_span(alert, rule)
     )
     event_sets = event_lookup.find_events(
         context.engine, uids, files=files, archive=context.archive
@@ -157,9 +154,7 @@ def _explain_events(
         found = explanations.get(event["event_uid"], [])
         holding = [answer for answer in found if answer.holds]
         yield EvidenceEvent(
-            event=event,
-            rule_explanations=tuple(holding or found),
-            failures=tuple(failures),
+            event=event, rule_explanations=tuple(holding or found), failures=tuple(failures)
         )
 
 

@@ -80,12 +80,7 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
     relation = f"(SELECT {columns})"
     for address_column in ADDRESS_KEYS.keys() & event.keys():
         relation = _add_address_key(relation, address_column)
-    return EventSet(
-        org=org,
-        event_type=str(values["event_type"]),
-        relation=relation,
-        files=(),
-    )
+    return EventSet(org=org, event_type=str(values["event_type"]), relation=relation, files=())
 
 
 def _add_address_key(relation: str, column: str) -> str:

@@ -204,10 +204,7 @@ def _to_constituent(evidence: Event) -> ConstituentEvent:
 
 
 def _trace_from_archive(
-    context: TraceContext,
-    event_uid: str,
-    event_set: EventSet,
-    alert_traces: tuple[AlertTrace, ...],
+    context: TraceContext, event_uid: str, event_set: EventSet, alert_traces: tuple[AlertTrace, ...]
 ) -> EventTrace:
     event = event_lookup.read_events(context.engine, event_set.relation)[0]
     constituents = _read_constituents(context.engine, event_set)

@@ -13,12 +13,7 @@ from collector import clock
 from collector.api.alerts import read_alert, read_alerts, to_json
 from collector.channels.terminal.sender import TerminalNotifier
 from collector.cli import explain
-from collector.cli.options import (
-    config_option,
-    json_option,
-    load_settings,
-    parse_duration,
-)
+from collector.cli.options import config_option, json_option, load_settings, parse_duration
 from collector.cli.output import (
     add_row,
     build_fixed_column,

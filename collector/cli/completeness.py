@@ -73,12 +73,7 @@ def completeness_options(command: CompletenessCommand) -> CompletenessCommand:
 
 
 def show_completeness(
-    settings: Settings,
-    *,
-    since: timedelta,
-    compares: bool,
-    verified: Sequence[str],
-    as_json: bool,
+    settings: Settings, *, since: timedelta, compares: bool, verified: Sequence[str], as_json: bool
 ) -> None:
     """Print the proof of every org. Exits with 1 when something is missing.
 
@@ -149,11 +144,7 @@ def _print_windows(report: CompletenessReport) -> None:
     for window in report.window_coverage:
         name = format_stream_name(window)
         add_row(
-            table,
-            name,
-            _format_time(window.start),
-            _format_time(window.until),
-            len(window.gaps),
+            table, name, _format_time(window.start), _format_time(window.until), len(window.gaps)
         )
     if report.window_coverage:
         print_table(table)
@@ -169,22 +160,13 @@ def _print_daily_comparisons(comparisons: Sequence[HourlyDailyComparison]) -> No
         title="Hourly files against daily ones",
     )
     for day in comparisons:
-        sizes = (
-            format_count(day.hourly_rows, "event"),
-            format_count(day.daily_rows or 0, "event"),
-        )
+        sizes = (format_count(day.hourly_rows, "event"), format_count(day.daily_rows or 0, "event"))
         if day.daily_rows is None:
             sizes = (
                 format_count(day.hourly_bytes, "byte"),
                 format_count(day.daily_bytes or 0, "byte"),
             )
-        add_row(
-            table,
-            day.day,
-            day.event_type,
-            *sizes,
-            day.trouble or day.verdict,
-        )
+        add_row(table, day.day, day.event_type, *sizes, day.trouble or day.verdict)
     if comparisons:
         print_table(table)
 

@@ -38,7 +38,7 @@ class BackfillProgress:
     Attributes:
         fraction_read: the share of its time that has been read, 0 to 1.
         rows: events that this step has stored.
-        problem: what went wrong with this step, which the next run repeats.
+        problem: what went wrong with this step; the next run reads it again.
     """
 
     stream: Stream

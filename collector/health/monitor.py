@@ -29,15 +29,7 @@ from collector.store.health_snapshot import read_health_snapshot
 HEALTH_EVENT_TYPE = "CollectorHealth"
 HEALTH_SOURCE = "health"
 
-HEALTH_COLUMNS = (
-    "EventIdentifier",
-    "EventDate",
-    "Subject",
-    "Part",
-    "State",
-    "Reason",
-    "Since",
-)
+HEALTH_COLUMNS = ("EventIdentifier", "EventDate", "Subject", "Part", "State", "Reason", "Since")
 
 
 class HealthMonitor:

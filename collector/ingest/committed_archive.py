@@ -36,10 +36,7 @@ class CommittedArchive:
         def list_files(dates: tuple[str, str]) -> list[ArchiveFile]:
             with self.database.read() as connection:
                 return ledger.list_archive_files(
-                    connection,
-                    org=batch.stream.org,
-                    event_types=[batch.event_type],
-                    dates=dates,
+                    connection, org=batch.stream.org, event_types=[batch.event_type], dates=dates
                 )
 
         return list_files

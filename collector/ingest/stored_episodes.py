@@ -27,11 +27,7 @@ class _KeyChanges:
 
 
 def fold_matches(
-    connection: sa.Connection,
-    rules: Mapping[str, Rule],
-    result: EvaluationResult,
-    *,
-    now: datetime,
+    connection: sa.Connection, rules: Mapping[str, Rule], result: EvaluationResult, *, now: datetime
 ) -> list[alerting.EpisodeChanges]:
     """The changes of the stored episodes that the result is about; nothing is written.
 

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import httpx
 
 from collector import clock
-from collector import http as web
 from collector.csv_segments import CsvSegments
 from collector.errors import (
     CorruptDownloadError,
@@ -24,6 +23,7 @@ from collector.errors import (
     StoppedError,
     UnreachableError,
 )
+from collector.http import build_client, build_session
 from collector.salesforce import responses
 from collector.salesforce.api_errors import compute_clock_skew
 from collector.salesforce.authenticator import Authenticator
@@ -112,9 +112,9 @@ class SalesforceClient:
         self._retry_pause = retry_pause
         self._now = now
         proxy = org.proxy.reveal() if org.proxy else None
-        self._http = web.build_client(ca_file=org.ca_file, proxy=proxy)
+        self._http = build_client(ca_file=org.ca_file, proxy=proxy)
         self._http.event_hooks = {"response": [self._record_headers]}
-        self._session = web.build_session(self._http)
+        self._session = build_session(self._http)
         self._authenticator = Authenticator(
             org, self._http, token_store=token_store, login_limits=login_limits, now=now
         )
@@ -299,10 +299,7 @@ class SalesforceClient:
                 self._connection = None
             self._version = self._version or self._find_api_version(self._token)
             self._connection = SalesforceConnection(
-                self._token,
-                org=self._org.name,
-                version=self._version,
-                session=self._session,
+                self._token, org=self._org.name, version=self._version, session=self._session
             )
             return self._connection
 

@@ -11,8 +11,8 @@ import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError as LibraryError
 
-from collector import http as web
 from collector.errors import UnreachableError
+from collector.http import read_body
 from collector.salesforce.api_errors import build_api_error, build_unreachable_error
 from collector.salesforce.responses import JsonObject, require_object
 from collector.salesforce.token_request import AccessToken
@@ -86,7 +86,7 @@ def fetch_api_versions(http: httpx.Client, instance_url: str, *, org: str) -> ob
     where = f"{org}: list of API versions"
     with _translate_errors(where):
         with http.stream("GET", f"{instance_url}/services/data/") as answer:
-            content = web.read_body(answer)
+            content = read_body(answer)
         if answer.status_code != 200:
             raise build_api_error(where, answer.status_code, content.decode("utf-8", "replace"))
         return json.loads(content)

@@ -112,9 +112,7 @@ class BulkJobsReader:
 
 
 def _build_batches(
-    observation: Observation,
-    known: Mapping[str, JobRecord],
-    sightings: Sequence[_JobSighting],
+    observation: Observation, known: Mapping[str, JobRecord], sightings: Sequence[_JobSighting]
 ) -> Iterator[Batch]:
     present = {sighting.id: sighting.job for sighting in sightings if not sighting.is_removed}
     removed = {sighting.id: sighting.job for sighting in sightings if sighting.is_removed}

@@ -151,8 +151,7 @@ def _resolve_missing_file(
     if any(pages):
         return build_failure(context, file, error)
     return LostBatch(
-        batch=batch,
-        reason=f"{file} was listed and has been deleted since (retention or a user)",
+        batch=batch, reason=f"{file} was listed and has been deleted since (retention or a user)"
     )
 
 

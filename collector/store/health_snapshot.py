@@ -93,10 +93,7 @@ def _read_stream_activity(connection: sa.Connection, stream: Stream) -> StreamAc
     query = (
         sa.select(table.c.nominal)
         .distinct()
-        .where(
-            *match_stream(table, stream),
-            table.c.nominal > newest - ACTIVITY_PERIOD,
-        )
+        .where(*match_stream(table, stream), table.c.nominal > newest - ACTIVITY_PERIOD)
         .order_by(table.c.nominal)
     )
     times: list[datetime] = list(connection.scalars(query))
