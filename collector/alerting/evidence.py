@@ -11,7 +11,7 @@ from typing import Any
 from collector.model.event_columns import HIDDEN_COLUMNS
 
 EVIDENCE_LIMIT = 10
-"""Events that an alert keeps; its count tells of all."""
+"""Events that an alert keeps; its count is of all."""
 
 CONTEXT_LIMIT = 10
 

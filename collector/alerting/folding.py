@@ -105,9 +105,9 @@ def fold_episodes(
 def _build_items(diff: MatchDiff, alerts: Mapping[str, Alert]) -> Iterator[EpisodeItem]:
     for alert in alerts.values():
         if not identity.has_ended(alert) and alert.id not in diff.rebuild_ids:
-            whole = alert_summary.summarize_alert(alert)
-            remaining = whole.count - diff.recounts.get(alert.id, 0)
-            yield EpisodeItem(summary=replace(whole, count=remaining), whole_alert_id=alert.id)
+            total = alert_summary.summarize_alert(alert)
+            remaining = total.count - diff.recounts.get(alert.id, 0)
+            yield EpisodeItem(summary=replace(total, count=remaining), whole_alert_id=alert.id)
     for match in diff.new_matches:
         source = diff.detachments.get(match.event_uid, "")
         former_id = source if source in diff.rebuild_ids else ""

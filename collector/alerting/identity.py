@@ -37,11 +37,11 @@ def assign_alerts(
     find_alert: AlertFinder,
     now: datetime,
 ) -> list[EpisodeAlert]:
-    """Each episode with its alert, which says what the episode comes to.
+    """Each episode with its alert, which has the values of the episode.
 
     Of several alerts that are one episode now, the one that was created first goes on. Of one that
     fell apart, the part with the event that opened it does. One that has lost all it had goes on
-    with what came in its place.
+    with the matches that replaced them.
     """
     successors = {name: grouping.find_successor(episodes, name) for name in diff.rebuild_ids}
     claims = [[alerts[name] for name in _list_claimed_ids(each, successors)] for each in episodes]

@@ -20,7 +20,7 @@ from collector.sources import build_sources
 
 
 def check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
-    """What there is to say of each org, its login first, then each of its sources."""
+    """The findings about each org, its login first, then each of its sources."""
     for org in settings.orgs:
         store = _choose_token_store(org, settings.state_dir)
         with open_source_context(org, token_store=store) as context:
@@ -33,9 +33,9 @@ def to_json(finding: PreflightFinding) -> JsonObject:
 
 
 def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:
-    """Where the daemon remembers its logins, if whoever runs this may write there.
+    """The token store of the daemon, if this process may write there.
 
-    A refresh token that the org replaces has to get there in any case.
+    A refresh token that the org replaces has to be stored there in any case.
     """
     if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
         return DiskTokenStore(state_dir / TOKENS_FOLDER)

@@ -73,7 +73,7 @@ EventTypePredicate = Callable[[str], bool]
 def sum_hourly_files(
     items: Iterable[InventoryItem],
 ) -> dict[tuple[str, date], HourlyDailyComparison]:
-    """The hourly files that were taken in, by event type and day."""
+    """The sums of the ingested hourly files, by event type and day."""
     totals: dict[tuple[str, date], HourlyDailyComparison] = {}
     for item in items:
         facts = item.facts

@@ -139,7 +139,7 @@ ADVICE_TABLE = (
 )
 
 TRANSIENT_ERRORS = frozenset({"unknown_error", "temporarily_unavailable", "server_error"})
-"""Errors that are no verdict on whoever asks."""
+"""Errors that say nothing about the credentials: trying again may help."""
 
 
 def find_advice(flow: str, error: str, description: str) -> LoginAdvice:

@@ -55,7 +55,7 @@ UNATTENDED_PASSWORD_LIMITS = LoginLimits(
 
 
 def choose_unattended_limits(auth: AuthSettings) -> LoginLimits:
-    """How often a program that nobody watches may log in."""
+    """The limits of a program that runs unattended."""
     return UNATTENDED_PASSWORD_LIMITS if isinstance(auth, PasswordAuth) else LoginLimits()
 
 

@@ -32,7 +32,7 @@ _LEGACY_FLOW_WARNING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
-    """Settings, and what is allowed but not wise in the file that they come from."""
+    """Settings, and warnings about the file that they come from."""
 
     settings: Settings
     warnings: tuple[Problem, ...]

@@ -9,7 +9,7 @@ from collector.yaml_source.problem_report import ProblemReport
 from collector.yaml_source.suggestions import suggest_name
 
 MAX_CANDIDATES = 50
-"""Comparing with more would take too long, and nobody reads a longer list."""
+"""With more, comparing would take too long."""
 
 
 def check_names(root: YamlNode, report: ProblemReport) -> None:

@@ -83,12 +83,12 @@ class BulkJobsReader:
         At the first look, jobs older than `lookback` are stored, and become no events.
         """
         stored = context.read_state(KIND)
-        known = {job_id: job for job_id, job in stored.items() if job["list"] == stream.name}
+        known_jobs = {job_id: job for job_id, job in stored.items() if job["list"] == stream.name}
         # Classic jobs may stand in both lists: the first that shows one keeps it.
         listed = {
             job["id"]: job
             for job in _list_jobs(context, stream.name)
-            if job["id"] in known or job["id"] not in stored
+            if job["id"] in known_jobs or job["id"] not in stored
         }
         now = context.client.estimate_org_time()
         observation = Observation(
@@ -101,18 +101,18 @@ class BulkJobsReader:
         }
         expired = {
             job_id
-            for job_id, job in known.items()
+            for job_id, job in known_jobs.items()
             if job_id not in listed and _compute_age(job, now) >= JOB_LIFETIME
         }
         updates = {**old, **dict.fromkeys(expired)}
         yield observation.build_silent_batch("BulkJobInfo", state_updates=updates)
-        changes = _find_changes(context, stream.name, {**known, **old}, listed, expired)
+        changes = _find_changes(context, stream.name, {**known_jobs, **old}, listed, expired)
         sightings = list(islice(changes, MAX_DETAIL_REQUESTS))
-        yield from _build_batches(observation, known, sightings)
+        yield from _build_batches(observation, known_jobs, sightings)
 
 
 def _build_batches(
-    observation: Observation, known: Mapping[str, JobRecord], sightings: Sequence[_JobSighting]
+    observation: Observation, known_jobs: Mapping[str, JobRecord], sightings: Sequence[_JobSighting]
 ) -> Iterator[Batch]:
     present = {sighting.id: sighting.job for sighting in sightings if not sighting.is_removed}
     removed = {sighting.id: sighting.job for sighting in sightings if sighting.is_removed}
@@ -120,7 +120,7 @@ def _build_batches(
         changed = [
             job
             for job_id, job in present.items()
-            if _extract_progress(job) != _extract_progress(known.get(job_id, {}))
+            if _extract_progress(job) != _extract_progress(known_jobs.get(job_id, {}))
         ]
         yield observation.build_batch("BulkJobInfo", _FIELDS, changed, state_updates=present)
     if removed:
@@ -136,7 +136,7 @@ def _build_batches(
 def _find_changes(
     context: SourceContext,
     resource: str,
-    known: Mapping[str, JobRecord],
+    known_jobs: Mapping[str, JobRecord],
     listed: Mapping[str, JobRecord],
     expired: set[str],
 ) -> Iterator[_JobSighting]:
@@ -145,14 +145,14 @@ def _find_changes(
     A list whose order is undefined may miss a job between two pages, so one that is not listed is
     removed only if its own resource says so, too.
     """
-    for job_id in sorted(known.keys() - listed.keys() - expired):
+    for job_id in sorted(known_jobs.keys() - listed.keys() - expired):
         detail = _fetch_detail(context, resource, job_id)
-        job = {**known[job_id], **(detail or {})}
+        job = {**known_jobs[job_id], **(detail or {})}
         yield _JobSighting(id=job_id, job=job, is_removed=detail is None)
     for job_id, entry in sorted(
         listed.items(), key=lambda item: item[1]["createdDate"], reverse=True
     ):
-        before = known.get(job_id, {})
+        before = known_jobs.get(job_id, {})
         if before.get("state") == RUNNING_STATE or any(
             before.get(k) != v for k, v in entry.items()
         ):

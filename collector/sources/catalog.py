@@ -51,7 +51,7 @@ class Catalog:
         return self._resources[path]
 
     def forget_object(self, name: str) -> None:
-        """Ask anew about an object next time: an answer has shown that something has changed."""
+        """Drop what was stored of an object, so that the org is asked next time."""
         self._names = None
         self._fields.pop(name, None)
 

@@ -52,7 +52,7 @@ UNLICENSED_TYPES = frozenset(
 
 RELIST_SPAN = timedelta(hours=1)
 """How far before the cursor files are listed again: several share one CreatedDate, and one may
-become visible after another that is younger. The ledger knows those that were taken in."""
+become visible after another that is younger. The ledger has those that were ingested."""
 
 RECENT_SPAN = timedelta(days=2)
 """In this time an org that makes files makes at least one, also a daily one."""

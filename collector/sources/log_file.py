@@ -43,7 +43,7 @@ LISTING_FIELDS = (
 
 GROWTH_SPAN = timedelta(hours=1)
 """How long a file may still be being written. One that is older and came whole, but not as long as
-was announced, is taken: nobody promises what LogFileLength counts."""
+was announced, is taken: what LogFileLength counts is not documented."""
 
 _ID_PATTERN = re.compile(r"[A-Za-z0-9]{15,18}")
 

@@ -1,4 +1,4 @@
-"""The org's limits, as events: what is used up tells of exports and runaway clients."""
+"""The org's limits, as events: their use shows exports and runaway clients."""
 
 from __future__ import annotations
 

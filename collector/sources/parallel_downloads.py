@@ -12,7 +12,7 @@ from collector.sources.contract import FetchResult
 from collector.sources.log_file import ListedLogFile
 
 MAX_PARALLEL_DOWNLOADS = 4
-"""Salesforce bounds long requests; with so many nobody else in the org will notice us."""
+"""Salesforce bounds long requests; so many leave room for others in the org."""
 
 PendingDownload = Future[FetchResult]
 
@@ -22,7 +22,7 @@ def prefetch_files(
 ) -> Iterator[tuple[ListedLogFile, PendingDownload]]:
     """Each file with its download, in order, while the next ones are under way already.
 
-    Whoever stops in the middle leaves nothing in the spool.
+    A caller that stops in the middle leaves nothing in the spool.
     """
     pending: deque[tuple[ListedLogFile, PendingDownload]] = deque()
     with ThreadPoolExecutor(MAX_PARALLEL_DOWNLOADS) as pool:

@@ -176,7 +176,7 @@ def _build_soql(
 
 
 def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[LostBatch]:
-    """What the narrowest window does not hold because its answer was cut; told once a second."""
+    """The loss of records that an answer to the narrowest window left out, once for each second."""
     second = batch.log_time.replace(microsecond=0)
     key = build_batch_key(
         context.org, batch.stream.source, batch.event_type, "rest", render_literal(second)

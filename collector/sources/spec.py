@@ -22,7 +22,7 @@ STORING_REQUIREMENT = "storing switched on (Setup, Event Manager)"
 
 
 class Lane(StrEnum):
-    """Whether a source tells of an attack within minutes, or has a backlog to work through."""
+    """Whether a source shows an attack within minutes, or has a backlog to work through."""
 
     URGENT = "urgent"
     BULK = "bulk"
@@ -86,9 +86,9 @@ class SourceSpec(Generic[SettingsT_co]):
         on_by_default: whether it is polled where the configuration does not mention it.
         build: what reads it as its settings want.
         event_types: what it brings.
-        windowed: whether its batches are closed windows of time, which tell what was read.
+        windowed: whether its batches are closed windows of time, which show what was read.
         backfillable: whether it has a past to read; others only know the present.
-        value_rank: 0 for what tells of an attack soonest for the fewest API calls, up to
+        value_rank: 0 for what shows an attack soonest for the fewest API calls, up to
             LOWEST_VALUE_RANK; distinct, and with room for others between.
         max_stretch: how many times less often it may be asked, where API calls are short.
         lane: what its work must not wait for.
