@@ -22,7 +22,7 @@ def monotonic() -> float:
 
 
 def wait(seconds: float, stop_event: threading.Event | None = None) -> bool:
-    """Wait, or return early when `stop` is set. True when it was."""
+    """Wait, or return early when `stop_event` is set. Returns whether it was."""
     if stop_event is None:
         time.sleep(seconds)
         return False

@@ -1,22 +1,22 @@
-"""Every error that we raise, drawn before it is written.
+"""The errors that we raise.
 
 CollectorError                  a sentence for a person; `collector` prints it and exits with 1
 ├── ProblemListError            what is wrong in files that a person wrote (exit 2)
 │   ├── SettingsError           problems of a configuration file, all of them at once
 │   └── RulesError              problems of rule files, all of them at once
 ├── SalesforceError             an org did not give what was asked for
-│   ├── LoginRefusedError            the token endpoint said no; it says what to change in Setup
-│   ├── SessionExpired          401 after one new login
-│   ├── NotAvailable            object, field or resource that this org or user does not have
-│   ├── LimitExceeded           REQUEST_LIMIT_EXCEEDED: pause, do not insist
-│   ├── QueryTooWide            QUERY_TIMEOUT: ask for less at a time
-│   └── Unreachable             time-out, reset, 5xx, HTML instead of an answer: try again later
-├── CorruptDownload             a body that is not the log that it claims to be; never parsed
-├── ArchiveWithoutLedger        events on disk of which the state database knows nothing
+│   ├── LoginRefusedError       the token endpoint said no; it says what to change in Setup
+│   ├── SessionExpiredError     401 after one new login
+│   ├── NotAvailableError       object, field or resource that this org or user does not have
+│   ├── LimitExceededError      REQUEST_LIMIT_EXCEEDED: pause, do not insist
+│   ├── QueryTooWideError       QUERY_TIMEOUT: ask for less at a time
+│   └── UnreachableError        time-out, reset, 5xx, HTML instead of an answer: try again later
+├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
+├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
-│   └── InvalidSql              a mistake in the query; a usage error (exit 2)
-├── StateBusy                   another process works on this state directory
-└── Stopped                     we were asked to end; nothing is in doubt
+│   └── InvalidSqlError         a mistake in the query; a usage error (exit 2)
+├── StateBusyError              another process works on this state directory
+└── StoppedError                we were asked to end between two steps
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class NotAvailableError(SalesforceError):
 
 
 class LimitExceededError(SalesforceError):
-    """REQUEST_LIMIT_EXCEEDED. `daily` tells the 24-hour limit from the concurrent one."""
+    """REQUEST_LIMIT_EXCEEDED. `is_daily` tells the 24-hour limit from the concurrent one."""
 
     def __init__(self, message: str, *, is_daily: bool) -> None:
         super().__init__(message)

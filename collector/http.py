@@ -1,4 +1,4 @@
-"""The only place that builds an HTTP client: bounded in time and size, following nobody."""
+"""The only place that builds an HTTP client: bounded in time and size, without redirects."""
 
 from __future__ import annotations
 
@@ -58,26 +58,23 @@ def build_client(*, ca_file: Path | None = None, proxy: str | None = None) -> ht
         follow_redirects=False,
         trust_env=False,
         cookies=cookiejar.CookieJar(cookiejar.DefaultCookiePolicy(allowed_domains=[])),
-        headers={
-            "User-Agent": f"collector/{collector.__version__}",
-            "Accept-Encoding": "gzip",
-        },
+        headers={"User-Agent": f"collector/{collector.__version__}", "Accept-Encoding": "gzip"},
     )
 
 
 def build_session(http_client: httpx.Client) -> requests.Session:
-    """What simple-salesforce calls a session, carried over one of our clients.
+    """A session for simple-salesforce, carried over one of our clients.
 
     Time-outs, certificates, caps and the absence of redirects are the client's, for every call and
     whatever the caller asks for. Raises what httpx raises, never a requests exception of transport.
     """
-    result = requests.Session()
-    result.trust_env = False
-    result.headers.clear()
-    result.adapters.clear()
-    result.mount("https://", _HttpxAdapter(http_client))
-    result.mount("http://", _HttpxAdapter(http_client))
-    return result
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.adapters.clear()
+    session.mount("https://", _HttpxAdapter(http_client))
+    session.mount("http://", _HttpxAdapter(http_client))
+    return session
 
 
 def check_url(url: str, *, what: str) -> str:
@@ -114,12 +111,12 @@ def trust_certificates(context: ssl.SSLContext, ca_file: Path | None) -> ssl.SSL
 
 
 def read_body(answer: httpx.Response, *, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The whole decoded body of a streamed answer. Raises as `pieces` does."""
+    """The whole decoded body of a streamed answer. Raises as `read_pieces` does."""
     return b"".join(read_pieces(answer, limit=limit, seconds=MAX_BODY_SECONDS))
 
 
 def read_pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterator[bytes]:
-    """The decoded body of a streamed answer, at most `PIECE_BYTES` or one network read at a time.
+    """The decoded body of a streamed answer, at most `MAX_PIECE_BYTES` at a time.
 
     Raises:
         httpx.DecodingError: it is longer than `limit` bytes, packed in a way that we did not ask
@@ -127,13 +124,13 @@ def read_pieces(answer: httpx.Response, *, limit: int, seconds: float) -> Iterat
         httpx.TimeoutException: it takes longer than `seconds`, or a read takes too long.
         httpx.TransportError: the connection broke.
     """
-    due = clock.monotonic() + seconds
+    deadline = clock.monotonic() + seconds
     size = 0
     for piece in _read_decoded(answer):
         size += len(piece)
         if size > limit:
             raise httpx.DecodingError(f"the body is longer than {limit} bytes")
-        if clock.monotonic() > due:
+        if clock.monotonic() > deadline:
             raise httpx.ReadTimeout(f"the body took longer than {seconds:.0f} seconds")
         yield piece
 
@@ -196,19 +193,19 @@ class _HttpxAdapter(BaseAdapter):
             return _to_requests_response(answer, request, read_body(answer))
 
     def close(self) -> None:
-        """Whoever made the client closes it."""
+        """Nothing: the owner of the client closes it."""
 
 
 def _to_requests_response(
     answer: httpx.Response, request: requests.PreparedRequest, content: bytes
 ) -> requests.Response:
-    result = requests.Response()
-    result.status_code = answer.status_code
-    result.reason = answer.reason_phrase
-    result.headers = CaseInsensitiveDict(answer.headers)
-    result.headers.pop("Location", None)  # which requests would follow
-    result.raw = io.BytesIO(content)
-    result.url = str(request.url)
-    result.request = request
-    result.encoding = "utf-8"
-    return result
+    response = requests.Response()
+    response.status_code = answer.status_code
+    response.reason = answer.reason_phrase
+    response.headers = CaseInsensitiveDict(answer.headers)
+    response.headers.pop("Location", None)  # which requests would follow
+    response.raw = io.BytesIO(content)
+    response.url = str(request.url)
+    response.request = request
+    response.encoding = "utf-8"
+    return response

@@ -1,4 +1,4 @@
-"""From matches to alerts, and from alerts to the channels that hear of them."""
+"""From matches to alerts, and from alerts to the channels they are sent to."""
 
 from collector.alerting.folding import EpisodeChanges, fold_episodes
 from collector.alerting.match_diff import MatchDiff, diff_matches

@@ -10,10 +10,10 @@ from collector.model import Alert, FoldState
 
 
 def get_fold_state(alert: Alert) -> FoldState:
-    """What the alert keeps of its matches.
+    """The fold state of the alert.
 
     Raises:
-        ValueError: nothing was ever folded into it.
+        ValueError: it has none, as no match was folded into it.
     """
     if alert.fold_state is None:
         raise ValueError(f"alert {alert.id} was made of no match")
@@ -21,7 +21,7 @@ def get_fold_state(alert: Alert) -> FoldState:
 
 
 def summarize_alert(alert: Alert) -> MatchSummary:
-    """What the matches of an alert come to, without a look at them."""
+    """The summary of the matches of an alert, without a look at them."""
     state = get_fold_state(alert)
     return MatchSummary(
         first_time=alert.first_time,
@@ -48,7 +48,7 @@ def summarize_alert(alert: Alert) -> MatchSummary:
 
 
 def apply_summary(alert: Alert, summary: MatchSummary) -> Alert:
-    """The alert, saying what the summary says."""
+    """The alert with the values of the summary."""
     lead = summary.lead
     return replace(
         alert,

@@ -11,7 +11,7 @@ from typing import Any
 from collector.model.event_columns import HIDDEN_COLUMNS
 
 EVIDENCE_LIMIT = 10
-"""Events that an alert keeps; its count tells of all."""
+"""Events that an alert keeps; its count is of all."""
 
 CONTEXT_LIMIT = 10
 
@@ -23,7 +23,7 @@ _DEPTH_LIMIT = 4
 
 
 def to_evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An event: values that are null or say nothing to a person are left out.
+    """An event as JSON values, without those that are null or say nothing to a person.
 
     What has been made evidence stays as it is.
     """
@@ -35,7 +35,7 @@ def to_evidence(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def to_context(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What an event was seen against. What has been made context stays as it is."""
+    """Context entries as JSON values. What has been made context stays as it is."""
     return [_bound_nested(entry, _DEPTH_LIMIT) for entry in islice(entries, CONTEXT_LIMIT)]
 
 

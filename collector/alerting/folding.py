@@ -17,12 +17,12 @@ from collector.alerting.match_diff import MatchDiff
 from collector.model import Alert, AlertMatch, AlertStatus, FirstSeen, Rule, Severity
 
 RENOTIFY_FACTOR = 10
-"""An episode with this many times the events that people were told of is told again."""
+"""An episode with this many times the events that it was notified with is notified again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeChanges:
-    """What a batch did to the episodes of one dedup key.
+    """What a batch changes in the stored alerts of one dedup key.
 
     Attributes:
         org, rule: whose alerts they are.
@@ -30,7 +30,7 @@ class EpisodeChanges:
         joined_matches: by alert id, the matches that are new in it or not what they were.
         moved_uids: by alert id, the uids of matches that came from another alert as they were.
         detachments: by uid, the alert in which the event's match is no longer, or not as it was.
-        notify_ids: ids of the alerts that have something new to say; their revision has grown.
+        notify_ids: ids of the alerts to notify; their revision has grown.
         ended_ids: ids of the alerts that were merged into another one or withdrawn by this.
     """
 
@@ -59,12 +59,12 @@ def fold_episodes(
 
     Args:
         rule: the rule that matched.
-        diff: what the batch says anew of one dedup key.
+        diff: what the batch changes for one dedup key.
         alerts: the stored alerts of that key that it may touch, by id.
         remaining_matches: what is left of the alerts that are rebuilt, in the order of time.
         find_alert: looks up any other alert.
-        keep_content: keep of every match what it would show, since it may be judged again.
-        reason: why matches do not hold any more, where more is known than the kind of rule.
+        keep_content: keep of every match what it would show, since it may be evaluated again.
+        reason: why matches do not hold any more; empty for the sentence of the kind of rule.
         now: when an alert that is opened here was created.
     """
     items = heapq.merge(
@@ -73,27 +73,29 @@ def fold_episodes(
         key=lambda item: item.start,
     )
     episodes = grouping.group_episodes(items, rule.dedup_window)
-    assigned = identity.assign_alerts(
+    episode_alerts = identity.assign_alerts(
         rule, episodes, diff, alerts=alerts, find_alert=find_alert, now=now
     )
     ended = [
-        *_merge_alerts(assigned, alerts),
-        *_withdraw_alerts(rule, diff, assigned, alerts, reason),
+        *_merge_alerts(episode_alerts, alerts),
+        *_withdraw_alerts(rule, diff, episode_alerts, alerts, reason),
     ]
     joined = {
-        one.alert.id: _build_joined_matches(one, keep_content=keep_content)
-        for one in assigned
-        if one.episode.new_matches
+        item.alert.id: _build_joined_matches(item, keep_content=keep_content)
+        for item in episode_alerts
+        if item.episode.new_matches
     }
-    after = [one.alert for one in assigned] + ended
-    changed = [alert for alert in after if alert.id in joined or alerts.get(alert.id) != alert]
+    current = [item.alert for item in episode_alerts] + ended
+    changed = [alert for alert in current if alert.id in joined or alerts.get(alert.id) != alert]
     notified = {alert.id: _mark_notified(alert) for alert in changed if _needs_notification(alert)}
     return EpisodeChanges(
         org=diff.org,
         rule=rule.name,
         alerts=tuple(notified.get(alert.id, alert) for alert in changed),
         joined_matches=joined,
-        moved_uids={one.alert.id: uids for one in assigned if (uids := _list_moved_uids(one))},
+        moved_uids={
+            item.alert.id: uids for item in episode_alerts if (uids := _list_moved_uids(item))
+        },
         detachments=diff.detachments,
         notify_ids=frozenset(notified),
         ended_ids=frozenset(alert.id for alert in ended),
@@ -103,9 +105,9 @@ def fold_episodes(
 def _build_items(diff: MatchDiff, alerts: Mapping[str, Alert]) -> Iterator[EpisodeItem]:
     for alert in alerts.values():
         if not identity.has_ended(alert) and alert.id not in diff.rebuild_ids:
-            whole = alert_summary.summarize_alert(alert)
-            remaining = whole.count - diff.recounts.get(alert.id, 0)
-            yield EpisodeItem(summary=replace(whole, count=remaining), whole_alert_id=alert.id)
+            total = alert_summary.summarize_alert(alert)
+            remaining = total.count - diff.recounts.get(alert.id, 0)
+            yield EpisodeItem(summary=replace(total, count=remaining), whole_alert_id=alert.id)
     for match in diff.new_matches:
         source = diff.detachments.get(match.event_uid, "")
         former_id = source if source in diff.rebuild_ids else ""
@@ -135,12 +137,12 @@ def _is_opener(event_uid: str, alert: Alert) -> bool:
 def _merge_alerts(
     episode_alerts: Sequence[EpisodeAlert], alerts: Mapping[str, Alert]
 ) -> Iterator[Alert]:
-    for one in episode_alerts:
-        for merged_id in one.merged_ids:
+    for item in episode_alerts:
+        for merged_id in item.merged_ids:
             yield replace(
                 _reset_notified(alerts[merged_id]),
                 status=AlertStatus.MERGED,
-                merged_into=one.alert.id,
+                merged_into=item.alert.id,
             )
 
 
@@ -151,19 +153,16 @@ def _withdraw_alerts(
     alerts: Mapping[str, Alert],
     reason: str,
 ) -> Iterator[Alert]:
-    """The rebuilt alerts of which nothing is left, nor came in its place.
-
-    They keep what they said, and say why it does not hold.
-    """
-    remaining = {alert_id for one in episode_alerts for alert_id in one.episode.former_alert_ids}
-    succeeded = {one.alert.id for one in episode_alerts}
+    """The rebuilt alerts without a match, withdrawn: they keep their values, and have a reason."""
+    remaining = {alert_id for item in episode_alerts for alert_id in item.episode.former_alert_ids}
+    succeeded = {item.alert.id for item in episode_alerts}
     for alert_id in sorted(diff.rebuild_ids - remaining - succeeded):
-        why = reason or _describe_withdrawal(rule)
-        yield replace(_reset_notified(alerts[alert_id]), status=AlertStatus.WITHDRAWN, reason=why)
+        alert = replace(_reset_notified(alerts[alert_id]), status=AlertStatus.WITHDRAWN)
+        yield replace(alert, reason=reason or _describe_withdrawal(rule))
 
 
 def _reset_notified(alert: Alert) -> Alert:
-    """The alert as if nobody had heard of it: should it come back, it is told again."""
+    """The alert as if it was never notified: should it come back, it is notified again."""
     return replace(alert, told_severity=Severity.INFORMATIONAL, told_count=0)
 
 
@@ -173,7 +172,7 @@ def _describe_withdrawal(rule: Rule) -> str:
     return "With the events that came late, the condition of the rule does not hold."
 
 
-# ---- what is told, and what is remembered
+# ---- what is notified, and what is stored
 
 
 def _needs_notification(alert: Alert) -> bool:
@@ -188,22 +187,20 @@ def _mark_notified(alert: Alert) -> Alert:
     if alert.status == AlertStatus.WITHDRAWN:
         return replace(alert, revision=alert.revision + 1)
     return replace(
-        alert,
-        revision=alert.revision + 1,
-        told_severity=alert.severity,
-        told_count=alert.count,
+        alert, revision=alert.revision + 1, told_severity=alert.severity, told_count=alert.count
     )
 
 
-def _build_joined_matches(one: EpisodeAlert, *, keep_content: bool) -> tuple[AlertMatch, ...]:
-    source_uids = one.episode.summary.source_uids
+def _build_joined_matches(item: EpisodeAlert, *, keep_content: bool) -> tuple[AlertMatch, ...]:
+    source_uids = item.episode.summary.source_uids
     return tuple(
         summary.build_alert_match(
-            match, one.alert.id, with_content=keep_content or match.event_uid in source_uids
+            match, item.alert.id, with_content=keep_content or match.event_uid in source_uids
         )
-        for match in one.episode.new_matches
+        for match in item.episode.new_matches
     )
 
 
-def _list_moved_uids(one: EpisodeAlert) -> tuple[str, ...]:
-    return tuple(uid for uid, alert_id in one.episode.remaining_matches if alert_id != one.alert.id)
+def _list_moved_uids(item: EpisodeAlert) -> tuple[str, ...]:
+    own_id = item.alert.id
+    return tuple(uid for uid, alert_id in item.episode.remaining_matches if alert_id != own_id)

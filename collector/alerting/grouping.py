@@ -14,7 +14,7 @@ _COMBINE_SIZE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeItem:
-    """What episodes are made of: a stored alert as a whole, a match of a rebuilt one, or a new one.
+    """A part of an episode: a stored alert as a whole, a match of a rebuilt one, or a new match.
 
     Attributes:
         whole_alert_id: the id of the alert that it is the whole of.
@@ -40,7 +40,7 @@ class Episode:
     """One episode.
 
     Attributes:
-        summary: what all its matches come to.
+        summary: that of all its matches.
         whole_alert_ids: of the stored alerts that are in it as they are.
         former_alert_ids: of the rebuilt alerts that something in it comes from.
         opener_alert_ids: of those whose first event is in it.

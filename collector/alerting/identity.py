@@ -37,16 +37,16 @@ def assign_alerts(
     find_alert: AlertFinder,
     now: datetime,
 ) -> list[EpisodeAlert]:
-    """Each episode with its alert, which says what the episode comes to.
+    """Each episode with its alert, which has the values of the episode.
 
     Of several alerts that are one episode now, the one that was created first goes on. Of one that
     fell apart, the part with the event that opened it does. One that has lost all it had goes on
-    with what came in its place.
+    with the matches that replaced them.
     """
     successors = {name: grouping.find_successor(episodes, name) for name in diff.rebuild_ids}
     claims = [[alerts[name] for name in _list_claimed_ids(each, successors)] for each in episodes]
     used_ids = {alert.id for claimed_alerts in claims for alert in claimed_alerts}
-    free = [
+    free_alerts = [
         alert
         for alert in alerts.values()
         if alert.status == AlertStatus.WITHDRAWN
@@ -56,7 +56,7 @@ def assign_alerts(
     for episode, claimed_alerts in zip(episodes, claims, strict=True):
         before = (
             min(claimed_alerts, key=_rank_by_age, default=None)
-            or _find_free_alert(rule, episode, free, used_ids)
+            or _find_free_alert(rule, episode, free_alerts, used_ids)
             or _open_alert(rule, episode, diff, used_ids=used_ids, find_alert=find_alert, now=now)
         )
         used_ids.add(before.id)
@@ -94,15 +94,15 @@ def _apply_episode(before: Alert, episode: Episode) -> Alert:
 def _find_free_alert(
     rule: Rule, episode: Episode, free_alerts: Iterable[Alert], used_ids: set[str]
 ) -> Alert | None:
-    """An alert of that time without matches: what comes is told where people were told before."""
+    """An alert of that time without matches, so that people are notified in the same thread."""
     first = episode.summary.first_time - rule.dedup_window
     last = episode.summary.last_time + rule.dedup_window
-    near = (
+    nearby_alerts = (
         alert
         for alert in free_alerts
         if alert.id not in used_ids and first <= alert.last_time and alert.first_time <= last
     )
-    return min(near, key=_rank_by_age, default=None)
+    return min(nearby_alerts, key=_rank_by_age, default=None)
 
 
 def _open_alert(
@@ -114,37 +114,37 @@ def _open_alert(
     find_alert: AlertFinder,
     now: datetime,
 ) -> Alert:
-    """A new alert, or an old one that the same event had opened and that is over."""
+    """A new alert, or one that the same event had opened and that has ended."""
     for number in count():
-        identity = _build_alert_id(rule, diff, episode, number)
-        known = find_alert(identity)
+        alert_id = _build_alert_id(rule, diff, episode, number)
+        stored = find_alert(alert_id)
         # An alert may go on without the event that opened it; then its id is not free.
-        if identity not in used_ids and (known is None or has_ended(known)):
-            return known or _build_blank_alert(rule, diff, episode, identity, now)
+        if alert_id not in used_ids and (stored is None or has_ended(stored)):
+            return stored or _build_blank_alert(rule, diff, episode, alert_id, now)
     raise AssertionError
 
 
 def _build_alert_id(rule: Rule, diff: MatchDiff, episode: Episode, number: int) -> str:
-    named: list[object] = [diff.org, rule.name, diff.key, episode.summary.opener[1]]
-    return hash_json([*named, number] if number else named, digits=_ALERT_ID_DIGITS)
+    parts: list[object] = [diff.org, rule.name, diff.key, episode.summary.opener[1]]
+    return hash_json([*parts, number] if number else parts, digits=_ALERT_ID_DIGITS)
 
 
 def _build_blank_alert(
     rule: Rule, diff: MatchDiff, episode: Episode, alert_id: str, now: datetime
 ) -> Alert:
-    total = episode.summary
+    summary = episode.summary
     return Alert(
         id=alert_id,
         org=diff.org,
         rule=rule.name,
         key=diff.key,
-        title=total.lead.title,
-        severity=total.lead.severity,
+        title=summary.lead.title,
+        severity=summary.lead.severity,
         status=AlertStatus.OPEN,
-        first_time=total.first_time,
-        last_time=total.last_time,
-        count=total.count,
-        late_seconds=total.late_seconds,
+        first_time=summary.first_time,
+        last_time=summary.last_time,
+        count=summary.count,
+        late_seconds=summary.late_seconds,
         entities={},
         evidence=(),
         description=rule.description,

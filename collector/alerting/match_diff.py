@@ -1,4 +1,4 @@
-"""What a batch says anew of stored matches, and which alerts have to be rebuilt for it."""
+"""What a batch changes in stored matches, and which alerts have to be rebuilt for it."""
 
 from __future__ import annotations
 
@@ -55,15 +55,17 @@ def diff_matches(
         lambda alert_id: alert_summary.summarize_alert(alerts[alert_id]).source_uids
     )
     for match in matches:
-        known = stored_matches.get(match.event_uid)
-        if known is not None:
-            if _is_unchanged(known, match):
+        stored = stored_matches.get(match.event_uid)
+        if stored is not None:
+            if _is_unchanged(stored, match):
                 continue
-            detachments[match.event_uid] = known.alert_id
-            if known.time == match.time and known.event_uid not in find_source_uids(known.alert_id):
-                recounts[known.alert_id] += known.count
+            detachments[match.event_uid] = stored.alert_id
+            if stored.time == match.time and stored.event_uid not in find_source_uids(
+                stored.alert_id
+            ):
+                recounts[stored.alert_id] += stored.count
             else:
-                rebuild_ids.add(known.alert_id)
+                rebuild_ids.add(stored.alert_id)
         new_matches.append(match)
     return MatchDiff(
         org=org,
@@ -75,7 +77,7 @@ def diff_matches(
     )
 
 
-def _is_unchanged(known: AlertMatch, match: Match) -> bool:
-    return known == summary.build_alert_match(
-        match, known.alert_id, with_content=known.shown is not None
+def _is_unchanged(stored: AlertMatch, match: Match) -> bool:
+    return stored == summary.build_alert_match(
+        match, stored.alert_id, with_content=stored.shown is not None
     )

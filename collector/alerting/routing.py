@@ -1,4 +1,4 @@
-"""Which channels hear of an alert."""
+"""Which channels an alert is sent to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def select_channels(
 ) -> tuple[str, ...]:
     """The channels of the first route that fits, and of further ones where it says to proceed.
 
-    Without any route every channel hears of everything. A channel is named once.
+    Without any route these are all channels. A channel is named once.
     """
     if not routes:
         return tuple(every_channel)

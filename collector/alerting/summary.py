@@ -45,7 +45,7 @@ class EvidenceItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchSummary:
-    """What any number of matches come to. `newest_uid` is that of the last of them."""
+    """The values of an alert of any number of matches. `newest_uid` is that of the last of them."""
 
     first_time: datetime
     last_time: datetime
@@ -60,12 +60,12 @@ class MatchSummary:
     @property
     def entities(self) -> dict[str, str]:
         """The lead's, and for what it does not say the earliest match's that does."""
-        known = {name: origin.value for name, origin in self.entity_origins.items()}
-        known.update((name, value) for name, value in self.lead.entities.items() if value)
+        values = {name: origin.value for name, origin in self.entity_origins.items()}
+        values.update((name, value) for name, value in self.lead.entities.items() if value)
         last = len(_FIELD_ORDER)
         return {
-            name: known[name]
-            for name in sorted(known, key=lambda name: (_FIELD_ORDER.get(name, last), name))
+            name: values[name]
+            for name in sorted(values, key=lambda name: (_FIELD_ORDER.get(name, last), name))
         }
 
     @property
@@ -78,7 +78,7 @@ class MatchSummary:
 
 
 def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
-    """What the matches of all of them come to; in whatever order they stand, it is the same."""
+    """The summary of the matches of all of them, the same in any order."""
     if len(summaries) == 1:
         return summaries[0]
     newest = max(summaries, key=lambda part: (part.last_time, part.newest_uid))
@@ -100,34 +100,34 @@ def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
 
 
 def _pick_earliest_origins(summaries: Iterable[MatchSummary]) -> Mapping[str, EntityOrigin]:
-    found: dict[str, EntityOrigin] = {}
+    origins: dict[str, EntityOrigin] = {}
     for part in summaries:
         for name, origin in part.entity_origins.items():
-            known = found.get(name)
-            if known is None or origin.rank < known.rank:
-                found[name] = origin
-    return found
+            earliest = origins.get(name)
+            if earliest is None or origin.rank < earliest.rank:
+                origins[name] = origin
+    return origins
 
 
 def _select_evidence(items: Iterable[EvidenceItem], lead: LeadMatch) -> tuple[EvidenceItem, ...]:
     """The event of the lead and the best others, each event once, in the order of time."""
-    single: dict[str, EvidenceItem] = {}
+    items_by_uid: dict[str, EvidenceItem] = {}
     for item in items:
-        known = single.get(item.origin.event_uid)
-        if known is None or item.origin.owner_rank < known.origin.owner_rank:
-            single[item.origin.event_uid] = item
-    leading = single.pop(lead.event_uid, None)
-    room = EVIDENCE_LIMIT if leading is None else EVIDENCE_LIMIT - 1
-    others = sorted(single.values(), key=lambda item: item.origin.rank)[:room]
-    chosen = others if leading is None else [leading, *others]
+        other = items_by_uid.get(item.origin.event_uid)
+        if other is None or item.origin.owner_rank < other.origin.owner_rank:
+            items_by_uid[item.origin.event_uid] = item
+    lead_item = items_by_uid.pop(lead.event_uid, None)
+    limit = EVIDENCE_LIMIT if lead_item is None else EVIDENCE_LIMIT - 1
+    others = sorted(items_by_uid.values(), key=lambda item: item.origin.rank)[:limit]
+    chosen = others if lead_item is None else [lead_item, *others]
     return tuple(sorted(chosen, key=lambda item: (item.origin.time, item.origin.event_uid)))
 
 
-# ---- of a match, of a member that is remembered
+# ---- of one match
 
 
 def summarize_match(match: Match) -> MatchSummary:
-    """What a single match comes to."""
+    """The summary of a single match."""
     lead = LeadMatch(
         severity=match.severity,
         weight=_clamp_weight(match.weight),
@@ -142,23 +142,23 @@ def summarize_match(match: Match) -> MatchSummary:
     )
 
 
-def summarize_alert_match(member: AlertMatch) -> MatchSummary:
-    """What a match came to. One of which nothing is kept to show adds to the count alone."""
-    shown = member.shown or {}
+def summarize_alert_match(match: AlertMatch) -> MatchSummary:
+    """The summary of a stored match; one without anything to show only adds to the count."""
+    shown = match.shown or {}
     lead = LeadMatch(
-        severity=member.severity,
-        weight=member.weight,
-        time=member.time,
-        event_uid=member.event_uid,
-        title=member.title,
+        severity=match.severity,
+        weight=match.weight,
+        time=match.time,
+        event_uid=match.event_uid,
+        title=match.title,
         entities=shown.get("entities", {}),
         context=shown.get("context", ()),
     )
-    return _summarize_single(lead, member.count, member.late_seconds, shown.get("evidence", ()))
+    return _summarize_single(lead, match.count, match.late_seconds, shown.get("evidence", ()))
 
 
 def build_alert_match(match: Match, alert_id: str, *, with_content: bool) -> AlertMatch:
-    """A match as it is remembered: with all that it would show, or without."""
+    """A match as it is stored: with all that it would show, or without."""
     return AlertMatch(
         alert_id=alert_id,
         event_uid=match.event_uid,
@@ -234,7 +234,7 @@ def _parse_event_time(value: object, default: datetime) -> datetime:
 
 
 def _clamp_weight(weight: float) -> float:
-    """What is no number weighs nothing: it has no order, and JSON has no word for it."""
+    """A finite weight, which JSON can hold and which has an order; 0 for NaN."""
     if math.isnan(weight):
         return 0.0
     return max(-sys.float_info.max, min(weight, sys.float_info.max))

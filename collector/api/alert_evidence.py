@@ -14,8 +14,7 @@ from collector.api import event_lookup
 from collector.api.event_lookup import EventSet
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
-from collector.detect import EventSchema, RuleSet, correlation_sql
-from collector.detect import explain as asking
+from collector.detect import EventSchema, RuleSet, correlation_sql, explain
 from collector.detect.evaluation_errors import describe_error
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ExplainSubject
@@ -63,49 +62,48 @@ class ExplainContext:
 
 
 def collect_evidence(
-    explain_context: ExplainContext, alert: Alert, rule: Rule, *, limit: int
+    context: ExplainContext, alert: Alert, rule: Rule, *, limit: int
 ) -> list[EvidenceEvent]:
     """At most so many events of an alert, in the order of their times."""
-    uids = _list_event_uids(explain_context, alert, limit)
-    rule_names = dict.fromkeys(_list_event_rules(explain_context, rule))
-    types = _list_stored_types([explain_context.rules.by_name[name] for name in rule_names])
+    uids = _list_event_uids(context, alert, limit)
+    rule_names = dict.fromkeys(_list_event_rules(context, rule))
+    types = _list_stored_types([context.rules.by_name[name] for name in rule_names])
     files = ledger.list_archive_files(
-        explain_context.state,
-        org=alert.org,
-        event_types=types,
-        between=_compute_time_span(alert, rule),
+        context.state, org=alert.org, event_types=types, between=_compute_time_span(alert, rule)
     )
-    found = event_lookup.find_events(
-        explain_context.engine, uids, files=files, archive=explain_context.archive
+    event_sets = event_lookup.find_events(
+        context.engine, uids, files=files, archive=context.archive
     )
     evidence = [
-        each for events in found for each in _explain_events(explain_context, rule_names, events)
+        item for events in event_sets for item in _explain_events(context, rule_names, events)
     ]
-    lost = set(uids) - {each.event["event_uid"] for each in evidence}
+    missing_uids = set(uids) - {item.event["event_uid"] for item in evidence}
     for event in alert.evidence:
-        if event["event_uid"] in lost:
-            kept = _explain_events(
-                explain_context, rule_names, event_lookup.restore_alert_event(event, alert.org)
+        if event["event_uid"] in missing_uids:
+            items = _explain_events(
+                context, rule_names, event_lookup.restore_alert_event(event, alert.org)
             )
-            evidence += [replace(each, is_archived=False) for each in kept]
-    return sorted(evidence, key=lambda each: (each.event["time"], each.event["event_uid"]))
+            evidence += [replace(item, is_archived=False) for item in items]
+    return sorted(evidence, key=lambda item: (item.event["time"], item.event["event_uid"]))
 
 
-def _list_event_uids(explain_context: ExplainContext, alert: Alert, limit: int) -> list[str]:
+def _list_event_uids(context: ExplainContext, alert: Alert, limit: int) -> list[str]:
     """The events that tell most, and then others."""
-    kept = [str(event["event_uid"]) for event in alert.evidence]
-    others = event_history.list_match_uids(explain_context.state, alert.id, limit=limit + len(kept))
-    distinct = dict.fromkeys([*kept, *map(correlation_sql.strip_group_mark, others)])
+    evidence_uids = [str(event["event_uid"]) for event in alert.evidence]
+    match_uids = event_history.list_match_uids(
+        context.state, alert.id, limit=limit + len(evidence_uids)
+    )
+    distinct = dict.fromkeys([*evidence_uids, *map(correlation_sql.strip_group_mark, match_uids)])
     return [uid for uid in distinct if not uid.startswith(WINDOW_UID_PREFIX)][:limit]
 
 
-def _list_event_rules(explain_context: ExplainContext, rule: Rule) -> Iterator[str]:
+def _list_event_rules(context: ExplainContext, rule: Rule) -> Iterator[str]:
     """The names of the rules over events by which an event gets into the alert."""
     if not isinstance(rule.aggregation, Correlation):
         yield rule.name
         return
     for name in rule.aggregation.rules:
-        yield from _list_event_rules(explain_context, explain_context.rules.by_name[name])
+        yield from _list_event_rules(context, context.rules.by_name[name])
 
 
 def _list_stored_types(rules: Sequence[Rule]) -> list[str] | None:
@@ -113,12 +111,12 @@ def _list_stored_types(rules: Sequence[Rule]) -> list[str] | None:
     if any(not rule.event_types for rule in rules):
         return None
     types = {name for rule in rules for name in rule.event_types}
-    derived = [
+    derived_types = [
         normalize.DERIVED_EVENT_TYPES[name]
         for name in types
         if name in normalize.DERIVED_EVENT_TYPES
     ]
-    return sorted(types.union(*(each.source_types for each in derived)))
+    return sorted(types.union(*(derived_type.source_types for derived_type in derived_types)))
 
 
 def _compute_time_span(alert: Alert, rule: Rule) -> tuple[datetime, datetime]:
@@ -129,42 +127,42 @@ def _compute_time_span(alert: Alert, rule: Rule) -> tuple[datetime, datetime]:
 
 
 def _explain_events(
-    explain_context: ExplainContext, rule_names: Collection[str], event_set: EventSet
+    context: ExplainContext, rule_names: Collection[str], event_set: EventSet
 ) -> Iterator[EvidenceEvent]:
     """The events with what each of the rules that look at them says."""
     explanations: dict[str, list[Explanation]] = {}
     failures: list[str] = []
-    for rule in _list_applicable_rules(explain_context, rule_names, event_set.event_type):
+    for rule in _list_applicable_rules(context, rule_names, event_set.event_type):
         subject = ExplainSubject(
             rule=rule,
-            document=explain_context.rules.documents[rule.name],
+            document=context.rules.documents[rule.name],
             event_type=event_set.event_type,
-            schema=explain_context.schema,
-            lists=explain_context.rules.lists,
+            schema=context.schema,
+            lists=context.rules.lists,
         )
-        columns = parquet_sql.describe_columns(explain_context.engine, event_set.relation)
+        columns = parquet_sql.describe_columns(context.engine, event_set.relation)
         try:
-            said = asking.explain_events(
-                subject, explain_context.engine, relation=event_set.relation, columns=columns
+            answers = explain.explain_events(
+                subject, context.engine, relation=event_set.relation, columns=columns
             )
         except duckdb.Error as error:
             failures.append(f"{rule.name} cannot be run: {describe_error(error)}")
             continue
-        for each in said:
-            explanations.setdefault(each.event["event_uid"], []).append(each)
-    for event in event_lookup.read_events(explain_context.engine, event_set.relation):
-        own = explanations.get(event["event_uid"], [])
-        holding = [each for each in own if each.holds]
+        for answer in answers:
+            explanations.setdefault(answer.event["event_uid"], []).append(answer)
+    for event in event_lookup.read_events(context.engine, event_set.relation):
+        found = explanations.get(event["event_uid"], [])
+        holding = [answer for answer in found if answer.holds]
         yield EvidenceEvent(
-            event=event, rule_explanations=tuple(holding or own), failures=tuple(failures)
+            event=event, rule_explanations=tuple(holding or found), failures=tuple(failures)
         )
 
 
 def _list_applicable_rules(
-    explain_context: ExplainContext, rule_names: Collection[str], event_type: str
+    context: ExplainContext, rule_names: Collection[str], event_type: str
 ) -> Iterator[Rule]:
     """Those of the rules that look at events of that type, compiled for it."""
-    for rule in explain_context.rules.select_by_type(event_type):
+    for rule in context.rules.select_by_type(event_type):
         if rule.name in rule_names and (
             rule.event_types or event_type not in normalize.DERIVED_EVENT_TYPES
         ):

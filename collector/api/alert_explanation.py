@@ -1,4 +1,4 @@
-"""Why there is an alert: its events, asked once more by the rule as it is written now."""
+"""Why there is an alert: its events, evaluated by the rule as it is written now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collector.api.alert_evidence import EvidenceEvent, ExplainContext, collect_
 from collector.api.alerts import find_alert_by_prefix
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.state_view import open_state_view
-from collector.detect import explain as asking
+from collector.detect import explain
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ItemAnswer
 from collector.detect.explain.severity_ladder import SeverityLadder, SeverityRung
@@ -29,8 +29,8 @@ class AlertExplanation:
     Attributes:
         rule: as it is now; None where it is gone.
         rule_line: where the rule begins in its file.
-        remarks: what keeps this from being the whole truth, in sentences.
-        window_severities: by its place in the alert's context, how a window of several events came
+        remarks: what has changed since, in sentences.
+        window_severities: by its index in the alert's context, how a window of several events came
             to its severity.
         evidence: some of its events.
         remaining_count: how many others it has.
@@ -82,40 +82,40 @@ def explain_alert(explain_context: ExplainContext, alert: Alert, *, limit: int) 
 
 
 def _explain_without_rule(alert: Alert, limit: int) -> AlertExplanation:
-    """What the alert itself says."""
+    """The explanation by the alert alone, whose rule is gone."""
     remark = (
         f"{alert.rule} is not among the rules of this configuration any more: it was removed,"
         " renamed or disabled. This is what the alert has kept."
     )
-    kept = alert.evidence[:limit]
+    evidence = alert.evidence[:limit]
     return AlertExplanation(
         alert=alert,
         rule=None,
         rule_line=0,
         remarks=(*_describe_outcome(alert), remark),
         window_severities={},
-        evidence=tuple(EvidenceEvent(event=event, is_archived=False) for event in kept),
-        remaining_count=max(0, alert.count - len(kept)),
+        evidence=tuple(EvidenceEvent(event=event, is_archived=False) for event in evidence),
+        remaining_count=max(0, alert.count - len(evidence)),
     )
 
 
 def _list_remarks(alert: Alert, rule: Rule, evidence: Sequence[EvidenceEvent]) -> Iterator[str]:
-    """What became of the alert, and what rule and archive do not say any more, or not alike."""
+    """What became of the alert, and how rule and archive differ from it by now."""
     yield from _describe_outcome(alert)
-    kept = (alert.description, alert.attack, alert.triage, alert.references)
-    if kept != (rule.description, rule.attack, rule.triage, rule.references):
+    stored_texts = (alert.description, alert.attack, alert.triage, alert.references)
+    if stored_texts != (rule.description, rule.attack, rule.triage, rule.references):
         yield (
             "The rule has been changed since: its description, ATT&CK ids, triage or references"
             " are not those of the alert. This is what it says now."
         )
-    if any(not each.failures and not _matches_any_rule(each) for each in evidence):
+    if any(not item.failures and not _matches_any_rule(item) for item in evidence):
         yield "Not all events match the rule as it is now: it or they have changed since."
-    if not all(each.is_archived for each in evidence):
+    if not all(item.is_archived for item in evidence):
         yield (
             "The archive does not hold all of the events any more: those are asked as the alert has"
             " kept them, without the rest of long texts."
         )
-    yield from dict.fromkeys(failure for each in evidence for failure in each.failures)
+    yield from dict.fromkeys(failure for item in evidence for failure in item.failures)
 
 
 def _describe_outcome(alert: Alert) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _describe_outcome(alert: Alert) -> Iterator[str]:
 
 
 def _matches_any_rule(event: EvidenceEvent) -> bool:
-    return any(each.holds for each in event.rule_explanations)
+    return any(explanation.holds for explanation in event.rule_explanations)
 
 
 # ---- windows
@@ -135,13 +135,16 @@ def _matches_any_rule(event: EvidenceEvent) -> bool:
 def _explain_windows(
     explain_context: ExplainContext, alert: Alert, rule: Rule
 ) -> Iterator[tuple[int, SeverityLadder]]:
-    """How the windows of the alert's context came to their severity, by their places in it."""
-    written = explain_context.rules.documents[rule.name]
-    for place, context in enumerate(alert.context):
+    """How the windows of the alert's context came to their severity, by their indexes in it."""
+    document = explain_context.rules.documents[rule.name]
+    for position, context in enumerate(alert.context):
         values = _extract_case_values(context)
         if values and isinstance(rule.aggregation, Correlation | Baseline):
-            known = {**alert.entities, **context.get("group", {}), **values}
-            yield place, asking.explain_window(rule, written, explain_context.engine, known)
+            all_values = {**alert.entities, **context.get("group", {}), **values}
+            yield (
+                position,
+                explain.explain_window(rule, document, explain_context.engine, all_values),
+            )
 
 
 def _extract_case_values(context: Mapping[str, Any]) -> dict[str, float | None] | None:
@@ -150,43 +153,40 @@ def _extract_case_values(context: Mapping[str, Any]) -> dict[str, float | None] 
         return {name: context.get(name) for name in ("metric", "event_count")}
     if context.get("kind") != "baseline":
         return None
-    value, mean, deviation = context.get("value"), context.get("mean"), context.get("stddev")
+    value, mean, stddev = context.get("value"), context.get("mean"), context.get("stddev")
+    deviations = None
+    if value is not None and mean is not None and stddev:
+        deviations = (value - mean) / stddev
     return {
         "metric": value,
         "event_count": context.get("event_count"),
         "mean": mean,
-        "deviations": None
-        if value is None or mean is None
-        else _divide_or_none(value - mean, deviation),
+        "deviations": deviations,
         "history": context.get("windows"),
     }
-
-
-def _divide_or_none(one: float, other: float | None) -> float | None:
-    return one / other if other else None
 
 
 # ---- JSON
 
 
-def to_json(found: AlertExplanation) -> JsonObject:
+def to_json(explanation: AlertExplanation) -> JsonObject:
     """An explanation as scripts read it."""
-    rule = found.rule
+    rule = explanation.rule
     return to_json_object(
         {
-            "id": found.alert.id,
-            "rule": found.alert.rule,
+            "id": explanation.alert.id,
+            "rule": explanation.alert.rule,
             "path": rule and rule.path,
-            "line": found.rule_line if rule else None,
-            "severity": found.alert.severity,
-            "remarks": found.remarks,
+            "line": explanation.rule_line if rule else None,
+            "severity": explanation.alert.severity,
+            "remarks": explanation.remarks,
             "context": [
                 {**context, **({"severity": _to_ladder_json(ladder)} if ladder else {})}
-                for position, context in enumerate(found.alert.context)
-                for ladder in [found.window_severities.get(position)]
+                for position, context in enumerate(explanation.alert.context)
+                for ladder in [explanation.window_severities.get(position)]
             ],
-            "events": [_to_evidence_json(evidence) for evidence in found.evidence],
-            "more": found.remaining_count,
+            "events": [_to_evidence_json(evidence) for evidence in explanation.evidence],
+            "more": explanation.remaining_count,
         }
     )
 
@@ -200,12 +200,12 @@ def _to_evidence_json(evidence: EvidenceEvent) -> dict[str, object]:
     }
 
 
-def _to_rule_json(explained: Explanation) -> dict[str, object]:
+def _to_rule_json(explanation: Explanation) -> dict[str, object]:
     return {
-        "rule": explained.rule,
-        "path": explained.path,
-        "holds": explained.holds,
-        "condition": {"line": explained.condition_line, "text": explained.condition},
+        "rule": explanation.rule,
+        "path": explanation.path,
+        "holds": explanation.holds,
+        "condition": {"line": explanation.condition_line, "text": explanation.condition},
         "selections": [
             {
                 "name": selection.name,
@@ -216,11 +216,11 @@ def _to_rule_json(explained: Explanation) -> dict[str, object]:
                     for alternative in selection.alternatives
                 ],
             }
-            for selection in explained.selections
+            for selection in explanation.selections
         ],
-        "severity": explained.ladder and _to_ladder_json(explained.ladder),
-        "title": explained.title,
-        "key": explained.key,
+        "severity": explanation.ladder and _to_ladder_json(explanation.ladder),
+        "title": explanation.title,
+        "key": explanation.key,
     }
 
 

@@ -1,4 +1,4 @@
-"""How often each rule would have told you, over the archive or over files."""
+"""How many alerts each rule would have raised, over the archive or over files."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ from collector.settings import Settings
 from collector.store import ledger
 
 DEFAULT_SINCE = timedelta(days=30)
-"""So far an archive is looked back on where nothing else is said."""
+"""How far back an archive is evaluated by default."""
 
 GROUP_LIMIT = 5
-"""So many groups of a rule are told."""
+"""So many groups of a rule are reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestInput:
-    """The events that rules are run over, from `since` on; what was before is their past."""
+    """The events that rules are run over, from `since` on; earlier ones are their past."""
 
     connection: duckdb.DuckDBPyConnection
     orgs: Sequence[OrgArchive]
@@ -56,14 +56,14 @@ class BacktestInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestReport:
-    """What came of a backtest.
+    """The results of a backtest.
 
     Attributes:
         rules: the rules.
         event_totals: the events that they were run over.
-        results: what each would have told.
-        other_results: the same of the version that they are held against; None without one.
-        changes: the rules that tell something else in that version.
+        results: what each would have raised.
+        other_results: the same of the version that they are compared with; None without one.
+        changes: the rules whose results differ in that version.
     """
 
     rules: RuleSet
@@ -112,34 +112,36 @@ def open_archive_input(
 
 @contextmanager
 def open_file_input(
-    bench: TemporaryPipeline, *, since: timedelta | None
+    temp_pipeline: TemporaryPipeline, *, since: timedelta | None
 ) -> Iterator[BacktestInput]:
     """The events of files that were ingested, so far back from the last one.
 
     Raises CollectorError where there is none.
     """
-    with bench.database.read() as state:
+    with temp_pipeline.database.read() as state:
         files = ledger.list_archive_files(state)
     if not files:
         raise CollectorError("there is no event in these files")
-    with engine.open_engine(bench.paths.spool, memory_limit=MEMORY_LIMIT) as connection:
+    with engine.open_engine(temp_pipeline.paths.spool, memory_limit=MEMORY_LIMIT) as connection:
         yield BacktestInput(
             connection=connection,
-            orgs=_group_by_org(connection, bench.paths.archive, files),
+            orgs=_group_by_org(connection, temp_pipeline.paths.archive, files),
             since=_compute_start(files, since),
         )
 
 
-def ingest_file(file: Path | SkippedFile, bench: TemporaryPipeline) -> Iterator[SkippedFile]:
+def ingest_file(
+    file: Path | SkippedFile, temp_pipeline: TemporaryPipeline
+) -> Iterator[SkippedFile]:
     """Take a file in as `collector scan` does; yields what of it could not be read."""
     if isinstance(file, SkippedFile):
         yield file
         return
-    for part in read_batches(file, bench.paths.spool):
+    for part in read_batches(file, temp_pipeline.paths.spool):
         if isinstance(part, SkippedFile):
             yield part
             continue
-        for reason in bench.pipeline.ingest(part).quarantine_reasons:
+        for reason in temp_pipeline.pipeline.ingest(part).quarantine_reasons:
             yield SkippedFile(path=file, reason=f"cannot be read: {reason}")
 
 
@@ -176,7 +178,7 @@ def build_report(
     *,
     progress: Callable[[float], None],
 ) -> BacktestReport:
-    """What the rules would have told, and what another version of them would have.
+    """The results of the rules, and of another version of them.
 
     `progress` is called with each part of `estimate_total` that is done.
     """
@@ -204,16 +206,16 @@ def _run_rules(
 
 def to_json_lines(report: BacktestReport) -> Iterator[JsonObject]:
     """An object for each rule; then for each rule that only the other version has."""
-    others = {result.rule.name: result for result in report.other_results or ()}
+    other_results = {result.rule.name: result for result in report.other_results or ()}
     changes = {change.rule: change for change in report.changes}
     for result in report.results:
         name = result.rule.name
         line = {"rule": name, **_to_result_json(result, report)}
         if report.other_results is not None:
-            line |= _to_comparison_json(others.get(name), changes.get(name), report)
+            line |= _to_comparison_json(other_results.get(name), changes.get(name), report)
         yield line
-    for name in sorted(others.keys() - {result.rule.name for result in report.results}):
-        compared = _to_comparison_json(others[name], changes[name], report)
+    for name in sorted(other_results.keys() - {result.rule.name for result in report.results}):
+        compared = _to_comparison_json(other_results[name], changes[name], report)
         yield {"rule": name, "alerts": None, **compared}
 
 

@@ -38,7 +38,7 @@ class OrgCompleteness:
 
     Attributes:
         report: what was listed or served, against what is stored.
-        daily_comparisons: hourly files against daily ones; empty where nobody asked for it.
+        daily_comparisons: hourly files against daily ones; empty unless asked for.
         problems: what is missing, a sentence each; empty where nothing is.
     """
 
@@ -48,7 +48,7 @@ class OrgCompleteness:
 
     @property
     def pending_count(self) -> int:
-        """Files that come with the next polls."""
+        """How many files are still to be fetched."""
         return sum(balance.pending for balance in self.report.balances)
 
 
@@ -66,7 +66,7 @@ def prove_completeness(settings: Settings, *, since: timedelta) -> Iterator[OrgC
 def compare_with_daily_files(
     settings: Settings, *, since: timedelta, counted_types: Sequence[str]
 ) -> Iterator[OrgCompleteness]:
-    """The proof of each org, with its daily files asked for and held against the hourly ones.
+    """The proof of each org, with its daily files compared with the hourly ones.
 
     `counted_types` are globs of event types whose daily files are downloaded and counted.
 
@@ -75,11 +75,11 @@ def compare_with_daily_files(
     until = clock.now()
     for org in settings.orgs:
         report = _build_org_report(settings, org, since=until - since, until=until)
-        compared = _compare_daily_files(settings, org, report, counted_types)
+        comparisons = _compare_daily_files(settings, org, report, counted_types)
         yield OrgCompleteness(
             report=report,
-            daily_comparisons=compared,
-            problems=[*report.problems, *_list_daily_shortfalls(compared, until)],
+            daily_comparisons=comparisons,
+            problems=[*report.problems, *_list_daily_shortfalls(comparisons, until)],
         )
 
 
@@ -99,10 +99,10 @@ def to_json_lines(proof: OrgCompleteness) -> Iterator[JsonObject]:
         "archived": report.archive_comparisons,
     }
     for kind, group in parts.items():
-        for each in group:
-            yield to_json_object({"kind": kind, **asdict(each)})
-    for compared in proof.daily_comparisons:
-        yield to_json_object({"kind": "daily", **asdict(compared), "verdict": compared.verdict})
+        for item in group:
+            yield to_json_object({"kind": kind, **asdict(item)})
+    for comparison in proof.daily_comparisons:
+        yield to_json_object({"kind": "daily", **asdict(comparison), "verdict": comparison.verdict})
     yield to_json_object(
         {
             "kind": "proof",
@@ -139,8 +139,8 @@ def _compare_daily_files(
         items = batch_inventory.list_inventory_items(
             connection, org=org.name, since=report.since, until=report.until
         )
-    hourly = daily_audit.sum_hourly_files(items)
-    if not hourly:
+    hourly_totals = daily_audit.sum_hourly_files(items)
+    if not hourly_totals:
         return []
     first = min(
         item.log_time
@@ -152,7 +152,7 @@ def _compare_daily_files(
             return list(
                 daily_audit.compare_daily_files(
                     context,
-                    hourly,
+                    hourly_totals,
                     since=max(report.since, first),
                     until=report.until,
                     is_collected=lambda name: _matches_any(name, source.event_types),
@@ -168,9 +168,9 @@ def _matches_any(name: str, globs: Sequence[str]) -> bool:
 
 
 def _list_daily_shortfalls(
-    compared: Sequence[HourlyDailyComparison], now: datetime
+    comparisons: Sequence[HourlyDailyComparison], now: datetime
 ) -> Iterator[str]:
-    for each in compared:
-        if each.is_incomplete(now):
-            where = f"{each.org}/{each.event_type}"
-            yield f"{where}: on {each.day} {each.verdict} against the daily file"
+    for comparison in comparisons:
+        if comparison.is_incomplete(now):
+            name = f"{comparison.org}/{comparison.event_type}"
+            yield f"{name}: on {comparison.day} {comparison.verdict} against the daily file"

@@ -1,4 +1,4 @@
-"""Finds events again by their uid: in the archive, by making derived ones anew, in an alert."""
+"""Finds events by their uid: in the archive, by deriving them again, or in an alert."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EventSet:
     Attributes:
         relation: a SQL FROM item over them.
         files: what the archive holds them in, or the events that they are made of.
-        made_of: for derived ones a SQL FROM item over those events.
+        constituent_relation: for derived ones a SQL FROM item over those events.
     """
 
     org: str
@@ -54,7 +54,7 @@ def find_events(
 ) -> list[EventSet]:
     """The events with these uids, by org and type; those that no file holds are left out.
 
-    For derived ones the files must reach as far as the type does (`normalize.Derived.reach`).
+    For derived ones the files must reach as far as its `max_event_distance`.
     """
     return [
         *_find_stored_events(connection, uids, files, archive),
@@ -80,12 +80,7 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
     relation = f"(SELECT {columns})"
     for address_column in ADDRESS_KEYS.keys() & event.keys():
         relation = _add_address_key(relation, address_column)
-    return EventSet(
-        org=org,
-        event_type=str(values["event_type"]),
-        relation=relation,
-        files=(),
-    )
+    return EventSet(org=org, event_type=str(values["event_type"]), relation=relation, files=())
 
 
 def _add_address_key(relation: str, column: str) -> str:
@@ -110,14 +105,14 @@ def _find_stored_events(
     files: Sequence[ArchiveFile],
     archive: ArchiveStore,
 ) -> Iterator[EventSet]:
-    held = _list_files_holding(connection, "event_uid", uids, files, archive)
-    for (org, event_type), own in _group_by_type(held).items():
-        rows = parquet_sql.build_relation(archive.locate_files(own))
+    holding_files = _list_files_holding(connection, "event_uid", uids, files, archive)
+    for (org, event_type), type_files in _group_by_type(holding_files).items():
+        rows = parquet_sql.build_relation(archive.locate_files(type_files))
         yield EventSet(
             org=org,
             event_type=event_type,
             relation=f"(SELECT * FROM {rows} WHERE {_render_in_list('event_uid', uids)})",
-            files=tuple(own),
+            files=tuple(type_files),
         )
 
 
@@ -127,17 +122,17 @@ def _find_derived_events(
     files: Sequence[ArchiveFile],
     archive: ArchiveStore,
 ) -> Iterator[EventSet]:
-    named: dict[tuple[str, str], list[str]] = {}
+    uids_by_kind: dict[tuple[str, str], list[str]] = {}
     for uid in uids:
         if find_derived_type(uid):
             kind, org, _ = uid.split(":", 2)
-            named.setdefault((kind, org), []).append(uid)
-    for (kind, org), own in named.items():
-        found = _derive_event_set(
-            connection, kind, own, [file for file in files if file.org == org], archive
+            uids_by_kind.setdefault((kind, org), []).append(uid)
+    for (kind, org), kind_uids in uids_by_kind.items():
+        event_set = _derive_event_set(
+            connection, kind, kind_uids, [file for file in files if file.org == org], archive
         )
-        if found:
-            yield found
+        if event_set:
+            yield event_set
 
 
 def _derive_event_set(
@@ -149,30 +144,33 @@ def _derive_event_set(
 ) -> EventSet | None:
     event_type, column = DERIVED_UID_KINDS[kind]
     derived = normalize.DERIVED_EVENT_TYPES[event_type]
-    ends = [uid.split(":", 2)[2] for uid in uids]
+    column_values = [uid.split(":", 2)[2] for uid in uids]
     sources = [file for file in files if file.event_type in derived.source_types]
-    around = _list_surrounding_files(
-        _list_files_holding(connection, column, ends, sources, archive), sources, derived
+    surrounding_files = _list_surrounding_files(
+        _list_files_holding(connection, column, column_values, sources, archive), sources, derived
     )
-    if not around:
+    if not surrounding_files:
         return None
-    rows = parquet_sql.build_relation(archive.locate_files(around))
-    stored = parquet_sql.ensure_columns(connection, rows, derived.required_columns)
-    touched = derived.build_affected(
-        f"(SELECT * FROM {stored} WHERE {_render_in_list(column, ends)})", stored
+    file_relation = parquet_sql.build_relation(archive.locate_files(surrounding_files))
+    source_relation = parquet_sql.ensure_columns(
+        connection, file_relation, derived.required_columns
+    )
+    constituents = derived.build_affected(
+        f"(SELECT * FROM {source_relation} WHERE {_render_in_list(column, column_values)})",
+        source_relation,
     )
     relation = (
-        f"(SELECT * FROM ({derived.build_select(touched)})"
+        f"(SELECT * FROM ({derived.build_select(constituents)})"
         f" WHERE {_render_in_list('event_uid', uids)})"
     )
     if not connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone():
         return None
     return EventSet(
-        org=around[0].org,
+        org=surrounding_files[0].org,
         event_type=event_type,
         relation=relation,
-        files=tuple(around),
-        constituent_relation=touched,
+        files=tuple(surrounding_files),
+        constituent_relation=constituents,
     )
 
 
@@ -181,7 +179,7 @@ def _list_surrounding_files(
     candidates: Sequence[ArchiveFile],
     derived: normalize.DerivedTypeSql,
 ) -> list[ArchiveFile]:
-    """The files that may hold more events of the records that those in `held` belong to."""
+    """The files that may hold more events of the records that those in `files` belong to."""
     if not files:
         return []
     first = min(file.first_time for file in files) - derived.max_event_distance
@@ -200,13 +198,13 @@ def _list_files_holding(
     if not files or not values:
         return []
     files_by_location = dict(zip(archive.locate_files(files), files, strict=True))
-    listed = ", ".join(map(quote_literal, files_by_location))
+    paths = ", ".join(map(quote_literal, files_by_location))
     # Not by name over all columns: that would open every file, and few of them are of interest.
-    found = connection.execute(
-        f"SELECT DISTINCT filename FROM read_parquet([{listed}], filename = true,"
+    result = connection.execute(
+        f"SELECT DISTINCT filename FROM read_parquet([{paths}], filename = true,"
         f" hive_partitioning = false) WHERE {_render_in_list(column, values)}"
     )
-    locations = {row[0] for row in found.fetchall()}
+    locations = {row[0] for row in result.fetchall()}
     return [file for location, file in files_by_location.items() if location in locations]
 
 

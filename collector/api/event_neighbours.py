@@ -17,7 +17,7 @@ from collector.model.event_columns import LINK_COLUMNS
 from collector.store import ledger
 
 NEIGHBOUR_MARGIN = timedelta(days=1)
-"""Neighbours are looked for so long before and after."""
+"""How long before and after an event its neighbours may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class NeighbourGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContext:
-    """Where events leave traces: the state and the archive, with an engine to read it."""
+    """What events are traced in: the state and the archive, with an engine to read it."""
 
     state: sa.Connection
     engine: duckdb.DuckDBPyConnection
@@ -42,23 +42,23 @@ class TraceContext:
 
 def count_neighbours(trace_context: TraceContext, event: Event) -> Iterator[NeighbourGroup]:
     """How many events of each type share a link with it and lie around it, by link."""
-    tied = [column for column in LINK_COLUMNS if event.get(column)]
-    span = (event["time"] - NEIGHBOUR_MARGIN, event["time"] + NEIGHBOUR_MARGIN)
-    files = ledger.list_archive_files(trace_context.state, org=event["org"], between=span)
-    if not tied or not files:
+    link_columns = [column for column in LINK_COLUMNS if event.get(column)]
+    period = (event["time"] - NEIGHBOUR_MARGIN, event["time"] + NEIGHBOUR_MARGIN)
+    files = ledger.list_archive_files(trace_context.state, org=event["org"], between=period)
+    if not link_columns or not files:
         return
     events = parquet_sql.build_relation(trace_context.archive.locate_files(files))
     counts = " UNION ALL ".join(
-        f"SELECT {place} AS place, event_type, count(*) AS size, min(time), max(time)"
+        f"SELECT {index} AS link_index, event_type, count(*) AS size, min(time), max(time)"
         f" FROM {events} WHERE {_render_link_condition(column, event)}"
         f" AND {_render_neighbour_filter(event)} GROUP BY event_type"
-        for place, column in enumerate(tied)
+        for index, column in enumerate(link_columns)
     )
-    for place, event_type, count, first, last in trace_context.engine.execute(
-        f"{counts} ORDER BY place, size DESC, event_type"
+    for index, event_type, count, first, last in trace_context.engine.execute(
+        f"{counts} ORDER BY link_index, size DESC, event_type"
     ).fetchall():
         yield NeighbourGroup(
-            column=tied[place],
+            column=link_columns[index],
             event_type=event_type,
             count=count,
             first=first.astimezone(UTC),

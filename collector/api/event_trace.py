@@ -1,4 +1,4 @@
-"""An event's whole way: where it came from, what it says, who was told of it, what is beside it."""
+"""Traces an event: its batches and files, the alerts and deliveries of it, and its neighbours."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from collector.store import alerts, event_history, ledger
 from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
 
 CONSTITUENT_LIMIT = 100
-"""So many of the events that one is made of are told."""
+"""So many of the events that one is made of are listed."""
 
 _LOG_LINE_UID = re.compile(r"(?P<prefix>.+):\d+:\d+", re.DOTALL)
 _WINDOW_UID_PREFIX = "window:"
@@ -51,7 +51,7 @@ class ConstituentEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTrace:
-    """What a rule said of an event, the alert that it belongs to, and that one's messages."""
+    """The match of an event, its alert, and the deliveries of that."""
 
     match: AlertMembership
     alert: Alert
@@ -60,14 +60,14 @@ class AlertTrace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventTrace:
-    """The way of one event of one org.
+    """The trace of one event of one org.
 
     Attributes:
         event: its columns; where no file holds it, what an alert has kept of it, if anything.
         files: the archive's files that hold it, or what it is made of.
         constituents: for derived events and for windows, events that they are made of.
-        batches: what brought it, or those events.
-        alerts: which rules matched it, and what became of that.
+        batches: those that brought it, or those events.
+        alerts: the matches of it, with their alerts and deliveries.
         neighbours: how many other events there are around it, by link and type.
         neighbour_queries: by link column, the SQL that shows its neighbours with `hunt`.
     """
@@ -85,24 +85,24 @@ class EventTrace:
 
     @property
     def delay(self) -> timedelta | None:
-        """How long after it happened it was received; None where that is not known."""
+        """How long after it happened it was received; None where the archive does not hold it."""
         if self.event is None or not self.files:
             return None
-        late: timedelta = self.event["received"] - self.event["time"]
-        return max(late, timedelta())
+        delay: timedelta = self.event["received"] - self.event["time"]
+        return max(delay, timedelta())
 
 
 def trace_stored_event(settings: Settings, event_uid: str) -> list[EventTrace]:
-    """The ways of the events with that uid, one for each org.
+    """The traces of the events with that uid, one for each org.
 
-    Raises CollectorError where nobody knows it, or there is no state yet.
+    Raises CollectorError where there is none, or no state yet.
     """
     archive = StatePaths(state_dir=settings.state_dir).archive
     with open_state_view(settings) as state, engine.open_engine() as connection:
-        found = trace_event(state, connection, event_uid, archive=archive)
-    if not found:
+        traces = trace_event(state, connection, event_uid, archive=archive)
+    if not traces:
         raise CollectorError(f"no event has the uid {event_uid!r}, and no alert tells of one")
-    return found
+    return traces
 
 
 def trace_event(
@@ -112,7 +112,7 @@ def trace_event(
     *,
     archive: ArchiveStore,
 ) -> list[EventTrace]:
-    """The ways of the events with that uid, one for each org; none where nobody knows it.
+    """The traces of the events with that uid, one for each org; none where there is none.
 
     Args:
         state: a view of the state.
@@ -120,39 +120,42 @@ def trace_event(
         event_uid: the uid.
         archive: the archive.
     """
-    trace_context = TraceContext(state=state, engine=connection, archive=archive)
-    raised = _collect_alert_traces(state, event_uid)
-    found = [
-        _trace_from_archive(trace_context, event_uid, each, raised.pop(each.org, ()))
-        for each in _find_event_sets(trace_context, event_uid)
+    context = TraceContext(state=state, engine=connection, archive=archive)
+    by_org = _collect_alert_traces(state, event_uid)
+    event_sets = _find_event_sets(context, event_uid)
+    return [
+        *(
+            _trace_from_archive(context, event_uid, found, by_org.pop(found.org, ()))
+            for found in event_sets
+        ),
+        *(_trace_from_alerts(event_uid, org, traces) for org, traces in by_org.items()),
     ]
-    return [*found, *(_trace_from_alerts(event_uid, org, known) for org, known in raised.items())]
 
 
-def _find_event_sets(trace_context: TraceContext, event_uid: str) -> list[EventSet]:
-    """The event, first looked for where its uid says that it is."""
-    keys = _guess_batch_keys(trace_context.state, event_uid)
-    likely = [
-        file for key in keys for file in ledger.read_ledger_batch(trace_context.state, key).files
+def _find_event_sets(context: TraceContext, event_uid: str) -> list[EventSet]:
+    """The events with that uid, first looked for in the batches that the uid names."""
+    keys = _guess_batch_keys(context.state, event_uid)
+    likely_files = [
+        file for key in keys for file in ledger.read_ledger_batch(context.state, key).files
     ]
-    found = event_lookup.find_events(
-        trace_context.engine, [event_uid], files=likely, archive=trace_context.archive
+    event_sets = event_lookup.find_events(
+        context.engine, [event_uid], files=likely_files, archive=context.archive
     )
-    if found:
-        return found
-    files = ledger.list_archive_files(trace_context.state)
+    if event_sets:
+        return event_sets
+    files = ledger.list_archive_files(context.state)
     return event_lookup.find_events(
-        trace_context.engine, [event_uid], files=files, archive=trace_context.archive
+        context.engine, [event_uid], files=files, archive=context.archive
     )
 
 
 def _guess_batch_keys(state: sa.Connection, event_uid: str) -> Iterator[str]:
     """Keys of the batches that may have given the uid: it begins with a log file's id, or a key."""
-    line = _LOG_LINE_UID.fullmatch(event_uid)
-    if line:
-        yield line["prefix"]
+    match = _LOG_LINE_UID.fullmatch(event_uid)
+    if match:
+        yield match["prefix"]
         yield from (
-            build_batch_key(org, LOG_FILES, line["prefix"])
+            build_batch_key(org, LOG_FILES, match["prefix"])
             for org in event_history.list_collected_orgs(state)
         )
 
@@ -160,24 +163,24 @@ def _guess_batch_keys(state: sa.Connection, event_uid: str) -> Iterator[str]:
 def _collect_alert_traces(
     state: sa.Connection, event_uid: str
 ) -> dict[str, tuple[AlertTrace, ...]]:
-    raised: dict[str, tuple[AlertTrace, ...]] = {}
+    traces: dict[str, tuple[AlertTrace, ...]] = {}
     for membership in event_history.list_memberships(
         state, event_uid, separator=correlation_sql.UID_SEPARATOR
     ):
         alert = alerts.find_alert(state, membership.alert_id)
         if alert:
-            told = tuple(event_history.list_deliveries(state, alert.id))
-            one = AlertTrace(match=membership, alert=alert, deliveries=told)
-            raised[membership.org] = (*raised.get(membership.org, ()), one)
-    return raised
+            deliveries = tuple(event_history.list_deliveries(state, alert.id))
+            trace = AlertTrace(match=membership, alert=alert, deliveries=deliveries)
+            traces[membership.org] = (*traces.get(membership.org, ()), trace)
+    return traces
 
 
 def _trace_from_alerts(
     event_uid: str, org: str, alert_traces: tuple[AlertTrace, ...]
 ) -> EventTrace:
-    """What alerts tell of an event that the archive does not hold, or that is a whole window."""
-    evidence = [event for each in alert_traces for event in each.alert.evidence]
-    event = next((each for each in evidence if each.get("event_uid") == event_uid), None)
+    """The trace of an event that the archive does not hold, or that is a whole window."""
+    evidence = [event for item in alert_traces for event in item.alert.evidence]
+    event = next((item for item in evidence if item.get("event_uid") == event_uid), None)
     return EventTrace(
         event_uid=event_uid,
         org=org,
@@ -201,14 +204,11 @@ def _to_constituent(evidence: Event) -> ConstituentEvent:
 
 
 def _trace_from_archive(
-    trace_context: TraceContext,
-    event_uid: str,
-    event_set: EventSet,
-    alert_traces: tuple[AlertTrace, ...],
+    context: TraceContext, event_uid: str, event_set: EventSet, alert_traces: tuple[AlertTrace, ...]
 ) -> EventTrace:
-    event = event_lookup.read_events(trace_context.engine, event_set.relation)[0]
-    made_of = _read_constituents(trace_context.engine, event_set)
-    batches = dict.fromkeys(part.batch for part in made_of) or {event["batch"]: None}
+    event = event_lookup.read_events(context.engine, event_set.relation)[0]
+    constituents = _read_constituents(context.engine, event_set)
+    batches = dict.fromkeys(part.batch for part in constituents) or {event["batch"]: None}
     return EventTrace(
         event_uid=event_uid,
         org=event_set.org,
@@ -216,24 +216,24 @@ def _trace_from_archive(
         event=event,
         files=event_set.files
         if event_set.constituent_relation is None
-        else _find_constituent_files(trace_context, event_set, made_of),
-        constituents=made_of,
-        batches=tuple(event_history.list_batch_origins(trace_context.state, list(batches))),
+        else _find_constituent_files(context, event_set, constituents),
+        constituents=constituents,
+        batches=tuple(event_history.list_batch_origins(context.state, list(batches))),
         alerts=alert_traces,
-        neighbours=tuple(count_neighbours(trace_context, event)),
+        neighbours=tuple(count_neighbours(context, event)),
         neighbour_queries=render_neighbour_queries(event),
     )
 
 
 def _find_constituent_files(
-    trace_context: TraceContext, event_set: EventSet, constituents: tuple[ConstituentEvent, ...]
+    context: TraceContext, event_set: EventSet, constituents: tuple[ConstituentEvent, ...]
 ) -> tuple[ArchiveFile, ...]:
     """Those of the files of a derived event's types that hold what it is made of."""
     uids = [part.event_uid for part in constituents]
-    held = event_lookup.find_events(
-        trace_context.engine, uids, files=event_set.files, archive=trace_context.archive
+    event_sets = event_lookup.find_events(
+        context.engine, uids, files=event_set.files, archive=context.archive
     )
-    return tuple(file for each in held for file in each.files)
+    return tuple(file for found in event_sets for file in found.files)
 
 
 def _read_constituents(
@@ -257,20 +257,20 @@ def _read_constituents(
 
 
 def to_json(trace: EventTrace) -> JsonObject:
-    """A way as scripts read it."""
-    late = trace.delay
+    """A trace as scripts read it."""
+    delay = trace.delay
     return to_json_object(
         {
             "event_uid": trace.event_uid,
             "org": trace.org,
             "event_type": trace.event_type,
-            "late_seconds": None if late is None else round(late.total_seconds()),
+            "late_seconds": None if delay is None else round(delay.total_seconds()),
             "event": trace.event,
             "files": [file.path for file in trace.files],
             "made_of": [asdict(part) for part in trace.constituents],
             "batches": [_to_batch_json(batch) for batch in trace.batches],
-            "alerts": [_to_alert_json(each) for each in trace.alerts],
-            "neighbours": [asdict(each) for each in trace.neighbours],
+            "alerts": [_to_alert_json(item) for item in trace.alerts],
+            "neighbours": [asdict(item) for item in trace.neighbours],
             "sql": trace.neighbour_queries,
         }
     )
@@ -296,12 +296,12 @@ def _to_batch_json(batch: BatchOrigin) -> dict[str, object]:
     }
 
 
-def _to_alert_json(raised: AlertTrace) -> dict[str, object]:
+def _to_alert_json(trace: AlertTrace) -> dict[str, object]:
     return {
-        "rule": raised.match.rule,
-        "severity": raised.match.severity,
-        "title": raised.match.title,
-        "alert": raised.alert.id,
-        "status": raised.alert.status,
-        "deliveries": [asdict(delivery) for delivery in raised.deliveries],
+        "rule": trace.match.rule,
+        "severity": trace.match.severity,
+        "title": trace.match.title,
+        "alert": trace.alert.id,
+        "status": trace.alert.status,
+        "deliveries": [asdict(delivery) for delivery in trace.deliveries],
     }

@@ -59,13 +59,13 @@ def _explain_error(message: str, files: Sequence[ArchiveFile]) -> str:
     """What is wrong with the SQL, in one sentence; where a table is unknown, which there are."""
     if not message.startswith("Catalog Error: Table "):
         return collapse_whitespace(message)
-    stored = {file.event_type for file in files}
-    derived = {
+    stored_types = {file.event_type for file in files}
+    derived_types = {
         name
-        for name, view in normalize.DERIVED_EVENT_TYPES.items()
-        if not stored.isdisjoint(view.source_types)
+        for name, derived_type in normalize.DERIVED_EVENT_TYPES.items()
+        if not stored_types.isdisjoint(derived_type.source_types)
     }
-    tables = ", ".join(["events", *sorted(stored | derived)])
+    tables = ", ".join(["events", *sorted(stored_types | derived_types)])
     return f"{message.splitlines()[0]} There are {tables}"
 
 

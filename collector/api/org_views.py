@@ -1,4 +1,4 @@
-"""What the state and the configuration tell of each org, for whoever judges its rules."""
+"""What state and configuration say of each org, from which the coverage of rules is computed."""
 
 from __future__ import annotations
 

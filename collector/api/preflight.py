@@ -10,7 +10,7 @@ from collector.api.json_values import JsonObject
 from collector.api.org_connection import open_source_context
 from collector.preflight.checks import PreflightFinding, examine_org
 from collector.salesforce.token_store import (
-    TOKEN_FOLDER,
+    TOKENS_FOLDER,
     DiskTokenStore,
     MemoryTokenStore,
     TokenStore,
@@ -20,7 +20,7 @@ from collector.sources import build_sources
 
 
 def check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
-    """What there is to say of each org, its login first, then each of its sources."""
+    """The findings about each org, its login first, then each of its sources."""
     for org in settings.orgs:
         store = _choose_token_store(org, settings.state_dir)
         with open_source_context(org, token_store=store) as context:
@@ -33,10 +33,10 @@ def to_json(finding: PreflightFinding) -> JsonObject:
 
 
 def _choose_token_store(org: OrgSettings, state_dir: Path) -> TokenStore:
-    """Where the daemon remembers its logins, if whoever runs this may write there.
+    """The token store of the daemon, if this process may write there.
 
-    A refresh token that the org replaces has to get there in any case.
+    A refresh token that the org replaces has to be stored there in any case.
     """
     if os.access(state_dir, os.W_OK) or isinstance(org.auth, RefreshTokenAuth):
-        return DiskTokenStore(state_dir / TOKEN_FOLDER)
+        return DiskTokenStore(state_dir / TOKENS_FOLDER)
     return MemoryTokenStore()

@@ -1,4 +1,4 @@
-"""What could not be read: every segment of a log that is set aside."""
+"""Every segment of a log that could not be read and was set aside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collector.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedSegment:
-    """One segment that is set aside: its batch, its place in the whole batch, and why."""
+    """One segment that is set aside: its batch, its index in the whole batch, and why."""
 
     batch: Batch
     index: int
@@ -22,10 +22,10 @@ class QuarantinedSegment:
 
 
 def read_segments(settings: Settings) -> Iterator[QuarantinedSegment]:
-    """Every segment that is set aside, by batch key and place."""
-    for held in quarantine.list_batches(StatePaths(state_dir=settings.state_dir).quarantine):
-        for index, reason in zip(held.indexes, held.reasons, strict=True):
-            yield QuarantinedSegment(batch=held.batch, index=index, reason=reason)
+    """Every segment that is set aside, by batch key and index."""
+    for quarantined in quarantine.list_batches(StatePaths(state_dir=settings.state_dir).quarantine):
+        for index, reason in zip(quarantined.indexes, quarantined.reasons, strict=True):
+            yield QuarantinedSegment(batch=quarantined.batch, index=index, reason=reason)
 
 
 def to_json(segment: QuarantinedSegment) -> JsonObject:

@@ -58,7 +58,7 @@ def read_rule_coverage(settings: Settings, rules: RuleSet) -> RuleCoverageReport
         views = list_org_views(settings, (), ())
     return RuleCoverageReport(
         rules=rules,
-        coverages=[each for view in views for each in compute_coverage(rules, view)],
+        coverages=[coverage for view in views for coverage in compute_coverage(rules, view)],
         orgs=[org.name for org in settings.orgs],
         warning=warning,
     )
@@ -66,7 +66,9 @@ def read_rule_coverage(settings: Settings, rules: RuleSet) -> RuleCoverageReport
 
 def list_techniques(report: RuleCoverageReport) -> Iterator[TechniqueCoverage]:
     """Each technique that a rule which alerts names, by its id."""
-    able = {each.rule for each in report.coverages if each.state != RuleStanding.BLIND}
+    able_rules = {
+        coverage.rule for coverage in report.coverages if coverage.state != RuleStanding.BLIND
+    }
     techniques: dict[str, list[str]] = {}
     for rule in report.rules.rules:
         for technique in rule.attack if rule.raises_alert else ():
@@ -76,7 +78,7 @@ def list_techniques(report: RuleCoverageReport) -> Iterator[TechniqueCoverage]:
             technique=technique,
             name=mitre_attack.render_technique_title(technique),
             rules=names,
-            able_rules=[name for name in names if name in able],
+            able_rules=[name for name in names if name in able_rules],
         )
 
 
@@ -93,28 +95,28 @@ def to_json_lines(report: RuleCoverageReport) -> Iterator[JsonObject]:
     if not report.orgs:
         for name, kind in kinds.items():
             yield to_json_object({"rule": name, "kind": kind, "needs": needs[name]})
-    for each in report.coverages:
+    for coverage in report.coverages:
         yield to_json_object(
             {
-                "org": each.org,
-                "rule": each.rule,
-                "kind": kinds[each.rule],
-                "state": each.state,
-                "seen": each.seen_types,
-                "why": each.reasons,
-                "needs": {name: needs[each.rule].get(name, "") for name in each.reasons},
+                "org": coverage.org,
+                "rule": coverage.rule,
+                "kind": kinds[coverage.rule],
+                "state": coverage.state,
+                "seen": coverage.seen_types,
+                "why": coverage.reasons,
+                "needs": {name: needs[coverage.rule].get(name, "") for name in coverage.reasons},
             }
         )
 
 
-def to_technique_json(covered: TechniqueCoverage) -> JsonObject:
+def to_technique_json(technique: TechniqueCoverage) -> JsonObject:
     """A technique as scripts read it."""
     return to_json_object(
         {
-            "technique": covered.technique,
-            "name": covered.name,
-            "rules": covered.rules,
-            "can_fire": covered.able_rules,
+            "technique": technique.technique,
+            "name": technique.name,
+            "rules": technique.rules,
+            "can_fire": technique.able_rules,
         }
     )
 

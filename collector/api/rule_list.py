@@ -51,20 +51,20 @@ def classify_rule(rule: Rule) -> str:
     return "event"
 
 
-def to_json(described: RuleDescription) -> JsonObject:
+def to_json(description: RuleDescription) -> JsonObject:
     """A rule as scripts read it."""
-    rule = described.rule
+    rule = description.rule
     return to_json_object(
         {
             "name": rule.name,
             "id": rule.id,
             "level": rule.level,
-            "kind": described.kind,
+            "kind": description.kind,
             "alert": rule.raises_alert,
-            "event_types": described.event_types,
+            "event_types": description.event_types,
             "lists": sorted(rule.lists),
             "attack": rule.attack,
-            "needs": [asdict(need) for need in described.needs],
+            "needs": [asdict(need) for need in description.needs],
             "tests": len(rule.tests),
             "path": rule.path,
         }

@@ -1,4 +1,4 @@
-"""The tests inside rule files, through the real path."""
+"""Runs the tests inside rule files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collector.rules.self_tests import RuleTestResult, run_rule_tests
 
 def run_tests(rules: RuleSet) -> Iterator[RuleTestResult]:
     """How each test of each rule went, one after the other as they are run."""
-    with open_temporary_pipeline(rules) as bench:
+    with open_temporary_pipeline(rules) as temp_pipeline:
         yield from run_rule_tests(
             rules.rules,
-            pipeline=bench.pipeline,
-            database=bench.database,
-            spool=bench.paths.spool,
+            pipeline=temp_pipeline.pipeline,
+            database=temp_pipeline.database,
+            spool=temp_pipeline.paths.spool,
         )
 
 

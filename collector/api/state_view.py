@@ -1,4 +1,4 @@
-"""Opens the state of a configuration for those who look at it."""
+"""Opens the state of a configuration for reading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_state_database(settings: Settings) -> Database:
 
 @contextmanager
 def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
-    """A consistent view of the state; makes none where there is none.
+    """A consistent view of the state, which is not created where there is none.
 
     Raises CollectorError where there is no state yet, or it cannot be opened.
     """

@@ -42,7 +42,7 @@ class RuleStatusReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """How it goes, as of `now`. `complete_until` is up to when a stream is complete."""
+    """The status at `now`. `complete_until` is up to when a stream is complete."""
 
     now: datetime
     polls: Sequence[PollStatus]
@@ -54,9 +54,9 @@ class StatusReport:
 
 
 def read_status(settings: Settings) -> StatusReport:
-    """How it goes in every org of a configuration.
+    """The status of every org of a configuration.
 
-    Raises CollectorError where there is no state yet. Broken rule files are told in the answer.
+    Raises CollectorError where there is no state yet. Broken rule files are part of the report.
     """
     rules, problems = _try_load_rules(settings)
     with open_state_view(settings) as connection:
@@ -65,10 +65,10 @@ def read_status(settings: Settings) -> StatusReport:
 
 def count_stored_events(connection: sa.Connection) -> Counter[str]:
     """How many events of each type the archive holds, of all orgs."""
-    stored: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for total in ledger.list_ledger_totals(connection):
-        stored[total.event_type] += total.rows
-    return stored
+        counts[total.event_type] += total.rows
+    return counts
 
 
 def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
@@ -82,8 +82,8 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
         "outbox": status.queue_stats,
     }
     for kind, group in parts.items():
-        for each in group:
-            yield to_json_object({"kind": kind, **asdict(each)})
+        for item in group:
+            yield to_json_object({"kind": kind, **asdict(item)})
     if rules.last_loading is not None:
         yield to_json_object({"kind": "rules", **asdict(rules.last_loading)})
     for problem in rules.problems:
@@ -126,7 +126,7 @@ def _read_report(
 
 
 def _to_stream_json(poll: PollStatus, status: StatusReport) -> JsonObject:
-    reached = status.complete_until.get(poll.stream)
+    complete_until = status.complete_until.get(poll.stream)
     return to_json_object(
         {
             "kind": "stream",
@@ -137,7 +137,9 @@ def _to_stream_json(poll: PollStatus, status: StatusReport) -> JsonObject:
             "reason": poll.reason,
             "last_attempt": poll.last_attempt,
             "last_success": poll.last_success,
-            "complete_until": reached,
-            "lag_seconds": int((status.now - reached).total_seconds()) if reached else None,
+            "complete_until": complete_until,
+            "lag_seconds": int((status.now - complete_until).total_seconds())
+            if complete_until
+            else None,
         }
     )

@@ -1,4 +1,4 @@
-"""The configuration of this program: everything that its sources and channels can be told."""
+"""The configuration of this program, with the settings of its sources and channels."""
 
 from __future__ import annotations
 

@@ -25,18 +25,18 @@ TICK_SECONDS = 1.0
 """Seconds between two looks at what is due."""
 
 HEALTH_CHECK_SECONDS = 300.0
-"""How often the daemon looks after itself."""
+"""Seconds between two checks of the collector's own health."""
 
 RELOAD_SECONDS = 5.0
-"""How often the daemon looks whether the files of rules and lists have changed."""
+"""Seconds between two looks whether the files of rules and lists have changed."""
 
 FAULT_PAUSE = timedelta(minutes=1)
-"""After an org's fault. How soon a refused login is repeated is not decided here (`gate`)."""
+"""The pause after an org's fault; `LoginThrottle` decides on refused logins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassSummary:
-    """What one pass over all sources and channels came to."""
+    """The results of one pass over all sources and channels."""
 
     poll_results: tuple[PollResult, ...]
     delivery_count: int
@@ -44,26 +44,28 @@ class PassSummary:
 
 
 def run_once(collector: Collector) -> PassSummary:
-    """Poll every source until it is drained, deliver what is due, and say what did not work."""
+    """Poll every source until it is drained, and deliver what is due."""
     collector.rule_reloader.begin()
-    polled: list[PollResult] = []
+    poll_results: list[PollResult] = []
     problems: list[str] = []
     for poller in collector.pollers:
         try:
             for source in poller.sources:
-                polled.extend(poller.poll_source(source))
+                poll_results.extend(poller.poll_source(source))
         except LoginRefusedError as error:
             problems.append(f"{poller.org}: {error}")
     problems.extend(
-        f"{poll.stream}: {poll.reason}" for poll in polled if poll.state == PollState.FAILED
+        f"{result.stream}: {result.reason}"
+        for result in poll_results
+        if result.state == PollState.FAILED
     )
     collector.health_monitor.check_health(clock.now())
-    delivered = sum(
+    delivery_count = sum(
         collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
     )
     problems.extend(_list_undelivered(collector))
     return PassSummary(
-        poll_results=tuple(polled), delivery_count=delivered, problems=tuple(problems)
+        poll_results=tuple(poll_results), delivery_count=delivery_count, problems=tuple(problems)
     )
 
 
@@ -88,28 +90,26 @@ def run_forever(collector: Collector) -> None:
 def _build_scheduler(collector: Collector) -> BackgroundScheduler:
     # Its warnings about a tick that found the last one still at work say nothing here.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    ticks: dict[str, Callable[[], None]] = {
+    jobs: dict[str, Callable[[], None]] = {
         f"poll {poller.org}": _OrgPollJob(poller, collector.stop_event)
         for poller in collector.pollers
     }
     for name in collector.deliverer.channels:
-        ticks[f"deliver {name}"] = _ChannelDeliveryJob(collector, name)
-    watch = collector.health_monitor
-    ticks["watch"] = _PeriodicJob(
-        HEALTH_CHECK_SECONDS, "watch_failed", lambda: watch.check_health(clock.now())
+        jobs[f"deliver {name}"] = _ChannelDeliveryJob(collector, name)
+    health_monitor = collector.health_monitor
+    jobs["watch"] = _PeriodicJob(
+        HEALTH_CHECK_SECONDS, "watch_failed", lambda: health_monitor.check_health(clock.now())
     )
-    ticks["reload"] = _PeriodicJob(
+    jobs["reload"] = _PeriodicJob(
         RELOAD_SECONDS, "reload_failed", collector.rule_reloader.reload_rules
     )
     scheduler = BackgroundScheduler(
         timezone=ZoneInfo("UTC"),
-        executors={"default": ThreadPoolExecutor(max(1, len(ticks)))},
+        executors={"default": ThreadPoolExecutor(max(1, len(jobs)))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    for name, tick in ticks.items():
-        scheduler.add_job(
-            tick, "interval", seconds=TICK_SECONDS, id=name, next_run_time=clock.now()
-        )
+    for name, job in jobs.items():
+        scheduler.add_job(job, "interval", seconds=TICK_SECONDS, id=name, next_run_time=clock.now())
     return scheduler
 
 
@@ -155,7 +155,7 @@ class _ChannelDeliveryJob:
 
 @dataclass(slots=True)
 class _PeriodicJob:
-    """Does something for the collector itself now and then. A fault is logged as `event`."""
+    """Acts at an interval for the collector itself. A fault is logged as `failure_event`."""
 
     interval_seconds: float
     failure_event: str
@@ -177,9 +177,9 @@ class _PeriodicJob:
 
 def _list_undelivered(collector: Collector) -> list[str]:
     with collector.database.read() as connection:
-        piles = outbox.list_queue_stats(connection)
+        queue_stats = outbox.list_queue_stats(connection)
     return [
-        f"{pile.channel}: {pile.count} messages {pile.state}: {pile.reason or 'not sent yet'}"
-        for pile in piles
-        if pile.state in (DeliveryState.READY, DeliveryState.LEASED, DeliveryState.REJECTED)
+        f"{stats.channel}: {stats.count} messages {stats.state}: {stats.reason or 'not sent yet'}"
+        for stats in queue_stats
+        if stats.state in (DeliveryState.READY, DeliveryState.LEASED, DeliveryState.REJECTED)
     ]

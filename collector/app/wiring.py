@@ -14,18 +14,17 @@ from collector.api.state_view import open_state_database
 from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
 from collector.delivery.worker import DeliveryWorker
-from collector.detect import RuleSet
 from collector.health.monitor import HealthMonitor
 from collector.ingest.archive_claim import claim_archive
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Channel, Route
-from collector.rules.hot_reload import FileStamps, RuleReloader, stamp_files
+from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.rules.rule_files import list_rule_paths, load_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
-from collector.salesforce.token_store import TOKEN_FOLDER, DiskTokenStore
+from collector.salesforce.token_store import TOKENS_FOLDER, DiskTokenStore
 from collector.settings import OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
@@ -35,7 +34,7 @@ from collector.store.state_lock import hold_state_lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """Everything that works on one state directory. `stop`, once set, ends all of it soon."""
+    """Everything that works on one state directory. `stop_event`, once set, ends all of it soon."""
 
     settings: Settings
     database: Database
@@ -57,34 +56,40 @@ def open_collector(
 ) -> Iterator[Collector]:
     """The parts of a configuration, working on its state directory alone.
 
-    `source_specs` are the sources that there are; `extra_channels` are told besides the
-    configured ones.
+    `source_specs` are the sources that there are; `extra_channels` get alerts besides
+    the configured ones.
 
     Raises:
         RulesError: a rule file is wrong.
-        StateBusy: another process works on the directory.
+        StateBusyError: another process works on the directory.
         CollectorError: the state cannot be opened.
     """
     stop_event = stop_event or threading.Event()
-    seen = stamp_files(list_rule_paths(settings.rules))
+    rule_paths = list_rule_paths(settings.rules)
+    file_stamps = stamp_files(rule_paths)
     rules = load_rules(settings.rules)
-    places = StatePaths(state_dir=settings.state_dir)
+    paths = StatePaths(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **extra_channels}
     with ExitStack() as stack:
-        database = stack.enter_context(open_locked_state(settings, places))
-        connection = engine.open_engine(places.spool)
+        database = stack.enter_context(open_locked_state(settings, paths))
+        connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
         pipeline = Pipeline(
             database=database,
             connection=connection,
-            paths=places,
+            paths=paths,
             rules=rules,
             routes=_build_routes(settings),
             channels=tuple(channels),
         )
         pollers = [
             _build_poller(
-                org, places, source_specs, database=database, pipeline=pipeline, stop=stop_event
+                org,
+                paths,
+                source_specs,
+                database=database,
+                pipeline=pipeline,
+                stop_event=stop_event,
             )
             for org in settings.orgs
         ]
@@ -95,12 +100,22 @@ def open_collector(
             database=database,
             pipeline=pipeline,
             pollers=tuple(pollers),
-            deliverer=_build_deliverer(settings, channels, database=database, stop=stop_event),
-            health_monitor=_build_health_monitor(
-                pollers, places, database=database, pipeline=pipeline
+            deliverer=DeliveryWorker(
+                database=database,
+                channels=channels,
+                login_urls={org.name: org.login_url for org in settings.orgs},
+                stop_event=stop_event,
             ),
-            rule_reloader=_build_rule_reloader(
-                settings, rules, seen, database=database, pipeline=pipeline
+            health_monitor=_build_health_monitor(
+                pollers, paths, database=database, pipeline=pipeline
+            ),
+            rule_reloader=RuleReloader(
+                load_rules=lambda: load_rules(settings.rules),
+                paths=rule_paths,
+                file_stamps=file_stamps,
+                rules=rules,
+                pipeline=pipeline,
+                database=database,
             ),
             stop_event=stop_event,
         )
@@ -126,19 +141,19 @@ def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Databas
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """The channels by their names."""
-    return {name: build_channel(name, chosen) for name, chosen in settings.channels.items()}
+    return {name: build_channel(name, channel) for name, channel in settings.channels.items()}
 
 
-def _remove_leftovers(database: Database, places: StatePaths) -> None:
-    claim_archive(database, places.archive, state_dir=places.state_dir)
-    shutil.rmtree(places.spool, ignore_errors=True)
-    places.create_folders()
+def _remove_leftovers(database: Database, paths: StatePaths) -> None:
+    claim_archive(database, paths.archive, state_dir=paths.state_dir)
+    shutil.rmtree(paths.spool, ignore_errors=True)
+    paths.create_folders()
     with database.read() as connection:
         committed = ledger.list_archive_files(connection)
-    aside = places.strays / f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
-    strays = places.archive.move_stray_files(committed, target_root=aside)
+    target_root = paths.strays / f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
+    strays = paths.archive.move_stray_files(committed, target_root=target_root)
     if strays:
-        log.warning("strays_set_aside", files=strays, folder=str(aside))
+        log.warning("strays_set_aside", files=strays, folder=str(target_root))
 
 
 def _build_routes(settings: Settings) -> Sequence[Route]:
@@ -156,72 +171,39 @@ def _build_routes(settings: Settings) -> Sequence[Route]:
 
 def _build_poller(
     org: OrgSettings,
-    places: StatePaths,
+    paths: StatePaths,
     source_specs: Sequence[SourceSpec[SourceSettings]],
     *,
     database: Database,
     pipeline: Pipeline,
-    stop: threading.Event,
+    stop_event: threading.Event,
 ) -> Poller:
-    spool = places.spool / org.name
+    spool = paths.spool / org.name
     spool.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Poller(
         org=org.name,
         client=SalesforceClient(
             org,
-            stop_event=stop,
-            token_store=DiskTokenStore(places.state_dir / TOKEN_FOLDER),
+            stop_event=stop_event,
+            token_store=DiskTokenStore(paths.state_dir / TOKENS_FOLDER),
             login_limits=choose_unattended_limits(org.auth),
         ),
         sources=build_sources(org.sources, source_specs),
         database=database,
         pipeline=pipeline,
         spool=spool,
-        stop_event=stop,
+        stop_event=stop_event,
         api_budget_percent=org.api_budget_percent,
     )
 
 
-def _build_deliverer(
-    settings: Settings,
-    channels: Mapping[str, Channel],
-    *,
-    database: Database,
-    stop: threading.Event,
-) -> DeliveryWorker:
-    return DeliveryWorker(
-        database=database,
-        channels=channels,
-        login_urls={org.name: org.login_url for org in settings.orgs},
-        stop_event=stop,
-    )
-
-
-def _build_rule_reloader(
-    settings: Settings,
-    rules: RuleSet,
-    file_stamp: FileStamps,
-    *,
-    database: Database,
-    pipeline: Pipeline,
-) -> RuleReloader:
-    return RuleReloader(
-        load_rules=lambda: load_rules(settings.rules),
-        paths=list_rule_paths(settings.rules),
-        file_stamps=file_stamp,
-        rules=rules,
-        pipeline=pipeline,
-        database=database,
-    )
-
-
 def _build_health_monitor(
-    pollers: Sequence[Poller], places: StatePaths, *, database: Database, pipeline: Pipeline
+    pollers: Sequence[Poller], paths: StatePaths, *, database: Database, pipeline: Pipeline
 ) -> HealthMonitor:
     return HealthMonitor(
         database=database,
         pipeline=pipeline,
-        spool=places.spool,
+        spool=paths.spool,
         read_schedule=lambda: {
             (poller.org, source.kind): poller.api_budget.compute_interval(source)
             for poller in pollers

@@ -68,8 +68,8 @@ class Card:
         facts: who, from where, with what, what, how much, when and how late; what it was seen
             against; then the entities that only this rule has.
         more_events, more_steps: how many there are beyond those that are shown.
-        repeat: a warning that this may have been told before; empty on the first attempt.
-        origin: what one needs to find the alert again.
+        repeat: a warning that this may have been sent before; empty on the first attempt.
+        origin: the keys by which the alert is found again.
     """
 
     severity: Severity
@@ -115,7 +115,7 @@ _END_HEADLINES = {AlertStatus.WITHDRAWN: "Withdrawn", AlertStatus.MERGED: "Merge
 
 
 def _describe_alert(alert: Alert) -> str:
-    """What the rule says of itself; of an alert that is over, what became of it."""
+    """What the rule says of itself; of an alert that has ended, what became of it."""
     if alert.status == AlertStatus.WITHDRAWN:
         return f"This does not hold any more. {alert.reason}"
     if alert.status == AlertStatus.MERGED:
@@ -163,8 +163,8 @@ def _join_values(values: list[str]) -> str:
 
 def _render_operations(events: Iterable[Event]) -> str:
     pairs = (f"{as_text(e.get('event_type'))} {as_text(e.get('operation'))}" for e in events)
-    known = dict.fromkeys(escaping.collapse_whitespace(pair) for pair in pairs)
-    return ", ".join(list(filter(None, known))[:3])
+    operations = dict.fromkeys(escaping.collapse_whitespace(pair) for pair in pairs)
+    return ", ".join(list(filter(None, operations))[:3])
 
 
 def _render_quantity(alert: Alert) -> str:

@@ -1,4 +1,4 @@
-"""What there is to know about a kind of channel, said in its own folder."""
+"""All that differs between the kinds of channels, said once in the folder of each."""
 
 from __future__ import annotations
 

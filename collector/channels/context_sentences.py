@@ -13,9 +13,9 @@ ContextEntry = Mapping[str, Any]
 def render_context(context: Iterable[ContextEntry]) -> Iterator[tuple[str, str]]:
     """A label and a sentence for each entry of a kind that is known."""
     for entry in context:
-        if (known := _RENDERERS.get(as_text(entry.get("kind")))) is not None:
-            label, told = known
-            yield label, told(entry)
+        if (renderer := _RENDERERS.get(as_text(entry.get("kind")))) is not None:
+            label, render = renderer
+            yield label, render(entry)
 
 
 def as_text(value: Any) -> str:
@@ -65,45 +65,45 @@ def _render_window(entry: ContextEntry) -> str:
         return f"{_join_texts(entry.get('rules'))}{order}: {events} {within}"
     measure = _MEASURE_PHRASES.get(kind)
     if measure is None:
-        found = events
+        measured = events
     else:
-        found = f"{measure.format(_format_number(entry.get('metric')))} in {events}"
+        measured = f"{measure.format(_format_number(entry.get('metric')))} in {events}"
     operator = as_text(entry.get("operator"))
     limit = _LIMIT_PHRASES.get(operator, "{}").format(_format_number(entry.get("limit")))
-    return f"{found} {within}, {limit} are asked for"
+    return f"{measured} {within}, {limit} are asked for"
 
 
 def _render_list_entry(entry: ContextEntry) -> str:
     value, listed = as_text(entry.get("value")), as_text(entry.get("entry"))
-    found = listed if value in {"", listed} else f"{value} by {listed}"
-    known = (
+    matched = listed if value in {"", listed} else f"{value} by {listed}"
+    details = (
         as_text(entry.get("campaign")),
         _label_value("published by", as_text(entry.get("source"))),
         _label_value("last seen", _format_date(entry.get("last_seen"))),
         _label_value("confidence", as_text(entry.get("confidence"))),
         as_text(entry.get("note")),
     )
-    return f"{as_text(entry.get('list'))}: {found}{_bracket_parts(known)}"
+    return f"{as_text(entry.get('list'))}: {matched}{_bracket_parts(details)}"
 
 
 def _render_first_seen(entry: ContextEntry) -> str:
     days = _format_number(entry.get("forget_days"))
-    before = f"not seen in the {days} days before"
+    sentence = f"not seen in the {days} days before"
     if last := _format_date(entry.get("last_seen")):
-        before += f", last on {last}"
+        sentence += f", last on {last}"
     key = entry.get("key")
     values = key.items() if isinstance(key, Mapping) else ()
-    which = _bracket_parts(f"{name} {as_text(value)}" for name, value in values)
-    return f"{before}; history since {_format_date(entry.get('since'))}{which}"
+    suffix = _bracket_parts(f"{name} {as_text(value)}" for name, value in values)
+    return f"{sentence}; history since {_format_date(entry.get('since'))}{suffix}"
 
 
 def _render_baseline(entry: ContextEntry) -> str:
-    this = f"this one {_format_number(entry.get('value'))}"
+    current = f"this one {_format_number(entry.get('value'))}"
     if entry.get("mean") is None:
-        return f"no history yet; {this}"
-    usual = f"{_format_number(entry['mean'])} ± {_format_number(entry.get('stddev'))}"
+        return f"no history yet; {current}"
+    mean = f"{_format_number(entry['mean'])} ± {_format_number(entry.get('stddev'))}"
     windows = f"{_format_number(entry.get('windows'))} windows{_format_window_length(entry)}"
-    return f"{usual} in {windows} over {_format_number(entry.get('history_days'))} d; {this}"
+    return f"{mean} in {windows} over {_format_number(entry.get('history_days'))} d; {current}"
 
 
 _RENDERERS: Mapping[str, tuple[str, Callable[[ContextEntry], str]]] = {
@@ -163,5 +163,5 @@ def _label_value(label: str, value: str) -> str:
 
 
 def _bracket_parts(parts: Iterable[str]) -> str:
-    known = ", ".join(filter(None, parts))
-    return f" ({known})" if known else ""
+    joined = ", ".join(filter(None, parts))
+    return f" ({joined})" if joined else ""

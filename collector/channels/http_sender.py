@@ -1,6 +1,6 @@
-"""One POST to a URL that is a secret, and what its answer, or the lack of one, says of the message.
+"""One POST to a URL that is a secret, and the delivery outcome of its answer, or of its error.
 
-Channels over HTTP add the words of their own receiver; the tables here hold for all of them.
+Channels over HTTP add the messages of their own receiver; the tables here hold for all of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _Failure: TypeAlias = type[DeliveryRejection | RetryLater | IndeterminateDeliver
 
 _URL_ERRORS = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 _CONNECT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_REDIRECT_WORDS = "{answer}: a redirect is not followed; is that {url_name}?"
+_REDIRECT_TEMPLATE = "{answer}: a redirect is not followed; is that {url_name}?"
 
 # Of both tables the first row that fits counts.
 _ERROR_TABLE: tuple[tuple[tuple[type[Exception], ...], _Failure, str], ...] = (
@@ -45,7 +45,7 @@ _ERROR_TABLE: tuple[tuple[tuple[type[Exception], ...], _Failure, str], ...] = (
 _STATUS_TABLE: tuple[tuple[Container[int], _Failure, str], ...] = (  # of all but 2xx
     ((408, 425, 429), RetryLater, "{answer}"),
     (range(500, 1000), RetryLater, "{answer}"),
-    (range(300, 400), DeliveryRejection, _REDIRECT_WORDS),
+    (range(300, 400), DeliveryRejection, _REDIRECT_TEMPLATE),
     (range(500), DeliveryRejection, "{answer}"),
 )
 
@@ -58,7 +58,7 @@ class HttpSender:
     body, at most 64 KiB of hostile text that may repeat the URL: they must not quote it freely.
 
     Attributes:
-        receiver, url_name: what the two are called in reasons: `Slack`, `the webhook's URL`.
+        receiver, url_name: their names in reasons, such as `Slack` and `the webhook's URL`.
         explain_body: what the body of a failure says, in words fit for a reason; may be empty.
         read_success: the outcome of a 2xx answer with that body, where it depends on it.
     """
@@ -99,19 +99,19 @@ class HttpSender:
         if answer.is_success:
             return self.read_success(body)
         status = answer.status_code
-        failure, words = next(row[1:] for row in _STATUS_TABLE if status in row[0])
+        failure, template = next(row[1:] for row in _STATUS_TABLE if status in row[0])
         description = describe_answer(self.receiver, status, self.explain_body(body))
-        reason = words.format(answer=description, url_name=self.url_name)
+        reason = template.format(answer=description, url_name=self.url_name)
         if failure is RetryLater:
             after = _parse_retry_after(answer.headers.get("Retry-After", ""))
             return RetryLater(reason=reason, retry_after=after)
         return failure(reason=reason)
 
     def _classify_error(self, problem: Exception) -> DeliveryOutcome:
-        failure, words = next(row[1:] for row in _ERROR_TABLE if isinstance(problem, row[0]))
+        failure, template = next(row[1:] for row in _ERROR_TABLE if isinstance(problem, row[0]))
         # The texts of httpx's errors are the system's own; the type says what kind of break it was.
         error = f"{type(problem).__name__} {escaping.escape_header(str(problem), 120)}".strip()
-        reason = words.format(receiver=self.receiver, url_name=self.url_name, error=error)
+        reason = template.format(receiver=self.receiver, url_name=self.url_name, error=error)
         return failure(reason=reason)
 
 
@@ -121,7 +121,7 @@ def describe_answer(receiver: str, status: int, explanation: str) -> str:
 
 
 def _read_body(answer: httpx.Response, timeout_seconds: float) -> str:
-    """What can be had of the answer's start: the status alone is a verdict."""
+    """The start of the body, as far as it can be read: the status alone is a verdict."""
     received = bytearray()
     with contextlib.suppress(httpx.HTTPError):
         for piece in http.read_pieces(answer, limit=_BODY_LIMIT_BYTES, seconds=timeout_seconds):

@@ -53,8 +53,7 @@ def write_preview(message: Message, directory: Path) -> PreviewFiles:
     )
     mail = compose_mail(message, sender=_SENDER, recipients=_RECIPIENTS, date=clock.now())
     files.slack_path.write_text(
-        json.dumps(build_payload(message), ensure_ascii=False, indent=2) + "\n",
-        encoding="utf-8",
+        json.dumps(build_payload(message), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
     files.mail_path.write_bytes(mail.as_bytes())
     files.page_path.write_text(render_html(message), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The command line: thin commands over the parts; heavy imports wait until a command needs them."""
+"""The command line: thin commands over the api; each is imported when it is called."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is told in sentences, not in tracebacks."""
+    """Run the command line; errors are printed as sentences, not as tracebacks."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no text is too much for a terminal
     try:
@@ -72,10 +72,10 @@ def main() -> None:
 
 
 def _print_error(sentence: str) -> None:
-    """A line on stderr. What an org or a file has put into it does nothing there."""
+    """Print a line to stderr, with texts of orgs and files made harmless."""
     click.echo(escaping.escape_terminal(sentence, 4_000), err=True)
 
 
 def _discard_output() -> None:
-    """Nobody reads it any more; without this, Python would complain of that when it ends."""
+    """Let Python end without a complaint about output that has no reader any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`collector alerts`: what was found."""
+"""`collector alerts`: the alerts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from collector import clock
 from collector.api.alerts import read_alert, read_alerts, to_json
 from collector.channels.terminal.sender import TerminalNotifier
 from collector.cli import explain
-from collector.cli.options import (
-    config_option,
-    json_option,
-    load_settings,
-    parse_duration,
-)
+from collector.cli.options import config_option, json_option, load_settings, parse_duration
 from collector.cli.output import (
     add_row,
     build_fixed_column,
@@ -62,7 +57,7 @@ def list_alerts(
     everything: bool,
 ) -> None:
     """The alerts, the newest event first."""
-    found = read_alerts(
+    alerts = read_alerts(
         load_settings(config),
         since=clock.now() - since if since is not None else None,
         min_severity=Severity.parse(min_severity),
@@ -70,7 +65,7 @@ def list_alerts(
         limit=limit,
         include_merged=everything,
     )
-    print_alerts(found, as_json=as_json)
+    print_alerts(alerts, as_json=as_json)
 
 
 @command.command("show")
@@ -79,39 +74,39 @@ def list_alerts(
 @click.argument("alert_id", metavar="ID")
 def show_alert(config: Path, *, as_json: bool, alert_id: str) -> None:
     """One alert in full. The first characters of its id are enough."""
-    found = read_alert(load_settings(config), alert_id)
+    alert = read_alert(load_settings(config), alert_id)
     if as_json:
-        print_json(to_json(found))
+        print_json(to_json(alert))
         return
-    TerminalNotifier().send(Message(key=alert_id, alert=found, is_update=False, attempt=1))
+    TerminalNotifier().send(Message(key=alert_id, alert=alert, is_update=False, attempt=1))
 
 
 command.add_command(explain.command)
 
 
-def print_alerts(found: Sequence[Alert], *, as_json: bool) -> None:
-    """Alerts as JSON lines, or as a table."""
+def print_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
+    """Print alerts as JSON lines, or as a table."""
     if as_json:
-        print_json_lines(map(to_json, found))
+        print_json_lines(map(to_json, alerts))
         return
-    if not found:
+    if not alerts:
         print_line("no alerts")
         return
-    rows = build_table(
+    table = build_table(
         build_fixed_column("id"),
         build_fixed_column("severity"),
         build_fixed_column("last event"),
         "alert",
     )
-    for alert in found:
+    for alert in alerts:
         newest = alert.last_time.strftime("%Y-%m-%d %H:%MZ")
-        add_row(rows, alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
-    print_table(rows)
+        add_row(table, alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
+    print_table(table)
 
 
 def _format_summary(alert: Alert) -> Text:
-    """The title, and below it what it is about."""
-    about = f"{alert.rule}, {format_count(alert.count, 'event')}, {alert.org}"
+    """The title, and below it rule, count and org."""
+    details = f"{alert.rule}, {format_count(alert.count, 'event')}, {alert.org}"
     if alert.status != AlertStatus.OPEN:
-        about = f"{alert.status}: {about}"
-    return Text.assemble(to_safe_text(alert.title), "\n", (to_safe_text(about), "dim"))
+        details = f"{alert.status}: {details}"
+    return Text.assemble(to_safe_text(alert.title), "\n", (to_safe_text(details), "dim"))

@@ -54,22 +54,22 @@ def command(config: Path, *, since: timedelta, quiet: bool, kinds: tuple[str, ..
     with open_collector(_remove_channels(settings) if quiet else settings) as collector:
         signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
         signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
-        report = _BackfillSummary()
+        summary = _BackfillSummary()
         for poller in collector.pollers:
-            with _collect_problems(report, poller.org):
-                _run_backfill(collector, poller, since, kinds, report)
+            with _collect_problems(summary, poller.org):
+                _run_backfill(collector, poller, since, kinds, summary)
             for channel in collector.deliverer.channels:
                 collector.deliverer.drain_channel(channel)
-    click.echo(f"{report.row_count:,} events stored")
-    for problem in report.problems:
+    click.echo(f"{summary.row_count:,} events stored")
+    for problem in summary.problems:
         click.echo(escape_terminal(f"failed: {problem}", 2_000), err=True)
-    if report.problems:
+    if summary.problems:
         click.echo("what is missing is read by the same command, run again", err=True)
         raise click.exceptions.Exit(1)
 
 
 def _remove_channels(settings: Settings) -> Settings:
-    """The same, with nobody to tell: alerts are kept, and no message is owed."""
+    """The same without channels: alerts are stored, and no message is enqueued."""
     return settings.model_copy(update={"channels": {}, "routes": ()})
 
 
@@ -78,7 +78,7 @@ def _run_backfill(
     poller: Poller,
     since: timedelta,
     kinds: Sequence[str],
-    report: _BackfillSummary,
+    summary: _BackfillSummary,
 ) -> None:
     backfill = Backfill(
         context=poller.context,
@@ -88,46 +88,44 @@ def _run_backfill(
         since=clock.now() - since,
         stop_event=collector.stop_event,
     )
-    chosen = [source for source in poller.sources if not kinds or source.kind in kinds]
+    sources = [source for source in poller.sources if not kinds or source.kind in kinds]
     with _open_display(Console(stderr=True, highlight=False)) as display:
-        for step in backfill.run(chosen):
-            report.add_step(step)
+        for step in backfill.run(sources):
+            summary.add_step(step)
             display.show_step(step)
 
 
 @contextmanager
-def _collect_problems(report: _BackfillSummary, org: str) -> Iterator[None]:
+def _collect_problems(summary: _BackfillSummary, org: str) -> Iterator[None]:
     try:
         yield
     except LoginRefusedError as error:
-        report.problems.append(f"{org}: {error}")
+        summary.problems.append(f"{org}: {error}")
     except StoppedError:
-        report.problems.append(f"{org}: it was stopped")
+        summary.problems.append(f"{org}: it was stopped")
 
 
 class _BackfillSummary:
-    """What all of it came to."""
+    """The sums over all steps."""
 
     def __init__(self) -> None:
         self.row_count = 0
         self.problems: list[str] = []
 
     def add_step(self, step: BackfillProgress) -> None:
-        """Count a step."""
         self.row_count += step.rows
         if step.problem:
             self.problems.append(f"{step.stream}: {step.problem}")
 
 
 class _ProgressBars:
-    """A bar for each stream, for a person who looks on."""
+    """A bar for each stream, on a terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[Stream, TaskID] = {}
 
     def show_step(self, step: BackfillProgress) -> None:
-        """Show how far a stream is."""
         if step.stream not in self._tasks:
             name = escape_terminal(str(step.stream), 80)
             self._tasks[step.stream] = self._progress.add_task(name, total=1.0, events=0)
@@ -137,7 +135,7 @@ class _ProgressBars:
 
 
 class _ProgressLines:
-    """A line for each tenth of a stream, where nobody looks on."""
+    """A line for each tenth of a stream, where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -145,7 +143,7 @@ class _ProgressLines:
         self._event_counts: dict[Stream, int] = {}
 
     def show_step(self, step: BackfillProgress) -> None:
-        """Say how far a stream is, when there is something new to say."""
+        """Print how far a stream is, after each tenth of it."""
         self._event_counts[step.stream] = self._event_counts.get(step.stream, 0) + step.rows
         tenths = int(step.fraction_read * 10)
         if self._printed_tenths.get(step.stream, -1) >= tenths:

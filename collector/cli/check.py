@@ -38,8 +38,8 @@ def command(config: Path, *, as_json: bool, send_test: bool) -> None:
     Exit code 0 when all is fine or worth a warning only, 1 when something failed.
     """
     levels: set[str] = set()
-    for _, about in groupby(_check_everything(config, send_test=send_test), key=_parse_area):
-        findings = list(about)
+    for _, group in groupby(_check_everything(config, send_test=send_test), key=_parse_area):
+        findings = list(group)
         levels.update(finding.level for finding in findings)
         if as_json:
             print_json_lines(map(to_json, findings))
@@ -55,8 +55,8 @@ def _check_everything(config: Path, *, send_test: bool) -> Iterator[PreflightFin
         yield PreflightFinding(level=FindingLevel.WARNING, subject="config", message=str(warning))
     yield PreflightFinding(level=FindingLevel.OK, subject="config", message=f"{config} is good")
     rules = load_rules(loaded.settings.rules)
-    good = f"{format_count(len(rules.rules), 'rule')} loaded, nothing wrong"
-    yield PreflightFinding(level=FindingLevel.OK, subject="rules", message=good)
+    message = f"{format_count(len(rules.rules), 'rule')} loaded, nothing wrong"
+    yield PreflightFinding(level=FindingLevel.OK, subject="rules", message=message)
     yield from check_orgs(loaded.settings)
     yield from _check_channels(loaded.settings, send_test=send_test)
 
@@ -74,21 +74,23 @@ def _check_channels(settings: Settings, *, send_test: bool) -> Iterator[Prefligh
 
 
 def _parse_area(finding: PreflightFinding) -> str:
-    """What is shown together: the streams of one source of one org."""
+    """The area of a finding: the streams of one source of one org share it."""
     return finding.subject.rpartition("/")[0] if finding.subject.count("/") > 1 else finding.subject
 
 
 def _print_findings(findings: Iterable[PreflightFinding]) -> None:
-    """A line for each finding; streams of which the same is to be said share one."""
+    """Print a line for each finding; streams with the same message share one."""
     console = Console(highlight=False)
     by_level: dict[FindingLevel, list[PreflightFinding]] = {}
     for finding in findings:
         by_level.setdefault(finding.level, []).append(finding)
-    for level, alike in by_level.items():
-        area = _parse_area(alike[0])
-        said = [(finding.subject.removeprefix(f"{area}/"), finding.message) for finding in alike]
+    for level, group in by_level.items():
+        area = _parse_area(group[0])
+        messages = [
+            (finding.subject.removeprefix(f"{area}/"), finding.message) for finding in group
+        ]
         mark = Text.assemble(_LEVEL_MARKS[level], " ")
-        for names, message in group_by_message(said):
+        for names, message in group_by_message(messages):
             console.print(
                 mark + Text(to_safe_text(_format_line(area, names, message))), soft_wrap=True
             )

@@ -73,30 +73,25 @@ def completeness_options(command: CompletenessCommand) -> CompletenessCommand:
 
 
 def show_completeness(
-    settings: Settings,
-    *,
-    since: timedelta,
-    compares: bool,
-    verified: Sequence[str],
-    as_json: bool,
+    settings: Settings, *, since: timedelta, compares: bool, verified: Sequence[str], as_json: bool
 ) -> None:
     """Print the proof of every org. Exits with 1 when something is missing.
 
     Raises CollectorError where nothing has been collected yet.
     """
-    complete = True
+    is_complete = True
     proofs = (
         compare_with_daily_files(settings, since=since, counted_types=verified)
         if compares or verified
         else prove_completeness(settings, since=since)
     )
     for proof in proofs:
-        complete = complete and not proof.problems
+        is_complete = is_complete and not proof.problems
         if as_json:
             print_json_lines(to_json_lines(proof))
         else:
             _print_proof(proof)
-    if not complete:
+    if not is_complete:
         raise click.exceptions.Exit(1)
 
 
@@ -120,41 +115,43 @@ def _print_proof(proof: OrgCompleteness) -> None:
 
 
 def _print_counts(report: CompletenessReport) -> None:
-    """What nobody wants to see is shown only where there is some."""
+    """Print the balances; duplicates and what is missing are columns only where there is some."""
     names = ("duplicates", "quarantined", "lost", "pending")
-    some = [name for name in names if any(getattr(count, name) for count in report.balances)]
-    rows = build_table(
+    shown = [name for name in names if any(getattr(each, name) for each in report.balances)]
+    table = build_table(
         "event type",
         build_number_column("listed"),
         build_number_column("stored"),
         build_number_column("events"),
-        *map(build_number_column, some),
+        *map(build_number_column, shown),
         title=f"What {report.org} has listed since {_format_time(report.since)}",
     )
     for each in report.balances:
-        numbers = [f"{getattr(each, name):,}" for name in ("stored", "rows", *some)]
-        add_row(rows, each.event_type, f"{each.listed:,} {each.unit}", *numbers)
+        numbers = [f"{getattr(each, name):,}" for name in ("stored", "rows", *shown)]
+        add_row(table, each.event_type, f"{each.listed:,} {each.unit}", *numbers)
     if report.balances:
-        print_table(rows)
+        print_table(table)
 
 
 def _print_windows(report: CompletenessReport) -> None:
-    rows = build_table(
+    table = build_table(
         "stream",
         build_fixed_column("from"),
         build_fixed_column("until"),
         build_number_column("gaps"),
         title="Time that was read",
     )
-    for each in report.window_coverage:
-        name = format_stream_name(each)
-        add_row(rows, name, _format_time(each.start), _format_time(each.until), len(each.gaps))
+    for window in report.window_coverage:
+        name = format_stream_name(window)
+        add_row(
+            table, name, _format_time(window.start), _format_time(window.until), len(window.gaps)
+        )
     if report.window_coverage:
-        print_table(rows)
+        print_table(table)
 
 
-def _print_daily_comparisons(compared: Sequence[HourlyDailyComparison]) -> None:
-    rows = build_table(
+def _print_daily_comparisons(comparisons: Sequence[HourlyDailyComparison]) -> None:
+    table = build_table(
         build_fixed_column("day"),
         "event type",
         build_number_column("hourly"),
@@ -162,24 +159,24 @@ def _print_daily_comparisons(compared: Sequence[HourlyDailyComparison]) -> None:
         "verdict",
         title="Hourly files against daily ones",
     )
-    for each in compared:
-        sizes = format_count(each.hourly_rows, "event"), format_count(each.daily_rows or 0, "event")
-        if each.daily_rows is None:
+    for day in comparisons:
+        sizes = (format_count(day.hourly_rows, "event"), format_count(day.daily_rows or 0, "event"))
+        if day.daily_rows is None:
             sizes = (
-                format_count(each.hourly_bytes, "byte"),
-                format_count(each.daily_bytes or 0, "byte"),
+                format_count(day.hourly_bytes, "byte"),
+                format_count(day.daily_bytes or 0, "byte"),
             )
-        add_row(rows, each.day, each.event_type, *sizes, each.trouble or each.verdict)
-    if compared:
-        print_table(rows)
+        add_row(table, day.day, day.event_type, *sizes, day.trouble or day.verdict)
+    if comparisons:
+        print_table(table)
 
 
 def _print_harmless_gaps(report: CompletenessReport) -> None:
-    """What looks like a gap and is neach."""
-    for each in report.quiet_hours[:LINE_LIMIT]:
-        hours = format_count(len(each.hours), "hour")
+    """Print what looks like a gap and is none."""
+    for quiet in report.quiet_hours[:LINE_LIMIT]:
+        hours = format_count(len(quiet.hours), "hour")
         print_line(
-            f"{each.event_type}: {hours} without a file, which is no gap: without events is none"
+            f"{quiet.event_type}: {hours} without a file, which is no gap: without events is none"
         )
     for gap in [gap for gap in report.sequence_gaps if gap.explained][:LINE_LIMIT]:
         missing = ", ".join(map(str, gap.missing))

@@ -52,25 +52,27 @@ def command(*, output: Path | None, serve: bool) -> None:
     output = output or Path(mkdtemp(prefix="collector-demo-"))
     output.mkdir(parents=True, exist_ok=True)
     console = Console(highlight=False)
-    started = time.perf_counter()
+    start = time.perf_counter()
     with _show_step(console, "Making up an ordinary day of a company, and four attacks"):
-        world = build_scenario(end=clock.now().replace(microsecond=0))
-    with EmbeddedOrg(world.build_store()) as org:
+        scenario = build_scenario(end=clock.now().replace(microsecond=0))
+    with EmbeddedOrg(scenario.build_store()) as org:
         settings = _write_settings(org, output)
         messages = output / "messages"
         with open_collector(
             settings, extra_channels={"files": FileNotifier(directory=messages)}
         ) as collector:
-            problems = _collect_events(console, collector, world)
-            found, stored = _read_results(collector)
-            seconds = time.perf_counter() - started
-            console.print(_render_summary(world, found, stored, seconds, output))
+            problems = _collect_events(console, collector, scenario)
+            alerts, event_counts = _read_results(collector)
+            seconds = time.perf_counter() - start
+            console.print(_render_summary(scenario, alerts, event_counts, seconds, output))
             if serve:
                 _serve_org(console, org, collector, output)
-    _exit_on_failure(world, found, problems)
+    _exit_on_failure(scenario, alerts, problems)
 
 
-def _collect_events(console: Console, collector: Collector, world: DemoScenario) -> Sequence[str]:
+def _collect_events(
+    console: Console, collector: Collector, scenario: DemoScenario
+) -> Sequence[str]:
     """One pass, as `collector run --once` makes it, with its progress shown."""
     (poller,) = collector.pollers
     progress = Progress(
@@ -83,14 +85,14 @@ def _collect_events(console: Console, collector: Collector, world: DemoScenario)
         transient=True,
     )
     with progress:
-        task = progress.add_task("Collecting", total=sum(world.event_counts.values()))
+        task = progress.add_task("Collecting", total=sum(scenario.event_counts.values()))
         problems: list[str] = []
         for source in poller.sources:
             progress.update(task, description=f"Collecting {source.kind}")
-            for polled in poller.poll_source(source):
-                progress.advance(task, polled.rows)
-                if polled.state == PollState.FAILED:
-                    problems.append(f"{polled.stream}: {polled.reason}")
+            for result in poller.poll_source(source):
+                progress.advance(task, result.rows)
+                if result.state == PollState.FAILED:
+                    problems.append(f"{result.stream}: {result.reason}")
         progress.update(task, description="Delivering alerts")
         for channel in collector.deliverer.channels:
             collector.deliverer.drain_channel(channel)
@@ -99,83 +101,84 @@ def _collect_events(console: Console, collector: Collector, world: DemoScenario)
 
 def _read_results(collector: Collector) -> tuple[list[Alert], Mapping[str, int]]:
     with collector.database.read() as connection:
-        found, stored = list_alerts(connection), count_stored_events(connection)
-    return sorted(found, key=lambda alert: (-alert.severity, alert.first_time)), stored
+        alerts, event_counts = list_alerts(connection), count_stored_events(connection)
+    return sorted(alerts, key=lambda alert: (-alert.severity, alert.first_time)), event_counts
 
 
 def _render_summary(
-    world: DemoScenario,
-    found: Sequence[Alert],
-    stored: Mapping[str, int],
+    scenario: DemoScenario,
+    alerts: Sequence[Alert],
+    event_counts: Mapping[str, int],
     seconds: float,
     output: Path,
 ) -> Group:
-    events = sum(stored.values())
+    events = sum(event_counts.values())
     head = Text.assemble(
         (f"{events:,} events", "bold"),
-        f" of {len(stored)} types collected, ",
-        (f"{len(found)} alerts", "bold"),
+        f" of {len(event_counts)} types collected, ",
+        (f"{len(alerts)} alerts", "bold"),
         f" in {seconds:.1f} s",
     )
     return Group(
         "",
         Panel(head, title="A day at Acme", title_align="left", border_style="green", expand=False),
-        _render_event_counts(stored),
-        _render_alerts(world, found),
-        Text(_format_score(world, found, events)),
+        _render_event_counts(event_counts),
+        _render_alerts(scenario, alerts),
+        Text(_format_score(scenario, alerts, events)),
         "",
-        _render_next_steps(output, found),
+        _render_next_steps(output, alerts),
     )
 
 
-def _render_event_counts(stored: Mapping[str, int]) -> Columns:
+def _render_event_counts(event_counts: Mapping[str, int]) -> Columns:
     items = [
         Text.assemble((f"{count:>7,}", "cyan"), f" {name}")
-        for name, count in sorted(stored.items(), key=lambda item: -item[1])
+        for name, count in sorted(event_counts.items(), key=lambda item: -item[1])
     ]
     return Columns(items, column_first=True, padding=(0, 3), title="What was collected")
 
 
-def _render_alerts(world: DemoScenario, found: Sequence[Alert]) -> Table:
+def _render_alerts(scenario: DemoScenario, alerts: Sequence[Alert]) -> Table:
     """Each alert with what was scripted to cause it."""
     stories: dict[tuple[str, str], list[str]] = {}
-    for expected in world.expected_alerts:
+    for expected in scenario.expected_alerts:
         stories.setdefault((expected.rule, str(expected.severity)), []).append(expected.story)
-    rows = Table(box=SIMPLE_HEAD, title="What was found, and what had happened", pad_edge=False)
-    rows.add_column("severity")
-    rows.add_column("alert", overflow="fold")
-    rows.add_column("when", no_wrap=True)
-    for alert in found:
-        owed = stories.get((alert.rule, str(alert.severity)))
-        title, story = to_cells((alert.title, owed.pop(0) if owed else "nothing was scripted here"))
+    table = Table(box=SIMPLE_HEAD, title="What was found, and what had happened", pad_edge=False)
+    table.add_column("severity")
+    table.add_column("alert", overflow="fold")
+    table.add_column("when", no_wrap=True)
+    for alert in alerts:
+        causes = stories.get((alert.rule, str(alert.severity)))
+        cause = causes.pop(0) if causes else "nothing was scripted here"
+        title, story = to_cells((alert.title, cause))
         story.stylize("dim")
         when = alert.first_time.strftime("%a %H:%M")
-        rows.add_row(color_severity(alert.severity), Text.assemble(title, "\n", story), when)
-    return rows
+        table.add_row(color_severity(alert.severity), Text.assemble(title, "\n", story), when)
+    return table
 
 
-def _format_score(world: DemoScenario, found: Sequence[Alert], events: int) -> str:
-    missed, surplus = _compare_alerts(world, found)
+def _format_score(scenario: DemoScenario, alerts: Sequence[Alert], events: int) -> str:
+    missed, surplus = _compare_alerts(scenario, alerts)
     if not missed and not surplus:
         return (
-            f"Exactly the {len(world.expected_alerts)} alerts that were scripted,"
+            f"Exactly the {len(scenario.expected_alerts)} alerts that were scripted,"
             f" and no other among {events:,} events."
         )
     return f"Missed: {missed or 'none'}. Not expected: {surplus or 'none'}."
 
 
 def _compare_alerts(
-    world: DemoScenario, found: Sequence[Alert]
+    scenario: DemoScenario, alerts: Sequence[Alert]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    expected = Counter((one.rule, str(one.severity)) for one in world.expected_alerts)
-    got = Counter((alert.rule, str(alert.severity)) for alert in found)
-    return list((expected - got).elements()), list((got - expected).elements())
+    expected = Counter((alert.rule, str(alert.severity)) for alert in scenario.expected_alerts)
+    raised = Counter((alert.rule, str(alert.severity)) for alert in alerts)
+    return list((expected - raised).elements()), list((raised - expected).elements())
 
 
-def _render_next_steps(output: Path, found: Sequence[Alert]) -> Table:
+def _render_next_steps(output: Path, alerts: Sequence[Alert]) -> Table:
     config = output / "collector.yaml"
     grid = Table.grid(padding=(0, 2))
-    first = found[0].id[:8] if found else "ID"
+    first = alerts[0].id[:8] if alerts else "ID"
     for label, value in (
         ("Slack and e-mail, as sent", f"{output / 'messages'}"),
         ("One alert in full", f"collector alerts show {first} -c {config}"),
@@ -233,9 +236,11 @@ def _show_step(console: Console, description: str) -> Iterator[None]:
         yield
 
 
-def _exit_on_failure(world: DemoScenario, found: Sequence[Alert], problems: Sequence[str]) -> None:
+def _exit_on_failure(
+    scenario: DemoScenario, alerts: Sequence[Alert], problems: Sequence[str]
+) -> None:
     """Exit with 1 unless exactly the scripted attacks were found and nothing failed."""
     for problem in problems:
         click.echo(f"failed: {problem}", err=True)
-    if problems or any(_compare_alerts(world, found)):
+    if problems or any(_compare_alerts(scenario, alerts)):
         raise click.exceptions.Exit(1)

@@ -1,4 +1,4 @@
-"""`collector hunt --event`: an event's whole way."""
+"""`collector hunt --event`: the trace of an event."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from collector.settings import Settings
 
 
 def show_event(settings: Settings, event_uid: str, *, as_json: bool) -> None:
-    """Print the way of the events with that uid; there may be one in several orgs."""
-    found = trace_stored_event(settings, event_uid)
+    """Print the traces of the events with that uid; there may be one in several orgs."""
+    traces = trace_stored_event(settings, event_uid)
     if as_json:
-        print_json_lines(map(to_json, found))
+        print_json_lines(map(to_json, traces))
         return
-    for trace in found:
+    for trace in traces:
         _print_trace(trace)
 
 
@@ -50,7 +50,7 @@ def _print_trace(trace: EventTrace) -> None:
 
 
 def _list_batch_facts(trace: EventTrace) -> Iterator[list[tuple[str, object]]]:
-    """What brought it, for each batch, without what there is nothing to say of."""
+    """Names and values of each batch that brought it, without those that are None."""
     for batch in trace.batches:
         entry = batch.entry
         facts = {
@@ -73,7 +73,7 @@ def _list_batch_facts(trace: EventTrace) -> Iterator[list[tuple[str, object]]]:
 
 
 def _format_arrival(trace: EventTrace) -> str:
-    """When it happened, and how late it came."""
+    """When it happened, and how much later it was received."""
     event = trace.event
     if event is None:
         return ""
@@ -85,41 +85,41 @@ def _format_arrival(trace: EventTrace) -> str:
 def _print_constituents(trace: EventTrace) -> None:
     if not trace.constituents:
         return
-    rows = build_table(
+    table = build_table(
         build_fixed_column("time"),
         build_fixed_column("event type"),
         "event",
         title="What it is made of",
     )
     for part in trace.constituents:
-        add_row(rows, format_value(part.time), part.event_type, part.event_uid)
-    print_table(rows)
+        add_row(table, format_value(part.time), part.event_type, part.event_uid)
+    print_table(table)
 
 
-def _print_alerts(raised: Sequence[AlertTrace]) -> None:
-    if not raised:
+def _print_alerts(traces: Sequence[AlertTrace]) -> None:
+    if not traces:
         print_paragraph("No rule that alerts has matched it.")
         return
-    rows = build_table(
+    table = build_table(
         "rule",
         build_fixed_column("severity"),
         build_fixed_column("alert"),
         "told",
         title="Who matched it",
     )
-    for each in raised:
-        alert = each.alert
-        whose = f"{alert.id[:8]} {alert.status}"
-        receivers = ", ".join(_list_deliveries(each)) or "nobody"
-        severity = color_severity(each.match.severity)
-        match = f"{each.match.rule}: {each.match.title}"
-        add_row(rows, match, severity, whose, receivers)
-    print_table(rows)
+    for trace in traces:
+        alert = trace.alert
+        alert_state = f"{alert.id[:8]} {alert.status}"
+        receivers = ", ".join(_list_deliveries(trace)) or "nobody"
+        severity = color_severity(trace.match.severity)
+        match = f"{trace.match.rule}: {trace.match.title}"
+        add_row(table, match, severity, alert_state, receivers)
+    print_table(table)
 
 
-def _list_deliveries(raised: AlertTrace) -> Iterator[str]:
+def _list_deliveries(trace: AlertTrace) -> Iterator[str]:
     """Each message of the alert: its channel, how it went, and when."""
-    for delivery in raised.deliveries:
+    for delivery in trace.deliveries:
         since = delivery.finished or delivery.created
         reason = f" ({delivery.reason})" if delivery.reason else ""
         yield f"{delivery.channel} {delivery.state} {format_value(since)}{reason}"
@@ -128,7 +128,7 @@ def _list_deliveries(raised: AlertTrace) -> Iterator[str]:
 def _print_neighbours(trace: EventTrace) -> None:
     if not trace.neighbour_queries:
         return
-    rows = build_table(
+    table = build_table(
         "with the same",
         "event type",
         build_number_column("events"),
@@ -136,11 +136,11 @@ def _print_neighbours(trace: EventTrace) -> None:
         build_fixed_column("last"),
         title="What is beside it, within a day",
     )
-    for each in trace.neighbours:
-        first, last = format_value(each.first), format_value(each.last)
-        add_row(rows, each.column, each.event_type, f"{each.count:,}", first, last)
-    if rows.row_count:
-        print_table(rows)
+    for group in trace.neighbours:
+        first, last = format_value(group.first), format_value(group.last)
+        add_row(table, group.column, group.event_type, f"{group.count:,}", first, last)
+    if table.row_count:
+        print_table(table)
     for sql in trace.neighbour_queries.values():
         # Quoted for a shell: what stands in it has come from the org.
         print_paragraph(f"collector hunt {shlex.quote(sql)}")

@@ -39,7 +39,7 @@ _VALUE_LIMIT = 6
 """So many values of an item are listed."""
 
 _UNNAMED_KEYS = ("form", "text")
-"""What of an entry of a list is told without its name: `cidr 203.0.113.0/24`."""
+"""Keys of an entry of a list that are shown without their name: `cidr 203.0.113.0/24`."""
 
 ExplanationRow = tuple[object, object, object, object]
 
@@ -61,30 +61,30 @@ def command(config: Path, *, as_json: bool, limit: int, alert_id: str) -> None:
     Each part of the rule, as it is written now, is asked of each event, by the engine that runs
     it. The first characters of the id are enough.
     """
-    found = explain_stored_alert(load_settings(config), alert_id, limit=limit)
+    explanation = explain_stored_alert(load_settings(config), alert_id, limit=limit)
     if as_json:
-        print_json(to_json(found))
+        print_json(to_json(explanation))
     else:
-        _print_explanation(found)
+        _print_explanation(explanation)
 
 
-def _print_explanation(found: AlertExplanation) -> None:
-    alert, rule = found.alert, found.rule
-    place = f" at {rule.path}:{found.rule_line}" if rule else ""
+def _print_explanation(explanation: AlertExplanation) -> None:
+    alert, rule = explanation.alert, explanation.rule
+    place = f" at {rule.path}:{explanation.rule_line}" if rule else ""
     print_paragraph(f"{alert.severity} alert {alert.id[:8]} of {alert.org}: {alert.title}")
     print_paragraph(f"{alert.rule}{place}: {format_count(alert.count, 'event')}, {alert.status}")
-    for remark in found.remarks:
+    for remark in explanation.remarks:
         print_paragraph(remark)
     for position, context in enumerate(alert.context):
-        _print_context(context, found.window_severities.get(position))
-    for evidence in found.evidence:
+        _print_context(context, explanation.window_severities.get(position))
+    for evidence in explanation.evidence:
         _print_evidence(evidence)
-    if found.remaining_count:
-        print_paragraph(f"{format_count(found.remaining_count, 'event')} more: see --limit")
+    if explanation.remaining_count:
+        print_paragraph(f"{format_count(explanation.remaining_count, 'event')} more: see --limit")
 
 
 def _print_context(context: Mapping[str, Any], ladder: SeverityLadder | None) -> None:
-    """What the events were seen against."""
+    """Print an entry of the context of an alert."""
     facts = ((_format_label(name), value) for name, value in _flatten_context(context))
     print_pairs(_format_label(context.get("kind")), facts)
     if ladder:
@@ -101,17 +101,17 @@ def _flatten_context(context: Mapping[str, Any], prefix: str = "") -> Iterator[t
 
 def _print_evidence(evidence: EvidenceEvent) -> None:
     event = evidence.event
-    head = (
+    title = (
         f"{event.get('event_type', 'event')} {event['event_uid']} at {format_value(event['time'])}"
     )
     if not evidence.rule_explanations:
-        print_pairs(head, event.items())
-    for explained in evidence.rule_explanations:
-        verdict = "matches" if explained.holds else "does not match"
-        lines = [*_build_condition_rows(explained), *_build_selection_rows(explained)]
-        if explained.ladder:
-            lines += [*_build_severity_rows(explained.ladder), *_build_alert_rows(explained)]
-        _print_rows(f"{head} {verdict} {explained.rule}", lines, path=explained.path)
+        print_pairs(title, event.items())
+    for explanation in evidence.rule_explanations:
+        verdict = "matches" if explanation.holds else "does not match"
+        lines = [*_build_condition_rows(explanation), *_build_selection_rows(explanation)]
+        if explanation.ladder:
+            lines += [*_build_severity_rows(explanation.ladder), *_build_alert_rows(explanation)]
+        _print_rows(f"{title} {verdict} {explanation.rule}", lines, path=explanation.path)
 
 
 def _print_rows(title: str, lines: Iterable[ExplanationRow], path: Path | None = None) -> None:
@@ -127,12 +127,12 @@ def _print_rows(title: str, lines: Iterable[ExplanationRow], path: Path | None =
     print_table(rows)
 
 
-def _build_condition_rows(explained: Explanation) -> Iterator[ExplanationRow]:
-    words = " | ".join(explained.condition)
+def _build_condition_rows(explanation: Explanation) -> Iterator[ExplanationRow]:
+    condition = " | ".join(explanation.condition)
     yield (
-        explained.condition_line,
-        _render_mark(holds=explained.holds),
-        Text(to_safe_text(f"condition: {words}"), "bold"),
+        explanation.condition_line,
+        _render_mark(holds=explanation.holds),
+        Text(to_safe_text(f"condition: {condition}"), "bold"),
         "",
     )
 
@@ -147,16 +147,16 @@ def _build_selection_rows(explained: Explanation) -> Iterator[ExplanationRow]:
         )
         for position, alternative in enumerate(selection.alternatives):
             for item in alternative:
-                joined = "or " if position and item is alternative[0] else ""
-                asked = f"  {joined}{item.key or 'any field'}: {_format_values(item)}"
-                yield item.line or "", _render_mark(holds=item.holds), asked, _format_found(item)
+                prefix = "or " if position and item is alternative[0] else ""
+                text = f"  {prefix}{item.key or 'any field'}: {_format_values(item)}"
+                yield item.line or "", _render_mark(holds=item.holds), text, _format_found(item)
 
 
 def _build_severity_rows(ladder: SeverityLadder) -> Iterator[ExplanationRow]:
     yield "", "", Text.assemble(("severity: ", "bold"), color_severity(ladder.severity)), ""
     for rung in (*ladder.cases, *ladder.steps):
-        said = f"  {rung.text}: {rung.effect}{' (this one)' if rung.is_decisive else ''}"
-        yield rung.line, _render_mark(holds=rung.holds), said, _format_pairs(rung.event_values)
+        text = f"  {rung.text}: {rung.effect}{' (this one)' if rung.is_decisive else ''}"
+        yield rung.line, _render_mark(holds=rung.holds), text, _format_pairs(rung.event_values)
     if not any(rung.is_decisive for rung in ladder.cases):
         yield "", "", f"  level: {ladder.level} (this one)", ""
 
@@ -177,24 +177,24 @@ def _format_values(item: ItemAnswer) -> str:
 
 
 def _format_found(item: ItemAnswer) -> str:
-    """The values, by name where that is not plain from the item; and the entries of lists."""
+    """The values, by name where they are not of the field of the item; and the entries of lists."""
     field = item.key.split("|")[0]
-    own = list(item.event_values.items())
-    bare = len(own) == 1 and own[0][0] == field
-    said = format_value(own[0][1]) if bare else _format_pairs(item.event_values)
+    values = list(item.event_values.items())
+    is_bare = len(values) == 1 and values[0][0] == field
+    text = format_value(values[0][1]) if is_bare else _format_pairs(item.event_values)
     entries = "; ".join(
         f"in the list as {_format_entry(describe_list_entry(entry))}" for entry in item.list_entries
     )
-    return f"{said or 'nothing'} ({entries})" if entries else said or "nothing"
+    return f"{text or 'nothing'} ({entries})" if entries else text or "nothing"
 
 
 def _format_entry(entry: Mapping[str, Any]) -> str:
-    known = [
+    details = [
         f"{_format_label(name)} {format_value(value)}"
         for name, value in entry.items()
         if name not in _UNNAMED_KEYS
     ]
-    return ", ".join([" ".join(format_value(entry[name]) for name in _UNNAMED_KEYS), *known])
+    return ", ".join([" ".join(format_value(entry[name]) for name in _UNNAMED_KEYS), *details])
 
 
 def _format_pairs(values: Mapping[str, Any]) -> str:

@@ -90,38 +90,36 @@ def _show_event(settings: Settings, event_uid: str, style: str) -> None:
 
 def _run_query(settings: Settings, sql: str, *, style: str, seconds: float, limit: int) -> None:
     try:
-        answer = run_hunt(settings, sql, timeout_seconds=seconds, limit=limit)
+        result = run_hunt(settings, sql, timeout_seconds=seconds, limit=limit)
     except InvalidSqlError as error:
         raise click.UsageError(to_safe_text(error)) from error
-    {"table": _print_answer_table, "csv": _print_answer_csv, "json": _print_answer_json}[style](
-        answer
-    )
-    if answer.truncated:
+    {"table": _print_table, "csv": _print_csv, "json": _print_json}[style](result)
+    if result.truncated:
         print_stderr(f"only the first {limit:,} rows: see --limit")
 
 
-def _print_answer_table(answer: HuntResult) -> None:
-    rows = build_table(*answer.columns)
-    for row in answer.rows:
-        rows.add_row(*to_cells(_to_plain_text(value) for value in row))
-    print_table(rows)
+def _print_table(result: HuntResult) -> None:
+    table = build_table(*result.columns)
+    for row in result.rows:
+        table.add_row(*to_cells(_to_plain_text(value) for value in row))
+    print_table(table)
 
 
-def _print_answer_csv(answer: HuntResult) -> None:
+def _print_csv(result: HuntResult) -> None:
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([escape_csv_cell(name) for name in answer.columns])
-    for row in answer.rows:
+    writer.writerow([escape_csv_cell(name) for name in result.columns])
+    for row in result.rows:
         writer.writerow([_to_csv_value(value) for value in row])
 
 
-def _print_answer_json(answer: HuntResult) -> None:
-    print_json_lines(to_json_lines(answer))
+def _print_json(result: HuntResult) -> None:
+    print_json_lines(to_json_lines(result))
 
 
 def _to_csv_value(value: object) -> str:
     """Only text may look like a formula: the `-` of a number stays one."""
-    written = _to_plain_text(value)
-    return written if isinstance(value, int | float | Decimal) else escape_csv_cell(written)
+    text = _to_plain_text(value)
+    return text if isinstance(value, int | float | Decimal) else escape_csv_cell(text)
 
 
 def _to_plain_text(value: object) -> str:

@@ -12,7 +12,7 @@ from collector.yaml_source.suggestions import find_nearest_name
 
 
 class LazyGroup(click.Group):
-    """Commands by name, each with what `--help` says of it.
+    """Commands by name, each with its line of `--help`.
 
     The module of that name in `package` holds the command as `command`.
     """

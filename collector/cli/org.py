@@ -18,10 +18,12 @@ def command(*, port: int, seed: int) -> None:
 
     Prints a configuration for it, which `collector run` takes as it is.
     """
-    world = build_scenario(end=clock.now().replace(microsecond=0), seed=seed)
-    with EmbeddedOrg(world.build_store(), port=port) as org:
+    scenario = build_scenario(end=clock.now().replace(microsecond=0), seed=seed)
+    with EmbeddedOrg(scenario.build_store(), port=port) as org:
         click.echo(json.dumps(_build_config(org), indent=2))
-        click.echo(f"serving {sum(world.event_counts.values()):,} events; Ctrl-C ends it", err=True)
+        click.echo(
+            f"serving {sum(scenario.event_counts.values()):,} events; Ctrl-C ends it", err=True
+        )
         try:
             while True:
                 clock.wait(3600)

@@ -1,4 +1,4 @@
-"""How every command speaks: sentences, JSON lines and tables, in which no text of others acts."""
+"""The output of every command: sentences, JSON lines and tables, safe for a terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MAX_LENGTH = 2_000
 
 
 def quiet_logs() -> None:
-    """For commands that talk to a person: only what went wrong is logged."""
+    """Log errors only, for commands that talk to a person."""
     configure_logging(level="error")
 
 
@@ -37,17 +37,17 @@ def quiet_logs() -> None:
 
 
 def to_safe_text(value: object) -> str:
-    """A value in a line for a person: all of it is visible and harmless."""
+    """A value as text of one line, with all of it visible and harmless."""
     return escaping.escape_terminal(str(value), _MAX_LENGTH)
 
 
 def print_line(sentence: str) -> None:
-    """A line of the command's own output."""
+    """Print a line of the command's own output."""
     click.echo(to_safe_text(sentence))
 
 
 def print_stderr(sentence: str) -> None:
-    """A line on stderr, beside the data."""
+    """Print a line to stderr, beside the data."""
     click.echo(to_safe_text(sentence), err=True)
 
 
@@ -86,12 +86,12 @@ def format_duration(value: timedelta) -> str:
 
 
 def print_json(values: JsonObject) -> None:
-    """One JSON object on one line of printable ASCII."""
+    """Print a JSON object on one line of printable ASCII."""
     click.echo(json.dumps(values))
 
 
 def print_json_lines(lines: Iterable[JsonObject]) -> None:
-    """JSON objects, one on each line."""
+    """Print JSON objects, one on each line."""
     for values in lines:
         print_json(values)
 
@@ -100,19 +100,19 @@ def print_json_lines(lines: Iterable[JsonObject]) -> None:
 
 
 def print_paragraph(sentence: str) -> None:
-    """A long sentence, wrapped to the width of the terminal, and a blank line."""
+    """Print a long sentence, wrapped to the width of the terminal, and a blank line."""
     Console(highlight=False).print(Text(to_safe_text(sentence)), end="\n\n")
 
 
-def print_table(rows: Table) -> None:
-    """A table as wide as the terminal, and a blank line."""
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal, and a blank line."""
     console = Console()
-    console.print(rows)
+    console.print(table)
     console.print()
 
 
 def print_pairs(title: str, pairs: Iterable[tuple[str, object]]) -> None:
-    """A table of names and the values of an event or the like, without a header."""
+    """Print a table of names and values without a header."""
     rows = build_table(build_fixed_column(""), "", title=title)
     rows.show_header = False
     for name, value in pairs:
@@ -166,7 +166,7 @@ def color_severity(severity: Severity) -> Text:
 
 
 def format_value(value: object) -> str:
-    """A value of an event as one reads it: text as it is, whole numbers without a point."""
+    """A value of an event as text; whole numbers are without a point."""
     plain = to_json_value(value)
     if isinstance(plain, float) and plain.is_integer():
         plain = int(plain)

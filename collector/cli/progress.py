@@ -17,18 +17,18 @@ BAR_DELAY_SECONDS = 2.0
 
 
 class WorkProgress:
-    """Work under way: how far it is, and what there is to say beside it."""
+    """The bar of some work, and messages beside it."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def advance(self, amount: float) -> None:
-        """So much more of the total is done."""
+        """Add to the part of the total that is done."""
         self._progress.advance(self._task, amount)
 
     def print_message(self, sentence: str) -> None:
-        """A line on stderr, above the bar if there is one."""
+        """Print a line to stderr, above the bar if there is one."""
         self._progress.console.print(Text(to_safe_text(sentence)), soft_wrap=True)
 
 
@@ -40,9 +40,9 @@ def show_progress(
     console: Console | None = None,
     delay_seconds: float = BAR_DELAY_SECONDS,
 ) -> Iterator[WorkProgress]:
-    """Show how far the work is, once it has taken longer than `patience` seconds.
+    """Show how far the work is, once it has taken longer than `delay_seconds`.
 
-    On a console that is no terminal only what is told appears.
+    On a console that is no terminal only messages appear.
     """
     progress = Progress(
         TextColumn("{task.description}"),

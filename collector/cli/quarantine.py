@@ -28,13 +28,13 @@ def list_segments(config: Path, *, as_json: bool) -> None:
     if as_json:
         print_json_lines(map(to_json, segments))
         return
-    rows = build_table("batch", "event type", "of", "segment", "reason", title="Quarantine")
-    for each in segments:
-        batch = each.batch
-        of = f"{batch.log_time:%Y-%m-%d %H:%M}"
-        add_row(rows, batch.key[:8], batch.event_type, of, each.index, each.reason)
-    if rows.row_count:
-        print_table(rows)
+    table = build_table("batch", "event type", "of", "segment", "reason", title="Quarantine")
+    for segment in segments:
+        batch = segment.batch
+        log_time = f"{batch.log_time:%Y-%m-%d %H:%M}"
+        add_row(table, batch.key[:8], batch.event_type, log_time, segment.index, segment.reason)
+    if table.row_count:
+        print_table(table)
     else:
         click.echo("nothing is in quarantine")
 
@@ -49,17 +49,15 @@ def retry_batches(config: Path, keys: tuple[str, ...]) -> None:
     """
     failed = False
     with open_collector(load_settings(config)) as collector:
-        places = StatePaths(state_dir=collector.settings.state_dir)
-        for held in list(quarantine.list_batches(places.quarantine)):
-            if keys and not held.batch.key.startswith(keys):
+        paths = StatePaths(state_dir=collector.settings.state_dir)
+        for quarantined in list(quarantine.list_batches(paths.quarantine)):
+            batch = quarantined.batch
+            if keys and not batch.key.startswith(keys):
                 continue
-            done = collector.pipeline.retry_quarantined(held)
-            failed = failed or bool(done.quarantine_reasons)
-            left = (
-                f", {len(done.quarantine_reasons)} segments still unreadable"
-                if done.quarantine_reasons
-                else ""
-            )
-            click.echo(f"{held.batch.key[:8]} {held.batch.event_type}: {done.rows:,} events{left}")
+            result = collector.pipeline.retry_quarantined(quarantined)
+            unread = len(result.quarantine_reasons)
+            failed = failed or unread > 0
+            suffix = f", {unread} segments still unreadable" if unread else ""
+            click.echo(f"{batch.key[:8]} {batch.event_type}: {result.rows:,} events{suffix}")
     if failed:
         raise click.exceptions.Exit(1)

@@ -25,7 +25,7 @@ def command(config: Path, *, once: bool) -> None:
             daemon.run_forever(collector)
             return
         result = daemon.run_once(collector)
-    events = format_count(sum(polled.rows for polled in result.poll_results), "event")
+    events = format_count(sum(poll.rows for poll in result.poll_results), "event")
     print_line(f"{events} stored, {format_count(result.delivery_count, 'message')} delivered")
     for problem in result.problems:
         print_stderr(f"failed: {problem}")

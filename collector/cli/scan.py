@@ -31,14 +31,14 @@ def _parse_event_type(
         return None
     if not is_file_name(value):
         raise click.BadParameter("must be a name such as Login", context, parameter)
-    known = {name.lower(): name for name in normalize.list_event_types()}
-    if value.lower() not in known:
-        nearest = find_nearest_name(value.lower(), known)
-        meant = f"; did you mean {known[nearest]}?" if nearest else ""
+    names = {name.lower(): name for name in normalize.list_event_types()}
+    if value.lower() not in names:
+        nearest = find_nearest_name(value.lower(), names)
+        hint = f"; did you mean {names[nearest]}?" if nearest else ""
         print_stderr(
-            f"{value} is no event type that we know, so its columns mean nothing to us{meant}"
+            f"{value} is no event type that we know, so its columns mean nothing to us{hint}"
         )
-    return known.get(value.lower(), value)
+    return names.get(value.lower(), value)
 
 
 @click.command("scan")
@@ -76,32 +76,36 @@ def command(
     rules = load_rules(RulesSettings(paths=tuple(rule_paths)))
     files = list(local_files.find_files(paths, recursive=recursive))
     total = sum(_measure_size(file) for file in files)
-    with open_temporary_pipeline(rules) as bench:
-        with show_progress("Scanning", total=total) as work:
-            scanner = _FileScanner(bench, rules, work, event_type)
+    with open_temporary_pipeline(rules) as temp_pipeline:
+        with show_progress("Scanning", total=total) as progress:
+            scanner = _FileScanner(temp_pipeline, rules, progress, event_type)
             for file in files:
                 scanner.scan_file(file)
-        with bench.database.read() as connection:
-            found = list_alerts(connection)
-    print_alerts(found, as_json=as_json)
+        with temp_pipeline.database.read() as connection:
+            alerts = list_alerts(connection)
+    print_alerts(alerts, as_json=as_json)
     if scanner.has_failures:
         raise click.exceptions.Exit(1)
 
 
 class _FileScanner:
-    """Scans one file after the other and says what came of each.
+    """Scans one file after the other and reports each.
 
     Attributes:
-        failed: whether there was anything that could not be examined.
+        has_failures: whether there was anything that could not be examined.
     """
 
     def __init__(
-        self, bench: TemporaryPipeline, rules: RuleSet, work: WorkProgress, event_type: str | None
+        self,
+        temp_pipeline: TemporaryPipeline,
+        rules: RuleSet,
+        progress: WorkProgress,
+        event_type: str | None,
     ) -> None:
         self.has_failures = False
-        self._bench = bench
+        self._temp_pipeline = temp_pipeline
         self._rules = rules
-        self._work = work
+        self._progress = progress
         self._event_type = event_type
         self._batch_keys: set[str] = set()
 
@@ -110,7 +114,7 @@ class _FileScanner:
         if isinstance(file, local_files.SkippedFile):
             self._report_skip(file)
             return
-        spool = self._bench.paths.spool
+        spool = self._temp_pipeline.paths.spool
         is_empty = True
         for part in local_files.read_batches(file, spool, event_type=self._event_type):
             is_empty = False
@@ -119,17 +123,17 @@ class _FileScanner:
             else:
                 self._ingest_batch(file, part)
         if is_empty:
-            self._work.print_message(f"{file}: no records")
-        self._work.advance(_measure_size(file))
+            self._progress.print_message(f"{file}: no records")
+        self._progress.advance(_measure_size(file))
 
     def _report_skip(self, skipped: local_files.SkippedFile) -> None:
         self.has_failures = True
-        self._work.print_message(f"{skipped.path}: {skipped.reason}")
+        self._progress.print_message(f"{skipped.path}: {skipped.reason}")
 
     def _ingest_batch(self, path: Path, batch: Batch) -> None:
         is_repeat = batch.key in self._batch_keys
         self._batch_keys.add(batch.key)
-        ingested = self._bench.pipeline.ingest(batch)
+        ingested = self._temp_pipeline.pipeline.ingest(batch)
         for reason in ingested.quarantine_reasons:
             self._report_skip(
                 local_files.SkippedFile(path=path, reason=f"cannot be read: {reason}")
@@ -143,7 +147,7 @@ class _FileScanner:
             notes.append(format_count(len(ingested.notified_alerts), "alert"))
         else:
             notes.append("no rule looks at this type")
-        self._work.print_message(f"{path}: {', '.join(notes)}")
+        self._progress.print_message(f"{path}: {', '.join(notes)}")
 
 
 def _measure_size(file: Path | local_files.SkippedFile) -> int:

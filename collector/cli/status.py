@@ -69,7 +69,7 @@ def _print_status(status: StatusReport, orgs: Sequence[str]) -> None:
 
 
 def _print_streams(status: StatusReport, org: str) -> None:
-    rows = build_table(
+    table = build_table(
         build_fixed_column("source"),
         "stream",
         build_fixed_column("state"),
@@ -77,19 +77,19 @@ def _print_streams(status: StatusReport, org: str) -> None:
         build_number_column("behind"),
         title=f"Streams of {org}",
     )
-    above = ""
+    previous_source = ""
     for poll in status.polls:
         if poll.stream.org != org or poll.state == PollState.UNAVAILABLE:
             continue
-        stream, reached = poll.stream, status.complete_until.get(poll.stream)
-        source = "" if stream.source == above else stream.source
-        above = stream.source
+        stream, complete_until = poll.stream, status.complete_until.get(poll.stream)
+        source = "" if stream.source == previous_source else stream.source
+        previous_source = stream.source
         state = Text(poll.state, style=_STATE_STYLES.get(poll.state, ""))
-        behind = format_duration(status.now - reached) if reached else "unknown"
+        behind = format_duration(status.now - complete_until) if complete_until else "unknown"
         polled = f"{format_duration(status.now - poll.last_attempt)} ago"
-        add_row(rows, source, _format_stream_name(stream.name), state, polled, behind)
-    if rows.rows:
-        print_table(rows)
+        add_row(table, source, _format_stream_name(stream.name), state, polled, behind)
+    if table.rows:
+        print_table(table)
     _print_reasons(status, org, PollState.FAILED, "failed")
     _print_reasons(status, org, PollState.UNAVAILABLE, "not available")
 
@@ -113,12 +113,12 @@ def _format_stream_name(stream: str) -> str:
 
 def _print_totals(status: StatusReport, org: str) -> None:
     totals = [total for total in status.totals if total.org == org]
-    # What nobody wants to see is shown only where there is some.
-    troubles = [
+    # These columns are shown only where one of them has a count.
+    problem_columns = [
         name for name in ("quarantined", "lost") if any(getattr(total, name) for total in totals)
     ]
-    names = ["batches", "duplicates", *troubles]
-    rows = build_table(
+    names = ["batches", "duplicates", *problem_columns]
+    table = build_table(
         "event type",
         build_number_column("events"),
         *map(build_number_column, names),
@@ -128,21 +128,21 @@ def _print_totals(status: StatusReport, org: str) -> None:
     for total in totals:
         counts = [f"{getattr(total, name):,}" for name in ("rows", *names)]
         newest = f"{format_duration(status.now - total.newest)} ago"
-        add_row(rows, total.event_type, *counts, newest)
+        add_row(table, total.event_type, *counts, newest)
     if totals:
-        print_table(rows)
+        print_table(table)
 
 
 def _print_rule_problems(status: StatusReport) -> None:
     """What is wrong with rules; nothing where nothing is."""
     report = status.rule_status
     if report.problems:
-        before = report.last_loading
-        stay = f"; the {before.rules} rules of before stay at work" if before else ""
-        print_line(f"Rule files are broken{stay}:")
+        last_loading = report.last_loading
+        suffix = f"; the {last_loading.rules} rules of before stay at work" if last_loading else ""
+        print_line(f"Rule files are broken{suffix}:")
         for problem in report.problems:
             print_line(f"  {to_safe_text(problem)}")
-    rows = build_table(
+    table = build_table(
         build_fixed_column("rule"),
         "org",
         build_number_column("failures"),
@@ -152,20 +152,20 @@ def _print_rule_problems(status: StatusReport) -> None:
     )
     for fault in report.faults:
         last = f"{format_duration(status.now - fault.last)} ago"
-        add_row(rows, fault.rule, fault.org, f"{fault.count:,}", last, fault.reason)
+        add_row(table, fault.rule, fault.org, f"{fault.count:,}", last, fault.reason)
     if report.faults:
-        print_table(rows)
+        print_table(table)
 
 
 def _print_silent_rules(silent: Sequence[SilentRule]) -> None:
-    rows = build_table(
+    table = build_table(
         build_fixed_column("rule"), "why", title="Rules that have had nothing to look at"
     )
-    for each in silent:
-        why = "; ".join(_group_reasons(each.why)) or "no event so far"
-        add_row(rows, each.rule, why if each.can_fire else f"cannot fire: {why}")
+    for rule in silent:
+        why = "; ".join(_group_reasons(rule.why)) or "no event so far"
+        add_row(table, rule.rule, why if rule.can_fire else f"cannot fire: {why}")
     if silent:
-        print_table(rows)
+        print_table(table)
 
 
 def _group_reasons(why: Mapping[str, str]) -> Iterator[str]:
@@ -181,7 +181,7 @@ def _group_reasons(why: Mapping[str, str]) -> Iterator[str]:
 
 
 def _print_outbox(status: StatusReport) -> None:
-    rows = build_table(
+    table = build_table(
         "channel",
         build_fixed_column("state"),
         build_number_column("messages"),
@@ -189,8 +189,8 @@ def _print_outbox(status: StatusReport) -> None:
         "reason",
         title="Outbox",
     )
-    for each in status.queue_stats:
-        oldest = f"{format_duration(status.now - each.oldest)} ago"
-        add_row(rows, each.channel, each.state, f"{each.count:,}", oldest, each.reason)
+    for stats in status.queue_stats:
+        oldest = f"{format_duration(status.now - stats.oldest)} ago"
+        add_row(table, stats.channel, stats.state, f"{stats.count:,}", oldest, stats.reason)
     if status.queue_stats:
-        print_table(rows)
+        print_table(table)

@@ -1,4 +1,4 @@
-"""Keeps one org's polls within our share of its API calls: asks the budget, keeps the account."""
+"""Keeps one org's polls within our share of its API calls, and counts these."""
 
 from __future__ import annotations
 
@@ -45,29 +45,29 @@ class ApiBudget:
         if usage is None:
             return source.poll_interval
         costs = {
-            each.kind: api_budget_policy.PollCost(
-                interval=each.poll_interval,
-                calls=self._last_cost.get(each.kind, 1),
-                value_rank=each.spec.value_rank,
-                max_stretch=each.spec.max_stretch,
+            other.kind: api_budget_policy.PollCost(
+                interval=other.poll_interval,
+                calls=self._last_cost.get(other.kind, 1),
+                value_rank=other.spec.value_rank,
+                max_stretch=other.spec.max_stretch,
             )
-            for each in self._sources
+            for other in self._sources
         }
-        stretched = api_budget_policy.compute_stretch(
+        stretches = api_budget_policy.compute_stretch(
             costs, allowed_calls=usage.max_calls * self._percent // 100
         )
         return source.poll_interval * max(
-            stretched[source.kind], self.decide_pace(source).interval_factor
+            stretches[source.kind], self.decide_pace(source).interval_factor
         )
 
     @contextmanager
     def count_calls(self, source: Source) -> Iterator[None]:
         """Count the calls that are made inside as the source's."""
-        before = self._client.call_count
+        start_count = self._client.call_count
         try:
             yield
         finally:
-            calls = self._client.call_count - before
+            calls = self._client.call_count - start_count
             self._last_cost[source.kind] = max(1, calls)
             if calls:
                 with self._database.begin() as connection:

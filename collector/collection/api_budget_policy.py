@@ -76,9 +76,9 @@ def compute_stretch(costs: Mapping[str, PollCost], *, allowed_calls: int) -> dic
         if excess <= 0:
             break
         daily = costs[kind].daily_calls
-        kept = max(daily / costs[kind].max_stretch, daily - excess)
-        factors[kind] = daily / kept
-        excess -= daily - kept
+        affordable = max(daily / costs[kind].max_stretch, daily - excess)
+        factors[kind] = daily / affordable
+        excess -= daily - affordable
     return factors
 
 
@@ -89,19 +89,19 @@ def decide_pace(value_rank: int, spending: ApiSpending | None, *, percent: int) 
     """
     if spending is None or spending.max_calls <= 0:
         return BudgetDecision(pace=Pace.GO)
-    share = spending.own_calls / max(1, spending.max_calls * percent // 100)
-    whole = spending.used_calls / spending.max_calls
-    if share >= 1:
+    own_share = spending.own_calls / max(1, spending.max_calls * percent // 100)
+    org_share = spending.used_calls / spending.max_calls
+    if own_share >= 1:
         return BudgetDecision(pace=Pace.PAUSE, reason=_explain_own_usage(spending, percent))
-    if whole >= 1:
+    if org_share >= 1:
         return BudgetDecision(pace=Pace.PAUSE, reason=_explain_org_usage(spending))
-    if share >= _compute_slowdown_share(value_rank):
+    if own_share >= _compute_slowdown_share(value_rank):
         return BudgetDecision(
             pace=Pace.SLOW,
             interval_factor=SLOWDOWN_FACTOR,
             reason=_explain_own_usage(spending, percent),
         )
-    if whole >= MAX_ORG_SHARE:
+    if org_share >= MAX_ORG_SHARE:
         return BudgetDecision(
             pace=Pace.SLOW, interval_factor=SLOWDOWN_FACTOR, reason=_explain_org_usage(spending)
         )
@@ -115,10 +115,10 @@ def _compute_slowdown_share(value_rank: int) -> float:
 
 
 def _explain_own_usage(spending: ApiSpending, percent: int) -> str:
-    allowed = spending.max_calls * percent // 100
+    allowed_calls = spending.max_calls * percent // 100
     return (
-        f"{spending.own_calls:,} of the {allowed:,} API calls that api_budget_percent: {percent} allows"
-        " us in 24 h are used"
+        f"{spending.own_calls:,} of the {allowed_calls:,} API calls that api_budget_percent:"
+        f" {percent} allows us in 24 h are used"
     )
 
 

@@ -1,6 +1,6 @@
 """Reads what was logged before collecting began: the time that no committed window covers yet.
 
-What is done stands in the ledger, so that one that was killed goes on where it ended. Its cursor,
+What has been read is in the ledger, so that one that was killed goes on where it ended. Its cursor,
 windows and files are those of a stream of its own, `ApiEvent#backfill`.
 """
 
@@ -36,9 +36,9 @@ class BackfillProgress:
     """How far one stream's backfill is.
 
     Attributes:
-        done: the share of its time that has been read, 0 to 1.
+        fraction_read: the share of its time that has been read, 0 to 1.
         rows: events that this step has stored.
-        problem: what went wrong with this step; the time it stands for is read by the next run.
+        problem: what went wrong with this step; the next run reads it again.
     """
 
     stream: Stream
@@ -50,8 +50,8 @@ class BackfillProgress:
 class Backfill:
     """The backfill of one org, back to `since`.
 
-    It goes on only while the source could be polled at full speed: `pacing` is asked before every
-    further batch, and counts what it costs.
+    It goes on only while the source could be polled at full speed: `api_budget` is asked before
+    every further batch, and counts what it costs.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Backfill:
     def run(self, sources: Collection[Source]) -> Iterator[BackfillProgress]:
         """Read the past of those sources that have one, stream by stream, older to newer.
 
-        A stream's trouble is told and the next stream goes on; a limit of the org ends all of it.
+        A stream's problem is yielded and the next stream goes on; a limit of the org ends all.
 
         Raises:
             LoginRefusedError: the org does not let us in.
-            Stopped: we were asked to end.
+            StoppedError: we were asked to end.
         """
         for source in sources:
             if not source.spec.backfillable:
@@ -90,14 +90,11 @@ class Backfill:
                         yield from self._read_stream(source, stream)
             except (LoginRefusedError, StoppedError):
                 raise
-            except LimitExceededError as error:
-                yield self._report_trouble(source, error)
-                return
-            except _BudgetExhausted as pause:
-                yield self._report_trouble(source, pause)
+            except (LimitExceededError, _BudgetExhaustedError) as error:
+                yield self._build_problem(source, error)
                 return
             except CollectorError as error:
-                yield self._report_trouble(source, error)
+                yield self._build_problem(source, error)
 
     def _read_stream(self, source: Source, stream: Stream) -> Iterator[BackfillProgress]:
         progress = _SpanProgress(stream, self._list_open_spans(stream))
@@ -114,10 +111,10 @@ class Backfill:
             yield progress.build_progress()
 
     def _list_open_spans(self, stream: Stream) -> list[CoverageSpan]:
-        """What is still to be read: up to where the live stream stands, without what it has."""
+        """The time before the cursor of the live stream that is not covered yet."""
         with self._database.read() as connection:
             cursor = ledger.read_cursor(connection, stream)
-            covered = [
+            covered_spans = [
                 *stream_coverage.list_spans(connection, stream),
                 *stream_coverage.list_spans(connection, to_backfill_stream(stream)),
             ]
@@ -127,7 +124,7 @@ class Backfill:
         if until <= self._since:
             return []
         return stream_coverage.find_gaps(
-            covered, within=CoverageSpan(start=self._since, until=until)
+            covered_spans, within=CoverageSpan(start=self._since, until=until)
         )
 
     def _read_span(
@@ -143,9 +140,9 @@ class Backfill:
     ) -> BackfillProgress | None:
         if self._stop_event.is_set():
             raise StoppedError("asked to end between two batches")
-        verdict = self._api_budget.decide_pace(source)
-        if verdict.pace != Pace.GO:
-            raise _BudgetExhausted(verdict.reason)
+        decision = self._api_budget.decide_pace(source)
+        if decision.pace != Pace.GO:
+            raise _BudgetExhaustedError(decision.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
         with self._api_budget.count_calls(source):
             fetched = next(batches, None)
@@ -184,7 +181,7 @@ class Backfill:
                 connection, stream, CoverageSpan(start=since, until=until)
             )
 
-    def _report_trouble(self, source: Source, error: Exception) -> BackfillProgress:
+    def _build_problem(self, source: Source, error: Exception) -> BackfillProgress:
         stream = Stream(org=self._context.org, source=source.kind, name="*")
         return BackfillProgress(stream=stream, fraction_read=0.0, problem=str(error))
 
@@ -193,7 +190,7 @@ def _to_backfill_batch(batch: Batch) -> Batch:
     return replace(batch, stream=to_backfill_stream(batch.stream))
 
 
-class _BudgetExhausted(Exception):
+class _BudgetExhaustedError(Exception):
     """The budget does not allow more now."""
 
 
@@ -208,21 +205,21 @@ class _SpanProgress:
         self._read_time = timedelta()
 
     def record_batch(self, batch: Batch) -> None:
-        """A batch was taken in: its stream is complete up to its cursor."""
+        """Record that the stream is complete up to the cursor of a batch."""
         if batch.cursor is None:
             return
-        inside = [span for span in self.spans if span.start <= batch.cursor.time <= span.until]
-        if inside:
+        spans = [span for span in self.spans if span.start <= batch.cursor.time <= span.until]
+        if spans:
             self._read_time = max(
-                self._read_time, self._finished_time + (batch.cursor.time - inside[0].start)
+                self._read_time, self._finished_time + (batch.cursor.time - spans[0].start)
             )
 
     def finish_span(self, span: CoverageSpan) -> None:
-        """All of a span has been read."""
         self._finished_time += span.until - span.start
         self._read_time = self._finished_time
 
     def build_progress(self, *, rows: int = 0, problem: str = "") -> BackfillProgress:
-        """Where it stands."""
-        done = self._read_time / self._total_time if self._total_time else 1.0
-        return BackfillProgress(stream=self._stream, fraction_read=done, rows=rows, problem=problem)
+        fraction_read = self._read_time / self._total_time if self._total_time else 1.0
+        return BackfillProgress(
+            stream=self._stream, fraction_read=fraction_read, rows=rows, problem=problem
+        )

@@ -1,4 +1,4 @@
-"""Turns files that one already has into batches: event log CSV, and JSON or NDJSON of records."""
+"""Turns local files into batches: event log CSV, and JSON or NDJSON of records."""
 
 from __future__ import annotations
 
@@ -61,25 +61,25 @@ class SkippedFile:
 
 def find_files(paths: Iterable[Path], *, recursive: bool) -> Iterator[Path | SkippedFile]:
     """The files to scan, each once: those named, and below folders those with a known suffix."""
-    seen: set[Path] = set()
+    seen_paths: set[Path] = set()
     for path in paths:
         for file in _list_folder(path, recursive=recursive) if path.is_dir() else [path]:
             if isinstance(file, SkippedFile):
                 yield file
-            elif (real := file.resolve()) not in seen:
-                seen.add(real)
+            elif (resolved := file.resolve()) not in seen_paths:
+                seen_paths.add(resolved)
                 yield file
 
 
 def _list_folder(folder: Path, *, recursive: bool) -> Iterator[Path | SkippedFile]:
-    unreadable: list[OSError] = []
-    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
+    errors: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=errors.append):
         folders[:] = sorted(folders) if recursive else []
         for path in sorted(Path(parent, name) for name in names):
             if not _has_known_suffix(path):
                 continue
             yield path if path.is_file() else SkippedFile(path=path, reason="is no ordinary file")
-    for error in unreadable:
+    for error in errors:
         yield SkippedFile(path=Path(error.filename), reason=_describe_error(error))
 
 
@@ -96,7 +96,7 @@ def read_batches(
     """The events of one file, gzipped or not, in batches of one event type each.
 
     The type is `event_type` if given, else what the records say (`attributes.type`, EVENT_TYPE),
-    else the known type that the file's name holds. What cannot be examined is Skipped.
+    else the known type that the file's name holds. What cannot be examined is a SkippedFile.
     """
     try:
         with path.open("rb") as raw, _open_unzipped(raw) as file:
@@ -111,11 +111,11 @@ def read_batches(
 def read_event_type(record: FileRecord) -> str | None:
     """What a record says it is: a queried object, or a row of an event log file."""
     attributes = record.get("attributes")
-    named = attributes.get("type") if isinstance(attributes, Mapping) else None
-    named = named or record.get("EVENT_TYPE")
-    if not isinstance(named, str) or not is_file_name(named):
+    name = attributes.get("type") if isinstance(attributes, Mapping) else None
+    name = name or record.get("EVENT_TYPE")
+    if not isinstance(name, str) or not is_file_name(name):
         return None
-    return EVENT_TYPE_ALIASES.get(named, named)
+    return EVENT_TYPE_ALIASES.get(name, name)
 
 
 def build_batch(
@@ -173,21 +173,21 @@ def _read_csv(
     path: Path, file: BufferedReader, spool: Path, event_type: str | None
 ) -> Batch | SkippedFile:
     identity = hashlib.sha256()
-    cutter = CsvSegmenter(spool, f"csv-{hash_text(str(path), digits=_NAME_DIGITS)}")
+    segmenter = CsvSegmenter(spool, f"csv-{hash_text(str(path), digits=_NAME_DIGITS)}")
     try:
         while chunk := file.read(_CHUNK_BYTES):
             identity.update(chunk)
-            cutter.feed_chunk(chunk)
-        segments = cutter.finish_segments()
+            segmenter.feed_chunk(chunk)
+        segments = segmenter.finish_segments()
     except BaseException:
-        cutter.remove_segments()
+        segmenter.remove_segments()
         raise
-    chosen = event_type or _read_segment_type(segments) or _guess_event_type(path)
-    if chosen is None:
-        cutter.remove_segments()
+    resolved_type = event_type or _read_segment_type(segments) or _guess_event_type(path)
+    if resolved_type is None:
+        segmenter.remove_segments()
         return SkippedFile(path=path, reason="its event type cannot be told: give --type")
     return build_batch(
-        chosen,
+        resolved_type,
         segments,
         org=SCAN_ORG,
         identity=identity.hexdigest(),
@@ -211,20 +211,22 @@ def _read_json(
     path: Path, file: BufferedReader, spool: Path, event_type: str | None
 ) -> Iterator[Batch | SkippedFile]:
     by_name = _guess_event_type(path)
-    refused: Counter[str] = Counter()
-    held: dict[str, list[FileRecord]] = {}
-    for record in _read_records(file, refused):
-        chosen = event_type or read_event_type(record) or by_name
-        if chosen is None or not (event_type or _is_event(record, chosen)):
-            refused["a record that is no known event: give --type to say what it is"] += 1
+    refusals: Counter[str] = Counter()
+    records_by_type: dict[str, list[FileRecord]] = {}
+    for record in _read_records(file, refusals):
+        resolved_type = event_type or read_event_type(record) or by_name
+        if resolved_type is None or not (event_type or _is_event(record, resolved_type)):
+            refusals["a record that is no known event: give --type to say what it is"] += 1
             continue
-        records = held.setdefault(chosen, [])
+        records = records_by_type.setdefault(resolved_type, [])
         records.append(record)
         if len(records) == MAX_BATCH_RECORDS:
-            yield _build_records_batch(path, spool, chosen, held.pop(chosen))
-    for chosen, records in held.items():
-        yield _build_records_batch(path, spool, chosen, records)
-    for what, count in refused.items():
+            yield _build_records_batch(
+                path, spool, resolved_type, records_by_type.pop(resolved_type)
+            )
+    for resolved_type, records in records_by_type.items():
+        yield _build_records_batch(path, spool, resolved_type, records)
+    for what, count in refusals.items():
         yield SkippedFile(path=path, reason=f"{count:,} × {what}")
 
 
@@ -247,13 +249,13 @@ def _is_event(record: FileRecord, event_type: str) -> bool:
     return any(key in fields for key in record)
 
 
-def _read_records(file: BufferedReader, refused: Counter[str]) -> Iterator[FileRecord]:
-    """All records; what is none is counted in `refused`."""
-    for document in _read_documents(file, refused):
+def _read_records(file: BufferedReader, refusals: Counter[str]) -> Iterator[FileRecord]:
+    """All records; what is none is counted in `refusals`."""
+    for document in _read_documents(file, refusals):
         yield from _unwrap_records(document)
 
 
-def _read_documents(file: BufferedReader, refused: Counter[str]) -> Iterator[Any]:
+def _read_documents(file: BufferedReader, refusals: Counter[str]) -> Iterator[Any]:
     """The document that a file is, or those that its lines are."""
     first = _check_size(file.readline(MAX_DOCUMENT_BYTES + 1))
     try:
@@ -266,7 +268,7 @@ def _read_documents(file: BufferedReader, refused: Counter[str]) -> Iterator[Any
         try:
             document = _parse_document(line) if line.strip() else []
         except (ValueError, RecursionError):
-            refused["a line that is no JSON"] += 1
+            refusals["a line that is no JSON"] += 1
             continue
         yield document
 

@@ -1,4 +1,4 @@
-"""Polls one source of one org: asks what is new, takes it in, and remembers how that went."""
+"""Polls one source of one org: fetches what is new, ingests it, and saves the status."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from collector.store.stream_coverage import CoverageSpan
 
 DAILY_LIMIT_REST = timedelta(minutes=15)
 CONCURRENT_LIMIT_REST = timedelta(minutes=1)
-"""How long an org is left alone that has said REQUEST_LIMIT_EXCEEDED."""
+"""How long nothing is asked of an org after REQUEST_LIMIT_EXCEEDED."""
 
 MAX_TROUBLES = 5
 MAX_REASON_CHARACTERS = 1_000
@@ -109,45 +109,47 @@ class Poller:
         """
         if self._is_resting():
             return []
-        last: dict[str, datetime] = {}
+        last_attempts: dict[str, datetime] = {}
         for poll in self._read_polls():
             if poll.last_attempt <= now:
                 source = poll.stream.source
-                last[source] = max(poll.last_attempt, last.get(source, poll.last_attempt))
+                last_attempts[source] = max(
+                    poll.last_attempt, last_attempts.get(source, poll.last_attempt)
+                )
         return [
             source
             for source in self.sources
-            if source.kind not in last
-            or last[source.kind] + self.api_budget.compute_interval(source) <= now
+            if source.kind not in last_attempts
+            or last_attempts[source.kind] + self.api_budget.compute_interval(source) <= now
         ]
 
     def poll_source(self, source: Source) -> list[PollResult]:
-        """Poll every stream of a source until it is drained; one's trouble stops no other.
+        """Poll every stream of a source until it is drained; the failure of one stops no other.
 
         Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org.
 
         Raises:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
-            Stopped: we were asked to end.
+            StoppedError: we were asked to end.
         """
-        whole = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
-        verdict = self.api_budget.decide_pace(source)
-        if verdict.pace == Pace.PAUSE:
+        tally = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
+        decision = self.api_budget.decide_pace(source)
+        if decision.pace == Pace.PAUSE:
             return [
                 self._save_result(
-                    PollResult(stream=whole.stream, state=PollState.PAUSED, reason=verdict.reason)
+                    PollResult(stream=tally.stream, state=PollState.PAUSED, reason=decision.reason)
                 )
             ]
         with self.api_budget.count_calls(source):
-            return self._poll_streams(source, whole)
+            return self._poll_streams(source, tally)
 
     def _poll_streams(self, source: Source, tally: _PollTally) -> list[PollResult]:
         streams: Sequence[Stream | UnavailableStream] = ()
-        with self._capture_trouble(tally):
+        with self._tally_errors(tally):
             self._raise_if_resting()
             streams = source.reader.list_streams(self.context)
             self._forget_stale_polls(source, streams)
-        if tally.troubles:
+        if tally.problems:
             return [self._save_result(tally.build_result())]
         return [self._save_result(self._poll_stream(source, stream)) for stream in streams]
 
@@ -158,17 +160,17 @@ class Poller:
             )
         cursor = self._read_cursor(stream)
         tally = _PollTally(stream, cursor)
-        with self._capture_trouble(tally):
+        with self._tally_errors(tally):
             self._raise_if_resting()
-            for fetched in source.reader.fetch(self.context, stream, cursor):
-                self._take_fetched(fetched, tally)
+            for result in source.reader.fetch(self.context, stream, cursor):
+                self._take_result(result, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")
         return tally.build_result()
 
     @contextmanager
-    def _capture_trouble(self, tally: _PollTally) -> Iterator[None]:
-        """Make what goes wrong inside the stream's trouble; the rest of the org goes on."""
+    def _tally_errors(self, tally: _PollTally) -> Iterator[None]:
+        """Add what is raised inside to the tally; the rest of the org goes on."""
         try:
             yield
         except StoppedError:
@@ -190,21 +192,21 @@ class Poller:
             log.exception("poll_broke", stream=str(tally.stream))
             tally.add_failure(f"{type(error).__name__}: {error}")
 
-    # ---- taking in
+    # ---- ingesting
 
-    def _take_fetched(self, fetched: FetchResult, tally: _PollTally) -> None:
-        match fetched:
+    def _take_result(self, result: FetchResult, tally: _PollTally) -> None:
+        match result:
             case FetchFailure():
-                tally.add_failure(fetched.reason)
-                self._record_fetch_failure(fetched)
+                tally.add_failure(result.reason)
+                self._record_fetch_failure(result)
             case LostBatch():
-                self._pipeline.mark_lost(tally.place_batch(fetched.batch), fetched.reason)
-                tally.troubles.append(f"lost: {fetched.reason}")
+                self._pipeline.mark_lost(tally.place_batch(result.batch), result.reason)
+                tally.problems.append(f"lost: {result.reason}")
             case Batch():
-                self._ingest_batch(tally.place_batch(fetched), tally)
+                self._ingest_batch(tally.place_batch(result), tally)
 
     def _ingest_batch(self, batch: Batch, tally: _PollTally) -> None:
-        """Take a batch in. One that cannot be is tried again by the next poll; others go on."""
+        """Ingest a batch. One that fails is tried again by the next poll; others go on."""
         try:
             ingested = self._pipeline.ingest(batch)
         except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
@@ -216,7 +218,7 @@ class Poller:
         tally.batches += 1 if batch.segments else 0
         tally.rows += ingested.rows
         tally.duplicates += ingested.duplicates
-        tally.troubles.extend(ingested.quarantine_reasons)
+        tally.problems.extend(ingested.quarantine_reasons)
 
     # ---- resting
 
@@ -232,7 +234,7 @@ class Poller:
         if self._limit_error is not None and self._is_resting():
             raise self._limit_error
 
-    # ---- remembering
+    # ---- the state
 
     def _save_result(self, result: PollResult) -> PollResult:
         now = clock.now()
@@ -254,7 +256,7 @@ class Poller:
     def _forget_stale_polls(
         self, source: Source, streams: Collection[Stream | UnavailableStream]
     ) -> None:
-        """Forget how polls of streams went that the source has no more, such as `*`."""
+        """Delete the status of streams that the source has no more, such as `*`."""
         present = {
             stream.stream if isinstance(stream, UnavailableStream) else stream for stream in streams
         }
@@ -293,13 +295,13 @@ class Poller:
             listed_files.record_listing_coverage(
                 connection, stream, CoverageSpan(start=since, until=until)
             )
-            gone = listed_files.mark_unlisted_lost(connection, stream, now=now)
-        if gone:
-            log.warning("batches_lost", stream=str(stream), batches=len(gone))
+            lost_batches = listed_files.mark_unlisted_lost(connection, stream, now=now)
+        if lost_batches:
+            log.warning("batches_lost", stream=str(stream), batches=len(lost_batches))
 
-    def _record_fetch_failure(self, trouble: FetchFailure) -> None:
+    def _record_fetch_failure(self, failure: FetchFailure) -> None:
         with self._database.begin() as connection:
-            listed_files.record_fetch_failure(connection, trouble.key, trouble.reason)
+            listed_files.record_fetch_failure(connection, failure.key, failure.reason)
 
     def _read_source_memory(self, source: str) -> Mapping[str, Mapping[str, Any]]:
         with self._database.read() as connection:
@@ -315,28 +317,28 @@ class _PollTally:
         self.batches = 0
         self.rows = 0
         self.duplicates = 0
-        self.troubles: list[str] = []
-        self._holds_cursor = False
+        self.problems: list[str] = []
+        self._keeps_cursor = False
 
     def add_failure(self, reason: str) -> None:
-        """Something is still to be had where the cursor stands: there it stays."""
-        self.troubles.append(reason)
-        self._holds_cursor = True
+        """Add a failure: the cursor stays, so that the next poll tries again."""
+        self.problems.append(reason)
+        self._keeps_cursor = True
 
     def place_batch(self, batch: Batch) -> Batch:
         """The batch, which moves the cursor only forward, and only if nothing before it failed."""
-        back = self._cursor and batch.cursor and batch.cursor.time < self._cursor.time
-        return replace(batch, cursor=None) if self._holds_cursor or back else batch
+        is_older = self._cursor and batch.cursor and batch.cursor.time < self._cursor.time
+        return replace(batch, cursor=None) if self._keeps_cursor or is_older else batch
 
     def build_result(self) -> PollResult:
-        told = self.troubles[:MAX_TROUBLES]
-        more = len(self.troubles) - len(told)
-        if more:
-            told.append(f"and {more:,} more")
+        reasons = self.problems[:MAX_TROUBLES]
+        omitted_count = len(self.problems) - len(reasons)
+        if omitted_count:
+            reasons.append(f"and {omitted_count:,} more")
         return PollResult(
             stream=self.stream,
-            state=PollState.FAILED if self.troubles else PollState.OK,
-            reason=escape_terminal("; ".join(told), MAX_REASON_CHARACTERS),
+            state=PollState.FAILED if self.problems else PollState.OK,
+            reason=escape_terminal("; ".join(reasons), MAX_REASON_CHARACTERS),
             batches=self.batches,
             rows=self.rows,
             duplicates=self.duplicates,

@@ -40,7 +40,7 @@ class _AuditPart(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletenessReport:
-    """What there is to say of an org between two times."""
+    """The proof of one org between two times."""
 
     org: str
     since: datetime
@@ -72,18 +72,18 @@ def build_completeness_report(
     """The proof for an org. Reads the state, looks at the archive's files, and changes nothing."""
     items = batch_inventory.list_inventory_items(connection, org=org, since=since, until=until)
     files = batch_inventory.list_batch_files(connection, org=org, since=since, until=until)
-    covered = stream_coverage.list_org_coverage(connection, org=org)
+    covered_spans = stream_coverage.list_org_coverage(connection, org=org)
     return CompletenessReport(
         org=org,
         since=since,
         until=until,
         balances=list(compute_balances(items)),
         sequence_gaps=list(
-            find_sequence_gaps(items, listing_start=_find_listing_start(covered, until))
+            find_sequence_gaps(items, listing_start=_find_listing_start(covered_spans, until))
         ),
         quiet_hours=list(find_quiet_hours(items)),
         window_coverage=list(
-            compute_window_coverage(covered, within=CoverageSpan(start=since, until=until))
+            compute_window_coverage(covered_spans, within=CoverageSpan(start=since, until=until))
         ),
         archive_comparisons=list(compare_archive(items, files, archive)),
     )

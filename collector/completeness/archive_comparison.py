@@ -27,11 +27,11 @@ class ArchiveComparison:
 
     def list_problems(self) -> Iterator[str]:
         """A sentence for each difference."""
-        what = f"{self.org}/{self.event_type}"
+        name = f"{self.org}/{self.event_type}"
         if self.rows != self.filed:
-            yield f"{what}: the ledger has {self.rows:,} events, the archive {self.filed:,}"
+            yield f"{name}: the ledger has {self.rows:,} events, the archive {self.filed:,}"
         if self.missing:
-            yield f"{what}: of {self.files:,} files of the archive {len(self.missing):,} are gone"
+            yield f"{name}: of {self.files:,} files of the archive {len(self.missing):,} are gone"
 
 
 def compare_archive(
@@ -41,16 +41,16 @@ def compare_archive(
     rows: Counter[tuple[str, str]] = Counter()
     for item in items:
         rows[item.stream.org, item.event_type] += item.rows
-    filed: dict[tuple[str, str], list[ArchiveFile]] = {key: [] for key in rows if rows[key]}
+    files_by_type: dict[tuple[str, str], list[ArchiveFile]] = {key: [] for key in rows if rows[key]}
     for file in files:
-        filed.setdefault((file.org, file.event_type), []).append(file)
-    for org, event_type in sorted(filed):
-        own = filed[org, event_type]
+        files_by_type.setdefault((file.org, file.event_type), []).append(file)
+    for org, event_type in sorted(files_by_type):
+        type_files = files_by_type[org, event_type]
         yield ArchiveComparison(
             org=org,
             event_type=event_type,
             rows=rows[org, event_type],
-            filed=sum(file.rows for file in own),
-            files=len(own),
-            missing=[file.path for file in own if archive.measure_file(file) != file.bytes],
+            filed=sum(file.rows for file in type_files),
+            files=len(type_files),
+            missing=[file.path for file in type_files if archive.measure_file(file) != file.bytes],
         )

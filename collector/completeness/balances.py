@@ -17,8 +17,8 @@ class EventTypeBalance:
     """What became of one event type of one source.
 
     Where the org lists files, `listed`, `stored`, `quarantined`, `lost` and `pending` count files.
-    Where it answers queries, they count the records that it served; how many more there are in
-    places that are `lost` nobody knows, so these are counted as places.
+    Where it answers queries, they count the records that it served; of what is
+    `lost` only the places are known, so these are counted.
 
     Attributes:
         unit: `files` or `records`.
@@ -50,14 +50,14 @@ class EventTypeBalance:
     def list_problems(self) -> Iterator[str]:
         """A sentence for each kind of what is missing."""
         reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
-        for number, word in (
+        for number, outcome in (
             (self.lost, "lost"),
             (self.quarantined, "quarantined"),
             (self.unaccounted, "unaccounted for"),
         ):
             if number:
-                what = f"{self.org}/{self.source}/{self.event_type}"
-                yield f"{what}: {number:,} {self.unit} {word}{reasons}"
+                name = f"{self.org}/{self.source}/{self.event_type}"
+                yield f"{name}: {number:,} {self.unit} {outcome}{reasons}"
 
 
 def compute_balances(items: Iterable[InventoryItem]) -> Iterator[EventTypeBalance]:
@@ -103,9 +103,11 @@ def _balance_files(items: Sequence[InventoryItem]) -> EventTypeBalance:
 
 
 def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
-    taken = [item for item in items if item.state != BatchState.LOST]
-    served = sum(_count_served(item) for item in taken)
-    set_aside = sum(_count_unread(item) for item in taken if item.state == BatchState.QUARANTINED)
+    stored_items = [item for item in items if item.state != BatchState.LOST]
+    served = sum(_count_served(item) for item in stored_items)
+    quarantined = sum(
+        _count_unread(item) for item in stored_items if item.state == BatchState.QUARANTINED
+    )
     return EventTypeBalance(
         org=items[0].stream.org,
         source=items[0].stream.source,
@@ -113,15 +115,15 @@ def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
         unit="records",
         listed=served,
         fetched=served,
-        stored=sum(item.rows for item in taken),
+        stored=sum(item.rows for item in stored_items),
         batches=len(items),
-        rows=sum(item.rows for item in taken),
-        duplicates=sum(item.duplicates for item in taken),
-        quarantined=set_aside,
-        lost=len(items) - len(taken),
+        rows=sum(item.rows for item in stored_items),
+        duplicates=sum(item.duplicates for item in stored_items),
+        quarantined=quarantined,
+        lost=len(items) - len(stored_items),
         pending=0,
         failing=0,
-        unaccounted=sum(_count_unread(item) for item in taken) - set_aside,
+        unaccounted=sum(_count_unread(item) for item in stored_items) - quarantined,
         reasons=_list_reasons(items),
     )
 

@@ -1,4 +1,4 @@
-"""Holds the hourly files of a day against its daily ones, which tell of the same events.
+"""Compares the hourly files of a day with its daily ones, which hold the same events.
 
 Daily files are never ingested. Listing them costs a call, counting their rows one call a file.
 """
@@ -27,7 +27,7 @@ SUPPLEMENT_DELAY = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyDailyComparison:
-    """A day of an event type as its hourly files and as its daily files tell it.
+    """A day of an event type by its hourly files and by its daily files.
 
     `hourly_rows` are events in the archive. `daily_rows` is None where they were not counted,
     `daily_bytes` where there is no daily file. `trouble` says why they could not be counted.
@@ -73,8 +73,8 @@ EventTypePredicate = Callable[[str], bool]
 def sum_hourly_files(
     items: Iterable[InventoryItem],
 ) -> dict[tuple[str, date], HourlyDailyComparison]:
-    """The hourly files that were taken in, by event type and day."""
-    found: dict[tuple[str, date], HourlyDailyComparison] = {}
+    """The sums of the ingested hourly files, by event type and day."""
+    totals: dict[tuple[str, date], HourlyDailyComparison] = {}
     for item in items:
         facts = item.facts
         if not isinstance(facts, LogFileFacts) or not facts.sequence:
@@ -82,16 +82,16 @@ def sum_hourly_files(
         if item.state not in (BatchState.STORED, BatchState.QUARANTINED):
             continue
         key = item.event_type, item.log_time.date()
-        before = found.get(key) or HourlyDailyComparison(
+        total = totals.get(key) or HourlyDailyComparison(
             org=item.stream.org, event_type=key[0], day=key[1]
         )
-        found[key] = replace(
-            before,
-            hourly_files=before.hourly_files + 1,
-            hourly_rows=before.hourly_rows + item.rows,
-            hourly_bytes=before.hourly_bytes + (facts.bytes or 0),
+        totals[key] = replace(
+            total,
+            hourly_files=total.hourly_files + 1,
+            hourly_rows=total.hourly_rows + item.rows,
+            hourly_bytes=total.hourly_bytes + (facts.bytes or 0),
         )
-    return found
+    return totals
 
 
 def compare_daily_files(
@@ -107,26 +107,27 @@ def compare_daily_files(
 
     Args:
         context: the org, and a folder to put files in for a moment.
-        mine: what `hourly` gives for that time.
+        hourly_totals: what `sum_hourly_files` gives for that time.
         since: the first whole day begins here or later.
         until: the last one ends here or earlier.
-        collected: the types that are collected at all.
-        counted: those of which the daily files are downloaded and their rows counted.
+        is_collected: the types that are collected at all.
+        is_counted: those of which the daily files are downloaded and their rows counted.
 
     Raises:
         SalesforceError: the daily files could not be listed.
     """
     days = _list_whole_days(since, until)
-    found = {key: twins for key, twins in hourly_totals.items() if key[1] in days}
-    files: dict[tuple[str, date], list[_DailyFile]] = {}
+    totals = {key: comparison for key, comparison in hourly_totals.items() if key[1] in days}
+    files_by_key: dict[tuple[str, date], list[_DailyFile]] = {}
     for file in _query_daily_files(context, days):
         if is_collected(file.event_type):
-            files.setdefault((file.event_type, file.day), []).append(file)
-    for key in sorted({*found, *files}, key=lambda key: (key[1], key[0])):
-        twins = found.get(key) or HourlyDailyComparison(
+            files_by_key.setdefault((file.event_type, file.day), []).append(file)
+    for key in sorted({*totals, *files_by_key}, key=lambda key: (key[1], key[0])):
+        comparison = totals.get(key) or HourlyDailyComparison(
             org=context.org, event_type=key[0], day=key[1]
         )
-        yield _compare_day(context, twins, files.get(key, []), counts=is_counted(key[0]))
+        files = files_by_key.get(key, [])
+        yield _compare_day(context, comparison, files, counts=is_counted(key[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,15 +177,17 @@ def _compare_day(
 ) -> HourlyDailyComparison:
     if not files:
         return comparison
-    told = replace(
+    compared = replace(
         comparison, daily_files=len(files), daily_bytes=sum(file.bytes for file in files)
     )
     if not counts:
-        return told
+        return compared
     try:
-        return replace(told, daily_rows=sum(_count_file_events(context, file) for file in files))
+        return replace(
+            compared, daily_rows=sum(_count_file_events(context, file) for file in files)
+        )
     except CollectorError as error:
-        return replace(told, trouble=str(error))
+        return replace(compared, trouble=str(error))
 
 
 def _count_file_events(context: SourceContext, file: _DailyFile) -> int:
@@ -218,8 +221,8 @@ def _count_segment_events(
     names = ", ".join(f"c{number}" for number in range(len(segments.columns)))
     where = ""
     if "EVENT_TYPE" in segments.columns:
-        place = f"c{segments.columns.index('EVENT_TYPE')}"
-        where = f" WHERE {place} IS DISTINCT FROM 'EVENT_TYPE'"
+        column = f"c{segments.columns.index('EVENT_TYPE')}"
+        where = f" WHERE {column} IS DISTINCT FROM 'EVENT_TYPE'"
     query = f"SELECT count(*) FROM {relation} AS native({names}){where}"
     (number,) = connection.execute(query).fetchall()[0]
     return int(number)

@@ -1,4 +1,4 @@
-"""What the hourly files say of themselves: gaps in their numbers, and hours without any."""
+"""Gaps in the sequence numbers of hourly files, and hours without any file."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class QuietHours:
 def find_sequence_gaps(
     items: Iterable[InventoryItem], *, listing_start: datetime
 ) -> Iterator[SequenceGap]:
-    """Hours with a gap in Sequence. `began` is from which creation time on files were listed."""
+    """Hours with a gap in Sequence. `listing_start`: files created since then were listed."""
     for group in _group_hourly_files(items):
-        for hour, of_hour in groupby(group, key=lambda item: item.log_time):
-            present = sorted({_read_sequence(item) for item in of_hour})
+        for hour, hour_items in groupby(group, key=lambda item: item.log_time):
+            present = sorted({_read_sequence(item) for item in hour_items})
             missing = sorted(set(range(1, present[-1])) - set(present))
             if missing:
                 yield SequenceGap(
@@ -66,13 +66,13 @@ def find_sequence_gaps(
 def find_quiet_hours(items: Iterable[InventoryItem]) -> Iterator[QuietHours]:
     """The hours without a file of the types that have one in most hours."""
     for group in _group_hourly_files(items):
-        busy = {item.log_time for item in group}
-        first = min(busy)
-        hours = [first + number * HOUR for number in range((max(busy) - first) // HOUR + 1)]
-        quiet = [hour for hour in hours if hour not in busy]
-        if quiet and len(busy) > len(hours) / 2:
+        busy_hours = {item.log_time for item in group}
+        first = min(busy_hours)
+        hours = [first + number * HOUR for number in range((max(busy_hours) - first) // HOUR + 1)]
+        quiet_hours = [hour for hour in hours if hour not in busy_hours]
+        if quiet_hours and len(busy_hours) > len(hours) / 2:
             org, event_type = group[0].stream.org, group[0].event_type
-            yield QuietHours(org=org, event_type=event_type, hours=quiet)
+            yield QuietHours(org=org, event_type=event_type, hours=quiet_hours)
 
 
 def _group_hourly_files(items: Iterable[InventoryItem]) -> Iterator[list[InventoryItem]]:

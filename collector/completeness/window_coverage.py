@@ -34,11 +34,11 @@ def compute_window_coverage(
     covered_spans: Mapping[Stream, Sequence[CoverageSpan]], *, within: CoverageSpan
 ) -> Iterator[WindowCoverage]:
     """The time that each stream covers, its backfill included, since the first of its windows."""
-    together: dict[Stream, list[CoverageSpan]] = {}
+    spans_by_stream: dict[Stream, list[CoverageSpan]] = {}
     for stream, spans in covered_spans.items():
-        together.setdefault(stream_coverage.to_live_stream(stream), []).extend(spans)
-    for stream in sorted(together, key=str):
-        spans = stream_coverage.merge_spans(together[stream])
+        spans_by_stream.setdefault(stream_coverage.to_live_stream(stream), []).extend(spans)
+    for stream in sorted(spans_by_stream, key=str):
+        spans = stream_coverage.merge_spans(spans_by_stream[stream])
         start, until = max(spans[0].start, within.start), min(spans[-1].until, within.until)
         if start < until:
             yield WindowCoverage(

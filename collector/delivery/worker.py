@@ -34,11 +34,11 @@ _OUTCOME_NAMES: Mapping[type[DeliveryOutcome], str] = {
     DeliveryRejection: "refused",
     IndeterminateDelivery: "unknown",
 }
-"""What the log calls them."""
+"""Their names in the log."""
 
 
 class DeliveryWorker:
-    """Sends what is owed to channels. `login_urls` lead by org name to the users in it."""
+    """Sends the messages of the outbox. `login_urls` are by org name."""
 
     def __init__(
         self,
@@ -54,16 +54,16 @@ class DeliveryWorker:
         self._stop_event = stop_event
 
     def drain_channel(self, channel: str) -> int:
-        """Send what is due on a channel, the oldest first. How many messages were taken by it."""
-        taken = 0
+        """Send what is due on a channel, the oldest first. Returns how many messages it took."""
+        sent_count = 0
         while not self._stop_event.is_set():
             delivery = self._lease_delivery(channel)
             if delivery is None:
                 break
             outcome = self._send_delivery(delivery)
             self._record_outcome(delivery, outcome)
-            taken += isinstance(outcome, DeliverySuccess)
-        return taken
+            sent_count += isinstance(outcome, DeliverySuccess)
+        return sent_count
 
     def _lease_delivery(self, channel: str) -> Delivery | None:
         now = clock.now()
@@ -75,14 +75,14 @@ class DeliveryWorker:
             alert = alerts.find_alert(connection, delivery.alert_id)
         if alert is None:
             return DeliveryRejection(reason="its alert does not exist any more")
-        user = check_record_id(alert.entities.get("user_id", ""))
+        user_id = check_record_id(alert.entities.get("user_id", ""))
         login_url = self._login_urls.get(alert.org)
         message = Message(
             key=delivery.key,
             alert=alert,
             is_update=delivery.revision > 1,
             attempt=delivery.attempts,
-            user_url=f"{login_url}/{user}" if user and login_url else None,
+            user_url=f"{login_url}/{user_id}" if user_id and login_url else None,
         )
         return self.channels[delivery.channel].send(message)
 
@@ -95,20 +95,20 @@ class DeliveryWorker:
                 case DeliveryRejection(reason=reason):
                     outbox.mark_rejected(connection, delivery.key, reason=reason, now=now)
                 case RetryLater(reason=reason) | IndeterminateDelivery(reason=reason):
-                    after = outcome.retry_after if isinstance(outcome, RetryLater) else None
-                    due = now + timedelta(seconds=_compute_pause(delivery.attempts, after))
+                    retry_after = outcome.retry_after if isinstance(outcome, RetryLater) else None
+                    due = now + timedelta(seconds=_compute_pause(delivery.attempts, retry_after))
                     outbox.postpone_delivery(connection, delivery.key, reason=reason, due=due)
-                    if after is not None:
+                    if retry_after is not None:
                         outbox.pause_channel(connection, delivery.channel, until=due)
         _log_outcome(delivery, outcome)
 
 
-def _compute_pause(attempts: int, after: float | None) -> float:
+def _compute_pause(attempts: int, retry_after: float | None) -> float:
     """Seconds until the next attempt: what the receiver asked for, else doubling with jitter."""
-    if after is not None:
-        return after
-    longest = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempts - 1, 16))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    if retry_after is not None:
+        return retry_after
+    max_pause = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempts - 1, 16))
+    return max_pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
 def _log_outcome(delivery: Delivery, outcome: DeliveryOutcome) -> None:

@@ -1,4 +1,4 @@
-"""Turns what is wrong with collecting into events, once, and sends them down the ordinary path."""
+"""Turns what is wrong with collecting into events of the ordinary pipeline, each once."""
 
 from __future__ import annotations
 
@@ -29,21 +29,13 @@ from collector.store.health_snapshot import read_health_snapshot
 HEALTH_EVENT_TYPE = "CollectorHealth"
 HEALTH_SOURCE = "health"
 
-HEALTH_COLUMNS = (
-    "EventIdentifier",
-    "EventDate",
-    "Subject",
-    "Part",
-    "State",
-    "Reason",
-    "Since",
-)
+HEALTH_COLUMNS = ("EventIdentifier", "EventDate", "Subject", "Part", "State", "Reason", "Since")
 
 
 class HealthMonitor:
-    """Looks at how collecting goes. Each episode of a symptom becomes one event, told once.
+    """Finds symptoms. Each episode of one becomes one event.
 
-    What is under way is remembered in the state, in the transaction that stores the event.
+    Present symptoms are kept in the state, written in the transaction that stores the event.
     """
 
     def __init__(
@@ -62,29 +54,24 @@ class HealthMonitor:
         self._lock = threading.Lock()
 
     def check_health(self, now: datetime) -> list[Symptom]:
-        """Tell what is new, and what is over. Returns what is new."""
+        """Store symptoms that are new, and recoveries, as events. Returns the new symptoms."""
         with self._lock:
             with self._database.read() as connection:
-                seen = read_health_snapshot(connection, now=now)
-            expected = self._read_schedule()
-            found = find_symptoms(seen, expected, now=now, started_at=self._started_at)
-            orgs = {COLLECTOR_ORG, *(org for org, _ in expected), *(one.org for one in found)}
-            return [
-                symptom
-                for org in sorted(orgs)
-                for symptom in self._report_changes(
-                    org, [one for one in found if one.org == org], now
-                )
-            ]
+                snapshot = read_health_snapshot(connection, now=now)
+            schedule = self._read_schedule()
+            symptoms = find_symptoms(snapshot, schedule, now=now, started_at=self._started_at)
+            orgs = {COLLECTOR_ORG, *(org for org, _ in schedule), *(one.org for one in symptoms)}
+            by_org = {org: [one for one in symptoms if one.org == org] for org in sorted(orgs)}
+            return [one for org in by_org for one in self._report_changes(org, by_org[org], now)]
 
     def _report_changes(self, org: str, found: Sequence[Symptom], now: datetime) -> list[Symptom]:
         with self._database.read() as connection:
-            known = tracked_objects.read_object_states(connection, org=org, source=HEALTH_SOURCE)
-        new = [symptom for symptom in found if symptom.key not in known]
-        present = {symptom.key for symptom in found}
-        over = {key: state for key, state in known.items() if key not in present}
-        if new or over:
-            self._pipeline.ingest(self._build_batch(org, new, over, now))
+            stored = tracked_objects.read_object_states(connection, org=org, source=HEALTH_SOURCE)
+        new = [symptom for symptom in found if symptom.key not in stored]
+        present_keys = {symptom.key for symptom in found}
+        recoveries = {key: state for key, state in stored.items() if key not in present_keys}
+        if new or recoveries:
+            self._pipeline.ingest(self._build_batch(org, new, recoveries, now))
         for symptom in new:
             log.warning("collector_health", subject=symptom.subject, state=symptom.state)
         return new

@@ -1,4 +1,4 @@
-"""Says what is wrong with collecting itself: pure functions from what is seen to symptoms."""
+"""Finds what is wrong with collecting itself: pure functions from a snapshot to symptoms."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Symptom:
     """One thing that is wrong, and since when.
 
     Attributes:
-        subject: what people look after, `acme/stored_events`; `part` is what of it, `ApiEvent`.
-        time: when it had lasted long enough to be told.
+        subject: such as `acme/stored_events`; `part` is what of it, such as `ApiEvent`.
+        time: when it had lasted long enough to be reported.
     """
 
     org: str
@@ -73,13 +73,13 @@ class Symptom:
 
     @property
     def key(self) -> str:
-        """What is wrong, whenever it began; what does not last is another thing every day."""
+        """The id of what is wrong, whenever it began; of a transient state, one for every day."""
         day = f"{self.since:%Y-%m-%d}" if self.state in TRANSIENT_STATES else ""
         return hash_lines(self.subject, self.part, self.state, day)
 
     @property
     def uid(self) -> str:
-        """This very episode of it."""
+        """The id of this episode of it."""
         return hash_lines(self.key, self.since.isoformat())
 
 
@@ -89,31 +89,33 @@ def find_symptoms(
     """All that is wrong now.
 
     Args:
-        snapshot: what the state tells.
-        schedule: sources that are not in it are nobody's concern.
+        snapshot: what the state holds.
+        schedule: sources that are not in it are ignored.
         now: the present moment.
-        started_at: since when somebody has been polling; nobody is blamed for what came before.
+        started_at: since when there has been polling; silence before it does not count.
     """
-    found: list[Symptom] = []
-    paused = {_to_source_key(poll) for poll in snapshot.polls if poll.state == PollState.PAUSED}
+    symptoms: list[Symptom] = []
+    paused_sources = {
+        _to_source_key(poll) for poll in snapshot.polls if poll.state == PollState.PAUSED
+    }
     for poll in snapshot.polls:
         every = schedule.get(_to_source_key(poll))
         if every is not None:
-            found += _check_poll(poll)
-            found += _check_activity(poll, snapshot.activity, now)
-        if every is not None and _to_source_key(poll) not in paused:
-            found += _check_silence(poll, max(MIN_SILENCE, 3 * every), now, started_at)
-    found += _check_unusable_batches(snapshot)
-    found += _check_outbox(snapshot)
-    found += _check_rules(snapshot)
-    return [symptom for symptom in found if symptom.time <= now]
+            symptoms += _check_poll(poll)
+            symptoms += _check_activity(poll, snapshot.activity, now)
+        if every is not None and _to_source_key(poll) not in paused_sources:
+            symptoms += _check_silence(poll, max(MIN_SILENCE, 3 * every), now, started_at)
+    symptoms += _check_unusable_batches(snapshot)
+    symptoms += _check_outbox(snapshot)
+    symptoms += _check_rules(snapshot)
+    return [symptom for symptom in symptoms if symptom.time <= now]
 
 
 # ---- streams
 
 
 def _check_poll(poll: PollStatus) -> Iterator[Symptom]:
-    """What the last poll of a stream says."""
+    """The symptoms of the last poll of a stream."""
     if poll.state == PollState.UNAVAILABLE and poll.last_success is not None:
         yield _build_symptom(poll, SymptomState.UNAVAILABLE, poll.reason, poll.since)
     if poll.state == PollState.FAILED:
@@ -137,18 +139,18 @@ def _check_silence(
 def _check_activity(
     poll: PollStatus, activities: Mapping[Stream, StreamActivity], now: datetime
 ) -> Iterator[Symptom]:
-    """What a stream that can be read has brought, and has not."""
-    habit = activities.get(poll.stream)
-    if poll.state != PollState.OK or habit is None:
+    """A stream that can be read, but brings no files or events any more."""
+    activity = activities.get(poll.stream)
+    if poll.state != PollState.OK or activity is None:
         return
     length = FILE_PERIODS.get(poll.stream.name)
     if length is not None:
-        end = habit.newest_log_time + length
-        lag = max(FILE_LAGS[poll.stream.name], 2 * habit.longest_pause)
+        end = activity.newest_log_time + length
+        lag = max(FILE_LAGS[poll.stream.name], 2 * activity.longest_pause)
         if poll.since + lag <= now:
             reason = f"no file has come for any time after {_format_time(end)}"
             yield _build_symptom(poll, SymptomState.SILENT, reason, end, lag)
-    elif poll.stream.source == "stored_events" and habit.active_days >= MIN_ACTIVE_DAYS:
+    elif poll.stream.source == "stored_events" and activity.active_days >= MIN_ACTIVE_DAYS:
         others = [
             other.newest_log_time
             for stream, other in activities.items()
@@ -156,12 +158,12 @@ def _check_activity(
         ]
         if max(others) > now - EMPTY_THRESHOLD >= poll.since:
             reason = (
-                f"{poll.stream.name} had events every day until {_format_time(habit.newest_log_time)} and none"
-                " since, while other objects have: is its storing switched off? (Setup, Event"
-                " Manager, Enable Storing)"
+                f"{poll.stream.name} had events every day until"
+                f" {_format_time(activity.newest_log_time)} and none since, while other objects"
+                " have: is its storing switched off? (Setup, Event Manager, Enable Storing)"
             )
             yield _build_symptom(
-                poll, SymptomState.EMPTY, reason, habit.newest_log_time, EMPTY_THRESHOLD
+                poll, SymptomState.EMPTY, reason, activity.newest_log_time, EMPTY_THRESHOLD
             )
 
 
@@ -188,30 +190,30 @@ def _build_symptom(
 
 
 def _check_unusable_batches(snapshot: HealthSnapshot) -> Iterator[Symptom]:
-    for one in snapshot.unusable_batches:
+    for batches in snapshot.unusable_batches:
         yield Symptom(
-            org=one.org,
-            subject=f"{one.org}/{one.source}",
-            part=one.event_type,
-            state=SymptomState(one.state),
-            reason=f"{one.count:,} of {one.event_type}: {one.reason}",
-            since=one.first_received,
-            time=one.first_received,
+            org=batches.org,
+            subject=f"{batches.org}/{batches.source}",
+            part=batches.event_type,
+            state=SymptomState(batches.state),
+            reason=f"{batches.count:,} of {batches.event_type}: {batches.reason}",
+            since=batches.first_received,
+            time=batches.first_received,
         )
 
 
 def _check_outbox(snapshot: HealthSnapshot) -> Iterator[Symptom]:
-    for pile in (*snapshot.waiting_deliveries, *snapshot.rejected_deliveries):
-        is_refused = pile in snapshot.rejected_deliveries
+    for stats in (*snapshot.waiting_deliveries, *snapshot.rejected_deliveries):
+        is_refused = stats in snapshot.rejected_deliveries
         patience = timedelta() if is_refused else STUCK_THRESHOLD
         yield Symptom(
             org=COLLECTOR_ORG,
-            subject=f"outbox/{pile.channel}",
+            subject=f"outbox/{stats.channel}",
             part="",
             state=SymptomState.REFUSED if is_refused else SymptomState.STUCK,
-            reason=f"{pile.count:,} messages not taken: {pile.reason or 'not tried yet'}",
-            since=pile.oldest,
-            time=pile.oldest + patience,
+            reason=f"{stats.count:,} messages not taken: {stats.reason or 'not tried yet'}",
+            since=stats.oldest,
+            time=stats.oldest + patience,
         )
 
 

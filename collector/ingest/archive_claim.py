@@ -1,4 +1,4 @@
-"""Holds an archive against the ledger that is to speak for it, before anything is written."""
+"""Checks that an archive belongs to its ledger, before anything is written."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from collector.store.database import Database
 def claim_archive(database: Database, archive: ArchiveStore, *, state_dir: Path) -> None:
     """Make sure that the archive is the one that the database commits to.
 
-    An archive of before this was written down is recognised by a committed file that lies in it.
+    An archive without a ledger id is recognised by a committed file that lies in it.
 
     Raises:
         ArchiveWithoutLedgerError: it holds events of which the database knows nothing.
     """
     with database.read() as connection:
-        ours = ledger_identity.read_ledger_id(connection)
+        database_id = ledger_identity.read_ledger_id(connection)
         committed = ledger.list_archive_files(connection)
-    theirs = archive.read_ledger_id()
-    if theirs is not None and theirs == ours:
+    archive_id = archive.read_ledger_id()
+    if archive_id is not None and archive_id == database_id:
         return
-    found = archive.count_event_files()
-    is_known = theirs is None and any(archive.measure_file(file) is not None for file in committed)
-    if found and not is_known:
-        raise ArchiveWithoutLedgerError(_explain_conflict(archive, state_dir, found))
-    ours = ours or str(uuid.uuid4())
+    file_count = archive.count_event_files()
+    is_known = archive_id is None and any(
+        archive.measure_file(file) is not None for file in committed
+    )
+    if file_count and not is_known:
+        raise ArchiveWithoutLedgerError(_explain_conflict(archive, state_dir, file_count))
+    database_id = database_id or str(uuid.uuid4())
     with database.begin() as connection:
         if ledger_identity.read_ledger_id(connection) is None:
-            ledger_identity.insert_ledger_id(connection, ours)
-    archive.write_ledger_id(ours)
+            ledger_identity.insert_ledger_id(connection, database_id)
+    archive.write_ledger_id(database_id)
 
 
-def _explain_conflict(archive: ArchiveStore, state_dir: Path, found: int) -> str:
+def _explain_conflict(archive: ArchiveStore, state_dir: Path, file_count: int) -> str:
     return (
-        f"the archive {archive.place} holds {found:,} event files, and the state database is not"
-        " the one that knows them. Nothing was changed. Check `state_dir` and `database_url`; if"
-        f" the database was lost, restore it ({state_dir / 'state.db'}) from a backup; to begin"
+        f"the archive {archive.place} holds {file_count:,} event files, and the state database is"
+        " not the one that knows them. Nothing was changed. Check `state_dir` and `database_url`;"
+        f" if the database was lost, restore it ({state_dir / 'state.db'}) from a backup; to begin"
         f" anew, move {archive.place} away first"
     )

@@ -23,7 +23,7 @@ ExistingFiles = Callable[[tuple[str, str]], Sequence[ArchiveFile]]
 class WrittenBatch:
     """The files of a batch, not yet committed; `duplicates` are events that were there before.
 
-    `quarantined` holds, by the segment's index, why it could not be read and was set aside.
+    `reasons_by_segment` says by index why a segment could not be read and was set aside.
     """
 
     files: tuple[ArchiveFile, ...] = ()
@@ -60,11 +60,13 @@ class BatchWriter:
     def rewrite_segments(
         self, batch: Batch, indexes: Sequence[int], existing_files: ExistingFiles
     ) -> WrittenBatch:
-        """Write segments that were set aside; `indexes` says which of the whole they were."""
-        whole = [Path()] * (max(indexes) + 1)
+        """Write segments that were set aside; `indexes` are theirs in the whole batch."""
+        segments = [Path()] * (max(indexes) + 1)
         for index, segment in zip(indexes, batch.segments, strict=True):
-            whole[index] = segment
-        return self._write_segments(replace(batch, segments=tuple(whole)), indexes, existing_files)
+            segments[index] = segment
+        return self._write_segments(
+            replace(batch, segments=tuple(segments)), indexes, existing_files
+        )
 
     def _write_segments(
         self, batch: Batch, indexes: Sequence[int], existing_files: ExistingFiles

@@ -25,7 +25,7 @@ def commit_batch(
     audience: Audience,
     now: datetime,
 ) -> list[Alert]:
-    """Write all that a batch has brought and been judged as. Returns the alerts to be told of."""
+    """Write a batch and the result of its evaluation. Returns the alerts that were enqueued."""
     changes = fold_matches(connection, rules, result, now=now)
     record_batch(connection, batch, written)
     save_episodes(connection, changes)
@@ -43,7 +43,7 @@ def commit_result(
     audience: Audience,
     now: datetime,
 ) -> list[Alert]:
-    """Write what rules say of events that were committed before; else as `commit_batch`."""
+    """Write the evaluation of committed events. Returns the alerts that were enqueued."""
     changes = fold_matches(connection, rules, result, now=now)
     save_episodes(connection, changes)
     save_rule_state(connection, result)
@@ -51,14 +51,14 @@ def commit_result(
 
 
 def commit_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> None:
-    """Write down that a batch can not be had any more, and go on after it."""
+    """Record that a batch is lost, and move the cursor after it."""
     entry = ledger.LedgerEntry(state=BatchState.LOST, reason=reason)
     ledger.record_batch(connection, batch, entry, [])
     advance_cursor(connection, batch)
 
 
 def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch) -> None:
-    """Add what was read of a batch this time to what the ledger has of it."""
+    """Add what was written of a batch this time to its entry in the ledger."""
     before = ledger.read_ledger_batch(connection, batch.key)
     entry = ledger.LedgerEntry(
         state=BatchState.QUARANTINED if written.quarantine_reasons else BatchState.STORED,
@@ -71,19 +71,19 @@ def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch)
 
 
 def save_rule_state(connection: sa.Connection, result: EvaluationResult) -> None:
-    """Write what rules are to remember from now on."""
+    """Write the changes of the state of rules."""
     for change in result.state_changes:
         change.save(connection)
 
 
 def advance_coverage(connection: sa.Connection, batch: Batch) -> None:
-    """Count the batch's window as read, and go on after it."""
+    """Record the batch's window as covered, and move the cursor after it."""
     stream_coverage.cover_batch_window(connection, batch)
     advance_cursor(connection, batch)
 
 
 def advance_cursor(connection: sa.Connection, batch: Batch) -> None:
-    """Move the stream's cursor to where the batch says, and keep what it says of objects."""
+    """Save the batch's cursor and object states."""
     if batch.cursor is not None:
         ledger.save_cursor(connection, batch.stream, batch.cursor)
     tracked_objects.save_object_states(connection, batch)

@@ -1,4 +1,4 @@
-"""What is committed, as the steps of the path ask for it."""
+"""The committed files, events and matches, as the pipeline looks them up."""
 
 from __future__ import annotations
 
@@ -26,26 +26,23 @@ class CommittedArchive:
     archive: ArchiveStore
 
     def list_orgs(self) -> list[str]:
-        """The orgs of which there are events."""
+        """The orgs of which the archive holds events."""
         with self.database.read() as connection:
             return ledger.list_archived_orgs(connection)
 
     def build_file_lookup(self, batch: Batch) -> ExistingFiles:
-        """The files of the batch's type between two days."""
+        """A lookup of the files of the batch's org and type between two days."""
 
         def list_files(dates: tuple[str, str]) -> list[ArchiveFile]:
             with self.database.read() as connection:
                 return ledger.list_archive_files(
-                    connection,
-                    org=batch.stream.org,
-                    event_types=[batch.event_type],
-                    dates=dates,
+                    connection, org=batch.stream.org, event_types=[batch.event_type], dates=dates
                 )
 
         return list_files
 
     def build_event_views(self, org: str) -> EventViews:
-        """The events of an org."""
+        """Views of the events of an org."""
 
         def list_files(event_types: Sequence[str], span: TimeSpan) -> list[FileLocation]:
             with self.database.read() as connection:
@@ -63,7 +60,7 @@ class CommittedArchive:
         )
 
     def build_match_lookup(self, org: str) -> PreviousMatches:
-        """What rules have matched so far."""
+        """A lookup of what rules have matched so far."""
 
         def read_weights(rule: str, span: TimeSpan) -> Mapping[str, tuple[Severity, float]]:
             with self.database.read() as connection:

@@ -1,4 +1,4 @@
-"""Which channels are owed a message of what became of alerts."""
+"""Enqueues messages about changed alerts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collector.store import outbox
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Whom alerts can be told to: the routes, and all channels that there are."""
+    """Where alerts can be sent: the routes, and all channels that there are."""
 
     routes: Sequence[Route] = ()
     channels: Sequence[str] = ()
@@ -28,9 +28,9 @@ def enqueue_alerts(
     *,
     now: datetime,
 ) -> list[Alert]:
-    """Put messages of what is new into the outbox. Returns the alerts that they are of.
+    """Put messages about changed alerts into the outbox. Returns these alerts.
 
-    That an alert has ended is told to those alone who have heard of it.
+    That an alert has ended is sent to those channels alone that had a message of it.
     """
     notified: list[Alert] = []
     for change in changes:
@@ -39,8 +39,8 @@ def enqueue_alerts(
             has_ended = alert.id in change.ended_ids
             if has_ended:
                 outbox.cancel_unseen_deliveries(connection, alert.id, now=now)
-                informed = outbox.find_notified_channels(connection, alert.id)
-                channels = tuple(channel for channel in channels if channel in informed)
+                notified_channels = outbox.find_notified_channels(connection, alert.id)
+                channels = tuple(channel for channel in channels if channel in notified_channels)
             if alert.id in change.notify_ids and (channels or not has_ended):
                 outbox.enqueue_alert(connection, alert, channels, now=now)
                 notified.append(alert)

@@ -20,14 +20,13 @@ from collector.ingest.notifications import Audience
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Alert, Batch, Route, render_facts
-from collector.store import ledger
-from collector.store import rule_status as rule_store
+from collector.store import ledger, rule_status
 from collector.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestResult:
-    """What became of a batch, and the alerts that have something new to say by it."""
+    """What was stored of a batch, and the alerts that were enqueued because of it."""
 
     rows: int = 0
     duplicates: int = 0
@@ -37,7 +36,7 @@ class IngestResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RematchResult:
-    """What came of matching the archive again, and the rules that could not be run."""
+    """The alerts enqueued by matching the archive again, and the rules that could not be run."""
 
     notified_alerts: tuple[Alert, ...] = ()
     failed_rules: frozenset[str] = frozenset()
@@ -78,15 +77,15 @@ class Pipeline:
                     segment.unlink(missing_ok=True)
 
     def set_rules(self, rules: RuleSet) -> None:
-        """Judge with these rules from the next batch on."""
+        """Evaluate these rules from the next batch on."""
         with self._lock:
             self._rules = rules
             self._evaluator = RuleEvaluator(rules, self._database)
 
     def rematch_rules(self, names: Sequence[str]) -> RematchResult:
-        """Match all that is committed with some of the rules again; what is known stays as it is.
+        """Match all committed events with some of the rules again; known matches stay as they are.
 
-        Those that fail are counted, and the others go on.
+        Rules that fail are recorded, and the others go on.
         """
         notified: list[Alert] = []
         failed: set[str] = set()
@@ -101,7 +100,7 @@ class Pipeline:
         return RematchResult(notified_alerts=tuple(notified), failed_rules=frozenset(failed))
 
     def mark_lost(self, batch: Batch, reason: str) -> None:
-        """Write down that a batch can not be had any more, and go on after it."""
+        """Record that a batch is lost, and move the cursor after it."""
         with self._database.begin() as connection:
             commit.commit_lost_batch(connection, batch, reason)
         facts = render_facts(batch.facts)
@@ -157,13 +156,13 @@ class Pipeline:
         return result
 
     def _record_failures(self, org: str) -> Collection[str]:
-        """Count the rules that have failed, and name them; the others went on."""
+        """Record the rules that have failed, and return their names."""
         failed = self._evaluator.take_failures()
         for rule, reason in failed.items():
             log.error("rule_failed", rule=rule, org=org, reason=reason)
         if failed:
             with self._database.begin() as connection:
-                rule_store.record_faults(connection, org, failed, now=clock.now())
+                rule_status.record_faults(connection, org, failed, now=clock.now())
         return failed.keys()
 
     def _commit_batch(

@@ -32,33 +32,33 @@ class QuarantinedBatch:
 
 def store_segment(root: Path, batch: Batch, index: int, reason: str) -> None:
     """Keep a copy of a segment, why it could not be read, and what it belongs to."""
-    home = root / batch.key
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if batch.segments[index] != _locate_segment(home, index):
-        shutil.copyfile(batch.segments[index], _locate_segment(home, index))
-    _locate_segment(home, index).with_suffix(REASON_SUFFIX).write_text(reason, encoding="utf-8")
-    description = home / DESCRIPTION_NAME
+    folder = root / batch.key
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if batch.segments[index] != _locate_segment(folder, index):
+        shutil.copyfile(batch.segments[index], _locate_segment(folder, index))
+    _locate_segment(folder, index).with_suffix(REASON_SUFFIX).write_text(reason, encoding="utf-8")
+    description = folder / DESCRIPTION_NAME
     if not description.exists():
         # Segments are read side by side: each writes the same text, in a file of its own.
-        part = home / f"{index:04d}.part"
-        _write_durably(description, json.dumps(_describe_batch(batch)), part=part)
+        temporary = folder / f"{index:04d}.part"
+        _write_durably(description, json.dumps(_describe_batch(batch)), temporary=temporary)
 
 
 def list_batches(root: Path) -> Iterator[QuarantinedBatch]:
     """Everything that is set aside, by batch key."""
     for description in sorted(root.glob(f"*/{DESCRIPTION_NAME}")):
-        found = _read_batch(description)
-        if found.indexes:
-            yield found
+        batch = _read_batch(description)
+        if batch.indexes:
+            yield batch
 
 
 def release_segment(root: Path, key: str, index: int) -> None:
-    """Forget a segment: it has been read now."""
-    home = root / key
-    _locate_segment(home, index).unlink(missing_ok=True)
-    _locate_segment(home, index).with_suffix(REASON_SUFFIX).unlink(missing_ok=True)
-    if not any(home.glob("*.csv")):
-        shutil.rmtree(home, ignore_errors=True)
+    """Delete a segment that has been read now."""
+    folder = root / key
+    _locate_segment(folder, index).unlink(missing_ok=True)
+    _locate_segment(folder, index).with_suffix(REASON_SUFFIX).unlink(missing_ok=True)
+    if not any(folder.glob("*.csv")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_batch(description: Path) -> QuarantinedBatch:
@@ -73,8 +73,8 @@ def _read_batch(description: Path) -> QuarantinedBatch:
     )
 
 
-def _locate_segment(home: Path, index: int) -> Path:
-    return home / f"{index:04d}.csv"
+def _locate_segment(folder: Path, index: int) -> Path:
+    return folder / f"{index:04d}.csv"
 
 
 def _describe_batch(batch: Batch) -> dict[str, Any]:
@@ -111,11 +111,11 @@ def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch
     )
 
 
-def _write_durably(path: Path, text: str, *, part: Path) -> None:
-    part.write_text(text, encoding="utf-8")
-    descriptor = os.open(part, os.O_RDONLY)
+def _write_durably(path: Path, text: str, *, temporary: Path) -> None:
+    temporary.write_text(text, encoding="utf-8")
+    descriptor = os.open(temporary, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    part.replace(path)
+    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The stored episodes of alerts: what a batch makes of them, and how that is written down."""
+"""Folds the matches of a batch into the stored episodes of alerts, and saves these."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from collector.store import alerts as alert_store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _KeyChanges:
-    """What a batch says about one dedup key, by uid where it is of single events."""
+    """The changes by a batch of one dedup key, by uid where they are of single events."""
 
     org: str
     key: tuple[str, ...]
@@ -27,33 +27,29 @@ class _KeyChanges:
 
 
 def fold_matches(
-    connection: sa.Connection,
-    rules: Mapping[str, Rule],
-    result: EvaluationResult,
-    *,
-    now: datetime,
+    connection: sa.Connection, rules: Mapping[str, Rule], result: EvaluationResult, *, now: datetime
 ) -> list[alerting.EpisodeChanges]:
-    """What becomes of the stored episodes that rules say something about; nothing is written.
+    """The changes of the stored episodes that the result is about; nothing is written.
 
     Matches open, extend, bridge or worsen the episodes of their keys. What is withdrawn leaves its
     episode, which may split or end by that; a match of the same event in the same batch outweighs
     it.
     """
-    found: dict[tuple[str, str], dict[str, Match]] = {}
+    matches: dict[tuple[str, str], dict[str, Match]] = {}
     for match in sorted(result.matches, key=_rank_match):
-        found.setdefault((match.org, match.rule), {})[match.event_uid] = match
+        matches.setdefault((match.org, match.rule), {})[match.event_uid] = match
     reasons: dict[tuple[str, str], dict[str, str]] = {}
-    for one in result.withdrawals:
-        uids = dict.fromkeys(one.event_uids, one.reason)
-        reasons.setdefault((one.org, one.rule), {}).update(uids)
+    for withdrawal in result.withdrawals:
+        uids = dict.fromkeys(withdrawal.event_uids, withdrawal.reason)
+        reasons.setdefault((withdrawal.org, withdrawal.rule), {}).update(uids)
     return [
         change
-        for org, rule in sorted({*found, *reasons})
+        for org, rule in sorted({*matches, *reasons})
         for change in _fold_rule(
             connection,
             rules[rule],
             org,
-            found.get((org, rule), {}),
+            matches.get((org, rule), {}),
             reasons.get((org, rule), {}),
             now=now,
         )
@@ -68,14 +64,14 @@ def save_episodes(connection: sa.Connection, changes: Iterable[alerting.EpisodeC
 
 def _save_episode(connection: sa.Connection, change: alerting.EpisodeChanges) -> None:
     # An event that has left an alert may be in another one by now.
-    of_rule = {"org": change.org, "rule": change.rule}
+    rule_key = {"org": change.org, "rule": change.rule}
     for uid, alert_id in change.detachments.items():
-        alert_store.detach_match(connection, **of_rule, event_uid=uid, alert_id=alert_id)
+        alert_store.detach_match(connection, **rule_key, event_uid=uid, alert_id=alert_id)
     for alert in change.alerts:
         if alert.status == AlertStatus.MERGED:
             alert_store.move_merged_matches(connection, alert)
     for alert_id, uids in change.moved_uids.items():
-        alert_store.move_matches(connection, **of_rule, event_uids=uids, alert_id=alert_id)
+        alert_store.move_matches(connection, **rule_key, event_uids=uids, alert_id=alert_id)
     alert_store.save_alerts(connection, change.alerts, change.joined_matches)
 
 
@@ -88,14 +84,16 @@ def _fold_rule(
     *,
     now: datetime,
 ) -> Iterator[alerting.EpisodeChanges]:
-    stored = alert_store.find_alert_matches(
+    stored_matches = alert_store.find_alert_matches(
         connection, org=org, rule=rule.name, event_uids={*matches, *withdrawal_reasons}
     )
     owners = {
         alert.id: alert
-        for alert in alert_store.read_alerts(connection, {m.alert_id for m in stored.values()})
+        for alert in alert_store.read_alerts(
+            connection, {m.alert_id for m in stored_matches.values()}
+        )
     }
-    changes = _group_by_key(org, matches, withdrawal_reasons, stored, owners)
+    changes = _group_by_key(org, matches, withdrawal_reasons, stored_matches, owners)
     for key in sorted(changes):
         yield _fold_key(connection, rule, changes[key], now=now)
 
@@ -134,9 +132,9 @@ def _fold_key(
         alerts=alerts,
     )
     remaining = (
-        member
-        for member in alert_store.iterate_alert_matches(connection, diff.rebuild_ids)
-        if member.event_uid not in diff.detachments
+        match
+        for match in alert_store.iterate_alert_matches(connection, diff.rebuild_ids)
+        if match.event_uid not in diff.detachments
     )
     return alerting.fold_episodes(
         rule,
@@ -157,18 +155,18 @@ def _find_nearby_alerts(
     if not key_changes.matches:
         return {}
     times = [match.time for match in key_changes.matches]
-    found = alert_store.find_nearby_alerts(
+    nearby = alert_store.find_nearby_alerts(
         connection,
         org=key_changes.org,
         rule=rule.name,
         key=key_changes.key,
         between=(min(times) - rule.dedup_window, max(times) + rule.dedup_window),
     )
-    return {alert.id: alert for alert in found}
+    return {alert.id: alert for alert in nearby}
 
 
 def _is_reevaluated(rule: Rule) -> bool:
-    """Whether what it says of an event can change with events that come later."""
+    """Whether its matches of an event can change with events that come later."""
     return rule.aggregation is not None or not normalize.DERIVED_EVENT_TYPES.keys().isdisjoint(
         rule.event_types
     )

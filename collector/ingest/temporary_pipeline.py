@@ -1,4 +1,4 @@
-"""The real path in a directory that is gone afterwards, for files and for the tests of rules."""
+"""A pipeline in a temporary directory, for local files and for the tests of rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collector.store.database import Database, open_database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporaryPipeline:
-    """A path without orgs and channels, for files and for the tests of rules."""
+    """A pipeline without orgs and channels, with its state."""
 
     paths: StatePaths
     database: Database
@@ -26,13 +26,13 @@ class TemporaryPipeline:
 
 @contextmanager
 def open_temporary_pipeline(rules: RuleSet) -> Iterator[TemporaryPipeline]:
-    """The same path in a directory that is gone afterwards, without orgs and channels."""
+    """A temporary pipeline, whose directory is deleted at the end."""
     with TemporaryDirectory(prefix="collector-") as directory, ExitStack() as stack:
-        places = StatePaths(state_dir=Path(directory))
-        places.create_folders()
-        database = open_database(places.state_dir)
+        paths = StatePaths(state_dir=Path(directory))
+        paths.create_folders()
+        database = open_database(paths.state_dir)
         stack.callback(database.close)
-        connection = engine.open_engine(places.spool)
+        connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
-        pipeline = Pipeline(database=database, connection=connection, paths=places, rules=rules)
-        yield TemporaryPipeline(paths=places, database=database, pipeline=pipeline)
+        pipeline = Pipeline(database=database, connection=connection, paths=paths, rules=rules)
+        yield TemporaryPipeline(paths=paths, database=database, pipeline=pipeline)

@@ -1,4 +1,4 @@
-"""Alerts, who hears of them, and what becomes of each message."""
+"""Alerts, the routes to channels, and the outcomes of deliveries."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from collector.model.states import AlertStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """Matches that no longer hold: what came late shows that their events are not what they seemed.
+    """Matches that do not hold any more, given events that came late.
 
-    Uids of events that are in no alert of the rule say nothing. `reason` is told to people; without
-    one they are told what is usual for the kind of rule.
+    Uids of events that are in no alert of the rule are ignored. `reason` is shown to people, or
+    without one a sentence for the kind of rule.
     """
 
     org: str
@@ -29,10 +29,10 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertMatch:
-    """A match as it is remembered, so that the alert it belongs to can be made anew.
+    """A stored match, from which the alert that it belongs to can be rebuilt.
 
     `shown` is what an alert would show of it, as JSON values; None where that is not kept, because
-    others are shown and it is not judged again.
+    others are shown and it is not evaluated again.
     """
 
     alert_id: str
@@ -59,8 +59,8 @@ class Alert:
         count: how many events its matches stand for.
         late_seconds: how long after it happened the newest event was received.
         entities: the lead's, and for what it does not say the earliest match's that does.
-        created, revision: when it was opened, and how often there was something new to tell.
-        told_severity, told_count: what people were told last.
+        created, revision: when it was opened, and how often it has been notified.
+        told_severity, told_count: as they were last notified.
         merged_into: the alert in which it went on.
         reason: why it was withdrawn.
         fold_state: from which match each thing that it says comes; None before the first.
@@ -106,7 +106,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What a channel is asked to tell.
+    """What a channel is asked to send.
 
     `key` is the same on every attempt, so that a repeat can be recognised. `user_url` leads to the
     user in the org and was built by us, not copied from an event.
@@ -121,7 +121,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message owed to one channel, as the outbox knows it."""
+    """One message to one channel, as the outbox has it."""
 
     key: str
     alert_id: str
@@ -132,14 +132,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySuccess:
-    """The receiver has it. `reference` is the receiver's name for it, where it gives one."""
+    """The receiver has taken it. `reference` is the receiver's name for it, where it gives one."""
 
     reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLater:
-    """Not taken now; the same message may be taken later, not before `after` seconds if given."""
+    """Not taken now; it may be taken later, not before `retry_after` seconds if given."""
 
     reason: str
     retry_after: float | None = None
@@ -163,8 +163,8 @@ DeliveryOutcome = DeliverySuccess | RetryLater | DeliveryRejection | Indetermina
 
 
 class Channel(Protocol):
-    """A way to tell people. One method; when to try again is decided elsewhere."""
+    """A way to reach people; when to try again is decided elsewhere."""
 
     def send(self, message: Message) -> DeliveryOutcome:
-        """Tell, once. Never raises for what the receiver or the network does."""
+        """Send it once. Never raises for what the receiver or the network does."""
         ...

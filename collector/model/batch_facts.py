@@ -93,10 +93,10 @@ def render_facts(facts: BatchFacts) -> dict[str, Any]:
 def parse_facts(document: Mapping[str, Any]) -> BatchFacts:
     """The facts that say exactly this JSON; what none of the types says becomes OtherFacts."""
     try:
-        found = _read_facts(document)
+        facts = _read_facts(document)
     except (KeyError, TypeError, ValueError, OverflowError):
         return OtherFacts(document=document)
-    return found if render_facts(found) == document else OtherFacts(document=document)
+    return facts if render_facts(facts) == document else OtherFacts(document=document)
 
 
 def _read_facts(document: Mapping[str, Any]) -> BatchFacts:

@@ -46,8 +46,10 @@ class Stream:
     @classmethod
     def parse_label(cls, *, org: str, source: str, label: str) -> Stream:
         """The stream whose `label` that is."""
-        marks = (StreamPurpose.BACKFILL, StreamPurpose.LISTING)
-        purpose = next((mark for mark in marks if label.endswith(mark)), StreamPurpose.LIVE)
+        suffixes = (StreamPurpose.BACKFILL, StreamPurpose.LISTING)
+        purpose = next(
+            (suffix for suffix in suffixes if label.endswith(suffix)), StreamPurpose.LIVE
+        )
         return cls(org=org, source=source, name=label.removesuffix(purpose), purpose=purpose)
 
 
@@ -61,7 +63,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The unit of everything: one event log file, or one closed query window of an object.
+    """The unit that is stored: one event log file, or one closed query window of an object.
 
     Attributes:
         key: computed from what the batch is, never random, never from the clock: a replay of it
@@ -79,8 +81,8 @@ class Batch:
             are dropped.
         cursor: where the stream stands once this batch is committed; None leaves it where it is.
         facts: what the ledger keeps beside, by where the batch came from.
-        state_updates: what its source knows of single things once this batch is committed, JSON
-            objects by the thing's id; None forgets it.
+        state_updates: by id, the JSON object that its source keeps of an object of the org once
+            this batch is committed; None forgets it.
     """
 
     key: str
@@ -101,8 +103,8 @@ class Batch:
 class ArchiveFile:
     """A Parquet file of the archive.
 
-    `path` is relative to its root, `date` is YYYY-MM-DD (UTC), `first` and `last` are the times of
-    its earliest and its latest event.
+    `path` is relative to its root, `date` is YYYY-MM-DD (UTC), `first_time` and
+    `last_time` are those of its earliest and its latest event.
     """
 
     path: str

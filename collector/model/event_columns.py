@@ -133,7 +133,7 @@ HIDDEN_COLUMNS = frozenset(column.name for column in EVENT_COLUMNS if not column
 """What says nothing to a person, and is left out of an alert's evidence."""
 
 LINK_COLUMNS = tuple(column.name for column in EVENT_COLUMNS if column.links_events)
-"""What ties events together."""
+"""Columns in which equal values tie events together."""
 
 RECORD_ID_COLUMNS = tuple(column.name for column in EVENT_COLUMNS if column.kind == "record_id")
 """Ids of records, stored with 18 characters."""

@@ -11,7 +11,7 @@ from typing import Any
 from collector.model.severity import Severity
 
 Event = Mapping[str, Any]
-"""One row of the event table, by column name (`design`: the event table)."""
+"""One row of the event table, by column name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class SeverityCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityStep:
-    """What `predicate` (SQL) holds for is `add` levels graver than its case says, up to `most`."""
+    """Events that `predicate` (SQL) holds for: `increment` levels graver, up to `max_severity`."""
 
     predicate: str
     increment: int
@@ -33,11 +33,11 @@ class SeverityStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTest:
-    """An example inside a rule file: what the rule says to these records.
+    """An example inside a rule file: which alerts the rule raises for these records.
 
     `events` are records as Salesforce serves them. All are of `event_type`; None where each says
-    of itself what it is (`attributes.type`, `EVENT_TYPE`) or the rule has but one type. `dedup` is
-    the key that every alert is to have.
+    of itself what it is (`attributes.type`, `EVENT_TYPE`) or the rule has but one type. `dedup_key`
+    is the key that every alert is to have.
     """
 
     name: str
@@ -82,16 +82,19 @@ class Correlation:
     @property
     def is_monotonic(self) -> bool:
         """Whether further events can only make further windows fire, and never one less."""
-        rises = self.type in {"event_count", "value_count"} and self.operator in {"gt", "gte"}
-        return rises or self.type.startswith("temporal")
+        is_rising_count = self.type in {"event_count", "value_count"} and self.operator in {
+            "gt",
+            "gte",
+        }
+        return is_rising_count or self.type.startswith("temporal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSeen:
     """A combination of values that was not there in the last `forget`.
 
-    Nothing is said of events less than `learn` after the archive's first event of the rule's types.
-    Events without a value in any of `key` say nothing.
+    Events less than `learn` after the archive's first event of the rule's types never match, nor do
+    events without a value in any of `key`.
     """
 
     key: tuple[str, ...]
@@ -107,11 +110,11 @@ class Baseline:
     of the group's windows of the last `history` in which it had events.
 
     Attributes:
-        metric: sum, count or distinct; `field` is what is summed or told apart.
+        metric: sum, count or distinct; `field` is what is summed, or counted once each.
         deviations: how many standard deviations above the mean a value must lie.
-        floor: the least value that is told.
+        floor: the least value that matches.
         minimum: so many windows of history are needed; with fewer the group is new.
-        cold_start: the value from which on a new group is told; None says nothing of it.
+        cold_start: the value from which on a new group matches; None if it never does.
     """
 
     metric: str
@@ -137,17 +140,17 @@ class Rule:
         name: the slug that users see; `id` is Sigma's UUID.
         event_types: the types it looks at; empty means every type.
         predicate: SQL over the columns of the event table; never NULL. Where types keep a field
-            in different columns there is one Rule per type (`detect.RuleSet.for_type`).
+            in different columns there is one Rule per type (`RuleSet.select_by_type`).
         fields: the physical columns that the predicate, cases, keys and title read.
-        cases: the first that holds gives the severity, else `level`.
+        severity_cases: the first that holds gives the severity, else `level`.
         title: a template such as `{user_name|user_id} read {record_count:,|an unknown number of}`.
         dedup_key, dedup_window: what makes matches one episode. Events that have no value in any
             column of `dedup_key` go by `dedup_fallback`, and without that by themselves.
-        alert: False for a building block that only correlations use.
+        raises_alert: False for a building block that only correlations use.
         attack: technique ids, `T1078.004`.
-        steps: what makes the severity of a case graver.
-        over: what it looks at beyond one event. A correlation has no predicate of its own (FALSE)
-            and no event types; for the others the predicate selects the events.
+        severity_steps: what makes the severity of a case graver.
+        aggregation: what it looks at beyond one event. A correlation has no predicate of its own
+            (FALSE) and no event types; for the others the predicate selects the events.
         lists: the names of the lists whose entries the predicate holds.
     """
 
@@ -179,7 +182,7 @@ class Match:
     """One event that one rule is about. `key` holds the values of the rule's dedup key, as text.
 
     Attributes:
-        event_uid: the event's; of a baseline, which tells of whole windows, the window's.
+        event_uid: the event's; of a baseline, which matches whole windows, the window's.
         weight: the measure of a rule over several events; of equal severity the greater one counts.
         count: how many events it stands for.
         evidence: further events to show beside `event`.

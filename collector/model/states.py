@@ -1,4 +1,4 @@
-"""The states of what is collected and told. Their texts are stored, printed and logged."""
+"""The states of what is collected and sent. Their texts are stored, printed and logged."""
 
 from __future__ import annotations
 

@@ -88,18 +88,18 @@ def _check_limits(context: SourceContext) -> PreflightFinding:
     subject = f"{context.org}/limits"
     try:
         daily: Mapping[str, int] = context.client.get_limits().get("DailyApiRequests", {})
-        used, most = daily["Max"] - daily["Remaining"], daily["Max"]
+        used_calls, max_calls = daily["Max"] - daily["Remaining"], daily["Max"]
     except (SalesforceError, KeyError, TypeError) as error:
         return PreflightFinding(
             level=FindingLevel.WARNING,
             subject=subject,
             message=f"not readable ({error}); it needs 'View Setup and Configuration'",
         )
-    share = used / most if most else 1.0
+    share = used_calls / max_calls if max_calls else 1.0
     return PreflightFinding(
         level=FindingLevel.OK if share < 0.8 else FindingLevel.WARNING,
         subject=subject,
-        message=f"{used:,} of {most:,} API calls used in the last 24 h",
+        message=f"{used_calls:,} of {max_calls:,} API calls used in the last 24 h",
     )
 
 

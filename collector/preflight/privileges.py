@@ -47,7 +47,7 @@ def assess_privileges(context: SourceContext) -> PrivilegeAssessment:
     try:
         user = context.client.user_id
         granted, sets = _read_grants(context, user) if user else ({}, {})
-        written = _list_writable_objects(context, sets)
+        writable_objects = _list_writable_objects(context, sets)
     except SalesforceError as error:
         return (
             FindingLevel.WARNING,
@@ -58,27 +58,25 @@ def assess_privileges(context: SourceContext) -> PrivilegeAssessment:
             FindingLevel.WARNING,
             f"{_UNREADABLE_MESSAGE}: the org shows no permission set of this user",
         )
-    if not granted and not written:
+    if not granted and not writable_objects:
         return FindingLevel.OK, f"reads only, by {_join_names(sets.values())}"
     holders = {name for names in granted.values() for name in names} or sets.values()
     advice = "the permission set in config/permissionset is all that is needed"
-    return (
-        FindingLevel.WARNING,
-        f"more than reading: {_describe_powers(granted, written)}, by {_join_names(holders)}; {advice}",
-    )
+    powers = _describe_powers(granted, writable_objects)
+    return FindingLevel.WARNING, f"more than reading: {powers}, by {_join_names(holders)}; {advice}"
 
 
 def list_powerful_permissions(fields: Iterable[str]) -> Iterator[str]:
     """The permissions among the fields of PermissionSet that let a user do more than read."""
-    found = (_POWERFUL_PATTERN.fullmatch(name) for name in fields)
-    return (match[1] for match in found if match)
+    matches = (_POWERFUL_PATTERN.fullmatch(name) for name in fields)
+    return (match[1] for match in matches if match)
 
 
-def _describe_powers(granted: Collection[str], written: Collection[str]) -> str:
-    told = [_describe_permission(name) for name in sorted(granted, key=_rank_permission)]
-    more = [f"and {len(told) - MAX_NAMES} more"] if len(told) > MAX_NAMES else []
-    records = [f"writing records of {_join_names(written)}"] if written else []
-    return ", ".join([*told[:MAX_NAMES], *more, *records])
+def _describe_powers(granted: Collection[str], writable_objects: Collection[str]) -> str:
+    permissions = [_describe_permission(name) for name in sorted(granted, key=_rank_permission)]
+    more = [f"and {len(permissions) - MAX_NAMES} more"] if len(permissions) > MAX_NAMES else []
+    writing = [f"writing records of {_join_names(writable_objects)}"] if writable_objects else []
+    return ", ".join([*permissions[:MAX_NAMES], *more, *writing])
 
 
 def _read_grants(context: SourceContext, user: str) -> tuple[dict[str, set[str]], dict[str, str]]:
@@ -86,18 +84,18 @@ def _read_grants(context: SourceContext, user: str) -> tuple[dict[str, set[str]]
 
     A user's profile is a permission set as well.
     """
-    described = (field.name for field in context.catalog.describe_object("PermissionSet"))
-    fields = [f"Permissions{name}" for name in list_powerful_permissions(described)]
+    field_names = (field.name for field in context.catalog.describe_object("PermissionSet"))
+    fields = [f"Permissions{name}" for name in list_powerful_permissions(field_names)]
     granted: dict[str, set[str]] = {}
     sets: dict[str, str] = {}
     for start in range(0, max(1, len(fields)), FIELDS_PER_QUERY):
         for record in _query_assignments(context, user, fields[start : start + FIELDS_PER_QUERY]):
-            one = record.get("PermissionSet")
-            found = one if isinstance(one, Mapping) else {}
-            name = _describe_permission_set(found)
+            related = record.get("PermissionSet")
+            permission_set = related if isinstance(related, Mapping) else {}
+            name = _describe_permission_set(permission_set)
             sets[str(record.get("PermissionSetId"))] = name
             for field in fields:
-                if found.get(field) is True:
+                if permission_set.get(field) is True:
                     granted.setdefault(field.removeprefix("Permissions"), set()).add(name)
     return granted, sets
 
@@ -115,16 +113,16 @@ def _query_assignments(
         yield from page
 
 
-def _describe_permission_set(found: Mapping[str, Any]) -> str:
-    profile = found.get("Profile")
-    if found.get("IsOwnedByProfile") is True and isinstance(profile, Mapping):
+def _describe_permission_set(permission_set: Mapping[str, Any]) -> str:
+    profile = permission_set.get("Profile")
+    if permission_set.get("IsOwnedByProfile") is True and isinstance(profile, Mapping):
         return f"the profile {profile.get('Name')}"
-    return f"the permission set {found.get('Label')}"
+    return f"the permission set {permission_set.get('Label')}"
 
 
 def _list_writable_objects(context: SourceContext, sets: Mapping[str, str]) -> list[str]:
     """The objects whose records the user may create, edit or delete, as far as can be read."""
-    parents = ", ".join(render_literal(one) for one in sets if _ID_PATTERN.fullmatch(one))
+    parents = ", ".join(render_literal(set_id) for set_id in sets if _ID_PATTERN.fullmatch(set_id))
     if not parents:
         return []
     soql = (
@@ -156,7 +154,7 @@ def _describe_permission(name: str) -> str:
 
 
 def _join_names(names: Iterable[str]) -> str:
-    """Names in a row; of many, the first ones."""
-    found = sorted(set(names))
-    more = f" and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
-    return ", ".join(found[:MAX_NAMES]) + more
+    """The first names, and how many more there are."""
+    distinct = sorted(set(names))
+    more = f" and {len(distinct) - MAX_NAMES} more" if len(distinct) > MAX_NAMES else ""
+    return ", ".join(distinct[:MAX_NAMES]) + more

@@ -57,7 +57,7 @@ class OrgView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleCoverage:
-    """How one rule stands in one org.
+    """Whether one rule can fire in one org.
 
     Attributes:
         seen_types: the event types that it has had events of.
@@ -86,19 +86,19 @@ class SilentRule:
 
 
 def list_silent_rules(rules: RuleSet, view: OrgView) -> Iterator[SilentRule]:
-    """The rules that have had nothing to look at."""
-    for standing in compute_coverage(rules, view):
-        if standing.state != RuleStanding.FIRES:
+    """The rules that no event of the org has reached yet."""
+    for coverage in compute_coverage(rules, view):
+        if coverage.state != RuleStanding.FIRES:
             yield SilentRule(
-                org=standing.org,
-                rule=standing.rule,
-                why=standing.reasons,
-                can_fire=standing.state != RuleStanding.BLIND,
+                org=coverage.org,
+                rule=coverage.rule,
+                why=coverage.reasons,
+                can_fire=coverage.state != RuleStanding.BLIND,
             )
 
 
 def compute_coverage(rules: RuleSet, view: OrgView) -> Iterator[RuleCoverage]:
-    """How every rule stands."""
+    """The coverage of every rule."""
     for rule in rules.rules:
         types = expand_derived_types(list_rule_types(rule, rules))
         yield RuleCoverage(
@@ -131,7 +131,7 @@ def list_rule_needs(
 def find_requirement(
     event_type: str, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
 ) -> TypeRequirement | None:
-    """What it takes to read a stored event type; None if it is derived or nobody documents it."""
+    """What it takes to read a stored event type; None if it is derived or undocumented."""
     if event_type == HEALTH_EVENT_TYPE:
         return TypeRequirement(event_type=event_type, source="")
     supplier = find_supplier(event_type, find_family(event_type), specs)
@@ -159,13 +159,13 @@ def _compute_type_state(event_type: str, view: OrgView) -> RuleStanding:
     if _has_events(event_type, view):
         return RuleStanding.FIRES
     poll = _find_last_poll(event_type, view)
-    unavailable = poll is not None and poll.state == PollState.UNAVAILABLE
-    is_blind = unavailable or _explain_switched_off(event_type, view)
+    is_unavailable = poll is not None and poll.state == PollState.UNAVAILABLE
+    is_blind = is_unavailable or _explain_switched_off(event_type, view)
     return RuleStanding.BLIND if is_blind else RuleStanding.WAITS
 
 
 def _has_events(event_type: str, view: OrgView) -> bool:
-    """That nothing is wrong with the collector is no gap."""
+    """Whether there are events of a type; none of the collector's health is no gap."""
     return event_type in view.seen_types or event_type == HEALTH_EVENT_TYPE
 
 
@@ -194,14 +194,14 @@ def _explain_absence(event_type: str, view: OrgView) -> str:
 
 
 def _explain_switched_off(event_type: str, view: OrgView) -> str:
-    """Why the configuration lets nobody read events of a type; nothing where it does."""
+    """Why the configuration keeps events of a type from being read; empty where it does not."""
     supplier = view.find_supplier(event_type)
     if view.sources is None or supplier is None:
         return ""
-    chosen = supplier.find_settings(view.sources)
-    if chosen is None:
+    settings = supplier.find_settings(view.sources)
+    if settings is None:
         return f"its source {supplier.kind} is switched off"
-    for key, patterns in chosen.list_type_patterns().items():
+    for key, patterns in settings.list_type_patterns().items():
         if not matches_any(event_type, patterns):
             return f"it is not among the {key} of {supplier.kind}"
     return ""
@@ -210,9 +210,9 @@ def _explain_switched_off(event_type: str, view: OrgView) -> str:
 def _find_last_poll(event_type: str, view: OrgView) -> PollStatus | None:
     """The last poll that could have brought events of that type."""
     supplier = view.find_supplier(event_type)
-    own = [poll for poll in view.polls if poll.stream.name == event_type]
-    others = [poll for poll in view.polls if supplier and _may_bring_any(poll, supplier)]
-    return max(own or others, key=lambda poll: poll.last_attempt, default=None)
+    type_polls = [poll for poll in view.polls if poll.stream.name == event_type]
+    source_polls = [poll for poll in view.polls if supplier and _may_bring_any(poll, supplier)]
+    return max(type_polls or source_polls, key=lambda poll: poll.last_attempt, default=None)
 
 
 def _may_bring_any(poll: PollStatus, supplier: SourceSpec[SourceSettings]) -> bool:

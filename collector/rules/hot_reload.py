@@ -14,7 +14,7 @@ from collector.detect.lists.value_list import ValueList
 from collector.errors import RulesError
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
-from collector.store import rule_status as store
+from collector.store import rule_status
 from collector.store.database import Database
 
 FileStamps: TypeAlias = frozenset[tuple[str, int, int, int]]
@@ -24,8 +24,8 @@ FileStamps: TypeAlias = frozenset[tuple[str, int, int, int]]
 class RuleReloader:
     """Looks at the files of rules and lists. A broken file leaves the set before at work.
 
-    `load` gives the rules of the files as they are now, and raises RulesError; `paths` are the
-    files and folders that it reads. `seen` is their stamp from before `rules` were loaded: what
+    `load_rules` gives the rules of the files as they are now, and raises RulesError; `paths` are
+    the files and folders that it reads. `file_stamps` are from before `rules` were loaded: what
     has changed since is seen at the first look.
     """
 
@@ -49,13 +49,13 @@ class RuleReloader:
         self._problems: tuple[str, ...] = ()
 
     def begin(self) -> None:
-        """Remember what is at work, and match the archive with what lists have gained meanwhile."""
+        """Save the load status, and match the archive with what lists have gained meanwhile."""
         with self._lock:
             self._save_load_status(())
             self._rematch_grown_lists()
 
     def reload_rules(self) -> bool:
-        """Load the rules again if a file has changed. Whether other rules are at work now."""
+        """Load the rules again if a file has changed. Returns whether other rules apply now."""
         with self._lock:
             try:
                 rules = self._load_changed()
@@ -69,34 +69,34 @@ class RuleReloader:
             if rules is None:
                 return False
             self._apply_rules(rules)
-            seen, self._file_stamps = self._file_stamps, frozenset()
+            stamps, self._file_stamps = self._file_stamps, frozenset()
             self._rematch_grown_lists()
-            self._file_stamps = seen  # only now: where it fails, the next look begins again
+            self._file_stamps = stamps  # only now: where it fails, the next look begins again
             return True
 
     def _load_changed(self) -> RuleSet | None:
         """The rules of the files, if any of these has changed since the last look."""
         # The stamp is older than what is loaded: a change under way is seen at the next look.
-        seen = stamp_files(self._paths)
-        if seen == self._file_stamps:
+        stamps = stamp_files(self._paths)
+        if stamps == self._file_stamps:
             return None
-        self._file_stamps = seen
+        self._file_stamps = stamps
         return self._load_rules()
 
     def _apply_rules(self, rules: RuleSet) -> None:
-        before, now = (frozenset(each.by_name) for each in (self._rules, rules))
+        old_names, new_names = (frozenset(rule_set.by_name) for rule_set in (self._rules, rules))
         self._rules = rules
         self._pipeline.set_rules(rules)
         self._save_load_status(())
         log.info(
             "rules_loaded",
             rules=len(rules.rules),
-            added=sorted(now - before),
-            gone=sorted(before - now),
+            added=sorted(new_names - old_names),
+            gone=sorted(old_names - new_names),
         )
 
     def _report_problems(self, problems: tuple[str, ...]) -> None:
-        """Tell what is wrong, unless nothing else is than at the last look."""
+        """Log and save the problems, unless they are those of the last look."""
         if problems == self._problems:
             return
         for problem in problems:
@@ -105,39 +105,40 @@ class RuleReloader:
 
     def _save_load_status(self, problems: tuple[str, ...]) -> None:
         self._problems = problems
-        loading = store.RuleLoadStatus(
+        status = rule_status.RuleLoadStatus(
             changed=clock.now(), rules=len(self._rules.rules), problems=problems
         )
         with self._database.begin() as connection:
-            store.save_load_status(connection, loading)
+            rule_status.save_load_status(connection, status)
 
     def _rematch_grown_lists(self) -> None:
-        """A new indicator finds last week's login: rules of grown lists see the archive again."""
-        lists = {name: _list_digests(each) for name, each in self._rules.lists.by_name.items()}
+        """Match the archive with grown lists: a new indicator finds last week's login."""
+        value_lists = self._rules.lists.by_name
+        lists = {name: _list_digests(value_list) for name, value_list in value_lists.items()}
         with self._database.read() as connection:
-            known = store.read_matched_entries(connection)
+            matched = rule_status.read_matched_entries(connection)
         # A list that is gone is forgotten: nothing is matched with it until it comes back.
         changed = {
             name
-            for name in {*lists, *known}
-            if _find_digests(lists, name) != _find_digests(known, name)
+            for name in {*lists, *matched}
+            if _find_digests(lists, name) != _find_digests(matched, name)
         }
         grown = {
-            name for name in changed if _find_digests(lists, name) - _find_digests(known, name)
+            name for name in changed if _find_digests(lists, name) - _find_digests(matched, name)
         }
-        owed = self._rematch_lists(grown) if grown else frozenset()
+        failed = self._rematch_lists(grown) if grown else frozenset()
         with self._database.begin() as connection:
-            for name in changed - owed:  # only now: whoever dies in between begins again
-                store.save_matched_entries(connection, name, _find_digests(lists, name))
+            for name in changed - failed:  # only now: whoever dies in between begins again
+                rule_status.save_matched_entries(connection, name, _find_digests(lists, name))
 
     def _rematch_lists(self, grown: AbstractSet[str]) -> AbstractSet[str]:
-        """The lists that rules look into which failed over the archive: they see it again later."""
-        reviewed = self._pipeline.rematch_rules(self._rules.find_rules_using_lists(grown))
-        log.info("lists_grown", lists=sorted(grown), alerts=len(reviewed.notified_alerts))
+        """Match the archive with rules of grown lists. Returns the lists of those that failed."""
+        result = self._pipeline.rematch_rules(self._rules.find_rules_using_lists(grown))
+        log.info("lists_grown", lists=sorted(grown), alerts=len(result.notified_alerts))
         return {
             name
             for name in grown
-            if not reviewed.failed_rules.isdisjoint(self._rules.find_rules_using_lists({name}))
+            if not result.failed_rules.isdisjoint(self._rules.find_rules_using_lists({name}))
         }
 
 
@@ -145,14 +146,14 @@ def _find_digests(lists: Mapping[str, frozenset[str]], name: str) -> frozenset[s
     return lists.get(name, frozenset())
 
 
-def _list_digests(listed: ValueList) -> frozenset[str]:
-    return frozenset(entry.digest for entry in listed.entries)
+def _list_digests(value_list: ValueList) -> frozenset[str]:
+    return frozenset(entry.digest for entry in value_list.entries)
 
 
 def stamp_files(paths: Iterable[Path]) -> FileStamps:
     """What the files of these paths, and the YAML files of folders among them, look like now."""
     return frozenset(
-        found for path in paths for file in _list_files(path) if (found := _stamp_file(file))
+        stamp for path in paths for file in _list_files(path) if (stamp := _stamp_file(file))
     )
 
 

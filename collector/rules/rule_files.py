@@ -26,12 +26,12 @@ def load_rules(settings: RulesSettings) -> RuleSet:
     Raises RulesError with every problem of every list, or else of every rule.
     """
     paths = [find_shipped_folder("rules"), *settings.paths]
-    further = {
+    entries_by_list = {
         name: source.file if isinstance(source, ListFileSettings) else source
         for name, source in settings.lists.items()
     }
-    known = lists.load_lists(paths, further)
-    return load_rule_set(paths, schema=EVENT_SCHEMA, disable=settings.disable, lists=known)
+    value_lists = lists.load_lists(paths, entries_by_list)
+    return load_rule_set(paths, schema=EVENT_SCHEMA, disable=settings.disable, lists=value_lists)
 
 
 def load_rule_files(paths: Sequence[Path]) -> RuleSet:
@@ -40,8 +40,8 @@ def load_rule_files(paths: Sequence[Path]) -> RuleSet:
     Raises RulesError with all that is wrong.
     """
     shipped = find_shipped_folder("rules")
-    known = lists.load_lists([shipped, *paths])
-    return load_rule_set(list(paths) or [shipped], schema=EVENT_SCHEMA, lists=known)
+    value_lists = lists.load_lists([shipped, *paths])
+    return load_rule_set(list(paths) or [shipped], schema=EVENT_SCHEMA, lists=value_lists)
 
 
 def choose_rules(paths: Sequence[Path], settings: RulesSettings) -> RuleSet:

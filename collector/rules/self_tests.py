@@ -1,4 +1,4 @@
-"""Runs the tests inside rule files through the real path: normalizer, archive, engine, episodes."""
+"""Runs the tests inside rule files through the real pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTestResult:
-    """How one test of one rule went; `complaint` is empty when the rule did what it says."""
+    """How one test of one rule went; `failure` is empty when the rule did what it says."""
 
     rule: Rule
     test: RuleTest
@@ -33,16 +33,18 @@ def run_rule_tests(
     for rule in rules:
         for number, test in enumerate(rule.tests):
             org = f"{rule.name}-{number}"
-            unread = [
+            quarantine_reasons = [
                 reason
                 for batch in _build_batches(rule, test, org, spool)
                 for reason in pipeline.ingest(batch).quarantine_reasons
             ]
             with database.read() as connection:
                 raised = alerts.list_alerts(connection, rule=rule.name, org=org)
-            complaint = f"its events cannot be read: {unread}" if unread else ""
+            read_failure = (
+                f"its events cannot be read: {quarantine_reasons}" if quarantine_reasons else ""
+            )
             yield RuleTestResult(
-                rule=rule, test=test, failure=complaint or _find_failure(test, raised)
+                rule=rule, test=test, failure=read_failure or _find_failure(test, raised)
             )
 
 

@@ -41,16 +41,16 @@ def build_api_error(where: str, status: int, content: object) -> SalesforceError
     if status == 401:
         return SessionExpiredError(f"{where}: the org refused a new token as well (401)")
     code, message = _parse_error_body(content)
-    spoken = f"{where}: {code or status}" + (f": {message}" if message else "")
+    sentence = f"{where}: {code or status}" + (f": {message}" if message else "")
     if code == "REQUEST_LIMIT_EXCEEDED":
-        return LimitExceededError(spoken, is_daily="concurrent" not in message.lower())
+        return LimitExceededError(sentence, is_daily="concurrent" not in message.lower())
     if code == "INVALID_QUERY_LOCATOR":
         return SalesforceError(f"{where}: the query's pages have expired")
     if code == "QUERY_TIMEOUT":
-        return QueryTooWideError(spoken)
+        return QueryTooWideError(sentence)
     if code in _NOT_AVAILABLE_CODES or code.startswith("INSUFFICIENT_ACCESS"):
-        return NotAvailableError(spoken, code=code)
-    return _build_status_error(status, content, spoken)
+        return NotAvailableError(sentence, code=code)
+    return _build_status_error(status, content, sentence)
 
 
 def build_unreachable_error(where: str, problem: Exception) -> UnreachableError:
@@ -79,18 +79,18 @@ def sanitize_message(text: object, *secrets: str) -> str:
     return " ".join(words)[:MAX_MESSAGE_CHARACTERS]
 
 
-def _build_status_error(status: int, content: object, spoken: str) -> SalesforceError:
+def _build_status_error(status: int, content: object, sentence: str) -> SalesforceError:
     if status in {420, 429} or not 400 <= status < 500:
-        return UnreachableError(spoken)
+        return UnreachableError(sentence)
     if isinstance(content, str) and content.strip():
         return UnreachableError(
-            f"{spoken} with a page where JSON should be: not the org's own word"
+            f"{sentence} with a page where JSON should be: not the org's own word"
         )
     if status == 404:
-        return NotAvailableError(spoken, code="NOT_FOUND")
+        return NotAvailableError(sentence, code="NOT_FOUND")
     if status == 410:
-        return NotAvailableError(spoken, code="GONE")
-    return SalesforceError(spoken)
+        return NotAvailableError(sentence, code="GONE")
+    return SalesforceError(sentence)
 
 
 def _parse_error_body(content: object) -> tuple[str, str]:
@@ -108,7 +108,7 @@ def _describe_failure(problem: Exception) -> str:
         return "the request could not be made"  # their text repeats it, token and all
     if isinstance(problem, httpx.ProxyError):
         return f"the proxy refuses ({sanitize_message(str(problem))}): check `proxy`"
-    words = sanitize_message(str(problem)) or "the connection broke"
-    if "CERTIFICATE_VERIFY_FAILED" in words:
-        return f"{words} (where a proxy signs TLS anew, ca_file names its certificate)"
-    return words
+    reason = sanitize_message(str(problem)) or "the connection broke"
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return f"{reason} (where a proxy signs TLS anew, ca_file names its certificate)"
+    return reason

@@ -1,4 +1,4 @@
-"""The way into one org: flow, clock, budget and refresh token put together."""
+"""Logs in to one org: flow, clock, throttle and refresh token put together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ NEGLIGIBLE_SKEW = timedelta(minutes=1)
 
 
 class Authenticator:
-    """Logs in to one org, one login at a time, and no more often than its pace allows.
+    """Logs in to one org, one login at a time, and no more often than its limits allow.
 
     Args:
-        vault: what remembers failed logins and replaced refresh tokens; else this object does.
-        pace: how often; as a person at a terminal unless given.
+        org: its settings.
+        http: the client that the token endpoint is asked with.
+        token_store: what remembers failed logins and replaced refresh tokens; else this object.
+        login_limits: how often; as a person at a terminal unless given.
         now: our clock.
     """
 
@@ -48,53 +50,46 @@ class Authenticator:
         self._refresh_tokens = RefreshTokens(org.name, self._token_store)
 
     def obtain_token(self, clock_skew: timedelta | None = None) -> AccessToken:
-        """A new access token. A refresh token that came with it is safe by then.
+        """A new access token; a refresh token that came with it has been stored.
 
         Asks once; and once more with the org's time, if ours may have been what was refused.
 
         Args:
-            skew: the org's clock minus ours, if it is known.
+            clock_skew: the org's clock minus ours, if it is known.
 
         Raises:
-            LoginRefusedError: the org said no, or it is too early to ask again; says what to change.
-            SessionExpired: too many logins were needed.
-            Unreachable: there was no verdict.
+            LoginRefusedError: the org refused, or it is too early to ask; it says what to change.
+            SessionExpiredError: too many logins were needed.
+            UnreachableError: there was no verdict.
             SalesforceError: what has to be remembered cannot be written.
         """
-        ahead = clock_skew or timedelta()
+        skew = clock_skew or timedelta()
         with self._token_store.lock_org(self._org.name):
             org = self._refresh_tokens.apply_newest_token(self._org)
-            answer = self._request_token(org, ahead)
-            if (
-                isinstance(answer, TokenDenial)
-                and answer.clock_skew is not None
-                and _is_far_off(answer.clock_skew, ahead)
-            ):
-                answer = self._request_token(org, answer.clock_skew)
-            return self._accept_answer(answer)
+            response = self._request_token(org, skew)
+            org_skew = response.clock_skew if isinstance(response, TokenDenial) else None
+            if org_skew is not None and abs(org_skew - skew) > NEGLIGIBLE_SKEW:
+                response = self._request_token(org, org_skew)
+            return self._accept_answer(response)
 
     def report_rejected_token(self) -> None:
-        """Say that the org refused the token that it had just given."""
+        """Record that the org refused the token that it had just given."""
         self._throttle.record_rejected_token()
 
-    def _request_token(self, org: OrgSettings, ahead: timedelta) -> TokenGrant | TokenDenial:
+    def _request_token(self, org: OrgSettings, skew: timedelta) -> TokenGrant | TokenDenial:
         self._throttle.begin_login()
         try:
-            form = oauth_flows.build_token_form(org, issued_at=self._now() + ahead)
+            form = oauth_flows.build_token_form(org, issued_at=self._now() + skew)
             return request_token(org, form, self._http, now=self._now)
         except (LoginRefusedError, UnreachableError):  # nothing was asked, or nothing was said
             self._throttle.record_no_answer()
             raise
 
-    def _accept_answer(self, answer: TokenGrant | TokenDenial) -> AccessToken:
-        if isinstance(answer, TokenDenial):
-            self._throttle.record_refusal(answer.error)
-            raise answer.error
-        if answer.refresh_token is not None:
-            self._refresh_tokens.replace_token(self._org, answer.refresh_token)
+    def _accept_answer(self, response: TokenGrant | TokenDenial) -> AccessToken:
+        if isinstance(response, TokenDenial):
+            self._throttle.record_refusal(response.error)
+            raise response.error
+        if response.refresh_token is not None:
+            self._refresh_tokens.replace_token(self._org, response.refresh_token)
         self._throttle.record_success()
-        return answer.token
-
-
-def _is_far_off(skew: timedelta, assumed: timedelta) -> bool:
-    return abs(skew - assumed) > NEGLIGIBLE_SKEW
+        return response.token

@@ -1,4 +1,4 @@
-"""One org to ask: queries, descriptions, limits and files, with logins and patience included."""
+"""One org to ask: queries, descriptions, limits and files, with logins and retries included."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import httpx
 
 from collector import clock
-from collector import http as web
 from collector.csv_segments import CsvSegments
 from collector.errors import (
     CorruptDownloadError,
@@ -24,6 +23,7 @@ from collector.errors import (
     StoppedError,
     UnreachableError,
 )
+from collector.http import build_client, build_session
 from collector.salesforce import responses
 from collector.salesforce.api_errors import compute_clock_skew
 from collector.salesforce.authenticator import Authenticator
@@ -77,20 +77,20 @@ class SalesforceClient:
     raised name the org and what was asked, never a token. Files may be downloaded by several
     threads at a time, all else is for one; `close` it at the end.
 
-    Every method may raise LoginRefusedError, SessionExpired, LimitExceeded, NotAvailable, Unreachable,
-    another SalesforceError, or Stopped.
+    Every method may raise any SalesforceError, or StoppedError.
 
     Args:
-        stop: when set, the next step raises Stopped.
+        org: its settings.
+        stop_event: when set, the next step raises StoppedError.
         retry_pause: the shortest and the longest wait between two tries, in seconds.
-        vault: what remembers failed logins and replaced refresh tokens; else the client does.
-        pace: how often to log in; as a person at a terminal unless given.
+        token_store: what remembers failed logins and replaced refresh tokens; else the client.
+        login_limits: how often to log in; as a person at a terminal unless given.
         now: our clock.
 
     Attributes:
-        usage: what the newest answer said about API calls.
-        calls: how many API calls this client has made.
-        skew: the org's clock minus ours, by the newest answer; good to about a second.
+        api_usage: what the newest answer said about API calls.
+        call_count: how many API calls this client has made.
+        clock_skew: the org's clock minus ours, by the newest answer; good to about a second.
     """
 
     def __init__(
@@ -112,9 +112,9 @@ class SalesforceClient:
         self._retry_pause = retry_pause
         self._now = now
         proxy = org.proxy.reveal() if org.proxy else None
-        self._http = web.build_client(ca_file=org.ca_file, proxy=proxy)
+        self._http = build_client(ca_file=org.ca_file, proxy=proxy)
         self._http.event_hooks = {"response": [self._record_headers]}
-        self._session = web.build_session(self._http)
+        self._session = build_session(self._http)
         self._authenticator = Authenticator(
             org, self._http, token_store=token_store, login_limits=login_limits, now=now
         )
@@ -150,7 +150,7 @@ class SalesforceClient:
         """The records that a query finds, page by page, each page asked for when it is wanted.
 
         Records are as Salesforce writes them without their `attributes`; related objects stay
-        nested. Raises QueryTooWide where the org gave up on the query.
+        nested. Raises QueryTooWideError where the org gave up on the query.
         """
         where = self._label_request("query")
         page = self._call_with_login(lambda connection: connection.query(soql))
@@ -164,13 +164,13 @@ class SalesforceClient:
         """The fields of an object that this user sees.
 
         Raises:
-            NotAvailable: there is no such object for this user.
+            NotAvailableError: there is no such object for this user.
             ValueError: that is no name of an object.
         """
         check_identifier(name)
-        described = self._call_with_login(lambda connection: connection.describe_object(name))
+        document = self._call_with_login(lambda connection: connection.describe_object(name))
         fields = responses.require_objects(
-            self._label_request(f"describe {name}"), described.get("fields")
+            self._label_request(f"describe {name}"), document.get("fields")
         )
         return tuple(
             FieldDescription(
@@ -183,11 +183,11 @@ class SalesforceClient:
 
     def list_object_names(self) -> frozenset[str]:
         """The names of the objects that this user sees."""
-        described = self._call_with_login(lambda connection: connection.describe_global())
-        listed = responses.require_objects(
-            self._label_request("list of objects"), described.get("sobjects")
+        document = self._call_with_login(lambda connection: connection.describe_global())
+        objects = responses.require_objects(
+            self._label_request("list of objects"), document.get("sobjects")
         )
-        return frozenset(str(item.get("name", "")) for item in listed)
+        return frozenset(str(item.get("name", "")) for item in objects)
 
     def get_resource(self, path: str) -> dict[str, Any]:
         """The JSON object of a resource: `jobs/query/750…`, below `/services/data/vNN.N/`.
@@ -195,12 +195,12 @@ class SalesforceClient:
         A path with that beginning, as the org writes it, is taken as well, in the present version.
         Raises SalesforceError for one that leads elsewhere.
         """
-        found = _RESOURCE_PATTERN.fullmatch(path)
-        if found is None:
+        match = _RESOURCE_PATTERN.fullmatch(path)
+        if match is None:
             raise SalesforceError(
                 self._label_request("the path of a resource leads out of the API")
             )
-        return self._call_with_login(lambda connection: connection.get_resource(found[1]))
+        return self._call_with_login(lambda connection: connection.get_resource(match[1]))
 
     def get_limits(self) -> dict[str, Any]:
         """The org's limits by name, each with `Max` and `Remaining`."""
@@ -215,10 +215,10 @@ class SalesforceClient:
         file remains.
 
         Raises:
-            CorruptDownload: it is no log, or not the whole of `expected_length` decoded bytes.
+            CorruptDownloadError: it is no log, or not the whole of `expected_length` decoded bytes.
         """
-        found = _LOG_FILE_PATTERN.fullmatch(path)
-        if found is None:
+        match = _LOG_FILE_PATTERN.fullmatch(path)
+        if match is None:
             raise SalesforceError(
                 self._label_request("the path of a log file leads out of the API")
             )
@@ -229,7 +229,7 @@ class SalesforceClient:
                 self._http,
                 token.instance_url + path,
                 headers=CALL_HEADERS | {"Authorization": f"Bearer {token.access_token.reveal()}"},
-                where=self._label_request(found[1]),
+                where=self._label_request(match[1]),
                 directory=directory,
                 name=name,
                 expected_length=expected_length,
@@ -237,7 +237,7 @@ class SalesforceClient:
             )
 
         return self._call_with_login(
-            download_once, tries=DOWNLOAD_TRIES, again=(UnreachableError, CorruptDownloadError)
+            download_once, tries=DOWNLOAD_TRIES, retry_on=(UnreachableError, CorruptDownloadError)
         )
 
     # ---- asking
@@ -247,30 +247,30 @@ class SalesforceClient:
         ask: Callable[[SalesforceConnection], ResultT],
         *,
         tries: int = READ_TRIES,
-        again: tuple[type[Exception], ...] = (UnreachableError,),
+        retry_on: tuple[type[Exception], ...] = (UnreachableError,),
     ) -> ResultT:
         """The answer, after one new login if the token is refused."""
         connection = self._ensure_connection()
         try:
-            return self._call_with_retries(partial(ask, connection), tries, again)
+            return self._call_with_retries(partial(ask, connection), tries, retry_on)
         except SessionExpiredError:
-            renewed = self._ensure_connection(instead_of=connection)
+            new_connection = self._ensure_connection(instead_of=connection)
         try:
-            return self._call_with_retries(partial(ask, renewed), tries, again)
+            return self._call_with_retries(partial(ask, new_connection), tries, retry_on)
         except SessionExpiredError:
             self._authenticator.report_rejected_token()
             raise
 
     def _call_with_retries(
-        self, ask: Callable[[], ResultT], tries: int, again: tuple[type[Exception], ...]
+        self, ask: Callable[[], ResultT], tries: int, retry_on: tuple[type[Exception], ...]
     ) -> ResultT:
-        due = clock.monotonic() + PATIENCE_SECONDS
+        deadline = clock.monotonic() + PATIENCE_SECONDS
         for _ in range(tries - 1):
             self._raise_if_stopped()
             try:
                 return ask()
-            except again:
-                if clock.monotonic() > due:
+            except retry_on:
+                if clock.monotonic() > deadline:
                     raise
             clock.wait(random.uniform(*self._retry_pause), self._stop_event)  # noqa: S311 - jitter
         self._raise_if_stopped()
@@ -295,28 +295,23 @@ class SalesforceClient:
             self._raise_if_stopped()
             if self._token is None or self._connection is not None:
                 # Until there is a new token, the old one stays: it may come to life again.
-                self._token, self._connection = (
-                    self._authenticator.obtain_token(self.clock_skew),
-                    None,
-                )
+                self._token = self._authenticator.obtain_token(self.clock_skew)
+                self._connection = None
             self._version = self._version or self._find_api_version(self._token)
             self._connection = SalesforceConnection(
-                self._token,
-                org=self._org.name,
-                version=self._version,
-                session=self._session,
+                self._token, org=self._org.name, version=self._version, session=self._session
             )
             return self._connection
 
     def _find_api_version(self, token: AccessToken) -> str:
         ask = partial(fetch_api_versions, self._http, token.instance_url, org=self._org.name)
-        listed = self._call_with_retries(ask, READ_TRIES, (UnreachableError,))
+        document = self._call_with_retries(ask, READ_TRIES, (UnreachableError,))
         return responses.select_api_version(
-            self._label_request("API versions"), listed, NEWEST_KNOWN_VERSION
+            self._label_request("API versions"), document, NEWEST_KNOWN_VERSION
         )
 
     def _record_headers(self, answer: httpx.Response) -> None:
-        """Learn the use of the API and the org's time from the headers of any answer."""
+        """Read the use of the API and the org's time from the headers of any answer."""
         if usage := _USAGE_PATTERN.search(answer.headers.get("Sforce-Limit-Info", "")):
             self.api_usage = ApiUsage(used_calls=int(usage[1]), max_calls=int(usage[2]))
             with self._count_lock:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import httpx
 import requests
 from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceError as Refused
+from simple_salesforce.exceptions import SalesforceError as LibraryError
 
-from collector import http as web
 from collector.errors import UnreachableError
+from collector.http import read_body
 from collector.salesforce.api_errors import build_api_error, build_unreachable_error
 from collector.salesforce.responses import JsonObject, require_object
 from collector.salesforce.token_request import AccessToken
@@ -24,10 +24,10 @@ _QUERY_HEADERS = {"Sforce-Query-Options": "batchSize=2000"}
 
 
 class SalesforceConnection:
-    """An org's API with one token in one version (`67.0`), over a session of `http.session`.
+    """An org's API with one token in one version (`67.0`), over a session of `build_session`.
 
-    Each method asks once and returns the JSON object that came. Raises SessionExpired for 401, what
-    `answers.refusal` says for other refusals, and Unreachable for anything that is no answer.
+    Each method asks once and returns the JSON object that came. Raises what
+    `build_api_error` makes of a refusal, and UnreachableError for anything that is no answer.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SalesforceConnection:
         return self._request_document("list of objects", lambda api: api.describe())
 
     def get_resource(self, path: str) -> JsonObject:
-        """What stands at a path below the version's: `jobs/query`, with its query if it has one."""
+        """The document at a path below the version's, such as `jobs/query`, or with a query."""
         return self._request_document(path.partition("?")[0], lambda api: api.restful(path))
 
     def get_limits(self) -> JsonObject:
@@ -86,7 +86,7 @@ def fetch_api_versions(http: httpx.Client, instance_url: str, *, org: str) -> ob
     where = f"{org}: list of API versions"
     with _translate_errors(where):
         with http.stream("GET", f"{instance_url}/services/data/") as answer:
-            content = web.read_body(answer)
+            content = read_body(answer)
         if answer.status_code != 200:
             raise build_api_error(where, answer.status_code, content.decode("utf-8", "replace"))
         return json.loads(content)
@@ -100,7 +100,7 @@ def _translate_errors(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except Refused as problem:
+    except LibraryError as problem:
         raise build_api_error(where, problem.status, problem.content) from None
     except (ValueError, RecursionError):
         raise UnreachableError(f"{where}: the answer is not JSON") from None

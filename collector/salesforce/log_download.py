@@ -40,23 +40,23 @@ def download_log(
     """The log at `url` as segments `directory/name-….csv`, in one try.
 
     `where` names the org and what is asked for; `expected_length` is how many bytes the log has,
-    decoded, or None if nobody knows. Whatever is raised, no file remains.
+    decoded, or None where that is not known. Whatever is raised, no file remains.
 
     Raises:
-        CorruptDownload: what came is no log, or not the whole log.
-        Unreachable: nothing came, or the connection broke.
-        SalesforceError: the org refused (`answers.refusal`).
-        Stopped: `stop` was set.
+        CorruptDownloadError: what came is no log, or not the whole log.
+        UnreachableError: nothing came, or the connection broke.
+        SalesforceError: the org refused (`build_api_error`).
+        StoppedError: `stop_event` was set.
     """
-    cutter = CsvSegmenter(directory, name)
+    segmenter = CsvSegmenter(directory, name)
     try:
         with _translate_errors(where):
             with http.stream("GET", url, headers=dict(headers)) as answer:
-                _feed_segmenter(cutter, _open_log(answer, where, expected_length), stop_event)
-            segments = cutter.finish_segments()
+                _feed_segmenter(segmenter, _open_log(answer, where, expected_length), stop_event)
+            segments = segmenter.finish_segments()
             _check_length(segments.size, expected_length)
     except BaseException:
-        cutter.remove_segments()
+        segmenter.remove_segments()
         raise
     return segments
 
@@ -72,12 +72,12 @@ def _translate_errors(where: str) -> Iterator[None]:
 
 
 def _feed_segmenter(
-    cutter: CsvSegmenter, log: Iterator[bytes], stop: threading.Event | None
+    segmenter: CsvSegmenter, log: Iterator[bytes], stop_event: threading.Event | None
 ) -> None:
     for piece in log:
-        if stop is not None and stop.is_set():
+        if stop_event is not None and stop_event.is_set():
             raise StoppedError("stopped in the middle of a download")
-        cutter.feed_chunk(piece)
+        segmenter.feed_chunk(piece)
 
 
 def _open_log(answer: httpx.Response, where: str, expected_length: int | None) -> Iterator[bytes]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAdvice:
-    """A row of the table: which error, with which words in it, in which flow, means what.
+    """A row of the table: which error, with which description, in which flow, means what.
 
     Attributes:
-        words: a regular expression, searched for in the description.
+        pattern: a regular expression, searched for in the description.
         flow: the only flow that it is about; all if empty.
         sentence: what to change, and where.
-        permanent: whether trying again without a change is in vain.
-        clock: whether a wrong clock of ours can be the cause.
+        permanent: whether trying again without a change cannot help.
+        may_be_clock: whether a wrong clock of ours can be the cause.
     """
 
     error: str
@@ -139,7 +139,7 @@ ADVICE_TABLE = (
 )
 
 TRANSIENT_ERRORS = frozenset({"unknown_error", "temporarily_unavailable", "server_error"})
-"""Errors that are no verdict on whoever asks."""
+"""Errors that say nothing about the credentials: trying again may help."""
 
 
 def find_advice(flow: str, error: str, description: str) -> LoginAdvice:

@@ -1,4 +1,4 @@
-"""How often an org may be asked to let us in: a login that is refused must never lock its user."""
+"""How often we may log in to an org: a login that is refused must never lock its user."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class LoginWindow:
 
         Times further ahead than the window is long come from a clock that was wrong; they are none.
         """
-        inside = sorted(time for time in times if abs(now - time) < self.length)
-        return inside[-self.max_logins] + self.length if len(inside) >= self.max_logins else now
+        recent = sorted(time for time in times if abs(now - time) < self.length)
+        return recent[-self.max_logins] + self.length if len(recent) >= self.max_logins else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginLimits:
-    """How often one org is asked to let us in.
+    """How often we log in to one org.
 
     Attributes:
-        logins: for all logins of a process, and those of any process that came to nothing.
-        failures: further ones for logins that came to nothing since the last that did not.
+        login_window: for all logins of a process, and those of any process that failed.
+        failure_windows: further ones for the logins that failed since the last success.
         pause: how long a process waits after a refusal.
     """
 
@@ -55,13 +55,13 @@ UNATTENDED_PASSWORD_LIMITS = LoginLimits(
 
 
 def choose_unattended_limits(auth: AuthSettings) -> LoginLimits:
-    """How often a program that nobody watches may log in."""
+    """The limits of a program that runs unattended."""
     return UNATTENDED_PASSWORD_LIMITS if isinstance(auth, PasswordAuth) else LoginLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailure:
-    """A login that came to nothing: refused, with a sentence, or begun and never ended."""
+    """A login that failed: refused, with a sentence, or begun and never ended."""
 
     attempt_time: datetime
     reason: str = ""
@@ -73,10 +73,10 @@ MAX_STORED_FAILURES = 20
 
 
 class LoginThrottle:
-    """Counts the logins of one org, and holds them back when they are too many.
+    """Counts the logins of one org, and refuses to begin more than its limits allow.
 
     A login is written down before it is made, so a process that dies of it has made it. A login
-    that succeeds forgives all failures before it. To be used by whoever is alone in the vault.
+    that succeeds clears all failures before it. To be used while `TokenStore.lock_org` is held.
     """
 
     def __init__(
@@ -99,28 +99,28 @@ class LoginThrottle:
         """Begin a login.
 
         Raises:
-            LoginRefusedError: an earlier one came to nothing, and it is too early for another.
-            SessionExpired: too many were made although none was refused.
+            LoginRefusedError: an earlier one failed, and it is too early for another.
+            SessionExpiredError: too many were made although none was refused.
         """
         now, failures = self._now(), self._read_failures()
-        opens = self._compute_next_login(failures, now)
-        if opens > now:
-            raise self._build_throttle_error(failures, opens)
+        opening = self._compute_next_login(failures, now)
+        if opening > now:
+            raise self._build_throttle_error(failures, opening)
         self._write_failures([*failures, LoginFailure(attempt_time=now)])
 
     def record_no_answer(self) -> None:
-        """The org gave no verdict: this login does not count."""
+        """Take back the login that was begun: the org gave no verdict."""
         self._write_failures(self._read_failures()[:-1])
 
     def record_refusal(self, error: LoginRefusedError) -> None:
-        """The org said no."""
+        """Record that the org refused the login that was begun."""
         *earlier, last = self._read_failures() or [LoginFailure(attempt_time=self._now())]
         last = replace(last, reason=str(error), permanent=error.permanent)
         self._write_failures([*earlier, last])
         self._pause_start, self._is_token_rejected = self._now(), False
 
     def record_success(self) -> None:
-        """The org said yes."""
+        """Record that the login succeeded, and forget all failures before it."""
         self._login_times = [
             *self._list_recent_logins(),
             *(failure.attempt_time for failure in self._read_failures()),
@@ -129,7 +129,7 @@ class LoginThrottle:
         self._write_failures([])
 
     def record_rejected_token(self) -> None:
-        """The org refused the very token that it had just given."""
+        """Record that the org refused the token that it had just given."""
         self._pause_start, self._is_token_rejected = self._now(), True
 
     def _list_recent_logins(self) -> list[datetime]:
@@ -137,18 +137,18 @@ class LoginThrottle:
         return [time for time in self._login_times if abs(now - time) < length]
 
     def _compute_next_login(self, failures: Sequence[LoginFailure], now: datetime) -> datetime:
-        failed = [failure.attempt_time for failure in failures]
+        times = [failure.attempt_time for failure in failures]
         windows = [
-            window.compute_opening(failed, now) for window in self._login_limits.failure_windows
+            window.compute_opening(times, now) for window in self._login_limits.failure_windows
         ]
         return max(
-            self._login_limits.login_window.compute_opening([*self._login_times, *failed], now),
+            self._login_limits.login_window.compute_opening([*self._login_times, *times], now),
             *windows,
             self._compute_pause_end(failures, now),
         )
 
     def _compute_pause_end(self, failures: Sequence[LoginFailure], now: datetime) -> datetime:
-        """When the pause is over. That after a refusal is, once anybody has got in since."""
+        """When the pause is over. That after a refusal is, once a login has succeeded since."""
         if (
             self._pause_start is None
             or not (failures or self._is_token_rejected)
@@ -158,19 +158,19 @@ class LoginThrottle:
         return self._pause_start + self._login_limits.pause
 
     def _build_throttle_error(
-        self, failures: Sequence[LoginFailure], opens: datetime
+        self, failures: Sequence[LoginFailure], opening: datetime
     ) -> SalesforceError:
-        until = f"the next login waits until {opens:%Y-%m-%d %H:%M:%S} UTC"
+        until = f"the next login waits until {opening:%Y-%m-%d %H:%M:%S} UTC"
         if not failures:
-            dead = f"{self._org}: the org refuses tokens that it gave a moment ago"
-            return SessionExpiredError(f"{dead}; {until}")
+            problem = f"{self._org}: the org refuses tokens that it gave a moment ago"
+            return SessionExpiredError(f"{problem}; {until}")
         last = next((failure for failure in reversed(failures) if failure.reason), None)
         if last is None:
-            begun = f"{self._org}: login: {len(failures)} logins were begun and never ended"
-            return LoginRefusedError(f"{begun}; {until}", permanent=False)
-        sooner = " (`collector check` tries sooner)" if self._login_limits.failure_windows else ""
+            problem = f"{self._org}: login: {len(failures)} logins were begun and never ended"
+            return LoginRefusedError(f"{problem}; {until}", permanent=False)
+        hint = " (`collector check` tries sooner)" if self._login_limits.failure_windows else ""
         return LoginRefusedError(
-            f"{last.reason}; {until}, so that the user is never locked{sooner}",
+            f"{last.reason}; {until}, so that the user is never locked{hint}",
             permanent=last.permanent,
         )
 
@@ -181,7 +181,7 @@ class LoginThrottle:
         return f"{self._org}.failures"
 
     def _read_failures(self) -> list[LoginFailure]:
-        """Those that are written down, oldest first. A file that is none counts for nothing."""
+        """The stored failures, oldest first; none where the file cannot be parsed."""
         content = self._token_store.read(self._file_name) or b"[]"
         try:
             return [

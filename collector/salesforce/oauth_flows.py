@@ -53,7 +53,7 @@ def build_token_form(org: OrgSettings, *, issued_at: datetime) -> dict[str, str]
 
 
 def choose_audience(org: OrgSettings) -> str:
-    """Whom an assertion is for: what the settings say, else Salesforce's production or sandboxes'.
+    """The audience of an assertion: the configured one, else Salesforce's production or sandboxes'.
 
     Not the My Domain, which Salesforce has refused; but an org on this machine is its own.
     """
@@ -75,12 +75,12 @@ def _is_sandbox(host: str) -> bool:
     return host == "test.salesforce.com" or partition in {"sandbox", "scratch"} or "--" in name
 
 
-def _sign_assertion(org: OrgSettings, auth: JwtAuth, at: datetime) -> str:
+def _sign_assertion(org: OrgSettings, auth: JwtAuth, issued_at: datetime) -> str:
     claims = {
         "iss": auth.client_id,
         "sub": auth.username,
         "aud": choose_audience(org),
-        "exp": int(at.timestamp()) + ASSERTION_SECONDS,
+        "exp": int(issued_at.timestamp()) + ASSERTION_SECONDS,
     }
     try:
         return jwt.encode(claims, auth.private_key.reveal(), algorithm="RS256")

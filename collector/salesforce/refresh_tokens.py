@@ -14,7 +14,7 @@ class RefreshTokens:
     """One org's refresh token: as configured, or as the org has replaced it since.
 
     The replaced one counts until the configured one changes. Every method may raise
-    SalesforceError where the vault fails.
+    SalesforceError where the store fails.
     """
 
     def __init__(self, org: str, token_store: TokenStore) -> None:
@@ -56,13 +56,13 @@ class RefreshTokens:
             return None
         try:
             document = json.loads(content)
-            token, replaced = document["refresh_token"], document["in_place_of"]
+            token, replaced_hash = document["refresh_token"], document["in_place_of"]
         except (ValueError, LookupError, TypeError):
             raise SalesforceError(
                 f"{self._org}: login: the stored refresh token is damaged: authorize the app"
                 " again, configure the new token and remove the file"
             ) from None
-        return Secret(token) if replaced == _hash_token(configured) else None
+        return Secret(token) if replaced_hash == _hash_token(configured) else None
 
 
 def _hash_token(token: Secret) -> str:

@@ -1,4 +1,4 @@
-"""Reads the JSON documents of an org: the parts that we need, checked before they are believed."""
+"""Reads the JSON documents of an org: the parts that we need, checked before they are used."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _VERSION_PATTERN = re.compile(r"\d{1,4}\.\d", re.ASCII)
 
 
 def require_object(where: str, answer: object) -> JsonObject:
-    """The answer, if it is an object. Raises Unreachable: something else speaks for the org."""
+    """The answer, if it is an object. Raises UnreachableError for anything else."""
     if not isinstance(answer, dict):
         raise _build_unexpected_error(where)
     return answer
 
 
 def require_objects(where: str, value: object) -> list[JsonObject]:
-    """A list of objects. Raises Unreachable for anything else."""
+    """A list of objects. Raises UnreachableError for anything else."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise _build_unexpected_error(where)
     return value
@@ -33,22 +33,22 @@ def parse_records(where: str, page: JsonObject) -> list[JsonObject]:
 
 
 def parse_next_locator(where: str, page: JsonObject, present_locator: str) -> str:
-    """The locator of the page after this one, whose own is `present`; empty if it is the last.
+    """The locator of the page after this one, whose own is `present_locator`; empty after the last.
 
-    Raises Unreachable when the page neither is the last nor leads on: never taken for the end.
+    Raises UnreachableError when the page neither is the last nor leads on.
     """
     if page.get("done") is True:
         return ""
-    found = _NEXT_PAGE_PATTERN.fullmatch(str(page.get("nextRecordsUrl", "")))
-    if page.get("done") is not False or not found or found[1] == present_locator:
+    match = _NEXT_PAGE_PATTERN.fullmatch(str(page.get("nextRecordsUrl", "")))
+    if page.get("done") is not False or not match or match[1] == present_locator:
         raise _build_unexpected_error(where)
-    return found[1]
+    return match[1]
 
 
 def select_api_version(where: str, answer: object, newest_known: str) -> str:
-    """The newest of the listed API versions that is not newer than the one `known` to us."""
-    listed = [str(item.get("version")) for item in require_objects(where, answer)]
-    versions = [version for version in listed if _VERSION_PATTERN.fullmatch(version)]
+    """The newest of the listed API versions that is not newer than `newest_known`."""
+    names = [str(item.get("version")) for item in require_objects(where, answer)]
+    versions = [version for version in names if _VERSION_PATTERN.fullmatch(version)]
     if not versions:
         raise _build_unexpected_error(where)
     return min(max(versions, key=_parse_version), newest_known, key=_parse_version)

@@ -1,4 +1,4 @@
-"""One request to the token endpoint: a token, or a refusal in words that help."""
+"""One request to the token endpoint: a token, or a refusal with advice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MAX_ANSWER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
-    """Leave to call one org's API at `instance_url` (scheme, host and port, nothing else).
+    """A token for one org's API at `instance_url` (scheme, host and port, nothing else).
 
     `user_id` is whom the token is for, where the answer says so.
     """
@@ -53,7 +53,7 @@ class TokenGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenDenial:
-    """A refusal. `skew` is the org's clock minus ours, where that can have been the cause."""
+    """A refusal. `clock_skew` is the org's clock minus ours, where that can have been the cause."""
 
     error: LoginRefusedError
     clock_skew: timedelta | None = None
@@ -73,10 +73,10 @@ def request_token(
     *,
     now: Callable[[], datetime] = clock.now,
 ) -> TokenGrant | TokenDenial:
-    """Ask for a token once, with a form of `flows.form`.
+    """Ask for a token once, with a form of `build_token_form`.
 
     Raises:
-        Unreachable: a time-out, a reset, 5xx, or something else than the endpoint's JSON.
+        UnreachableError: a time-out, a reset, 5xx, or something else than the endpoint's JSON.
     """
     where = f"{org.name}: login"
     answer = _post_form(org, form, http, now, where)
@@ -105,7 +105,7 @@ def _post_form(
 
 
 def _list_hidden_texts(org: OrgSettings, form: dict[str, str]) -> list[str]:
-    """What must never be told, in each shape that the endpoint has seen it in, longest first."""
+    """The secrets of the request, plain and form-encoded, the longest first."""
     plain = {*list_secrets(org.auth), form.get("assertion", ""), form.get("password", "")} - {""}
     return sorted(plain | set(map(quote_plus, plain)), key=len, reverse=True)
 
@@ -139,8 +139,8 @@ def _build_grant(org: OrgSettings, document: dict[str, Any]) -> TokenGrant | Tok
 
 def _find_user_id(document: dict[str, Any]) -> str | None:
     """The user at the end of the identity URL."""
-    found = _USER_ID_PATTERN.search(str(document.get("id", "")))
-    return found[1] if found else None
+    match = _USER_ID_PATTERN.search(str(document.get("id", "")))
+    return match[1] if match else None
 
 
 def _read_secret(document: dict[str, Any], name: str) -> Secret | None:
@@ -150,13 +150,13 @@ def _read_secret(document: dict[str, Any], name: str) -> Secret | None:
 
 def _check_instance_url(org: OrgSettings, text: str) -> str | None:
     """The URL that the token will be sent to, if it is one of Salesforce's."""
-    own = httpx.URL(org.login_url)
+    login_url = httpx.URL(org.login_url)
     with suppress(CollectorError):
         url = httpx.URL(check_url(text, what="instance_url"))
-        local = is_loopback(own.host) and is_loopback(url.host)
-        known = url.host == own.host or url.host.endswith(_SALESFORCE_DOMAINS)
-        bare = url.path in {"", "/"} and not url.query and not url.fragment
-        if bare and (local or known):
+        is_local = is_loopback(login_url.host) and is_loopback(url.host)
+        is_salesforce = url.host == login_url.host or url.host.endswith(_SALESFORCE_DOMAINS)
+        is_bare = url.path in {"", "/"} and not url.query and not url.fragment
+        if is_bare and (is_local or is_salesforce):
             return f"{url.scheme}://{url.netloc.decode('ascii')}"
     return None
 
@@ -175,11 +175,11 @@ def _build_denial(
     if status == 420 or status >= 500 or not error or error in TRANSIENT_ERRORS:
         raise UnreachableError(f"{where}: {status}" + (f" {error}" if error else ", no JSON"))
     description = sanitize_message(answer.document.get("error_description"), *hidden)
-    found = find_advice(org.auth.flow, error, description)
-    heard = f"{error}: {description}" if description else error
+    advice = find_advice(org.auth.flow, error, description)
+    reason = f"{error}: {description}" if description else error
     return TokenDenial(
         error=LoginRefusedError(
-            f"{where} refused ({heard}): {found.sentence}", permanent=found.permanent
+            f"{where} refused ({reason}): {advice.sentence}", permanent=advice.permanent
         ),
-        clock_skew=answer.clock_skew if found.may_be_clock and org.auth.flow == "jwt" else None,
+        clock_skew=answer.clock_skew if advice.may_be_clock and org.auth.flow == "jwt" else None,
     )

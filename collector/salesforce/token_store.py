@@ -1,4 +1,4 @@
-"""What logins leave behind for the next process: small private files, each whole or not there."""
+"""What logins store for the next process: small private files, each whole or not there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from collector.errors import SalesforceError
 
-TOKEN_FOLDER = "tokens"
+TOKENS_FOLDER = "tokens"
 """Where the files are, below the state directory. Nothing else of the state is secret."""
 
 
@@ -27,7 +27,7 @@ class TokenStore(Protocol):
         ...
 
     def read(self, name: str) -> bytes | None:
-        """What was last written under a name."""
+        """What was last written under a name; None if nothing was."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
@@ -36,14 +36,14 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """A vault that is gone with the object."""
+    """A store that is gone with the object."""
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def lock_org(self, org: str) -> AbstractContextManager[object]:  # noqa: ARG002 - the contract's
-        """One after the other, whatever the org."""
+        """The one lock of all orgs."""
         return self._lock
 
     def read(self, name: str) -> bytes | None:
@@ -117,7 +117,7 @@ def _translate_errors(path: Path) -> Iterator[None]:
 
 
 def _give_to_owner(path: Path, *, owner_folder: Path) -> None:
-    """Give a file to the owner of a folder, who may not be the root that runs `check`."""
+    """Give a file to the owner of a folder, who may not be the root that runs `collector check`."""
     if os.geteuid() == 0:
         owner = owner_folder.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -84,8 +84,10 @@ def list_tags(union: Any) -> dict[str, Any]:
     """The members of a discriminated union by what chooses them: a `type`, a `flow` or a tag."""
     members: dict[str, Any] = {}
     for member in get_args(union):
-        if tagged := [each.tag for each in get_args(member) if isinstance(each, Tag)]:
-            members[tagged[0]] = _unwrap_type(member)
+        if tags := [
+            annotation.tag for annotation in get_args(member) if isinstance(annotation, Tag)
+        ]:
+            members[tags[0]] = _unwrap_type(member)
         else:
             field = member.model_fields.get("type") or member.model_fields["flow"]
             members.update(dict.fromkeys(get_args(field.annotation), member))

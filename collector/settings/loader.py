@@ -32,7 +32,7 @@ _LEGACY_FLOW_WARNING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
-    """Settings, and what is allowed but not wise in the file that they come from."""
+    """Settings, and warnings about the file that they come from."""
 
     settings: Settings
     warnings: tuple[Problem, ...]
@@ -74,20 +74,20 @@ def _validate_tree(
 
 
 def _find_warnings(settings: Settings, root: YamlNode, path: Path) -> tuple[Problem, ...]:
-    warned = ProblemReport(path=path, error_type=SettingsError)
+    report = ProblemReport(path=path, error_type=SettingsError)
     for keys, secret in find_secrets(settings):
         node = root.follow_path(keys)
         if node.has_reference or (keys[-1] in _URL_KEYS and _is_public(secret.reveal())):
             continue
-        warned.add_problem(
+        report.add_problem(
             node.position, "a secret stands in this file: use ${env:NAME} or ${file:/path} instead"
         )
     for index, org in enumerate(settings.orgs):
         if isinstance(org.auth, PasswordAuth):
-            warned.add_problem(
+            report.add_problem(
                 root.follow_path(("orgs", index, "auth", "flow")).position, _LEGACY_FLOW_WARNING
             )
-    return tuple(sorted(warned.problems, key=lambda problem: (problem.line, problem.column)))
+    return tuple(sorted(report.problems, key=lambda problem: (problem.line, problem.column)))
 
 
 def _is_public(url: str) -> bool:

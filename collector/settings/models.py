@@ -47,8 +47,10 @@ class SettingsModel(BaseModel):
         """In a file (only then is there a context) `key:` without a value is no key."""
         if info.context is None or not isinstance(data, dict):
             return data
-        known = list_model_keys(cls)
-        return {key: value for key, value in data.items() if value is not None or key not in known}
+        known_keys = list_model_keys(cls)
+        return {
+            key: value for key, value in data.items() if value is not None or key not in known_keys
+        }
 
 
 def list_model_keys(model: type[BaseModel]) -> Mapping[str, Any]:
@@ -118,8 +120,8 @@ class SourcesSettings(SettingsModel):
 
     def find_settings(self, kind: str, model: type[SourceSettingsT]) -> SourceSettingsT | None:
         """The settings of a source, which are of that model; None where it is turned off."""
-        chosen = getattr(self, kind)
-        return chosen if isinstance(chosen, model) else None
+        settings = getattr(self, kind)
+        return settings if isinstance(settings, model) else None
 
 
 _SHARED_HOSTS = frozenset({"login.salesforce.com", "test.salesforce.com"})

@@ -9,18 +9,18 @@ from collector.yaml_source.problem_report import ProblemReport
 from collector.yaml_source.suggestions import suggest_name
 
 MAX_CANDIDATES = 50
-"""Comparing with more would take too long, and nobody reads a longer list."""
+"""With more, comparing would take too long."""
 
 
 def check_names(root: YamlNode, report: ProblemReport) -> None:
     """Report org names given twice, and routes to channels or from orgs that there are not.
 
-    Works on the tree, so that these problems are told beside all others.
+    Works on the tree, so that these problems are reported beside all others.
     """
-    names = [org.get_child("name") for org in root.get_child("orgs").items]
-    given = [node for node in names if isinstance(node.value, str) and not node.has_problem]
-    _check_unique(given, report)
-    orgs = {str(node.value): node for node in given}
+    nodes = [org.get_child("name") for org in root.get_child("orgs").items]
+    name_nodes = [node for node in nodes if isinstance(node.value, str) and not node.has_problem]
+    _check_unique(name_nodes, report)
+    orgs = {str(node.value): node for node in name_nodes}
     channels = {name: entry.node for name, entry in root.get_child("channels").entries.items()}
     for route in root.get_child("routes").items:
         _check_references("channel", route.get_child("channels"), channels, report)
@@ -39,9 +39,9 @@ def suggest_public_name(name: str, known_names: Iterable[str]) -> str:
 
 
 def _check_unique(names: Iterable[YamlNode], report: ProblemReport) -> None:
-    firsts: dict[str, YamlNode] = {}
+    first_nodes: dict[str, YamlNode] = {}
     for node in names:
-        first = firsts.setdefault(str(node.value), node)
+        first = first_nodes.setdefault(str(node.value), node)
         if first is not node:
             report.add_problem(
                 node.position, f"this org name already stands on line {first.position.line}"
@@ -49,16 +49,16 @@ def _check_unique(names: Iterable[YamlNode], report: ProblemReport) -> None:
 
 
 def _check_references(
-    what: str, names: YamlNode, known: Mapping[str, YamlNode], report: ProblemReport
+    what: str, names: YamlNode, known_nodes: Mapping[str, YamlNode], report: ProblemReport
 ) -> None:
-    public = [name for name, node in known.items() if not node.has_reference]
+    public_names = [name for name, node in known_nodes.items() if not node.has_reference]
     for node in names.items:
         name = node.value
-        if not isinstance(name, str) or name in known or node.has_problem or _is_glob(name):
+        if not isinstance(name, str) or name in known_nodes or node.has_problem or _is_glob(name):
             continue
-        said = "name" if node.has_reference else quote_name(name)
+        shown_name = "name" if node.has_reference else quote_name(name)
         report.add_problem(
-            node.position, f"unknown {what} {said}{suggest_public_name(name, public)}"
+            node.position, f"unknown {what} {shown_name}{suggest_public_name(name, public_names)}"
         )
 
 

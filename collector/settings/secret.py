@@ -1,4 +1,4 @@
-"""A text that does not show itself, and the search for all of them."""
+"""A text that is masked wherever it is printed, and the search for all of them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _validate_secret(value: object) -> Secret:
 
 
 def list_secrets(value: object) -> Iterator[str]:
-    """The texts of all secrets below a setting, for whoever has to keep them out of something."""
+    """The texts of all secrets below a setting."""
     for _, secret in find_secrets(value):
         yield secret.reveal()
 
@@ -88,8 +88,8 @@ def find_secrets(value: object, keys: YamlPath = ()) -> Iterator[tuple[YamlPath,
             for name, field in type(value).model_fields.items():
                 yield from find_secrets(getattr(value, name), (*keys, field.alias or name))
         case Mapping():
-            for name, below in value.items():
-                yield from find_secrets(below, (*keys, name))
+            for name, child in value.items():
+                yield from find_secrets(child, (*keys, name))
         case tuple():
-            for index, below in enumerate(value):
-                yield from find_secrets(below, (*keys, index))
+            for index, child in enumerate(value):
+                yield from find_secrets(child, (*keys, index))

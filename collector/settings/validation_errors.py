@@ -24,8 +24,8 @@ def report_validation_errors(
     file = locate_file(root, model)
     for details in error.errors(include_url=False, include_input=False):
         describe = _DESCRIBERS.get(details["type"], _describe_bad_value)
-        if placed := describe(details, file):
-            report.add_problem(*placed)
+        if placed_message := describe(details, file):
+            report.add_problem(*placed_message)
 
 
 def _describe_unknown_key(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage:
@@ -52,14 +52,14 @@ def _describe_missing_tag(details: ErrorDetails, file: ErrorLocation) -> PlacedM
 def _describe_unknown_tag(details: ErrorDetails, file: ErrorLocation) -> PlacedMessage | None:
     key = details["ctx"]["discriminator"].strip("'")
     location = locate_error(file, details["loc"])
-    node, known = location.node.get_child(key), list_tags(location.kind)
+    node, tags = location.node.get_child(key), list_tags(location.kind)
     if node.has_problem:
         return None
     if not isinstance(node.value, str) or node.has_reference:
-        return node.position, f"must be one of {', '.join(known)}"
+        return node.position, f"must be one of {', '.join(tags)}"
     return (
         node.position,
-        f"unknown {key} {quote_name(node.value)}{suggest_public_name(node.value, known)}",
+        f"unknown {key} {quote_name(node.value)}{suggest_public_name(node.value, tags)}",
     )
 
 

@@ -1,4 +1,4 @@
-"""The kinds of values that settings consist of: what each accepts, and what it says if not.
+"""The kinds of values that settings consist of: what each accepts, and the message if not.
 
 No message repeats the value, since anything may have been put in the place of anything.
 """
@@ -138,10 +138,10 @@ def parse_network(text: str) -> str | None:
     except ValueError:
         pass
     try:
-        near = ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError("must be a network such as 10.0.0.0/8 or 2001:db8::/32") from None
-    raise ValueError(f"must be a network: {near} is the one around it")
+    raise ValueError(f"must be a network: {network} is the one around it")
 
 
 def _check_list_value(text: str) -> str:
@@ -264,8 +264,8 @@ def _check_host(text: str) -> str:
 
 
 def _check_address(text: str) -> str:
-    plain = text.isprintable() and len(text) <= 254
-    if not plain or not re.fullmatch(r"""[^\s@,;:<>()\[\]"\\]+@[^\s@,;:<>()\[\]"\\]+""", text):
+    is_plain = text.isprintable() and len(text) <= 254
+    if not is_plain or not re.fullmatch(r"""[^\s@,;:<>()\[\]"\\]+@[^\s@,;:<>()\[\]"\\]+""", text):
         raise ValueError("must be one plain address such as soc@acme.com")
     return text
 

@@ -1,4 +1,4 @@
-"""Bulk API jobs, from the job resources: minutes before the log files, and what vanishes is told.
+"""Bulk API jobs, from the job resources: minutes before the log files, and with removed ones.
 
 A job's owner may delete it as soon as its result is read, and the query with it. Sources: Bulk API
 2.0 guide, "Get Information About All Query Jobs" and "Get Information About a Query Job".
@@ -51,7 +51,7 @@ JobRecord = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _JobSighting:
-    """A job as it is now; `gone` if it is not any more, with what was known of it last."""
+    """A job as it is now, or with `is_removed` as it was known last."""
 
     id: str
     job: JobRecord
@@ -78,92 +78,86 @@ class BulkJobsReader:
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> Iterator[Batch]:
-        """What has become of the jobs since the last look.
+        """The changes of the jobs since the last look.
 
-        At the first look, jobs older than `lookback` are remembered and not told of.
+        At the first look, jobs older than `lookback` are stored, and become no events.
         """
-        remembered = context.read_state(KIND)
-        known = {one: job for one, job in remembered.items() if job["list"] == stream.name}
+        stored = context.read_state(KIND)
+        known_jobs = {job_id: job for job_id, job in stored.items() if job["list"] == stream.name}
         # Classic jobs may stand in both lists: the first that shows one keeps it.
         listed = {
             job["id"]: job
             for job in _list_jobs(context, stream.name)
-            if job["id"] in known or job["id"] not in remembered
+            if job["id"] in known_jobs or job["id"] not in stored
         }
         now = context.client.estimate_org_time()
-        look = Observation(
+        observation = Observation(
             context=context, stream=stream, since=cursor.time if cursor else None, time=now
         )
-        old = {}
-        if cursor is None:
-            old = {
-                one: job for one, job in listed.items() if _compute_age(job, now) > self._lookback
-            }
-        expired = [
-            one
-            for one, job in known.items()
-            if one not in listed and _compute_age(job, now) >= JOB_LIFETIME
-        ]
-        yield look.build_silent_batch(
-            "BulkJobInfo", state_updates={**old, **dict.fromkeys(expired)}
-        )
-        asked = {**known, **old}
-        seen = list(
-            islice(
-                _find_changes(context, stream.name, asked, listed, set(expired)),
-                MAX_DETAIL_REQUESTS,
-            )
-        )
-        yield from _build_batches(look, known, seen)
+        old = {
+            job_id: job
+            for job_id, job in listed.items()
+            if cursor is None and _compute_age(job, now) > self._lookback
+        }
+        expired = {
+            job_id
+            for job_id, job in known_jobs.items()
+            if job_id not in listed and _compute_age(job, now) >= JOB_LIFETIME
+        }
+        updates = {**old, **dict.fromkeys(expired)}
+        yield observation.build_silent_batch("BulkJobInfo", state_updates=updates)
+        changes = _find_changes(context, stream.name, {**known_jobs, **old}, listed, expired)
+        sightings = list(islice(changes, MAX_DETAIL_REQUESTS))
+        yield from _build_batches(observation, known_jobs, sightings)
 
 
 def _build_batches(
-    look: Observation, known: Mapping[str, JobRecord], seen: Sequence[_JobSighting]
+    observation: Observation, known_jobs: Mapping[str, JobRecord], sightings: Sequence[_JobSighting]
 ) -> Iterator[Batch]:
-    present = [one for one in seen if not one.is_removed]
-    news = [
-        one.job
-        for one in present
-        if _extract_progress(one.job) != _extract_progress(known.get(one.id, {}))
-    ]
-    gone = [one for one in seen if one.is_removed]
+    present = {sighting.id: sighting.job for sighting in sightings if not sighting.is_removed}
+    removed = {sighting.id: sighting.job for sighting in sightings if sighting.is_removed}
     if present:
-        remember = {one.id: one.job for one in present}
-        yield look.build_batch("BulkJobInfo", _FIELDS, news, state_updates=remember)
-    if gone:
-        records = [
-            {**one.job, "ageSeconds": int(_compute_age(one.job, look.time).total_seconds())}
-            for one in gone
+        changed = [
+            job
+            for job_id, job in present.items()
+            if _extract_progress(job) != _extract_progress(known_jobs.get(job_id, {}))
         ]
-        forget = dict.fromkeys(one.id for one in gone)
-        yield look.build_batch(
-            "BulkJobRemoved", (*_FIELDS, "ageSeconds"), records, state_updates=forget
-        )
+        yield observation.build_batch("BulkJobInfo", _FIELDS, changed, state_updates=present)
+    if removed:
+        columns = (*_FIELDS, "ageSeconds")
+        records = [
+            {**job, "ageSeconds": int(_compute_age(job, observation.time).total_seconds())}
+            for job in removed.values()
+        ]
+        updates = dict.fromkeys(removed)
+        yield observation.build_batch("BulkJobRemoved", columns, records, state_updates=updates)
 
 
 def _find_changes(
     context: SourceContext,
     resource: str,
-    known: Mapping[str, JobRecord],
+    known_jobs: Mapping[str, JobRecord],
     listed: Mapping[str, JobRecord],
     expired: set[str],
 ) -> Iterator[_JobSighting]:
-    """The jobs that are new, running, changed or gone; each is asked for when it is wanted.
+    """The jobs that are new, running, changed or removed; each is asked for when it is wanted.
 
     A list whose order is undefined may miss a job between two pages, so one that is not listed is
-    gone only if its own resource says so, too.
+    removed only if its own resource says so, too.
     """
-    for one in sorted(known.keys() - listed.keys() - expired):
-        detail = _fetch_detail(context, resource, one)
-        job = {**known[one], **(detail or {})}
-        yield _JobSighting(id=one, job=job, is_removed=detail is None)
-    for one, entry in sorted(listed.items(), key=lambda item: item[1]["createdDate"], reverse=True):
-        before = known.get(one, {})
+    for job_id in sorted(known_jobs.keys() - listed.keys() - expired):
+        detail = _fetch_detail(context, resource, job_id)
+        job = {**known_jobs[job_id], **(detail or {})}
+        yield _JobSighting(id=job_id, job=job, is_removed=detail is None)
+    for job_id, entry in sorted(
+        listed.items(), key=lambda item: item[1]["createdDate"], reverse=True
+    ):
+        before = known_jobs.get(job_id, {})
         if before.get("state") == RUNNING_STATE or any(
             before.get(k) != v for k, v in entry.items()
         ):
-            detail = _fetch_detail(context, resource, one)
-            yield _JobSighting(id=one, job={**before, **entry, **(detail or {})})
+            detail = _fetch_detail(context, resource, job_id)
+            yield _JobSighting(id=job_id, job={**before, **entry, **(detail or {})})
 
 
 def _check_stream(context: SourceContext, name: str) -> Stream | UnavailableStream:
@@ -173,12 +167,12 @@ def _check_stream(context: SourceContext, name: str) -> Stream | UnavailableStre
 
 def _list_jobs(context: SourceContext, resource: str) -> Iterator[JobRecord]:
     """The list entries of all pages. Nothing is concluded from a list that breaks off."""
-    path, read = f"jobs/{resource}", set[str]()
+    path, read_paths = f"jobs/{resource}", set[str]()
     while path:
-        read.add(path)
+        read_paths.add(path)
         page = context.client.get_resource(path)
         records, path = page.get("records"), page.get("nextRecordsUrl") or ""
-        if not isinstance(records, list) or not isinstance(path, str) or path in read:
+        if not isinstance(records, list) or not isinstance(path, str) or path in read_paths:
             raise _build_unexpected_error(context, resource)
         if page.get("done") is not (path == ""):
             raise _build_unexpected_error(context, resource)

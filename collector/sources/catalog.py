@@ -29,7 +29,7 @@ class Catalog:
         return self._names
 
     def describe_object(self, name: str) -> tuple[FieldDescription, ...]:
-        """The fields of an object. Raises NotAvailable where there is no such object."""
+        """The fields of an object. Raises NotAvailableError where there is no such object."""
         self._expire_entries(clock.now())
         if name not in self._fields:
             try:
@@ -51,7 +51,7 @@ class Catalog:
         return self._resources[path]
 
     def forget_object(self, name: str) -> None:
-        """Ask anew about an object next time: an answer has shown that something has changed."""
+        """Drop what was stored of an object, so that the org is asked next time."""
         self._names = None
         self._fields.pop(name, None)
 

@@ -22,12 +22,12 @@ def _read_no_state(_source: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 class ListingRecorder(Protocol):
-    """Is told what the org lists of a stream, before any of it is fetched."""
+    """Records what the org lists of a stream, before any of it is fetched."""
 
     def __call__(
         self, stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
     ) -> None:
-        """All that was created between two times was listed.
+        """Record that all that was created between two times was listed.
 
         `new` is what the ledger does not hold of it, as batches without segments: maybe nothing.
         """
@@ -37,7 +37,7 @@ class ListingRecorder(Protocol):
 def _ignore_listing(
     stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime
 ) -> None:
-    """Nobody wants to know."""
+    """Record nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +45,14 @@ class SourceContext:
     """The org to read, where to put what it serves, and what is already in the ledger.
 
     Attributes:
-        known: of these batch keys, those that the ledger holds.
-        newest: the nominal time of a stream's newest batch.
-        recall: what a source has remembered in its batches (`Batch.remember`), by id.
-        listed: to be told what the org lists.
+        org: its name.
+        client: what the org is asked through.
+        catalog: what the org has.
+        spool: the folder for what is fetched.
+        find_stored_keys: of these batch keys, those that the ledger holds.
+        find_newest_time: the log time of a stream's newest batch.
+        read_state: what a source has stored by its batches (`Batch.state_updates`), by id.
+        record_listing: takes what the org lists.
         until: where to stop reading, in a backfill; None reads up to the present.
     """
 
@@ -69,7 +73,7 @@ class SourceContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostBatch:
-    """Something that the org has told of and will not serve: lost, and said so.
+    """Something that the org has listed and will not serve.
 
     `batch` has no segments; its key is the file's, so that the ledger keeps what is missing.
     """
@@ -112,8 +116,8 @@ class SourceReader(Protocol):
     ) -> Iterator[FetchResult]:
         """What is new since the cursor, oldest first; each batch says where the cursor then is.
 
-        A batch without segments only moves the cursor. After a Trouble the caller leaves the cursor
-        where it is, so that the next poll comes by again.
+        A batch without segments only moves the cursor. After a FetchFailure the caller leaves the
+        cursor where it is, so that the next poll asks again.
 
         Raises:
             CollectorError: nothing further can be read now.
@@ -131,7 +135,7 @@ def resolve_present_time(context: SourceContext, cursor: Cursor | None) -> datet
 
     Raises:
         CollectorError: our clock has been set back behind what was read already. Until it is right
-            nothing new would be seen, and nobody would know.
+            new records would be missed.
     """
     now = context.client.estimate_org_time()
     if cursor is None or cursor.time <= now + CLOCK_TOLERANCE:

@@ -52,13 +52,13 @@ UNLICENSED_TYPES = frozenset(
 
 RELIST_SPAN = timedelta(hours=1)
 """How far before the cursor files are listed again: several share one CreatedDate, and one may
-become visible after another that is younger. The ledger knows those that were taken in."""
+become visible after another that is younger. The ledger has those that were ingested."""
 
 RECENT_SPAN = timedelta(days=2)
-"""In so long, an org that makes files makes at least one, also a daily one."""
+"""In this time an org that makes files makes at least one, also a daily one."""
 
 MAX_UNREACHABLE_FILES = 3
-"""So many in a row are the org's trouble, not theirs: waiting for each of them helps nobody."""
+"""After so many in a row the org is unreachable, not its files: the fetch ends."""
 
 
 class EventLogFileSettings(SourceSettings):
@@ -107,47 +107,47 @@ class EventLogFileReader:
     ) -> Iterator[FetchResult]:
         """The files created since the cursor, oldest first.
 
-        A file that cannot be had now is Trouble: the later ones are still read.
+        A file that cannot be had now is a FetchFailure: the later ones are still read.
         """
-        troubles, files = self._list_new_files(context, stream, cursor)
-        yield from troubles
+        failures, files = self._list_new_files(context, stream, cursor)
+        yield from failures
         if cursor is None and files:
             # However often the first one fails, it does not grow too old to be looked for.
-            begins = Cursor(time=files[0].created_date)
-            yield replace(log_file.build_batch(context, stream, files[0]), cursor=begins)
-        unreachable = 0
+            first_cursor = Cursor(time=files[0].created_date)
+            yield replace(log_file.build_batch(context, stream, files[0]), cursor=first_cursor)
+        unreachable_count = 0
         for file, download in parallel_downloads.prefetch_files(
             files, partial(log_file.fetch_file, context, stream)
         ):
             try:
-                fetched = download.result()
-                unreachable = 0
+                result = download.result()
+                unreachable_count = 0
             except UnreachableError as error:
-                unreachable += 1
-                if unreachable == MAX_UNREACHABLE_FILES:
+                unreachable_count += 1
+                if unreachable_count == MAX_UNREACHABLE_FILES:
                     raise
-                fetched = log_file.build_failure(context, file, error)
-            yield fetched
+                result = log_file.build_failure(context, file, error)
+            yield result
 
     def _choose_interval(self, context: SourceContext) -> str:
         if self._settings.interval != "auto":
             return self._settings.interval
-        probe = "SELECT Id FROM EventLogFile WHERE Interval = 'Hourly'"
-        begins = _find_handover(context, _build_stream(context, HOURLY))
+        soql = "SELECT Id FROM EventLogFile WHERE Interval = 'Hourly'"
+        handover = _find_handover(context, _build_stream(context, HOURLY))
         newest = context.find_newest_time(_build_stream(context, HOURLY))
-        if begins and (newest is None or newest < begins):
+        if handover and (newest is None or newest < handover):
             # Before the change, hourly files must have been made since that day began.
-            probe += f" AND LogDate < {render_literal(begins)}"
-        return HOURLY if any(_query_records(context, f"{probe} LIMIT 1")) else DAILY
+            soql += f" AND LogDate < {render_literal(handover)}"
+        return HOURLY if any(_query_records(context, f"{soql} LIMIT 1")) else DAILY
 
     def _list_new_files(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> tuple[list[FetchFailure], list[ListedLogFile]]:
-        """The settled files that are wanted and new; and those of which nobody can say more."""
+        """The failures to parse a listed file, and the settled files that are wanted and new."""
         now = resolve_present_time(context, cursor)
-        begins = _find_handover(context, stream)
-        since = cursor.time - RELIST_SPAN if cursor else begins or now - self._settings.lookback
-        listed = [
+        handover = _find_handover(context, stream)
+        since = cursor.time - RELIST_SPAN if cursor else handover or now - self._settings.lookback
+        entries = [
             log_file.parse_record(record)
             for record in _query_records(context, _build_listing_query(stream.name, since))
         ]
@@ -155,16 +155,16 @@ class EventLogFileReader:
         until = context.compute_horizon(context.client.estimate_org_time() - self._settings.settle)
         wanted = [
             file
-            for file in listed
+            for file in entries
             if isinstance(file, ListedLogFile)
             and file.created_date <= until
-            and (begins is None or file.log_date >= begins)
+            and (handover is None or file.log_date >= handover)
             and matches_any(file.event_type, self._settings.event_types)
         ]
-        new = log_file.select_new_files(context, wanted)
-        batches = [log_file.build_batch(context, stream, file) for file in new]
+        new_files = log_file.select_new_files(context, wanted)
+        batches = [log_file.build_batch(context, stream, file) for file in new_files]
         context.record_listing(stream, batches, since=since, until=until)
-        return [entry for entry in listed if isinstance(entry, FetchFailure)], new
+        return [entry for entry in entries if isinstance(entry, FetchFailure)], new_files
 
 
 def _build_stream(context: SourceContext, name: str) -> Stream:
@@ -180,9 +180,9 @@ def _query_records(context: SourceContext, soql: str) -> list[dict[str, Any]]:
 
 
 def _build_listing_query(interval: str, since: datetime) -> str:
-    kind = "Interval = 'Hourly' AND Sequence >= 1" if interval == HOURLY else "Sequence = 0"
+    condition = "Interval = 'Hourly' AND Sequence >= 1" if interval == HOURLY else "Sequence = 0"
     return (
-        f"SELECT {', '.join(log_file.LISTING_FIELDS)} FROM EventLogFile WHERE {kind}"
+        f"SELECT {', '.join(log_file.LISTING_FIELDS)} FROM EventLogFile WHERE {condition}"
         f" AND CreatedDate >= {render_literal(since)} ORDER BY CreatedDate ASC, Id ASC"
     )
 
@@ -191,7 +191,7 @@ def _find_handover(context: SourceContext, stream: Stream) -> datetime | None:
     """The first LogDate that is ours when the org changed between daily and hourly files.
 
     The change is made where a UTC day begins: with the first day of which the other kind has not
-    told the end. Rather is the beginning of such a day read twice than its end never.
+    come to its end. So the beginning of such a day may be read twice, but its end is not missed.
     """
     other, length = HOURLY, timedelta(hours=1)
     if stream.name == HOURLY:
@@ -203,10 +203,10 @@ def _find_handover(context: SourceContext, stream: Stream) -> datetime | None:
 
 
 def _probe_stream(context: SourceContext, stream: Stream) -> ProbeResult:
-    kind = "Sequence = 0" if stream.name == DAILY else "Sequence >= 1"
+    condition = "Sequence = 0" if stream.name == DAILY else "Sequence >= 1"
     since = context.client.estimate_org_time() - RECENT_SPAN
     soql = (
-        f"SELECT EventType FROM EventLogFile WHERE {kind}"
+        f"SELECT EventType FROM EventLogFile WHERE {condition}"
         f" AND CreatedDate >= {render_literal(since)}"
     )
     types = {str(record.get("EventType")) for record in _query_records(context, soql)}

@@ -74,14 +74,14 @@ class EventLogObjectsReader:
 
 
 def _find_time_field(context: SourceContext, name: str) -> str:
-    described = {field.name for field in context.catalog.describe_object(name)}
-    found = next((field for field in TIME_FIELDS if field in described), None)
-    if found is None:
+    field_names = {field.name for field in context.catalog.describe_object(name)}
+    time_field = next((field for field in TIME_FIELDS if field in field_names), None)
+    if time_field is None:
         raise SalesforceError(
             f"{context.org}: {name} has none of the fields {', '.join(TIME_FIELDS)}, so that it"
             " cannot be read forward in time"
         )
-    return found
+    return time_field
 
 
 SPEC = SourceSpec(

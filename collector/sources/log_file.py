@@ -43,7 +43,7 @@ LISTING_FIELDS = (
 
 GROWTH_SPAN = timedelta(hours=1)
 """How long a file may still be being written. One that is older and came whole, but not as long as
-was announced, is taken: nobody promises what LogFileLength counts."""
+was announced, is taken: what LogFileLength counts is not documented."""
 
 _ID_PATTERN = re.compile(r"[A-Za-z0-9]{15,18}")
 
@@ -67,9 +67,9 @@ class ListedLogFile:
 def select_new_files(context: SourceContext, files: Sequence[ListedLogFile]) -> list[ListedLogFile]:
     """Those that the ledger does not hold, in the order of the cursor."""
     by_key = {_build_file_key(context, file): file for file in files}
-    known = context.find_stored_keys(list(by_key))
-    unknown = (file for key, file in by_key.items() if key not in known)
-    return sorted(unknown, key=lambda file: (file.created_date, file.id))
+    stored_keys = context.find_stored_keys(list(by_key))
+    new_files = (file for key, file in by_key.items() if key not in stored_keys)
+    return sorted(new_files, key=lambda file: (file.created_date, file.id))
 
 
 def parse_record(record: Mapping[str, Any]) -> ListedLogFile | FetchFailure:
@@ -95,21 +95,21 @@ def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
 
 
 def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> FetchResult:
-    """The file, or why it cannot be had. Raises Unreachable, or what is the whole org's trouble."""
-    found = build_batch(context, stream, file)
+    """The file, or why it cannot be had. Raises errors of the whole org, and UnreachableError."""
+    batch = build_batch(context, stream, file)
     if not is_file_name(file.event_type):
-        unusual = replace(found, event_type=escape_terminal(file.event_type, 80))
-        return LostBatch(batch=unusual, reason=f"{file}: that is no name of an event type")
+        renamed = replace(batch, event_type=escape_terminal(file.event_type, 80))
+        return LostBatch(batch=renamed, reason=f"{file}: that is no name of an event type")
     try:
         segments = _download_file(context, file)
     except NotAvailableError as error:
-        return _resolve_missing_file(context, found, file, error)
+        return _resolve_missing_file(context, batch, file, error)
     except (LoginRefusedError, SessionExpiredError, LimitExceededError, UnreachableError):
         raise
     except (CorruptDownloadError, SalesforceError) as error:
         return build_failure(context, file, error)
     return replace(
-        found,
+        batch,
         received=context.client.estimate_org_time(),
         segments=segments.paths,
         columns=segments.columns,
@@ -137,22 +137,21 @@ def _download_file(context: SourceContext, file: ListedLogFile) -> CsvSegments:
 
 
 def _resolve_missing_file(
-    context: SourceContext, found: Batch, file: ListedLogFile, error: NotAvailableError
+    context: SourceContext, batch: Batch, file: ListedLogFile, error: NotAvailableError
 ) -> LostBatch | FetchFailure:
     """A file that was not found is gone only if the org does not list it any more either.
 
-    Raises NotAvailable where it is not the file that is missing, but a permission.
+    Raises NotAvailableError where it is not the file that is missing, but a permission.
     """
     if error.code != "NOT_FOUND":
         raise error
-    listed = context.client.query(
+    pages = context.client.query(
         f"SELECT Id FROM EventLogFile WHERE Id = {render_literal(file.id)}"
     )
-    if any(listed):
+    if any(pages):
         return build_failure(context, file, error)
     return LostBatch(
-        batch=found,
-        reason=f"{file} was listed and has been deleted since (retention or a user)",
+        batch=batch, reason=f"{file} was listed and has been deleted since (retention or a user)"
     )
 
 

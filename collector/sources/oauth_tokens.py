@@ -54,44 +54,42 @@ class OauthTokensReader:
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> Iterator[Batch]:
-        """The tokens granted and removed since the last look; at the first, none is told of."""
-        present = _fetch_tokens(context)
-        known = context.read_state(KIND)
-        look = Observation(
+        """The tokens granted and removed since the last look; at the first, no event."""
+        tokens = _fetch_tokens(context)
+        stored = context.read_state(KIND)
+        observation = Observation(
             context=context,
             stream=stream,
             since=cursor.time if cursor else None,
             time=context.client.estimate_org_time(),
         )
-        changed = {one: token for one, token in present.items() if known.get(one) != token}
+        changed = {key: token for key, token in tokens.items() if stored.get(key) != token}
         if cursor is None:
-            yield look.build_silent_batch("OauthTokenGranted", state_updates=changed)
+            yield observation.build_silent_batch("OauthTokenGranted", state_updates=changed)
             return
-        granted = [token for one, token in changed.items() if one not in known]
-        yield look.build_batch("OauthTokenGranted", _COLUMNS, granted, state_updates=changed)
-        removed = {one: token for one, token in known.items() if one not in present}
+        granted = [token for key, token in changed.items() if key not in stored]
+        yield observation.build_batch("OauthTokenGranted", _COLUMNS, granted, state_updates=changed)
+        removed = {key: token for key, token in stored.items() if key not in tokens}
         if removed:
-            yield look.build_batch(
-                "OauthTokenRemoved",
-                _COLUMNS,
-                list(removed.values()),
-                state_updates=dict.fromkeys(removed),
+            records, updates = list(removed.values()), dict.fromkeys(removed)
+            yield observation.build_batch(
+                "OauthTokenRemoved", _COLUMNS, records, state_updates=updates
             )
 
 
 def _fetch_tokens(context: SourceContext) -> dict[str, TokenRecord]:
     """Every token by its fingerprint."""
-    described = {field.name for field in context.catalog.describe_object(OBJECT_NAME)}
-    fields = [name for name in (*_FIELDS, _SECRET_FIELD) if name in described]
-    twins: Counter[str] = Counter()
+    described_fields = {field.name for field in context.catalog.describe_object(OBJECT_NAME)}
+    fields = [name for name in (*_FIELDS, _SECRET_FIELD) if name in described_fields]
+    duplicate_counts: Counter[str] = Counter()
     tokens: dict[str, TokenRecord] = {}
     for record in _fetch_records(context, fields):
         # Where the org hides DeleteToken, all that is known of alike tokens is how many there are.
-        alike = _compute_fingerprint(record, 0)
-        fingerprint = _compute_fingerprint(record, twins[alike])
-        twins[alike] += 1
-        kept = {name: record.get(name) for name in _FIELDS}
-        tokens[fingerprint] = {"TokenFingerprint": fingerprint, **kept}
+        base_fingerprint = _compute_fingerprint(record, 0)
+        fingerprint = _compute_fingerprint(record, duplicate_counts[base_fingerprint])
+        duplicate_counts[base_fingerprint] += 1
+        values = {name: record.get(name) for name in _FIELDS}
+        tokens[fingerprint] = {"TokenFingerprint": fingerprint, **values}
     return tokens
 
 
@@ -104,15 +102,15 @@ def _fetch_records(context: SourceContext, fields: Sequence[str]) -> Iterator[Ma
             yield from records
             return
         # The last user's tokens may go on beyond the limit: they are the next span's first.
-        last = str(records[-1].get("UserId"))
-        whole = [record for record in records if record.get("UserId") != last]
-        if not whole:
+        last_user = str(records[-1].get("UserId"))
+        complete = [record for record in records if record.get("UserId") != last_user]
+        if not complete:
             raise SalesforceError(
-                f"{context.org}: one user has {MAX_TOKENS:,} OAuth tokens or more, and Salesforce does"
-                " not list what is beyond"
+                f"{context.org}: one user has {MAX_TOKENS:,} OAuth tokens or more, and Salesforce"
+                " does not list what is beyond"
             )
-        yield from whole
-        after = str(whole[-1].get("UserId"))
+        yield from complete
+        after = str(complete[-1].get("UserId"))
 
 
 def _fetch_user_span(
@@ -127,10 +125,10 @@ def _fetch_user_span(
         yield from page
 
 
-def _compute_fingerprint(record: Mapping[str, Any], twin: int) -> str:
-    said = [str(record.get(name)) for name in ("AppName", "UserId", _SECRET_FIELD)]
+def _compute_fingerprint(record: Mapping[str, Any], number: int) -> str:
+    values = [str(record.get(name)) for name in ("AppName", "UserId", _SECRET_FIELD)]
     # Lone surrogates count as question marks: fingerprints that are stored were made so.
-    return hash_lines(*(text.encode(errors="replace").decode() for text in said), str(twin))
+    return hash_lines(*(text.encode(errors="replace").decode() for text in values), str(number))
 
 
 SPEC = SourceSpec(

@@ -1,4 +1,4 @@
-"""Turns what was seen at one moment, which no log tells of, into batches of events of our own."""
+"""Turns what an org shows at one moment, which no log has, into batches of events of our own."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Observation:
         *,
         state_updates: StateUpdates,
     ) -> Batch:
-        """The records, each with when it was observed, and what to remember with them."""
+        """The records, each with when it was observed, and their state updates."""
         observed = {OBSERVED_COLUMN: render_literal(self.time)}
         return self._assemble_batch(
             event_type,
             (*columns, OBSERVED_COLUMN),
-            [{**one, **observed} for one in records],
+            [{**record, **observed} for record in records],
             state_updates,
         )
 
     def build_silent_batch(self, event_type: str, *, state_updates: StateUpdates) -> Batch:
-        """No event, but something to remember."""
+        """A batch without events that stores state updates."""
         return self._assemble_batch(event_type, (), [], state_updates)
 
     def _assemble_batch(
@@ -58,9 +58,11 @@ class Observation:
         state_updates: StateUpdates,
     ) -> Batch:
         stream, start, end = self.stream, render_literal(self.since), render_literal(self.time)
-        # Two looks within one millisecond are told apart by what they saw.
-        what = hash_lines(*sorted(state_updates), digits=FULL_DIGITS)
-        key = build_batch_key(stream.org, stream.source, stream.name, event_type, start, end, what)
+        # Two looks within one millisecond differ in what they saw.
+        object_digest = hash_lines(*sorted(state_updates), digits=FULL_DIGITS)
+        key = build_batch_key(
+            stream.org, stream.source, stream.name, event_type, start, end, object_digest
+        )
         segments = write_records(self.context.spool, key, columns, records).paths if records else ()
         return Batch(
             key=key,

@@ -1,4 +1,4 @@
-"""The org's limits, as events: what is used up tells of exports and runaway clients."""
+"""The org's limits, as events: their use shows exports and runaway clients."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class OrgLimitsReader:
     ) -> Iterator[Batch]:
         """One event for each limit, as it stands."""
         records = list(_build_records(context.client.get_limits()))
-        look = Observation(
+        observation = Observation(
             context=context,
             stream=stream,
             since=cursor.time if cursor else None,
             time=context.client.estimate_org_time(),
         )
-        yield look.build_batch("OrgLimit", _COLUMNS, records, state_updates={})
+        yield observation.build_batch("OrgLimit", _COLUMNS, records, state_updates={})
 
 
 def _build_records(limits: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

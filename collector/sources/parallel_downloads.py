@@ -12,7 +12,7 @@ from collector.sources.contract import FetchResult
 from collector.sources.log_file import ListedLogFile
 
 MAX_PARALLEL_DOWNLOADS = 4
-"""Salesforce bounds long requests; with so many nobody else in the org will notice us."""
+"""Salesforce bounds long requests; so many leave room for others in the org."""
 
 PendingDownload = Future[FetchResult]
 
@@ -22,19 +22,19 @@ def prefetch_files(
 ) -> Iterator[tuple[ListedLogFile, PendingDownload]]:
     """Each file with its download, in order, while the next ones are under way already.
 
-    Whoever stops in the middle leaves nothing in the spool.
+    A caller that stops in the middle leaves nothing in the spool.
     """
-    waiting: deque[tuple[ListedLogFile, PendingDownload]] = deque()
+    pending: deque[tuple[ListedLogFile, PendingDownload]] = deque()
     with ThreadPoolExecutor(MAX_PARALLEL_DOWNLOADS) as pool:
         try:
             for file in files:
-                waiting.append((file, pool.submit(fetch, file)))
-                if len(waiting) == MAX_PARALLEL_DOWNLOADS:
-                    yield waiting.popleft()
-            while waiting:
-                yield waiting.popleft()
+                pending.append((file, pool.submit(fetch, file)))
+                if len(pending) == MAX_PARALLEL_DOWNLOADS:
+                    yield pending.popleft()
+            while pending:
+                yield pending.popleft()
         finally:
-            for _, download in waiting:
+            for _, download in pending:
                 _discard_download(download)
 
 
@@ -43,7 +43,7 @@ def _discard_download(download: PendingDownload) -> None:
         return
     # Whatever it raises is asked for again by the next poll, which will say so.
     with suppress(Exception):
-        fetched = download.result()
-        if isinstance(fetched, Batch):
-            for segment in fetched.segments:
+        result = download.result()
+        if isinstance(result, Batch):
+            for segment in result.segments:
                 segment.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ class WindowQuery:
         name: the object; also the event type of its records.
         time_field: what windows are cut on.
         order: DESC for big objects, which refuse anything else.
-        relations: fields of related records to ask for, such as `CreatedBy.Username`.
+        related_fields: fields of related records to ask for, such as `CreatedBy.Username`.
     """
 
     name: str
@@ -94,12 +94,12 @@ def fetch_windows(
 
 
 def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[str, ...]:
-    plain = []
+    names = []
     for field in context.catalog.describe_object(window_query.name):
         if field.type not in ("base64", "address", "location"):
             with suppress(ValueError):  # What is no name cannot be asked for.
-                plain.append(check_identifier(field.name))
-    return (*plain, *window_query.related_fields)
+                names.append(check_identifier(field.name))
+    return (*names, *window_query.related_fields)
 
 
 def _fetch_window(
@@ -119,11 +119,11 @@ def _fetch_window(
     except NotAvailableError:
         context.catalog.forget_object(window_query.name)
         raise
-    narrower = records.is_truncated and end - start > MIN_WIDTH
-    if narrower or not records.row_count:
+    is_too_wide = records.is_truncated and end - start > MIN_WIDTH
+    if is_too_wide or not records.row_count:
         for path in segments.paths:
             path.unlink()
-    if narrower:
+    if is_too_wide:
         raise QueryTooWideError(f"{stream}: the answer ends at {PAGE_SIZE:,} records")
     facts = WindowFacts(
         start=clock.floor_to_milliseconds(start),
@@ -167,15 +167,16 @@ def _build_soql(
     window_query: WindowQuery, columns: Sequence[str], start: datetime, end: datetime
 ) -> str:
     field = check_identifier(window_query.time_field)
+    names = ", ".join(map(check_identifier, columns))
     return (
-        f"SELECT {', '.join(map(check_identifier, columns))} FROM {check_identifier(window_query.name)}"
+        f"SELECT {names} FROM {check_identifier(window_query.name)}"
         f" WHERE {field} > {render_literal(start)} AND {field} <= {render_literal(end)}"
         f" ORDER BY {field} {window_query.order}"
     )
 
 
 def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[LostBatch]:
-    """What the narrowest window does not hold because its answer was cut; told once a second."""
+    """The loss of records that an answer to the narrowest window left out, once for each second."""
     second = batch.log_time.replace(microsecond=0)
     key = build_batch_key(
         context.org, batch.stream.source, batch.event_type, "rest", render_literal(second)
@@ -184,8 +185,9 @@ def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[Lost
         yield LostBatch(
             batch=replace(batch, key=key, segments=()),
             reason=(
-                f"at {second:%Y-%m-%d %H:%M:%S}Z {batch.event_type} has {PAGE_SIZE:,} or more records a"
-                " second, and the org serves no second page of them: the rest cannot be read"
+                f"at {second:%Y-%m-%d %H:%M:%S}Z {batch.event_type} has {PAGE_SIZE:,} or more"
+                " records a second, and the org serves no second page of them: the rest cannot be"
+                " read"
             ),
         )
 
@@ -220,7 +222,7 @@ def _flatten_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, Mapping):
-            flat.update({f"{name}.{inner}": deep for inner, deep in value.items()})
+            flat.update({f"{name}.{inner}": inner_value for inner, inner_value in value.items()})
         else:
             flat[name] = value
     return flat

@@ -35,8 +35,8 @@ def build_sources(
     settings: SourcesSettings, specs: Iterable[SourceSpec[SourceSettings]] = SOURCES
 ) -> list[Source]:
     """The sources that the settings leave switched on."""
-    built = (spec.build_source(settings) for spec in specs)
-    return [source for source in built if source is not None]
+    sources = (spec.build_source(settings) for spec in specs)
+    return [source for source in sources if source is not None]
 
 
 def find_supplier(

@@ -36,9 +36,5 @@ class SingleObjectReader:
     ) -> Iterator[FetchResult]:
         """The windows since the cursor."""
         yield from query_windows.fetch_windows(
-            context,
-            stream,
-            cursor,
-            window_query=self._window_query,
-            settings=self._settings,
+            context, stream, cursor, window_query=self._window_query, settings=self._settings
         )

@@ -1,4 +1,4 @@
-"""What there is to say of each kind of source: whoever treats sources differently asks its spec."""
+"""All that differs between the kinds of sources, said once in the spec of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STORING_REQUIREMENT = "storing switched on (Setup, Event Manager)"
 
 
 class Lane(StrEnum):
-    """Whether a source tells of an attack within minutes, or has a backlog to work through."""
+    """Whether a source shows an attack within minutes, or has a backlog to work through."""
 
     URGENT = "urgent"
     BULK = "bulk"
@@ -72,8 +72,8 @@ class TypeRequirement:
 
     def __str__(self) -> str:
         rights = [f"'{name}'" for name in self.permissions]
-        wants = [self.licence, STORING_REQUIREMENT if self.storing else "", *rights]
-        return ", ".join(filter(None, wants)) or "nothing"
+        parts = [self.licence, STORING_REQUIREMENT if self.storing else "", *rights]
+        return ", ".join(filter(None, parts)) or "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,9 @@ class SourceSpec(Generic[SettingsT_co]):
         on_by_default: whether it is polled where the configuration does not mention it.
         build: what reads it as its settings want.
         event_types: what it brings.
-        windowed: whether its batches are closed windows of time, which tell what was read.
+        windowed: whether its batches are closed windows of time, which show what was read.
         backfillable: whether it has a past to read; others only know the present.
-        value_rank: 0 for what tells of an attack soonest for the fewest API calls, up to
+        value_rank: 0 for what shows an attack soonest for the fewest API calls, up to
             LOWEST_VALUE_RANK; distinct, and with room for others between.
         max_stretch: how many times less often it may be asked, where API calls are short.
         lane: what its work must not wait for.
@@ -123,10 +123,10 @@ class SourceSpec(Generic[SettingsT_co]):
 
     def build_source(self, settings: SourcesSettings) -> Source | None:
         """The source as an org's settings want it; None where it is turned off."""
-        chosen = self.find_settings(settings)
-        if chosen is None:
+        own_settings = self.find_settings(settings)
+        if own_settings is None:
             return None
-        return Source(spec=self, poll_interval=chosen.every, reader=self.build(chosen))
+        return Source(spec=self, poll_interval=own_settings.every, reader=self.build(own_settings))
 
     def describe_requirement(self, event_type: str) -> TypeRequirement:
         """What it takes to read events of a type that it brings."""

@@ -68,12 +68,14 @@ class StoredEventsReader:
 
         Objects that we do not know are read where the settings name them outright.
         """
-        known = [
+        known_names = [
             name
             for name in (*STANDARD_OBJECTS, *BIG_OBJECTS)
             if matches_any(name, self._settings.objects)
         ]
-        names = dict.fromkeys([*known, *named_objects.list_explicit_names(self._settings.objects)])
+        names = dict.fromkeys(
+            [*known_names, *named_objects.list_explicit_names(self._settings.objects)]
+        )
         return [_check_stream(context, name) for name in names]
 
     def fetch(

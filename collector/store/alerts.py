@@ -31,7 +31,7 @@ def find_nearby_alerts(
 ) -> list[Alert]:
     """The alerts of one dedup key whose episode touches a span of event time, oldest first.
 
-    Those that went on in another one are not among them.
+    Merged ones are left out.
     """
     table = tables.alerts
     query = (
@@ -50,7 +50,7 @@ def find_nearby_alerts(
 
 
 def find_alert(connection: sa.Connection, alert_id: str) -> Alert | None:
-    """The alert with that id."""
+    """The alert with that id; None where there is none."""
     return next(iter(read_alerts(connection, [alert_id])), None)
 
 
@@ -62,7 +62,7 @@ def read_alerts(connection: sa.Connection, alert_ids: Iterable[str]) -> Iterator
 
 
 def find_alerts_by_prefix(connection: sa.Connection, prefix: str) -> list[Alert]:
-    """The alerts whose id begins so; people type a few characters."""
+    """The alerts whose id begins with `prefix`, at most 10."""
     query = sa.select(tables.alerts).where(tables.alerts.c.id.startswith(prefix, autoescape=True))
     return [_parse_alert_row(row) for row in connection.execute(query.limit(10))]
 
@@ -77,7 +77,7 @@ def list_alerts(
     limit: int | None = None,
     include_merged: bool = False,
 ) -> list[Alert]:
-    """Alerts, the newest event first; those that went on in another one only if asked for."""
+    """Alerts, the newest event first."""
     table = tables.alerts
     query = (
         sa.select(table)
@@ -101,17 +101,17 @@ def save_alerts(
     alerts: Iterable[Alert],
     matches_by_alert: Mapping[str, Sequence[AlertMatch]],
 ) -> None:
-    """Write alerts, and by alert id the members that belong to them, as they are now."""
+    """Write alerts, and by alert id the matches that belong to them."""
     for alert in alerts:
         upsert_row(connection, tables.alerts, _build_alert_row(alert))
         rows = [
-            {"org": alert.org, "rule": alert.rule, **_build_match_row(member)}
-            for member in matches_by_alert.get(alert.id, ())
+            {"org": alert.org, "rule": alert.rule, **_build_match_row(match)}
+            for match in matches_by_alert.get(alert.id, ())
         ]
         upsert_rows(connection, tables.matches, rows)
 
 
-# ---- members
+# ---- matches
 
 
 def find_alert_matches(
@@ -119,19 +119,19 @@ def find_alert_matches(
 ) -> dict[str, AlertMatch]:
     """Those of the events that belong to an alert of the rule, by uid."""
     table = tables.matches
-    found: dict[str, AlertMatch] = {}
+    matches: dict[str, AlertMatch] = {}
     for chunk in split_chunks(event_uids):
         query = sa.select(table).where(
             table.c.org == org, table.c.rule == rule, table.c.event_uid.in_(chunk)
         )
-        found.update((row.event_uid, _parse_match_row(row)) for row in connection.execute(query))
-    return found
+        matches.update((row.event_uid, _parse_match_row(row)) for row in connection.execute(query))
+    return matches
 
 
 def read_match_weights(
     connection: sa.Connection, *, org: str, rule: str, between: tuple[datetime, datetime]
 ) -> dict[str, tuple[Severity, float]]:
-    """By uid, how grave and weighty what a rule has matched in a span of event time was."""
+    """By uid, severity and weight of what a rule has matched in a span of event time."""
     table = tables.matches
     query = sa.select(table.c.event_uid, table.c.severity, table.c.weight).where(
         table.c.org == org, table.c.rule == rule, table.c.time.between(*between)
@@ -142,7 +142,7 @@ def read_match_weights(
 def iterate_alert_matches(
     connection: sa.Connection, alert_ids: Collection[str]
 ) -> Iterator[AlertMatch]:
-    """All that belongs to some alerts, in the order of time; there may be millions."""
+    """The matches of some alerts, in the order of time; there may be millions."""
     table = tables.matches
     if not alert_ids:
         return
@@ -159,7 +159,7 @@ def iterate_alert_matches(
 def detach_match(
     connection: sa.Connection, *, org: str, rule: str, event_uid: str, alert_id: str
 ) -> None:
-    """Take an event out of an alert. One that is in another alert by now stays there."""
+    """Delete an event's match from an alert. One that is in another alert by now stays there."""
     table = tables.matches
     connection.execute(
         sa.delete(table).where(
@@ -174,7 +174,7 @@ def detach_match(
 def move_matches(
     connection: sa.Connection, *, org: str, rule: str, event_uids: Iterable[str], alert_id: str
 ) -> None:
-    """Let events go over to an alert from the one that they are in."""
+    """Assign the matches of events to another alert."""
     table = tables.matches
     for chunk in split_chunks(event_uids):
         connection.execute(
@@ -185,7 +185,7 @@ def move_matches(
 
 
 def move_merged_matches(connection: sa.Connection, alert: Alert) -> None:
-    """Let all events of an alert go over to the one in which it went on."""
+    """Assign all matches of a merged alert to the one that it was merged into."""
     table = tables.matches
     connection.execute(
         sa.update(table).where(table.c.alert_id == alert.id).values(alert_id=alert.merged_into)
@@ -212,15 +212,15 @@ def _build_alert_row(alert: Alert) -> dict[str, Any]:
 
 
 def _parse_alert_row(row: sa.Row[Any]) -> Alert:
-    stored = row._asdict()
-    values = {name: stored[name] for name in _ALERT_COLUMNS}
+    columns = row._asdict()
+    values = {name: columns[name] for name in _ALERT_COLUMNS}
     values.update({name: tuple(values[name]) for name in _TUPLE_COLUMNS})
-    state = stored[_FOLD_STATE_COLUMN]
+    state = columns[_FOLD_STATE_COLUMN]
     return Alert(**values, fold_state=FoldState.from_json(state) if state else None)
 
 
-def _build_match_row(member: AlertMatch) -> dict[str, Any]:
-    return {name: getattr(member, name) for name in _MATCH_COLUMNS}
+def _build_match_row(match: AlertMatch) -> dict[str, Any]:
+    return {name: getattr(match, name) for name in _MATCH_COLUMNS}
 
 
 def _parse_match_row(row: sa.Row[Any]) -> AlertMatch:

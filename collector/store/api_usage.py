@@ -1,4 +1,4 @@
-"""How many API calls each source has cost, by org and hour, so that a restart forgets none."""
+"""How many API calls each source has cost, by org and hour, across restarts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ USAGE_PERIOD = timedelta(days=1)
 def add_api_calls(
     connection: sa.Connection, org: str, source: str, calls: int, *, now: datetime
 ) -> None:
-    """Count calls that were made just now; what is older than a day is forgotten."""
+    """Add calls that were made just now; what is older than a day is deleted."""
     table = tables.api_usage
     hour = now.replace(minute=0, second=0, microsecond=0)
-    of_hour = (table.c.org == org, table.c.source == source, table.c.hour == hour)
-    before = connection.scalar(sa.select(table.c.calls).where(*of_hour)) or 0
+    conditions = (table.c.org == org, table.c.source == source, table.c.hour == hour)
+    earlier_calls = connection.scalar(sa.select(table.c.calls).where(*conditions)) or 0
     upsert_row(
-        connection, table, {"org": org, "source": source, "hour": hour, "calls": before + calls}
+        connection,
+        table,
+        {"org": org, "source": source, "hour": hour, "calls": earlier_calls + calls},
     )
     connection.execute(sa.delete(table).where(table.c.hour < now - USAGE_PERIOD))
 

@@ -15,7 +15,7 @@ _CHUNK_SIZE = 2_000
 
 
 class BaselineWindow(NamedTuple):
-    """A window of a group; times are in microseconds. `told` says that it is a match."""
+    """A window of a group; times are in microseconds. `told` says whether it is a match."""
 
     value: float
     events: int
@@ -37,7 +37,7 @@ def read_windows(
     """The windows of those groups that start from `first` to `last`, both included."""
     table = tables.baseline_windows
     columns = (table.c.value, table.c.events, table.c.last, table.c.received, table.c.told)
-    found: dict[BaselineWindowKey, BaselineWindow] = {}
+    windows: dict[BaselineWindowKey, BaselineWindow] = {}
     for chunk in split_chunks(keys, _CHUNK_SIZE):
         query = sa.select(table.c.key, table.c.start, *columns).where(
             table.c.org == org,
@@ -46,8 +46,8 @@ def read_windows(
             table.c.start.between(first, last),
         )
         for key, start, *values in connection.execute(query):
-            found[key, start] = BaselineWindow(*values)
-    return found
+            windows[key, start] = BaselineWindow(*values)
+    return windows
 
 
 def sum_windows(
@@ -56,7 +56,7 @@ def sum_windows(
     """Of each of those groups, its windows that start from `first` on and before `until`."""
     table = tables.baseline_windows
     value = table.c.value
-    found: dict[str, BaselineSums] = {}
+    sums: dict[str, BaselineSums] = {}
     for chunk in split_chunks(keys, _CHUNK_SIZE):
         query = (
             sa.select(table.c.key, sa.func.count(), sa.func.sum(value), sa.func.sum(value * value))
@@ -70,8 +70,8 @@ def sum_windows(
             .group_by(table.c.key)
         )
         for key, count, total, squares in connection.execute(query):
-            found[key] = (count, float(total), float(squares))
-    return found
+            sums[key] = (count, float(total), float(squares))
+    return sums
 
 
 def save_windows(
@@ -81,7 +81,7 @@ def save_windows(
     rule: str,
     windows: Iterable[tuple[BaselineWindowKey, BaselineWindow]],
 ) -> None:
-    """Write windows by their places; what stood there is replaced."""
+    """Write windows; those with the same keys are replaced."""
     rows = [
         {"org": org, "rule": rule, "key": key, "start": start, **measure._asdict()}
         for (key, start), measure in windows

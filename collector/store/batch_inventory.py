@@ -38,11 +38,11 @@ def list_inventory_items(
 ) -> list[InventoryItem]:
     """All batches of an org whose records belong between two times, oldest first."""
     pending = {item.key: item for item in _list_listed_items(connection, org, since, until)}
-    found = []
+    ledger_items = []
     for item in _list_ledger_items(connection, org, since, until):
-        found.append(item)
+        ledger_items.append(item)
         pending.pop(item.key, None)
-    return sorted([*found, *pending.values()], key=lambda item: (item.log_time, item.key))
+    return sorted([*ledger_items, *pending.values()], key=lambda item: (item.log_time, item.key))
 
 
 def list_batch_files(
@@ -70,10 +70,10 @@ def _list_listed_items(
 def _list_ledger_items(
     connection: sa.Connection, org: str, since: datetime, until: datetime
 ) -> list[InventoryItem]:
-    table, listed = tables.batches, tables.listed_files
+    table, listed_files = tables.batches, tables.listed_files
     query = (
-        sa.select(table, listed.c.key.label("listed_key"))
-        .outerjoin(listed, listed.c.key == table.c.key)
+        sa.select(table, listed_files.c.key.label("listed_key"))
+        .outerjoin(listed_files, listed_files.c.key == table.c.key)
         .where(table.c.org == org, table.c.nominal.between(since, until))
     )
     return [
@@ -88,7 +88,7 @@ def _list_ledger_items(
     ]
 
 
-def _parse_item_row(row: sa.Row[Any], **rest: Any) -> InventoryItem:
+def _parse_item_row(row: sa.Row[Any], **values: Any) -> InventoryItem:
     return InventoryItem(
         key=row.key,
         stream=parse_stream_row(row),
@@ -96,5 +96,5 @@ def _parse_item_row(row: sa.Row[Any], **rest: Any) -> InventoryItem:
         log_time=row.nominal,
         facts=parse_facts(row.facts),
         reason=row.reason,
-        **rest,
+        **values,
     )

@@ -22,7 +22,7 @@ DATABASE_FILE_NAME = "state.db"
 class Database:
     """One state database. Safe to share between threads.
 
-    On SQLite there is one writer at a time: `begin` waits for its turn, so a transaction must be
+    On SQLite there is one writer at a time: `begin` waits for the others, so a transaction must be
     short and do no input or output of its own.
     """
 

@@ -1,4 +1,4 @@
-"""What the state knows of an event: its batch, who matched it, and who was told of it."""
+"""What the state has of an event: its batch, the rules that matched it, and the deliveries."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from collector.store.stream_rows import parse_stream_row
 class BatchOrigin:
     """A batch as the ledger has it.
 
-    `listed` is when we first saw it listed, `created` when the org made it; both are None for what
-    orgs do not list.
+    `first_listed` is when we first saw it listed, `created` when the org made it; both are None for
+    what orgs do not list.
     """
 
     key: str
@@ -47,7 +47,7 @@ class AlertMembership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """A message of an alert to a channel, and how it went."""
+    """A message of an alert to a channel, and its state."""
 
     channel: str
     revision: int
@@ -60,10 +60,10 @@ class DeliveryRecord:
 
 def list_batch_origins(connection: sa.Connection, keys: Sequence[str]) -> list[BatchOrigin]:
     """The batches with these keys, in the order in which they were received."""
-    batches, listed = tables.batches, tables.listed_files
+    batches, listed_files = tables.batches, tables.listed_files
     query = (
-        sa.select(batches, listed.c.first_listed, listed.c.created)
-        .outerjoin(listed, listed.c.key == batches.c.key)
+        sa.select(batches, listed_files.c.first_listed, listed_files.c.created)
+        .outerjoin(listed_files, listed_files.c.key == batches.c.key)
         .where(batches.c.key.in_(keys))
         .order_by(batches.c.received, batches.c.key)
     )
@@ -71,7 +71,7 @@ def list_batch_origins(connection: sa.Connection, keys: Sequence[str]) -> list[B
 
 
 def list_collected_orgs(connection: sa.Connection) -> list[str]:
-    """The orgs of which anything was taken in."""
+    """The orgs of which the ledger has a batch."""
     column = tables.batches.c.org
     return list(connection.scalars(sa.select(column).distinct().order_by(column)))
 
@@ -81,18 +81,18 @@ def list_memberships(
 ) -> list[AlertMembership]:
     """The rules that matched an event, and the alerts that it belongs to.
 
-    Where a rule matched it several times, the uids of the matches go on after it with `apart`.
+    Where a rule matched it several times, the uids of the matches go on after it with `separator`.
     """
     table, alerts = tables.matches, tables.alerts
     # The key of the matches begins with org and rule: by uid alone, all of them would be read.
     rules = sa.select(alerts.c.org, alerts.c.rule).distinct().subquery()
     is_sqlite = connection.dialect.name == "sqlite"
     uid = table.c.event_uid if is_sqlite else sa.collate(table.c.event_uid, "C")
-    first, beyond = f"{event_uid}{separator}", f"{event_uid}{chr(ord(separator) + 1)}"
+    lower, upper = f"{event_uid}{separator}", f"{event_uid}{chr(ord(separator) + 1)}"
     query = (
         sa.select(*(table.c[field.name] for field in fields(AlertMembership)))
         .join(rules, sa.and_(rules.c.org == table.c.org, rules.c.rule == table.c.rule))
-        .where(sa.or_(uid == event_uid, sa.and_(uid >= first, uid < beyond)))
+        .where(sa.or_(uid == event_uid, sa.and_(uid >= lower, uid < upper)))
         .order_by(table.c.org, table.c.rule, table.c.event_uid)
     )
     return [AlertMembership(**row._asdict()) for row in connection.execute(query)]
@@ -111,7 +111,7 @@ def list_match_uids(connection: sa.Connection, alert_id: str, *, limit: int) -> 
 
 
 def list_deliveries(connection: sa.Connection, alert_id: str) -> list[DeliveryRecord]:
-    """The messages of an alert, in the order in which they came to be owed."""
+    """The messages of an alert, by revision and channel."""
     table = tables.deliveries
     query = (
         sa.select(*(table.c[field.name] for field in fields(DeliveryRecord)))

@@ -17,16 +17,16 @@ from collector.store.rule_status import RuleFault, RuleLoadStatus
 from collector.store.stream_rows import match_stream
 
 ACTIVITY_PERIOD = timedelta(days=7)
-"""How far back a stream's habits are looked at."""
+"""How far back a stream's batches are looked at."""
 
 RECENT_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamActivity:
-    """A stream's batches: the nominal time of the `newest`, and what was usual before it.
+    """A stream's newest batch, and the seven days before it.
 
-    `days` of the seven before had events; `pause` was the longest time between two batches.
+    `active_days` of them had events; `longest_pause` was the longest time between two batches.
     """
 
     newest_log_time: datetime
@@ -36,7 +36,7 @@ class StreamActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnusableBatches:
-    """Batches of one type that were lost or quarantined on one day, the `first` of them then."""
+    """Batches of one type that were lost or quarantined on one day."""
 
     org: str
     source: str
@@ -49,10 +49,9 @@ class UnusableBatches:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthSnapshot:
-    """What there is to see.
+    """The parts of the state from which symptoms are found.
 
-    `refused` are messages that a channel would not take on this day, `faults` rules that failed
-    while they ran, `loading` how loading the rules went last.
+    `rejected_deliveries` are those of this day, `rule_faults` rules that failed while they ran.
     """
 
     polls: Sequence[PollStatus]
@@ -65,16 +64,20 @@ class HealthSnapshot:
 
 
 def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthSnapshot:
-    """How it goes at this moment."""
+    """The snapshot at `now`."""
     polls = ledger.list_poll_statuses(connection)
-    habits = {poll.stream: _read_stream_activity(connection, poll.stream) for poll in polls}
-    piles = outbox.list_queue_stats(connection)
+    activities = {poll.stream: _read_stream_activity(connection, poll.stream) for poll in polls}
+    queue_stats = outbox.list_queue_stats(connection)
     return HealthSnapshot(
         polls=polls,
-        activity={stream: habit for stream, habit in habits.items() if habit is not None},
+        activity={
+            stream: activity for stream, activity in activities.items() if activity is not None
+        },
         unusable_batches=_list_unusable_batches(connection, since=now - RECENT_PERIOD),
         waiting_deliveries=[
-            pile for pile in piles if pile.state in (DeliveryState.READY, DeliveryState.LEASED)
+            stats
+            for stats in queue_stats
+            if stats.state in (DeliveryState.READY, DeliveryState.LEASED)
         ],
         rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
         rule_faults=rule_status.list_faults(connection),
@@ -90,10 +93,7 @@ def _read_stream_activity(connection: sa.Connection, stream: Stream) -> StreamAc
     query = (
         sa.select(table.c.nominal)
         .distinct()
-        .where(
-            *match_stream(table, stream),
-            table.c.nominal > newest - ACTIVITY_PERIOD,
-        )
+        .where(*match_stream(table, stream), table.c.nominal > newest - ACTIVITY_PERIOD)
         .order_by(table.c.nominal)
     )
     times: list[datetime] = list(connection.scalars(query))
@@ -116,20 +116,20 @@ def _list_unusable_batches(connection: sa.Connection, *, since: datetime) -> lis
         )
         .order_by(table.c.received, table.c.key)
     )
-    found: dict[tuple[str, ...], UnusableBatches] = {}
+    groups: dict[tuple[str, ...], UnusableBatches] = {}
     for row in connection.execute(query):
         key = (row.org, row.source, row.event_type, row.state, row.received.date().isoformat())
-        before = found.get(key)
-        found[key] = UnusableBatches(
+        earlier = groups.get(key)
+        groups[key] = UnusableBatches(
             org=row.org,
             source=row.source,
             event_type=row.event_type,
             state=row.state,
-            first_received=before.first_received if before else row.received,
-            count=before.count + 1 if before else 1,
-            reason=before.reason if before else row.reason,
+            first_received=earlier.first_received if earlier else row.received,
+            count=earlier.count + 1 if earlier else 1,
+            reason=earlier.reason if earlier else row.reason,
         )
-    return list(found.values())
+    return list(groups.values())
 
 
 def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> list[QueueStats]:

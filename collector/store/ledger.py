@@ -32,7 +32,7 @@ class LedgerEntry:
 class PollStatus:
     """How the last poll of a stream went.
 
-    `since` is when it went so for the first time without a break; `save_poll_status` sees to that.
+    `since` is when its present state began; `save_poll_status` computes it.
     """
 
     stream: Stream
@@ -90,7 +90,7 @@ def record_batch(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBatch:
-    """What the ledger holds of a batch; nothing, for a batch that it does not know."""
+    """What the ledger holds of a batch; empty for a batch that it does not hold."""
 
     entry: LedgerEntry
     files: tuple[ArchiveFile, ...] = ()
@@ -109,19 +109,19 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Those of the batch keys that the ledger holds."""
     column = tables.batches.c.key
-    found: set[str] = set()
+    known_keys: set[str] = set()
     for chunk in split_chunks(keys):
-        found.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
-    return frozenset(found)
+        known_keys.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
+    return frozenset(known_keys)
 
 
 def find_newest_log_time(connection: sa.Connection, stream: Stream) -> datetime | None:
     """The greatest nominal time among a stream's batches."""
     column = sa.func.max(tables.batches.c.nominal, type_=tables.MicrosecondTime())
-    found: datetime | None = connection.scalar(
+    newest: datetime | None = connection.scalar(
         sa.select(column).where(*match_stream(tables.batches, stream))
     )
-    return found
+    return newest
 
 
 def list_archived_orgs(connection: sa.Connection) -> list[str]:
@@ -176,12 +176,12 @@ def find_earliest_event_time(
     query = sa.select(earliest).where(table.c.org == org)
     if event_types:
         query = query.where(table.c.event_type.in_(event_types))
-    found: datetime | None = connection.scalar(query)
-    return found
+    earliest_time: datetime | None = connection.scalar(query)
+    return earliest_time
 
 
 def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
-    """Remember how a poll went; a success keeps its time until the next one."""
+    """Write how a poll went; `last_success` stays until the next success."""
     values: dict[str, Any] = {
         **build_stream_row(poll.stream),
         "state": poll.state,
@@ -195,18 +195,18 @@ def save_poll_status(connection: sa.Connection, poll: PollStatus) -> None:
 
 
 def delete_poll_status(connection: sa.Connection, stream: Stream) -> None:
-    """Forget how a stream's last poll went: there is no such stream any more."""
+    """Delete the poll status of a stream that is no more."""
     connection.execute(sa.delete(tables.polls).where(*match_stream(tables.polls, stream)))
 
 
 def _compute_state_since(connection: sa.Connection, poll: PollStatus) -> datetime:
-    """When the stream's present state began: with this poll, unless it was so before."""
+    """When the stream's present state began: with this poll, or with an earlier one."""
     table = tables.polls
     query = sa.select(table.c.state, table.c.since).where(*match_stream(table, poll.stream))
-    before = connection.execute(query).first()
-    if before is None or before.state != poll.state:
+    previous = connection.execute(query).first()
+    if previous is None or previous.state != poll.state:
         return poll.last_attempt
-    since: datetime = min(before.since, poll.last_attempt)
+    since: datetime = min(previous.since, poll.last_attempt)
     return since
 
 
@@ -270,7 +270,7 @@ def _sum_as_int(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 
 
 def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
-    """How the batch ended that a row of `batches` tells of."""
+    """The entry of a row of `batches`."""
     return LedgerEntry(
         state=row.state,
         reason=row.reason,
@@ -281,7 +281,7 @@ def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
 
 
 def parse_archive_file(row: sa.Row[Any]) -> ArchiveFile:
-    """The file that a row of `files` tells of."""
+    """The file of a row of `files`."""
     return ArchiveFile(
         path=row.path,
         org=row.org,

@@ -1,4 +1,4 @@
-"""The id of a ledger, by which an archive knows the one that commits to it."""
+"""The id of a ledger, by which an archive recognises it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SINGLE_ROW_ID = 1
 
 def read_ledger_id(connection: sa.Connection) -> str | None:
     """The id; None before it was set."""
-    found: str | None = connection.scalar(sa.select(tables.ledger_identity.c.uuid))
-    return found
+    ledger_id: str | None = connection.scalar(sa.select(tables.ledger_identity.c.uuid))
+    return ledger_id
 
 
 def insert_ledger_id(connection: sa.Connection, ledger_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What an org has listed, so that what it has and what we have can be held side by side."""
+"""What an org has listed, to be compared with what was stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from collector.store.stream_rows import build_stream_row, match_stream, parse_st
 from collector.store.upsert import build_insert
 
 LISTING_GRACE = timedelta(days=1)
-"""What has not been listed for so long, while its stream was, is not to be had any more."""
+"""A file that has not been listed for so long, while its stream was, is lost."""
 
 MAX_REASON_LENGTH = 500
 
@@ -61,10 +61,10 @@ def record_fetch_failure(connection: sa.Connection, key: str, reason: str) -> No
 
 
 def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: datetime) -> list[Batch]:
-    """Count as lost what is pending and has not been listed for a day.
+    """Record pending files that have not been listed for a day as lost, and return them.
 
-    To be called after `record_listed_files`. An org's clock or ours may be off, and a list may come
-    short for once: hence the day.
+    To be called after `record_listed_files`. The day is for clocks
+    that are off, and for lists that come short once.
     """
     table, batches = tables.listed_files, tables.batches
     query = (
@@ -76,13 +76,13 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
             batches.c.key.is_(None),
         )
     )
-    gone = [_parse_listed_row(row, now) for row in connection.execute(query)]
+    lost_batches = [_parse_listed_row(row, now) for row in connection.execute(query)]
     reason = "it was listed, and is not listed any more (retention or a user)"
-    for batch in gone:
+    for batch in lost_batches:
         ledger.record_batch(
             connection, batch, ledger.LedgerEntry(state=BatchState.LOST, reason=reason), []
         )
-    return gone
+    return lost_batches
 
 
 def _build_listed_row(batch: Batch, now: datetime) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The outbox: messages owed to channels. Leased, sent, recorded."""
+"""The outbox: messages to channels, leased, sent and recorded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from collector.store import tables
 def enqueue_alert(
     connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime
 ) -> None:
-    """Owe the present revision of an alert to channels.
+    """Enqueue the present revision of an alert for channels.
 
-    What is still waiting of an earlier revision is dropped: its message would say less.
+    Earlier revisions that have not been tried yet are superseded: their messages would say less.
     """
     table = tables.deliveries
     for channel in channels:
@@ -39,7 +39,7 @@ def enqueue_alert(
 
 
 def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozenset[str]:
-    """The channels that were told of an alert, or may have been."""
+    """The channels to which an alert was, or may have been, sent."""
     table = tables.deliveries
     query = sa.select(table.c.channel).where(
         table.c.alert_id == alert_id, table.c.attempts > 0, table.c.state != DeliveryState.REJECTED
@@ -48,20 +48,20 @@ def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozense
 
 
 def cancel_unseen_deliveries(connection: sa.Connection, alert_id: str, *, now: datetime) -> None:
-    """Owe nothing more of an alert to channels that have not heard of it."""
+    """Supersede the deliveries of an alert to channels to which it was not sent yet."""
     table = tables.deliveries
-    heard = find_notified_channels(connection, alert_id)
+    notified = find_notified_channels(connection, alert_id)
     _supersede_deliveries(
-        connection, table.c.alert_id == alert_id, table.c.channel.not_in(heard), now=now
+        connection, table.c.alert_id == alert_id, table.c.channel.not_in(notified), now=now
     )
 
 
 def lease_delivery(
     connection: sa.Connection, channel: str, *, now: datetime, until: datetime
 ) -> Delivery | None:
-    """Take the oldest message due on a channel; nobody else gets it before `until`.
+    """Lease the oldest message due on a channel until then; None where nothing is due.
 
-    A lease that ran out (its holder died in between) is due again; that attempt counts.
+    A message whose lease ran out (its holder died) is due again; that attempt counts.
     """
     table = tables.deliveries
     query = (
@@ -95,7 +95,7 @@ def lease_delivery(
 
 
 def release_leases(connection: sa.Connection) -> None:
-    """Make due again what was leased: for whoever knows that no holder of a lease is alive."""
+    """Make all leased messages due again; no holder of a lease may be alive."""
     table = tables.deliveries
     connection.execute(
         sa.update(table)
@@ -105,24 +105,24 @@ def release_leases(connection: sa.Connection) -> None:
 
 
 def mark_sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
-    """The receiver has it."""
+    """Record that the receiver has it."""
     _update_delivery(
         connection, key, state=DeliveryState.SENT, reference=reference, reason="", finished=now
     )
 
 
 def mark_rejected(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
-    """The receiver will not take it; a person has to change something."""
+    """Record that the receiver will not take it until a person changes something."""
     _update_delivery(connection, key, state=DeliveryState.REJECTED, reason=reason, finished=now)
 
 
 def postpone_delivery(connection: sa.Connection, key: str, *, reason: str, due: datetime) -> None:
-    """Not taken now; due again then."""
+    """Record that it was not taken, and make it due again then."""
     _update_delivery(connection, key, state=DeliveryState.READY, reason=reason, due=due)
 
 
 def pause_channel(connection: sa.Connection, channel: str, *, until: datetime) -> None:
-    """A channel asked for a pause: nothing of it is due before then."""
+    """Make nothing of a channel due before then, as it has asked."""
     table = tables.deliveries
     connection.execute(
         sa.update(table)
@@ -164,7 +164,7 @@ def list_queue_stats(connection: sa.Connection) -> list[QueueStats]:
 def _supersede_deliveries(
     connection: sa.Connection, *conditions: sa.ColumnElement[bool], now: datetime
 ) -> None:
-    """What has not been tried yet will not be sent."""
+    """Mark what has not been tried yet as superseded."""
     table = tables.deliveries
     connection.execute(
         sa.update(table)

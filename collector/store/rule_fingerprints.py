@@ -22,13 +22,13 @@ def read_fingerprints(connection: sa.Connection, *, org: str, kind: str) -> dict
 def save_fingerprint(
     connection: sa.Connection, *, org: str, kind: str, rule: str, fingerprint: str
 ) -> None:
-    """From now on what the rule remembers is of this form of it."""
+    """Record of which form of the rule its memory is."""
     values = {"org": org, "kind": kind, "rule": rule, "fingerprint": fingerprint}
     upsert_row(connection, tables.rule_fingerprints, values)
 
 
 def delete_fingerprint(connection: sa.Connection, *, org: str, kind: str, rule: str) -> None:
-    """What the rule remembers is of no use any more."""
+    """Delete the fingerprint of a rule's memory."""
     table = tables.rule_fingerprints
     connection.execute(
         sa.delete(table).where(table.c.org == org, table.c.kind == kind, table.c.rule == rule)

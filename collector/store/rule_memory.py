@@ -1,4 +1,4 @@
-"""What both memories of the past do alike: rows by org, rule, key and start, with a last time."""
+"""Deletes rows of the memories of rules: by org, rule, key and start, or by their last time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def delete_rows(
     row_keys: Iterable[tuple[str, int]],
 ) -> None:
     """Drop the rows with these keys and starts."""
-    gone = sa.delete(table).where(
+    statement = sa.delete(table).where(
         table.c.org == org,
         table.c.rule == rule,
-        table.c.key == sa.bindparam("gone_key"),
-        table.c.start == sa.bindparam("gone_start"),
+        table.c.key == sa.bindparam("row_key"),
+        table.c.start == sa.bindparam("row_start"),
     )
-    if rows := [{"gone_key": key, "gone_start": start} for key, start in row_keys]:
-        connection.execute(gone, rows)
+    if rows := [{"row_key": key, "row_start": start} for key, start in row_keys]:
+        connection.execute(statement, rows)
 
 
 def forget_rule(connection: sa.Connection, *, org: str, kind: str, rule: str) -> None:

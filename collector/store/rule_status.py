@@ -46,11 +46,13 @@ def record_faults(
     """Write down that rules failed just now, with the reason of each."""
     table = tables.rule_faults
     for rule, reason in reasons.items():
-        one = build_insert(connection, table).values(
+        insert = build_insert(connection, table).values(
             rule=rule, org=org, count=1, first=now, last=now, reason=reason
         )
-        again = {"count": table.c.count + 1, "last": now, "reason": reason}
-        connection.execute(one.on_conflict_do_update(index_elements=["rule", "org"], set_=again))
+        updates = {"count": table.c.count + 1, "last": now, "reason": reason}
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=["rule", "org"], set_=updates)
+        )
 
 
 def list_faults(connection: sa.Connection) -> list[RuleFault]:
@@ -61,7 +63,7 @@ def list_faults(connection: sa.Connection) -> list[RuleFault]:
 
 
 def save_load_status(connection: sa.Connection, status: RuleLoadStatus) -> None:
-    """Remember how loading went. Faults of rules that were loaded anew are forgotten."""
+    """Write how loading went. Where it succeeded, the faults of rules are deleted."""
     if not status.problems:
         connection.execute(sa.delete(tables.rule_faults))
     values = {
@@ -83,20 +85,19 @@ def read_load_status(connection: sa.Connection) -> RuleLoadStatus | None:
 
 def read_matched_entries(connection: sa.Connection) -> dict[str, frozenset[str]]:
     """By list, the digests of the entries with which the archive has been matched."""
-    found: dict[str, set[str]] = {}
+    digests_by_list: dict[str, set[str]] = {}
     for row in connection.execute(sa.select(tables.list_entries)):
-        found.setdefault(row.list, set()).add(row.digest)
-    return {name: frozenset(digests) for name, digests in found.items()}
+        digests_by_list.setdefault(row.list, set()).add(row.digest)
+    return {name: frozenset(digests) for name, digests in digests_by_list.items()}
 
 
 def save_matched_entries(connection: sa.Connection, name: str, digests: Iterable[str]) -> None:
-    """The archive has been matched with exactly these entries of a list; others are forgotten."""
+    """Record that the archive has been matched with exactly these entries of a list."""
     table = tables.list_entries
     wanted = frozenset(digests)
-    known = read_matched_entries(connection).get(name, frozenset())
-    for chunk in split_chunks(sorted(known - wanted)):
-        gone = sa.delete(table).where(table.c.list == name, table.c.digest.in_(chunk))
-        connection.execute(gone)
-    rows = [{"list": name, "digest": digest} for digest in sorted(wanted - known)]
+    stored = read_matched_entries(connection).get(name, frozenset())
+    for chunk in split_chunks(sorted(stored - wanted)):
+        connection.execute(sa.delete(table).where(table.c.list == name, table.c.digest.in_(chunk)))
+    rows = [{"list": name, "digest": digest} for digest in sorted(wanted - stored)]
     if rows:
         connection.execute(sa.insert(table), rows)

@@ -18,7 +18,7 @@ def hold_state_lock(state_dir: Path) -> Iterator[None]:
     """Hold the directory's lock; the system lets go of it when the process ends, however it ends.
 
     Raises:
-        StateBusy: another process holds it; the message names its process id.
+        StateBusyError: another process holds it; the message names its process id.
     """
     descriptor = os.open(state_dir / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -35,7 +35,7 @@ def to_live_stream(stream: Stream) -> Stream:
 def cover_batch_window(connection: sa.Connection, batch: Batch) -> None:
     """Write down the window of a batch, also of an empty one; nothing for a batch without any.
 
-    What lay in the future when it was read was not there to be seen: it does not count.
+    What lay in the future when it was read does not count.
     """
     window = _read_batch_window(batch)
     if window is not None:
@@ -45,18 +45,18 @@ def cover_batch_window(connection: sa.Connection, batch: Batch) -> None:
 def add_coverage(connection: sa.Connection, stream: Stream, span: CoverageSpan) -> None:
     """Write down that a stream covers this time, too."""
     table = tables.coverage
-    touching = [
+    touching_spans = [
         other
         for other in list_spans(connection, stream)
         if other.start <= span.until and span.start <= other.until
     ]
-    starts = [other.start for other in touching]
+    starts = [other.start for other in touching_spans]
     connection.execute(
         sa.delete(table).where(*match_stream(table, stream), table.c.start.in_(starts))
     )
-    (whole,) = merge_spans([span, *touching])
+    (merged,) = merge_spans([span, *touching_spans])
     connection.execute(
-        sa.insert(table).values(**build_stream_row(stream), start=whole.start, until=whole.until)
+        sa.insert(table).values(**build_stream_row(stream), start=merged.start, until=merged.until)
     )
 
 
@@ -75,37 +75,37 @@ def list_org_coverage(connection: sa.Connection, *, org: str) -> dict[Stream, li
     """What is covered of an org's streams, oldest first."""
     table = tables.coverage
     query = sa.select(table).where(table.c.org == org).order_by(table.c.start)
-    found: dict[Stream, list[CoverageSpan]] = {}
+    spans_by_stream: dict[Stream, list[CoverageSpan]] = {}
     for row in connection.execute(query):
         span = CoverageSpan(start=row.start, until=row.until)
-        found.setdefault(parse_stream_row(row), []).append(span)
-    return found
+        spans_by_stream.setdefault(parse_stream_row(row), []).append(span)
+    return spans_by_stream
 
 
 def merge_spans(spans: Iterable[CoverageSpan]) -> list[CoverageSpan]:
     """The same time in as few spans as possible, oldest first."""
-    result: list[CoverageSpan] = []
+    merged: list[CoverageSpan] = []
     for span in sorted(spans, key=lambda span: span.start):
-        if result and span.start <= result[-1].until:
-            until = max(result[-1].until, span.until)
-            result[-1] = CoverageSpan(start=result[-1].start, until=until)
+        if merged and span.start <= merged[-1].until:
+            until = max(merged[-1].until, span.until)
+            merged[-1] = CoverageSpan(start=merged[-1].start, until=until)
         else:
-            result.append(span)
-    return result
+            merged.append(span)
+    return merged
 
 
 def find_gaps(spans: Iterable[CoverageSpan], *, within: CoverageSpan) -> list[CoverageSpan]:
     """The time inside `within` that no span covers, oldest first."""
-    found = []
-    reached = within.start
+    gaps = []
+    covered_until = within.start
     for span in merge_spans(spans):
         until = min(span.start, within.until)
-        if reached < until:
-            found.append(CoverageSpan(start=reached, until=until))
-        reached = max(reached, span.until)
-    if reached < within.until:
-        found.append(CoverageSpan(start=reached, until=within.until))
-    return found
+        if covered_until < until:
+            gaps.append(CoverageSpan(start=covered_until, until=until))
+        covered_until = max(covered_until, span.until)
+    if covered_until < within.until:
+        gaps.append(CoverageSpan(start=covered_until, until=within.until))
+    return gaps
 
 
 def _read_batch_window(batch: Batch) -> CoverageSpan | None:

@@ -56,6 +56,10 @@ class StateText(TypeDecorator[StrEnum]):
         return None if value is None else self.states(value)
 
 
+def _build_text_keys(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, primary_key=True) for name in names]
+
+
 metadata = sa.MetaData()
 
 ledger_identity = sa.Table(
@@ -69,9 +73,7 @@ ledger_identity = sa.Table(
 cursors = sa.Table(
     "cursors",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("stream", sa.Text, primary_key=True),
+    *_build_text_keys("org", "source", "stream"),
     sa.Column("time", MicrosecondTime, nullable=False),
     sa.Column("tie", sa.Text, nullable=False),
 )
@@ -79,9 +81,7 @@ cursors = sa.Table(
 polls = sa.Table(
     "polls",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("stream", sa.Text, primary_key=True),
+    *_build_text_keys("org", "source", "stream"),
     sa.Column("state", StateText(PollState), nullable=False),
     sa.Column("since", MicrosecondTime, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
@@ -113,9 +113,7 @@ batches = sa.Table(
 tracked_objects = sa.Table(
     "inventory",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
+    *_build_text_keys("org", "source", "id"),
     sa.Column("state", sa.JSON, nullable=False),
     comment="Things that come and go (bulk jobs, tokens), as each was when it last changed.",
 )
@@ -142,9 +140,7 @@ listed_files = sa.Table(
 coverage = sa.Table(
     "coverage",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("stream", sa.Text, primary_key=True),
+    *_build_text_keys("org", "source", "stream"),
     sa.Column("start", MicrosecondTime, primary_key=True),
     sa.Column("until", MicrosecondTime, nullable=False),
     comment="The time that committed windows of a stream cover; what touches is one row.",
@@ -170,8 +166,7 @@ archive_files = sa.Table(
 api_usage = sa.Table(
     "spending",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("source", sa.Text, primary_key=True),
+    *_build_text_keys("org", "source"),
     sa.Column("hour", MicrosecondTime, primary_key=True),
     sa.Column("calls", sa.BigInteger, nullable=False),
     comment="API calls that we made, by source and hour; a day of them.",
@@ -180,9 +175,7 @@ api_usage = sa.Table(
 matches = sa.Table(
     "matches",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("rule", sa.Text, primary_key=True),
-    sa.Column("event_uid", sa.Text, primary_key=True),
+    *_build_text_keys("org", "rule", "event_uid"),
     sa.Column("alert_id", sa.Text, nullable=False),
     sa.Column("time", MicrosecondTime, nullable=False),
     sa.Column("severity", SeverityRank, nullable=False),
@@ -251,8 +244,7 @@ deliveries = sa.Table(
 rule_faults = sa.Table(
     "faults",
     metadata,
-    sa.Column("rule", sa.Text, primary_key=True),
-    sa.Column("org", sa.Text, primary_key=True),
+    *_build_text_keys("rule", "org"),
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("first", MicrosecondTime, nullable=False),
     sa.Column("last", MicrosecondTime, nullable=False),
@@ -273,17 +265,14 @@ rule_load_status = sa.Table(
 list_entries = sa.Table(
     "list_entries",
     metadata,
-    sa.Column("list", sa.Text, primary_key=True),
-    sa.Column("digest", sa.Text, primary_key=True),
+    *_build_text_keys("list", "digest"),
     comment="The entries of value lists with which the archive has been matched.",
 )
 
 rule_fingerprints = sa.Table(
     "learned",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("rule", sa.Text, primary_key=True),
+    *_build_text_keys("org", "kind", "rule"),
     sa.Column("fingerprint", sa.Text, nullable=False),
     comment="Rules that remember the past, and what about it: `seen` or `measures` are of that.",
 )
@@ -291,9 +280,7 @@ rule_fingerprints = sa.Table(
 first_seen_runs = sa.Table(
     "seen",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("rule", sa.Text, primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
+    *_build_text_keys("org", "rule", "key"),
     sa.Column("start", sa.BigInteger, primary_key=True),
     sa.Column("uid", sa.Text, nullable=False),
     sa.Column("last", sa.BigInteger, nullable=False),
@@ -304,9 +291,7 @@ first_seen_runs = sa.Table(
 baseline_windows = sa.Table(
     "measures",
     metadata,
-    sa.Column("org", sa.Text, primary_key=True),
-    sa.Column("rule", sa.Text, primary_key=True),
-    sa.Column("key", sa.Text, primary_key=True),
+    *_build_text_keys("org", "rule", "key"),
     sa.Column("start", sa.BigInteger, primary_key=True),
     sa.Column("value", sa.Double, nullable=False),
     sa.Column("events", sa.BigInteger, nullable=False),

@@ -1,4 +1,4 @@
-"""What a source knows of things that come and go: bulk jobs, OAuth tokens."""
+"""What a source has stored of objects that come and go: bulk jobs, OAuth tokens."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from collector.store.chunks import split_chunks
 def read_object_states(
     connection: sa.Connection, *, org: str, source: str
 ) -> dict[str, Mapping[str, Any]]:
-    """All that a source knows of an org, by the thing's id."""
+    """What a source has stored of an org's objects, by id."""
     table = tables.tracked_objects
     query = sa.select(table.c.id, table.c.state).where(table.c.org == org, table.c.source == source)
     return {row.id: row.state for row in connection.execute(query)}
 
 
 def save_object_states(connection: sa.Connection, batch: Batch) -> None:
-    """Make what a batch says of single things what its source knows of them."""
+    """Write the state updates of a batch; an object without a state is deleted."""
     if not batch.state_updates:
         return
     table = tables.tracked_objects
     owner = {"org": batch.stream.org, "source": batch.stream.source}
-    ids = list(batch.state_updates)
-    for chunk in split_chunks(ids):
+    for chunk in split_chunks(batch.state_updates):
         connection.execute(
             sa.delete(table).where(
                 table.c.org == owner["org"],
@@ -37,8 +36,8 @@ def save_object_states(connection: sa.Connection, batch: Batch) -> None:
             )
         )
     rows = [
-        {**owner, "id": thing, "state": dict(state)}
-        for thing, state in batch.state_updates.items()
+        {**owner, "id": object_id, "state": dict(state)}
+        for object_id, state in batch.state_updates.items()
         if state is not None
     ]
     if rows:

@@ -1,4 +1,4 @@
-"""Insert, or update what is there, in the words of both databases."""
+"""Insert, or update what is there, in the dialects of both databases."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def upsert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
-    """Make the row with these key columns have these values; columns not named stay as they are."""
+    """Insert a row, or update the named columns of the one with the same key."""
     upsert_rows(connection, table, [values])
 
 
 def upsert_rows(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """`upsert` of many rows that name the same columns."""
+    """`upsert_row` of many rows that name the same columns."""
     if rows:
         statement = _build_upsert(connection.dialect.name, table, tuple(rows[0]))
         connection.execute(statement, [dict(row) for row in rows])
@@ -28,12 +28,12 @@ def upsert_rows(
 def _build_upsert(dialect: str, table: sa.Table, names: Sequence[str]) -> sa.Insert:
     keys = [column.name for column in table.primary_key]
     statement = _build_dialect_insert(dialect, table)
-    rest = {name: statement.excluded[name] for name in names if name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+    updates = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=updates)
 
 
 def build_insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT in the words of the database at hand, which can say what to do on a conflict."""
+    """An INSERT in the dialect of the database, which can say what to do on a conflict."""
     return _build_dialect_insert(connection.dialect.name, table)
 
 

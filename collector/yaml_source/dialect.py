@@ -1,4 +1,4 @@
-"""What the kinds of files allow of YAML, and the words for what they refuse."""
+"""What the kinds of files allow of YAML, and the messages for what they refuse."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ START_POSITION = SourcePosition()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProblemReport:
-    """The problems of one file, gathered so that all of them can be told at once.
+    """The problems of one file, gathered so that all of them can be reported at once.
 
     Attributes:
         path: the file.

@@ -44,12 +44,12 @@ class ReferenceResolver:
         return node
 
     def _resolve_text(self, node: YamlNode, text: str) -> YamlNode:
-        before = len(self.report.problems)
-        referenced = any(match["kind"] for match in _REFERENCE_PATTERN.finditer(text))
+        problem_count = len(self.report.problems)
+        has_reference = any(match["kind"] for match in _REFERENCE_PATTERN.finditer(text))
         value = _REFERENCE_PATTERN.sub(lambda match: self._replace_match(match, node), text)
-        if len(self.report.problems) > before:
+        if len(self.report.problems) > problem_count:
             return replace(node, value="", has_problem=True)
-        return replace(node, value=value, has_reference=referenced)
+        return replace(node, value=value, has_reference=has_reference)
 
     def _replace_match(self, match: re.Match[str], node: YamlNode) -> str:
         if match["escape"]:

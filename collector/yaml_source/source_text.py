@@ -17,8 +17,8 @@ def read_text(report: ProblemReport, *, max_bytes: int = MAX_BYTES) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig", "replace")
-    raise report.build_fatal_error(locate_character(before, len(before)), "not UTF-8 text")
+        valid_text = data[: error.start].decode("utf-8-sig", "replace")
+    raise report.build_fatal_error(locate_character(valid_text, len(valid_text)), "not UTF-8 text")
 
 
 def locate_character(text: str, index: int) -> SourcePosition:

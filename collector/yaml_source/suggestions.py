@@ -12,10 +12,10 @@ _MAX_COMPARED_LENGTH = 100
 def find_nearest_name(name: str, known_names: Iterable[str]) -> str | None:
     """The known name that is the same in another case, else the most similar one, if any is."""
     names = list(known_names)
-    if same := [other for other in names if other.lower() == name.lower()]:
-        return same[0]
-    similar = difflib.get_close_matches(name[:_MAX_COMPARED_LENGTH], names, n=1)
-    return similar[0] if similar else None
+    if same_names := [other for other in names if other.lower() == name.lower()]:
+        return same_names[0]
+    similar_names = difflib.get_close_matches(name[:_MAX_COMPARED_LENGTH], names, n=1)
+    return similar_names[0] if similar_names else None
 
 
 def suggest_name(

@@ -1,4 +1,4 @@
-"""The events of a YAML parser to trees of nodes, judged one by one.
+"""The events of a YAML parser to trees of nodes, checked one by one.
 
 So a bomb is refused before it is built.
 """
@@ -33,8 +33,8 @@ class TreeBuilder:
         event = self._events.next_event()
         while not isinstance(event, yaml.DocumentStartEvent | yaml.StreamEndEvent):
             event = self._events.next_event()
-        started = isinstance(event, yaml.DocumentStartEvent)
-        return to_position(event.start_mark) if started else None
+        is_start = isinstance(event, yaml.DocumentStartEvent)
+        return to_position(event.start_mark) if is_start else None
 
     def build_root(self) -> YamlNode:
         """The tree of the document that has started.

@@ -5,7 +5,5 @@ from collector.channels.email.sender import EmailNotifier
 from collector.channels.email.settings import EmailSettings
 
 SPEC = ChannelSpec(
-    kind="email",
-    settings=EmailSettings,
-    build=lambda settings: EmailNotifier(settings=settings),
+    kind="email", settings=EmailSettings, build=lambda settings: EmailNotifier(settings=settings)
 )

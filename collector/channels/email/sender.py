@@ -49,7 +49,7 @@ class EmailNotifier:
     timeout_seconds: float = TIMEOUT_SECONDS
 
     def send(self, message: Message) -> DeliveryOutcome:
-        """Hand it over once."""
+        """Hand the message over once."""
         settings = self.settings
         if settings.username and settings.tls == "none" and not is_loopback(settings.host):
             return DeliveryRejection(
@@ -108,12 +108,12 @@ class EmailNotifier:
 
     def _submit_mail(self, server: smtplib.SMTP, mail: EmailMessage) -> DeliveryOutcome:
         settings = self.settings
-        international = not "".join((settings.sender, *settings.to)).isascii()
-        if international and not server.has_extn("smtputf8"):
+        is_international = not "".join((settings.sender, *settings.to)).isascii()
+        if is_international and not server.has_extn("smtputf8"):
             return DeliveryRejection(
                 reason=f"{self._server_name} takes ASCII addresses alone (no SMTPUTF8)"
             )
-        options = ("SMTPUTF8", "BODY=8BITMIME") if international else ()
+        options = ("SMTPUTF8", "BODY=8BITMIME") if is_international else ()
         code, reply = server.mail(settings.sender, options)
         if code != 250:
             return self._build_refusal(f"the sender {settings.sender}", code, reply)
@@ -123,7 +123,7 @@ class EmailNotifier:
             # The mildest answer: if one of them may be had later, all are tried again.
             address, (code, reply) = min(refused.items(), key=lambda item: item[1][0])
             return self._build_refusal(f"the recipient {address}", code, reply)
-        content = mail.as_bytes(policy=SMTPUTF8 if international else SMTP)
+        content = mail.as_bytes(policy=SMTPUTF8 if is_international else SMTP)
         return self._send_data(server, content, refused=tuple(refused))
 
     def _send_data(
@@ -157,19 +157,19 @@ class EmailNotifier:
     def _classify_error(self, problem: OSError) -> DeliveryOutcome:
         match problem:
             case ssl.SSLCertVerificationError():
-                words = f"its certificate does not verify: {problem.verify_message}"
+                reason = f"its certificate does not verify: {problem.verify_message}"
             case smtplib.SMTPResponseException():
                 reply = problem.smtp_error
                 reply = reply if isinstance(reply, bytes) else reply.encode()
                 return self._build_refusal("us", problem.smtp_code, reply)
             case smtplib.SMTPNotSupportedError():
-                words = "it does not offer STARTTLS"
+                reason = "it does not offer STARTTLS"
             case smtplib.SMTPServerDisconnected():
-                words = "it hung up before the mail had left"
+                reason = "it hung up before the mail had left"
             case _:
-                words = f"it cannot be reached: {problem.strerror or type(problem).__name__}"
+                reason = f"it cannot be reached: {problem.strerror or type(problem).__name__}"
         return RetryLater(
-            reason=escaping.escape_header(f"{self._server_name}: {words}", _REPLY_LIMIT)
+            reason=escaping.escape_header(f"{self._server_name}: {reason}", _REPLY_LIMIT)
         )
 
     @property

@@ -5,7 +5,5 @@ from collector.channels.slack.sender import SlackNotifier
 from collector.channels.slack.settings import SlackSettings
 
 SPEC = ChannelSpec(
-    kind="slack",
-    settings=SlackSettings,
-    build=lambda settings: SlackNotifier(settings=settings),
+    kind="slack", settings=SlackSettings, build=lambda settings: SlackNotifier(settings=settings)
 )

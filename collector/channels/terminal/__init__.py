@@ -4,8 +4,4 @@ from collector.channels.channel_spec import ChannelSpec
 from collector.channels.terminal.sender import TerminalNotifier
 from collector.channels.terminal.settings import TerminalSettings
 
-SPEC = ChannelSpec(
-    kind="terminal",
-    settings=TerminalSettings,
-    build=lambda _: TerminalNotifier(),
-)
+SPEC = ChannelSpec(kind="terminal", settings=TerminalSettings, build=lambda _: TerminalNotifier())

@@ -84,9 +84,11 @@ def _backtest_archive(
 ) -> BacktestReport:
     settings = load_settings(config)
     rules = choose_rules(paths, settings.rules)
-    known = [each.name for each in settings.orgs]
-    if org is not None and org not in known:
-        raise click.UsageError(f"the configuration has no org {org!r}; it has {', '.join(known)}")
+    org_names = [org_settings.name for org_settings in settings.orgs]
+    if org is not None and org not in org_names:
+        raise click.UsageError(
+            f"the configuration has no org {org!r}; it has {', '.join(org_names)}"
+        )
     with backtest.open_archive_input(settings, org=org, since=since) as events:
         return _run_backtest(rules, other_rules, events)
 
@@ -101,22 +103,22 @@ def _backtest_files(
     """The report, and how many things could not be read."""
     quiet_logs()
     rules = load_rule_files(paths)
-    with open_temporary_pipeline(RuleSet(rules=())) as bench:
-        skipped = _ingest_files(files, bench)
-        with backtest.open_file_input(bench, since=since) as events:
+    with open_temporary_pipeline(RuleSet(rules=())) as temp_pipeline:
+        skipped = _ingest_files(files, temp_pipeline)
+        with backtest.open_file_input(temp_pipeline, since=since) as events:
             return _run_backtest(rules, other_rules, events), skipped
 
 
-def _ingest_files(paths: Sequence[Path], bench: TemporaryPipeline) -> int:
+def _ingest_files(paths: Sequence[Path], temp_pipeline: TemporaryPipeline) -> int:
     """Take files in as `collector scan` does; how many things could not be read."""
     skipped = 0
     files = list(local_files.find_files(paths, recursive=False))
-    with show_progress("Reading", total=len(files)) as work:
+    with show_progress("Reading", total=len(files)) as progress:
         for file in files:
-            for each in backtest.ingest_file(file, bench):
-                work.print_message(f"{each.path}: {each.reason}")
+            for skipped_file in backtest.ingest_file(file, temp_pipeline):
+                progress.print_message(f"{skipped_file.path}: {skipped_file.reason}")
                 skipped += 1
-            work.advance(1)
+            progress.advance(1)
     return skipped
 
 
@@ -125,5 +127,5 @@ def _run_backtest(
 ) -> BacktestReport:
     versions = [rules] if other_rules is None else [rules, other_rules]
     total = backtest.estimate_total(versions, events)
-    with show_progress("Backtesting", total=total) as work:
-        return backtest.build_report(rules, other_rules, events, progress=work.advance)
+    with show_progress("Backtesting", total=total) as bar:
+        return backtest.build_report(rules, other_rules, events, progress=bar.advance)

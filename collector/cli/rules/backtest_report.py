@@ -1,4 +1,4 @@
-"""What a backtest says, as tables or as JSON lines."""
+"""The report of a backtest, as tables or as JSON lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from collector.cli.rules.common import format_event_types
 
 
 def print_report(report: BacktestReport, *, as_json: bool) -> None:
-    """Print all of it, and the sum of it."""
+    """Print the results, the differences and the totals."""
     if as_json:
         print_json_lines(to_json_lines(report))
     else:
@@ -49,7 +49,7 @@ def _format_totals(report: BacktestReport) -> str:
 
 
 def _print_results(report: BacktestReport) -> None:
-    rows = build_table(
+    table = build_table(
         "rule",
         build_number_column("alerts"),
         build_number_column("a day"),
@@ -60,7 +60,7 @@ def _print_results(report: BacktestReport) -> None:
     )
     for result in sorted(report.results, key=lambda each: (-each.alert_count, each.rule.name)):
         add_row(
-            rows,
+            table,
             result.rule.name,
             f"{result.alert_count:,}",
             f"{report.compute_daily_average(result):,.1f}",
@@ -69,7 +69,7 @@ def _print_results(report: BacktestReport) -> None:
             _join_lines(f"{count:,} {each}" for each, count in result.alerts_by_severity.items()),
             _render_groups(result, report),
         )
-    print_table(rows)
+    print_table(table)
 
 
 def _render_groups(result: BacktestResult, report: BacktestReport) -> Text:
@@ -82,14 +82,14 @@ def _render_groups(result: BacktestResult, report: BacktestReport) -> Text:
 
 
 def _format_group(group: AlertGroup, report: BacktestReport) -> str:
-    several = len({each.org for result in report.results for each in result.groups}) > 1
-    values = [*([group.org] if several else []), *(value for value in group.key if value)]
-    times = f" ({group.alerts:,})" if group.alerts > 1 else ""
-    return f"{', '.join(values) or 'all together'}{times}"
+    has_several_orgs = len({each.org for result in report.results for each in result.groups}) > 1
+    values = [*([group.org] if has_several_orgs else []), *(value for value in group.key if value)]
+    count = f" ({group.alerts:,})" if group.alerts > 1 else ""
+    return f"{', '.join(values) or 'all together'}{count}"
 
 
 def _print_changes(report: BacktestReport) -> None:
-    rows = build_table(
+    table = build_table(
         "rule",
         build_number_column("alerts"),
         build_number_column("against"),
@@ -99,17 +99,17 @@ def _print_changes(report: BacktestReport) -> None:
     for change in report.changes:
         ours, theirs = change.ours, change.theirs
         add_row(
-            rows,
+            table,
             change.rule,
             "" if ours is None else f"{ours.alert_count:,}",
             "" if theirs is None else f"{theirs.alert_count:,}",
             _join_lines(_describe_change(change, report)),
         )
     if report.changes:
-        print_table(rows)
+        print_table(table)
     names = {result.rule.name for result in [*report.results, *(report.other_results or ())]}
-    same = format_count(len(names) - len(report.changes), "rule")
-    print_line(f"{same} told the same in both versions, {len(report.changes):,} did not")
+    same_count = format_count(len(names) - len(report.changes), "rule")
+    print_line(f"{same_count} told the same in both versions, {len(report.changes):,} did not")
 
 
 def _describe_change(change: RuleDifference, report: BacktestReport) -> Iterator[str]:
@@ -133,5 +133,5 @@ def _describe_change(change: RuleDifference, report: BacktestReport) -> Iterator
 
 
 def _join_lines(lines: Iterator[str]) -> Text:
-    """Lines of a cell, in none of which a stranger's text begins another."""
+    """Lines of a cell, each made safe, so that no text in one begins another."""
     return Text("\n".join(map(to_safe_text, lines)))

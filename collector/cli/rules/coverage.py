@@ -76,8 +76,8 @@ def command(
 
 def _has_config(context: click.Context, config: Path) -> bool:
     """Whether there is a configuration to look at; one that was named has to be."""
-    named = context.get_parameter_source("config") != ParameterSource.DEFAULT
-    return named or config.exists()
+    is_named = context.get_parameter_source("config") != ParameterSource.DEFAULT
+    return is_named or config.exists()
 
 
 def _read_coverage(paths: Sequence[Path], config: Path | None) -> RuleCoverageReport:
@@ -94,49 +94,49 @@ def _read_coverage(paths: Sequence[Path], config: Path | None) -> RuleCoverageRe
 
 
 def _print_coverage(report: RuleCoverageReport, org: str) -> None:
-    rows = build_table(
+    table = build_table(
         build_fixed_column("rule"), build_fixed_column("state"), "because", title=f"Rules in {org}"
     )
-    found = [each for each in report.coverages if each.org == org]
-    for each in found:
-        needs = list_needs_by_type(report, each.rule)
-        state = Text(each.state, style=_STATE_STYLES[each.state])
-        add_row(rows, each.rule, state, _explain_state(each, needs))
-    print_table(rows)
+    coverages = [coverage for coverage in report.coverages if coverage.org == org]
+    for coverage in coverages:
+        needs = list_needs_by_type(report, coverage.rule)
+        state = Text(coverage.state, style=_STATE_STYLES[coverage.state])
+        add_row(table, coverage.rule, state, _explain_state(coverage, needs))
+    print_table(table)
     counts = ", ".join(
-        f"{sum(each.state == state for each in found)} {words}"
+        f"{sum(coverage.state == state for coverage in coverages)} {words}"
         for state, words in (
             (RuleStanding.FIRES, "fire"),
             (RuleStanding.WAITS, "wait"),
             (RuleStanding.BLIND, "blind"),
         )
     )
-    print_line(f"{org}: {format_count(len(found), 'rule')}: {counts}")
+    print_line(f"{org}: {format_count(len(coverages), 'rule')}: {counts}")
 
 
-def _explain_state(each: RuleCoverage, needs: Mapping[str, str]) -> str:
+def _explain_state(coverage: RuleCoverage, needs: Mapping[str, str]) -> str:
     """What a rule fires on; or, where it does not, why, and what that needs."""
-    if each.state == RuleStanding.FIRES:
-        return f"fires on {', '.join(each.seen_types) or 'every event'}"
+    if coverage.state == RuleStanding.FIRES:
+        return f"fires on {', '.join(coverage.seen_types) or 'every event'}"
     reasons: dict[str, list[str]] = {}
-    for name, why in each.reasons.items():
-        wanted = f" (needs {needs[name]})" if needs.get(name) else ""
-        reasons.setdefault(why + wanted, []).append(name)
-    found = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
-    return "; ".join(found) or "no event so far"
+    for name, why in coverage.reasons.items():
+        need = f" (needs {needs[name]})" if needs.get(name) else ""
+        reasons.setdefault(why + need, []).append(name)
+    sentences = [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    return "; ".join(sentences) or "no event so far"
 
 
 def _print_needs(report: RuleCoverageReport) -> None:
-    rows = build_table(build_fixed_column("rule"), "event types", "need")
+    table = build_table(build_fixed_column("rule"), "event types", "need")
     for rule in report.rules.rules:
         types: dict[str, list[str]] = {}
-        for event_type, wanted in list_needs_by_type(report, rule.name).items():
-            types.setdefault(wanted, []).append(event_type)
-        for position, (wanted, names) in enumerate(types.items()):
-            add_row(rows, "" if position else rule.name, ", ".join(names), wanted)
+        for event_type, need in list_needs_by_type(report, rule.name).items():
+            types.setdefault(need, []).append(event_type)
+        for position, (need, names) in enumerate(types.items()):
+            add_row(table, "" if position else rule.name, ", ".join(names), need)
         if not types:
-            add_row(rows, rule.name, "every type", "anything that can be read")
-    print_table(rows)
+            add_row(table, rule.name, "every type", "anything that can be read")
+    print_table(table)
 
 
 # ---- techniques
@@ -144,10 +144,12 @@ def _print_needs(report: RuleCoverageReport) -> None:
 
 def _print_techniques(report: RuleCoverageReport) -> None:
     """Each technique with its rules, and with how many of them can fire somewhere."""
-    rows = build_table(
+    table = build_table(
         build_fixed_column("technique"), "name", "rules", build_number_column("can fire")
     )
-    for each in list_techniques(report):
-        share = f"{len(each.able_rules)} of {len(each.rules)}" if report.orgs else "unknown"
-        add_row(rows, each.technique, each.name, ", ".join(each.rules), share)
-    print_table(rows)
+    for technique in list_techniques(report):
+        share = (
+            f"{len(technique.able_rules)} of {len(technique.rules)}" if report.orgs else "unknown"
+        )
+        add_row(table, technique.technique, technique.name, ", ".join(technique.rules), share)
+    print_table(table)

@@ -39,20 +39,20 @@ def command(paths: Sequence[Path], *, language: str, out: Path | None) -> None:
     a rule whose severity depends on the event becomes one for each level. What cannot be said in
     the other language is named on stderr.
     """
-    said = []
-    for sheet in _export_rules(paths, language):
-        if sheet.text:
-            said.append(sheet)
+    exported = []
+    for rule in _export_rules(paths, language):
+        if rule.text:
+            exported.append(rule)
         else:
-            print_stderr(f"{sheet.rule} is left out: {sheet.reason}")
+            print_stderr(f"{rule.rule} is left out: {rule.reason}")
     if out is None:
-        click.echo(("---\n" if language == _SIGMA else "\n").join(each.text for each in said))
+        click.echo(("---\n" if language == _SIGMA else "\n").join(rule.text for rule in exported))
         return
     out.mkdir(parents=True, exist_ok=True)
     suffix = "yml" if language == _SIGMA else "sql"
-    for each in said:
-        (out / f"{each.rule}.{suffix}").write_text(each.text, encoding="utf-8")
-    print_stderr(f"{format_count(len(said), 'rule')} in {out}")
+    for rule in exported:
+        (out / f"{rule.rule}.{suffix}").write_text(rule.text, encoding="utf-8")
+    print_stderr(f"{format_count(len(exported), 'rule')} in {out}")
 
 
 def _export_rules(paths: Sequence[Path], language: str) -> Iterator[ExportedRule]:

@@ -41,27 +41,29 @@ def command(paths: Sequence[Path], *, strict: bool, verbose: bool, as_json: bool
             raise
         print_json_lines(map(to_error_json, error.problems))
         raise click.exceptions.Exit(2) from None
-    found, rules = report.warnings, report.rules
-    for each in found:
-        _print_warning(each, as_json=as_json)
+    warnings, rules = report.warnings, report.rules
+    for warning in warnings:
+        _print_warning(warning, as_json=as_json)
     if verbose:
         for sentence in _list_needs(rules):
             print_stderr(sentence)
-    odd = format_count(len(found), "warning") if found else "nothing wrong"
-    (print_stderr if as_json else print_line)(f"{format_count(len(rules.rules), 'rule')}, {odd}")
-    if found and strict:
+    summary = format_count(len(warnings), "warning") if warnings else "nothing wrong"
+    (print_stderr if as_json else print_line)(
+        f"{format_count(len(rules.rules), 'rule')}, {summary}"
+    )
+    if warnings and strict:
         raise click.exceptions.Exit(1)
 
 
-def _print_warning(each: LintWarning, *, as_json: bool) -> None:
+def _print_warning(warning: LintWarning, *, as_json: bool) -> None:
     if as_json:
-        print_json(to_warning_json(each))
+        print_json(to_warning_json(warning))
     else:
-        print_line(f"{each.problem} (warning)")
+        print_line(f"{warning.problem} (warning)")
 
 
 def _list_needs(rules: RuleSet) -> Iterator[str]:
     """What it takes to read what each rule looks at, event type by event type."""
-    for described in describe_rules(rules):
-        for need in described.needs:
-            yield f"{described.rule.name}: {need.event_type} needs {need}"
+    for description in describe_rules(rules):
+        for need in description.needs:
+            yield f"{description.rule.name}: {need.event_type} needs {need}"

@@ -39,12 +39,12 @@ def command(paths: Sequence[Path], *, as_json: bool) -> None:
         "ATT&CK",
         build_number_column("tests"),
     )
-    rows = build_table(*columns)
-    for described in describe_rules(rules):
-        rule = described.rule
-        types = format_event_types(described.event_types)
-        words = described.kind.replace("_", " ")
+    table = build_table(*columns)
+    for description in describe_rules(rules):
+        rule = description.rule
+        types = format_event_types(description.event_types)
+        kind = description.kind.replace("_", " ")
         attack = ", ".join(rule.attack)
-        values = (rule.name, color_severity(rule.level), words, types, attack, len(rule.tests))
-        rows.add_row(*to_cells(values))
-    print_table(rows)
+        values = (rule.name, color_severity(rule.level), kind, types, attack, len(rule.tests))
+        table.add_row(*to_cells(values))
+    print_table(table)

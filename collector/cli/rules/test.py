@@ -26,10 +26,10 @@ def command(paths: Sequence[Path], *, as_json: bool) -> None:
     rules = load_rule_files(paths)
     results = []
     total = sum(len(rule.tests) for rule in rules.rules)
-    with show_progress("Testing", total=total) as work:
+    with show_progress("Testing", total=total) as progress:
         for result in run_tests(rules):
             results.append(result)
-            work.advance(1)
+            progress.advance(1)
     _print_results(rules.rules, results, as_json=as_json)
     if any(result.failure for result in results):
         raise click.exceptions.Exit(1)
