@@ -201,6 +201,7 @@ def killed(config, org, *, after):
     return alive
 
 
+@pytest.mark.slow
 def test_killed_three_times_it_ends_with_each_event_once(org, tmp_path):
     config = write_config(tmp_path, org, **SOURCES)
     assert all(killed(config, org, after=files) for files in (3, 11, 17))

@@ -274,6 +274,7 @@ def counted(verdicts):
     }
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -106,6 +106,7 @@ def test_after_any_fault_a_second_poll_has_everything_exactly_once(org, tmp_path
         assert ALL == bench.list_stored_values()
 
 
+@pytest.mark.slow
 def test_whichever_request_of_a_poll_fails_the_next_poll_leaves_no_gap(small, tmp_path):
     with open_polling_bench(tmp_path / "clean", small, QUICK_SOURCES) as bench:
         bench.poll_sources()

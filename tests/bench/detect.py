@@ -105,7 +105,8 @@ def _print_late(directory: Path, _: argparse.Namespace) -> None:
     elf_csv.write_log_file(path, DAY_ROWS)
     run = measuring.measure_part(__file__, "late", path)
     print(
-        f"a late file of {LATE_ROWS:,} rows against a day of {DAY_ROWS:,}, 60 rules, 12 over several events"
+        f"a late file of {LATE_ROWS:,} rows against a day of {DAY_ROWS:,},"
+        " 60 rules, 12 over several events"
     )
     print(f"file to committed batch: {run['seconds']:.2f} s, peak {run['peak']:.0f} MB")
 

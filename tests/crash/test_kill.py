@@ -18,6 +18,8 @@ from collector.store.database import open_database
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 20 * HOUR
 FILES, ROWS = 24, 150

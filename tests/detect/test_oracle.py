@@ -22,6 +22,8 @@ from collector.normalize.ip_address_sql import (
 )
 from fakes.sigma_oracle import match_rows
 
+pytestmark = pytest.mark.slow
+
 TYPES = {
     **dict.fromkeys(("user_name", "detail", "query", "user_agent", "source_ip"), "VARCHAR"),
     **dict.fromkeys(("uri", "client_name", "operation", "entity"), "VARCHAR"),

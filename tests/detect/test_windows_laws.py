@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import event as note
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from fakes.correlation_samples import (
     build_leaf_source,
     index_rules,
 )
+
+pytestmark = pytest.mark.slow
 
 LEAVES = ("login", "query", "export")
 FIELDS = ("user", "ip", "rows")

@@ -20,6 +20,8 @@ from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store.database import open_database
 from fakes.pipeline_bench import PipelineBench, build_bulk_row, build_login_row
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HISTORY = START - timedelta(days=40)
 USERS = [f"00500000000000{n}AAA" for n in range(3)]

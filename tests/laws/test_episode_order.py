@@ -13,6 +13,8 @@ from fakes import databases
 from fakes.episode_bench import EpisodeBench, extract_visible_fields
 from fakes.model_samples import NOON, build_match
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 SHOWN = 10
 FIRST_SEEN = FirstSeen(key=("user_id",), learn=HOUR, forget=HOUR)

@@ -17,6 +17,8 @@ from fakes.log_cases import LOG_CASES, build_api_event
 from fakes.org_simulation import START, VisibleRecord, open_simulation
 from fakes.polling_bench import DAY, list_event_uids
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=LOG_CASES, ids=str)
 def log(request):

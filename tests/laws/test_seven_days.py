@@ -21,6 +21,8 @@ from collector.ingest.state_paths import StatePaths
 from collector.store import ledger
 from fakes.pipeline_bench import render_elf_csv
 
+pytestmark = pytest.mark.slow
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 13 * DAY
 STEP = 6 * HOUR

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -20,6 +21,8 @@ from collector.model import LogFileFacts
 from collector.store import batch_inventory
 from fakes.org_simulation import MAX_TRIES, START, VisibleRecord, open_simulation
 from fakes.polling_bench import DAY, HOUR, MINUTE, SECOND, build_log_file, list_event_uids
+
+pytestmark = pytest.mark.slow
 
 SOURCES = {
     "event_log_file": {"interval": "hourly", "settle": "5m"},

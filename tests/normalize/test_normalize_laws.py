@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from collector.normalize import ip_address_sql, soql_object, value_readers
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_NUL = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -51,7 +53,8 @@ def test_ids_get_the_suffix_that_salesforce_gives_them(evaluate, texts):
 
 KEY = (
     f"SELECT *, {ip_address_sql.build_address_groups('a')} AS g FROM"
-    f" (SELECT *, {ip_address_sql.build_address_text('x')} AS a FROM (SELECT unnest(?::VARCHAR[]) AS x))"
+    f" (SELECT *, {ip_address_sql.build_address_text('x')} AS a FROM"
+    " (SELECT unnest(?::VARCHAR[]) AS x))"
 )
 
 

@@ -316,6 +316,7 @@ def test_once_it_is_mended_it_alerts_and_nobody_is_told_of_it_any_more(bench, we
     assert {} == faults(bench)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "blamed"), HUNGRY)
 def test_a_rule_that_takes_all_memory_stops_no_other(well, tmp_path, rule, blamed):
     sick = Sick(rule=rule, blamed=blamed, changes={"predicate": GREEDY})

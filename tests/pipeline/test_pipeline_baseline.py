@@ -324,6 +324,7 @@ def told(org):
     return found
 
 
+@pytest.mark.slow
 @LAW
 @given(st.data(), EVENTS, RULES)
 def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, made):
@@ -345,6 +346,7 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, mad
     assert {row[:-1] for row in org.read_rows(tables.baseline_windows)} == grown
 
 
+@pytest.mark.slow
 @LAW
 @given(st.data(), EVENTS)
 def test_records_that_change_end_with_the_same_matches(world, data, drawn):

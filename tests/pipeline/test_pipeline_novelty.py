@@ -286,6 +286,7 @@ LAW = settings(
 )
 
 
+@pytest.mark.slow
 @LAW
 @given(st.data(), EVENTS, st.sampled_from([1, 1.5, 2]), st.sampled_from([0, 2]))
 def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, forget, learn):
@@ -329,6 +330,7 @@ JOBS = st.lists(
 )
 
 
+@pytest.mark.slow
 @LAW
 @given(st.data(), JOBS, st.sampled_from([1, 2]))
 def test_records_that_change_end_with_the_same_matches(world, data, drawn, forget):
