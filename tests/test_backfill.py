@@ -23,6 +23,8 @@ from fakes.collector_setup import (
     write_config,
 )
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 FILES = [build_log_file(n, NOW - (240 - n) * HOUR) for n in range(0, 236, 4)]
 ROWS = build_login_rows(NOW - 10 * DAY, 240, HOUR)

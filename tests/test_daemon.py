@@ -17,6 +17,8 @@ from collector.store.database import open_database
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 

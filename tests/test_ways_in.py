@@ -14,6 +14,8 @@ from collector.cli import cli
 from collector.demo import ConnectedApp, EmbeddedOrg, OrgStore
 from collector.store import ledger
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {
     "client_secret": "CanaryClientSecret",
     "refresh_token": "CanaryRefreshToken",

@@ -162,6 +162,7 @@ def apart(draw):
     ]
 
 
+@pytest.mark.slow
 @given(rows=apart())
 @settings(max_examples=8, deadline=None)
 def test_n_logins_are_n_records_and_keep_their_names_while_more_is_told(logins, rows):
@@ -180,6 +181,7 @@ def test_n_logins_are_n_records_and_keep_their_names_while_more_is_told(logins, 
     assert all(len(uids) == 1 for uids in names.values())
 
 
+@pytest.mark.slow
 @given(
     times=st.lists(st.integers(0, 4_000), min_size=1, max_size=8),
     kinds=st.sets(st.sampled_from(KINDS), min_size=1),
