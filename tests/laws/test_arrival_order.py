@@ -70,10 +70,9 @@ def rules():
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(files, st.randoms(use_true_random=False))
-def test_alerts_do_not_depend_on_the_order_of_arrival(rules, files, random):
-    order = list(range(len(files)))
-    random.shuffle(order)
+@given(files, st.data())
+def test_alerts_do_not_depend_on_the_order_of_arrival(rules, files, data):
+    order = data.draw(st.permutations(range(len(files))))
 
     assert told(rules, files, sorted(order)) == told(rules, files, order)
 
