@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import duckdb
 from collector.archive import parquet_writer
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.archive.parquet_writer import StagedFile
+from collector.durable_files import sync_path
 from collector.model import ArchiveFile, Batch
 
 STAGING_FOLDER = ".staging"
@@ -102,7 +102,7 @@ class LocalArchive:
         temporary = path.with_suffix(".part")
         temporary.touch(mode=0o600)
         temporary.write_text(f"{ledger_id}\n", encoding="ascii")
-        _sync_path(temporary)
+        sync_path(temporary)
         temporary.replace(path)
 
     def _publish_days(
@@ -122,10 +122,10 @@ class LocalArchive:
         path = f"org={org}/event_type={event_type}/date={day}/{name}"
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sync_path(staged.path)
+        sync_path(staged.path)
         staged.path.chmod(0o600)
         staged.path.replace(target)
-        _sync_path(target.parent)
+        sync_path(target.parent)
         return ArchiveFile(
             path=path,
             org=org,
@@ -140,11 +140,3 @@ class LocalArchive:
     def _list_event_files(self) -> Iterator[Path]:
         staging = self.root / STAGING_FOLDER
         return (path for path in self.root.rglob("*.parquet") if not path.is_relative_to(staging))
-
-
-def _sync_path(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from collector.durable_files import sync_path
 from collector.model import Batch, Stream, parse_facts, render_facts
 
 DESCRIPTION_NAME = "batch.json"
@@ -113,9 +113,5 @@ def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch
 
 def _write_durably(path: Path, text: str, *, temporary: Path) -> None:
     temporary.write_text(text, encoding="utf-8")
-    descriptor = os.open(temporary, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_path(temporary)
     temporary.replace(path)

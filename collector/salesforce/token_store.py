@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from collector.durable_files import sync_path
 from collector.errors import SalesforceError
 
 TOKENS_FOLDER = "tokens"
@@ -93,7 +94,7 @@ class DiskTokenStore:
                 file.flush()
                 os.fsync(descriptor)
             path.with_name(f"{name}.new").replace(path)
-            _sync_folder(self._folder)
+            sync_path(self._folder)
 
     def _create_folder(self) -> None:
         if self._folder.is_dir():
@@ -121,11 +122,3 @@ def _give_to_owner(path: Path, *, owner_folder: Path) -> None:
     if os.geteuid() == 0:
         owner = owner_folder.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
