@@ -2,13 +2,13 @@
 
 import pytest
 
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.episode_bench import EpisodeBench
 
 
 @pytest.fixture
 def database(tmp_path):
-    opened = open_database(tmp_path)
+    opened = open_sqlite_state(tmp_path)
     yield opened
     opened.close()
 

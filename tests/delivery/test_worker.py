@@ -12,14 +12,14 @@ from collector.delivery.worker import DeliveryWorker
 from collector.model import Severity
 from collector.settings import Secret
 from collector.store import alerts, outbox, tables
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_alert
 from fakes.slack import HangUp, WebhookReply, run_slack_receiver
 
 
 @pytest.fixture
 def database(tmp_path):
-    opened = open_database(tmp_path)
+    opened = open_sqlite_state(tmp_path)
     yield opened
     opened.close()
 

@@ -14,7 +14,7 @@ from collector.detect import RuleSet, baseline_sql
 from collector.evaluation.baseline import BaselineEvaluator
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
 from collector.store import tables
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_rule
 from fakes.stateful_org import StatefulOrg
 
@@ -34,7 +34,7 @@ OVER = Baseline(
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("judging")
-    database = open_database(root)
+    database = open_sqlite_state(root)
     with engine.open_engine() as connection:
         yield lambda: StatefulOrg(database, connection, root)
     database.close()

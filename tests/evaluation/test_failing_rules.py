@@ -21,8 +21,8 @@ from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import ledger
 from collector.store import rule_status as rule_store
-from collector.store.database import open_database
 from collector.store.health_snapshot import read_health_snapshot
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, STREAM
 from fakes.pipeline_bench import PipelineBench, build_login_row
 
@@ -162,7 +162,7 @@ def bench(tmp_path, well, sick):
 def opened(directory, rules, *, memory=None):
     places = StatePaths(state_dir=directory / "state")
     places.create_folders()
-    database = open_database(places.state_dir)
+    database = open_sqlite_state(places.state_dir)
     connection = engine.open_engine(places.spool if memory is None else None)
     if memory:
         connection.execute(f"SET memory_limit = '{memory}'")

@@ -12,7 +12,7 @@ from collector.detect import RuleSet, first_seen_sql
 from collector.evaluation.first_seen import FirstSeenEvaluator
 from collector.model import FirstSeen
 from collector.store import tables
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_rule
 from fakes.stateful_org import StatefulOrg
 
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     root = tmp_path_factory.mktemp("judging")
-    database = open_database(root)
+    database = open_sqlite_state(root)
     with engine.open_engine() as connection:
         yield lambda: StatefulOrg(database, connection, root)
     database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -12,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from collector.store import tables
-from collector.store.database import Database, open_database
+from collector.store.database import DATABASE_FILE_NAME, Database, open_database
 
 POSTGRES_URL = os.environ.get("COLLECTOR_TEST_POSTGRES")
 
@@ -44,10 +45,31 @@ def create_postgres_database() -> str:
     return url.render_as_string(hide_password=False)
 
 
+@cache
+def read_new_state() -> bytes:
+    """A state database as the migrations leave it; running them for each test takes longer."""
+    with tempfile.TemporaryDirectory(prefix="collector-test-") as directory:
+        folder = Path(directory)
+        open_database(folder).close()
+        return (folder / DATABASE_FILE_NAME).read_bytes()
+
+
+def open_sqlite_state(folder: Path) -> Database:
+    """The SQLite database of a state directory; a new one where there is none."""
+    path = folder / DATABASE_FILE_NAME
+    if not path.exists():
+        path.write_bytes(read_new_state())
+        path.chmod(0o600)
+    return open_database(folder)
+
+
 @contextmanager
 def open_test_database(kind: str, folder: Path) -> Iterator[Database]:
     """A new database of that kind, of which nothing is left afterwards."""
-    database = open_database(folder, create_postgres_database() if kind == "postgres" else None)
+    if kind == "postgres":
+        database = open_database(folder, create_postgres_database())
+    else:
+        database = open_sqlite_state(folder)
     try:
         yield database
     finally:

@@ -21,7 +21,7 @@ from collector.ingest.state_paths import StatePaths
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
 from collector.sources import SOURCES, build_sources
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.polling_bench import PollingBench
 
 START = datetime(2025, 6, 2, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ class OrgSimulation:
         """A poller of these sources alone; another one in the same directory is a later process."""
         places = StatePaths(state_dir=directory)
         places.create_folders()
-        database = open_database(directory)
+        database = open_sqlite_state(directory)
         connection = engine.open_engine(places.spool)
         stop = threading.Event()
         settings = self._build_settings(sources)

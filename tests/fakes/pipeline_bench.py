@@ -19,7 +19,8 @@ from collector.model import Alert, Batch
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.settings.shipped_files import find_shipped_folder
 from collector.store import alerts, ledger
-from collector.store.database import Database, open_database
+from collector.store.database import Database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import build_batch
 
 
@@ -71,7 +72,7 @@ class PipelineBench:
 def open_pipeline_bench(directory: Path, **options) -> Iterator[PipelineBench]:
     places = StatePaths(state_dir=directory / "state")
     places.create_folders()
-    database = open_database(places.state_dir)
+    database = open_sqlite_state(places.state_dir)
     connection = engine.open_engine(places.spool)
     try:
         pipeline = Pipeline(

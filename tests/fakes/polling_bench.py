@@ -23,7 +23,7 @@ from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
 from collector.sources import SOURCES, build_sources
 from collector.store import ledger
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 
 SECOND, MINUTE, HOUR, DAY = (
@@ -190,7 +190,7 @@ def open_polling_bench(
     """A poller of these sources alone; another one in the same directory is a later process."""
     places = StatePaths(state_dir=directory)
     places.create_folders()
-    database = open_database(directory)
+    database = open_sqlite_state(directory)
     connection = engine.open_engine(places.spool)
     stop = threading.Event()
     settings = _build_settings(org.base_url, application or org.application, sources)

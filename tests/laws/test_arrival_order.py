@@ -17,7 +17,7 @@ from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.model import AlertStatus
 from collector.rules.rule_files import EVENT_SCHEMA
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.pipeline_bench import PipelineBench, build_bulk_row, build_login_row
 
 pytestmark = pytest.mark.slow
@@ -101,7 +101,7 @@ def told(rules, files, order):
     with TemporaryDirectory() as directory:
         places = StatePaths(state_dir=Path(directory))
         places.create_folders()
-        database = open_database(places.state_dir)
+        database = open_sqlite_state(places.state_dir)
         connection = engine.open_engine(places.spool)
         pipeline = Pipeline(database=database, connection=connection, paths=places, rules=rules)
         bench = PipelineBench(places=places, database=database, pipeline=pipeline)

@@ -14,8 +14,8 @@ from collector.ingest.state_paths import StatePaths
 from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import rule_status as rule_store
-from collector.store.database import open_database
 from collector.store.health_snapshot import read_health_snapshot
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON
 from fakes.pipeline_bench import PipelineBench, build_login_row
 
@@ -67,7 +67,7 @@ def made(tmp_path, folder):
     """A pipeline with the folder's rules, and what reloads them."""
     places = StatePaths(state_dir=tmp_path / "state")
     places.create_folders()
-    database = open_database(places.state_dir)
+    database = open_sqlite_state(places.state_dir)
     connection = engine.open_engine(places.spool)
 
     def read():

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from collector.model import Severity
 from collector.store import alerts, event_history, ledger, listed_files, outbox, tables
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, STREAM, build_alert, build_batch
 
 
 @pytest.fixture
 def state(tmp_path):
-    database = open_database(tmp_path)
+    database = open_sqlite_state(tmp_path)
     with database.begin() as connection:
         yield connection
     database.close()

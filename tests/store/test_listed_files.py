@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from collector.model import BatchState, Cursor, StreamPurpose
 from collector.store import batch_inventory, ledger, listed_files, tables
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, STREAM, build_batch, build_log_file_facts
 
 DAY = timedelta(days=1)
@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def database(tmp_path):
-    opened = open_database(tmp_path)
+    opened = open_sqlite_state(tmp_path)
     yield opened
     opened.close()
 

@@ -4,7 +4,7 @@ import pytest
 
 from collector.store import baseline_memory, first_seen_memory, rule_fingerprints, rule_memory
 from collector.store.baseline_memory import BaselineWindow
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 
 MINE = {"org": "acme", "rule": "new-app"}
 OTHERS = [{"org": "other", "rule": "new-app"}, {"org": "acme", "rule": "other"}]
@@ -12,7 +12,7 @@ OTHERS = [{"org": "other", "rule": "new-app"}, {"org": "acme", "rule": "other"}]
 
 @pytest.fixture
 def connection(tmp_path):
-    opened = open_database(tmp_path)
+    opened = open_sqlite_state(tmp_path)
     with opened.begin() as connection:
         yield connection
     opened.close()

@@ -22,7 +22,7 @@ from collector.store import (
     stream_coverage,
     tables,
 )
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, STREAM
 
 MICROS = 1_772_366_400_000_000  # NOON
@@ -56,7 +56,7 @@ ROWS = (
 
 @pytest.fixture
 def database(tmp_path):
-    opened = open_database(tmp_path)
+    opened = open_sqlite_state(tmp_path)
     with opened.begin() as connection:
         for row in ROWS:
             connection.exec_driver_sql(row)

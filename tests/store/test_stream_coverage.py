@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from collector.model import WindowFacts, parse_facts
 from collector.store import stream_coverage
-from collector.store.database import open_database
 from collector.store.stream_coverage import CoverageSpan
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, STREAM, build_batch
 
 MINUTE = timedelta(minutes=1)
@@ -35,7 +35,7 @@ def _soql(minutes):
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    opened = open_database(tmp_path_factory.mktemp("state"))
+    opened = open_sqlite_state(tmp_path_factory.mktemp("state"))
     yield opened
     opened.close()
 

@@ -4,7 +4,7 @@ import pytest
 
 from collector.model import Stream
 from collector.store import tracked_objects
-from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import build_batch
 
 TOKENS = Stream(org="acme", source="oauth_tokens", name="OauthToken")
@@ -12,7 +12,7 @@ TOKENS = Stream(org="acme", source="oauth_tokens", name="OauthToken")
 
 @pytest.fixture
 def database(tmp_path):
-    opened = open_database(tmp_path)
+    opened = open_sqlite_state(tmp_path)
     yield opened
     opened.close()
 
