@@ -16,7 +16,7 @@ def main(report: Path) -> int:
     for item, vulnerability in found:
         fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
         print(f"{item['name']} {item['version']}: {vulnerability['id']}, mended in {fixed}")
-    print(f"{len(audited)} of {len(dependencies)} dependencies could be looked up, {len(found)} flaws")
+    print(f"{len(found)} flaws; {len(audited)} of {len(dependencies)} packages could be looked up")
     return 1 if found else 0
 
 
