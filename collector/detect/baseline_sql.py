@@ -182,7 +182,7 @@ def decide_severity(rule: Rule, answers: Sequence[bool]) -> Severity:
     level = next(levels, rule.level)
     for step, holds in zip(rule.severity_steps, steps, strict=True):
         if holds:
-            level = max(level, Severity(min(level + step.increment, step.max_severity)))
+            level = level.raise_by(step.increment, maximum=step.max_severity)
     return level
 
 

@@ -27,4 +27,4 @@ def _apply_step(severity: str, step: SeverityStep) -> str:
 
 
 def _raise_level(level: Severity, step: SeverityStep) -> int:
-    return max(int(level), min(level + step.increment, int(step.max_severity)))
+    return int(level.raise_by(step.increment, maximum=step.max_severity))

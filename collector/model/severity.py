@@ -17,6 +17,10 @@ class Severity(IntEnum):
     def __str__(self) -> str:
         return self.name.lower()
 
+    def raise_by(self, increment: int, *, maximum: Severity) -> Severity:
+        """So many levels graver, but not above `maximum`; never less grave than it was."""
+        return max(self, Severity(min(self + increment, maximum)))
+
     @classmethod
     def parse(cls, text: str) -> Severity:
         """The level of that name. Raises ValueError for any other text."""

@@ -107,7 +107,7 @@ def evaluate_ladder(
     steps = []
     for step, rung in zip(rule.severity_steps, definition.steps, strict=True):
         holds = answers[step.predicate]
-        raised_level = _raise_severity(level, step) if holds else level
+        raised_level = level.raise_by(step.increment, maximum=step.max_severity) if holds else level
         steps.append(
             _build_rung(
                 rung, _describe_step(step), event, holds=holds, is_decisive=raised_level > level
@@ -146,10 +146,6 @@ def _build_rung(
         holds=holds,
         is_decisive=is_decisive,
     )
-
-
-def _raise_severity(severity: Severity, step: SeverityStep) -> Severity:
-    return max(severity, Severity(min(severity + step.increment, step.max_severity)))
 
 
 def _describe_step(step: SeverityStep) -> str:

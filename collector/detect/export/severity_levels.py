@@ -91,7 +91,7 @@ def _apply_step(
 ) -> Iterator[tuple[str, Severity]]:
     max_level = Severity.parse(step.get("max", "critical"))
     for condition, level in bands:
-        raised_level = max(level, Severity(min(level + step.get("add", 1), max_level)))
+        raised_level = level.raise_by(step.get("add", 1), maximum=max_level)
         if raised_level == level:
             yield condition, level
         else:
