@@ -45,11 +45,6 @@ def render_window_frame(correlation: Correlation) -> str:
     return f"{duration_to_micros(correlation.timespan)} PRECEDING AND CURRENT ROW"
 
 
-def render_following_frame(correlation: Correlation) -> str:
-    """The frame of the rows whose windows a row lies in."""
-    return f"CURRENT ROW AND {duration_to_micros(correlation.timespan)} FOLLOWING"
-
-
 def render_over_clause(correlation: Correlation, frame: str) -> str:
     """The rows of a group that lie in a frame of time."""
     return f"OVER ({render_partition(correlation)}ORDER BY {MICROS_COLUMN} RANGE BETWEEN {frame})"
