@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from collector.api.readable_files import select_present_files
 from collector.errors import CollectorError
+from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
 from collector.settings import Settings
 from collector.store import ledger
@@ -42,10 +44,20 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
 def read_archive_files(settings: Settings, *, org: str | None = None) -> list[ArchiveFile]:
     """The committed files of the archive, of one org or of all.
 
-    Raises CollectorError where there is no state, or no file.
+    Those that are not there any more are left out, and logged.
+
+    Raises CollectorError where there is no state, or no file, or none that is still there.
     """
     with open_state_view(settings) as connection:
         files = ledger.list_archive_files(connection, org=org)
     if not files:
         raise CollectorError("the archive is empty: no event has been collected yet")
-    return files
+    archive = StatePaths(state_dir=settings.state_dir).archive
+    archive.check_readable()
+    present = select_present_files(archive, files)
+    if not present:
+        raise CollectorError(
+            f"none of the {len(files):,} files of the archive {archive.place} is there as it was:"
+            " is its volume mounted? `collector status` names them"
+        )
+    return present

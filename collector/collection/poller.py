@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
+from collector.collection.damage_repair import DamageRepair
 from collector.errors import (
     CollectorError,
     LimitExceededError,
@@ -89,6 +91,7 @@ class Poller:
             sources=self.sources,
             database=database,
         )
+        self._damage_repair = DamageRepair(database)
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
         self.context = SourceContext(
@@ -166,6 +169,9 @@ class Poller:
                 self._take_result(result, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")
+            self._damage_repair.repair_stream(
+                self.context, source, stream, partial(self._take_again, tally)
+            )
         return tally.build_result()
 
     @contextmanager
@@ -193,6 +199,13 @@ class Poller:
             tally.add_failure(f"{type(error).__name__}: {error}")
 
     # ---- ingesting
+
+    def _take_again(self, tally: _PollTally, result: FetchResult) -> int | None:
+        """Take in what was fetched again; how many events it has, None where it failed."""
+        own_tally = _PollTally(tally.stream)
+        self._take_result(result, own_tally)
+        tally.add_tally(own_tally)
+        return None if own_tally.has_failed else own_tally.rows + own_tally.duplicates
 
     def _take_result(self, result: FetchResult, tally: _PollTally) -> None:
         match result:
@@ -319,6 +332,18 @@ class _PollTally:
         self.duplicates = 0
         self.problems: list[str] = []
         self._keeps_cursor = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something has to be tried again."""
+        return self._keeps_cursor
+
+    def add_tally(self, other: _PollTally) -> None:
+        """Add what another one has counted, whose batches have moved no cursor."""
+        self.batches += other.batches
+        self.rows += other.rows
+        self.duplicates += other.duplicates
+        self.problems.extend(other.problems)
 
     def add_failure(self, reason: str) -> None:
         """Add a failure: the cursor stays, so that the next poll tries again."""

@@ -56,6 +56,7 @@ class HealthMonitor:
     def check_health(self, now: datetime) -> list[Symptom]:
         """Store symptoms that are new, and recoveries, as events. Returns the new symptoms."""
         with self._lock:
+            self._pipeline.set_absent_files_aside(now)
             with self._database.read() as connection:
                 snapshot = read_health_snapshot(connection, now=now)
             schedule = self._read_schedule()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from collector.model import PollState, Stream
+from collector.model import DamageState, PollState, Stream
 from collector.stable_ids import hash_lines
+from collector.store.damaged_files import DamagedFile
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity
 from collector.store.ledger import PollStatus
 
@@ -47,6 +48,7 @@ class SymptomState(StrEnum):
     STUCK = "stuck"
     REFUSED = "refused"
     BROKEN = "broken"
+    DAMAGED = "damaged"
     RECOVERED = "recovered"
 
 
@@ -106,6 +108,7 @@ def find_symptoms(
         if every is not None and _to_source_key(poll) not in paused_sources:
             symptoms += _check_silence(poll, max(MIN_SILENCE, 3 * every), now, started_at)
     symptoms += _check_unusable_batches(snapshot)
+    symptoms += _check_damaged_files(snapshot)
     symptoms += _check_outbox(snapshot)
     symptoms += _check_rules(snapshot)
     return [symptom for symptom in symptoms if symptom.time <= now]
@@ -199,6 +202,30 @@ def _check_unusable_batches(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             reason=f"{batches.count:,} of {batches.event_type}: {batches.reason}",
             since=batches.first_received,
             time=batches.first_received,
+        )
+
+
+def _check_damaged_files(snapshot: HealthSnapshot) -> Iterator[Symptom]:
+    """One symptom for each event type: many files of it are damaged by the same thing."""
+    groups: dict[tuple[str, str, DamageState], list[DamagedFile]] = {}
+    for damaged in snapshot.damaged_files:
+        key = (damaged.file.org, damaged.file.event_type, damaged.state)
+        groups.setdefault(key, []).append(damaged)
+    for (org, event_type, state), files in groups.items():
+        is_lost = state == DamageState.LOST
+        rows = sum(damaged.file.rows for damaged in files)
+        outcome = "cannot be had again" if is_lost else "are asked for again while the org has them"
+        yield Symptom(
+            org=org,
+            subject=f"{org}/archive",
+            part=event_type,
+            state=SymptomState.LOST if is_lost else SymptomState.DAMAGED,
+            reason=(
+                f"{len(files):,} files of the archive cannot be read; their {rows:,} events"
+                f" {outcome}: {files[0].file.path}: {files[0].reason}"
+            ),
+            since=files[0].since,
+            time=files[0].since,
         )
 
 
