@@ -13,18 +13,24 @@ from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
 from collector.settings import Settings
 from collector.store import ledger
-from collector.store.database import DATABASE_FILE_NAME, Database, open_database
+from collector.store.database import (
+    DATABASE_FILE_NAME,
+    Database,
+    open_database,
+    open_database_for_reading,
+)
 
 
 def open_state_database(settings: Settings) -> Database:
-    """The state database of a configuration. Reading it needs no lock."""
-    url = settings.database_url.reveal() if settings.database_url else None
-    return open_database(settings.state_dir, url)
+    """The state database of a configuration, to work with."""
+    return open_database(settings.state_dir, _reveal_url(settings))
 
 
 @contextmanager
 def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
     """A consistent view of the state, which is not created where there is none.
+
+    It needs no lock, and no permission to write.
 
     Raises CollectorError where there is no state yet, or it cannot be opened.
     """
@@ -33,7 +39,7 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
         raise CollectorError(
             f"nothing has been collected yet: there is no {state}; `collector run` makes it"
         )
-    database = open_state_database(settings)
+    database = open_database_for_reading(settings.state_dir, _reveal_url(settings))
     try:
         with database.read() as connection:
             yield connection
@@ -61,3 +67,7 @@ def read_archive_files(settings: Settings, *, org: str | None = None) -> list[Ar
             " is its volume mounted? `collector status` names them"
         )
     return present
+
+
+def _reveal_url(settings: Settings) -> str | None:
+    return settings.database_url.reveal() if settings.database_url else None

@@ -16,8 +16,11 @@ from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
 from collector.collection.damage_repair import DamageRepair
+from collector.collection.disk_watch import DiskWatch
+from collector.disk_space import DEFAULT_RESERVE_BYTES, is_disk_full
 from collector.errors import (
     CollectorError,
+    DiskFullError,
     LimitExceededError,
     LoginRefusedError,
     NotAvailableError,
@@ -78,6 +81,7 @@ class Poller:
         spool: Path,
         stop_event: threading.Event,
         api_budget_percent: int = 10,
+        disk_reserve_bytes: int = DEFAULT_RESERVE_BYTES,
     ) -> None:
         self.org = org
         self.sources = tuple(sources)
@@ -91,6 +95,7 @@ class Poller:
             sources=self.sources,
             database=database,
         )
+        self._disk_watch = DiskWatch(spool, disk_reserve_bytes)
         self._damage_repair = DamageRepair(database)
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
@@ -136,6 +141,11 @@ class Poller:
             StoppedError: we were asked to end.
         """
         tally = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
+        try:
+            self._disk_watch.check_room(source)
+        except DiskFullError as error:
+            tally.add_failure(str(error))
+            return [self._save_result(tally.build_result())]
         decision = self.api_budget.decide_pace(source)
         if decision.pace == Pace.PAUSE:
             return [
@@ -195,6 +205,9 @@ class Poller:
         except CollectorError as error:
             tally.add_failure(str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the others
+            if is_disk_full(error):
+                tally.add_failure(str(self._disk_watch.note_full_disk(error)))
+                return
             log.exception("poll_broke", stream=str(tally.stream))
             tally.add_failure(f"{type(error).__name__}: {error}")
 
@@ -222,7 +235,9 @@ class Poller:
         """Ingest a batch. One that fails is tried again by the next poll; others go on."""
         try:
             ingested = self._pipeline.ingest(batch)
-        except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
+        except Exception as error:
+            if is_disk_full(error):
+                raise self._disk_watch.note_full_disk(error) from error
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
             reason = f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}"
             tally.add_failure(reason)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from collector.disk_space import DiskSpace
 from collector.model import DamageState, PollState, Stream
 from collector.stable_ids import hash_lines
 from collector.store.damaged_files import DamagedFile
@@ -49,6 +50,8 @@ class SymptomState(StrEnum):
     REFUSED = "refused"
     BROKEN = "broken"
     DAMAGED = "damaged"
+    LOW = "low"
+    FULL = "full"
     RECOVERED = "recovered"
 
 
@@ -86,7 +89,12 @@ class Symptom:
 
 
 def find_symptoms(
-    snapshot: HealthSnapshot, schedule: PollSchedule, *, now: datetime, started_at: datetime
+    snapshot: HealthSnapshot,
+    schedule: PollSchedule,
+    *,
+    now: datetime,
+    started_at: datetime,
+    disk: DiskSpace | None = None,
 ) -> list[Symptom]:
     """All that is wrong now.
 
@@ -95,6 +103,7 @@ def find_symptoms(
         schedule: sources that are not in it are ignored.
         now: the present moment.
         started_at: since when there has been polling; silence before it does not count.
+        disk: the room for the state and the archive; None where it could not be measured.
     """
     symptoms: list[Symptom] = []
     paused_sources = {
@@ -111,6 +120,7 @@ def find_symptoms(
     symptoms += _check_damaged_files(snapshot)
     symptoms += _check_outbox(snapshot)
     symptoms += _check_rules(snapshot)
+    symptoms += _check_disk(disk, now)
     return [symptom for symptom in symptoms if symptom.time <= now]
 
 
@@ -270,6 +280,24 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             since=snapshot.rule_load_status.changed,
             time=snapshot.rule_load_status.changed,
         )
+
+
+# ---- the machine
+
+
+def _check_disk(disk: DiskSpace | None, now: datetime) -> Iterator[Symptom]:
+    """Low before it is short: while it is, there is still room to tell somebody."""
+    if disk is None or not disk.is_low:
+        return
+    yield Symptom(
+        org=COLLECTOR_ORG,
+        subject="disk",
+        part=str(disk.folder),
+        state=SymptomState.FULL if disk.is_short else SymptomState.LOW,
+        reason=f"{disk}; below that nothing is fetched",
+        since=now,
+        time=now,
+    )
 
 
 def _to_source_key(poll: PollStatus) -> tuple[str, str]:
