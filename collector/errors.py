@@ -15,6 +15,8 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
 │   └── InvalidSqlError         a mistake in the query; a usage error (exit 2)
+├── DiskFullError               nothing more can be stored; nothing more is asked for
+├── StateDatabaseError          the state database does not do what was asked of it
 ├── StateBusyError              another process works on this state directory
 └── StoppedError                we were asked to end between two steps
 """
@@ -112,6 +114,14 @@ class HuntError(CollectorError):
 
 class InvalidSqlError(HuntError):
     """A query over the archive that has a mistake in it."""
+
+
+class StateDatabaseError(CollectorError):
+    """The state database does not answer, cannot be written, or is damaged."""
+
+
+class DiskFullError(CollectorError):
+    """Nothing more can be stored, so nothing more is asked for."""
 
 
 class StateBusyError(CollectorError):

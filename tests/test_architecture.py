@@ -14,7 +14,7 @@ import pytest
 
 import collector
 from collector.settings.shipped_files import find_shipped_folder
-from collector.store.database import MIGRATIONS_DIR
+from collector.store.schema_version import MIGRATIONS_DIR
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "collector"

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import duckdb
 
 from collector import normalize
+from collector.api.readable_files import select_present_files
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
 from collector.detect.event_rows import build_event, list_column_names
@@ -54,11 +55,13 @@ def find_events(
 ) -> list[EventSet]:
     """The events with these uids, by org and type; those that no file holds are left out.
 
-    For derived ones the files must reach as far as its `max_event_distance`.
+    For derived ones the files must reach as far as its `max_event_distance`. Those that are not
+    there any more are passed over.
     """
+    present = select_present_files(archive, files)
     return [
-        *_find_stored_events(connection, uids, files, archive),
-        *_find_derived_events(connection, uids, files, archive),
+        *_find_stored_events(connection, uids, present, archive),
+        *_find_derived_events(connection, uids, present, archive),
     ]
 
 

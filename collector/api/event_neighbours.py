@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import sqlalchemy as sa
 
+from collector.api.readable_files import select_present_files
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
 from collector.escaping import quote_identifier, quote_literal
@@ -44,7 +45,10 @@ def count_neighbours(trace_context: TraceContext, event: Event) -> Iterator[Neig
     """How many events of each type share a link with it and lie around it, by link."""
     link_columns = [column for column in LINK_COLUMNS if event.get(column)]
     period = (event["time"] - NEIGHBOUR_MARGIN, event["time"] + NEIGHBOUR_MARGIN)
-    files = ledger.list_archive_files(trace_context.state, org=event["org"], between=period)
+    files = select_present_files(
+        trace_context.archive,
+        ledger.list_archive_files(trace_context.state, org=event["org"], between=period),
+    )
     if not link_columns or not files:
         return
     events = parquet_sql.build_relation(trace_context.archive.locate_files(files))

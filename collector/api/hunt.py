@@ -9,6 +9,7 @@ import duckdb
 
 from collector import normalize
 from collector.api.json_values import JsonObject, to_json_object
+from collector.api.readable_files import select_sound_files
 from collector.api.state_view import read_archive_files
 from collector.archive import hunt_query
 from collector.archive.hunt_query import HuntResult
@@ -23,6 +24,8 @@ __all__ = ["HuntResult", "run_hunt", "to_json_lines"]
 _RESOURCE_ERRORS = (duckdb.InterruptException, duckdb.OutOfMemoryException, duckdb.IOException)
 """What ends a query that is well written."""
 
+_READ_ERRORS = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+
 
 def run_hunt(settings: Settings, sql: str, *, timeout_seconds: float, limit: int) -> HuntResult:
     """The rows of one SELECT over the table `events` and a view for each event type.
@@ -32,17 +35,30 @@ def run_hunt(settings: Settings, sql: str, *, timeout_seconds: float, limit: int
         HuntError: the query took too much time or memory.
         CollectorError: the archive is empty.
     """
+    archive = StatePaths(state_dir=settings.state_dir).archive
     files = read_archive_files(settings)
-    try:
+
+    def run_query(readable_files: Sequence[ArchiveFile]) -> HuntResult:
         return hunt_query.run_hunt_query(
             sql,
-            archive=StatePaths(state_dir=settings.state_dir).archive,
-            files=files,
+            archive=archive,
+            files=readable_files,
             derived_types=normalize.DERIVED_EVENT_TYPES,
             timeout_seconds=timeout_seconds,
             limit=limit,
         )
+
+    try:
+        return run_query(files)
     except HuntError as error:
+        if _may_be_damage(error):
+            sound = select_sound_files(archive, files)
+            if not sound:
+                raise HuntError(
+                    "no file of the archive can be read: see `collector status`"
+                ) from None
+            if len(sound) < len(files):
+                return run_query(sound)
         if isinstance(error.__context__, _RESOURCE_ERRORS):
             raise
         raise InvalidSqlError(_explain_error(str(error), files)) from error
@@ -53,6 +69,12 @@ def to_json_lines(answer: HuntResult) -> Iterator[JsonObject]:
     names = _number_duplicates(answer.columns)
     for row in answer.rows:
         yield to_json_object(dict(zip(names, row, strict=True)))
+
+
+def _may_be_damage(error: HuntError) -> bool:
+    """Whether it may come from a damaged file: the engine has no error of its own for that."""
+    cause = error.__context__
+    return isinstance(cause, _READ_ERRORS) or type(cause) is duckdb.Error
 
 
 def _explain_error(message: str, files: Sequence[ArchiveFile]) -> str:

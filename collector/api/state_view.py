@@ -7,22 +7,30 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from collector.api.readable_files import select_present_files
 from collector.errors import CollectorError
+from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
 from collector.settings import Settings
 from collector.store import ledger
-from collector.store.database import DATABASE_FILE_NAME, Database, open_database
+from collector.store.database import (
+    DATABASE_FILE_NAME,
+    Database,
+    open_database,
+    open_database_for_reading,
+)
 
 
 def open_state_database(settings: Settings) -> Database:
-    """The state database of a configuration. Reading it needs no lock."""
-    url = settings.database_url.reveal() if settings.database_url else None
-    return open_database(settings.state_dir, url)
+    """The state database of a configuration, to work with."""
+    return open_database(settings.state_dir, _reveal_url(settings))
 
 
 @contextmanager
 def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
     """A consistent view of the state, which is not created where there is none.
+
+    It needs no lock, and no permission to write.
 
     Raises CollectorError where there is no state yet, or it cannot be opened.
     """
@@ -31,7 +39,7 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
         raise CollectorError(
             f"nothing has been collected yet: there is no {state}; `collector run` makes it"
         )
-    database = open_state_database(settings)
+    database = open_database_for_reading(settings.state_dir, _reveal_url(settings))
     try:
         with database.read() as connection:
             yield connection
@@ -42,10 +50,24 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
 def read_archive_files(settings: Settings, *, org: str | None = None) -> list[ArchiveFile]:
     """The committed files of the archive, of one org or of all.
 
-    Raises CollectorError where there is no state, or no file.
+    Those that are not there any more are left out, and logged.
+
+    Raises CollectorError where there is no state, or no file, or none that is still there.
     """
     with open_state_view(settings) as connection:
         files = ledger.list_archive_files(connection, org=org)
     if not files:
         raise CollectorError("the archive is empty: no event has been collected yet")
-    return files
+    archive = StatePaths(state_dir=settings.state_dir).archive
+    archive.check_readable()
+    present = select_present_files(archive, files)
+    if not present:
+        raise CollectorError(
+            f"none of the {len(files):,} files of the archive {archive.place} is there as it was:"
+            " is its volume mounted? `collector status` names them"
+        )
+    return present
+
+
+def _reveal_url(settings: Settings) -> str | None:
+    return settings.database_url.reveal() if settings.database_url else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from collector import clock
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.org_views import list_current_polls, list_org_views
+from collector.api.readable_files import UnreadableFile, list_unreadable_files
 from collector.api.state_view import open_state_view
 from collector.detect import RuleSet
-from collector.errors import RulesError
+from collector.errors import CollectorError, RulesError
+from collector.ingest.state_paths import StatePaths
 from collector.model import Stream
 from collector.rules.coverage import SilentRule, list_silent_rules
 from collector.rules.rule_files import load_rules
@@ -42,7 +44,10 @@ class RuleStatusReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """The status at `now`. `complete_until` is up to when a stream is complete."""
+    """The status at `now`. `complete_until` is up to when a stream is complete.
+
+    `unreadable_files` are single files of the archive, `archive_problem` says why none can be read.
+    """
 
     now: datetime
     polls: Sequence[PollStatus]
@@ -51,6 +56,8 @@ class StatusReport:
     queue_stats: Sequence[QueueStats]
     silent_rules: Sequence[SilentRule]
     rule_status: RuleStatusReport
+    unreadable_files: Sequence[UnreadableFile] = ()
+    archive_problem: str = ""
 
 
 def read_status(settings: Settings) -> StatusReport:
@@ -60,7 +67,8 @@ def read_status(settings: Settings) -> StatusReport:
     """
     rules, problems = _try_load_rules(settings)
     with open_state_view(settings) as connection:
-        return _read_report(connection, settings, rules, problems)
+        report = _read_report(connection, settings, rules, problems)
+        return _add_archive_health(connection, settings, report)
 
 
 def count_stored_events(connection: sa.Connection) -> Counter[str]:
@@ -76,14 +84,17 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
     for poll in status.polls:
         yield _to_stream_json(poll, status)
     rules = status.rule_status
-    parts: dict[str, Sequence[LedgerTotal | SilentRule | QueueStats]] = {
+    parts: dict[str, Sequence[LedgerTotal | SilentRule | QueueStats | UnreadableFile]] = {
         "stored": status.totals,
         "silent_rule": status.silent_rules,
         "outbox": status.queue_stats,
+        "unreadable_file": status.unreadable_files,
     }
     for kind, group in parts.items():
         for item in group:
             yield to_json_object({"kind": kind, **asdict(item)})
+    if status.archive_problem:
+        yield {"kind": "archive_problem", "problem": status.archive_problem}
     if rules.last_loading is not None:
         yield to_json_object({"kind": "rules", **asdict(rules.last_loading)})
     for problem in rules.problems:
@@ -123,6 +134,19 @@ def _read_report(
             problems=problems,
         ),
     )
+
+
+def _add_archive_health(
+    connection: sa.Connection, settings: Settings, report: StatusReport
+) -> StatusReport:
+    if not report.totals:
+        return report
+    archive = StatePaths(state_dir=settings.state_dir).archive
+    try:
+        archive.check_readable()
+    except CollectorError as error:
+        return replace(report, archive_problem=str(error))
+    return replace(report, unreadable_files=tuple(list_unreadable_files(connection, archive)))
 
 
 def _to_stream_json(poll: PollStatus, status: StatusReport) -> JsonObject:

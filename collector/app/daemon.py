@@ -70,7 +70,10 @@ def run_once(collector: Collector) -> PassSummary:
 
 
 def run_forever(collector: Collector) -> None:
-    """Work until SIGTERM or SIGINT. Ends between two steps: nothing is left in doubt."""
+    """Work until SIGTERM or SIGINT. Ends between two steps: nothing is left in doubt.
+
+    Raises StateDatabaseError where the state database was deleted meanwhile.
+    """
     signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
     signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
     collector.rule_reloader.begin()
@@ -85,6 +88,7 @@ def run_forever(collector: Collector) -> None:
     log.info("daemon_stopping")
     scheduler.shutdown(wait=True)
     log.info("daemon_stopped")
+    collector.database.check_presence()
 
 
 def _build_scheduler(collector: Collector) -> BackgroundScheduler:

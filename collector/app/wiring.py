@@ -72,6 +72,7 @@ def open_collector(
     channels = {**build_channels(settings), **extra_channels}
     with ExitStack() as stack:
         database = stack.enter_context(open_locked_state(settings, paths))
+        database.call_on_loss(stop_event.set)
         connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
         pipeline = Pipeline(
@@ -90,6 +91,7 @@ def open_collector(
                 database=database,
                 pipeline=pipeline,
                 stop_event=stop_event,
+                disk_reserve_bytes=settings.disk_reserve,
             )
             for org in settings.orgs
         ]
@@ -107,7 +109,11 @@ def open_collector(
                 stop_event=stop_event,
             ),
             health_monitor=_build_health_monitor(
-                pollers, paths, database=database, pipeline=pipeline
+                pollers,
+                paths,
+                database=database,
+                pipeline=pipeline,
+                disk_reserve_bytes=settings.disk_reserve,
             ),
             rule_reloader=RuleReloader(
                 load_rules=lambda: load_rules(settings.rules),
@@ -177,6 +183,7 @@ def _build_poller(
     database: Database,
     pipeline: Pipeline,
     stop_event: threading.Event,
+    disk_reserve_bytes: int,
 ) -> Poller:
     spool = paths.spool / org.name
     spool.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -194,16 +201,23 @@ def _build_poller(
         spool=spool,
         stop_event=stop_event,
         api_budget_percent=org.api_budget_percent,
+        disk_reserve_bytes=disk_reserve_bytes,
     )
 
 
 def _build_health_monitor(
-    pollers: Sequence[Poller], paths: StatePaths, *, database: Database, pipeline: Pipeline
+    pollers: Sequence[Poller],
+    paths: StatePaths,
+    *,
+    database: Database,
+    pipeline: Pipeline,
+    disk_reserve_bytes: int,
 ) -> HealthMonitor:
     return HealthMonitor(
         database=database,
         pipeline=pipeline,
         spool=paths.spool,
+        disk_reserve_bytes=disk_reserve_bytes,
         read_schedule=lambda: {
             (poller.org, source.kind): poller.api_budget.compute_interval(source)
             for poller in pollers

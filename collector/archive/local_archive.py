@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from collector.archive import parquet_writer
+from collector.archive import file_check, parquet_writer
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.archive.parquet_writer import StagedFile
 from collector.durable_files import sync_path
@@ -73,6 +74,27 @@ class LocalArchive:
         except FileNotFoundError:
             return None
 
+    def check_readable(self) -> None:
+        """Raise CollectorError where the folder is not there, or may not be read."""
+        file_check.check_folder(self.root)
+
+    def describe_absence(self, file: ArchiveFile) -> str | None:
+        """Why a committed file is not there as it was; None where it is, whatever is in it."""
+        return file_check.describe_absence(self.root / file.path, file)
+
+    def describe_damage(
+        self, connection: duckdb.DuckDBPyConnection, file: ArchiveFile
+    ) -> str | None:
+        """Why a committed file cannot be read; None where each of its values can be."""
+        (location,) = self.locate_files([file])
+        absence = self.describe_absence(file)
+        return absence or file_check.describe_damage(connection, location, file)
+
+    def move_file_aside(self, file: ArchiveFile, *, target_root: Path) -> None:
+        """Move a committed file to below `target_root`, if there is one; it keeps its place."""
+        if os.path.lexists(self.root / file.path):
+            self._move_file(self.root / file.path, target_root)
+
     def count_event_files(self) -> int:
         """The number of Parquet files, committed or not, without staged ones."""
         return sum(1 for _ in self._list_event_files())
@@ -83,9 +105,7 @@ class LocalArchive:
         committed_paths = {self.root / file.path for file in committed_files}
         stray_paths = [path for path in self._list_event_files() if path not in committed_paths]
         for path in stray_paths:
-            target = target_root / path.relative_to(self.root)
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            shutil.move(path, target)
+            self._move_file(path, target_root)
         return len(stray_paths)
 
     def read_ledger_id(self) -> str | None:
@@ -136,6 +156,11 @@ class LocalArchive:
             first_time=staged.first,
             last_time=staged.last,
         )
+
+    def _move_file(self, path: Path, target_root: Path) -> None:
+        target = target_root / path.relative_to(self.root)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.move(path, target)
 
     def _list_event_files(self) -> Iterator[Path]:
         staging = self.root / STAGING_FOLDER

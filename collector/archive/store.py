@@ -55,6 +55,30 @@ class ArchiveStore(Protocol):
         """The size of a file in bytes; None where it does not exist."""
         ...
 
+    def check_readable(self) -> None:
+        """Raise CollectorError where the archive as a whole is not there, or may not be read."""
+        ...
+
+    def describe_absence(self, file: ArchiveFile) -> str | None:
+        """Why a committed file is not there as it was; None where it is, whatever is in it.
+
+        It takes a look at the file, and reads nothing of it.
+        """
+        ...
+
+    def describe_damage(
+        self, connection: duckdb.DuckDBPyConnection, file: ArchiveFile
+    ) -> str | None:
+        """Why a committed file cannot be read; None where each of its values can be.
+
+        It reads the whole file.
+        """
+        ...
+
+    def move_file_aside(self, file: ArchiveFile, *, target_root: Path) -> None:
+        """Move a committed file to below `target_root`, if there is one; it keeps its place."""
+        ...
+
     def count_event_files(self) -> int:
         """The number of files of events, committed or not, without staged ones."""
         ...

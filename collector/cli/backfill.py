@@ -87,6 +87,7 @@ def _run_backfill(
         pipeline=collector.pipeline,
         since=clock.now() - since,
         stop_event=collector.stop_event,
+        disk_reserve_bytes=collector.settings.disk_reserve,
     )
     sources = [source for source in poller.sources if not kinds or source.kind in kinds]
     with _open_display(Console(stderr=True, highlight=False)) as display:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from collector.api.readable_files import UnreadableFile
 from collector.api.status import StatusReport, read_status, to_json_lines
 from collector.cli.completeness import completeness_options, show_completeness
 from collector.cli.options import config_option, json_option, load_settings
@@ -25,11 +26,17 @@ from collector.cli.output import (
     print_table,
     to_safe_text,
 )
+from collector.errors import CollectorError
 from collector.model import PollState
 from collector.rules.coverage import SilentRule
 
 _EVENT_TYPE_LIMIT = 4
 """So many event types share a reason before the others are only counted."""
+
+_FILE_LIMIT = 20
+"""So many unreadable files are listed."""
+
+_DAMAGE_WORDS = {"new": "not missed yet", "waiting": "asked for again", "lost": "lost"}
 
 _STATE_STYLES = {PollState.OK: "green", PollState.FAILED: "bold red"}
 
@@ -49,6 +56,8 @@ def command(config: Path, *, as_json: bool, completeness: bool, **proof: Any) ->
         print_json_lines(to_json_lines(status))
     else:
         _print_status(status, [org.name for org in settings.orgs])
+    if status.archive_problem:
+        raise CollectorError(status.archive_problem)
 
 
 # ---- for people
@@ -63,6 +72,7 @@ def _print_status(status: StatusReport, orgs: Sequence[str]) -> None:
         _print_streams(status, org)
     for org in orgs:
         _print_totals(status, org)
+    _print_unreadable_files(status.unreadable_files)
     _print_rule_problems(status)
     _print_silent_rules(status.silent_rules)
     _print_outbox(status)
@@ -131,6 +141,22 @@ def _print_totals(status: StatusReport, org: str) -> None:
         add_row(table, total.event_type, *counts, newest)
     if totals:
         print_table(table)
+
+
+def _print_unreadable_files(files: Sequence[UnreadableFile]) -> None:
+    table = build_table(
+        "file",
+        build_number_column("events"),
+        build_fixed_column("events are"),
+        "what is wrong",
+        title="Files of the archive that cannot be read",
+    )
+    for file in files[:_FILE_LIMIT]:
+        add_row(table, file.path, f"{file.rows:,}", _DAMAGE_WORDS[file.state], file.reason)
+    if files:
+        print_table(table)
+    if len(files) > _FILE_LIMIT:
+        print_line(f"and {len(files) - _FILE_LIMIT:,} more: see --json")
 
 
 def _print_rule_problems(status: StatusReport) -> None:

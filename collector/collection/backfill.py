@@ -14,7 +14,15 @@ from datetime import datetime, timedelta
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
-from collector.errors import CollectorError, LimitExceededError, LoginRefusedError, StoppedError
+from collector.collection.disk_watch import DiskWatch
+from collector.disk_space import DEFAULT_RESERVE_BYTES, is_disk_full
+from collector.errors import (
+    CollectorError,
+    DiskFullError,
+    LimitExceededError,
+    LoginRefusedError,
+    StoppedError,
+)
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
 from collector.model import Batch, Cursor, Stream
@@ -63,7 +71,9 @@ class Backfill:
         pipeline: Pipeline,
         since: datetime,
         stop_event: threading.Event,
+        disk_reserve_bytes: int = DEFAULT_RESERVE_BYTES,
     ) -> None:
+        self._disk_watch = DiskWatch(context.spool, disk_reserve_bytes)
         self._context = context
         self._api_budget = api_budget
         self._database = database
@@ -90,7 +100,7 @@ class Backfill:
                         yield from self._read_stream(source, stream)
             except (LoginRefusedError, StoppedError):
                 raise
-            except (LimitExceededError, _BudgetExhaustedError) as error:
+            except (LimitExceededError, DiskFullError, _BudgetExhaustedError) as error:
                 yield self._build_problem(source, error)
                 return
             except CollectorError as error:
@@ -102,7 +112,7 @@ class Backfill:
         for span in progress.spans:
             try:
                 yield from self._read_span(source, stream, span, progress)
-            except (LoginRefusedError, LimitExceededError, StoppedError):
+            except (LoginRefusedError, LimitExceededError, DiskFullError, StoppedError):
                 raise
             except CollectorError as error:
                 yield progress.build_progress(problem=str(error))
@@ -140,6 +150,7 @@ class Backfill:
     ) -> BackfillProgress | None:
         if self._stop_event.is_set():
             raise StoppedError("asked to end between two batches")
+        self._disk_watch.check_room(source)
         decision = self._api_budget.decide_pace(source)
         if decision.pace != Pace.GO:
             raise _BudgetExhaustedError(decision.reason)
@@ -162,7 +173,9 @@ class Backfill:
     def _ingest_batch(self, batch: Batch, progress: _SpanProgress) -> BackfillProgress:
         try:
             ingested = self._pipeline.ingest(_to_backfill_batch(batch))
-        except Exception as error:  # noqa: BLE001 - one poisoned batch must not hide the others
+        except Exception as error:
+            if is_disk_full(error):
+                raise self._disk_watch.note_full_disk(error) from error
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
             return progress.build_progress(problem=f"{batch.key}: {type(error).__name__}: {error}")
         progress.record_batch(batch)

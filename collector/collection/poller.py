@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ from typing import Any
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
+from collector.collection.damage_repair import DamageRepair
+from collector.collection.disk_watch import DiskWatch
+from collector.disk_space import DEFAULT_RESERVE_BYTES, is_disk_full
 from collector.errors import (
     CollectorError,
+    DiskFullError,
     LimitExceededError,
     LoginRefusedError,
     NotAvailableError,
@@ -76,6 +81,7 @@ class Poller:
         spool: Path,
         stop_event: threading.Event,
         api_budget_percent: int = 10,
+        disk_reserve_bytes: int = DEFAULT_RESERVE_BYTES,
     ) -> None:
         self.org = org
         self.sources = tuple(sources)
@@ -89,6 +95,8 @@ class Poller:
             sources=self.sources,
             database=database,
         )
+        self._disk_watch = DiskWatch(spool, disk_reserve_bytes)
+        self._damage_repair = DamageRepair(database)
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
         self.context = SourceContext(
@@ -133,6 +141,11 @@ class Poller:
             StoppedError: we were asked to end.
         """
         tally = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
+        try:
+            self._disk_watch.check_room(source)
+        except DiskFullError as error:
+            tally.add_failure(str(error))
+            return [self._save_result(tally.build_result())]
         decision = self.api_budget.decide_pace(source)
         if decision.pace == Pace.PAUSE:
             return [
@@ -166,6 +179,9 @@ class Poller:
                 self._take_result(result, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")
+            self._damage_repair.repair_stream(
+                self.context, source, stream, partial(self._take_again, tally)
+            )
         return tally.build_result()
 
     @contextmanager
@@ -189,10 +205,20 @@ class Poller:
         except CollectorError as error:
             tally.add_failure(str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the others
+            if is_disk_full(error):
+                tally.add_failure(str(self._disk_watch.note_full_disk(error)))
+                return
             log.exception("poll_broke", stream=str(tally.stream))
             tally.add_failure(f"{type(error).__name__}: {error}")
 
     # ---- ingesting
+
+    def _take_again(self, tally: _PollTally, result: FetchResult) -> int | None:
+        """Take in what was fetched again; how many events it has, None where it failed."""
+        own_tally = _PollTally(tally.stream)
+        self._take_result(result, own_tally)
+        tally.add_tally(own_tally)
+        return None if own_tally.has_failed else own_tally.rows + own_tally.duplicates
 
     def _take_result(self, result: FetchResult, tally: _PollTally) -> None:
         match result:
@@ -209,7 +235,9 @@ class Poller:
         """Ingest a batch. One that fails is tried again by the next poll; others go on."""
         try:
             ingested = self._pipeline.ingest(batch)
-        except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
+        except Exception as error:
+            if is_disk_full(error):
+                raise self._disk_watch.note_full_disk(error) from error
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
             reason = f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}"
             tally.add_failure(reason)
@@ -319,6 +347,18 @@ class _PollTally:
         self.duplicates = 0
         self.problems: list[str] = []
         self._keeps_cursor = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something has to be tried again."""
+        return self._keeps_cursor
+
+    def add_tally(self, other: _PollTally) -> None:
+        """Add what another one has counted, whose batches have moved no cursor."""
+        self.batches += other.batches
+        self.rows += other.rows
+        self.duplicates += other.duplicates
+        self.problems.extend(other.problems)
 
     def add_failure(self, reason: str) -> None:
         """Add a failure: the cursor stays, so that the next poll tries again."""

@@ -81,6 +81,7 @@ def _group_by_type(items: Iterable[InventoryItem]) -> Iterator[list[InventoryIte
 
 def _balance_files(items: Sequence[InventoryItem]) -> EventTypeBalance:
     states = [item.state for item in items]
+    pending = states.count(BatchState.PENDING) + states.count(BatchState.DAMAGED)
     listed = sum(item.is_listed for item in items)
     return EventTypeBalance(
         org=items[0].stream.org,
@@ -88,14 +89,14 @@ def _balance_files(items: Sequence[InventoryItem]) -> EventTypeBalance:
         event_type=items[0].event_type,
         unit="files",
         listed=listed,
-        fetched=states.count(BatchState.STORED) + states.count(BatchState.QUARANTINED),
+        fetched=len(items) - states.count(BatchState.PENDING) - states.count(BatchState.LOST),
         stored=states.count(BatchState.STORED),
         batches=len(items) - states.count(BatchState.PENDING),
         rows=sum(item.rows for item in items),
         duplicates=sum(item.duplicates for item in items),
         quarantined=states.count(BatchState.QUARANTINED),
         lost=states.count(BatchState.LOST),
-        pending=states.count(BatchState.PENDING),
+        pending=pending,
         failing=sum(item.state == BatchState.PENDING and item.failures > 0 for item in items),
         unaccounted=listed - len(items),
         reasons=_list_reasons(items),

@@ -10,6 +10,7 @@ from typing import Any
 
 from collector import clock
 from collector.csv_segments import write_records
+from collector.disk_space import DEFAULT_RESERVE_BYTES, measure_disk_space
 from collector.health.symptoms import (
     COLLECTOR_ORG,
     TRANSIENT_STATES,
@@ -45,21 +46,30 @@ class HealthMonitor:
         pipeline: Pipeline,
         spool: Path,
         read_schedule: Callable[[], PollSchedule],
+        disk_reserve_bytes: int = DEFAULT_RESERVE_BYTES,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
         self._spool = spool
         self._read_schedule = read_schedule
+        self._disk_reserve_bytes = disk_reserve_bytes
         self._started_at = clock.now()
         self._lock = threading.Lock()
 
     def check_health(self, now: datetime) -> list[Symptom]:
         """Store symptoms that are new, and recoveries, as events. Returns the new symptoms."""
         with self._lock:
+            self._pipeline.set_absent_files_aside(now)
             with self._database.read() as connection:
                 snapshot = read_health_snapshot(connection, now=now)
             schedule = self._read_schedule()
-            symptoms = find_symptoms(snapshot, schedule, now=now, started_at=self._started_at)
+            symptoms = find_symptoms(
+                snapshot,
+                schedule,
+                now=now,
+                started_at=self._started_at,
+                disk=measure_disk_space(self._spool.parent, self._disk_reserve_bytes),
+            )
             orgs = {COLLECTOR_ORG, *(org for org, _ in schedule), *(one.org for one in symptoms)}
             by_org = {org: [one for one in symptoms if one.org == org] for org in sorted(orgs)}
             return [one for org in by_org for one in self._report_changes(org, by_org[org], now)]

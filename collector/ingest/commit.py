@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -51,23 +52,28 @@ def commit_result(
 
 
 def commit_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> None:
-    """Record that a batch is lost, and move the cursor after it."""
-    entry = ledger.LedgerEntry(state=BatchState.LOST, reason=reason)
-    ledger.record_batch(connection, batch, entry, [])
+    """Record that a batch is lost, but for what there is of it, and move the cursor after it."""
+    before = ledger.read_ledger_batch(connection, batch.key)
+    entry = replace(before.entry, state=BatchState.LOST, reason=reason)
+    ledger.record_batch(connection, batch, entry, before.files)
     advance_cursor(connection, batch)
 
 
 def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch) -> None:
-    """Add what was written of a batch this time to its entry in the ledger."""
+    """Add what was written of a batch this time to its entry in the ledger.
+
+    A file that was written anew, because it was damaged, takes the place of what it was.
+    """
     before = ledger.read_ledger_batch(connection, batch.key)
+    files = {file.path: file for file in (*before.files, *written.files)}
     entry = ledger.LedgerEntry(
         state=BatchState.QUARANTINED if written.quarantine_reasons else BatchState.STORED,
         reason="; ".join(written.quarantine_reasons),
-        rows=before.entry.rows + written.rows,
+        rows=sum(file.rows for file in files.values()),
         duplicates=before.entry.duplicates + written.duplicates,
         quarantined=len(written.reasons_by_segment),
     )
-    ledger.record_batch(connection, batch, entry, [*before.files, *written.files])
+    ledger.record_batch(connection, batch, entry, files.values())
 
 
 def save_rule_state(connection: sa.Connection, result: EvaluationResult) -> None:

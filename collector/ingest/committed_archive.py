@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
@@ -12,6 +13,7 @@ from collector.archive.store import ArchiveStore
 from collector.evaluation.correlation import PreviousMatches
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.ingest.batch_writer import ExistingFiles
+from collector.ingest.file_guard import FileGuard
 from collector.model import ArchiveFile, Batch, Severity
 from collector.store import alerts, ledger
 from collector.store.database import Database
@@ -19,25 +21,37 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class CommittedArchive:
-    """The ledger's view of the archive, and what rules have matched in it."""
+    """The ledger's view of the archive, and what rules have matched in it.
+
+    `guard` is told which files are looked up, so that it can set aside those that are damaged.
+    """
 
     database: Database
     engine: duckdb.DuckDBPyConnection
     archive: ArchiveStore
+    guard: FileGuard
 
     def list_orgs(self) -> list[str]:
         """The orgs of which the archive holds events."""
         with self.database.read() as connection:
             return ledger.list_archived_orgs(connection)
 
+    def set_absent_aside(self, now: datetime) -> None:
+        """Set the files aside that are not there any more, whether somebody reads them or not."""
+        with self.database.read() as connection:
+            files = ledger.list_archive_files(connection)
+        self.guard.set_absent_aside(files, now)
+
     def build_file_lookup(self, batch: Batch) -> ExistingFiles:
         """A lookup of the files of the batch's org and type between two days."""
 
         def list_files(dates: tuple[str, str]) -> list[ArchiveFile]:
             with self.database.read() as connection:
-                return ledger.list_archive_files(
+                files = ledger.list_archive_files(
                     connection, org=batch.stream.org, event_types=[batch.event_type], dates=dates
                 )
+            self.guard.note_files(files)
+            return files
 
         return list_files
 
@@ -49,6 +63,7 @@ class CommittedArchive:
                 files = ledger.list_archive_files(
                     connection, org=org, event_types=event_types, between=span
                 )
+            self.guard.note_files(files)
             return self.archive.locate_files(files)
 
         def list_types() -> list[str]:

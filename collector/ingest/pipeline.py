@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 import duckdb
 
@@ -16,6 +18,7 @@ from collector.evaluation.temp_tables import open_temp_tables
 from collector.ingest import commit, quarantine
 from collector.ingest.batch_writer import BatchWriter, WrittenBatch
 from collector.ingest.committed_archive import CommittedArchive
+from collector.ingest.file_guard import FileGuard
 from collector.ingest.notifications import Audience
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
@@ -60,7 +63,10 @@ class Pipeline:
         self._rules = rules
         self._audience = Audience(routes=routes, channels=channels)
         self._evaluator = RuleEvaluator(rules, database)
-        self._committed = CommittedArchive(database, connection, paths.archive)
+        guard = FileGuard(
+            database, connection, archive=paths.archive, damaged_root=paths.damaged_files
+        )
+        self._committed = CommittedArchive(database, connection, paths.archive, guard)
         self._writer = BatchWriter(
             connection, archive=paths.archive, quarantine_root=paths.quarantine
         )
@@ -92,12 +98,23 @@ class Pipeline:
         for org in self._committed.list_orgs():
             for name in names:
                 with self._lock:  # batches may come in between two rules
-                    events = self._committed.build_event_views(org)
-                    previous = self._committed.build_match_lookup(org)
-                    for result in self._evaluator.evaluate_archive(name, events, previous):
-                        notified += self._commit_result(result)
-                    failed.update(self._record_failures(org))
+                    alerts, failures = self._committed.guard.evaluate(
+                        partial(self._rematch_rule, org, name), self._evaluator.take_failures
+                    )
+                    self._record_failures(org, failures)
+                    notified += alerts
+                    failed.update(failures)
         return RematchResult(notified_alerts=tuple(notified), failed_rules=frozenset(failed))
+
+    def set_absent_files_aside(self, now: datetime) -> None:
+        """Set committed files aside that are not there any more, before somebody reads them.
+
+        `now` is when they are found missing.
+
+        Raises CollectorError where the whole archive is gone.
+        """
+        with self._lock:  # a batch that is being committed may replace its files
+            self._committed.set_absent_aside(now)
 
     def mark_lost(self, batch: Batch, reason: str) -> None:
         """Record that a batch is lost, and move the cursor after it."""
@@ -110,8 +127,11 @@ class Pipeline:
         """Read segments that were set aside once more; what can be read now joins its batch."""
         batch = quarantined_batch.batch
         with self._lock:
-            written = self._writer.rewrite_segments(
-                batch, quarantined_batch.indexes, self._committed.build_file_lookup(batch)
+            existing_files = self._committed.build_file_lookup(batch)
+            written = self._committed.guard.read(
+                lambda: self._writer.rewrite_segments(
+                    batch, quarantined_batch.indexes, existing_files
+                )
             )
             result = self._evaluate_batch(batch, written)
             notified = self._commit_batch(batch, written, result)
@@ -123,7 +143,10 @@ class Pipeline:
         if not batch.segments or self._is_recorded(batch):
             self._advance_coverage(batch)
             return IngestResult()
-        written = self._writer.write_batch(batch, self._committed.build_file_lookup(batch))
+        existing_files = self._committed.build_file_lookup(batch)
+        written = self._committed.guard.read(
+            lambda: self._writer.write_batch(batch, existing_files)
+        )
         if batch.dedupe and not written.files and not written.reasons_by_segment:
             self._advance_coverage(batch)
             return IngestResult(duplicates=written.duplicates)
@@ -140,7 +163,23 @@ class Pipeline:
         )
         return _build_result(written, notified)
 
+    def _rematch_rule(self, org: str, name: str) -> list[Alert]:
+        events = self._committed.build_event_views(org)
+        previous = self._committed.build_match_lookup(org)
+        return [
+            alert
+            for result in self._evaluator.evaluate_archive(name, events, previous)
+            for alert in self._commit_result(result)
+        ]
+
     def _evaluate_batch(self, batch: Batch, written: WrittenBatch) -> EvaluationResult:
+        result, failures = self._committed.guard.evaluate(
+            partial(self._run_rules, batch, written), self._evaluator.take_failures
+        )
+        self._record_failures(batch.stream.org, failures)
+        return result
+
+    def _run_rules(self, batch: Batch, written: WrittenBatch) -> EvaluationResult:
         org = batch.stream.org
         with open_temp_tables(self._committed.engine) as temp_tables:
             events = replace(
@@ -149,21 +188,17 @@ class Pipeline:
                 fresh_files=tuple(self._paths.archive.locate_files(written.files)),
                 temp_tables=temp_tables,
             )
-            result = self._evaluator.evaluate_batch(
+            return self._evaluator.evaluate_batch(
                 events, written.files, self._committed.build_match_lookup(org)
             )
-        self._record_failures(org)
-        return result
 
-    def _record_failures(self, org: str) -> Collection[str]:
-        """Record the rules that have failed, and return their names."""
-        failed = self._evaluator.take_failures()
-        for rule, reason in failed.items():
+    def _record_failures(self, org: str, failures: Mapping[str, str]) -> None:
+        """Record the rules that have failed."""
+        for rule, reason in failures.items():
             log.error("rule_failed", rule=rule, org=org, reason=reason)
-        if failed:
+        if failures:
             with self._database.begin() as connection:
-                rule_status.record_faults(connection, org, failed, now=clock.now())
-        return failed.keys()
+                rule_status.record_faults(connection, org, failures, now=clock.now())
 
     def _commit_batch(
         self, batch: Batch, written: WrittenBatch, result: EvaluationResult

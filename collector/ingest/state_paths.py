@@ -35,6 +35,11 @@ class StatePaths:
         """Event files that no ledger names, by when they were found; absent as long as none was."""
         return self.state_dir / "strays"
 
+    @property
+    def damaged_files(self) -> Path:
+        """Committed files that could not be read, at their places; absent as long as none was."""
+        return self.state_dir / "damaged"
+
     def create_folders(self) -> None:
         """Create what is missing, for the owner alone."""
         for path in (self.state_dir, self._archive_root, self.spool, self.quarantine):

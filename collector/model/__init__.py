@@ -45,7 +45,14 @@ from collector.model.rules import (
     SeverityStep,
 )
 from collector.model.severity import Severity
-from collector.model.states import AlertStatus, BatchState, DeliveryState, FindingLevel, PollState
+from collector.model.states import (
+    AlertStatus,
+    BatchState,
+    DamageState,
+    DeliveryState,
+    FindingLevel,
+    PollState,
+)
 
 __all__ = [
     "Aggregation",
@@ -60,6 +67,7 @@ __all__ = [
     "Channel",
     "Correlation",
     "Cursor",
+    "DamageState",
     "Delivery",
     "DeliveryOutcome",
     "DeliveryRejection",

@@ -15,11 +15,22 @@ class PollState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """What became of a batch; what was listed and is not in the ledger yet is pending."""
+    """What became of a batch; what was listed and is not in the ledger yet is pending.
+
+    Damaged is a log file of which a file in the archive cannot be read: it is to be taken in again.
+    """
 
     PENDING = "pending"
     STORED = "stored"
     QUARANTINED = "quarantined"
+    LOST = "lost"
+    DAMAGED = "damaged"
+
+
+class DamageState(StrEnum):
+    """What becomes of a damaged file of the archive: its events are asked for again, or lost."""
+
+    WAITING = "waiting"
     LOST = "lost"
 
 

@@ -16,10 +16,12 @@ from pydantic import (
     model_validator,
 )
 
+from collector.disk_space import DEFAULT_RESERVE_BYTES
 from collector.model import Severity
 from collector.settings.secret import Secret
 from collector.settings.values import (
     ApiVersion,
+    ByteCount,
     ChannelName,
     FilePath,
     ListName,
@@ -211,6 +213,7 @@ class Settings(SettingsModel):
 
     state_dir: FilePath = Field(default=Path("state"), validate_default=True)
     database_url: Secret | None = None
+    disk_reserve: ByteCount = DEFAULT_RESERVE_BYTES
     orgs: Annotated[tuple[OrgSettings, ...], Field(min_length=1)]
     rules: RulesSettings = RulesSettings()
     channels: Mapping[ChannelName, ChannelSettings] = Field(default_factory=dict)

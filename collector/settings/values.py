@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationInfo,
+)
 
 from collector.loopback import is_loopback
 from collector.model import Severity
@@ -69,6 +77,18 @@ def _refuse_boolean(value: object) -> object:
 
 
 Port = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=65535)]
+
+
+def _parse_byte_count(value: object) -> object:
+    try:
+        return int(_BYTE_SIZE.validate_python(_refuse_boolean(value)))
+    except ValueError:
+        raise ValueError("must be a size, such as 500MB or 2GB") from None
+
+
+_BYTE_SIZE: TypeAdapter[ByteSize] = TypeAdapter(ByteSize)
+
+ByteCount = Annotated[int, BeforeValidator(_parse_byte_count), Field(ge=0)]
 
 
 def _resolve_path(path: Path, info: ValidationInfo) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -188,3 +188,17 @@ def _build_facts(
 
 def _build_file_key(context: SourceContext, file: ListedLogFile) -> str:
     return build_batch_key(context.org, KIND, file.id)
+
+
+def fetch_file_again(
+    context: SourceContext, stream: Stream, facts: LogFileFacts
+) -> Iterator[FetchResult]:
+    """A file that was fetched before, once more; nothing where the org lists it no more."""
+    soql = (
+        f"SELECT {', '.join(LISTING_FIELDS)} FROM EventLogFile"
+        f" WHERE Id = {render_literal(facts.file_id)} AND Sequence = {int(facts.sequence)}"
+    )
+    for page in context.client.query(soql):
+        for record in page:
+            file = parse_record(record)
+            yield file if isinstance(file, FetchFailure) else fetch_file(context, stream, file)

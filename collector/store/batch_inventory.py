@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.model import ArchiveFile, BatchFacts, BatchState, Stream, parse_facts
-from collector.store import ledger, tables
+from collector.store import tables
+from collector.store.archive_file_rows import parse_archive_file
 from collector.store.stream_rows import parse_stream_row
 
 
@@ -56,7 +57,7 @@ def list_batch_files(
         .where(batches.c.org == org, batches.c.nominal.between(since, until))
         .order_by(table.c.path)
     )
-    return [ledger.parse_archive_file(row) for row in connection.execute(query)]
+    return [parse_archive_file(row) for row in connection.execute(query)]
 
 
 def _list_listed_items(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
-from collector.errors import CollectorError
+from collector.errors import CollectorError, StateDatabaseError
+from collector.store import postgres_engine, schema_version, sqlite_engine
+from collector.store.sqlite_engine import DATABASE_FILE_NAME, DatabaseFile
 
-MIGRATIONS_DIR = Path(__file__).parent / "migrations"
-DATABASE_FILE_NAME = "state.db"
+__all__ = ["DATABASE_FILE_NAME", "Database", "open_database", "open_database_for_reading"]
+
+_DATABASE_ERRORS = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
+"""What a database that does not work raises; the others are mistakes of ours."""
 
 
 class Database:
@@ -24,27 +24,65 @@ class Database:
 
     On SQLite there is one writer at a time: `begin` waits for the others, so a transaction must be
     short and do no input or output of its own.
+
+    Every transaction raises StateDatabaseError where the database does not answer, cannot be
+    written, is damaged, or is not there any more.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, file: DatabaseFile | None = None) -> None:
         self._engine = engine
+        self._file = file
         self._write_lock = threading.RLock()
+        self._report_loss: Callable[[], object] = bool
+        self._loss = ""
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """A transaction that may write: all of it is durable at the end, or nothing is."""
-        with self._write_lock, self._engine.begin() as connection:
-            yield connection
+        with self._write_lock:
+            self.check_presence()
+            with self._translate_errors(), self._engine.begin() as connection:
+                yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A consistent view that does not wait for writers."""
-        with self._engine.connect().execution_options(collector_reads=True) as connection:
-            yield connection
+        with self._translate_errors(), self._engine.connect() as connection:
+            yield connection.execution_options(collector_reads=True)
+
+    def call_on_loss(self, report_loss: Callable[[], object]) -> None:
+        """Call this once the database is found to be gone, from whatever thread finds it."""
+        self._report_loss = report_loss
+
+    def check_presence(self) -> None:
+        """Make sure that what is written is kept.
+
+        Raises:
+            StateDatabaseError: the file was deleted or replaced since it was opened. What it held
+                was written back, where nothing has taken its place.
+        """
+        if self._file is None or self._file.is_present():
+            return
+        with self._write_lock:
+            self._loss = self._loss or self._file.rescue(self._engine)
+        self._report_loss()
+        raise StateDatabaseError(self._loss)
 
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+    @contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            if isinstance(error, _DATABASE_ERRORS) or type(error) is sa.exc.DatabaseError:
+                raise StateDatabaseError(
+                    f"the state database {_describe_place(self._engine)} failed:"
+                    f" {_describe_cause(error)}"
+                ) from error
+            raise
 
 
 def open_database(state_dir: Path, url: str | None = None) -> Database:
@@ -53,64 +91,45 @@ def open_database(state_dir: Path, url: str | None = None) -> Database:
     Raises:
         CollectorError: it cannot be opened; the message never holds the URL's password.
     """
-    engine = (
-        _create_postgres_engine(url)
-        if url
-        else _create_sqlite_engine(state_dir / DATABASE_FILE_NAME)
-    )
+    if url:
+        return Database(_open_engine(postgres_engine.create_engine(url)))
+    path = state_dir / DATABASE_FILE_NAME
+    sqlite_engine.create_file(path)
+    engine = _open_engine(sqlite_engine.create_engine(path))
+    return Database(engine, DatabaseFile.find(path))
+
+
+def open_database_for_reading(state_dir: Path, url: str | None = None) -> Database:
+    """The same for reading: it needs no lock, and none of its folder's and file's write permission.
+
+    Raises:
+        CollectorError: it cannot be opened, or has an older schema and may not be written.
+    """
+    if url:
+        return Database(_open_engine(postgres_engine.create_engine(url)))
+    path = state_dir / DATABASE_FILE_NAME
+    return Database(_open_engine(sqlite_engine.create_reading_engine(path)))
+
+
+def _open_engine(engine: sa.Engine) -> sa.Engine:
     try:
-        _migrate_schema(engine)
+        schema_version.migrate_schema(engine)
+    except CollectorError:
+        engine.dispose()
+        raise
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()
-        where = engine.url.render_as_string(hide_password=True)
-        raise CollectorError(
-            f"the state database {where} cannot be opened: {_describe_cause(error)}"
+        raise StateDatabaseError(
+            f"the state database {_describe_place(engine)} cannot be opened:"
+            f" {_describe_cause(error)}"
         ) from None
-    return Database(engine)
-
-
-def _create_sqlite_engine(path: Path) -> sa.Engine:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    engine = sa.create_engine(f"sqlite:///{path}")
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _create_postgres_engine(url: str) -> sa.Engine:
-    try:
-        return sa.create_engine(url, pool_pre_ping=True)
-    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
-        raise CollectorError(
-            "database_url is not usable: give postgresql+psycopg://user:password@host/name and "
-            "install collector[postgres]"
-        ) from error
-
-
-def _prepare_sqlite(dbapi: Any, _record: object) -> None:
-    dbapi.isolation_level = None  # we say BEGIN ourselves
-    for pragma in (
-        "busy_timeout = 5000",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "trusted_schema = OFF",
-    ):
-        dbapi.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    reads = connection.get_execution_options().get("collector_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _migrate_schema(engine: sa.Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS_DIR).replace("%", "%%"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def _describe_place(engine: sa.Engine) -> str:
+    if engine.dialect.name == "sqlite":
+        return sqlite_engine.get_path(engine)
+    return engine.url.render_as_string(hide_password=True)
 
 
 def _describe_cause(error: sa.exc.SQLAlchemyError) -> str:

@@ -10,7 +10,8 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from collector.model import BatchState, DeliveryState, Stream
-from collector.store import ledger, outbox, rule_status, tables
+from collector.store import damaged_files, ledger, outbox, rule_status, tables
+from collector.store.damaged_files import DamagedFile
 from collector.store.ledger import PollStatus
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
@@ -51,7 +52,8 @@ class UnusableBatches:
 class HealthSnapshot:
     """The parts of the state from which symptoms are found.
 
-    `rejected_deliveries` are those of this day, `rule_faults` rules that failed while they ran.
+    `rejected_deliveries` are those of this day, `rule_faults` rules that failed while they ran,
+    `damaged_files` those that wait for a repair and those whose events are lost.
     """
 
     polls: Sequence[PollStatus]
@@ -61,6 +63,7 @@ class HealthSnapshot:
     rejected_deliveries: Sequence[QueueStats]
     rule_faults: Sequence[RuleFault] = ()
     rule_load_status: RuleLoadStatus | None = None
+    damaged_files: Sequence[DamagedFile] = ()
 
 
 def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthSnapshot:
@@ -82,6 +85,7 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
         rule_faults=rule_status.list_faults(connection),
         rule_load_status=rule_status.read_load_status(connection),
+        damaged_files=damaged_files.list_damaged_files(connection),
     )
 
 

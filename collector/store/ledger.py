@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from collector.clock import EPOCH
 from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream, render_facts
-from collector.store import tables
+from collector.store import damaged_files, tables
+from collector.store.archive_file_rows import build_file_row, parse_archive_file
 from collector.store.chunks import split_chunks
 from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 from collector.store.upsert import upsert_row
@@ -83,9 +84,10 @@ def record_batch(
     connection.execute(
         sa.delete(tables.archive_files).where(tables.archive_files.c.batch == batch.key)
     )
-    rows = [_build_file_row(batch.key, file) for file in files]
+    rows = [build_file_row(batch.key, file) for file in files]
     if rows:
         connection.execute(sa.insert(tables.archive_files), rows)
+    damaged_files.settle_batch(connection, batch.key, written_paths=[row["path"] for row in rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,12 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
 
 
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
-    """Those of the batch keys that the ledger holds."""
-    column = tables.batches.c.key
+    """Those of the batch keys that the ledger holds, without those that are to be read again."""
+    table = tables.batches
+    query = sa.select(table.c.key).where(table.c.state != BatchState.DAMAGED)
     known_keys: set[str] = set()
     for chunk in split_chunks(keys):
-        known_keys.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
+        known_keys.update(connection.scalars(query.where(table.c.key.in_(chunk))))
     return frozenset(known_keys)
 
 
@@ -278,31 +281,3 @@ def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
         duplicates=row.duplicates,
         quarantined=row.quarantined,
     )
-
-
-def parse_archive_file(row: sa.Row[Any]) -> ArchiveFile:
-    """The file of a row of `files`."""
-    return ArchiveFile(
-        path=row.path,
-        org=row.org,
-        event_type=row.event_type,
-        date=row.date,
-        rows=row.rows,
-        bytes=row.bytes,
-        first_time=row.first,
-        last_time=row.last,
-    )
-
-
-def _build_file_row(batch: str, file: ArchiveFile) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "batch": batch,
-        "org": file.org,
-        "event_type": file.event_type,
-        "date": file.date,
-        "rows": file.rows,
-        "bytes": file.bytes,
-        "first": file.first_time,
-        "last": file.last_time,
-    }

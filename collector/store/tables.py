@@ -10,7 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from collector.clock import from_micros, to_micros
-from collector.model import AlertStatus, BatchState, DeliveryState, PollState, Severity
+from collector.model import (
+    AlertStatus,
+    BatchState,
+    DamageState,
+    DeliveryState,
+    PollState,
+    Severity,
+)
 
 
 class MicrosecondTime(TypeDecorator[datetime]):
@@ -161,6 +168,25 @@ archive_files = sa.Table(
     sa.Index("files_of_type", "org", "event_type", "date"),
     sa.Index("files_by_time", "org", "event_type", "last"),
     comment="The committed Parquet files of the archive; others do not exist for any reader.",
+)
+
+damaged_files = sa.Table(
+    "damaged",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), nullable=False),
+    sa.Column("org", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("date", sa.Text, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("first", MicrosecondTime, nullable=False),
+    sa.Column("last", MicrosecondTime, nullable=False),
+    sa.Column("state", StateText(DamageState), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", MicrosecondTime, nullable=False),
+    sa.Index("damaged_of_org", "org"),
+    comment="Files that were committed and cannot be read; none of them is in `files` any more.",
 )
 
 api_usage = sa.Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from collector.api.readable_files import UnreadableFile
 from collector.api.state_view import open_state_view
 from collector.api.status import (
     RuleStatusReport,
@@ -24,6 +25,8 @@ KEYS = {
     "stored": "kind org source event_type batches rows duplicates quarantined lost newest",
     "silent_rule": "kind org rule why can_fire",
     "outbox": "kind channel state count oldest reason",
+    "unreadable_file": "kind org event_type path rows state reason",
+    "archive_problem": "kind problem",
     "rules": "kind changed rules problems",
     "rule_problem": "kind problem",
     "rule_fault": "kind rule org count first last reason",
@@ -95,4 +98,10 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
         queue_stats=(),
         silent_rules=(),
         rule_status=rules,
+        unreadable_files=(
+            UnreadableFile(
+                org="acme", event_type="Login", path="x", rows=1, state="lost", reason="gone"
+            ),
+        ),
+        archive_problem="it is not there",
     )

@@ -107,7 +107,7 @@ def test_what_is_listed_and_lost_is_written_as_it_was(database):
     ("column", "states", "texts"),
     [
         (tables.polls.c.state, PollState, "ok failed unavailable paused"),
-        (tables.batches.c.state, BatchState, "pending stored quarantined lost"),
+        (tables.batches.c.state, BatchState, "pending stored quarantined lost damaged"),
         (tables.alerts.c.status, AlertStatus, "open merged withdrawn"),
         (tables.deliveries.c.state, DeliveryState, "ready leased sent refused superseded"),
     ],
