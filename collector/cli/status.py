@@ -31,6 +31,7 @@ from collector.rules.coverage import SilentRule
 _EVENT_TYPE_LIMIT = 4
 """So many event types share a reason before the others are only counted."""
 
+_PROBLEM_COLUMNS = ("unknown_times", "quarantined", "bad_records", "lost")
 _STATE_STYLES = {PollState.OK: "green", PollState.FAILED: "bold red"}
 
 
@@ -115,13 +116,13 @@ def _print_totals(status: StatusReport, org: str) -> None:
     totals = [total for total in status.totals if total.org == org]
     # These columns are shown only where one of them has a count.
     problem_columns = [
-        name for name in ("quarantined", "lost") if any(getattr(total, name) for total in totals)
+        name for name in _PROBLEM_COLUMNS if any(getattr(total, name) for total in totals)
     ]
     names = ["batches", "duplicates", *problem_columns]
     table = build_table(
         "event type",
         build_number_column("events"),
-        *map(build_number_column, names),
+        *(build_number_column(name.replace("_", " ")) for name in names),
         build_number_column("newest"),
         title=f"Archive of {org}",
     )

@@ -173,12 +173,14 @@ def _read_csv(
     path: Path, file: BufferedReader, spool: Path, event_type: str | None
 ) -> Batch | SkippedFile:
     identity = hashlib.sha256()
+    size = 0
     segmenter = CsvSegmenter(spool, f"csv-{hash_text(str(path), digits=_NAME_DIGITS)}")
     try:
         while chunk := file.read(_CHUNK_BYTES):
             identity.update(chunk)
+            size += len(chunk)
             segmenter.feed_chunk(chunk)
-        segments = segmenter.finish_segments()
+        segments = segmenter.finish_segments(whole_size=size)
     except BaseException:
         segmenter.remove_segments()
         raise

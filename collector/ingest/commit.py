@@ -58,16 +58,24 @@ def commit_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> N
 
 
 def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch) -> None:
-    """Add what was written of a batch this time to its entry in the ledger."""
+    """Add what was written of a batch this time to its entry in the ledger.
+
+    A file that it holds already has been written again, as after a retry that was not settled.
+    """
     before = ledger.read_ledger_batch(connection, batch.key)
+    known_paths = {file.path for file in before.files}
+    new_rows = sum(file.rows for file in written.files if file.path not in known_paths)
+    files = {file.path: file for file in (*before.files, *written.files)}
     entry = ledger.LedgerEntry(
         state=BatchState.QUARANTINED if written.quarantine_reasons else BatchState.STORED,
         reason="; ".join(written.quarantine_reasons),
-        rows=before.entry.rows + written.rows,
+        rows=before.entry.rows + new_rows,
         duplicates=before.entry.duplicates + written.duplicates,
         quarantined=len(written.reasons_by_segment),
+        bad_records=written.bad_records,
+        unknown_times=before.entry.unknown_times + written.unknown_times,
     )
-    ledger.record_batch(connection, batch, entry, [*before.files, *written.files])
+    ledger.record_batch(connection, batch, entry, files.values())
 
 
 def save_rule_state(connection: sa.Connection, result: EvaluationResult) -> None:

@@ -19,13 +19,19 @@ from collector.store.upsert import upsert_row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """How a batch ended: rows stored, duplicates dropped, segments set aside, and why."""
+    """How a batch ended: rows stored, duplicates dropped, segments set aside, and why.
+
+    Of the segments set aside, `bad_records` were so one by one, without the rest of their segment.
+    `unknown_times` of the rows have the batch's time, for want of their own.
+    """
 
     state: BatchState
     reason: str = ""
     rows: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    bad_records: int = 0
+    unknown_times: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ def record_batch(
             "rows": entry.rows,
             "duplicates": entry.duplicates,
             "quarantined": entry.quarantined,
+            "bad_records": entry.bad_records,
+            "unknown_times": entry.unknown_times,
             "nominal": batch.log_time,
             "received": batch.received,
             "facts": render_facts(batch.facts),
@@ -240,6 +248,8 @@ class LedgerTotal:
     rows: int
     duplicates: int
     quarantined: int
+    bad_records: int
+    unknown_times: int
     lost: int
     newest: datetime
 
@@ -255,6 +265,8 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
             _sum_as_int(table.c.rows).label("rows"),
             _sum_as_int(table.c.duplicates).label("duplicates"),
             _sum_as_int(table.c.quarantined).label("quarantined"),
+            _sum_as_int(table.c.bad_records).label("bad_records"),
+            _sum_as_int(table.c.unknown_times).label("unknown_times"),
             _sum_as_int(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
             sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
         )
@@ -277,6 +289,8 @@ def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
         rows=row.rows,
         duplicates=row.duplicates,
         quarantined=row.quarantined,
+        bad_records=row.bad_records,
+        unknown_times=row.unknown_times,
     )
 
 
