@@ -41,11 +41,13 @@ BATCH_COLUMNS = (
 
 ROWS = (
     (
-        f"INSERT INTO batches ({BATCH_COLUMNS}) VALUES ('k1', 'acme', 'event_log_file', 'hourly#backfill', 'Login',"
+        f"INSERT INTO batches ({BATCH_COLUMNS})"
+        f" VALUES ('k1', 'acme', 'event_log_file', 'hourly#backfill', 'Login',"
         f" 'quarantined', 'segment 0', 3, 1, 1, {MICROS}, {MICROS}, '{FILE}')"
     ),
     (
-        f"INSERT INTO batches ({BATCH_COLUMNS}) VALUES ('k2', 'acme', 'stored_events', 'ApiEvent', 'ApiEvent',"
+        f"INSERT INTO batches ({BATCH_COLUMNS})"
+        f" VALUES ('k2', 'acme', 'stored_events', 'ApiEvent', 'ApiEvent',"
         f" 'stored', '', 3, 0, 0, {MICROS}, {MICROS}, '{WINDOW}')"
     ),
     (
