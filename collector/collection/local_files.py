@@ -157,7 +157,9 @@ def _describe_error(error: BaseException) -> str:
 
 
 def _read_modified_time(path: Path) -> datetime:
-    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+    """When a file was written; bounded, since anything can be said to a file system."""
+    seconds = max(path.stat().st_mtime, clock.EARLIEST_TIME.timestamp())
+    return datetime.fromtimestamp(min(seconds, clock.now().timestamp()), UTC)
 
 
 def _guess_event_type(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.clock import EPOCH
+from collector.clock import EARLIEST_TIME, EPOCH, FUTURE_TOLERANCE
 from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream, render_facts
 from collector.store import tables
 from collector.store.chunks import split_chunks
@@ -123,11 +123,16 @@ def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset
     return frozenset(known_keys)
 
 
-def find_newest_log_time(connection: sa.Connection, stream: Stream) -> datetime | None:
-    """The greatest nominal time among a stream's batches."""
-    column = sa.func.max(tables.batches.c.nominal, type_=tables.MicrosecondTime())
+def find_newest_log_time(
+    connection: sa.Connection, stream: Stream, *, now: datetime
+) -> datetime | None:
+    """The greatest nominal time among a stream's batches; times that cannot be do not count."""
+    nominal = tables.batches.c.nominal
     newest: datetime | None = connection.scalar(
-        sa.select(column).where(*match_stream(tables.batches, stream))
+        sa.select(sa.func.max(nominal, type_=tables.MicrosecondTime())).where(
+            *match_stream(tables.batches, stream),
+            nominal.between(EARLIEST_TIME, now + FUTURE_TOLERANCE),
+        )
     )
     return newest
 
