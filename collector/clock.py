@@ -7,6 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST_TIME = datetime(2100, 1, 1, tzinfo=UTC)
+"""What Salesforce logs lies between these two: other times are mistakes, or were made to harm."""
+
+FUTURE_TOLERANCE = timedelta(days=2)
+"""How far a time may lie ahead of ours: clocks are off, and zones are mistaken for UTC."""
+
 MICROSECOND = timedelta(microseconds=1)
 DAY_MICROS = timedelta(days=1) // MICROSECOND
 

@@ -7,11 +7,14 @@ import io
 import json
 import os
 import re
+import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from collector.csv_records import CsvRecordReader, open_csv_buffer
 from collector.errors import CorruptDownloadError
 
 SEGMENT_BYTES = 16 << 20
@@ -29,6 +32,7 @@ _COLUMN_NAME_PATTERN = re.compile(
 )
 _UNSTORABLE_PATTERN = re.compile(r"[\0\ud800-\udfff]")
 _ROWS_PER_CHUNK = 1_000
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +54,11 @@ class CsvSegments:
 class CsvSegmenter:
     """Streams one CSV into the segments `directory/name-0000.csv`, `-0001`, ….
 
-    Every reader relies on this: a segment is CSV in which every record is complete. Where it is cut
-    depends on the bytes, never on how they were chunked: after the first line end at
-    which the quotes are balanced and the records since the last cut reach `segment_bytes`.
+    Every reader relies on this: a segment is CSV in which every good record is complete. Where it
+    is cut depends on the bytes, never on how they were chunked: after the first line end at
+    which the quotes are balanced and the records since the last cut reach `segment_bytes`. After a
+    record with a quote too many, that may be inside another one: a segment that does not begin with
+    a good record belongs to the one before it.
     """
 
     def __init__(self, directory: Path, name: str, *, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -86,15 +92,19 @@ class CsvSegmenter:
         elif len(self._header_buffer) > MAX_HEADER_BYTES:
             raise CorruptDownloadError(_describe_body(self._header_buffer))
 
-    def finish_segments(self) -> CsvSegments:
+    def finish_segments(self, *, whole_size: int | None = None) -> CsvSegments:
         """The segments, on disk. Nothing may be fed after it.
+
+        A quote too many in some record is that record's fault, and no reason to refuse the log.
+        `whole_size` is how many bytes the log has, where that is known: one that came whole is not
+        cut short.
 
         Raises:
             CorruptDownloadError: there is no header, or the last record is cut inside a quoted
                 field; no file remains.
         """
         try:
-            self._complete_segments()
+            self._complete_segments(whole_size)
         except BaseException:
             self.remove_segments()
             raise
@@ -120,14 +130,16 @@ class CsvSegmenter:
         self._header_buffer.clear()
         self._cut_chunk(rest)
 
-    def _complete_segments(self) -> None:
+    def _complete_segments(self, whole_size: int | None) -> None:
         if not self._header:
             self._read_header(len(self._header_buffer))
-        if self._in_quotes:
-            raise CorruptDownloadError("the log stops inside a quoted field: it is cut short")
         if not self._paths:
             self._open_segment()
         self._close_segment()
+        self._paths = _join_torn_segments(self._paths, len(self._columns))
+        is_open = self._in_quotes and self._size != whole_size
+        if is_open and _is_cut_short(self._paths[-1], len(self._columns)):
+            raise CorruptDownloadError("the log stops inside a quoted field: it is cut short")
 
     def _cut_chunk(self, chunk: bytes) -> None:
         view = memoryview(chunk)
@@ -168,6 +180,31 @@ class CsvSegmenter:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _join_torn_segments(paths: Sequence[Path], width: int) -> list[Path]:
+    """The segments, each that does not begin with a good record joined to the one before it."""
+    joined: list[Path] = []
+    for path in paths:
+        with open_csv_buffer(path) as buffer:
+            body_start = buffer.find(b"\n") + 1
+            is_whole = CsvRecordReader(buffer, width).begins_with_record()
+        if is_whole or not joined:
+            joined.append(path)
+            continue
+        with path.open("rb") as source, joined[-1].open("ab") as target:
+            source.seek(body_start)
+            shutil.copyfileobj(source, target, _COPY_BYTES)
+        path.unlink()
+    return joined
+
+
+def _is_cut_short(path: Path, width: int) -> bool:
+    """Whether the last record of a segment is cut."""
+    with open_csv_buffer(path) as buffer:
+        tail = deque(CsvRecordReader(buffer, width).read_records(), maxlen=1)
+        is_ended = buffer[-1:] == b"\n"
+    return any(record.is_unended or (record.reason and not is_ended) for record in tail)
 
 
 def write_records(

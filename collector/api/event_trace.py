@@ -292,6 +292,8 @@ def _to_batch_json(batch: BatchOrigin) -> dict[str, object]:
         "rows": entry.rows,
         "duplicates": entry.duplicates,
         "quarantined": entry.quarantined,
+        "bad_records": entry.bad_records,
+        "unknown_times": entry.unknown_times,
         "facts": render_facts(batch.facts),
     }
 

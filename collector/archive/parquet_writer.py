@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -12,8 +13,17 @@ import duckdb
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.escaping import quote_literal
 
-PARQUET_FORMAT = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)"
+_PARQUET_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
+PARQUET_FORMAT = f"({_PARQUET_OPTIONS})"
 """The COPY options of every file of events."""
+
+_DAY_COLUMN = '"#day"'
+"""No column of events can have this name."""
+
+_DAYS_PER_COPY = 100
+"""The engine buffers the days that it writes at once, and holds a file open for each."""
+
+_DAYS_SUFFIX = ".days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +68,56 @@ def split_days(
 ) -> Iterator[StagedFile]:
     """A file for each day, beside the staged one, with the events that fulfil a SQL condition.
 
-    Of events with the same uid the first is kept; days without events have no file.
+    Of events with the same uid the first of a day is kept; days without events have no file. What
+    it costs depends on the days that there are, however far apart they lie.
     """
-    first, last = staged.day_range
-    for offset in range((last - first).days + 1):
-        day = first + timedelta(days=offset)
-        part = write_events(
-            connection,
-            f"SELECT * FROM {_build_file_relation(staged.path)}"
-            f" WHERE time::DATE = DATE '{day}' AND {condition}"
-            f" QUALIFY row_number() OVER (PARTITION BY event_uid ORDER BY time) = 1",
-            staged.path.with_name(f"{staged.path.stem}.{day}.parquet"),
+    days = _list_days(connection, staged.path)
+    for start in range(0, len(days), _DAYS_PER_COPY):
+        yield from _split_span(connection, staged, condition, days[start : start + _DAYS_PER_COPY])
+
+
+def _list_days(connection: duckdb.DuckDBPyConnection, path: Path) -> list[date]:
+    rows = connection.execute(
+        f"SELECT DISTINCT time::DATE FROM {_build_file_relation(path)} ORDER BY ALL"
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def _split_span(
+    connection: duckdb.DuckDBPyConnection, staged: StagedFile, condition: str, days: Sequence[date]
+) -> Iterator[StagedFile]:
+    """The files of some of the days, which are neighbours; written together."""
+    folder = staged.path.with_suffix(_DAYS_SUFFIX)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        connection.execute(
+            f"COPY (SELECT *, time::DATE AS {_DAY_COLUMN} FROM {_build_file_relation(staged.path)}"
+            f" WHERE {_DAY_COLUMN} BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}' AND {condition}"
+            f" QUALIFY row_number() OVER (PARTITION BY {_DAY_COLUMN}, event_uid ORDER BY time) = 1)"
+            f" TO {quote_literal(str(folder))}"
+            f" ({_PARQUET_OPTIONS}, PARTITION_BY ({_DAY_COLUMN}))"
         )
-        if part is not None:
-            yield part
+        for day in days:
+            part = _take_day_file(connection, staged, folder, day)
+            if part is not None:
+                yield part
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_day_file(
+    connection: duckdb.DuckDBPyConnection, staged: StagedFile, folder: Path, day: date
+) -> StagedFile | None:
+    """The file of a day; None where no event of it was written."""
+    paths = sorted(folder.glob(f"*={day}/*.parquet"))
+    if not paths:
+        return None
+    target = staged.path.with_name(f"{staged.path.stem}.{day}.parquet")
+    if len(paths) > 1:  # the engine may begin another one when it holds many open
+        relation = build_relation(FileLocation(str(path)) for path in paths)
+        return write_events(connection, f"SELECT * FROM {relation}", target)
+    paths[0].replace(target)
+    return _measure_file(connection, target)
 
 
 def _measure_file(connection: duckdb.DuckDBPyConnection, path: Path) -> StagedFile | None:

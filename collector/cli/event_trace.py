@@ -67,6 +67,8 @@ def _list_batch_facts(trace: EventTrace) -> Iterator[list[tuple[str, object]]]:
             "events": entry.rows,
             "dropped, as they were there": entry.duplicates or None,
             "segments in quarantine": entry.quarantined or None,
+            "bad records": entry.bad_records or None,
+            "events of unknown time": entry.unknown_times or None,
             "reason": entry.reason or None,
         }
         yield [(name, value) for name, value in facts.items() if value is not None]

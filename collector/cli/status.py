@@ -38,6 +38,7 @@ _FILE_LIMIT = 20
 
 _DAMAGE_WORDS = {"new": "not missed yet", "waiting": "asked for again", "lost": "lost"}
 
+_PROBLEM_COLUMNS = ("unknown_times", "quarantined", "bad_records", "lost")
 _STATE_STYLES = {PollState.OK: "green", PollState.FAILED: "bold red"}
 
 
@@ -125,13 +126,13 @@ def _print_totals(status: StatusReport, org: str) -> None:
     totals = [total for total in status.totals if total.org == org]
     # These columns are shown only where one of them has a count.
     problem_columns = [
-        name for name in ("quarantined", "lost") if any(getattr(total, name) for total in totals)
+        name for name in _PROBLEM_COLUMNS if any(getattr(total, name) for total in totals)
     ]
     names = ["batches", "duplicates", *problem_columns]
     table = build_table(
         "event type",
         build_number_column("events"),
-        *map(build_number_column, names),
+        *(build_number_column(name.replace("_", " ")) for name in names),
         build_number_column("newest"),
         title=f"Archive of {org}",
     )

@@ -157,7 +157,9 @@ def _describe_error(error: BaseException) -> str:
 
 
 def _read_modified_time(path: Path) -> datetime:
-    return min(datetime.fromtimestamp(path.stat().st_mtime, UTC), clock.now())
+    """When a file was written; bounded, since anything can be said to a file system."""
+    seconds = max(path.stat().st_mtime, clock.EARLIEST_TIME.timestamp())
+    return datetime.fromtimestamp(min(seconds, clock.now().timestamp()), UTC)
 
 
 def _guess_event_type(path: Path) -> str | None:
@@ -173,12 +175,14 @@ def _read_csv(
     path: Path, file: BufferedReader, spool: Path, event_type: str | None
 ) -> Batch | SkippedFile:
     identity = hashlib.sha256()
+    size = 0
     segmenter = CsvSegmenter(spool, f"csv-{hash_text(str(path), digits=_NAME_DIGITS)}")
     try:
         while chunk := file.read(_CHUNK_BYTES):
             identity.update(chunk)
+            size += len(chunk)
             segmenter.feed_chunk(chunk)
-        segments = segmenter.finish_segments()
+        segments = segmenter.finish_segments(whole_size=size)
     except BaseException:
         segmenter.remove_segments()
         raise

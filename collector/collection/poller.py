@@ -312,7 +312,7 @@ class Poller:
 
     def _read_newest_time(self, stream: Stream) -> datetime | None:
         with self._database.read() as connection:
-            return ledger.find_newest_log_time(connection, stream)
+            return ledger.find_newest_log_time(connection, stream, now=clock.now())
 
     def _record_listing(
         self, stream: Stream, new: Sequence[Batch], *, since: datetime, until: datetime

@@ -205,7 +205,7 @@ def _count_events(segments: CsvSegments) -> int:
     try:
         return sum(
             _count_segment_events(
-                connection, normalize.build_segment_relation(path, segments.columns), segments
+                connection, normalize.build_segment_relation(path, segments.columns).sql, segments
             )
             for path in segments.paths
         )

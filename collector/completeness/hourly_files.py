@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from collector.clock import EARLIEST_TIME, LATEST_TIME
 from collector.model import LogFileFacts
 from collector.store.batch_inventory import InventoryItem
 
@@ -81,7 +82,11 @@ def _group_hourly_files(items: Iterable[InventoryItem]) -> Iterator[list[Invento
     def build_group_key(item: InventoryItem) -> tuple[str, str]:
         return item.stream.org, item.event_type
 
-    hourly = [item for item in items if _read_sequence(item) >= 1]
+    hourly = [
+        item
+        for item in items
+        if _read_sequence(item) >= 1 and EARLIEST_TIME <= item.log_time <= LATEST_TIME
+    ]
     ordered = sorted(hourly, key=lambda item: (*build_group_key(item), item.log_time, item.key))
     for _, group in groupby(ordered, key=build_group_key):
         yield list(group)

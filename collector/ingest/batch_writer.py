@@ -9,10 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from collector import engine, normalize
-from collector.archive.parquet_writer import StagedFile
+from collector import engine
 from collector.archive.store import ArchiveStore
-from collector.ingest import quarantine
+from collector.ingest.segment_staging import SegmentStager, StagedSegment
 from collector.model import ArchiveFile, Batch
 
 ExistingFiles = Callable[[tuple[str, str]], Sequence[ArchiveFile]]
@@ -23,12 +22,15 @@ ExistingFiles = Callable[[tuple[str, str]], Sequence[ArchiveFile]]
 class WrittenBatch:
     """The files of a batch, not yet committed; `duplicates` are events that were there before.
 
-    `reasons_by_segment` says by index why a segment could not be read and was set aside.
+    `reasons_by_segment` says by index why a segment, or some of its records, could not be read
+    and was set aside; `bad_records` is how many were set aside one by one.
     """
 
     files: tuple[ArchiveFile, ...] = ()
     duplicates: int = 0
     reasons_by_segment: Mapping[int, str] = field(default_factory=dict)
+    bad_records: int = 0
+    unknown_times: int = 0
 
     @property
     def rows(self) -> int:
@@ -51,7 +53,7 @@ class BatchWriter:
     ) -> None:
         self._engine = connection
         self._archive = archive
-        self._quarantine_root = quarantine_root
+        self._stager = SegmentStager(archive=archive, quarantine_root=quarantine_root)
 
     def write_batch(self, batch: Batch, existing_files: ExistingFiles) -> WrittenBatch:
         """Write all segments of a batch. Each is one task; two cores work on two of them."""
@@ -60,7 +62,7 @@ class BatchWriter:
     def rewrite_segments(
         self, batch: Batch, indexes: Sequence[int], existing_files: ExistingFiles
     ) -> WrittenBatch:
-        """Write segments that were set aside; `indexes` are theirs in the whole batch."""
+        """Write what was set aside of segments; `indexes` are theirs in the whole batch."""
         segments = [Path()] * (max(indexes) + 1)
         for index, segment in zip(indexes, batch.segments, strict=True):
             segments[index] = segment
@@ -81,12 +83,11 @@ class BatchWriter:
     def _write_segment(self, batch: Batch, index: int) -> WrittenBatch:
         cursor = engine.open_cursor(self._engine)
         try:
-            staged = self._stage_segment(cursor, batch, index)
-            if isinstance(staged, str):
-                return WrittenBatch(reasons_by_segment={index: staged})
-            if staged is None:
-                return WrittenBatch()
-            return WrittenBatch(files=tuple(self._archive.publish_events(cursor, staged, batch)))
+            segment = self._stager.stage_segment(cursor, batch, index)
+            files = (
+                self._archive.publish_events(cursor, segment.file, batch) if segment.file else ()
+            )
+            return _build_written(index, segment, files)
         finally:
             cursor.close()
 
@@ -96,48 +97,35 @@ class BatchWriter:
         """One segment after the other, each without what the archive or an earlier one has."""
         parts: list[WrittenBatch] = []
         for index in indexes:
-            staged = self._stage_segment(self._engine, batch, index)
-            if isinstance(staged, str):
-                parts.append(WrittenBatch(reasons_by_segment={index: staged}))
-            elif staged is not None:
-                earlier = [file for part in parts for file in part.files]
-                existing = [*existing_files(staged.date_range), *earlier]
-                files = self._archive.publish_new_events(self._engine, staged, batch, existing)
-                rows = sum(file.rows for file in files)
-                parts.append(WrittenBatch(files=tuple(files), duplicates=staged.rows - rows))
+            segment = self._stager.stage_segment(self._engine, batch, index)
+            if segment.file is None:
+                parts.append(_build_written(index, segment, ()))
+                continue
+            earlier = [file for part in parts for file in part.files]
+            existing = [*existing_files(segment.file.date_range), *earlier]
+            files = self._archive.publish_new_events(self._engine, segment.file, batch, existing)
+            parts.append(_build_written(index, segment, files))
         return _merge_written(parts)
 
-    def _stage_segment(
-        self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int
-    ) -> StagedFile | str | None:
-        """The staged segment, None when it has no rows, or why it had to be set aside."""
-        try:
-            return self._normalize_segment(connection, batch, index)
-        except (duckdb.InvalidInputException, duckdb.ConversionException):
-            normalize.repair_segment(batch.segments[index])
-        try:
-            return self._normalize_segment(connection, batch, index)
-        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            return self._quarantine_segment(batch, index, error)
 
-    def _normalize_segment(
-        self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int
-    ) -> StagedFile | None:
-        relation = normalize.build_segment_relation(batch.segments[index], batch.columns)
-        select = normalize.build_segment_select(batch=batch, segment=index, relation=relation)
-        return self._archive.stage_events(connection, select, name=f"{batch.key}-{index:04d}")
-
-    def _quarantine_segment(self, batch: Batch, index: int, error: Exception) -> str:
-        # From its second line on, the engine quotes what it could not read.
-        reason = str(error).splitlines()[0]
-        quarantine.store_segment(self._quarantine_root, batch, index, reason)
-        return reason
+def _build_written(
+    index: int, segment: StagedSegment, files: Sequence[ArchiveFile]
+) -> WrittenBatch:
+    staged_rows = segment.file.rows if segment.file else 0
+    return WrittenBatch(
+        files=tuple(files),
+        duplicates=staged_rows - sum(file.rows for file in files),
+        reasons_by_segment={index: segment.reason} if segment.reason else {},
+        bad_records=segment.bad_records,
+    )
 
 
 def _merge_written(parts: Sequence[WrittenBatch]) -> WrittenBatch:
     return WrittenBatch(
         files=tuple(file for part in parts for file in part.files),
         duplicates=sum(part.duplicates for part in parts),
+        bad_records=sum(part.bad_records for part in parts),
+        unknown_times=sum(part.unknown_times for part in parts),
         reasons_by_segment={
             index: reason for part in parts for index, reason in part.reasons_by_segment.items()
         },

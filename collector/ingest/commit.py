@@ -72,6 +72,8 @@ def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch)
         rows=sum(file.rows for file in files.values()),
         duplicates=before.entry.duplicates + written.duplicates,
         quarantined=len(written.reasons_by_segment),
+        bad_records=written.bad_records,
+        unknown_times=before.entry.unknown_times + written.unknown_times,
     )
     ledger.record_batch(connection, batch, entry, files.values())
 

@@ -124,7 +124,7 @@ class Pipeline:
         log.warning("batch_lost", stream=str(batch.stream), reason=reason, **facts)
 
     def retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:
-        """Read segments that were set aside once more; what can be read now joins its batch."""
+        """Read what was set aside once more; what can be read now joins its batch."""
         batch = quarantined_batch.batch
         with self._lock:
             existing_files = self._committed.build_file_lookup(batch)
@@ -135,8 +135,12 @@ class Pipeline:
             )
             result = self._evaluate_batch(batch, written)
             notified = self._commit_batch(batch, written, result)
-        for index in set(quarantined_batch.indexes) - written.reasons_by_segment.keys():
-            quarantine.release_segment(self._paths.quarantine, batch.key, index)
+        quarantine.settle_retry(
+            self._paths.quarantine,
+            batch.key,
+            quarantined_batch.indexes,
+            written.reasons_by_segment,
+        )
         return _build_result(written, notified)
 
     def _ingest_batch(self, batch: Batch) -> IngestResult:

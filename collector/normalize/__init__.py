@@ -7,12 +7,25 @@ from collector.normalize.event_schema import (
     list_event_types,
     list_fields,
 )
-from collector.normalize.segment_repair import repair_segment
-from collector.normalize.segment_select import build_segment_relation, build_segment_select
+from collector.normalize.segment_repair import (
+    BadRecord,
+    repair_segment,
+    write_numbered_header,
+    write_numbered_record,
+)
+from collector.normalize.segment_select import (
+    SegmentRelation,
+    build_repaired_relation,
+    build_segment_relation,
+    build_segment_select,
+)
 
 __all__ = [
     "DERIVED_EVENT_TYPES",
+    "BadRecord",
     "DerivedTypeSql",
+    "SegmentRelation",
+    "build_repaired_relation",
     "build_segment_relation",
     "build_segment_select",
     "find_family",
@@ -20,4 +33,6 @@ __all__ = [
     "list_event_types",
     "list_fields",
     "repair_segment",
+    "write_numbered_header",
+    "write_numbered_record",
 ]

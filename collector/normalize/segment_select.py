@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from collector.csv_records import MAX_RECORD_BYTES
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Batch, EventFamily
 from collector.model.event_columns import CANONICAL_COLUMNS, RECORD_ID_COLUMNS
@@ -19,9 +21,6 @@ from collector.normalize.ip_address_sql import (
 from collector.normalize.soql_object import extract_main_object
 from collector.normalize.value_readers import read_long_id
 
-MAX_RECORD_BYTES = 32 << 20
-"""Bytes; a single field may have 10 MB."""
-
 EARLIEST_EVENT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 FUTURE_TOLERANCE = timedelta(days=2)
 """How much later than its batch an event may be; none is earlier than EARLIEST_EVENT_TIME."""
@@ -29,35 +28,62 @@ FUTURE_TOLERANCE = timedelta(days=2)
 PLACEHOLDER_ID = "000000000000000AAA"
 """The `Id` of every row of every Big Object."""
 
+_ORDINAL_COLUMN = "ordinal"
+_ORDINAL_BYTES = 64
+"""Room for a comma and a number after a record of the greatest length."""
+
 _REUSED_COLUMNS = ("time", "source_ip", "query", "entity")
 
 RelationColumns = Mapping[str, str]
 """The relation's column of each native column."""
 
 
-def build_segment_relation(path: Path, columns: Sequence[str]) -> str:
-    """A SQL FROM item over a segment: every column VARCHAR, empty text NULL.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRelation:
+    """A SQL FROM item over a segment: every column VARCHAR, empty text NULL, in the file's order.
+
+    `ordinal` is SQL for the number of a record in its segment, from 1.
+    """
+
+    sql: str
+    ordinal: str
+
+
+def build_segment_relation(path: Path, columns: Sequence[str]) -> SegmentRelation:
+    """A segment as it was cut.
 
     Nothing is guessed and no row is skipped: text that a user has typed cannot move the boundary of
     a record, and a segment with a row that has not these columns, or with what is no UTF-8, is
     refused as a whole. Its quotes have to balance (`collector.csv_segments` sees to that): the
     engine says nothing of a last record that is cut off inside a field.
     """
-    types = ", ".join(f"{alias}: 'VARCHAR'" for alias in _name_relation_columns(columns))
+    names = _name_relation_columns(columns)
+    return SegmentRelation(sql=_build_csv_reading(path, names), ordinal="row_number() OVER ()")
+
+
+def build_repaired_relation(path: Path, columns: Sequence[str]) -> SegmentRelation:
+    """A segment that `segment_repair` has written: its records numbered, in a last column."""
+    names = [*_name_relation_columns(columns), _ORDINAL_COLUMN]
+    return SegmentRelation(sql=_build_csv_reading(path, names), ordinal=_ORDINAL_COLUMN)
+
+
+def _build_csv_reading(path: Path, names: Sequence[str]) -> str:
+    types = ", ".join(f"{name}: 'VARCHAR'" for name in names)
     return (
         f"read_csv({quote_literal(str(path))}, columns = {{{types}}}, auto_detect = false,"
         " header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '',"
-        f" parallel = false, strict_mode = true, max_line_size = {MAX_RECORD_BYTES})"
+        " parallel = false, strict_mode = true,"
+        f" max_line_size = {MAX_RECORD_BYTES + _ORDINAL_BYTES})"
     )
 
 
-def build_segment_select(*, batch: Batch, segment: int, relation: str) -> str:
+def build_segment_select(*, batch: Batch, segment: int, relation: SegmentRelation) -> str:
     """SQL that gives the events of one segment: the canonical columns, then the native ones.
 
     Args:
         batch: what the segment belongs to; its `columns` name the relation's, by position.
         segment: the segment's number, a part of `event_uid` for records without an id of their own.
-        relation: a SQL FROM item with one VARCHAR column for each of the batch's.
+        relation: the segment's records, with the batch's columns first.
 
     Rows that repeat the header line are left out. The engine's time zone is taken to be UTC.
     """
@@ -74,7 +100,7 @@ def build_segment_select(*, batch: Batch, segment: int, relation: str) -> str:
     readings |= verbatim_columns
     computed = _build_computed_columns(readings, batch)
     values = readings | computed | verbatim_columns | _build_constant_columns(batch)
-    values["event_uid"] = _build_event_uid(relation_columns, batch, segment)
+    values["event_uid"] = _build_event_uid(relation_columns, batch, segment, relation.ordinal)
     columns = [
         f"{values.get(name, 'NULL')}::{kind} AS {name}" for name, kind in CANONICAL_COLUMNS.items()
     ]
@@ -83,7 +109,7 @@ def build_segment_select(*, batch: Batch, segment: int, relation: str) -> str:
         for alias, column in zip(aliases, stored_names, strict=True)
         if column is not None
     ]
-    prepared = _build_prepared_relation(readings, relation_columns, aliases, relation)
+    prepared = _build_prepared_relation(readings, relation_columns, aliases, relation.sql)
     return f"SELECT {', '.join(columns)} FROM {prepared}"
 
 
@@ -159,13 +185,13 @@ def _build_constant_columns(batch: Batch) -> dict[str, str]:
     }
 
 
-def _build_event_uid(columns: RelationColumns, batch: Batch, segment: int) -> str:
+def _build_event_uid(columns: RelationColumns, batch: Batch, segment: int, ordinal: str) -> str:
     """SQL: the record's own id, else a hash of its values; for log files, its row number."""
     family = event_schema.find_family(batch.event_type)
     ids = [_read_own_id(columns[name]) for name in ("EventIdentifier", "Id") if name in columns]
     if "EVENT_TYPE" in columns or family is EventFamily.LOG_FILE or not (ids or family):
         prefix = quote_literal(f"{batch.record_prefix}:{segment}:")
-        return f"{prefix} || row_number() OVER ()"
+        return f"{prefix} || {ordinal}"
     values = ", ".join(
         f"{quote_literal(name + '=')} || {columns[name]}" for name in sorted(columns)
     )

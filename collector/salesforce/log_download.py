@@ -53,7 +53,7 @@ def download_log(
         with _translate_errors(where):
             with http.stream("GET", url, headers=dict(headers)) as answer:
                 _feed_segmenter(segmenter, _open_log(answer, where, expected_length), stop_event)
-            segments = segmenter.finish_segments()
+            segments = segmenter.finish_segments(whole_size=expected_length)
             _check_length(segments.size, expected_length)
     except BaseException:
         segmenter.remove_segments()

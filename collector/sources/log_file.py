@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from collector.clock import EARLIEST_TIME, FUTURE_TOLERANCE, LATEST_TIME
 from collector.csv_segments import CsvSegments
 from collector.errors import (
     CorruptDownloadError,
@@ -44,6 +45,9 @@ LISTING_FIELDS = (
 GROWTH_SPAN = timedelta(hours=1)
 """How long a file may still be being written. One that is older and came whole, but not as long as
 was announced, is taken: what LogFileLength counts is not documented."""
+
+MAX_FILE_AGE = timedelta(days=400)
+"""No file is of a time that lies longer before its creation."""
 
 _ID_PATTERN = re.compile(r"[A-Za-z0-9]{15,18}")
 
@@ -83,15 +87,31 @@ def parse_record(record: Mapping[str, Any]) -> ListedLogFile | FetchFailure:
 def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
     if not _ID_PATTERN.fullmatch(record["Id"]):
         raise ValueError("its Id is none")
+    created_date = parse_datetime(record["CreatedDate"])
+    if not EARLIEST_TIME <= created_date <= LATEST_TIME:
+        raise ValueError("its CreatedDate cannot be")
     return ListedLogFile(
         id=record["Id"],
         event_type=str(record["EventType"]),
-        log_date=parse_datetime(record["LogDate"]),
-        created_date=parse_datetime(record["CreatedDate"]),
+        log_date=_read_log_date(record, created_date),
+        created_date=created_date,
         length=int(record["LogFileLength"]),
         sequence=int(record["Sequence"]),
         path=str(record["LogFile"]),
     )
+
+
+def _read_log_date(record: Mapping[str, Any], created_date: datetime) -> datetime:
+    """The time that the file is of; when it was made, where its LogDate cannot be.
+
+    A file is made for a time that has been, and kept for a year at most: what it says of itself
+    matters less than what is in it.
+    """
+    log_date = parse_datetime(record["LogDate"])
+    if -FUTURE_TOLERANCE <= created_date - log_date <= MAX_FILE_AGE:
+        return log_date
+    log.warning("log_date_unusable", file=record["Id"], log_date=log_date.isoformat())
+    return created_date
 
 
 def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> FetchResult:

@@ -69,7 +69,9 @@ class HealthSnapshot:
 def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthSnapshot:
     """The snapshot at `now`."""
     polls = ledger.list_poll_statuses(connection)
-    activities = {poll.stream: _read_stream_activity(connection, poll.stream) for poll in polls}
+    activities = {
+        poll.stream: _read_stream_activity(connection, poll.stream, now=now) for poll in polls
+    }
     queue_stats = outbox.list_queue_stats(connection)
     return HealthSnapshot(
         polls=polls,
@@ -89,15 +91,21 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
     )
 
 
-def _read_stream_activity(connection: sa.Connection, stream: Stream) -> StreamActivity | None:
-    newest = ledger.find_newest_log_time(connection, stream)
+def _read_stream_activity(
+    connection: sa.Connection, stream: Stream, *, now: datetime
+) -> StreamActivity | None:
+    newest = ledger.find_newest_log_time(connection, stream, now=now)
     if newest is None:
         return None
     table = tables.batches
     query = (
         sa.select(table.c.nominal)
         .distinct()
-        .where(*match_stream(table, stream), table.c.nominal > newest - ACTIVITY_PERIOD)
+        .where(
+            *match_stream(table, stream),
+            table.c.nominal > newest - ACTIVITY_PERIOD,
+            table.c.nominal <= newest,
+        )
         .order_by(table.c.nominal)
     )
     times: list[datetime] = list(connection.scalars(query))

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from collector.clock import EPOCH
+from collector.clock import EARLIEST_TIME, EPOCH, FUTURE_TOLERANCE
 from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream, render_facts
 from collector.store import damaged_files, tables
 from collector.store.archive_file_rows import build_file_row, parse_archive_file
@@ -20,13 +20,19 @@ from collector.store.upsert import upsert_row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """How a batch ended: rows stored, duplicates dropped, segments set aside, and why."""
+    """How a batch ended: rows stored, duplicates dropped, segments set aside, and why.
+
+    Of the segments set aside, `bad_records` were so one by one, without the rest of their segment.
+    `unknown_times` of the rows have the batch's time, for want of their own.
+    """
 
     state: BatchState
     reason: str = ""
     rows: int = 0
     duplicates: int = 0
     quarantined: int = 0
+    bad_records: int = 0
+    unknown_times: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,8 @@ def record_batch(
             "rows": entry.rows,
             "duplicates": entry.duplicates,
             "quarantined": entry.quarantined,
+            "bad_records": entry.bad_records,
+            "unknown_times": entry.unknown_times,
             "nominal": batch.log_time,
             "received": batch.received,
             "facts": render_facts(batch.facts),
@@ -118,11 +126,16 @@ def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset
     return frozenset(known_keys)
 
 
-def find_newest_log_time(connection: sa.Connection, stream: Stream) -> datetime | None:
-    """The greatest nominal time among a stream's batches."""
-    column = sa.func.max(tables.batches.c.nominal, type_=tables.MicrosecondTime())
+def find_newest_log_time(
+    connection: sa.Connection, stream: Stream, *, now: datetime
+) -> datetime | None:
+    """The greatest nominal time among a stream's batches; times that cannot be do not count."""
+    nominal = tables.batches.c.nominal
     newest: datetime | None = connection.scalar(
-        sa.select(column).where(*match_stream(tables.batches, stream))
+        sa.select(sa.func.max(nominal, type_=tables.MicrosecondTime())).where(
+            *match_stream(tables.batches, stream),
+            nominal.between(EARLIEST_TIME, now + FUTURE_TOLERANCE),
+        )
     )
     return newest
 
@@ -243,6 +256,8 @@ class LedgerTotal:
     rows: int
     duplicates: int
     quarantined: int
+    bad_records: int
+    unknown_times: int
     lost: int
     newest: datetime
 
@@ -258,6 +273,8 @@ def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
             _sum_as_int(table.c.rows).label("rows"),
             _sum_as_int(table.c.duplicates).label("duplicates"),
             _sum_as_int(table.c.quarantined).label("quarantined"),
+            _sum_as_int(table.c.bad_records).label("bad_records"),
+            _sum_as_int(table.c.unknown_times).label("unknown_times"),
             _sum_as_int(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
             sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
         )
@@ -280,4 +297,6 @@ def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:
         rows=row.rows,
         duplicates=row.duplicates,
         quarantined=row.quarantined,
+        bad_records=row.bad_records,
+        unknown_times=row.unknown_times,
     )

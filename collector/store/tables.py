@@ -110,6 +110,8 @@ batches = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("duplicates", sa.BigInteger, nullable=False),
     sa.Column("quarantined", sa.Integer, nullable=False),
+    sa.Column("bad_records", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("unknown_times", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("nominal", MicrosecondTime, nullable=False),
     sa.Column("received", MicrosecondTime, nullable=False),
     sa.Column("facts", sa.JSON, nullable=False),

@@ -51,7 +51,7 @@ def test_json_has_these_keys_in_this_order(trace):
         (
             (
                 "key source stream event_type nominal created listed received state reason rows"
-                " duplicates quarantined facts"
+                " duplicates quarantined bad_records unknown_times facts"
             ),
             batch,
         ),

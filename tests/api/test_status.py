@@ -22,7 +22,10 @@ KEYS = {
     "stream": (
         "kind org source stream state reason last_attempt last_success complete_until lag_seconds"
     ),
-    "stored": "kind org source event_type batches rows duplicates quarantined lost newest",
+    "stored": (
+        "kind org source event_type batches rows duplicates quarantined bad_records unknown_times"
+        " lost newest"
+    ),
     "silent_rule": "kind org rule why can_fire",
     "outbox": "kind channel state count oldest reason",
     "unreadable_file": "kind org event_type path rows state reason",

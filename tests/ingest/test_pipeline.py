@@ -194,24 +194,6 @@ def test_bad_bytes_cost_no_row(bench):
     assert "a\ufffd\ufffd@example.com" in [name for (name,) in bench.list_rows("user_name")]
 
 
-def test_a_poisoned_segment_is_set_aside_and_the_others_go_on(bench):
-    rows = [build_login_row(n) for n in range(100)]
-    made = bench.write_batch("Login", rows, segment_bytes=5_000)
-    poisoned = made.segments[1]
-    poisoned.write_bytes(poisoned.read_bytes() + b'"one","two"\n')
-    lines = poisoned.read_bytes().count(b"\n") - 2
-    done = bench.pipeline.ingest(made)
-
-    assert 100 - lines == done.rows == len(bench.list_rows())
-    (reason,) = done.quarantine_reasons
-    assert reason.startswith("segment 1: ")
-    kept = bench.places.quarantine / made.key / "0001.csv"
-    assert kept.read_bytes().endswith(b'"one","two"\n')
-    with bench.database.read() as connection:
-        (total,) = ledger.list_ledger_totals(connection)
-    assert 1 == total.quarantined
-
-
 def test_a_batch_that_is_lost_is_written_down_and_gone_on_after(bench):
     bench.pipeline.mark_lost(build_batch(), "deleted")
 

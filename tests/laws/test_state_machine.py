@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -255,8 +256,9 @@ class Collecting(RuleBasedStateMachine):
         states = self.account_of_files()
         for id_ in self.files.keys() - self.deleted:
             assert states[id_] == ("quarantined" if id_ in self.poisoned else "stored"), id_
-        whole = [file for id_, file in self.files.items() if states.get(id_) == "stored"]
-        assert self.archive() == sorted([*list_event_uids(*whole), *self.records])
+        read = {"stored", "quarantined"}
+        files = [file for id_, file in self.files.items() if states.get(id_) in read]
+        assert self.archive() == sorted([*self.list_good_uids(files), *self.records])
 
     # ---- how it is done
 
@@ -290,10 +292,19 @@ class Collecting(RuleBasedStateMachine):
 
     def readable(self) -> set[str]:
         """All that may be in the archive."""
-        whole = [file for file in self.files.values() if file.id not in self.poisoned]
         now = self.world.time
         visible = {uid for uid, (_, _, visible) in self.records.items() if visible <= now}
-        return {*list_event_uids(*whole), *visible}
+        return {*self.list_good_uids(self.files.values()), *visible}
+
+    def list_good_uids(self, files: Iterable[OrgLogFile]) -> list[str]:
+        """The uids of the records of files; a bad one at the end of a file is none."""
+        good = [
+            replace(file, content=file.content.removesuffix(POISON))
+            if file.id in self.poisoned
+            else file
+            for file in files
+        ]
+        return list_event_uids(*good)
 
     def account_of_files(self) -> dict[str, str]:
         """By the id of a file what became of it, as far as it was ever listed."""

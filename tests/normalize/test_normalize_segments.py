@@ -148,7 +148,7 @@ def test_whatever_can_be_written_as_csv_is_read_back(normalizer, duck, rows, lin
     path = normalizer.write_csv(columns, rows, line_end=line_end)
 
     read = duck.execute(
-        f"SELECT * FROM {normalize.build_segment_relation(path, columns)}"
+        f"SELECT * FROM {normalize.build_segment_relation(path, columns).sql}"
     ).fetchall()
 
     assert read == [tuple(text or None for text in row) for row in rows]
@@ -158,7 +158,8 @@ def test_names_of_directories_are_text_too(normalizer, duck, tmp_path):
     path = tmp_path / "it's [a] *.csv"
     normalizer.write_csv(["A"], [["1"]]).rename(path)
 
-    rows = duck.execute(f"SELECT * FROM {normalize.build_segment_relation(path, ['A'])}").fetchall()
+    relation = normalize.build_segment_relation(path, ["A"])
+    rows = duck.execute(f"SELECT * FROM {relation.sql}").fetchall()
 
     assert rows == [("1",)]
 
@@ -166,32 +167,70 @@ def test_names_of_directories_are_text_too(normalizer, duck, tmp_path):
 # ---- repair
 
 
-def test_repair_makes_a_segment_readable_and_keeps_its_records(normalizer):
+def repair(path, columns):
+    """The repaired file, and the bad records: number, line, reason and content."""
+    target, bad = path.with_suffix(".repaired"), []
+    normalize.repair_segment(
+        path,
+        target,
+        columns,
+        keep_record=lambda record: bad.append(
+            (record.ordinal, record.line, record.reason, bytes(record.content))
+        ),
+    )
+    return target, bad
+
+
+def test_repair_makes_a_segment_readable_and_keeps_its_records(normalizer, duck):
     path = normalizer.write_csv(["A", "B"], [["1", "two\nlines"], ["3", "4"]])
     path.write_bytes(path.read_bytes().replace(b"two", b't\0w\xe9\xff"",'))
 
-    normalize.repair_segment(path)
+    target, bad = repair(path, ["A", "B"])
 
-    events, _ = normalizer.normalize_segment("Login", ["A", "B"], path)
-    assert [event["A"] for event in events] == ["1", "3"]
-    assert events[0]["B"] == 'tw\ufffd\ufffd",\nlines'
-
-
-def test_repair_changes_nothing_where_nothing_is_wrong(normalizer):
-    path = normalizer.write_csv(["A"], [["é \U0001f600"] for _ in range(300_000)])
-    before = path.read_bytes()
-
-    normalize.repair_segment(path)
-
-    assert path.read_bytes() == before
-    assert sorted(path.parent.iterdir()) == [path]
+    relation = normalize.build_repaired_relation(target, ["A", "B"])
+    rows = duck.execute(f"SELECT * FROM {relation.sql}").fetchall()
+    assert rows == [("1", 'tw\ufffd\ufffd",\nlines', "1"), ("3", "4", "2")]
+    assert bad == []
 
 
 def test_repair_leaves_quotes_alone_that_follow_half_a_character(normalizer):
     path = normalizer.write_csv(["A", "B"], [["1", "2"]])
     path.write_bytes(b'"A","B"\n"\xe2\x82","\xf0"\n"\xc3","2"\n')
 
-    normalize.repair_segment(path)
+    target, _ = repair(path, ["A", "B"])
 
-    with path.open(newline="") as file:
-        assert list(csv.reader(file)) == [["A", "B"], ["\ufffd", "\ufffd"], ["\ufffd", "2"]]
+    with target.open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["x", "x", "x"],
+            ["\ufffd", "\ufffd", "1"],
+            ["\ufffd", "2", "2"],
+        ]
+
+
+def test_repair_hands_over_bad_records_with_their_numbers(normalizer):
+    path = normalizer.write_csv(["A", "B"], [["1", "x\ny"], ["3", "4"]])
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b"\n", b'"5"\n', *lines[3:]]))
+
+    target, bad = repair(path, ["A", "B"])
+
+    assert bad == [(2, 5, "1 column instead of 2", b'"5"\n')]
+    assert target.read_bytes() == b'x,x,x\n"1","x\ny",1\n"3","4",3\n'
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(rows=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=6))
+def test_a_repaired_segment_is_read_as_the_whole_one(normalizer, duck, rows):
+    columns = ["A", "B"]
+    path = normalizer.write_csv(columns, rows)
+
+    target, bad = repair(path, columns)
+
+    relation = normalize.build_repaired_relation(target, columns)
+    read = duck.execute(f"SELECT * FROM {relation.sql}").fetchall()
+    assert bad == []
+    assert read == [
+        (*(text or None for text in row), str(number)) for number, row in enumerate(rows, 1)
+    ]

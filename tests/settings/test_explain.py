@@ -103,12 +103,12 @@ def test_problems_of_an_org(problems_of, org, expected):
     assert [f"collector.yaml:{line}" for line in expected] == problems_of(text)
 
 
+KNOWN_KEYS = "channels, database_url, disk_reserve, orgs, routes, rules, state_dir"
+
 RESTS = [
     ("rule: 5", ["5:1: unknown key 'rule', did you mean 'rules'?"]),
-    ("zzz:", [("5:1: unknown key 'zzz'; known are channels, database_url, disk_reserve, orgs, routes, rules, "
-              "state_dir")]),
-    (r'"a\eb": 1', [(r"5:1: unknown key 'a…'; known are channels, database_url, disk_reserve, orgs, "
-                    "routes, rules, state_dir")]),
+    ("zzz:", [f"5:1: unknown key 'zzz'; known are {KNOWN_KEYS}"]),
+    (r'"a\eb": 1', [f"5:1: unknown key 'a…'; known are {KNOWN_KEYS}"]),
     ("rules: {disable: x, paths: [1]}", [
         "5:18: 'disable' must be a list, such as [one, two]",
         "5:29: 'paths' must be a path",

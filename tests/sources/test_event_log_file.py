@@ -1,11 +1,18 @@
 """EventLogFile: every file once, whenever it appears, and one kind of files alone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from collector.clock import EPOCH
+from collector.completeness.hourly_files import find_quiet_hours
 from collector.demo import InjectedFault, OrgBehaviour, OrgLogFile, OrgStore
 from collector.demo.faults import build_error_fault, build_maintenance_fault
+from collector.model import BatchState, Stream
+from collector.store import batch_inventory, ledger
+from collector.store.health_snapshot import read_health_snapshot
+from fakes.model_samples import build_batch
 from fakes.polling_bench import (
     DAY,
     HOUR,
@@ -361,3 +368,47 @@ def test_a_clock_of_ours_that_was_set_back_is_told(tmp_path):
         bench.set_cursor(SOURCE, "hourly", read_start_time() + timedelta(days=1))
 
         assert "set the clock by NTP" in failing_fetch(bench)
+
+
+# ---- times that cannot be
+
+NEVER = [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("never", NEVER, ids=["year 1", "year 9999"])
+def test_a_file_of_no_possible_time_is_read_and_stops_nothing(tmp_path, never):
+    created = read_start_time() - 5 * HOUR
+    good = build_log_file(1, created)
+    odd = replace(build_log_file(2, created - HOUR), log_date=never)
+    with serve_org(odd, good) as org, open_polling_bench(tmp_path, org, ELF) as bench:
+        for _ in range(2):
+            assert "ok" == bench.poll_sources()["hourly"].state
+
+        assert list_event_uids(odd, good) == bench.list_stored_values()
+        with bench.poller._database.read() as connection:
+            stream = Stream(org="acme", source=SOURCE, name="hourly")
+            now = read_start_time()
+            assert created > ledger.find_newest_log_time(connection, stream, now=now)
+            read_health_snapshot(connection, now=now)
+            items = batch_inventory.list_inventory_items(
+                connection, org="acme", since=EPOCH, until=now + DAY
+            )
+    assert [] == list(find_quiet_hours(items))
+
+
+@pytest.mark.parametrize("never", NEVER, ids=["year 1", "year 9999"])
+def test_a_state_that_holds_such_a_file_goes_on(tmp_path, never):
+    """As versions before have stored it."""
+    file = build_log_file(1, read_start_time() - 5 * HOUR)
+    with serve_org(file) as org, open_polling_bench(tmp_path, org, ELF) as bench:
+        for name in ("hourly", "daily"):
+            stream = Stream(org="acme", source=SOURCE, name=name)
+            batch = build_batch(key=name * 4, stream=stream, log_time=never, cursor=None)
+            with bench.poller._database.begin() as connection:
+                entry = ledger.LedgerEntry(state=BatchState.STORED)
+                ledger.record_batch(connection, batch, entry, [])
+
+        assert "ok" == bench.poll_sources()["hourly"].state
+        assert list_event_uids(file) == bench.list_stored_values()
+        with bench.poller._database.read() as connection:
+            read_health_snapshot(connection, now=read_start_time())

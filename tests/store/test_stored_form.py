@@ -33,13 +33,21 @@ FILE = (
 WINDOW = (
     '{"from": "2026-03-01T11:00:00.000Z", "to": "2026-03-01T12:00:00.000Z", "rows": 3, "cut": true}'
 )
+BATCH_COLUMNS = (
+    "key, org, source, stream, event_type, state, reason, rows, duplicates, quarantined, nominal,"
+    " received, facts"
+)
+"""As the first version had them: what it has written opens with later ones."""
+
 ROWS = (
     (
-        f"INSERT INTO batches VALUES ('k1', 'acme', 'event_log_file', 'hourly#backfill', 'Login',"
+        f"INSERT INTO batches ({BATCH_COLUMNS})"
+        f" VALUES ('k1', 'acme', 'event_log_file', 'hourly#backfill', 'Login',"
         f" 'quarantined', 'segment 0', 3, 1, 1, {MICROS}, {MICROS}, '{FILE}')"
     ),
     (
-        f"INSERT INTO batches VALUES ('k2', 'acme', 'stored_events', 'ApiEvent', 'ApiEvent',"
+        f"INSERT INTO batches ({BATCH_COLUMNS})"
+        f" VALUES ('k2', 'acme', 'stored_events', 'ApiEvent', 'ApiEvent',"
         f" 'stored', '', 3, 0, 0, {MICROS}, {MICROS}, '{WINDOW}')"
     ),
     (
