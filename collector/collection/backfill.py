@@ -14,7 +14,13 @@ from datetime import datetime, timedelta
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
-from collector.errors import CollectorError, LimitExceededError, LoginRefusedError, StoppedError
+from collector.errors import (
+    BudgetExhaustedError,
+    CollectorError,
+    LimitExceededError,
+    LoginRefusedError,
+    StoppedError,
+)
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
 from collector.model import Batch, Cursor, Stream
@@ -50,8 +56,8 @@ class BackfillProgress:
 class Backfill:
     """The backfill of one org, back to `since`.
 
-    It goes on only while the source could be polled at full speed: `api_budget` is asked before
-    every further batch, and counts what it costs.
+    It goes on only as long as the org has calls to spare for the past: `api_budget` is asked
+    before every further batch, and counts what it costs.
     """
 
     def __init__(
@@ -90,7 +96,7 @@ class Backfill:
                         yield from self._read_stream(source, stream)
             except (LoginRefusedError, StoppedError):
                 raise
-            except (LimitExceededError, _BudgetExhaustedError) as error:
+            except (LimitExceededError, BudgetExhaustedError) as error:
                 yield self._build_problem(source, error)
                 return
             except CollectorError as error:
@@ -102,7 +108,7 @@ class Backfill:
         for span in progress.spans:
             try:
                 yield from self._read_span(source, stream, span, progress)
-            except (LoginRefusedError, LimitExceededError, StoppedError):
+            except (LoginRefusedError, LimitExceededError, BudgetExhaustedError, StoppedError):
                 raise
             except CollectorError as error:
                 yield progress.build_progress(problem=str(error))
@@ -130,7 +136,12 @@ class Backfill:
     def _read_span(
         self, source: Source, stream: Stream, span: CoverageSpan, progress: _SpanProgress
     ) -> Iterator[BackfillProgress]:
-        context = replace(self._context, until=span.until, record_listing=self._record_listing)
+        context = replace(
+            self._context,
+            until=span.until,
+            record_listing=self._record_listing,
+            explain_download_pause=lambda: "",  # asked before every batch
+        )
         batches = source.reader.fetch(context, stream, Cursor(time=span.start))
         while (step := self._read_next(source, batches, progress)) is not None:
             yield step
@@ -140,11 +151,11 @@ class Backfill:
     ) -> BackfillProgress | None:
         if self._stop_event.is_set():
             raise StoppedError("asked to end between two batches")
-        decision = self._api_budget.decide_pace(source)
+        decision = self._api_budget.decide_backfill(source)
         if decision.pace != Pace.GO:
-            raise _BudgetExhaustedError(decision.reason)
+            raise BudgetExhaustedError(decision.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
-        with self._api_budget.count_calls(source):
+        with self._api_budget.count_backfill_calls(source):
             fetched = next(batches, None)
             return None if fetched is None else self._take_fetched(fetched, progress)
 
@@ -188,10 +199,6 @@ class Backfill:
 
 def _to_backfill_batch(batch: Batch) -> Batch:
     return replace(batch, stream=to_backfill_stream(batch.stream))
-
-
-class _BudgetExhaustedError(Exception):
-    """The budget does not allow more now."""
 
 
 class _SpanProgress:
