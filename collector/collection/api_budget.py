@@ -12,13 +12,8 @@ from collector import clock
 from collector.collection import api_budget_policy
 from collector.collection.api_budget_policy import BudgetDecision, Pace
 from collector.collection.org_facts import read_org_facts
-from collector.collection.poll_forecast import (
-    CallForecast,
-    GroupForecast,
-    GroupKey,
-    OrgFacts,
-    forecast_calls,
-)
+from collector.collection.poll_costs import GroupKey, OrgFacts
+from collector.collection.poll_forecast import CallForecast, GroupForecast, forecast_calls
 from collector.logs import log
 from collector.salesforce.call_counter import BACKFILL, CallPurpose, assign_calls
 from collector.salesforce.client import SalesforceClient

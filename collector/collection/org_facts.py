@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from collector.collection.api_budget_policy import ApiSpending
-from collector.collection.poll_forecast import GroupKey, MeasuredCalls, OrgFacts
+from collector.collection.poll_costs import GroupKey, MeasuredCalls, OrgFacts
 from collector.model import PollState
 from collector.salesforce.call_counter import SIDE_ACTIVITIES
 from collector.sources import Source

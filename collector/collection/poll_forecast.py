@@ -7,50 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from collector.collection import api_budget_policy
-from collector.collection.api_budget_policy import DAY, ApiSpending, Pace, PollCost
+from collector.collection.api_budget_policy import Pace, PollCost
+from collector.collection.poll_costs import GroupKey, OrgFacts, count_streams, estimate_costs
 from collector.sources import Source
 from collector.sources.spec import StreamGroup
 
-LEARNING_SPAN = timedelta(hours=1)
-"""So much polling, at the rate that is expected, counts for as much as what was measured."""
-
-GroupKey = tuple[str, str]
-"""A source and the name of one of its groups of streams."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredCalls:
-    """The calls that polls of a group's streams have taken in the last hours, and how many."""
-
-    calls: int
-    polls: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrgFacts:
-    """What is known of an org and of what was asked of it.
-
-    Attributes:
-        percent: our share of its calls.
-        spending: None while the org has said nothing of its calls.
-        stream_counts: how many streams each group has; groups that nobody looked at are left out.
-        measured: the calls of the last hours.
-        daily_files: how many log files the org has made in the last 24 hours.
-        side_calls: our calls in the last 24 hours for files, for the past and for descriptions.
-        queries_per_call: how many queries the org answers with one call.
-    """
-
-    percent: int
-    spending: ApiSpending | None = None
-    stream_counts: Mapping[GroupKey, int] = field(default_factory=dict)
-    measured: Mapping[GroupKey, MeasuredCalls] = field(default_factory=dict)
-    daily_files: int = 0
-    side_calls: int = 0
-    queries_per_call: int = 1
+STRETCH_ROUNDS = 4
+"""So often it is computed anew what groups take while others, whose calls they fill, wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +25,7 @@ class GroupForecast:
     """How often a group of streams is asked, and why.
 
     Attributes:
+        setting: the key of the source's settings that says how often.
         streams: how many streams it has.
         configured: the interval that the configuration wants.
         interval: the one that the org's calls allow.
@@ -68,6 +36,7 @@ class GroupForecast:
 
     source: str
     name: str
+    setting: str
     streams: int
     configured: timedelta
     interval: timedelta
@@ -86,6 +55,8 @@ class CallForecast:
 
     Attributes:
         share: how many calls are ours in 24 hours; None while the org has said nothing.
+        shortage: the sentence that is the reason where our share is too small.
+        own_calls: how many we have made in the last 24 hours.
         daily_files: how many log files are to be downloaded, each with one call.
         side_calls: what was spent in the last 24 hours on downloads, the past and descriptions.
         side_allowance: how much may be.
@@ -96,6 +67,8 @@ class CallForecast:
     groups: tuple[GroupForecast, ...]
     percent: int
     share: int | None
+    shortage: str
+    own_calls: int
     daily_files: int
     side_calls: int
     side_allowance: int | None
@@ -133,24 +106,15 @@ class CallForecast:
 
 def forecast_calls(sources: Sequence[Source], facts: OrgFacts) -> CallForecast:
     """The day's calls of an org with these sources."""
-    expected = _estimate_costs(sources, facts)
-    costs = {
-        (source.kind, group.name): PollCost(
-            daily_calls=expected[source.kind, group.name],
-            value_rank=group.value_rank,
-            max_stretch=group.max_stretch,
-        )
-        for source in sources
-        for group in source.groups
-    }
+    configured_costs = estimate_costs(sources, facts, stretches={})
     max_calls = facts.spending.max_calls if facts.spending else 0
     share = api_budget_policy.compute_share(max_calls, facts.percent) if max_calls else None
+    costs = configured_costs
     stretches, side_allowance = _divide_calls(costs, facts.daily_files, share)
-    total = sum(cost.daily_calls for cost in costs.values()) + facts.daily_files
-    shortage = (
-        f"polls and downloads take {total:,.0f} calls a day at the configured intervals, and"
-        f" api_budget_percent: {facts.percent} allows us {share or 0:,}"
-    )
+    for _ in range(STRETCH_ROUNDS):
+        costs = estimate_costs(sources, facts, stretches=stretches)
+        stretches, side_allowance = _divide_calls(costs, facts.daily_files, share)
+    shortage = _explain_shortage(costs, facts, share)
     groups = [
         _forecast_group(
             source,
@@ -167,10 +131,22 @@ def forecast_calls(sources: Sequence[Source], facts: OrgFacts) -> CallForecast:
         groups=tuple(groups),
         percent=facts.percent,
         share=share,
+        shortage=shortage,
+        own_calls=facts.spending.own_calls if facts.spending else 0,
         daily_files=facts.daily_files,
         side_calls=facts.side_calls,
         side_allowance=side_allowance,
-        fitting_percent=_find_fitting_percent(costs, facts.daily_files, max_calls),
+        fitting_percent=_find_fitting_percent(configured_costs, facts.daily_files, max_calls),
+    )
+
+
+def _explain_shortage(
+    costs: Mapping[GroupKey, PollCost], facts: OrgFacts, share: int | None
+) -> str:
+    total = sum(cost.daily_calls for cost in costs.values()) + facts.daily_files
+    return (
+        f"polls and downloads take {total:,.0f} calls a day at the configured intervals, and"
+        f" api_budget_percent: {facts.percent} allows us {share or 0:,}"
     )
 
 
@@ -203,7 +179,8 @@ def _forecast_group(
     return GroupForecast(
         source=source.kind,
         name=group.name,
-        streams=_count_streams(source, group, facts),
+        setting=group.setting,
+        streams=count_streams(source, group, facts),
         configured=group.interval,
         interval=timedelta(seconds=round((group.interval * factor).total_seconds(), 1)),
         configured_calls=cost.daily_calls,
@@ -223,52 +200,3 @@ def _find_fitting_percent(
     planned = max(calls + daily_files, calls / (1 - least_reserve))
     percent = math.ceil(planned / api_budget_policy.PLANNED_SHARE / max_calls * 100)
     return percent if percent <= 100 else None
-
-
-# ---- what a group takes
-
-
-def _estimate_costs(sources: Sequence[Source], facts: OrgFacts) -> Mapping[GroupKey, float]:
-    """The calls of a day at the configured intervals, by what was measured as far as it was."""
-    costs: dict[GroupKey, float] = {}
-    for source in sources:
-        expected = _expect_calls(source, facts)
-        for group in source.groups:
-            key = (source.kind, group.name)
-            daily_polls = _count_streams(source, group, facts) * (DAY / group.interval)
-            costs[key] = _blend_measured(expected[group.name], daily_polls, facts.measured.get(key))
-    return costs
-
-
-def _blend_measured(
-    expected_calls: float, daily_polls: float, measured: MeasuredCalls | None
-) -> float:
-    """The calls of a day; what was expected counts for an hour of polls beside the measured."""
-    if measured is None or not daily_polls:
-        return expected_calls
-    assumed_polls = max(daily_polls * (LEARNING_SPAN / DAY), 1.0)
-    assumed_calls = expected_calls / daily_polls * assumed_polls
-    return daily_polls * (assumed_calls + measured.calls) / (assumed_polls + measured.polls)
-
-
-def _expect_calls(source: Source, facts: OrgFacts) -> Mapping[str, float]:
-    """The calls of a day for each group, by how many streams it has.
-
-    Where one call reads several streams, what a more valuable group leaves free in its calls is
-    filled with the streams of the others.
-    """
-    batch_size = min(source.spec.queries_per_call, facts.queries_per_call)
-    free_places, calls = 0.0, {}
-    for group in source.groups:
-        streams, daily_rounds = _count_streams(source, group, facts), DAY / group.interval
-        left = max(0.0, streams * daily_rounds - free_places)
-        rounds = min(daily_rounds, left)
-        round_calls = math.ceil(left / rounds / batch_size) if rounds else 0
-        calls[group.name] = rounds * round_calls * group.calls_per_poll
-        free_places += rounds * round_calls * batch_size - streams * daily_rounds
-        free_places = max(0.0, free_places)
-    return calls
-
-
-def _count_streams(source: Source, group: StreamGroup, facts: OrgFacts) -> int:
-    return facts.stream_counts.get((source.kind, group.name), group.expected_streams)

@@ -245,6 +245,7 @@ def _split_groups(settings: BulkJobsSettings) -> tuple[StreamGroup, ...]:
         StreamGroup(
             name="ingest jobs",
             interval=max(settings.every, settings.ingest_every),
+            setting="ingest_every",
             value_rank=25,
             max_stretch=10.0,
         ),

@@ -234,6 +234,11 @@ def _find_handover(context: SourceContext, stream: Stream) -> datetime | None:
     return (newest + length).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def _count_daily_files(context: SourceContext, stream: Stream) -> int:
+    since = context.client.estimate_org_time() - timedelta(days=1)
+    return len(_query_records(context, _build_listing_query(stream.name, since)))
+
+
 def _probe_stream(context: SourceContext, stream: Stream) -> ProbeResult:
     condition = "Sequence = 0" if stream.name == DAILY else "Sequence >= 1"
     since = context.client.estimate_org_time() - RECENT_SPAN
@@ -263,6 +268,7 @@ SPEC = SourceSpec(
     max_stretch=3.0,
     calls_per_poll=2.0,
     lane=Lane.BULK,
+    count_daily_files=_count_daily_files,
     probe=_probe_stream,
     permissions=(PERMISSION,),
     licence=LICENCE,

@@ -86,6 +86,7 @@ class StreamGroup:
     Attributes:
         name: empty where it is all of the source; otherwise as people call these streams.
         interval: how often they are asked where API calls suffice.
+        setting: the key of the source's settings that says so.
         value_rank: 0 for what shows an attack soonest for the fewest API calls, up to
             LOWEST_VALUE_RANK.
         max_stretch: how many times less often they may be asked, where API calls are short.
@@ -96,6 +97,7 @@ class StreamGroup:
 
     name: str = ""
     interval: timedelta
+    setting: str = "every"
     value_rank: int
     max_stretch: float
     stream_names: frozenset[str] = frozenset()
@@ -122,6 +124,8 @@ class SourceSpec(Generic[SettingsT_co]):
         split_groups: the groups of its streams, where not all are asked equally often.
         queries_per_call: how many of its streams one API call may read, where the org allows it.
         lane: what its work must not wait for.
+        count_daily_files: how many files a stream has got in the last 24 hours, each of which is
+            downloaded with a call; None for a source without files. Raises SalesforceError.
         probe: looks at a stream for `collector check`. Raises SalesforceError if not readable.
         permissions: what the user needs to read it, in Setup's words; all of them.
         extra_permissions: what some event types need besides.
@@ -143,6 +147,7 @@ class SourceSpec(Generic[SettingsT_co]):
     split_groups: Callable[[SettingsT_co], tuple[StreamGroup, ...]] | None = None
     queries_per_call: int = 1
     lane: Lane
+    count_daily_files: Callable[[SourceContext, Stream], int] | None = None
     probe: Callable[[SourceContext, Stream], ProbeResult]
     permissions: tuple[str, ...]
     extra_permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -141,6 +141,7 @@ def _split_groups(settings: StoredEventsSettings) -> tuple[StreamGroup, ...]:
         StreamGroup(
             name=OTHER_OBJECTS,
             interval=max(settings.every, settings.big_objects_every),
+            setting="big_objects_every",
             value_rank=30,
             max_stretch=12.0,
             expected_streams=len(BIG_OBJECTS),

@@ -21,6 +21,14 @@ KEYS = {
     "stream": (
         "kind org source stream state reason last_attempt last_success complete_until lag_seconds"
     ),
+    "api_calls": (
+        "kind org allowed made needed log_files downloads_allowed downloads_made fitting_percent"
+        " remedies"
+    ),
+    "poll_interval": (
+        "kind org source group streams interval_seconds configured_seconds daily_calls"
+        " configured_calls paused reason"
+    ),
     "stored": "kind org source event_type batches rows duplicates quarantined lost newest",
     "silent_rule": "kind org rule why can_fire",
     "outbox": "kind channel state count oldest reason",
@@ -90,6 +98,7 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
     return StatusReport(
         now=NOON,
         polls=(),
+        call_forecasts=(),
         complete_until={},
         totals=(),
         queue_stats=(),

@@ -8,7 +8,8 @@ import pytest
 
 from collector.app.configuration import SETTINGS_MODELS
 from collector.collection.api_budget_policy import ApiSpending
-from collector.collection.poll_forecast import MeasuredCalls, OrgFacts, forecast_calls
+from collector.collection.poll_costs import MeasuredCalls, OrgFacts
+from collector.collection.poll_forecast import forecast_calls
 from collector.sources import build_sources
 from collector.sources.stored_events import OTHER_OBJECTS, THREAT_DETECTION
 
