@@ -11,6 +11,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 │   ├── LimitExceededError      REQUEST_LIMIT_EXCEEDED: pause, do not insist
 │   ├── QueryTooWideError       QUERY_TIMEOUT: ask for less at a time
 │   └── UnreachableError        time-out, reset, 5xx, HTML instead of an answer: try again later
+├── BudgetExhaustedError        our share of an org's API calls is used up for now
 ├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
@@ -98,6 +99,10 @@ class QueryTooWideError(SalesforceError):
 
 class UnreachableError(SalesforceError):
     """A time-out, a reset, 5xx or HTML where an answer should be: try again later."""
+
+
+class BudgetExhaustedError(CollectorError):
+    """Our share of an org's API calls does not allow more now; it goes on by itself."""
 
 
 class CorruptDownloadError(CollectorError):

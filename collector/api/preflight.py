@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from collector.api.call_forecast import check_calls
 from collector.api.json_values import JsonObject
 from collector.api.org_connection import open_source_context
 from collector.preflight.checks import PreflightFinding, examine_org
@@ -20,11 +21,15 @@ from collector.sources import build_sources
 
 
 def check_orgs(settings: Settings) -> Iterator[PreflightFinding]:
-    """The findings about each org, its login first, then each of its sources."""
+    """The findings about each org: its login, each of its sources, and what its API calls allow."""
     for org in settings.orgs:
         store = _choose_token_store(org, settings.state_dir)
         with open_source_context(org, token_store=store) as context:
-            yield from examine_org(context, build_sources(org.sources))
+            sources = build_sources(org.sources)
+            yield from examine_org(context, sources)
+            # Without a single answer there is nothing to compute with.
+            if context.client.api_usage is not None:
+                yield from check_calls(context, sources, percent=org.api_budget_percent)
 
 
 def to_json(finding: PreflightFinding) -> JsonObject:

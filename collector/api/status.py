@@ -10,6 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from collector import clock
+from collector.api import call_forecast
+from collector.api.call_forecast import OrgCallForecast, read_call_forecasts
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.org_views import list_current_polls, list_org_views
 from collector.api.readable_files import UnreadableFile, list_unreadable_files
@@ -51,6 +53,7 @@ class StatusReport:
 
     now: datetime
     polls: Sequence[PollStatus]
+    call_forecasts: Sequence[OrgCallForecast]
     complete_until: Mapping[Stream, datetime]
     totals: Sequence[LedgerTotal]
     queue_stats: Sequence[QueueStats]
@@ -83,6 +86,8 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
     """An object for each thing; its `kind` says what it is."""
     for poll in status.polls:
         yield _to_stream_json(poll, status)
+    for org_forecast in status.call_forecasts:
+        yield from call_forecast.to_json_lines(org_forecast)
     rules = status.rule_status
     parts: dict[str, Sequence[LedgerTotal | SilentRule | QueueStats | UnreadableFile]] = {
         "stored": status.totals,
@@ -116,10 +121,11 @@ def _read_report(
 ) -> StatusReport:
     polls = list_current_polls(connection, settings)
     cursors = ((poll.stream, ledger.read_cursor(connection, poll.stream)) for poll in polls)
-    totals = ledger.list_ledger_totals(connection)
+    totals, now = ledger.list_ledger_totals(connection), clock.now()
     return StatusReport(
-        now=clock.now(),
+        now=now,
         polls=polls,
+        call_forecasts=read_call_forecasts(connection, settings, now=now),
         complete_until={stream: cursor.time for stream, cursor in cursors if cursor},
         totals=totals,
         queue_stats=outbox.list_queue_stats(connection),

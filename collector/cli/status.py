@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from collector.api.call_forecast import OrgCallForecast
 from collector.api.readable_files import UnreadableFile
 from collector.api.status import StatusReport, read_status, to_json_lines
 from collector.cli.completeness import completeness_options, show_completeness
@@ -26,6 +27,7 @@ from collector.cli.output import (
     print_table,
     to_safe_text,
 )
+from collector.collection.forecast_words import describe_total, format_interval, list_remedies
 from collector.errors import CollectorError
 from collector.model import PollState
 from collector.rules.coverage import SilentRule
@@ -71,6 +73,8 @@ def _print_status(status: StatusReport, orgs: Sequence[str]) -> None:
         return
     for org in orgs:
         _print_streams(status, org)
+    for org_forecast in status.call_forecasts:
+        _print_calls(org_forecast)
     for org in orgs:
         _print_totals(status, org)
     _print_unreadable_files(status.unreadable_files)
@@ -102,6 +106,7 @@ def _print_streams(status: StatusReport, org: str) -> None:
     if table.rows:
         print_table(table)
     _print_reasons(status, org, PollState.FAILED, "failed")
+    _print_reasons(status, org, PollState.PAUSED, "paused")
     _print_reasons(status, org, PollState.UNAVAILABLE, "not available")
 
 
@@ -116,6 +121,26 @@ def _print_reasons(status: StatusReport, org: str, state: PollState, words: str)
             streams = _format_stream_name(names[0]) if len(names) == 1 else f"{len(names)} streams"
             listed = "" if len(names) == 1 else f" ({', '.join(names)})"
             print_paragraph(f"{source}: {streams} {words}: {reason}{listed}")
+
+
+def _print_calls(org_forecast: OrgCallForecast) -> None:
+    """How often each source is asked, what that takes of the org's API calls, and why."""
+    forecast = org_forecast.forecast
+    table = build_table(
+        "source",
+        build_number_column("asked every"),
+        build_number_column("configured"),
+        build_number_column("calls a day"),
+        title=f"API calls of {org_forecast.org}",
+    )
+    for group in forecast.groups:
+        every = "paused" if group.is_paused else format_interval(group.interval)
+        configured, calls = format_interval(group.configured), f"{group.daily_calls:,.0f}"
+        add_row(table, str(group), every, configured, calls)
+    print_table(table)
+    print_paragraph(f"{org_forecast.org}: {describe_total(forecast)}")
+    for sentence in list_remedies(forecast):
+        print_paragraph(f"{org_forecast.org}: {sentence}")
 
 
 def _format_stream_name(stream: str) -> str:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from collector import clock
 from collector.collection import api_budget_policy
+from collector.collection.api_budget_policy import BudgetDecision, Pace
+from collector.collection.org_facts import read_org_facts
+from collector.collection.poll_costs import GroupKey, OrgFacts
+from collector.collection.poll_forecast import CallForecast, GroupForecast, forecast_calls
+from collector.logs import log
+from collector.salesforce.call_counter import BACKFILL, CallPurpose, assign_calls
 from collector.salesforce.client import SalesforceClient
 from collector.sources import Source
 from collector.store import api_usage
+from collector.store.api_usage import CallAllowance
 from collector.store.database import Database
+
+TOLD_CHANGE = 0.1
+"""An interval that differs less from what was logged of it last is no news."""
 
 
 class ApiBudget:
-    """How often each source of an org may be asked. `percent` is our share of the daily calls."""
+    """How often the sources of an org may be asked. Safe to share between threads.
+
+    `percent` is our share of the daily calls. All that it decides by is in the database, so that a
+    restart changes nothing.
+    """
 
     def __init__(
         self,
@@ -31,60 +47,130 @@ class ApiBudget:
         self._client = client
         self._sources = tuple(sources)
         self._database = database
-        self._last_cost: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._poll_counts: Counter[CallPurpose] = Counter()
+        self._told_intervals: dict[GroupKey, timedelta] = {
+            (source.kind, group.name): group.interval
+            for source in self._sources
+            for group in source.groups
+        }
 
-    def decide_pace(self, source: Source) -> api_budget_policy.BudgetDecision:
-        """Whether the source may be asked now."""
-        return api_budget_policy.decide_pace(
-            source.spec.value_rank, self._read_spending(), percent=self._percent
+    def decide_pace(self, source: Source) -> BudgetDecision:
+        """Whether anything of the source may be asked now."""
+        rank = min(group.value_rank for group in source.groups)
+        spending = self._read_facts(clock.now()).spending
+        return api_budget_policy.decide_pace(rank, spending, percent=self._percent)
+
+    def decide_backfill(self, source: Source) -> BudgetDecision:
+        """Whether the past of the source may be read now: at full speed or not at all."""
+        facts = self._read_facts(clock.now())
+        rank = max(group.value_rank for group in source.groups)
+        decision = api_budget_policy.decide_pace(rank, facts.spending, percent=self._percent)
+        forecast = forecast_calls(self._sources, facts)
+        if facts.spending is None or not forecast.explain_download_pause():
+            return decision
+        reason = api_budget_policy.explain_own_usage(facts.spending, self._percent)
+        return BudgetDecision(
+            pace=Pace.PAUSE, reason=f"{reason}; {forecast.explain_download_pause()}"
         )
+
+    def forecast_calls(self) -> CallForecast:
+        """What the day's calls allow, by what has been measured. A changed interval is logged."""
+        forecast = forecast_calls(self._sources, self._read_facts(clock.now()))
+        for group in forecast.groups:
+            self._log_change(group)
+        return forecast
 
     def compute_interval(self, source: Source) -> timedelta:
-        """How long to wait between two polls of a source, so that the day's calls suffice."""
-        usage = self._client.api_usage
-        if usage is None:
-            return source.poll_interval
-        costs = {
-            other.kind: api_budget_policy.PollCost(
-                interval=other.poll_interval,
-                calls=self._last_cost.get(other.kind, 1),
-                value_rank=other.spec.value_rank,
-                max_stretch=other.spec.max_stretch,
-            )
-            for other in self._sources
-        }
-        stretches = api_budget_policy.compute_stretch(
-            costs, allowed_calls=usage.max_calls * self._percent // 100
-        )
-        return source.poll_interval * max(
-            stretches[source.kind], self.decide_pace(source).interval_factor
-        )
+        """How long to wait between two polls of the stream of a source that waits longest."""
+        intervals = self.forecast_calls().list_intervals(source.kind).values()
+        return max(interval or api_budget_policy.DAY for interval in intervals)
+
+    def explain_download_pause(self) -> str:
+        """Why no further file may be downloaded now; empty where it may."""
+        self.save_counts()
+        return forecast_calls(self._sources, self._read_facts(clock.now())).explain_download_pause()
+
+    # ---- counting
 
     @contextmanager
     def count_calls(self, source: Source) -> Iterator[None]:
         """Count the calls that are made inside as the source's."""
-        start_count = self._client.call_count
-        try:
+        with self._count_as(CallPurpose(source=source.kind)):
             yield
+
+    @contextmanager
+    def count_backfill_calls(self, source: Source) -> Iterator[None]:
+        """Count the calls that are made inside as those of a backfill, which no poll repeats."""
+        with self._count_as(CallPurpose(source=source.kind, activity=BACKFILL)):
+            yield
+
+    def record_polls(self, source: Source, stream_names: Iterable[str]) -> None:
+        """Count a poll of each of these streams, against which calls are measured."""
+        with self._lock:
+            for name in stream_names:
+                group = source.find_group(name).name
+                self._poll_counts[CallPurpose(source=source.kind, activity=group)] += 1
+
+    def save_counts(self) -> None:
+        """Write down the calls and polls since the last time, and what the org allows."""
+        usage, now = self._client.api_usage, clock.now()
+        with self._lock:
+            polls, self._poll_counts = self._poll_counts, Counter()
+            calls = self._client.call_counter.take_counts()
+        if not calls and not polls:
+            return
+        with self._database.begin() as connection:
+            for purpose in {**calls, **polls}:
+                api_usage.add_api_calls(
+                    connection,
+                    self._org,
+                    purpose.source,
+                    calls.get(purpose, 0),
+                    now=now,
+                    activity=purpose.activity,
+                    polls=polls[purpose],
+                )
+            if usage is not None:
+                allowance = CallAllowance(
+                    used_calls=usage.used_calls, max_calls=usage.max_calls, observed=now
+                )
+                api_usage.save_call_allowance(connection, self._org, allowance)
+
+    @contextmanager
+    def _count_as(self, purpose: CallPurpose) -> Iterator[None]:
+        try:
+            with assign_calls(purpose):
+                yield
         finally:
-            calls = self._client.call_count - start_count
-            self._last_cost[source.kind] = max(1, calls)
-            if calls:
-                with self._database.begin() as connection:
-                    api_usage.add_api_calls(
-                        connection, self._org, source.kind, calls, now=clock.now()
-                    )
+            self.save_counts()
 
-    def _read_spending(self) -> api_budget_policy.ApiSpending | None:
-        usage = self._client.api_usage
-        if usage is None:
-            return None
-        return api_budget_policy.ApiSpending(
-            own_calls=sum(self._read_spent_calls().values()),
-            used_calls=usage.used_calls,
-            max_calls=usage.max_calls,
-        )
+    # ---- deciding
 
-    def _read_spent_calls(self) -> Mapping[str, int]:
+    def _read_facts(self, now: datetime) -> OrgFacts:
         with self._database.read() as connection:
-            return api_usage.sum_api_calls(connection, self._org, now=clock.now())
+            return read_org_facts(
+                connection,
+                self._org,
+                self._sources,
+                percent=self._percent,
+                queries_per_call=self._client.queries_per_call,
+                now=now,
+            )
+
+    def _log_change(self, group: GroupForecast) -> None:
+        key = (group.source, group.name)
+        with self._lock:
+            told = self._told_intervals[key]
+            is_back = group.interval == group.configured != told
+            if not is_back and abs(group.interval / told - 1) <= TOLD_CHANGE:
+                return
+            self._told_intervals[key] = group.interval
+        log.info(
+            "poll_interval_changed",
+            org=self._org,
+            source=str(group),
+            seconds=group.interval.total_seconds(),
+            configured_seconds=group.configured.total_seconds(),
+            reason=group.reason or "the org's API calls suffice",
+        )

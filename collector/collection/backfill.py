@@ -17,6 +17,7 @@ from collector.collection.api_budget_policy import Pace
 from collector.collection.disk_watch import DiskWatch
 from collector.disk_space import DEFAULT_RESERVE_BYTES, is_disk_full
 from collector.errors import (
+    BudgetExhaustedError,
     CollectorError,
     DiskFullError,
     LimitExceededError,
@@ -58,8 +59,8 @@ class BackfillProgress:
 class Backfill:
     """The backfill of one org, back to `since`.
 
-    It goes on only while the source could be polled at full speed: `api_budget` is asked before
-    every further batch, and counts what it costs.
+    It goes on only as long as the org has calls to spare for the past: `api_budget` is asked
+    before every further batch, and counts what it costs.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Backfill:
                         yield from self._read_stream(source, stream)
             except (LoginRefusedError, StoppedError):
                 raise
-            except (LimitExceededError, DiskFullError, _BudgetExhaustedError) as error:
+            except (LimitExceededError, DiskFullError, BudgetExhaustedError) as error:
                 yield self._build_problem(source, error)
                 return
             except CollectorError as error:
@@ -112,7 +113,13 @@ class Backfill:
         for span in progress.spans:
             try:
                 yield from self._read_span(source, stream, span, progress)
-            except (LoginRefusedError, LimitExceededError, DiskFullError, StoppedError):
+            except (
+                LoginRefusedError,
+                LimitExceededError,
+                BudgetExhaustedError,
+                DiskFullError,
+                StoppedError,
+            ):
                 raise
             except CollectorError as error:
                 yield progress.build_progress(problem=str(error))
@@ -140,7 +147,12 @@ class Backfill:
     def _read_span(
         self, source: Source, stream: Stream, span: CoverageSpan, progress: _SpanProgress
     ) -> Iterator[BackfillProgress]:
-        context = replace(self._context, until=span.until, record_listing=self._record_listing)
+        context = replace(
+            self._context,
+            until=span.until,
+            record_listing=self._record_listing,
+            explain_download_pause=lambda: "",  # asked before every batch
+        )
         batches = source.reader.fetch(context, stream, Cursor(time=span.start))
         while (step := self._read_next(source, batches, progress)) is not None:
             yield step
@@ -151,11 +163,11 @@ class Backfill:
         if self._stop_event.is_set():
             raise StoppedError("asked to end between two batches")
         self._disk_watch.check_room(source)
-        decision = self._api_budget.decide_pace(source)
+        decision = self._api_budget.decide_backfill(source)
         if decision.pace != Pace.GO:
-            raise _BudgetExhaustedError(decision.reason)
+            raise BudgetExhaustedError(decision.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
-        with self._api_budget.count_calls(source):
+        with self._api_budget.count_backfill_calls(source):
             fetched = next(batches, None)
             return None if fetched is None else self._take_fetched(fetched, progress)
 
@@ -201,10 +213,6 @@ class Backfill:
 
 def _to_backfill_batch(batch: Batch) -> Batch:
     return replace(batch, stream=to_backfill_stream(batch.stream))
-
-
-class _BudgetExhaustedError(Exception):
-    """The budget does not allow more now."""
 
 
 class _SpanProgress:

@@ -17,8 +17,10 @@ from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
 from collector.collection.damage_repair import DamageRepair
 from collector.collection.disk_watch import DiskWatch
+from collector.collection.due_streams import select_due_streams
 from collector.disk_space import DEFAULT_RESERVE_BYTES, is_disk_full
 from collector.errors import (
+    BudgetExhaustedError,
     CollectorError,
     DiskFullError,
     LimitExceededError,
@@ -40,6 +42,7 @@ from collector.sources import (
     SourceContext,
     UnavailableStream,
 )
+from collector.sources.window_batch import WindowBatch
 from collector.store import ledger, listed_files, tracked_objects
 from collector.store.database import Database
 from collector.store.stream_coverage import CoverageSpan
@@ -108,31 +111,33 @@ class Poller:
             find_newest_time=self._read_newest_time,
             read_state=self._read_source_memory,
             record_listing=self._record_listing,
+            explain_download_pause=self.api_budget.explain_download_pause,
         )
 
     def list_due_sources(self, now: datetime) -> list[Source]:
-        """The sources whose last attempt is at least their interval ago; none of a resting org.
+        """The sources that have a stream to ask, each without those that are not due.
 
-        An attempt of the future was made before our clock was set back: it does not count.
+        None of a resting org.
         """
         if self._is_resting():
             return []
-        last_attempts: dict[str, datetime] = {}
-        for poll in self._read_polls():
-            if poll.last_attempt <= now:
-                source = poll.stream.source
-                last_attempts[source] = max(
-                    poll.last_attempt, last_attempts.get(source, poll.last_attempt)
-                )
-        return [
-            source
+        polls, forecast = self._read_polls(), self.api_budget.forecast_calls()
+        due_sources = (
+            select_due_streams(
+                source,
+                polls,
+                intervals=forecast.list_intervals(source.kind),
+                queries_per_call=self.context.client.queries_per_call,
+                now=now,
+            )
             for source in self.sources
-            if source.kind not in last_attempts
-            or last_attempts[source.kind] + self.api_budget.compute_interval(source) <= now
-        ]
+        )
+        return [source for source in due_sources if source is not None]
 
     def poll_source(self, source: Source) -> list[PollResult]:
-        """Poll every stream of a source until it is drained; the failure of one stops no other.
+        """Poll the streams of a source until they are drained; the failure of one stops no other.
+
+        All but those that it postpones: see `list_due_sources`.
 
         Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org.
 
@@ -164,9 +169,17 @@ class Poller:
             self._forget_stale_polls(source, streams)
         if tally.problems:
             return [self._save_result(tally.build_result())]
-        return [self._save_result(self._poll_stream(source, stream)) for stream in streams]
+        wanted = [stream for stream in streams if _name_stream(stream) not in source.postponed]
+        cursors = {
+            stream: self._read_cursor(stream) for stream in wanted if isinstance(stream, Stream)
+        }
+        self.api_budget.record_polls(source, [stream.name for stream in cursors])
+        context = replace(self.context, window_batch=WindowBatch(cursors))
+        return [self._save_result(self._poll_stream(source, stream, context)) for stream in wanted]
 
-    def _poll_stream(self, source: Source, stream: Stream | UnavailableStream) -> PollResult:
+    def _poll_stream(
+        self, source: Source, stream: Stream | UnavailableStream, context: SourceContext
+    ) -> PollResult:
         if isinstance(stream, UnavailableStream):
             return PollResult(
                 stream=stream.stream, state=PollState.UNAVAILABLE, reason=stream.reason
@@ -175,7 +188,7 @@ class Poller:
         tally = _PollTally(stream, cursor)
         with self._tally_errors(tally):
             self._raise_if_resting()
-            for result in source.reader.fetch(self.context, stream, cursor):
+            for result in source.reader.fetch(context, stream, cursor):
                 self._take_result(result, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")
@@ -198,6 +211,8 @@ class Poller:
         except LimitExceededError as error:
             self._start_rest(error)
             tally.add_failure(str(error))
+        except BudgetExhaustedError as error:
+            tally.pause_reason = str(error)
         except NotAvailableError as error:
             tally.add_failure(
                 f"{error}; `collector check` says which permission or licence is missing"
@@ -336,6 +351,10 @@ class Poller:
             return tracked_objects.read_object_states(connection, org=self.org, source=source)
 
 
+def _name_stream(stream: Stream | UnavailableStream) -> str:
+    return stream.stream.name if isinstance(stream, UnavailableStream) else stream.name
+
+
 class _PollTally:
     """What one stream's poll adds up to."""
 
@@ -346,6 +365,7 @@ class _PollTally:
         self.rows = 0
         self.duplicates = 0
         self.problems: list[str] = []
+        self.pause_reason = ""
         self._keeps_cursor = False
 
     @property
@@ -375,9 +395,13 @@ class _PollTally:
         omitted_count = len(self.problems) - len(reasons)
         if omitted_count:
             reasons.append(f"and {omitted_count:,} more")
+        state = PollState.FAILED if self.problems else PollState.OK
+        if self.pause_reason:
+            reasons.append(self.pause_reason)
+            state = PollState.FAILED if self.problems else PollState.PAUSED
         return PollResult(
             stream=self.stream,
-            state=PollState.FAILED if self.problems else PollState.OK,
+            state=state,
             reason=escape_terminal("; ".join(reasons), MAX_REASON_CHARACTERS),
             batches=self.batches,
             rows=self.rows,

@@ -31,6 +31,7 @@ class OrgBehaviour:
         missing: objects that the licence or the user's permissions do not cover.
         token_uses: the requests that an access token is valid for; None for no limit.
         daily_call_limit: the API calls of a day; beyond them every call is refused.
+        composite: whether several queries may be asked in one call.
     """
 
     hourly_files: bool = True
@@ -38,6 +39,7 @@ class OrgBehaviour:
     missing: frozenset[str] = frozenset()
     token_uses: int | None = None
     daily_call_limit: int = 100_000
+    composite: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

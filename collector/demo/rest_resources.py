@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from collector.demo import bulk_jobs
 from collector.demo.api_errors import ApiError, build_malformed_query, build_not_found
+from collector.demo.composite import answer_composite
 from collector.demo.describe import describe_global, describe_sobject
 from collector.demo.json_responses import build_json_response
 from collector.demo.org_backend import NEWEST_VERSION, OLDEST_VERSION, OrgBackend, check_version
@@ -30,8 +31,9 @@ _SEASONS = ("Winter", "Spring", "Summer")
 def build_routes(org: OrgBackend) -> list[Route]:
     """Every resource under /services/data."""
 
-    def build_route(path: str, handler: ResourceHandler) -> Route:
-        return Route("/services/data/v{version}" + path, _require_authorization(org, handler))
+    def build_route(path: str, handler: ResourceHandler, method: str = "GET") -> Route:
+        endpoint = _require_authorization(org, handler)
+        return Route("/services/data/v{version}" + path, endpoint, methods=[method])
 
     async def answer_versions(request: Request) -> Response:
         return build_json_response(request, _list_versions())
@@ -49,6 +51,7 @@ def build_routes(org: OrgBackend) -> list[Route]:
         build_route("/queryAll", _answer_query),
         build_route("/query/{locator}", _answer_next_page),
         build_route("/queryAll/{locator}", _answer_next_page),
+        build_route("/composite", _answer_composite, "POST"),
         build_route("/jobs/{kind}", _answer_jobs),
         build_route("/jobs/{kind}/{id}", _answer_job),
     ]
@@ -65,6 +68,7 @@ def _require_authorization(org: OrgBackend, handler: ResourceHandler) -> Endpoin
         if not org.access_tokens.spend_token(token.strip()):
             raise ApiError("INVALID_SESSION_ID", "Session expired or invalid", status=401)
         org.count_call()
+        request.state.body = await request.body()
         response = handler(org, request, org.build_view(version))
         response.headers["Sforce-Limit-Info"] = org.render_limit_info()
         return response
@@ -85,7 +89,7 @@ def _list_versions() -> list[dict[str, str]]:
 
 def _answer_resources(_: OrgBackend, request: Request, view: RequestView) -> Response:
     base = f"/services/data/v{view.version}/"
-    names = ("sobjects", "query", "queryAll", "limits", "jobs")
+    names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite")
     return build_json_response(request, {name: base + name for name in names})
 
 
@@ -183,15 +187,29 @@ async def _iterate_async(chunks: Iterator[bytes]) -> Any:
 
 
 def _answer_query(org: OrgBackend, request: Request, view: RequestView) -> Response:
-    text = request.query_params.get("q")
+    options = request.headers.get("sforce-query-options")
+    page = _open_query(org, view, request.query_params.get("q"), options)
+    return build_json_response(request, page)
+
+
+def _open_query(
+    org: OrgBackend, view: RequestView, text: str | None, options: str | None
+) -> Mapping[str, Any]:
+    """The first page of a query, with the value of its Sforce-Query-Options."""
     if text is None:
         raise build_malformed_query("A query string has to be specified")
     result = run_query(text, view)
     queried = find_sobject(parse_query(text).sobject)
-    size = limit_page_size(queried, parse_batch_size(request.headers.get("sforce-query-options")))
+    size = limit_page_size(queried, parse_batch_size(options))
     if not org.behaviour.big_object_locators and queried.kind is SObjectKind.BIG:
         result = QueryResult(total=len(result.records[:size]), records=result.records[:size])
-    return build_json_response(request, org.query_pager.open_first_page(result, size, view.version))
+    return org.query_pager.open_first_page(result, size, view.version)
+
+
+def _answer_composite(org: OrgBackend, request: Request, view: RequestView) -> Response:
+    return build_json_response(
+        request, answer_composite(org, view, request.state.body, _open_query)
+    )
 
 
 def _answer_next_page(org: OrgBackend, request: Request, view: RequestView) -> Response:

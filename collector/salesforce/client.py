@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,15 +18,19 @@ from collector import clock
 from collector.csv_segments import CsvSegments
 from collector.errors import (
     CorruptDownloadError,
+    LimitExceededError,
+    LoginRefusedError,
     SalesforceError,
     SessionExpiredError,
     StoppedError,
     UnreachableError,
 )
 from collector.http import build_client, build_session
-from collector.salesforce import responses
+from collector.logs import log
+from collector.salesforce import composite, responses
 from collector.salesforce.api_errors import compute_clock_skew
 from collector.salesforce.authenticator import Authenticator
+from collector.salesforce.call_counter import CallCounter
 from collector.salesforce.connection import CALL_HEADERS, SalesforceConnection, fetch_api_versions
 from collector.salesforce.log_download import download_log
 from collector.salesforce.login_throttle import LoginLimits
@@ -89,7 +93,7 @@ class SalesforceClient:
 
     Attributes:
         api_usage: what the newest answer said about API calls.
-        call_count: how many API calls this client has made.
+        call_counter: the API calls that this client has made, by what they were made for.
         clock_skew: the org's clock minus ours, by the newest answer; good to about a second.
     """
 
@@ -104,8 +108,8 @@ class SalesforceClient:
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.api_usage: ApiUsage | None = None
-        self.call_count = 0
-        self._count_lock = threading.Lock()
+        self.call_counter = CallCounter()
+        self._composite_gate = composite.CompositeGate()
         self.clock_skew: timedelta | None = None
         self._org = org
         self._stop_event = stop_event
@@ -152,8 +156,52 @@ class SalesforceClient:
         Records are as Salesforce writes them without their `attributes`; related objects stay
         nested. Raises QueryTooWideError where the org gave up on the query.
         """
-        where = self._label_request("query")
         page = self._call_with_login(lambda connection: connection.query(soql))
+        yield from self._read_pages(page)
+
+    @property
+    def queries_per_call(self) -> int:
+        """How many queries are asked with one API call now; 1 while the org refuses Composite."""
+        return composite.MAX_QUERIES if self._composite_gate.is_open() else 1
+
+    def query_several(self, soqls: Sequence[str]) -> list[Iterator[list[dict[str, Any]]]]:
+        """The records that each of at most five queries finds, as `query` gives them.
+
+        They are asked with one API call, through the Composite resource, and singly where the org
+        refuses that. What is wrong with one query is raised when its pages are wanted.
+        """
+        results: Sequence[composite.SubrequestResult | None] = [None] * len(soqls)
+        if len(soqls) > 1 and self._composite_gate.is_open():
+            results = self._ask_together(soqls)
+        return [
+            self._read_result(soql, result) for soql, result in zip(soqls, results, strict=True)
+        ]
+
+    def _ask_together(self, soqls: Sequence[str]) -> Sequence[composite.SubrequestResult | None]:
+        """What the queries brought; nothing where the org does not answer them together."""
+        try:
+            results = self._call_with_login(
+                lambda connection: connection.query_several(soqls), tries=1
+            )
+        except (LoginRefusedError, SessionExpiredError, LimitExceededError):
+            raise
+        except SalesforceError as error:
+            # Refused, too long, or one query holds up the others: asked alone each has its own say.
+            seconds = self._composite_gate.record_refusal()
+            log.info("composite_refused", org=self._org.name, reason=str(error), seconds=seconds)
+            return [None] * len(soqls)
+        self._composite_gate.record_success()
+        return results
+
+    def _read_result(
+        self, soql: str, result: composite.SubrequestResult | None
+    ) -> Iterator[list[dict[str, Any]]]:
+        page = composite.extract_first_page(self._label_request("query"), result)
+        yield from self.query(soql) if page is None else self._read_pages(page)
+
+    def _read_pages(self, first_page: responses.JsonObject) -> Iterator[list[dict[str, Any]]]:
+        """The records of a page and of those that follow it."""
+        where, page = self._label_request("query"), first_page
         yield responses.parse_records(where, page)
         locator = ""
         while locator := responses.parse_next_locator(where, page, locator):
@@ -314,8 +362,7 @@ class SalesforceClient:
         """Read the use of the API and the org's time from the headers of any answer."""
         if usage := _USAGE_PATTERN.search(answer.headers.get("Sforce-Limit-Info", "")):
             self.api_usage = ApiUsage(used_calls=int(usage[1]), max_calls=int(usage[2]))
-            with self._count_lock:
-                self.call_count += 1
+            self.call_counter.record_call()
         skew = compute_clock_skew(answer, self._now())
         self.clock_skew = self.clock_skew if skew is None else skew
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -13,6 +13,7 @@ from simple_salesforce.exceptions import SalesforceError as LibraryError
 
 from collector.errors import UnreachableError
 from collector.http import read_body
+from collector.salesforce import composite
 from collector.salesforce.api_errors import build_api_error, build_unreachable_error
 from collector.salesforce.responses import JsonObject, require_object
 from collector.salesforce.token_request import AccessToken
@@ -57,6 +58,16 @@ class SalesforceConnection:
         return self._request_document(
             "query", lambda api: api.query_more(locator, headers=_QUERY_HEADERS)
         )
+
+    def query_several(self, soqls: Sequence[str]) -> Sequence[composite.SubrequestResult | None]:
+        """What at most five queries brought that were asked with one call, in their order."""
+        body = composite.build_request(
+            soqls, version=self.version, headers=CALL_HEADERS | _QUERY_HEADERS
+        )
+        document = self._request_document(
+            "composite", lambda api: api.restful("composite", method="POST", json=body)
+        )
+        return composite.parse_results(f"{self._org}: composite", document, len(soqls))
 
     def describe_object(self, name: str) -> JsonObject:
         """The description of an object. `name` must be an identifier."""

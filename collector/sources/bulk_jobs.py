@@ -22,11 +22,12 @@ from collector.settings.values import Duration, Period
 from collector.sources.availability import check_resource, probe_resource
 from collector.sources.contract import SourceContext, UnavailableStream
 from collector.sources.observation import Observation
-from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
+from collector.sources.spec import Lane, SourceSpec, StreamGroup, SuppliedTypes
 
 KIND = "bulk_jobs"
 PERMISSION = "API Enabled"
-JOB_LISTS = ("query", "ingest")
+QUERY_JOBS, INGEST_JOBS = "query", "ingest"
+JOB_LISTS = (QUERY_JOBS, INGEST_JOBS)
 
 JOB_LIFETIME = timedelta(days=7)
 """Salesforce itself deletes a job after this time: that it is gone then is no event."""
@@ -59,9 +60,14 @@ class _JobSighting:
 
 
 class BulkJobsSettings(SourceSettings):
-    """The job resources of the Bulk API. At first, jobs older than `lookback` are not told of."""
+    """The job resources of the Bulk API. At first, jobs older than `lookback` are not told of.
+
+    `every` is for query jobs, which take data out; ingest jobs are listed every `ingest_every`, but
+    never more often.
+    """
 
     every: Period = timedelta(minutes=1)
+    ingest_every: Period = timedelta(minutes=5)
     lookback: Duration = timedelta(hours=24)
 
 
@@ -227,6 +233,25 @@ def _build_unexpected_error(context: SourceContext, resource: str) -> Salesforce
     )
 
 
+def _split_groups(settings: BulkJobsSettings) -> tuple[StreamGroup, ...]:
+    return (
+        StreamGroup(
+            name="query jobs",
+            interval=settings.every,
+            value_rank=20,
+            max_stretch=10.0,
+            stream_names=frozenset({QUERY_JOBS}),
+        ),
+        StreamGroup(
+            name="ingest jobs",
+            interval=max(settings.every, settings.ingest_every),
+            setting="ingest_every",
+            value_rank=25,
+            max_stretch=10.0,
+        ),
+    )
+
+
 SPEC = SourceSpec(
     kind=KIND,
     settings=BulkJobsSettings,
@@ -235,6 +260,7 @@ SPEC = SourceSpec(
     windowed=False,
     backfillable=False,
     value_rank=20,
+    split_groups=_split_groups,
     lane=Lane.URGENT,
     probe=partial(probe_resource, folder="jobs/"),
     permissions=(PERMISSION,),

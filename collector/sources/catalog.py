@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from collector import clock
 from collector.errors import NotAvailableError
+from collector.salesforce.call_counter import DESCRIPTIONS, assign_activity
 from collector.salesforce.client import FieldDescription, SalesforceClient
 
 CATALOG_LIFETIME = timedelta(days=1)
@@ -25,7 +26,8 @@ class Catalog:
         """All objects."""
         self._expire_entries(clock.now())
         if self._names is None:
-            self._names = self._client.list_object_names()
+            with assign_activity(DESCRIPTIONS):
+                self._names = self._client.list_object_names()
         return self._names
 
     def describe_object(self, name: str) -> tuple[FieldDescription, ...]:
@@ -33,7 +35,8 @@ class Catalog:
         self._expire_entries(clock.now())
         if name not in self._fields:
             try:
-                self._fields[name] = self._client.describe_object(name)
+                with assign_activity(DESCRIPTIONS):
+                    self._fields[name] = self._client.describe_object(name)
             except NotAvailableError:
                 self.forget_object(name)
                 raise
@@ -44,7 +47,8 @@ class Catalog:
         self._expire_entries(clock.now())
         if path not in self._resources:
             try:
-                self._client.get_resource(path)
+                with assign_activity(DESCRIPTIONS):
+                    self._client.get_resource(path)
                 self._resources[path] = True
             except NotAvailableError:
                 self._resources[path] = False

@@ -12,6 +12,7 @@ from collector.errors import CollectorError
 from collector.model import Batch, Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.sources.catalog import Catalog
+from collector.sources.window_batch import WindowBatch
 from collector.stable_ids import hash_lines
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -19,6 +20,10 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 def _read_no_state(_source: str) -> Mapping[str, Mapping[str, Any]]:
     return {}
+
+
+def _explain_nothing() -> str:
+    return ""
 
 
 class ListingRecorder(Protocol):
@@ -54,6 +59,8 @@ class SourceContext:
         read_state: what a source has stored by its batches (`Batch.state_updates`), by id.
         record_listing: takes what the org lists.
         until: where to stop reading, in a backfill; None reads up to the present.
+        window_batch: the streams that a poll reads, where several may be asked for together.
+        explain_download_pause: why no further file may be downloaded now; empty where it may.
     """
 
     org: str
@@ -65,6 +72,8 @@ class SourceContext:
     read_state: Callable[[str], Mapping[str, Mapping[str, Any]]] = _read_no_state
     record_listing: ListingRecorder = _ignore_listing
     until: datetime | None = None
+    window_batch: WindowBatch | None = None
+    explain_download_pause: Callable[[], str] = _explain_nothing
 
     def compute_horizon(self, now: datetime) -> datetime:
         """Up to when there is something to read: the org's present, or `until` before it."""

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from collector.errors import NotAvailableError, UnreachableError
+from collector.errors import BudgetExhaustedError, NotAvailableError, UnreachableError
 from collector.model import Cursor, EventFamily, Stream
+from collector.salesforce.call_counter import DOWNLOADS, assign_activity
 from collector.salesforce.soql import render_literal
 from collector.settings import SourceSettings
 from collector.settings.values import Duration, Period, TypePattern, matches_any
@@ -107,7 +108,8 @@ class EventLogFileReader:
     ) -> Iterator[FetchResult]:
         """The files created since the cursor, oldest first.
 
-        A file that cannot be had now is a FetchFailure: the later ones are still read.
+        A file that cannot be had now is a FetchFailure: the later ones are still read. Raises
+        BudgetExhaustedError after the last one that may be downloaded now.
         """
         failures, files = self._list_new_files(context, stream, cursor)
         yield from failures
@@ -116,8 +118,9 @@ class EventLogFileReader:
             first_cursor = Cursor(time=files[0].created_date)
             yield replace(log_file.build_batch(context, stream, files[0]), cursor=first_cursor)
         unreachable_count = 0
+        queue = _DownloadQueue(context, files)
         for file, download in parallel_downloads.prefetch_files(
-            files, partial(log_file.fetch_file, context, stream)
+            queue, partial(_download_file, context, stream)
         ):
             try:
                 result = download.result()
@@ -128,6 +131,7 @@ class EventLogFileReader:
                     raise
                 result = log_file.build_failure(context, file, error)
             yield result
+        queue.check_end()
 
     def _choose_interval(self, context: SourceContext) -> str:
         if self._settings.interval != "auto":
@@ -167,6 +171,34 @@ class EventLogFileReader:
         return [entry for entry in entries if isinstance(entry, FetchFailure)], new_files
 
 
+class _DownloadQueue:
+    """The files in their order, as far as our share of API calls allows their downloads."""
+
+    def __init__(self, context: SourceContext, files: Sequence[ListedLogFile]) -> None:
+        self._context = context
+        self._files = files
+        self._pause_reason = ""
+        self._left_count = 0
+
+    def __iter__(self) -> Iterator[ListedLogFile]:
+        for number, file in enumerate(self._files):
+            self._pause_reason = self._context.explain_download_pause()
+            if self._pause_reason:
+                self._left_count = len(self._files) - number
+                return
+            yield file
+
+    def check_end(self) -> None:
+        """Raises BudgetExhaustedError where files are left over."""
+        if self._pause_reason:
+            raise BudgetExhaustedError(f"{self._left_count:,} files wait: {self._pause_reason}")
+
+
+def _download_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> FetchResult:
+    with assign_activity(DOWNLOADS):
+        return log_file.fetch_file(context, stream, file)
+
+
 def _build_stream(context: SourceContext, name: str) -> Stream:
     return Stream(org=context.org, source=KIND, name=name)
 
@@ -202,6 +234,11 @@ def _find_handover(context: SourceContext, stream: Stream) -> datetime | None:
     return (newest + length).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def _count_daily_files(context: SourceContext, stream: Stream) -> int:
+    since = context.client.estimate_org_time() - timedelta(days=1)
+    return len(_query_records(context, _build_listing_query(stream.name, since)))
+
+
 def _probe_stream(context: SourceContext, stream: Stream) -> ProbeResult:
     condition = "Sequence = 0" if stream.name == DAILY else "Sequence >= 1"
     since = context.client.estimate_org_time() - RECENT_SPAN
@@ -229,7 +266,9 @@ SPEC = SourceSpec(
     value_rank=40,
     # Most of its calls are downloads: asking for the list less often saves few of them.
     max_stretch=3.0,
+    calls_per_poll=2.0,
     lane=Lane.BULK,
+    count_daily_files=_count_daily_files,
     probe=_probe_stream,
     permissions=(PERMISSION,),
     licence=LICENCE,

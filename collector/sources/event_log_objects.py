@@ -16,6 +16,7 @@ from collector.sources import query_windows
 from collector.sources.availability import probe_object
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 from collector.sources.named_objects import ObjectsSettings
+from collector.sources.query_window import WindowQuery
 from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
 KIND = "event_log_objects"
@@ -66,7 +67,7 @@ class EventLogObjectsReader:
             context,
             stream,
             cursor,
-            window_query=query_windows.WindowQuery(
+            window_query=WindowQuery(
                 name=stream.name, time_field=_find_time_field(context, stream.name), order="DESC"
             ),
             settings=self._settings,

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from collector.settings.values import Period
 from collector.sources.availability import probe_object
-from collector.sources.query_windows import WindowQuery, WindowSettings
+from collector.sources.query_window import WindowQuery
+from collector.sources.query_windows import WindowSettings
 from collector.sources.single_object import SingleObjectReader
 from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
@@ -38,6 +39,7 @@ SPEC = SourceSpec(
     windowed=True,
     backfillable=True,
     value_rank=10,
+    max_stretch=6.0,
     lane=Lane.URGENT,
     probe=probe_object,
     permissions=(PERMISSION,),

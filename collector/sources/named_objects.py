@@ -15,7 +15,8 @@ from collector.errors import SalesforceError
 from collector.salesforce.soql import check_identifier
 from collector.settings.values import TypePattern
 from collector.sources.contract import SourceContext
-from collector.sources.query_windows import WindowQuery, WindowSettings
+from collector.sources.query_window import WindowQuery
+from collector.sources.query_windows import WindowSettings
 
 CONSTANT_ID = "000000000000000AAA"
 """The Id of every record of every big object."""

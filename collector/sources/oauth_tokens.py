@@ -141,6 +141,7 @@ SPEC = SourceSpec(
     windowed=False,
     backfillable=False,
     value_rank=50,
+    max_stretch=8.0,
     lane=Lane.URGENT,
     probe=probe_object,
     permissions=(PERMISSION,),

@@ -72,6 +72,7 @@ SPEC = SourceSpec(
     windowed=False,
     backfillable=False,
     value_rank=LOWEST_VALUE_RANK,
+    max_stretch=6.0,
     lane=Lane.BULK,
     probe=probe_resource,
     permissions=(PERMISSION,),

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from collector.model import Batch
+from collector.salesforce.call_counter import carry_purpose
 from collector.sources.contract import FetchResult
 from collector.sources.log_file import ListedLogFile
 
@@ -28,7 +29,7 @@ def prefetch_files(
     with ThreadPoolExecutor(MAX_PARALLEL_DOWNLOADS) as pool:
         try:
             for file in files:
-                pending.append((file, pool.submit(fetch, file)))
+                pending.append((file, pool.submit(carry_purpose(fetch), file)))
                 if len(pending) == MAX_PARALLEL_DOWNLOADS:
                     yield pending.popleft()
             while pending:

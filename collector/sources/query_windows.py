@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from collector import clock
 from collector.csv_segments import write_records
 from collector.errors import NotAvailableError, QueryTooWideError
 from collector.model import Batch, Cursor, Stream, WindowFacts
+from collector.salesforce.call_counter import CATCH_UP, assign_activity
 from collector.salesforce.soql import check_identifier, render_literal
 from collector.settings import SourceSettings
 from collector.settings.values import Duration
@@ -22,10 +23,15 @@ from collector.sources.contract import (
     build_batch_key,
     resolve_present_time,
 )
+from collector.sources.query_window import QueryWindow, WindowQuery
+from collector.sources.window_batch import RecordPages
 
 INITIAL_WIDTH = timedelta(hours=6)
 MIN_WIDTH = timedelta(seconds=1)
 MAX_WIDTH = timedelta(days=7)
+CATCH_UP_AGE = timedelta(hours=1)
+"""What ends longer ago than this is read because nobody did in time."""
+
 PAGE_SIZE = 2000
 """Salesforce serves at most this many records at a time, and big objects may have no second page:
 exactly so many and no more is taken for a cut, and asked for again in narrower windows."""
@@ -36,23 +42,6 @@ class WindowSettings(SourceSettings):
 
     overlap: Duration = timedelta(minutes=10)
     lookback: Duration = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowQuery:
-    """How an object is read.
-
-    Attributes:
-        name: the object; also the event type of its records.
-        time_field: what windows are cut on.
-        order: DESC for big objects, which refuse anything else.
-        related_fields: fields of related records to ask for, such as `CreatedBy.Username`.
-    """
-
-    name: str
-    time_field: str
-    order: Literal["ASC", "DESC"]
-    related_fields: tuple[str, ...] = ()
 
 
 def fetch_windows(
@@ -68,29 +57,69 @@ def fetch_windows(
     After a cursor the first one begins `overlap` early, because rows become visible late; the
     archive drops what it has already.
     """
+    window = plan_window(context, stream, cursor, window_query=window_query, settings=settings)
+    yield from fetch_window_sequence(context, window, cursor)
+
+
+def plan_window(
+    context: SourceContext,
+    stream: Stream,
+    cursor: Cursor | None,
+    *,
+    window_query: WindowQuery,
+    settings: WindowSettings,
+) -> QueryWindow:
+    """The first window that `fetch_windows` reads; it is empty where nothing is to be read."""
     columns = _list_columns(context, window_query)
     horizon = context.compute_horizon(resolve_present_time(context, cursor))
     start = cursor.time - settings.overlap if cursor else horizon - settings.lookback
-    width = INITIAL_WIDTH
+    return QueryWindow(
+        stream=stream,
+        query=window_query,
+        columns=columns,
+        start=start,
+        end=min(start + INITIAL_WIDTH, horizon),
+        horizon=horizon,
+    )
+
+
+def fetch_window_sequence(
+    context: SourceContext,
+    first: QueryWindow,
+    cursor: Cursor | None,
+    *,
+    group: str = "",
+    first_pages: RecordPages | None = None,
+) -> Iterator[FetchResult]:
+    """The first window and those that follow it up to its horizon.
+
+    Calls are counted for `group`. `first_pages` are the first window's records, if somebody has
+    asked for them already.
+    """
+    start, horizon, width, pages = first.start, first.horizon, INITIAL_WIDTH, first_pages
     while start < horizon:
-        end = min(start + width, horizon)
+        window = replace(first, start=start, end=min(start + width, horizon))
         try:
-            batch, facts = _fetch_window(
-                context, stream, window_query, columns, start=start, end=end
-            )
+            with assign_activity(choose_activity(window, group)):
+                batch, facts = _fetch_window(context, window, pages)
         except QueryTooWideError:
-            if end - start <= MIN_WIDTH:
+            if window.end - start <= MIN_WIDTH:
                 raise
-            width = max((end - start) / 2, MIN_WIDTH)
+            width, pages = max((window.end - start) / 2, MIN_WIDTH), None
             continue
         # Where our clock has been set ahead, the answer has told: nobody has seen the future.
-        horizon = min(horizon, context.client.estimate_org_time())
+        horizon, pages = min(horizon, context.client.estimate_org_time()), None
         if facts.is_truncated:
             yield from _find_missing_records(context, batch)
-        yield _set_cursor(batch, min(end, horizon), cursor)
+        yield _set_cursor(batch, min(window.end, horizon), cursor)
         if facts.rows < PAGE_SIZE // 2:
             width = min(width * 2, MAX_WIDTH)
-        start = end
+        start = window.end
+
+
+def choose_activity(window: QueryWindow, group: str) -> str:
+    """What the calls for a window count as: a window of the past is not part of every poll."""
+    return CATCH_UP if window.end < window.horizon - CATCH_UP_AGE else group
 
 
 def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[str, ...]:
@@ -103,39 +132,33 @@ def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[st
 
 
 def _fetch_window(
-    context: SourceContext,
-    stream: Stream,
-    window_query: WindowQuery,
-    columns: Sequence[str],
-    *,
-    start: datetime,
-    end: datetime,
+    context: SourceContext, window: QueryWindow, pages: RecordPages | None
 ) -> tuple[Batch, WindowFacts]:
     """One window. Raises QueryTooWideError also when there may be more than the org has served."""
-    key = _build_window_key(context, stream, window_query, start, end)
-    records = _RecordCounter(context.client.query(_build_soql(window_query, columns, start, end)))
+    key = _build_window_key(context, window)
+    records = _RecordCounter(context.client.query(window.build_soql()) if pages is None else pages)
     try:
-        segments = write_records(context.spool, key, columns, records)
+        segments = write_records(context.spool, key, window.columns, records)
     except NotAvailableError:
-        context.catalog.forget_object(window_query.name)
+        context.catalog.forget_object(window.query.name)
         raise
-    is_too_wide = records.is_truncated and end - start > MIN_WIDTH
+    is_too_wide = records.is_truncated and window.end - window.start > MIN_WIDTH
     if is_too_wide or not records.row_count:
         for path in segments.paths:
             path.unlink()
     if is_too_wide:
-        raise QueryTooWideError(f"{stream}: the answer ends at {PAGE_SIZE:,} records")
+        raise QueryTooWideError(f"{window.stream}: the answer ends at {PAGE_SIZE:,} records")
     facts = WindowFacts(
-        start=clock.floor_to_milliseconds(start),
-        until=clock.floor_to_milliseconds(end),
+        start=clock.floor_to_milliseconds(window.start),
+        until=clock.floor_to_milliseconds(window.end),
         rows=records.row_count,
         is_truncated=records.is_truncated,
     )
     batch = Batch(
         key=key,
-        stream=stream,
-        event_type=window_query.name,
-        log_time=end,
+        stream=window.stream,
+        event_type=window.query.name,
+        log_time=window.end,
         received=context.client.estimate_org_time(),
         segments=segments.paths if records.row_count else (),
         columns=segments.columns,
@@ -147,32 +170,18 @@ def _fetch_window(
     return batch, facts
 
 
-def _build_window_key(
-    context: SourceContext,
-    stream: Stream,
-    window_query: WindowQuery,
-    start: datetime,
-    end: datetime,
-) -> str:
+def _build_window_key(context: SourceContext, window: QueryWindow) -> str:
     """The window's key; another one if it is read again, for what has become visible since."""
     key = build_batch_key(
-        context.org, stream.source, window_query.name, render_literal(start), render_literal(end)
+        context.org,
+        window.stream.source,
+        window.query.name,
+        render_literal(window.start),
+        render_literal(window.end),
     )
     if key not in context.find_stored_keys([key]):
         return key
     return build_batch_key(key, render_literal(context.client.estimate_org_time()))
-
-
-def _build_soql(
-    window_query: WindowQuery, columns: Sequence[str], start: datetime, end: datetime
-) -> str:
-    field = check_identifier(window_query.time_field)
-    names = ", ".join(map(check_identifier, columns))
-    return (
-        f"SELECT {names} FROM {check_identifier(window_query.name)}"
-        f" WHERE {field} > {render_literal(start)} AND {field} <= {render_literal(end)}"
-        f" ORDER BY {field} {window_query.order}"
-    )
 
 
 def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[LostBatch]:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from collector.settings.values import Period
 from collector.sources.availability import probe_object
-from collector.sources.query_windows import WindowQuery, WindowSettings
+from collector.sources.query_window import WindowQuery
+from collector.sources.query_windows import WindowSettings
 from collector.sources.single_object import SingleObjectReader
 from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
@@ -42,7 +43,7 @@ SPEC = SourceSpec(
     event_types=SuppliedTypes(names=frozenset({"SetupAuditTrail"})),
     windowed=True,
     backfillable=True,
-    value_rank=0,
+    value_rank=5,
     lane=Lane.URGENT,
     probe=probe_object,
     permissions=(PERMISSION,),

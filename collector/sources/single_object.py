@@ -8,6 +8,7 @@ from collector.model import Cursor, Stream
 from collector.sources import query_windows
 from collector.sources.availability import check_object
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
+from collector.sources.query_window import WindowQuery
 
 
 class SingleObjectReader:
@@ -16,7 +17,7 @@ class SingleObjectReader:
     def __init__(
         self,
         kind: str,
-        window_query: query_windows.WindowQuery,
+        window_query: WindowQuery,
         settings: query_windows.WindowSettings,
         *,
         needs: str,

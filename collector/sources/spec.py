@@ -15,6 +15,9 @@ from collector.sources.contract import SourceContext, SourceReader
 # Covariant, so that specs of different settings stand in one tuple: each is built of its own.
 SettingsT_co = TypeVar("SettingsT_co", bound=SourceSettings, covariant=True)
 
+THREAT_DETECTION_RANK = 0
+"""The value rank of what is asked less often only when nothing else is left to save."""
+
 LOWEST_VALUE_RANK = 70
 """The value rank of what is asked less often before everything else."""
 
@@ -77,6 +80,32 @@ class TypeRequirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamGroup:
+    """Streams of a source that are asked equally often.
+
+    Attributes:
+        name: empty where it is all of the source; otherwise as people call these streams.
+        interval: how often they are asked where API calls suffice.
+        setting: the key of the source's settings that says so.
+        value_rank: 0 for what shows an attack soonest for the fewest API calls, up to
+            LOWEST_VALUE_RANK.
+        max_stretch: how many times less often they may be asked, where API calls are short.
+        stream_names: the streams that are in it; empty for all that are in no other.
+        calls_per_poll: what one poll of one stream takes, as long as nothing has been measured.
+        expected_streams: how many there are, as long as nobody has looked.
+    """
+
+    name: str = ""
+    interval: timedelta
+    setting: str = "every"
+    value_rank: int
+    max_stretch: float
+    stream_names: frozenset[str] = frozenset()
+    calls_per_poll: float = 1.0
+    expected_streams: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec(Generic[SettingsT_co]):
     """One kind of source.
 
@@ -91,7 +120,12 @@ class SourceSpec(Generic[SettingsT_co]):
         value_rank: 0 for what shows an attack soonest for the fewest API calls, up to
             LOWEST_VALUE_RANK; distinct, and with room for others between.
         max_stretch: how many times less often it may be asked, where API calls are short.
+        calls_per_poll: what one poll of a stream takes, as long as nothing has been measured.
+        split_groups: the groups of its streams, where not all are asked equally often.
+        queries_per_call: how many of its streams one API call may read, where the org allows it.
         lane: what its work must not wait for.
+        count_daily_files: how many files a stream has got in the last 24 hours, each of which is
+            downloaded with a call; None for a source without files. Raises SalesforceError.
         probe: looks at a stream for `collector check`. Raises SalesforceError if not readable.
         permissions: what the user needs to read it, in Setup's words; all of them.
         extra_permissions: what some event types need besides.
@@ -108,8 +142,12 @@ class SourceSpec(Generic[SettingsT_co]):
     windowed: bool
     backfillable: bool
     value_rank: int
-    max_stretch: float = 30.0
+    max_stretch: float = 10.0
+    calls_per_poll: float = 1.0
+    split_groups: Callable[[SettingsT_co], tuple[StreamGroup, ...]] | None = None
+    queries_per_call: int = 1
     lane: Lane
+    count_daily_files: Callable[[SourceContext, Stream], int] | None = None
     probe: Callable[[SourceContext, Stream], ProbeResult]
     permissions: tuple[str, ...]
     extra_permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -126,7 +164,26 @@ class SourceSpec(Generic[SettingsT_co]):
         own_settings = self.find_settings(settings)
         if own_settings is None:
             return None
-        return Source(spec=self, poll_interval=own_settings.every, reader=self.build(own_settings))
+        groups = self._build_groups(own_settings)
+        return Source(
+            spec=self,
+            poll_interval=min(group.interval for group in groups),
+            reader=self.build(own_settings),
+            groups=groups,
+        )
+
+    def _build_groups(self, settings: SourceSettings) -> tuple[StreamGroup, ...]:
+        own_settings = settings if isinstance(settings, self.settings) else None
+        if self.split_groups is not None and own_settings is not None:
+            return self.split_groups(own_settings)
+        return (
+            StreamGroup(
+                interval=settings.every,
+                value_rank=self.value_rank,
+                max_stretch=self.max_stretch,
+                calls_per_poll=self.calls_per_poll,
+            ),
+        )
 
     def describe_requirement(self, event_type: str) -> TypeRequirement:
         """What it takes to read events of a type that it brings."""
@@ -141,13 +198,27 @@ class SourceSpec(Generic[SettingsT_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A source that an org's settings leave switched on."""
+    """A source that an org's settings leave switched on.
+
+    Attributes:
+        poll_interval: how often the most frequent of its groups is asked.
+        groups: its streams by how often they are asked; the last one has those of no other.
+        postponed: the streams that the next poll leaves out, because they are not due.
+    """
 
     spec: SourceSpec[SourceSettings]
     poll_interval: timedelta
     reader: SourceReader
+    groups: tuple[StreamGroup, ...]
+    postponed: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
         """Its key in the configuration."""
         return self.spec.kind
+
+    def find_group(self, stream_name: str) -> StreamGroup:
+        """The group of a stream."""
+        return next(
+            (group for group in self.groups if stream_name in group.stream_names), self.groups[-1]
+        )

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 
 from collector.model import Cursor, EventFamily, Stream
+from collector.salesforce.call_counter import assign_activity
+from collector.salesforce.composite import MAX_QUERIES
 from collector.settings.values import Period, matches_any
 from collector.sources import named_objects, query_windows
 from collector.sources.availability import check_object, has_rows, probe_object
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 from collector.sources.named_objects import ObjectsSettings
-from collector.sources.spec import Lane, ProbeResult, SourceSpec, SuppliedTypes
+from collector.sources.query_window import QueryWindow, WindowQuery
+from collector.sources.spec import (
+    THREAT_DETECTION_RANK,
+    Lane,
+    ProbeResult,
+    SourceSpec,
+    StreamGroup,
+    SuppliedTypes,
+)
 
 KIND = "stored_events"
 LICENCE = "Shield or the Event Monitoring add-on"
@@ -51,10 +62,19 @@ BIG_OBJECTS = (
 """Only EventDate can be filtered on, only in descending order."""
 
 
+THREAT_DETECTION = "threat detection objects"
+OTHER_OBJECTS = "other objects"
+
+
 class StoredEventsSettings(ObjectsSettings):
-    """Stored Real-Time events; objects that we do not know must be named outright."""
+    """Stored Real-Time events; objects that we do not know must be named outright.
+
+    `every` is for the threat detection objects; what is no such object is asked every
+    `big_objects_every`, but never more often than these.
+    """
 
     every: Period = timedelta(minutes=1)
+    big_objects_every: Period = timedelta(minutes=5)
 
 
 class StoredEventsReader:
@@ -81,8 +101,25 @@ class StoredEventsReader:
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> Iterator[FetchResult]:
-        """The object's windows since the cursor."""
-        yield from query_windows.fetch_windows(
+        """The object's windows since the cursor.
+
+        In a poll the first windows of several objects are asked for with one API call.
+        """
+        group = THREAT_DETECTION if stream.name in STANDARD_OBJECTS else OTHER_OBJECTS
+        plan = partial(self._plan_window, context)
+        opened = None
+        if context.window_batch is not None:
+            with assign_activity(group):
+                opened = context.window_batch.open_window(context.client, stream, plan)
+        window = plan(stream, cursor) if opened is None else opened.window
+        yield from query_windows.fetch_window_sequence(
+            context, window, cursor, group=group, first_pages=opened.pages if opened else None
+        )
+
+    def _plan_window(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> QueryWindow:
+        return query_windows.plan_window(
             context,
             stream,
             cursor,
@@ -91,11 +128,32 @@ class StoredEventsReader:
         )
 
 
-def _choose_window_query(context: SourceContext, name: str) -> query_windows.WindowQuery:
+def _split_groups(settings: StoredEventsSettings) -> tuple[StreamGroup, ...]:
+    return (
+        StreamGroup(
+            name=THREAT_DETECTION,
+            interval=settings.every,
+            value_rank=THREAT_DETECTION_RANK,
+            max_stretch=5.0,
+            stream_names=frozenset(STANDARD_OBJECTS),
+            expected_streams=len(STANDARD_OBJECTS),
+        ),
+        StreamGroup(
+            name=OTHER_OBJECTS,
+            interval=max(settings.every, settings.big_objects_every),
+            setting="big_objects_every",
+            value_rank=30,
+            max_stretch=12.0,
+            expected_streams=len(BIG_OBJECTS),
+        ),
+    )
+
+
+def _choose_window_query(context: SourceContext, name: str) -> WindowQuery:
     if name in BIG_OBJECTS:
-        return query_windows.WindowQuery(name=name, time_field="EventDate", order="DESC")
+        return WindowQuery(name=name, time_field="EventDate", order="DESC")
     if name in STANDARD_OBJECTS:
-        return query_windows.WindowQuery(name=name, time_field="CreatedDate", order="ASC")
+        return WindowQuery(name=name, time_field="CreatedDate", order="ASC")
     return named_objects.choose_window_query(context, name)
 
 
@@ -118,7 +176,9 @@ SPEC = SourceSpec(
     event_types=SuppliedTypes(family=EventFamily.STORED, have_own_streams=True),
     windowed=True,
     backfillable=True,
-    value_rank=30,
+    value_rank=THREAT_DETECTION_RANK,
+    split_groups=_split_groups,
+    queries_per_call=MAX_QUERIES,
     lane=Lane.URGENT,
     probe=_probe_stream,
     permissions=(PERMISSION,),

@@ -85,6 +85,15 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
     return lost_batches
 
 
+def count_created_files(connection: sa.Connection, org: str, *, since: datetime) -> int:
+    """How many of the files that were listed for live collecting an org has made since then."""
+    table = tables.listed_files
+    query = sa.select(sa.func.count()).where(
+        table.c.org == org, table.c.created > since, table.c.stream.not_like("%#%")
+    )
+    return connection.scalar(query) or 0
+
+
 def _build_listed_row(batch: Batch, now: datetime) -> dict[str, object]:
     return {
         "key": batch.key,

@@ -191,13 +191,24 @@ damaged_files = sa.Table(
     comment="Files that were committed and cannot be read; none of them is in `files` any more.",
 )
 
-api_usage = sa.Table(
-    "spending",
+api_calls = sa.Table(
+    "api_calls",
     metadata,
-    *_build_text_keys("org", "source"),
+    *_build_text_keys("org", "source", "activity"),
     sa.Column("hour", MicrosecondTime, primary_key=True),
     sa.Column("calls", sa.BigInteger, nullable=False),
-    comment="API calls that we made, by source and hour; a day of them.",
+    sa.Column("polls", sa.BigInteger, nullable=False),
+    comment="API calls that we made, by what for and hour, and polls of streams; a day of them.",
+)
+
+call_allowances = sa.Table(
+    "allowances",
+    metadata,
+    sa.Column("org", sa.Text, primary_key=True),
+    sa.Column("used", sa.BigInteger, nullable=False),
+    sa.Column("max", sa.BigInteger, nullable=False),
+    sa.Column("observed", MicrosecondTime, nullable=False),
+    comment="What each org said last of its API calls in 24 hours.",
 )
 
 matches = sa.Table(

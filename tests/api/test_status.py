@@ -26,6 +26,14 @@ KEYS = {
         "kind org source event_type batches rows duplicates quarantined bad_records unknown_times"
         " lost newest"
     ),
+    "api_calls": (
+        "kind org allowed made needed log_files downloads_allowed downloads_made fitting_percent"
+        " remedies"
+    ),
+    "poll_interval": (
+        "kind org source group streams interval_seconds configured_seconds daily_calls"
+        " configured_calls paused reason"
+    ),
     "silent_rule": "kind org rule why can_fire",
     "outbox": "kind channel state count oldest reason",
     "unreadable_file": "kind org event_type path rows state reason",
@@ -96,6 +104,7 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
     return StatusReport(
         now=NOON,
         polls=(),
+        call_forecasts=(),
         complete_until={},
         totals=(),
         queue_stats=(),

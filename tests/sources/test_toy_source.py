@@ -21,7 +21,8 @@ from collector.settings import compose_settings, read_settings
 from collector.settings.values import Period
 from collector.sources import SOURCES, Lane, SourceSpec
 from collector.sources.availability import probe_object
-from collector.sources.query_windows import WindowQuery, WindowSettings
+from collector.sources.query_window import WindowQuery
+from collector.sources.query_windows import WindowSettings
 from collector.sources.single_object import SingleObjectReader
 from collector.sources.spec import SuppliedTypes
 from collector.store import api_usage, ledger, stream_coverage

@@ -1,0 +1,142 @@
+"""The Composite resource: five queries in one request, which counts as one API call.
+
+Sources: REST API Developer Guide, "Send Multiple Requests Using Composite" (at most 25
+sub-requests, at most 5 of them queries; "counts as a single call toward your API limits"),
+"Composite Request Body" and "Composite Subrequest Result". `composite/batch` saves no calls.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+from urllib.parse import quote
+
+from collector import clock
+from collector.errors import (
+    LimitExceededError,
+    NotAvailableError,
+    QueryTooWideError,
+    SalesforceError,
+    UnreachableError,
+)
+from collector.salesforce.api_errors import build_api_error
+from collector.salesforce.responses import JsonObject, require_object, require_objects
+
+MAX_QUERIES = 5
+"""How many queries one request may hold."""
+
+FIRST_PAUSE_SECONDS = 300.0
+LAST_PAUSE_SECONDS = 6 * 3600.0
+"""How long an org that refuses is not asked so again; each further refusal doubles it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubrequestResult:
+    """What one sub-request brought: its own HTTP status, and its body as parsed JSON."""
+
+    status: int
+    body: object
+
+
+class CompositeGate:
+    """Whether an org may be asked for several queries at once. Safe to share between threads.
+
+    An org, a proxy or a user's rights may refuse; that is remembered for a while, then tried again.
+    `read_seconds` is a clock that never jumps.
+    """
+
+    def __init__(self, read_seconds: Callable[[], float] = clock.monotonic) -> None:
+        self._read_seconds = read_seconds
+        self._lock = threading.Lock()
+        self._closed_until = -inf
+        self._pause_seconds = FIRST_PAUSE_SECONDS
+
+    def is_open(self) -> bool:
+        """Whether it may be tried now."""
+        with self._lock:
+            return self._read_seconds() >= self._closed_until
+
+    def record_success(self) -> None:
+        """Open it: the org has answered."""
+        with self._lock:
+            self._closed_until, self._pause_seconds = -inf, FIRST_PAUSE_SECONDS
+
+    def record_refusal(self) -> float:
+        """Close it for a while; returns for how many seconds."""
+        with self._lock:
+            pause = self._pause_seconds
+            self._closed_until = self._read_seconds() + pause
+            self._pause_seconds = min(2 * pause, LAST_PAUSE_SECONDS)
+        return pause
+
+
+def build_request(
+    soqls: Sequence[str], *, version: str, headers: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """The body of a request for at most MAX_QUERIES queries, none of which stops another.
+
+    `headers` are those of a single query: sub-requests inherit only Accept, Authorization and
+    Content-Type.
+    """
+    return {
+        "allOrNone": False,
+        "compositeRequest": [
+            {
+                "method": "GET",
+                "url": f"/services/data/v{version}/query?q={quote(soql, safe='')}",
+                "referenceId": f"query{number}",
+                "httpHeaders": dict(headers),
+            }
+            for number, soql in enumerate(soqls)
+        ],
+    }
+
+
+def parse_results(
+    where: str, document: JsonObject, count: int
+) -> Sequence[SubrequestResult | None]:
+    """What each of `count` sub-requests brought, in their order; None for one that is missing.
+
+    Raises UnreachableError where the document is no answer of this resource.
+    """
+    results: dict[str, SubrequestResult] = {}
+    for item in require_objects(where, document.get("compositeResponse")):
+        status = item.get("httpStatusCode")
+        if isinstance(status, int):
+            results[str(item.get("referenceId"))] = SubrequestResult(
+                status=status, body=item.get("body")
+            )
+    return [results.get(f"query{number}") for number in range(count)]
+
+
+def extract_first_page(where: str, result: SubrequestResult | None) -> JsonObject | None:
+    """The first page that a sub-request brought; None where the query has to be asked alone.
+
+    Only what Salesforce says of the query itself counts here as it does for a single one.
+
+    Raises:
+        NotAvailableError: no such object or field for this user.
+        QueryTooWideError: it takes too long.
+        LimitExceededError: no API calls are left.
+    """
+    if result is None:
+        return None
+    if result.status != 200:
+        error = build_api_error(where, result.status, result.body)
+        if _is_final(error, result.status):
+            raise error
+        return None
+    try:
+        return require_object(where, result.body)
+    except UnreachableError:
+        return None
+
+
+def _is_final(error: SalesforceError, status: int) -> bool:
+    """Whether the same query, asked alone, would be answered no differently."""
+    if isinstance(error, NotAvailableError | QueryTooWideError):
+        return status == 400
+    return isinstance(error, LimitExceededError)
