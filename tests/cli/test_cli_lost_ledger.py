@@ -8,6 +8,8 @@ import sqlite3
 import pytest
 from cli.processes import run_collector, write_config
 
+from fakes.databases import write_earlier_state
+
 
 @pytest.fixture
 def state(polled, tmp_path):
@@ -85,12 +87,7 @@ def test_what_an_older_ledger_does_not_know_is_set_aside_and_told(state):
 def test_an_archive_of_the_version_before_is_taken_over(state):
     """Neither it nor its database says which belongs to which; the committed files do."""
     (state.parent / "state" / "archive" / "_ledger_id").unlink()
-    with sqlite3.connect(state.parent / "state" / "state.db") as database:
-        database.execute("DROP TABLE ledger")
-        database.execute("ALTER TABLE inventory ADD COLUMN seen BIGINT NOT NULL DEFAULT 0")
-        database.execute("ALTER TABLE list_entries ADD COLUMN since BIGINT NOT NULL DEFAULT 0")
-        database.execute("UPDATE alembic_version SET version_num = '0001'")
-    database.close()
+    write_earlier_state(state.parent / "state", "0001").dispose()
     before = archived(state)
 
     process = run_collector("run", "--once", "-c", state, cwd=state.parent)

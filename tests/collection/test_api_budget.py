@@ -4,7 +4,6 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
-import sqlalchemy as sa
 
 from collector import clock
 from collector.clock import to_micros
@@ -14,6 +13,7 @@ from collector.salesforce.call_counter import CATCH_UP, DESCRIPTIONS, DOWNLOADS,
 from collector.sources.stored_events import OTHER_OBJECTS, THREAT_DETECTION
 from collector.store import api_usage
 from collector.store.database import open_database
+from fakes.databases import write_earlier_state
 from fakes.model_samples import NOON
 from fakes.polling_bench import (
     MINUTE,
@@ -232,20 +232,11 @@ def test_a_changed_interval_is_logged_once_with_its_reason(tmp_path, capsys):
 
 def test_calls_that_an_earlier_version_counted_count_on(tmp_path):
     """A state directory of before calls had purposes."""
-    database = open_database(tmp_path)
-    database.close()
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    engine = write_earlier_state(tmp_path, "0002")
     with engine.begin() as connection:
-        for table in ("api_calls", "allowances"):
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-        connection.exec_driver_sql(
-            "CREATE TABLE spending (org TEXT NOT NULL, source TEXT NOT NULL, hour BIGINT NOT NULL,"
-            " calls BIGINT NOT NULL, PRIMARY KEY (org, source, hour))"
-        )
         connection.exec_driver_sql(
             f"INSERT INTO spending VALUES ('acme', 'stored_events', {to_micros(NOON)}, 41)"
         )
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
     engine.dispose()
     database = open_database(tmp_path)
 

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from collector.store import tables
 from collector.store.database import DATABASE_FILE_NAME, Database, open_database
+from collector.store.schema_version import MIGRATIONS_DIR
 
 POSTGRES_URL = os.environ.get("COLLECTOR_TEST_POSTGRES")
 
@@ -61,6 +64,43 @@ def open_sqlite_state(folder: Path) -> Database:
         path.write_bytes(read_new_state())
         path.chmod(0o600)
     return open_database(folder)
+
+
+def write_earlier_state(folder: Path, revision: str) -> sa.Engine:
+    """The state database of a directory as the version with that newest migration left it.
+
+    Rows that are there already stay, as far as that version has tables and columns for them;
+    columns that they lack are 0.
+    """
+    path = folder / DATABASE_FILE_NAME
+    later_path = path.with_name("later.db")
+    if path.exists():
+        path.rename(later_path)
+    earlier = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS_DIR))
+    with earlier.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    if later_path.exists():
+        _copy_rows(later_path, earlier)
+        later_path.unlink()
+    return earlier
+
+
+def _copy_rows(path: Path, target: sa.Engine) -> None:
+    source = sa.create_engine(f"sqlite:///{path}")
+    later, earlier = sa.MetaData(), sa.MetaData()
+    later.reflect(source)
+    earlier.reflect(target)
+    with source.connect() as reader, target.begin() as writer:
+        for name in earlier.tables.keys() & later.tables.keys() - {"alembic_version"}:
+            columns = earlier.tables[name].columns
+            missing = {c.name: 0 for c in columns if c.name not in later.tables[name].columns}
+            for row in reader.execute(sa.select(later.tables[name])).mappings():
+                values = {key: value for key, value in row.items() if key in columns}
+                writer.execute(earlier.tables[name].insert().values(**values, **missing))
+    source.dispose()
 
 
 @contextmanager
