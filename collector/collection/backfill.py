@@ -162,6 +162,8 @@ class Backfill:
     def _ingest_batch(self, batch: Batch, progress: _SpanProgress) -> BackfillProgress:
         try:
             ingested = self._pipeline.ingest(_to_backfill_batch(batch))
+        except StoppedError:
+            raise
         except Exception as error:  # noqa: BLE001 - one poisoned batch must not hide the others
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
             return progress.build_progress(problem=f"{batch.key}: {type(error).__name__}: {error}")

@@ -30,6 +30,7 @@ from collector.sources import (
     Catalog,
     FetchFailure,
     FetchResult,
+    Lane,
     LostBatch,
     Source,
     SourceContext,
@@ -63,7 +64,11 @@ class PollResult:
 
 
 class Poller:
-    """Polls the sources of one org, one after the other, in one thread at a time."""
+    """Polls the sources of one org; each lane is for one thread at a time.
+
+    Attributes:
+        sources: urgent ones first, and of a lane what is worth most first.
+    """
 
     def __init__(
         self,
@@ -78,7 +83,7 @@ class Poller:
         api_budget_percent: int = 10,
     ) -> None:
         self.org = org
-        self.sources = tuple(sources)
+        self.sources = tuple(sorted(sources, key=_rank_source))
         self._database = database
         self._pipeline = pipeline
         self._stop_event = stop_event
@@ -132,7 +137,9 @@ class Poller:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
             StoppedError: we were asked to end.
         """
-        tally = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
+        tally = _PollTally(
+            Stream(org=self.org, source=source.kind, name="*"), lane=source.spec.lane
+        )
         decision = self.api_budget.decide_pace(source)
         if decision.pace == Pace.PAUSE:
             return [
@@ -159,7 +166,7 @@ class Poller:
                 stream=stream.stream, state=PollState.UNAVAILABLE, reason=stream.reason
             )
         cursor = self._read_cursor(stream)
-        tally = _PollTally(stream, cursor)
+        tally = _PollTally(stream, cursor, lane=source.spec.lane)
         with self._tally_errors(tally):
             self._raise_if_resting()
             for result in source.reader.fetch(self.context, stream, cursor):
@@ -208,7 +215,9 @@ class Poller:
     def _ingest_batch(self, batch: Batch, tally: _PollTally) -> None:
         """Ingest a batch. One that fails is tried again by the next poll; others go on."""
         try:
-            ingested = self._pipeline.ingest(batch)
+            ingested = self._pipeline.ingest(batch, lane=tally.lane)
+        except StoppedError:
+            raise
         except Exception as error:  # noqa: BLE001 - one poisoned file must not hide the later ones
             log.exception("batch_broke", stream=str(batch.stream), batch=batch.key)
             reason = f"{batch.event_type} {batch.key}: {type(error).__name__}: {error}"
@@ -308,11 +317,16 @@ class Poller:
             return tracked_objects.read_object_states(connection, org=self.org, source=source)
 
 
+def _rank_source(source: Source) -> tuple[bool, int]:
+    return source.spec.lane is not Lane.URGENT, source.spec.value_rank
+
+
 class _PollTally:
     """What one stream's poll adds up to."""
 
-    def __init__(self, stream: Stream, cursor: Cursor | None = None) -> None:
+    def __init__(self, stream: Stream, cursor: Cursor | None = None, *, lane: Lane) -> None:
         self.stream = stream
+        self.lane = lane
         self._cursor = cursor
         self.batches = 0
         self.rows = 0

@@ -15,7 +15,10 @@ class PollState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """What became of a batch; what was listed and is not in the ledger yet is pending."""
+    """What became of a batch.
+
+    What was listed and is not in the ledger yet, or not as a whole, is pending.
+    """
 
     PENDING = "pending"
     STORED = "stored"

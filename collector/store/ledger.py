@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +88,13 @@ def record_batch(
         connection.execute(sa.insert(tables.archive_files), rows)
 
 
+def record_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> None:
+    """Write that a batch is lost; what was committed of it stays."""
+    before = read_ledger_batch(connection, batch.key)
+    entry = replace(before.entry, state=BatchState.LOST, reason=reason)
+    record_batch(connection, batch, entry, before.files)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBatch:
     """What the ledger holds of a batch; empty for a batch that it does not hold."""
@@ -107,11 +114,14 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
 
 
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
-    """Those of the batch keys that the ledger holds."""
-    column = tables.batches.c.key
+    """Those of the batch keys that the ledger holds, as a whole."""
+    table = tables.batches
     known_keys: set[str] = set()
     for chunk in split_chunks(keys):
-        known_keys.update(connection.scalars(sa.select(column).where(column.in_(chunk))))
+        query = sa.select(table.c.key).where(
+            table.c.key.in_(chunk), table.c.state != BatchState.PENDING
+        )
+        known_keys.update(connection.scalars(query))
     return frozenset(known_keys)
 
 

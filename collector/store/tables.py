@@ -110,6 +110,15 @@ batches = sa.Table(
     comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
 )
 
+unfinished_batches = sa.Table(
+    "unfinished",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("segments", sa.Integer, nullable=False),
+    sa.Column("unfolded", sa.Boolean, nullable=False),
+    comment="Batches in the ledger of which a part is missing, or matches are not in alerts yet.",
+)
+
 tracked_objects = sa.Table(
     "inventory",
     metadata,
