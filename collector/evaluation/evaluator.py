@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from collector.detect import RuleSet
@@ -66,17 +67,17 @@ class RuleEvaluator:
             part.clear()
         return failures
 
+    @contextmanager
     def match_logged_events(
         self, events: EventViews, files: Sequence[ArchiveFile]
-    ) -> LoggedMatches:
+    ) -> Iterator[LoggedMatches]:
         """What rules about single events find in a batch's new files, as they were logged.
 
         That depends on nothing but the events, so it may be read at any time, in any thread.
         """
         matcher = RuleMatcher(self._logged_rules)
-        return LoggedMatches(
-            matches=self._match_logged(matcher, events, files), failures=matcher.failures
-        )
+        with closing(self._match_logged(matcher, events, files)) as matches:
+            yield LoggedMatches(matches=matches, failures=matcher.failures)
 
     def evaluate_batch(
         self, events: EventViews, files: Sequence[ArchiveFile], previous_matches: PreviousMatches
@@ -128,7 +129,7 @@ class RuleEvaluator:
 
     def _match_logged(
         self, matcher: RuleMatcher, events: EventViews, files: Sequence[ArchiveFile]
-    ) -> Iterator[Match]:
+    ) -> Generator[Match]:
         event_type = events.event_type
         if not files or not self._logged_rules.select_by_type(event_type):
             return

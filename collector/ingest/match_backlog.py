@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from collector.detect import RuleSet
@@ -84,14 +85,16 @@ def fold_unfolded_batch(context: IngestContext, batch: UnfoldedBatch) -> list[Al
 
     Returns the alerts that were enqueued.
     """
-    with context.cursors.open_cursor() as cursor:
+    with context.cursors.open_cursor() as cursor, ExitStack() as stack:
         active_rules = context.active_rules
         events = replace(
             context.committed.build_event_views(batch.org, cursor),
             event_type=batch.event_type,
             fresh_files=tuple(context.paths.archive.locate_files(batch.files)),
         )
-        matches = active_rules.evaluator.match_logged_events(events, batch.files)
+        matches = stack.enter_context(
+            active_rules.evaluator.match_logged_events(events, batch.files)
+        )
         backlog = MatchBacklog.read_ahead(matches)
         with context.database.read() as connection:
             stored = unfinished_batches.read_progress(connection, batch.key)

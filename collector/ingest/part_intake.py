@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -57,9 +58,12 @@ def take_part(context: IngestContext, part: BatchPart, lane: Lane) -> PartResult
     Raises:
         StoppedError: the engine was interrupted; the part is whole or was never there.
     """
-    with context.cursors.open_cursor() as cursor, open_temp_tables(cursor) as temp_tables:
-        intake = _PartIntake(context, part, cursor, temp_tables, lane)
-        return intake.take_part()
+    with (
+        context.cursors.open_cursor() as cursor,
+        open_temp_tables(cursor) as temp_tables,
+        ExitStack() as stack,
+    ):
+        return _PartIntake(context, part, cursor, temp_tables, stack, lane).take_part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class _PartIntake:
     part: BatchPart
     cursor: duckdb.DuckDBPyConnection
     temp_tables: TempTables
+    stack: ExitStack
     lane: Lane
 
     def take_part(self) -> PartResult:
@@ -110,7 +115,9 @@ class _PartIntake:
             fresh_files=tuple(self.context.paths.archive.locate_files(written.files)),
             temp_tables=self.temp_tables,
         )
-        matches = active_rules.evaluator.match_logged_events(events, written.files)
+        matches = self.stack.enter_context(
+            active_rules.evaluator.match_logged_events(events, written.files)
+        )
         return _PreparedPart(
             written=written,
             files=files,

@@ -228,6 +228,7 @@ alerts = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("basis", sa.JSON, nullable=False),
     sa.Index("alerts_of_key", "org", "rule", "key_digest", "last_time"),
+    sa.Index("alerts_of_rule", "org", "rule", "first_time"),
     sa.Index("alerts_by_creation", "created"),
 )
 
