@@ -89,7 +89,7 @@ def _escape_and_truncate(value: str, limit: int) -> str:
 
 
 def _count_utf16_units(value: str) -> int:
-    return len(value) + sum(character > "\uffff" for character in value)
+    return len(value) if value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _is_combining(character: str) -> bool:

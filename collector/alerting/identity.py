@@ -116,7 +116,9 @@ def _open_alert(
 ) -> Alert:
     """A new alert, or one that the same event had opened and that has ended."""
     for number in count():
-        alert_id = _build_alert_id(rule, diff, episode, number)
+        alert_id = build_alert_id(
+            diff.org, rule.name, diff.key, episode.summary.opener[1], number=number
+        )
         stored = find_alert(alert_id)
         # An alert may go on without the event that opened it; then its id is not free.
         if alert_id not in used_ids and (stored is None or has_ended(stored)):
@@ -124,8 +126,11 @@ def _open_alert(
     raise AssertionError
 
 
-def _build_alert_id(rule: Rule, diff: MatchDiff, episode: Episode, number: int) -> str:
-    parts: list[object] = [diff.org, rule.name, diff.key, episode.summary.opener[1]]
+def build_alert_id(
+    org: str, rule: str, key: tuple[str, ...], opener_uid: str, *, number: int = 0
+) -> str:
+    """The id of the alert that an event opens, where it is free; else that of a higher number."""
+    parts: list[object] = [org, rule, key, opener_uid]
     return hash_json([*parts, number] if number else parts, digits=_ALERT_ID_DIGITS)
 
 

@@ -1,11 +1,11 @@
-"""The daemon: APScheduler's clockwork over our own due times, and an orderly end on SIGTERM."""
+"""The daemon: APScheduler's clockwork over our own due times, a thread for each org and lane."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,11 +14,13 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from collector import clock
+from collector.app import daemon_stop
 from collector.app.wiring import Collector
 from collector.collection.poller import Poller, PollResult
 from collector.errors import LoginRefusedError, StoppedError
 from collector.logs import log
 from collector.model import DeliveryState, PollState
+from collector.sources import Lane, Source
 from collector.store import outbox
 
 TICK_SECONDS = 1.0
@@ -29,6 +31,9 @@ HEALTH_CHECK_SECONDS = 300.0
 
 RELOAD_SECONDS = 5.0
 """Seconds between two looks whether the files of rules and lists have changed."""
+
+FOLD_SECONDS = 15.0
+"""Seconds between two looks for matches that an earlier process, or a failure, has left."""
 
 FAULT_PAUSE = timedelta(minutes=1)
 """The pause after an org's fault; `LoginThrottle` decides on refused logins."""
@@ -44,16 +49,21 @@ class PassSummary:
 
 
 def run_once(collector: Collector) -> PassSummary:
-    """Poll every source until it is drained, and deliver what is due."""
+    """Poll every source until it is drained, urgent ones first, and deliver what is due."""
     collector.rule_reloader.begin()
     poll_results: list[PollResult] = []
     problems: list[str] = []
-    for poller in collector.pollers:
-        try:
-            for source in poller.sources:
-                poll_results.extend(poller.poll_source(source))
-        except LoginRefusedError as error:
-            problems.append(f"{poller.org}: {error}")
+    collector.pipeline.fold_unfolded_matches()
+    refused_orgs: set[str] = set()
+    for lane in Lane:
+        for poller in collector.pollers:
+            try:
+                for source in _select_lane(poller.sources, lane):
+                    if poller.org not in refused_orgs:
+                        poll_results.extend(poller.poll_source(source))
+            except LoginRefusedError as error:
+                refused_orgs.add(poller.org)
+                problems.append(f"{poller.org}: {error}")
     problems.extend(
         f"{result.stream}: {result.reason}"
         for result in poll_results
@@ -70,9 +80,13 @@ def run_once(collector: Collector) -> PassSummary:
 
 
 def run_forever(collector: Collector) -> None:
-    """Work until SIGTERM or SIGINT. Ends between two steps: nothing is left in doubt.
+    """Work until SIGTERM or SIGINT, then end within STOP_SECONDS.
 
-    Raises StateDatabaseError where the state database was deleted meanwhile.
+    What can, ends between two steps; what cannot, is cut short: as after a kill, nothing that was
+    not committed has happened.
+
+    Raises:
+        StateDatabaseError: the state database was deleted meanwhile.
     """
     signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
     signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
@@ -86,7 +100,8 @@ def run_forever(collector: Collector) -> None:
     )
     collector.stop_event.wait()
     log.info("daemon_stopping")
-    scheduler.shutdown(wait=True)
+    with daemon_stop.cut_short(collector.pipeline):
+        scheduler.shutdown(wait=True)
     log.info("daemon_stopped")
     collector.database.check_presence()
 
@@ -95,14 +110,18 @@ def _build_scheduler(collector: Collector) -> BackgroundScheduler:
     # Its warnings about a tick that found the last one still at work say nothing here.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     jobs: dict[str, Callable[[], None]] = {
-        f"poll {poller.org}": _OrgPollJob(poller, collector.stop_event)
+        f"poll {poller.org} {lane}": _LanePollJob(poller, lane, collector.stop_event)
         for poller in collector.pollers
+        for lane in Lane
     }
     for name in collector.deliverer.channels:
         jobs[f"deliver {name}"] = _ChannelDeliveryJob(collector, name)
     health_monitor = collector.health_monitor
     jobs["watch"] = _PeriodicJob(
         HEALTH_CHECK_SECONDS, "watch_failed", lambda: health_monitor.check_health(clock.now())
+    )
+    jobs["fold"] = _PeriodicJob(
+        FOLD_SECONDS, "fold_failed", collector.pipeline.fold_unfolded_matches
     )
     jobs["reload"] = _PeriodicJob(
         RELOAD_SECONDS, "reload_failed", collector.rule_reloader.reload_rules
@@ -118,10 +137,11 @@ def _build_scheduler(collector: Collector) -> BackgroundScheduler:
 
 
 @dataclass(slots=True)
-class _OrgPollJob:
-    """Polls what is due in one org; its troubles pause this org alone."""
+class _LanePollJob:
+    """Polls what is due in one lane of one org; its troubles pause that alone."""
 
     poller: Poller
+    lane: Lane
     stop_event: threading.Event
     paused_until: datetime = field(default=clock.EPOCH)
 
@@ -129,18 +149,24 @@ class _OrgPollJob:
         if clock.now() < self.paused_until:
             return
         try:
-            for source in self.poller.list_due_sources(clock.now()):
+            for source in _select_lane(self.poller.list_due_sources(clock.now()), self.lane):
                 if self.stop_event.is_set():
                     return
                 self.poller.poll_source(source)
         except StoppedError:
             return
         except Exception as error:  # noqa: BLE001 - an org's fault must not end the daemon
-            self._pause_org(error)
+            self._pause_lane(error)
 
-    def _pause_org(self, error: Exception) -> None:
+    def _pause_lane(self, error: Exception) -> None:
         self.paused_until = clock.now() + FAULT_PAUSE
-        log.error("org_paused", org=self.poller.org, seconds=FAULT_PAUSE.seconds, reason=str(error))
+        log.error(
+            "org_paused",
+            org=self.poller.org,
+            lane=str(self.lane),
+            seconds=FAULT_PAUSE.seconds,
+            reason=str(error),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +201,14 @@ class _PeriodicJob:
         self.next_run = clock.monotonic() + self.interval_seconds
         try:
             self.action()
+        except StoppedError:
+            return
         except Exception as error:  # noqa: BLE001 - this must not end what it looks after
             log.error(self.failure_event, reason=str(error))
+
+
+def _select_lane(sources: Iterable[Source], lane: Lane) -> list[Source]:
+    return [source for source in sources if source.spec.lane is lane]
 
 
 def _list_undelivered(collector: Collector) -> list[str]:

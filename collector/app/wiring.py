@@ -25,7 +25,7 @@ from collector.rules.rule_files import list_rule_paths, load_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import TOKENS_FOLDER, DiskTokenStore
-from collector.settings import OrgSettings, Settings, SourceSettings
+from collector.settings import EngineSettings, OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
 from collector.store.database import Database
@@ -73,7 +73,9 @@ def open_collector(
     with ExitStack() as stack:
         database = stack.enter_context(open_locked_state(settings, paths))
         database.call_on_loss(stop_event.set)
-        connection = engine.open_engine(paths.spool)
+        connection = engine.open_engine(
+            paths.spool, resources=choose_engine_resources(settings.engine)
+        )
         stack.callback(connection.close)
         pipeline = Pipeline(
             database=database,
@@ -82,6 +84,7 @@ def open_collector(
             rules=rules,
             routes=_build_routes(settings),
             channels=tuple(channels),
+            stop_event=stop_event,
         )
         pollers = [
             _build_poller(
@@ -148,6 +151,15 @@ def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Databas
 def build_channels(settings: Settings) -> dict[str, Channel]:
     """The channels by their names."""
     return {name: build_channel(name, channel) for name, channel in settings.channels.items()}
+
+
+def choose_engine_resources(settings: EngineSettings) -> engine.EngineResources:
+    """What the engine may take: as the settings say, else what fits this machine."""
+    fitting = engine.choose_resources()
+    return engine.EngineResources(
+        threads=settings.threads or fitting.threads,
+        memory_bytes=settings.memory or fitting.memory_bytes,
+    )
 
 
 def _remove_leftovers(database: Database, paths: StatePaths) -> None:

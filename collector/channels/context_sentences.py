@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 ContextEntry = Mapping[str, Any]
+
+FLOOD_VALUES = 3
+"""The most frequent values of a column that the sentence about a flood names."""
 
 
 def render_context(context: Iterable[ContextEntry]) -> Iterator[tuple[str, str]]:
@@ -106,11 +110,30 @@ def _render_baseline(entry: ContextEntry) -> str:
     return f"{mean} in {windows} over {_format_number(entry.get('history_days'))} d; {current}"
 
 
+def _render_flood(entry: ContextEntry) -> str:
+    limit, hour = _format_number(entry.get("limit")), as_text(entry.get("hour"))
+    groups = entry.get("groups")
+    most = [
+        f"{name}: {_join_counts(counts)}"
+        for name, counts in (groups.items() if isinstance(groups, Mapping) else ())
+        if isinstance(counts, Mapping)
+    ]
+    sentence = f"the rule had over {limit} alerts in the hour from {hour}; the others are in this"
+    return f"{sentence}, most often by {'; '.join(most)}" if most else sentence
+
+
+def _join_counts(counts: Mapping[str, Any]) -> str:
+    """The first values of a column, each with how often it came."""
+    shown = islice(counts.items(), FLOOD_VALUES)
+    return ", ".join(f"{as_text(value)} ({_format_number(count)})" for value, count in shown)
+
+
 _RENDERERS: Mapping[str, tuple[str, Callable[[ContextEntry], str]]] = {
     "window": ("Window", _render_window),
     "list": ("List", _render_list_entry),
     "first_seen": ("New", _render_first_seen),
     "baseline": ("Usual", _render_baseline),
+    "flood": ("Flood", _render_flood),
 }
 
 

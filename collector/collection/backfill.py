@@ -185,6 +185,8 @@ class Backfill:
     def _ingest_batch(self, batch: Batch, progress: _SpanProgress) -> BackfillProgress:
         try:
             ingested = self._pipeline.ingest(_to_backfill_batch(batch))
+        except StoppedError:
+            raise
         except Exception as error:
             if is_disk_full(error):
                 raise self._disk_watch.note_full_disk(error) from error

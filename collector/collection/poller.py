@@ -37,6 +37,7 @@ from collector.sources import (
     Catalog,
     FetchFailure,
     FetchResult,
+    Lane,
     LostBatch,
     Source,
     SourceContext,
@@ -71,7 +72,11 @@ class PollResult:
 
 
 class Poller:
-    """Polls the sources of one org, one after the other, in one thread at a time."""
+    """Polls the sources of one org; each lane is for one thread at a time.
+
+    Attributes:
+        sources: urgent ones first, and of a lane what is worth most first.
+    """
 
     def __init__(
         self,
@@ -87,7 +92,7 @@ class Poller:
         disk_reserve_bytes: int = DEFAULT_RESERVE_BYTES,
     ) -> None:
         self.org = org
-        self.sources = tuple(sources)
+        self.sources = tuple(sorted(sources, key=_rank_source))
         self._database = database
         self._pipeline = pipeline
         self._stop_event = stop_event
@@ -145,7 +150,9 @@ class Poller:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
             StoppedError: we were asked to end.
         """
-        tally = _PollTally(Stream(org=self.org, source=source.kind, name="*"))
+        tally = _PollTally(
+            Stream(org=self.org, source=source.kind, name="*"), lane=source.spec.lane
+        )
         try:
             self._disk_watch.check_room(source)
         except DiskFullError as error:
@@ -185,7 +192,7 @@ class Poller:
                 stream=stream.stream, state=PollState.UNAVAILABLE, reason=stream.reason
             )
         cursor = self._read_cursor(stream)
-        tally = _PollTally(stream, cursor)
+        tally = _PollTally(stream, cursor, lane=source.spec.lane)
         with self._tally_errors(tally):
             self._raise_if_resting()
             for result in source.reader.fetch(context, stream, cursor):
@@ -230,7 +237,7 @@ class Poller:
 
     def _take_again(self, tally: _PollTally, result: FetchResult) -> int | None:
         """Take in what was fetched again; how many events it has, None where it failed."""
-        own_tally = _PollTally(tally.stream)
+        own_tally = _PollTally(tally.stream, lane=tally.lane)
         self._take_result(result, own_tally)
         tally.add_tally(own_tally)
         return None if own_tally.has_failed else own_tally.rows + own_tally.duplicates
@@ -249,7 +256,9 @@ class Poller:
     def _ingest_batch(self, batch: Batch, tally: _PollTally) -> None:
         """Ingest a batch. One that fails is tried again by the next poll; others go on."""
         try:
-            ingested = self._pipeline.ingest(batch)
+            ingested = self._pipeline.ingest(batch, lane=tally.lane)
+        except StoppedError:
+            raise
         except Exception as error:
             if is_disk_full(error):
                 raise self._disk_watch.note_full_disk(error) from error
@@ -355,11 +364,16 @@ def _name_stream(stream: Stream | UnavailableStream) -> str:
     return stream.stream.name if isinstance(stream, UnavailableStream) else stream.name
 
 
+def _rank_source(source: Source) -> tuple[bool, int]:
+    return source.spec.lane is not Lane.URGENT, source.spec.value_rank
+
+
 class _PollTally:
     """What one stream's poll adds up to."""
 
-    def __init__(self, stream: Stream, cursor: Cursor | None = None) -> None:
+    def __init__(self, stream: Stream, cursor: Cursor | None = None, *, lane: Lane) -> None:
         self.stream = stream
+        self.lane = lane
         self._cursor = cursor
         self.batches = 0
         self.rows = 0

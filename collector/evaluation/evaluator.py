@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
@@ -18,8 +19,20 @@ from collector.evaluation.rule_selection import ALL_TIME, compute_time_span
 from collector.model import ArchiveFile, Correlation, Match
 from collector.store.database import Database
 
-MATCHES_PER_COMMIT = 5_000
-"""The most matches of an archive that are held in memory and committed together."""
+MATCHES_PER_COMMIT = 2_000
+"""The most matches of single events that are held in memory and committed together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedMatches:
+    """Matches that are found while they are read; `failures` has the rules that failed so far."""
+
+    matches: Iterator[Match]
+    failures: Mapping[str, str]
+
+    def read_matches(self, count: int) -> list[Match]:
+        """The next matches, at most so many; none at the end."""
+        return list(itertools.islice(self.matches, count))
 
 
 class RuleEvaluator:
@@ -33,7 +46,8 @@ class RuleEvaluator:
         self._derived_rules = replace(
             rules, rules=tuple(rule for rule in single if rule.event_types)
         )
-        self._matchers = RuleMatcher(self._logged_rules), RuleMatcher(self._derived_rules)
+        self._derived_matcher = RuleMatcher(self._derived_rules)
+        self._archive_failures: dict[str, str] = {}
         self._correlations = CorrelationEvaluator(rules)
         self._first_seen = FirstSeenEvaluator(database, rules)
         self._baselines = BaselineEvaluator(database, rules)
@@ -41,19 +55,42 @@ class RuleEvaluator:
     def take_failures(self) -> Mapping[str, str]:
         """Rules that could not be run since the last call, with the reason; the others went on."""
         failures: dict[str, str] = {}
-        for evaluator in (*self._matchers, self._correlations, self._first_seen, self._baselines):
-            failures |= evaluator.failures
-            evaluator.failures.clear()
+        parts = (
+            self._archive_failures,
+            self._derived_matcher.failures,
+            self._correlations.failures,
+            self._first_seen.failures,
+            self._baselines.failures,
+        )
+        for part in parts:
+            failures |= part
+            part.clear()
         return failures
+
+    @contextmanager
+    def match_logged_events(
+        self, events: EventViews, files: Sequence[ArchiveFile]
+    ) -> Iterator[LoggedMatches]:
+        """What rules about single events find in a batch's new files, as they were logged.
+
+        That depends on nothing but the events, so it may be read at any time, in any thread.
+        """
+        matcher = RuleMatcher(self._logged_rules)
+        with closing(self._match_logged(matcher, events, files)) as matches:
+            yield LoggedMatches(matches=matches, failures=matcher.failures)
 
     def evaluate_batch(
         self, events: EventViews, files: Sequence[ArchiveFile], previous_matches: PreviousMatches
     ) -> EvaluationResult:
-        """The result of all rules for a batch's new files."""
+        """What rules find in a batch's new files together with what is committed.
+
+        That is all but `match_logged_events`: derived records, correlations, first-seen rules and
+        baselines. It holds only as long as nothing else is committed.
+        """
         if not files:
             return EvaluationResult()
         span = compute_time_span(files)
-        result = EvaluationResult(matches=list(self._match_batch(events, span)))
+        result = EvaluationResult(matches=list(self._match_derived(events, span)))
         result = result.merge_with(
             self._correlations.evaluate_batch(events, span, previous_matches)
         )
@@ -78,7 +115,7 @@ class RuleEvaluator:
                 yield from self._match_archive(matcher, rule.event_types, events)
             except EVALUATION_ERRORS as error:
                 matcher.failures[name] = describe_error(error)
-            self._matchers[0].failures.update(matcher.failures)
+            self._archive_failures.update(matcher.failures)
 
     def _match_archive(
         self, matcher: RuleMatcher, event_types: Sequence[str], events: EventViews
@@ -90,15 +127,26 @@ class RuleEvaluator:
                 while page := list(itertools.islice(matches, MATCHES_PER_COMMIT)):
                     yield EvaluationResult(matches=page)
 
-    def _match_batch(self, events: EventViews, span: TimeSpan) -> Iterator[Match]:
+    def _match_logged(
+        self, matcher: RuleMatcher, events: EventViews, files: Sequence[ArchiveFile]
+    ) -> Generator[Match]:
+        event_type = events.event_type
+        if not files or not self._logged_rules.select_by_type(event_type):
+            return
+        relation = events.select_batch_events(event_type, compute_time_span(files), ())
+        if relation is not None:
+            yield from self._match_relation(matcher, events, event_type, relation)
+
+    def _match_derived(self, events: EventViews, span: TimeSpan) -> Iterator[Match]:
         for event_type in events.list_batch_types():
-            is_derived = event_type != events.event_type
-            rules = self._derived_rules if is_derived else self._logged_rules
-            if rules.select_by_type(event_type):
+            if event_type == events.event_type:
+                continue
+            if self._derived_rules.select_by_type(event_type):
                 relation = events.select_batch_events(event_type, span, ())
                 if relation is not None:
-                    matcher = self._matchers[is_derived]
-                    yield from self._match_relation(matcher, events, event_type, relation)
+                    yield from self._match_relation(
+                        self._derived_matcher, events, event_type, relation
+                    )
 
     def _match_relation(
         self, matcher: RuleMatcher, events: EventViews, event_type: str, relation: str

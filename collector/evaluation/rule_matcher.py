@@ -21,7 +21,7 @@ from collector.model import Event, Match, Rule, Severity
 from collector.model.event_columns import ENTITY_COLUMNS
 
 MAX_ENTITY_LENGTH = 500
-PAGE_SIZE = 500
+PAGE_SIZE = 2_000
 
 _POSITION_COLUMN = quote_identifier("#")  # no column of Salesforce's can have this name
 _table_numbers = itertools.count()
@@ -50,6 +50,9 @@ class RuleMatcher:
     ) -> Iterator[Match]:
         """The matches, rule by rule, each in the order of (time, event_uid).
 
+        The gravest rules come first. Where a rule has many matches, the first of every rule come
+        before the rest of any.
+
         Args:
             connection: of `engine`; may be used for other things between two matches.
             relation: an item of a FROM clause, with events of that type of that org alone.
@@ -65,8 +68,15 @@ class RuleMatcher:
         events = _add_missing_columns(relation, rules, columns)
         table = quote_identifier(f"candidates_{next(_table_numbers)}")
         try:
-            for rule in self._copy_candidates(connection, events, rules, table):
-                yield from self._match_rule(connection, rule, table, org)
+            runnable_rules = self._copy_candidates(connection, events, rules, table)
+            pages = [
+                self._match_pages(connection, rule, table, org)
+                for rule in sorted(runnable_rules, key=lambda rule: -rule.level)
+            ]
+            for rest_of_rule in pages:
+                yield from next(rest_of_rule, [])
+            for page in itertools.chain.from_iterable(pages):
+                yield from page
         finally:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
@@ -93,9 +103,9 @@ class RuleMatcher:
             return False
         return True
 
-    def _match_rule(
+    def _match_pages(
         self, connection: duckdb.DuckDBPyConnection, rule: Rule, table: str, org: str
-    ) -> Iterator[Match]:
+    ) -> Iterator[list[Match]]:
         position = 0
         while True:
             try:
@@ -108,7 +118,7 @@ class RuleMatcher:
             except EVALUATION_ERRORS as error:
                 self.failures[rule.name] = describe_error(error)
                 return
-            yield from matches
+            yield matches
             if len(rows) < PAGE_SIZE:
                 return
             position = rows[-1][1]

@@ -22,6 +22,7 @@ from collector.health.symptoms import (
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
 from collector.model import Batch, RowCountFacts, Stream
+from collector.sources import Lane
 from collector.stable_ids import hash_lines
 from collector.store import tracked_objects
 from collector.store.database import Database
@@ -81,7 +82,7 @@ class HealthMonitor:
         present_keys = {symptom.key for symptom in found}
         recoveries = {key: state for key, state in stored.items() if key not in present_keys}
         if new or recoveries:
-            self._pipeline.ingest(self._build_batch(org, new, recoveries, now))
+            self._pipeline.ingest(self._build_batch(org, new, recoveries, now), lane=Lane.URGENT)
         for symptom in new:
             log.warning("collector_health", subject=symptom.subject, state=symptom.state)
         return new

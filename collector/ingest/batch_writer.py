@@ -75,7 +75,7 @@ class BatchWriter:
     ) -> WrittenBatch:
         if batch.dedupe:
             return self._write_new_events(batch, indexes, existing_files)
-        with ThreadPoolExecutor(engine.THREADS) as pool:
+        with ThreadPoolExecutor(engine.count_threads(self._engine)) as pool:
             return _merge_written(
                 list(pool.map(lambda index: self._write_segment(batch, index), indexes))
             )

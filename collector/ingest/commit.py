@@ -13,7 +13,8 @@ from collector.ingest.batch_writer import WrittenBatch
 from collector.ingest.notifications import Audience, enqueue_alerts
 from collector.ingest.stored_episodes import fold_matches, save_episodes
 from collector.model import Alert, Batch, BatchState, Rule
-from collector.store import ledger, stream_coverage, tracked_objects
+from collector.store import ledger, stream_coverage, tracked_objects, unfinished_batches
+from collector.store.unfinished_batches import WHOLE_BATCH, BatchProgress
 
 
 def commit_batch(
@@ -22,17 +23,23 @@ def commit_batch(
     written: WrittenBatch,
     result: EvaluationResult,
     *,
+    progress: BatchProgress = WHOLE_BATCH,
     rules: Mapping[str, Rule],
     audience: Audience,
     now: datetime,
 ) -> list[Alert]:
-    """Write a batch and the result of its evaluation. Returns the alerts that were enqueued."""
+    """Write a batch, or a part of it, and the result of its evaluation.
+
+    `progress` is how far the batch is then; its cursor moves once nothing of it is missing.
+    Returns the alerts that were enqueued.
+    """
     changes = fold_matches(connection, rules, result, now=now)
-    record_batch(connection, batch, written)
+    record_batch(connection, batch, written, progress)
     save_episodes(connection, changes)
     save_rule_state(connection, result)
     notified_alerts = enqueue_alerts(connection, changes, audience, now=now)
-    advance_coverage(connection, batch)
+    if not progress.segments:
+        advance_coverage(connection, batch)
     return notified_alerts
 
 
@@ -53,29 +60,57 @@ def commit_result(
 
 def commit_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> None:
     """Record that a batch is lost, but for what there is of it, and move the cursor after it."""
-    before = ledger.read_ledger_batch(connection, batch.key)
-    entry = replace(before.entry, state=BatchState.LOST, reason=reason)
-    ledger.record_batch(connection, batch, entry, before.files)
+    ledger.record_lost_batch(connection, batch, reason)
     advance_cursor(connection, batch)
 
 
-def record_batch(connection: sa.Connection, batch: Batch, written: WrittenBatch) -> None:
+def record_batch(
+    connection: sa.Connection, batch: Batch, written: WrittenBatch, progress: BatchProgress
+) -> None:
     """Add what was written of a batch this time to its entry in the ledger.
 
     A file that was written anew, because it was damaged, takes the place of what it was.
     """
     before = ledger.read_ledger_batch(connection, batch.key)
+    entry = before.entry
+    if _begins_anew(connection, batch, entry):
+        entry = ledger.LedgerEntry(state=BatchState.PENDING)
     files = {file.path: file for file in (*before.files, *written.files)}
-    entry = ledger.LedgerEntry(
-        state=BatchState.QUARANTINED if written.quarantine_reasons else BatchState.STORED,
-        reason="; ".join(written.quarantine_reasons),
-        rows=sum(file.rows for file in files.values()),
-        duplicates=before.entry.duplicates + written.duplicates,
-        quarantined=len(written.reasons_by_segment),
-        bad_records=written.bad_records,
-        unknown_times=before.entry.unknown_times + written.unknown_times,
+    quarantined = entry.quarantined + len(written.reasons_by_segment)
+    ledger.record_batch(
+        connection,
+        batch,
+        ledger.LedgerEntry(
+            state=_choose_state(progress, quarantined),
+            reason="; ".join(filter(None, [entry.reason, *written.quarantine_reasons])),
+            rows=sum(file.rows for file in files.values()),
+            duplicates=entry.duplicates + written.duplicates,
+            quarantined=quarantined,
+            bad_records=entry.bad_records + written.bad_records,
+            unknown_times=entry.unknown_times + written.unknown_times,
+        ),
+        files.values(),
     )
-    ledger.record_batch(connection, batch, entry, files.values())
+    unfinished_batches.save_progress(connection, batch.key, progress)
+
+
+def forget_quarantined(connection: sa.Connection, batch: Batch) -> None:
+    """Take back what the ledger says of what was set aside of a batch."""
+    before = ledger.read_ledger_batch(connection, batch.key)
+    entry = replace(before.entry, quarantined=0, bad_records=0, reason="")
+    ledger.record_batch(connection, batch, entry, before.files)
+
+
+def _begins_anew(connection: sa.Connection, batch: Batch, entry: ledger.LedgerEntry) -> bool:
+    """Whether the batch is read again from its beginning because a file of it was damaged."""
+    is_damaged = entry.state == BatchState.DAMAGED
+    return is_damaged and not unfinished_batches.read_progress(connection, batch.key).segments
+
+
+def _choose_state(progress: BatchProgress, quarantined: int) -> BatchState:
+    if progress.segments:
+        return BatchState.PENDING
+    return BatchState.QUARANTINED if quarantined else BatchState.STORED
 
 
 def save_rule_state(connection: sa.Connection, result: EvaluationResult) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
@@ -12,11 +12,37 @@ from collector.archive.parquet_sql import FileLocation
 from collector.archive.store import ArchiveStore
 from collector.evaluation.correlation import PreviousMatches
 from collector.evaluation.event_views import EventViews, TimeSpan
-from collector.ingest.batch_writer import ExistingFiles
 from collector.ingest.file_guard import FileGuard
 from collector.model import ArchiveFile, Batch, Severity
 from collector.store import alerts, ledger
 from collector.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLookup:
+    """Looks up committed files, and knows later whether the answers still hold."""
+
+    database: Database
+    guard: FileGuard
+    org: str
+    event_type: str
+    _answers: dict[tuple[str, str], list[ArchiveFile]] = field(default_factory=dict, repr=False)
+
+    def __call__(self, dates: tuple[str, str]) -> list[ArchiveFile]:
+        """The files of the org and type between two days."""
+        files = self._answers[dates] = self._list_files(dates)
+        self.guard.note_files(files)
+        return files
+
+    def has_changed(self) -> bool:
+        """Whether any of what was asked for has another answer by now."""
+        return any(self._list_files(dates) != files for dates, files in self._answers.items())
+
+    def _list_files(self, dates: tuple[str, str]) -> list[ArchiveFile]:
+        with self.database.read() as connection:
+            return ledger.list_archive_files(
+                connection, org=self.org, event_types=[self.event_type], dates=dates
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +53,6 @@ class CommittedArchive:
     """
 
     database: Database
-    engine: duckdb.DuckDBPyConnection
     archive: ArchiveStore
     guard: FileGuard
 
@@ -42,21 +67,17 @@ class CommittedArchive:
             files = ledger.list_archive_files(connection)
         self.guard.set_absent_aside(files, now)
 
-    def build_file_lookup(self, batch: Batch) -> ExistingFiles:
+    def build_file_lookup(self, batch: Batch) -> FileLookup:
         """A lookup of the files of the batch's org and type between two days."""
+        return FileLookup(
+            database=self.database,
+            guard=self.guard,
+            org=batch.stream.org,
+            event_type=batch.event_type,
+        )
 
-        def list_files(dates: tuple[str, str]) -> list[ArchiveFile]:
-            with self.database.read() as connection:
-                files = ledger.list_archive_files(
-                    connection, org=batch.stream.org, event_types=[batch.event_type], dates=dates
-                )
-            self.guard.note_files(files)
-            return files
-
-        return list_files
-
-    def build_event_views(self, org: str) -> EventViews:
-        """Views of the events of an org."""
+    def build_event_views(self, org: str, engine: duckdb.DuckDBPyConnection) -> EventViews:
+        """Views of the events of an org, for one thread's connection to the engine."""
 
         def list_files(event_types: Sequence[str], span: TimeSpan) -> list[FileLocation]:
             with self.database.read() as connection:
@@ -70,9 +91,7 @@ class CommittedArchive:
             with self.database.read() as connection:
                 return ledger.list_archived_event_types(connection, org)
 
-        return EventViews(
-            connection=self.engine, org=org, list_files=list_files, list_types=list_types
-        )
+        return EventViews(connection=engine, org=org, list_files=list_files, list_types=list_types)
 
     def build_match_lookup(self, org: str) -> PreviousMatches:
         """A lookup of what rules have matched so far."""

@@ -63,6 +63,8 @@ class FileGuard:
         while True:
             try:
                 return work()
+            except duckdb.InterruptException:
+                raise
             except duckdb.Error:
                 if not self._set_damaged_aside():
                     raise
@@ -76,6 +78,17 @@ class FileGuard:
             failures = take_failures()
             if not failures or not self._set_damaged_aside():
                 return result, failures
+
+    def select_sound_files(self, files: Iterable[ArchiveFile]) -> tuple[ArchiveFile, ...]:
+        """Those of the files that can be read; the others are set aside.
+
+        Raises CollectorError where the whole archive is gone.
+        """
+        by_path = {file.path: file for file in files}
+        now = clock.now()
+        self._set_files_aside(by_path, self._find_absences(by_path.values()), now)
+        self._set_files_aside(by_path, self._find_damages(by_path.values()), now)
+        return tuple(by_path.values())
 
     def set_absent_aside(self, files: Iterable[ArchiveFile], now: datetime) -> None:
         """Set those of the files aside that are not there as they were committed.

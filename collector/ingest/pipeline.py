@@ -1,30 +1,34 @@
-"""One batch, one transaction: normalize, archive, detect, then commit everything together."""
+"""The path of a batch: normalize, archive, detect; then everything is committed together.
+
+Writing and what depends on a batch alone are done side by side. What depends on all that is
+committed is done by one thread at a time, urgent lanes first.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 import duckdb
 
-from collector import clock
 from collector.detect import RuleSet
 from collector.evaluation.evaluator import RuleEvaluator
-from collector.evaluation.result import EvaluationResult
-from collector.evaluation.temp_tables import open_temp_tables
-from collector.ingest import commit, quarantine
-from collector.ingest.batch_writer import BatchWriter, WrittenBatch
-from collector.ingest.committed_archive import CommittedArchive
+from collector.ingest import archive_rematch, commit, match_backlog, part_intake, quarantine
+from collector.ingest.batch_parts import BatchPart, split_batch
+from collector.ingest.engine_cursors import EngineCursors
 from collector.ingest.file_guard import FileGuard
+from collector.ingest.ingest_context import ActiveRules, IngestContext
 from collector.ingest.notifications import Audience
+from collector.ingest.part_intake import PartResult
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Alert, Batch, Route, render_facts
-from collector.store import ledger, rule_status
+from collector.sources.spec import Lane
+from collector.store import ledger, unfinished_batches
 from collector.store.database import Database
+from collector.store.unfinished_batches import BatchProgress, UnfoldedBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class RematchResult:
 
 
 class Pipeline:
-    """The one path that every batch takes. Safe to share between threads; one batch at a time."""
+    """The one path that every batch takes. Safe to share between threads."""
 
     def __init__(
         self,
@@ -57,36 +61,40 @@ class Pipeline:
         rules: RuleSet,
         routes: Sequence[Route] = (),
         channels: Sequence[str] = (),
+        stop_event: threading.Event | None = None,
     ) -> None:
-        self._database = database
-        self._paths = paths
-        self._rules = rules
-        self._audience = Audience(routes=routes, channels=channels)
-        self._evaluator = RuleEvaluator(rules, database)
-        guard = FileGuard(
-            database, connection, archive=paths.archive, damaged_root=paths.damaged_files
+        self._context = IngestContext(
+            database=database,
+            paths=paths,
+            cursors=EngineCursors(connection),
+            guard=FileGuard(
+                database, connection, archive=paths.archive, damaged_root=paths.damaged_files
+            ),
+            audience=Audience(routes=routes, channels=channels),
+            active_rules=_activate_rules(rules, database),
+            stop_event=stop_event or threading.Event(),
         )
-        self._committed = CommittedArchive(database, connection, paths.archive, guard)
-        self._writer = BatchWriter(
-            connection, archive=paths.archive, quarantine_root=paths.quarantine
-        )
-        # The engine's memory is bounded for one batch at work.
-        self._lock = threading.Lock()
 
-    def ingest(self, batch: Batch) -> IngestResult:
-        """Take a batch in. One that the ledger holds already changes nothing."""
-        with self._lock:
-            try:
-                return self._ingest_batch(batch)
-            finally:
-                for segment in batch.segments:
-                    segment.unlink(missing_ok=True)
+    def ingest(self, batch: Batch, *, lane: Lane = Lane.BULK) -> IngestResult:
+        """Take a batch in. One that the ledger holds already changes nothing.
+
+        Raises:
+            StoppedError: we were asked to end. What was committed of a large batch stays, and it
+                goes on from there when it is taken in the next time.
+        """
+        self._context.keys_at_work.add(batch.key)
+        try:
+            return self._ingest_batch(batch, lane)
+        finally:
+            self._context.keys_at_work.discard(batch.key)
+            for segment in batch.segments:
+                segment.unlink(missing_ok=True)
 
     def set_rules(self, rules: RuleSet) -> None:
-        """Evaluate these rules from the next batch on."""
-        with self._lock:
-            self._rules = rules
-            self._evaluator = RuleEvaluator(rules, self._database)
+        """Evaluate these rules from the next commit on."""
+        active_rules = _activate_rules(rules, self._context.database)
+        with self._context.state_turns.take_turn(Lane.URGENT):
+            self._context.active_rules = active_rules
 
     def rematch_rules(self, names: Sequence[str]) -> RematchResult:
         """Match all committed events with some of the rules again; known matches stay as they are.
@@ -95,30 +103,40 @@ class Pipeline:
         """
         notified: list[Alert] = []
         failed: set[str] = set()
-        for org in self._committed.list_orgs():
+        for org in self._context.committed.list_orgs():
             for name in names:
-                with self._lock:  # batches may come in between two rules
-                    alerts, failures = self._committed.guard.evaluate(
-                        partial(self._rematch_rule, org, name), self._evaluator.take_failures
-                    )
-                    self._record_failures(org, failures)
-                    notified += alerts
-                    failed.update(failures)
+                result = archive_rematch.rematch_rule(self._context, org, name)
+                notified += result.notified_alerts
+                failed |= result.failures.keys()
         return RematchResult(notified_alerts=tuple(notified), failed_rules=frozenset(failed))
+
+    def fold_unfolded_matches(self) -> None:
+        """Fold the matches that an earlier process, or a failure, has left.
+
+        Raises:
+            StoppedError: we were asked to end.
+        """
+        match_backlog.fold_unfolded_batches(self._context)
+
+    def interrupt_queries(self) -> None:
+        """Cut short what is at work. Nothing more is taken in, and nothing is left in doubt."""
+        self._context.cursors.interrupt_queries()
 
     def set_absent_files_aside(self, now: datetime) -> None:
         """Set committed files aside that are not there any more, before somebody reads them.
 
         `now` is when they are found missing.
 
-        Raises CollectorError where the whole archive is gone.
+        Raises:
+            CollectorError: the whole archive is gone.
         """
-        with self._lock:  # a batch that is being committed may replace its files
-            self._committed.set_absent_aside(now)
+        # A batch that is being committed may replace its files.
+        with self._context.state_turns.take_turn(Lane.BULK):
+            self._context.committed.set_absent_aside(now)
 
     def mark_lost(self, batch: Batch, reason: str) -> None:
         """Record that a batch is lost, and move the cursor after it."""
-        with self._database.begin() as connection:
+        with self._context.database.begin() as connection:
             commit.commit_lost_batch(connection, batch, reason)
         facts = render_facts(batch.facts)
         log.warning("batch_lost", stream=str(batch.stream), reason=reason, **facts)
@@ -126,119 +144,78 @@ class Pipeline:
     def retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:
         """Read what was set aside once more; what can be read now joins its batch."""
         batch = quarantined_batch.batch
-        with self._lock:
-            existing_files = self._committed.build_file_lookup(batch)
-            written = self._committed.guard.read(
-                lambda: self._writer.rewrite_segments(
-                    batch, quarantined_batch.indexes, existing_files
-                )
-            )
-            result = self._evaluate_batch(batch, written)
-            notified = self._commit_batch(batch, written, result)
+        part = BatchPart(
+            batch=batch,
+            indexes=quarantined_batch.indexes,
+            next_segment=self._resume_batch(batch).segments,
+            were_quarantined=True,
+        )
+        result = part_intake.take_part(self._context, part, Lane.BULK)
         quarantine.settle_retry(
-            self._paths.quarantine,
+            self._context.paths.quarantine,
             batch.key,
             quarantined_batch.indexes,
-            written.reasons_by_segment,
+            result.written.reasons_by_segment,
         )
-        return _build_result(written, notified)
+        return _combine_results([result])
 
-    def _ingest_batch(self, batch: Batch) -> IngestResult:
+    def _ingest_batch(self, batch: Batch, lane: Lane) -> IngestResult:
         if not batch.segments or self._is_recorded(batch):
             self._advance_coverage(batch)
             return IngestResult()
-        existing_files = self._committed.build_file_lookup(batch)
-        written = self._committed.guard.read(
-            lambda: self._writer.write_batch(batch, existing_files)
-        )
-        if batch.dedupe and not written.files and not written.reasons_by_segment:
-            self._advance_coverage(batch)
-            return IngestResult(duplicates=written.duplicates)
-        result = self._evaluate_batch(batch, written)
-        notified = self._commit_batch(batch, written, result)
-        log.info(
-            "batch_stored",
-            stream=str(batch.stream),
-            event_type=batch.event_type,
-            rows=written.rows,
-            duplicates=written.duplicates,
-            quarantined=len(written.reasons_by_segment),
-            alerts=len(notified),
-        )
-        return _build_result(written, notified)
-
-    def _rematch_rule(self, org: str, name: str) -> list[Alert]:
-        events = self._committed.build_event_views(org)
-        previous = self._committed.build_match_lookup(org)
-        return [
-            alert
-            for result in self._evaluator.evaluate_archive(name, events, previous)
-            for alert in self._commit_result(result)
-        ]
-
-    def _evaluate_batch(self, batch: Batch, written: WrittenBatch) -> EvaluationResult:
-        result, failures = self._committed.guard.evaluate(
-            partial(self._run_rules, batch, written), self._evaluator.take_failures
-        )
-        self._record_failures(batch.stream.org, failures)
+        results: list[PartResult] = []
+        for part in split_batch(batch, start=self._resume_batch(batch).segments):
+            if results:
+                self._context.raise_if_stopped()
+            results.append(part_intake.take_part(self._context, part, lane))
+        result = _combine_results(results)
+        if result.rows or not batch.dedupe:
+            _log_batch(batch, result)
         return result
 
-    def _run_rules(self, batch: Batch, written: WrittenBatch) -> EvaluationResult:
-        org = batch.stream.org
-        with open_temp_tables(self._committed.engine) as temp_tables:
-            events = replace(
-                self._committed.build_event_views(org),
-                event_type=batch.event_type,
-                fresh_files=tuple(self._paths.archive.locate_files(written.files)),
-                temp_tables=temp_tables,
+    def _resume_batch(self, batch: Batch) -> BatchProgress:
+        """How far a batch is, after what was left of its committed part has been folded."""
+        with self._context.database.read() as connection:
+            progress = unfinished_batches.read_progress(connection, batch.key)
+            files = ledger.read_ledger_batch(connection, batch.key).files
+        if progress.has_unfolded_matches:
+            unfolded = UnfoldedBatch(
+                key=batch.key, org=batch.stream.org, event_type=batch.event_type, files=files
             )
-            return self._evaluator.evaluate_batch(
-                events, written.files, self._committed.build_match_lookup(org)
-            )
-
-    def _record_failures(self, org: str, failures: Mapping[str, str]) -> None:
-        """Record the rules that have failed."""
-        for rule, reason in failures.items():
-            log.error("rule_failed", rule=rule, org=org, reason=reason)
-        if failures:
-            with self._database.begin() as connection:
-                rule_status.record_faults(connection, org, failures, now=clock.now())
-
-    def _commit_batch(
-        self, batch: Batch, written: WrittenBatch, result: EvaluationResult
-    ) -> list[Alert]:
-        now = clock.now()
-        with self._database.begin() as connection:
-            return commit.commit_batch(
-                connection,
-                batch,
-                written,
-                result,
-                rules=self._rules.by_name,
-                audience=self._audience,
-                now=now,
-            )
-
-    def _commit_result(self, result: EvaluationResult) -> list[Alert]:
-        now = clock.now()
-        with self._database.begin() as connection:
-            return commit.commit_result(
-                connection, result, rules=self._rules.by_name, audience=self._audience, now=now
-            )
+            match_backlog.fold_unfolded_batch(self._context, unfolded)
+        return progress
 
     def _advance_coverage(self, batch: Batch) -> None:
-        with self._database.begin() as connection:
+        with self._context.database.begin() as connection:
             commit.advance_coverage(connection, batch)
 
     def _is_recorded(self, batch: Batch) -> bool:
-        with self._database.read() as connection:
+        with self._context.database.read() as connection:
             return batch.key in ledger.find_known_keys(connection, [batch.key])
 
 
-def _build_result(written: WrittenBatch, notified_alerts: Sequence[Alert]) -> IngestResult:
+def _activate_rules(rules: RuleSet, database: Database) -> ActiveRules:
+    return ActiveRules(rules=rules, evaluator=RuleEvaluator(rules, database))
+
+
+def _combine_results(results: Sequence[PartResult]) -> IngestResult:
     return IngestResult(
-        rows=written.rows,
-        duplicates=written.duplicates,
-        quarantine_reasons=written.quarantine_reasons,
-        notified_alerts=tuple(notified_alerts),
+        rows=sum(result.written.rows for result in results),
+        duplicates=sum(result.written.duplicates for result in results),
+        quarantine_reasons=tuple(
+            reason for result in results for reason in result.written.quarantine_reasons
+        ),
+        notified_alerts=tuple(alert for result in results for alert in result.notified_alerts),
+    )
+
+
+def _log_batch(batch: Batch, result: IngestResult) -> None:
+    log.info(
+        "batch_stored",
+        stream=str(batch.stream),
+        event_type=batch.event_type,
+        rows=result.rows,
+        duplicates=result.duplicates,
+        quarantined=len(result.quarantine_reasons),
+        alerts=len(result.notified_alerts),
     )

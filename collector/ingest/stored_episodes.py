@@ -9,7 +9,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from collector import alerting, normalize
+from collector.alerting import flooding
 from collector.evaluation.result import EvaluationResult
+from collector.ingest.nearby_alerts import NearbyAlerts
 from collector.model import Alert, AlertMatch, AlertStatus, Match, Rule, Severity
 from collector.store import alerts as alert_store
 
@@ -57,22 +59,30 @@ def fold_matches(
 
 
 def save_episodes(connection: sa.Connection, changes: Iterable[alerting.EpisodeChanges]) -> None:
-    """Write alerts and their matches, as they are after the changes."""
-    for change in changes:
-        _save_episode(connection, change)
+    """Write alerts and their matches, as they are after the changes, in few statements."""
+    saved = list(changes)
+    # First what leaves an alert: an event may leave one and join another.
+    for change in saved:
+        _move_stored_matches(connection, change)
+    alert_store.save_alerts(
+        connection,
+        [alert for change in saved for alert in change.alerts],
+        {
+            alert_id: matches
+            for change in saved
+            for alert_id, matches in change.joined_matches.items()
+        },
+    )
 
 
-def _save_episode(connection: sa.Connection, change: alerting.EpisodeChanges) -> None:
-    # An event that has left an alert may be in another one by now.
+def _move_stored_matches(connection: sa.Connection, change: alerting.EpisodeChanges) -> None:
     rule_key = {"org": change.org, "rule": change.rule}
-    for uid, alert_id in change.detachments.items():
-        alert_store.detach_match(connection, **rule_key, event_uid=uid, alert_id=alert_id)
+    alert_store.detach_matches(connection, **rule_key, alerts_by_uid=change.detachments)
     for alert in change.alerts:
         if alert.status == AlertStatus.MERGED:
             alert_store.move_merged_matches(connection, alert)
     for alert_id, uids in change.moved_uids.items():
         alert_store.move_matches(connection, **rule_key, event_uids=uids, alert_id=alert_id)
-    alert_store.save_alerts(connection, change.alerts, change.joined_matches)
 
 
 def _fold_rule(
@@ -93,9 +103,31 @@ def _fold_rule(
             connection, {m.alert_id for m in stored_matches.values()}
         )
     }
+    nearby = NearbyAlerts(connection=connection, org=org, rule=rule)
+    nearby.load_alerts(matches.values())
+    matches = _redirect_flood(nearby, matches, stored_matches, owners)
     changes = _group_by_key(org, matches, withdrawal_reasons, stored_matches, owners)
     for key in sorted(changes):
-        yield _fold_key(connection, rule, changes[key], now=now)
+        yield _fold_key(nearby, changes[key], now=now)
+
+
+def _redirect_flood(
+    nearby: NearbyAlerts,
+    matches: Mapping[str, Match],
+    stored_matches: Mapping[str, AlertMatch],
+    owner_alerts: Mapping[str, Alert],
+) -> dict[str, Match]:
+    """The matches; those of a flood with the flood's key."""
+    owner_keys = {uid: owner_alerts[match.alert_id].key for uid, match in stored_matches.items()}
+    redirected = flooding.redirect_flood(
+        nearby.rule,
+        matches,
+        flood_keys={uid: key for uid, key in owner_keys.items() if flooding.is_flood_key(key)},
+        known_keys={*nearby.keys, *owner_keys.values()},
+        alert_counts=nearby.count_hourly_alerts(matches.values()),
+    )
+    nearby.load_alerts(match for match in redirected.values() if flooding.is_flood_key(match.key))
+    return redirected
 
 
 def _group_by_key(
@@ -120,9 +152,9 @@ def _group_by_key(
 
 
 def _fold_key(
-    connection: sa.Connection, rule: Rule, key_changes: _KeyChanges, *, now: datetime
+    nearby: NearbyAlerts, key_changes: _KeyChanges, *, now: datetime
 ) -> alerting.EpisodeChanges:
-    alerts = {**_find_nearby_alerts(connection, rule, key_changes), **key_changes.owner_alerts}
+    alerts = {**nearby.select_alerts(key_changes.key), **key_changes.owner_alerts}
     diff = alerting.diff_matches(
         key_changes.org,
         key_changes.key,
@@ -133,36 +165,22 @@ def _fold_key(
     )
     remaining = (
         match
-        for match in alert_store.iterate_alert_matches(connection, diff.rebuild_ids)
+        for match in alert_store.iterate_alert_matches(nearby.connection, diff.rebuild_ids)
         if match.event_uid not in diff.detachments
     )
-    return alerting.fold_episodes(
-        rule,
+    changes = alerting.fold_episodes(
+        nearby.rule,
         diff,
         alerts=alerts,
         remaining_matches=remaining,
-        find_alert=lambda alert_id: alert_store.find_alert(connection, alert_id),
-        keep_content=_is_reevaluated(rule),
+        find_alert=nearby.find_alert,
+        keep_content=_is_reevaluated(nearby.rule),
         reason=max(key_changes.withdrawal_reasons.values(), default=""),
         now=now,
     )
-
-
-def _find_nearby_alerts(
-    connection: sa.Connection, rule: Rule, key_changes: _KeyChanges
-) -> dict[str, Alert]:
-    """The stored alerts that the matches may join or bring back."""
-    if not key_changes.matches:
-        return {}
-    times = [match.time for match in key_changes.matches]
-    nearby = alert_store.find_nearby_alerts(
-        connection,
-        org=key_changes.org,
-        rule=rule.name,
-        key=key_changes.key,
-        between=(min(times) - rule.dedup_window, max(times) + rule.dedup_window),
-    )
-    return {alert.id: alert for alert in nearby}
+    if not flooding.is_flood_key(key_changes.key):
+        return changes
+    return flooding.describe_flood(changes, alerts=alerts, matches=key_changes.matches)
 
 
 def _is_reevaluated(rule: Rule) -> bool:

@@ -15,7 +15,7 @@ class PollState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """What became of a batch; what was listed and is not in the ledger yet is pending.
+    """What became of a batch; listed and not in the ledger, or not as a whole, is pending.
 
     Damaged is a log file of which a file in the archive cannot be read: it is to be taken in again.
     """

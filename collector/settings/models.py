@@ -27,12 +27,14 @@ from collector.settings.values import (
     ListName,
     ListValue,
     LoginUrl,
+    MemorySize,
     OrgName,
     Period,
     ProxyUrl,
     ReadablePath,
     SeverityName,
     TextLine,
+    ThreadCount,
 )
 
 
@@ -202,6 +204,19 @@ class ChannelSettings(SettingsModel):
     type: str
 
 
+# ---- the machine
+
+
+class EngineSettings(SettingsModel):
+    """What the engine of rules and archive may take. None is what fits this machine.
+
+    `memory` is in bytes; the process holds some more than the engine.
+    """
+
+    threads: ThreadCount | None = None
+    memory: MemorySize | None = None
+
+
 # ---- all of it
 
 
@@ -214,6 +229,7 @@ class Settings(SettingsModel):
     state_dir: FilePath = Field(default=Path("state"), validate_default=True)
     database_url: Secret | None = None
     disk_reserve: ByteCount = DEFAULT_RESERVE_BYTES
+    engine: EngineSettings = EngineSettings()
     orgs: Annotated[tuple[OrgSettings, ...], Field(min_length=1)]
     rules: RulesSettings = RulesSettings()
     channels: Mapping[ChannelName, ChannelSettings] = Field(default_factory=dict)

@@ -77,6 +77,30 @@ def _refuse_boolean(value: object) -> object:
 
 
 Port = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=65535)]
+ThreadCount = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=256)]
+
+_MEMORY_UNITS = {"MB": 10**6, "GB": 10**9}
+_MEMORY_PATTERN = re.compile(r"([0-9]{1,6})(MB|GB)")
+MIN_MEMORY = 256 * 10**6
+
+
+def _parse_memory(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _MEMORY_PATTERN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a size of memory such as 800MB or 2GB")
+    return int(match[1]) * _MEMORY_UNITS[match[2]]
+
+
+def _check_min_memory(value: int) -> int:
+    if value < MIN_MEMORY:
+        raise ValueError(f"must be at least {MIN_MEMORY // 10**6}MB")
+    return value
+
+
+MemorySize = Annotated[int, BeforeValidator(_parse_memory), AfterValidator(_check_min_memory)]
+"""Bytes."""
 
 
 def _parse_byte_count(value: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -13,7 +13,10 @@ from collector.model import Alert, AlertMatch, AlertStatus, FoldState, Severity
 from collector.stable_ids import hash_json
 from collector.store import tables
 from collector.store.chunks import split_chunks
-from collector.store.upsert import upsert_row, upsert_rows
+from collector.store.upsert import upsert_rows
+
+TimeSpan: TypeAlias = tuple[datetime, datetime]
+"""A span of event time, both ends included."""
 
 _FOLD_STATE_COLUMN = "basis"
 _ALERT_COLUMNS = tuple(field.name for field in fields(Alert) if field.name != "fold_state")
@@ -26,27 +29,57 @@ def find_nearby_alerts(
     *,
     org: str,
     rule: str,
-    key: tuple[str, ...],
-    between: tuple[datetime, datetime],
-) -> list[Alert]:
-    """The alerts of one dedup key whose episode touches a span of event time, oldest first.
+    spans: Mapping[tuple[str, ...], TimeSpan],
+) -> dict[tuple[str, ...], list[Alert]]:
+    """By dedup key, the alerts whose episode touches the key's span of event time, oldest first.
 
-    Merged ones are left out.
+    Merged ones are left out, and keys without any.
     """
+    keys = {compute_key_digest(key): key for key in spans}
+    nearby: dict[tuple[str, ...], list[Alert]] = {}
+    for digests in split_chunks(keys):
+        for row in connection.execute(_build_nearby_query(org, rule, keys, spans, digests)):
+            key = keys[row.key_digest]
+            if row.last_time >= spans[key][0] and row.first_time <= spans[key][1]:
+                nearby.setdefault(key, []).append(_parse_alert_row(row))
+    return nearby
+
+
+def _build_nearby_query(
+    org: str,
+    rule: str,
+    keys: Mapping[str, tuple[str, ...]],
+    spans: Mapping[tuple[str, ...], TimeSpan],
+    digests: Sequence[str],
+) -> sa.Select[Any]:
     table = tables.alerts
-    query = (
+    chosen = [spans[keys[digest]] for digest in digests]
+    return (
         sa.select(table)
         .where(
             table.c.org == org,
             table.c.rule == rule,
-            table.c.key_digest == compute_key_digest(key),
-            table.c.last_time >= between[0],
-            table.c.first_time <= between[1],
+            table.c.key_digest.in_(digests),
+            table.c.last_time >= min(first for first, _ in chosen),
+            table.c.first_time <= max(last for _, last in chosen),
             table.c.status != AlertStatus.MERGED,
         )
         .order_by(table.c.first_time, table.c.id)
     )
-    return [_parse_alert_row(row) for row in connection.execute(query)]
+
+
+def list_first_times(
+    connection: sa.Connection, *, org: str, rule: str, between: TimeSpan
+) -> list[datetime]:
+    """When the alerts of a rule began, of those that began between two times."""
+    table = tables.alerts
+    query = sa.select(table.c.first_time).where(
+        table.c.org == org,
+        table.c.rule == rule,
+        table.c.first_time.between(*between),
+        table.c.status != AlertStatus.MERGED,
+    )
+    return list(connection.scalars(query))
 
 
 def find_alert(connection: sa.Connection, alert_id: str) -> Alert | None:
@@ -102,13 +135,14 @@ def save_alerts(
     matches_by_alert: Mapping[str, Sequence[AlertMatch]],
 ) -> None:
     """Write alerts, and by alert id the matches that belong to them."""
-    for alert in alerts:
-        upsert_row(connection, tables.alerts, _build_alert_row(alert))
-        rows = [
-            {"org": alert.org, "rule": alert.rule, **_build_match_row(match)}
-            for match in matches_by_alert.get(alert.id, ())
-        ]
-        upsert_rows(connection, tables.matches, rows)
+    saved = list(alerts)
+    upsert_rows(connection, tables.alerts, [_build_alert_row(alert) for alert in saved])
+    rows = [
+        {"org": alert.org, "rule": alert.rule, **_build_match_row(match)}
+        for alert in saved
+        for match in matches_by_alert.get(alert.id, ())
+    ]
+    upsert_rows(connection, tables.matches, rows)
 
 
 # ---- matches
@@ -156,19 +190,20 @@ def iterate_alert_matches(
         yield from (_parse_match_row(row) for row in rows)
 
 
-def detach_match(
-    connection: sa.Connection, *, org: str, rule: str, event_uid: str, alert_id: str
+def detach_matches(
+    connection: sa.Connection, *, org: str, rule: str, alerts_by_uid: Mapping[str, str]
 ) -> None:
-    """Delete an event's match from an alert. One that is in another alert by now stays there."""
+    """Delete events' matches from the alerts named. One that is in another by now stays there."""
     table = tables.matches
-    connection.execute(
-        sa.delete(table).where(
-            table.c.org == org,
-            table.c.rule == rule,
-            table.c.event_uid == event_uid,
-            table.c.alert_id == alert_id,
-        )
+    statement = sa.delete(table).where(
+        table.c.org == org,
+        table.c.rule == rule,
+        table.c.event_uid == sa.bindparam("uid"),
+        table.c.alert_id == sa.bindparam("former_id"),
     )
+    rows = [{"uid": uid, "former_id": alert_id} for uid, alert_id in alerts_by_uid.items()]
+    if rows:
+        connection.execute(statement, rows)
 
 
 def move_matches(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,10 +39,10 @@ def list_inventory_items(
 ) -> list[InventoryItem]:
     """All batches of an org whose records belong between two times, oldest first."""
     pending = {item.key: item for item in _list_listed_items(connection, org, since, until)}
-    ledger_items = []
-    for item in _list_ledger_items(connection, org, since, until):
-        ledger_items.append(item)
-        pending.pop(item.key, None)
+    ledger_items = [
+        _join_listed_item(item, pending.pop(item.key, None))
+        for item in _list_ledger_items(connection, org, since, until)
+    ]
     return sorted([*ledger_items, *pending.values()], key=lambda item: (item.log_time, item.key))
 
 
@@ -58,6 +58,13 @@ def list_batch_files(
         .order_by(table.c.path)
     )
     return [parse_archive_file(row) for row in connection.execute(query)]
+
+
+def _join_listed_item(item: InventoryItem, listed: InventoryItem | None) -> InventoryItem:
+    """The item of the ledger; where only a part of it is there, with what keeps the rest away."""
+    if listed is None or item.state != BatchState.PENDING:
+        return item
+    return replace(item, failures=listed.failures, reason=listed.reason)
 
 
 def _list_listed_items(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +98,13 @@ def record_batch(
     damaged_files.settle_batch(connection, batch.key, written_paths=[row["path"] for row in rows])
 
 
+def record_lost_batch(connection: sa.Connection, batch: Batch, reason: str) -> None:
+    """Write that a batch is lost; what was committed of it stays."""
+    before = read_ledger_batch(connection, batch.key)
+    entry = replace(before.entry, state=BatchState.LOST, reason=reason)
+    record_batch(connection, batch, entry, before.files)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBatch:
     """What the ledger holds of a batch; empty for a batch that it does not hold."""
@@ -117,9 +124,10 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
 
 
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
-    """Those of the batch keys that the ledger holds, without those that are to be read again."""
+    """Those of the batch keys that the ledger holds, as a whole and not to be read again."""
     table = tables.batches
-    query = sa.select(table.c.key).where(table.c.state != BatchState.DAMAGED)
+    states = (BatchState.PENDING, BatchState.DAMAGED)
+    query = sa.select(table.c.key).where(table.c.state.not_in(states))
     known_keys: set[str] = set()
     for chunk in split_chunks(keys):
         known_keys.update(connection.scalars(query.where(table.c.key.in_(chunk))))

@@ -73,15 +73,13 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
         .where(
             *match_stream(table, stream),
             table.c.last_listed <= now - LISTING_GRACE,
-            batches.c.key.is_(None),
+            sa.or_(batches.c.key.is_(None), batches.c.state == BatchState.PENDING),
         )
     )
     lost_batches = [_parse_listed_row(row, now) for row in connection.execute(query)]
     reason = "it was listed, and is not listed any more (retention or a user)"
     for batch in lost_batches:
-        ledger.record_batch(
-            connection, batch, ledger.LedgerEntry(state=BatchState.LOST, reason=reason), []
-        )
+        ledger.record_lost_batch(connection, batch, reason)
     return lost_batches
 
 

@@ -119,6 +119,15 @@ batches = sa.Table(
     comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
 )
 
+unfinished_batches = sa.Table(
+    "unfinished",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("segments", sa.Integer, nullable=False),
+    sa.Column("unfolded", sa.Boolean, nullable=False),
+    comment="Batches in the ledger of which a part is missing, or matches are not in alerts yet.",
+)
+
 tracked_objects = sa.Table(
     "inventory",
     metadata,
@@ -258,6 +267,7 @@ alerts = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("basis", sa.JSON, nullable=False),
     sa.Index("alerts_of_key", "org", "rule", "key_digest", "last_time"),
+    sa.Index("alerts_of_rule", "org", "rule", "first_time"),
     sa.Index("alerts_by_creation", "created"),
 )
 

@@ -103,7 +103,7 @@ def test_problems_of_an_org(problems_of, org, expected):
     assert [f"collector.yaml:{line}" for line in expected] == problems_of(text)
 
 
-KNOWN_KEYS = "channels, database_url, disk_reserve, orgs, routes, rules, state_dir"
+KNOWN_KEYS = "channels, database_url, disk_reserve, engine, orgs, routes, rules, state_dir"
 
 RESTS = [
     ("rule: 5", ["5:1: unknown key 'rule', did you mean 'rules'?"]),

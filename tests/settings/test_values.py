@@ -38,6 +38,9 @@ def check(kind, value):
         (values.SeverityName, Severity.LOW, Severity.LOW),
         (values.Port, 1, 1),
         (values.Port, "65535", 65535),
+        (values.MemorySize, "256MB", 256_000_000),
+        (values.MemorySize, "2GB", 2_000_000_000),
+        (values.ThreadCount, "2", 2),
         (values.OrgName, "a-1", "a-1"),
         (values.ChannelName, "Sec_Ops-1", "Sec_Ops-1"),
         (values.TypePattern, "*", "*"),
@@ -182,3 +185,9 @@ def test_a_port_is_a_port(port):
 
 def test_a_severity_is_dumped_by_its_name():
     assert TypeAdapter(values.SeverityName).dump_json(Severity.HIGH) == b'"high"'
+
+
+@pytest.mark.parametrize("written", ["2", "2gb", "255MB", "0GB", "1.5GB", True, "2 GB", "-1GB"])
+def test_a_size_of_memory_is_a_number_with_its_unit_and_enough_to_work_with(written):
+    with pytest.raises(ValidationError, match=r"800MB or 2GB|at least 256MB"):
+        check(values.MemorySize, written)

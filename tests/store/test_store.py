@@ -245,8 +245,9 @@ def test_an_event_parts_from_the_alert_that_is_named_and_from_no_other(database)
     with database.begin() as connection:
         joined(connection, member("e1"), member("e2"))
         of_rule = {"org": "acme", "rule": "odd-login"}
-        alerts.detach_match(connection, **of_rule, event_uid="e1", alert_id="another")
-        alerts.detach_match(connection, **of_rule, event_uid="e2", alert_id=build_alert().id)
+        alerts.detach_matches(
+            connection, **of_rule, alerts_by_uid={"e1": "another", "e2": build_alert().id}
+        )
 
     assert {"e1": member("e1")} == members(database, "e1", "e2")
 
@@ -272,8 +273,8 @@ def test_what_went_on_in_another_alert_is_not_listed_and_never_near(database):
     with database.read() as connection:
         assert [] == alerts.list_alerts(connection)
         assert [gone] == alerts.list_alerts(connection, include_merged=True)
-        assert [] == alerts.find_nearby_alerts(
-            connection, org="acme", rule="odd-login", key=gone.key, between=(NOON, NOON)
+        assert {} == alerts.find_nearby_alerts(
+            connection, org="acme", rule="odd-login", spans={gone.key: (NOON, NOON)}
         )
 
 
@@ -286,10 +287,10 @@ def test_near_means_touching_the_span(database, hours, found):
     with database.begin() as connection:
         alerts.save_alerts(connection, [build_alert()], {})
         near = alerts.find_nearby_alerts(
-            connection, org="acme", rule="odd-login", key=build_alert().key, between=span
+            connection, org="acme", rule="odd-login", spans={build_alert().key: span}
         )
 
-    assert found == len(near)
+    assert found == len(near.get(build_alert().key, ()))
 
 
 def test_the_listing_filters_and_puts_the_newest_first(database):

@@ -1,0 +1,85 @@
+"""Matches all that is committed with one rule again, for what its lists have gained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from collector import normalize
+from collector.evaluation.result import EvaluationResult
+from collector.ingest.ingest_context import ActiveRules, IngestContext
+from collector.model import Alert, Rule
+from collector.sources.spec import Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRematch:
+    """The alerts that one rule has enqueued, and by name the rule if it failed, with why."""
+
+    notified_alerts: tuple[Alert, ...]
+    failures: Mapping[str, str]
+
+
+def rematch_rule(context: IngestContext, org: str, name: str) -> RuleRematch:
+    """Match the committed events of an org with a rule; known matches stay as they are.
+
+    Batches may come in between two results. A rule that fails is recorded.
+    """
+    notified: list[Alert] = []
+    active_rules = context.active_rules
+    _, failures = context.guard.evaluate(
+        lambda: notified.extend(_match_archive(context, active_rules, org, name)),
+        lambda: _take_failures(context, active_rules),
+    )
+    context.record_failures(org, failures)
+    return RuleRematch(notified_alerts=tuple(notified), failures=failures)
+
+
+def _match_archive(
+    context: IngestContext, active_rules: ActiveRules, org: str, name: str
+) -> Iterator[Alert]:
+    """The alerts that are enqueued, as they are committed."""
+    turns = context.state_turns
+    with context.cursors.open_cursor() as cursor:
+        results = _evaluate_rule(context, active_rules, org, name, cursor)
+        if _depends_on_events_alone(active_rules.rules.by_name[name]):
+            for result in results:
+                with turns.take_turn(Lane.BULK):
+                    yield from _commit_result(context, active_rules, result)
+        else:
+            with turns.take_turn(Lane.BULK):
+                for result in results:
+                    yield from _commit_result(context, active_rules, result)
+
+
+def _take_failures(context: IngestContext, active_rules: ActiveRules) -> Mapping[str, str]:
+    with context.state_turns.take_turn(Lane.BULK):
+        return context.take_failures(active_rules)
+
+
+def _evaluate_rule(
+    context: IngestContext,
+    active_rules: ActiveRules,
+    org: str,
+    name: str,
+    cursor: duckdb.DuckDBPyConnection,
+) -> Iterator[EvaluationResult]:
+    events = context.committed.build_event_views(org, cursor)
+    previous = context.committed.build_match_lookup(org)
+    return active_rules.evaluator.evaluate_archive(name, events, previous)
+
+
+def _commit_result(
+    context: IngestContext, active_rules: ActiveRules, result: EvaluationResult
+) -> list[Alert]:
+    with context.database.begin() as connection:
+        return context.commit_result(connection, result, active_rules.rules)
+
+
+def _depends_on_events_alone(rule: Rule) -> bool:
+    """Whether what it finds in an event is the same whatever else is committed meanwhile."""
+    return rule.aggregation is None and normalize.DERIVED_EVENT_TYPES.keys().isdisjoint(
+        rule.event_types
+    )
