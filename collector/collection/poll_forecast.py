@@ -56,6 +56,7 @@ class CallForecast:
     Attributes:
         share: how many calls are ours in 24 hours; None while the org has said nothing.
         shortage: the sentence that is the reason where our share is too small.
+        configured_calls: what the configured intervals and the files take in 24 hours.
         own_calls: how many we have made in the last 24 hours.
         daily_files: how many log files are to be downloaded, each with one call.
         side_calls: what was spent in the last 24 hours on downloads, the past and descriptions.
@@ -68,16 +69,12 @@ class CallForecast:
     percent: int
     share: int | None
     shortage: str
+    configured_calls: int
     own_calls: int
     daily_files: int
     side_calls: int
     side_allowance: int | None
     fitting_percent: int | None
-
-    @property
-    def configured_calls(self) -> int:
-        """What the configured intervals and the files take in 24 hours."""
-        return round(sum(group.configured_calls for group in self.groups)) + self.daily_files
 
     @property
     def does_fit(self) -> bool:
@@ -114,7 +111,13 @@ def forecast_calls(sources: Sequence[Source], facts: OrgFacts) -> CallForecast:
     for _ in range(STRETCH_ROUNDS):
         costs = estimate_costs(sources, facts, stretches=stretches)
         stretches, side_allowance = _divide_calls(costs, facts.daily_files, share)
-    shortage = _explain_shortage(costs, facts, share)
+    configured_calls = round(
+        sum(cost.daily_calls for cost in configured_costs.values()) + facts.daily_files
+    )
+    shortage = (
+        f"polls and downloads take {configured_calls:,} calls a day at the configured intervals,"
+        f" and api_budget_percent: {facts.percent} allows us {share or 0:,}"
+    )
     groups = [
         _forecast_group(
             source,
@@ -132,21 +135,12 @@ def forecast_calls(sources: Sequence[Source], facts: OrgFacts) -> CallForecast:
         percent=facts.percent,
         share=share,
         shortage=shortage,
+        configured_calls=configured_calls,
         own_calls=facts.spending.own_calls if facts.spending else 0,
         daily_files=facts.daily_files,
         side_calls=facts.side_calls,
         side_allowance=side_allowance,
         fitting_percent=_find_fitting_percent(configured_costs, facts.daily_files, max_calls),
-    )
-
-
-def _explain_shortage(
-    costs: Mapping[GroupKey, PollCost], facts: OrgFacts, share: int | None
-) -> str:
-    total = sum(cost.daily_calls for cost in costs.values()) + facts.daily_files
-    return (
-        f"polls and downloads take {total:,.0f} calls a day at the configured intervals, and"
-        f" api_budget_percent: {facts.percent} allows us {share or 0:,}"
     )
 
 

@@ -32,6 +32,7 @@ from collector.escaping import escape_terminal
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
 from collector.model import Batch, Cursor, PollState, Stream
+from collector.salesforce.call_counter import assign_activity
 from collector.salesforce.client import SalesforceClient
 from collector.sources import (
     Catalog,
@@ -193,7 +194,8 @@ class Poller:
             )
         cursor = self._read_cursor(stream)
         tally = _PollTally(stream, cursor, lane=source.spec.lane)
-        with self._tally_errors(tally):
+        group = source.find_group(stream.name)
+        with assign_activity(group.name), self._tally_errors(tally):
             self._raise_if_resting()
             for result in source.reader.fetch(context, stream, cursor):
                 self._take_result(result, tally)

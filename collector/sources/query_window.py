@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from collector.model import Stream
+from collector.salesforce.call_counter import CATCH_UP, assign_activity
 from collector.salesforce.soql import check_identifier, render_literal
+
+CATCH_UP_AGE = timedelta(hours=1)
+"""What ends longer ago than this is read because nobody did in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +58,10 @@ class QueryWindow:
             f" AND {field} <= {render_literal(self.end)}"
             f" ORDER BY {field} {self.query.order}"
         )
+
+
+def assign_window_calls(window: QueryWindow) -> AbstractContextManager[None]:
+    """Count the calls inside as catching up, if the window is none that every poll reads."""
+    if window.end < window.horizon - CATCH_UP_AGE:
+        return assign_activity(CATCH_UP)
+    return nullcontext()

@@ -12,7 +12,6 @@ from collector import clock
 from collector.csv_segments import write_records
 from collector.errors import NotAvailableError, QueryTooWideError
 from collector.model import Batch, Cursor, Stream, WindowFacts
-from collector.salesforce.call_counter import CATCH_UP, assign_activity
 from collector.salesforce.soql import check_identifier, render_literal
 from collector.settings import SourceSettings
 from collector.settings.values import Duration
@@ -23,15 +22,12 @@ from collector.sources.contract import (
     build_batch_key,
     resolve_present_time,
 )
-from collector.sources.query_window import QueryWindow, WindowQuery
+from collector.sources.query_window import QueryWindow, WindowQuery, assign_window_calls
 from collector.sources.window_batch import RecordPages
 
 INITIAL_WIDTH = timedelta(hours=6)
 MIN_WIDTH = timedelta(seconds=1)
 MAX_WIDTH = timedelta(days=7)
-CATCH_UP_AGE = timedelta(hours=1)
-"""What ends longer ago than this is read because nobody did in time."""
-
 PAGE_SIZE = 2000
 """Salesforce serves at most this many records at a time, and big objects may have no second page:
 exactly so many and no more is taken for a cut, and asked for again in narrower windows."""
@@ -88,19 +84,17 @@ def fetch_window_sequence(
     first: QueryWindow,
     cursor: Cursor | None,
     *,
-    group: str = "",
     first_pages: RecordPages | None = None,
 ) -> Iterator[FetchResult]:
     """The first window and those that follow it up to its horizon.
 
-    Calls are counted for `group`. `first_pages` are the first window's records, if somebody has
-    asked for them already.
+    `first_pages` are the first window's records, if somebody has asked for them already.
     """
     start, horizon, width, pages = first.start, first.horizon, INITIAL_WIDTH, first_pages
     while start < horizon:
         window = replace(first, start=start, end=min(start + width, horizon))
         try:
-            with assign_activity(choose_activity(window, group)):
+            with assign_window_calls(window):
                 batch, facts = _fetch_window(context, window, pages)
         except QueryTooWideError:
             if window.end - start <= MIN_WIDTH:
@@ -115,11 +109,6 @@ def fetch_window_sequence(
         if facts.rows < PAGE_SIZE // 2:
             width = min(width * 2, MAX_WIDTH)
         start = window.end
-
-
-def choose_activity(window: QueryWindow, group: str) -> str:
-    """What the calls for a window count as: a window of the past is not part of every poll."""
-    return CATCH_UP if window.end < window.horizon - CATCH_UP_AGE else group
 
 
 def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from functools import partial
 from types import MappingProxyType
 
 from collector.model import Cursor, EventFamily, Stream
-from collector.salesforce.call_counter import assign_activity
 from collector.salesforce.composite import MAX_QUERIES
 from collector.settings.values import Period, matches_any
 from collector.sources import named_objects, query_windows
@@ -105,15 +104,13 @@ class StoredEventsReader:
 
         In a poll the first windows of several objects are asked for with one API call.
         """
-        group = THREAT_DETECTION if stream.name in STANDARD_OBJECTS else OTHER_OBJECTS
         plan = partial(self._plan_window, context)
         opened = None
         if context.window_batch is not None:
-            with assign_activity(group):
-                opened = context.window_batch.open_window(context.client, stream, plan)
+            opened = context.window_batch.open_window(context.client, stream, plan)
         window = plan(stream, cursor) if opened is None else opened.window
         yield from query_windows.fetch_window_sequence(
-            context, window, cursor, group=group, first_pages=opened.pages if opened else None
+            context, window, cursor, first_pages=opened.pages if opened else None
         )
 
     def _plan_window(

@@ -10,7 +10,7 @@ from typing import Any
 from collector.errors import CollectorError
 from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
-from collector.sources.query_window import QueryWindow
+from collector.sources.query_window import QueryWindow, assign_window_calls
 
 RecordPages = Iterator[list[dict[str, Any]]]
 WindowPlanner = Callable[[Stream, Cursor | None], QueryWindow]
@@ -57,6 +57,7 @@ class WindowBatch:
                 window = plan_window(stream, cursor)
                 windows += [window] if window.start < window.horizon else []
         wanted = [window for window in windows if window.start < window.horizon]
-        pages = client.query_several([window.build_soql() for window in wanted])
+        with assign_window_calls(windows[0]):
+            pages = client.query_several([window.build_soql() for window in wanted])
         for window, found in zip(wanted, pages, strict=True):
             self._opened[window.stream] = OpenedWindow(window=window, pages=found)

@@ -131,6 +131,15 @@ def test_a_call_for_several_objects_counts_for_the_most_valuable_of_them(tmp_pat
         assert (20, 0) == calls["stored_events", DESCRIPTIONS]
 
 
+def test_the_calls_of_a_source_in_groups_are_told_apart(tmp_path):
+    with serve_org() as org, open_polling_bench(tmp_path, org, {"bulk_jobs": {}}) as bench:
+        bench.poll_sources()
+        calls = list_calls(bench)
+
+    assert {(1, 1)} == {calls["bulk_jobs", f"{kind} jobs"] for kind in ("query", "ingest")}
+    assert {"query jobs", "ingest jobs", DESCRIPTIONS} == {activity for _, activity in calls}
+
+
 def test_two_threads_that_poll_different_sources_count_each_their_own(tmp_path):
     sources = {**AUDIT, **LOGS, "login_history": {}}
     with serve_org(*FILES) as org, open_polling_bench(tmp_path, org, sources) as bench:
