@@ -96,6 +96,7 @@ class Poller:
         )
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
+        self._poll_starts: dict[str, datetime] = {}
         self.context = SourceContext(
             org=org,
             client=client,
@@ -121,6 +122,8 @@ class Poller:
                 last_attempts[source] = max(
                     poll.last_attempt, last_attempts.get(source, poll.last_attempt)
                 )
+        # How long a poll takes is no part of the interval.
+        last_attempts |= {kind: start for kind, start in self._poll_starts.items() if start <= now}
         return [
             source
             for source in self.sources
@@ -137,6 +140,7 @@ class Poller:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
             StoppedError: we were asked to end.
         """
+        self._poll_starts[source.kind] = clock.now()
         tally = _PollTally(
             Stream(org=self.org, source=source.kind, name="*"), lane=source.spec.lane
         )
