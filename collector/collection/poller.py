@@ -108,6 +108,7 @@ class Poller:
         self._damage_repair = DamageRepair(database)
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
+        self._poll_starts: dict[str, datetime] = {}
         self.context = SourceContext(
             org=org,
             client=client,
@@ -127,7 +128,8 @@ class Poller:
         """
         if self._is_resting():
             return []
-        polls, forecast = self._read_polls(), self.api_budget.forecast_calls()
+        polls = [self._date_from_start(poll) for poll in self._read_polls()]
+        forecast = self.api_budget.forecast_calls()
         due_sources = (
             select_due_streams(
                 source,
@@ -151,6 +153,7 @@ class Poller:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
             StoppedError: we were asked to end.
         """
+        self._poll_starts[source.kind] = clock.now()
         tally = _PollTally(
             Stream(org=self.org, source=source.kind, name="*"), lane=source.spec.lane
         )
@@ -323,6 +326,11 @@ class Poller:
             with self._database.begin() as connection:
                 for stream in stale:
                     ledger.delete_poll_status(connection, stream)
+
+    def _date_from_start(self, poll: ledger.PollStatus) -> ledger.PollStatus:
+        """The attempt as of when it began: how long it took is no part of the interval."""
+        start = self._poll_starts.get(poll.stream.source, poll.last_attempt)
+        return replace(poll, last_attempt=min(start, poll.last_attempt))
 
     def _read_polls(self) -> list[ledger.PollStatus]:
         with self._database.read() as connection:

@@ -21,6 +21,7 @@ NESTED_QUERY = (
     'SELECT Id, ""Email"",\n  (SELECT Id FROM Contacts)\nFROM {entity}\nWHERE Name LIKE \'%,a%\''
 )
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+DAY_START = datetime(2026, 11, 10, tzinfo=UTC)
 SUSPICIOUS_CLIENT = "Salesforce-CLI/1.0"
 
 
@@ -66,16 +67,17 @@ def write_log_file(
     hits: int = 20,
     seed: int = 7,
     templates: RowTemplates = USUAL_TEMPLATES,
+    start: datetime = DAY_START,
+    span: timedelta = timedelta(days=1),
 ) -> int:
-    """Write `rows` events of one day, `hits` of them by a client that a rule knows. Its bytes."""
+    """Write `rows` events of a span, `hits` of them by a client that a rule knows. Its bytes."""
     rng = random.Random(seed)
-    start = datetime(2026, 11, 10, tzinfo=UTC)
     people = [_build_person(rng, number) for number in range(4_000)]
     suspicious = set(rng.sample(range(rows), hits))
     with path.open("w", encoding="utf-8", newline="", buffering=1 << 20) as file:
         file.write(",".join(f'"{column}"' for column in COLUMNS) + "\n")
         for number in range(rows):
-            at = start + timedelta(milliseconds=number * 86_400_000 // rows)
+            at = start + span * number / rows
             client = SUSPICIOUS_CLIENT if number in suspicious else ""
             person = people[int(rng.random() ** 2 * 4_000)]
             file.write(_render_row(rng, person, number, at, client=client, templates=templates))
