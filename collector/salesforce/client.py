@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,30 +17,23 @@ from collector.csv_segments import CsvSegments
 from collector.errors import (
     CorruptDownloadError,
     SalesforceError,
-    SessionExpiredError,
-    StoppedError,
     UnreachableError,
 )
-from collector.http import build_client, build_session
+from collector.http import build_client
 from collector.salesforce import responses
 from collector.salesforce.api_errors import compute_clock_skew
 from collector.salesforce.authenticator import Authenticator
-from collector.salesforce.connection import CALL_HEADERS, SalesforceConnection, fetch_api_versions
+from collector.salesforce.connection import CALL_HEADERS, SalesforceConnection
+from collector.salesforce.json_documents import QueryPage
 from collector.salesforce.log_download import download_log
 from collector.salesforce.login_throttle import LoginLimits
+from collector.salesforce.org_session import READ_TRIES, RETRY_PAUSE, OrgSession
+from collector.salesforce.record_pages import RecordPage, read_pages
 from collector.salesforce.soql import check_identifier
-from collector.salesforce.token_request import AccessToken
 from collector.salesforce.token_store import TokenStore
 from collector.settings import OrgSettings
 
-NEWEST_KNOWN_VERSION = "67.0"
-"""The newest API version that we know; an org that has newer ones is asked for this one."""
-
-READ_TRIES = 3
 DOWNLOAD_TRIES = 2
-RETRY_PAUSE = (0.5, 2.0)
-PATIENCE_SECONDS = 45.0
-"""After this long no further try of the same request begins: the next poll will ask again."""
 
 _USAGE_PATTERN = re.compile(r"(?<![\w-])api-usage=(\d{1,15})/(\d{1,15})", re.ASCII)
 _LOG_FILE_PATTERN = re.compile(r"/services/data/(v\d+\.\d+(/[\w-]+)+)", re.ASCII)
@@ -71,17 +62,17 @@ class ApiUsage:
 
 
 class SalesforceClient:
-    """One org. Logs in when first needed, and once again whenever a token is refused (401).
+    """One org. Logs in when first needed, and again when a token is refused or the org has moved.
 
     Every read is tried up to three times while the org is unreachable. The sentences of what is
-    raised name the org and what was asked, never a token. Files may be downloaded by several
-    threads at a time, all else is for one; `close` it at the end.
+    raised name the org and what was asked, never a token. Several threads may ask at a time;
+    `close` it at the end.
 
     Every method may raise any SalesforceError, or StoppedError.
 
     Args:
         org: its settings.
-        stop_event: when set, the next step raises StoppedError.
+        stop_event: when set, the next step raises StoppedError, in the middle of a wait as well.
         retry_pause: the shortest and the longest wait between two tries, in seconds.
         token_store: what remembers failed logins and replaced refresh tokens; else the client.
         login_limits: how often to log in; as a person at a terminal unless given.
@@ -105,23 +96,24 @@ class SalesforceClient:
     ) -> None:
         self.api_usage: ApiUsage | None = None
         self.call_count = 0
-        self._count_lock = threading.Lock()
         self.clock_skew: timedelta | None = None
+        self._header_lock = threading.Lock()
         self._org = org
         self._stop_event = stop_event
-        self._retry_pause = retry_pause
         self._now = now
         proxy = org.proxy.reveal() if org.proxy else None
-        self._http = build_client(ca_file=org.ca_file, proxy=proxy)
+        self._http = build_client(ca_file=org.ca_file, proxy=proxy, stop_event=stop_event)
         self._http.event_hooks = {"response": [self._record_headers]}
-        self._session = build_session(self._http)
-        self._authenticator = Authenticator(
-            org, self._http, token_store=token_store, login_limits=login_limits, now=now
+        self._session = OrgSession(
+            org,
+            self._http,
+            Authenticator(
+                org, self._http, token_store=token_store, login_limits=login_limits, now=now
+            ),
+            read_clock_skew=lambda: self.clock_skew,
+            stop_event=stop_event,
+            retry_pause=retry_pause,
         )
-        self._login_lock = threading.Lock()
-        self._token: AccessToken | None = None
-        self._version = org.api_version
-        self._connection: SalesforceConnection | None = None
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -130,35 +122,41 @@ class SalesforceClient:
     @property
     def api_version(self) -> str:
         """The version that the org is asked in, such as `67.0`."""
-        return self._ensure_connection().version
+        return self._session.open_connection().version
 
     @property
     def instance_url(self) -> str:
         """Where the org's API is, as the last login said."""
-        return self._ensure_connection().token.instance_url
+        return self._session.open_connection().token.instance_url
 
     @property
     def user_id(self) -> str | None:
         """The user that the org is asked as; None where the login did not say."""
-        return self._ensure_connection().token.user_id
+        return self._session.open_connection().token.user_id
 
     def estimate_org_time(self) -> datetime:
         """The present moment by our clock or by the org's, whichever is behind."""
         return self._now() + min(self.clock_skew or timedelta(), timedelta())
 
-    def query(self, soql: str) -> Iterator[list[dict[str, Any]]]:
+    def query(self, soql: str) -> Iterator[RecordPage]:
         """The records that a query finds, page by page, each page asked for when it is wanted.
 
         Records are as Salesforce writes them without their `attributes`; related objects stay
-        nested. Raises QueryTooWideError where the org gave up on the query.
+        nested. Memory holds one page and one record of it.
+
+        Raises QueryTooWideError where the org gave up on the query, or its answer is too large.
         """
-        where = self._label_request("query")
-        page = self._call_with_login(lambda connection: connection.query(soql))
-        yield responses.parse_records(where, page)
-        locator = ""
-        while locator := responses.parse_next_locator(where, page, locator):
-            page = self._call_with_login(partial(_fetch_next_page, locator))
-            yield responses.parse_records(where, page)
+
+        def fetch_page(locator: str, page_size: int) -> QueryPage:
+            if locator:
+                return self._call_with_login(
+                    lambda connection: connection.query_more(locator, page_size=page_size)
+                )
+            return self._call_with_login(
+                lambda connection: connection.query(soql, page_size=page_size)
+            )
+
+        return read_pages(self._label_request("query"), fetch_page)
 
     def describe_object(self, name: str) -> tuple[FieldDescription, ...]:
         """The fields of an object that this user sees.
@@ -240,8 +238,6 @@ class SalesforceClient:
             download_once, tries=DOWNLOAD_TRIES, retry_on=(UnreachableError, CorruptDownloadError)
         )
 
-    # ---- asking
-
     def _call_with_login(
         self,
         ask: Callable[[SalesforceConnection], ResultT],
@@ -249,76 +245,19 @@ class SalesforceClient:
         tries: int = READ_TRIES,
         retry_on: tuple[type[Exception], ...] = (UnreachableError,),
     ) -> ResultT:
-        """The answer, after one new login if the token is refused."""
-        connection = self._ensure_connection()
-        try:
-            return self._call_with_retries(partial(ask, connection), tries, retry_on)
-        except SessionExpiredError:
-            new_connection = self._ensure_connection(instead_of=connection)
-        try:
-            return self._call_with_retries(partial(ask, new_connection), tries, retry_on)
-        except SessionExpiredError:
-            self._authenticator.report_rejected_token()
-            raise
-
-    def _call_with_retries(
-        self, ask: Callable[[], ResultT], tries: int, retry_on: tuple[type[Exception], ...]
-    ) -> ResultT:
-        deadline = clock.monotonic() + PATIENCE_SECONDS
-        for _ in range(tries - 1):
-            self._raise_if_stopped()
-            try:
-                return ask()
-            except retry_on:
-                if clock.monotonic() > deadline:
-                    raise
-            clock.wait(random.uniform(*self._retry_pause), self._stop_event)  # noqa: S311 - jitter
-        self._raise_if_stopped()
-        return ask()
-
-    def _raise_if_stopped(self) -> None:
-        if self._stop_event is not None and self._stop_event.is_set():
-            raise StoppedError(self._label_request("stopped"))
+        """The answer, whatever logins it takes."""
+        return self._session.call(ask, tries=tries, retry_on=retry_on)
 
     def _label_request(self, what: str) -> str:
         return f"{self._org.name}: {what}"
 
-    # ---- connecting
-
-    def _ensure_connection(
-        self, *, instead_of: SalesforceConnection | None = None
-    ) -> SalesforceConnection:
-        """The present login; a new one if there is none, or if it is the one that was refused."""
-        with self._login_lock:
-            if self._connection is not None and self._connection is not instead_of:
-                return self._connection
-            self._raise_if_stopped()
-            if self._token is None or self._connection is not None:
-                # Until there is a new token, the old one stays: it may come to life again.
-                self._token = self._authenticator.obtain_token(self.clock_skew)
-                self._connection = None
-            self._version = self._version or self._find_api_version(self._token)
-            self._connection = SalesforceConnection(
-                self._token, org=self._org.name, version=self._version, session=self._session
-            )
-            return self._connection
-
-    def _find_api_version(self, token: AccessToken) -> str:
-        ask = partial(fetch_api_versions, self._http, token.instance_url, org=self._org.name)
-        document = self._call_with_retries(ask, READ_TRIES, (UnreachableError,))
-        return responses.select_api_version(
-            self._label_request("API versions"), document, NEWEST_KNOWN_VERSION
-        )
-
     def _record_headers(self, answer: httpx.Response) -> None:
         """Read the use of the API and the org's time from the headers of any answer."""
-        if usage := _USAGE_PATTERN.search(answer.headers.get("Sforce-Limit-Info", "")):
-            self.api_usage = ApiUsage(used_calls=int(usage[1]), max_calls=int(usage[2]))
-            with self._count_lock:
-                self.call_count += 1
+        usage = _USAGE_PATTERN.search(answer.headers.get("Sforce-Limit-Info", ""))
         skew = compute_clock_skew(answer, self._now())
-        self.clock_skew = self.clock_skew if skew is None else skew
-
-
-def _fetch_next_page(locator: str, connection: SalesforceConnection) -> responses.JsonObject:
-    return connection.query_more(locator)
+        with self._header_lock:
+            if usage:
+                self.api_usage = ApiUsage(used_calls=int(usage[1]), max_calls=int(usage[2]))
+                self.call_count += 1
+            if skew is not None:
+                self.clock_skew = skew

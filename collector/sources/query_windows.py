@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from collector import clock
 from collector.csv_segments import write_records
-from collector.errors import NotAvailableError, QueryTooWideError
+from collector.errors import AnswerTooLongError, NotAvailableError, QueryTooWideError
 from collector.model import Batch, Cursor, Stream, WindowFacts
 from collector.salesforce.soql import check_identifier, render_literal
 from collector.settings import SourceSettings
@@ -25,6 +25,9 @@ from collector.sources.contract import (
 
 INITIAL_WIDTH = timedelta(hours=6)
 MIN_WIDTH = timedelta(seconds=1)
+MIN_LONG_WIDTH = timedelta(milliseconds=1)
+"""How narrow a window becomes where the answer is too long for our memory; SOQL knows no less."""
+
 MAX_WIDTH = timedelta(days=7)
 PAGE_SIZE = 2000
 """Salesforce serves at most this many records at a time, and big objects may have no second page:
@@ -71,13 +74,21 @@ def fetch_windows(
     columns = _list_columns(context, window_query)
     horizon = context.compute_horizon(resolve_present_time(context, cursor))
     start = cursor.time - settings.overlap if cursor else horizon - settings.lookback
-    width = INITIAL_WIDTH
+    width, narrow_until = INITIAL_WIDTH, start
     while start < horizon:
         end = min(start + width, horizon)
         try:
             batch, facts = _fetch_window(
                 context, stream, window_query, columns, start=start, end=end
             )
+        except AnswerTooLongError as error:
+            # The smallest pages that there are were too long: less time is all that can help.
+            narrow_until = max(narrow_until, end)
+            if end - start <= MIN_LONG_WIDTH:
+                yield from _report_unreadable_window(context, stream, end, cursor, error)
+                start = end
+            width = max((end - start) / 2, MIN_LONG_WIDTH)
+            continue
         except QueryTooWideError:
             if end - start <= MIN_WIDTH:
                 raise
@@ -88,7 +99,7 @@ def fetch_windows(
         if facts.is_truncated:
             yield from _find_missing_records(context, batch)
         yield _set_cursor(batch, min(end, horizon), cursor)
-        if facts.rows < PAGE_SIZE // 2:
+        if facts.rows < PAGE_SIZE // 2 and end >= narrow_until:
             width = min(width * 2, MAX_WIDTH)
         start = end
 
@@ -192,6 +203,42 @@ def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[Lost
         )
 
 
+def _report_unreadable_window(
+    context: SourceContext,
+    stream: Stream,
+    end: datetime,
+    cursor: Cursor | None,
+    error: AnswerTooLongError,
+) -> Iterator[LostBatch]:
+    """The loss of a window that is as narrow as can be, once; what comes after it is read."""
+    moment = render_literal(end)
+    key = build_batch_key(context.org, stream.source, stream.name, "long", moment)
+    if key in context.find_stored_keys([key]):
+        return
+    batch = Batch(
+        key=key,
+        stream=stream,
+        event_type=stream.name,
+        log_time=end,
+        received=context.client.estimate_org_time(),
+        segments=(),
+        columns=(),
+        record_prefix="",
+        dedupe=True,
+        cursor=None,
+        facts=WindowFacts(
+            start=clock.floor_to_milliseconds(end - MIN_LONG_WIDTH),
+            until=clock.floor_to_milliseconds(end),
+            rows=0,
+            is_truncated=True,
+        ),
+    )
+    yield LostBatch(
+        batch=_set_cursor(batch, end, cursor),
+        reason=f"the records of {stream.name} at {moment} cannot be read: {error}",
+    )
+
+
 def _set_cursor(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
     """The batch with the cursor at the end of its window; within the overlap it stays."""
     return replace(batch, cursor=Cursor(time=max(end, cursor.time) if cursor else end))
@@ -200,7 +247,7 @@ def _set_cursor(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
 class _RecordCounter:
     """The records of all pages, flat, counted as they pass."""
 
-    def __init__(self, pages: Iterable[list[dict[str, Any]]]) -> None:
+    def __init__(self, pages: Iterable[Collection[Mapping[str, Any]]]) -> None:
         self.row_count = 0
         self._pages = pages
         self._page_count = 0
