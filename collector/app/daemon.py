@@ -19,6 +19,7 @@ from collector.collection.poller import Poller, PollResult
 from collector.errors import LoginRefusedError, StoppedError
 from collector.logs import log
 from collector.model import DeliveryState, PollState
+from collector.salesforce.clock_skew import BLINDING_SKEW, describe_clock_skew
 from collector.store import outbox
 
 TICK_SECONDS = 1.0
@@ -59,6 +60,7 @@ def run_once(collector: Collector) -> PassSummary:
         for result in poll_results
         if result.state == PollState.FAILED
     )
+    problems.extend(_list_clock_problems(collector))
     collector.health_monitor.check_health(clock.now())
     delivery_count = sum(
         collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
@@ -173,6 +175,16 @@ class _PeriodicJob:
             self.action()
         except Exception as error:  # noqa: BLE001 - this must not end what it looks after
             log.error(self.failure_event, reason=str(error))
+
+
+def _list_clock_problems(collector: Collector) -> list[str]:
+    """The orgs whose clock is so far from ours that what is new was not looked for."""
+    skews = {poller.org: poller.context.client.clock_skew for poller in collector.pollers}
+    return [
+        f"{org}: {describe_clock_skew(skew)}"
+        for org, skew in skews.items()
+        if skew is not None and abs(skew) > BLINDING_SKEW
+    ]
 
 
 def _list_undelivered(collector: Collector) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
+from collector.collection.clock_watch import ClockWatch
 from collector.errors import (
     CollectorError,
     LimitExceededError,
@@ -89,6 +90,7 @@ class Poller:
             sources=self.sources,
             database=database,
         )
+        self._clock_watch = ClockWatch(org=org, client=client, database=database)
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
         self.context = SourceContext(
@@ -140,7 +142,7 @@ class Poller:
                     PollResult(stream=tally.stream, state=PollState.PAUSED, reason=decision.reason)
                 )
             ]
-        with self.api_budget.count_calls(source):
+        with self.api_budget.count_calls(source), self._clock_watch.record_skew():
             return self._poll_streams(source, tally)
 
     def _poll_streams(self, source: Source, tally: _PollTally) -> list[PollResult]:

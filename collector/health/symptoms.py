@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from collector.model import PollState, Stream
+from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.stable_ids import hash_lines
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity
 from collector.store.ledger import PollStatus
@@ -47,6 +48,7 @@ class SymptomState(StrEnum):
     STUCK = "stuck"
     REFUSED = "refused"
     BROKEN = "broken"
+    SKEWED = "skewed"
     RECOVERED = "recovered"
 
 
@@ -108,6 +110,7 @@ def find_symptoms(
     symptoms += _check_unusable_batches(snapshot)
     symptoms += _check_outbox(snapshot)
     symptoms += _check_rules(snapshot)
+    symptoms += _check_clocks(snapshot, {org for org, _ in schedule})
     return [symptom for symptom in symptoms if symptom.time <= now]
 
 
@@ -243,6 +246,23 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             since=snapshot.rule_load_status.changed,
             time=snapshot.rule_load_status.changed,
         )
+
+
+# ---- clocks
+
+
+def _check_clocks(snapshot: HealthSnapshot, orgs: Collection[str]) -> Iterator[Symptom]:
+    for reading in snapshot.clock_readings:
+        if reading.org in orgs and abs(reading.skew) > NOTABLE_SKEW:
+            yield Symptom(
+                org=reading.org,
+                subject=f"{reading.org}/clock",
+                part="",
+                state=SymptomState.SKEWED,
+                reason=describe_clock_skew(reading.skew),
+                since=reading.since,
+                time=reading.since,
+            )
 
 
 def _to_source_key(poll: PollStatus) -> tuple[str, str]:

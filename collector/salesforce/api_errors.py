@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
 import httpx
@@ -35,8 +32,6 @@ _ERROR_KINDS: Mapping[str, type[SalesforceError]] = MappingProxyType(
 MAX_MESSAGE_CHARACTERS = 200
 _MAX_WORD_CHARACTERS = 60
 
-EARLIEST_TIME, LATEST_TIME = datetime(2025, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""What a clock that has ever been set shows; 1970 is one that has not."""
 
 _NOT_AVAILABLE_CODES = frozenset(
     {
@@ -79,18 +74,6 @@ def build_unreachable_error(where: str, problem: Exception) -> UnreachableError:
     if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout):
         return InstanceGoneError(sentence)
     return UnreachableError(sentence)
-
-
-def compute_clock_skew(answer: httpx.Response, now: datetime) -> timedelta | None:
-    """The org's clock minus ours by an answer's Date; good to about a second.
-
-    None where there is no Date, or one that no org of today can have sent.
-    """
-    with suppress(ValueError, OverflowError):
-        moment = parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-        if EARLIEST_TIME <= moment <= LATEST_TIME:
-            return moment - now
-    return None
 
 
 def sanitize_message(text: object, *secrets: str) -> str:

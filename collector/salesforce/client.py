@@ -21,8 +21,8 @@ from collector.errors import (
 )
 from collector.http import build_client
 from collector.salesforce import responses
-from collector.salesforce.api_errors import compute_clock_skew
 from collector.salesforce.authenticator import Authenticator
+from collector.salesforce.clock_skew import compute_clock_skew
 from collector.salesforce.connection import CALL_HEADERS, SalesforceConnection
 from collector.salesforce.json_documents import QueryPage
 from collector.salesforce.log_download import download_log

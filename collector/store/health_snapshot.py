@@ -10,8 +10,9 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from collector.model import BatchState, DeliveryState, Stream
-from collector.store import ledger, outbox, rule_status, tables
+from collector.store import ledger, org_clocks, outbox, rule_status, tables
 from collector.store.ledger import PollStatus
+from collector.store.org_clocks import ClockReading
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 from collector.store.stream_rows import match_stream
@@ -61,6 +62,7 @@ class HealthSnapshot:
     rejected_deliveries: Sequence[QueueStats]
     rule_faults: Sequence[RuleFault] = ()
     rule_load_status: RuleLoadStatus | None = None
+    clock_readings: Sequence[ClockReading] = ()
 
 
 def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthSnapshot:
@@ -82,6 +84,7 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
         rule_faults=rule_status.list_faults(connection),
         rule_load_status=rule_status.read_load_status(connection),
+        clock_readings=org_clocks.list_clock_readings(connection),
     )
 
 

@@ -110,6 +110,16 @@ batches = sa.Table(
     comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
 )
 
+org_clocks = sa.Table(
+    "org_clocks",
+    metadata,
+    *_build_text_keys("org"),
+    sa.Column("skew_micros", sa.BigInteger, nullable=False),
+    sa.Column("since", MicrosecondTime, nullable=False),
+    sa.Column("measured", MicrosecondTime, nullable=False),
+    comment="An org's clock minus ours, when it last changed.",
+)
+
 tracked_objects = sa.Table(
     "inventory",
     metadata,
