@@ -9,9 +9,12 @@ CollectorError                  a sentence for a person; `collector` prints it a
 │   ├── SessionExpiredError     401 after one new login
 │   ├── NotAvailableError       object, field or resource that this org or user does not have
 │   ├── LimitExceededError      REQUEST_LIMIT_EXCEEDED: pause, do not insist
-│   ├── QueryTooWideError       QUERY_TIMEOUT: ask for less at a time
+│   ├── ApiVersionError         the org does not serve the API version that it is asked in
+│   ├── QueryTooWideError       QUERY_TIMEOUT, too many records: ask for less at a time
+│   │   └── AnswerTooLongError  more bytes than are held in memory, however small its pages
 │   └── UnreachableError        time-out, reset, 5xx, HTML instead of an answer: try again later
 ├── BudgetExhaustedError        our share of an org's API calls is used up for now
+│       └── InstanceGoneError   nobody answers for the org where the last login said that it is
 ├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
@@ -93,8 +96,16 @@ class LimitExceededError(SalesforceError):
         self.is_daily = is_daily
 
 
+class ApiVersionError(SalesforceError):
+    """The org does not serve the API version that it is asked in."""
+
+
 class QueryTooWideError(SalesforceError):
-    """QUERY_TIMEOUT: the same query over a shorter window may pass."""
+    """QUERY_TIMEOUT, or too many records: the same query over a shorter window may pass."""
+
+
+class AnswerTooLongError(QueryTooWideError):
+    """An answer, or a page of one as small as pages get, has more bytes than are held in memory."""
 
 
 class UnreachableError(SalesforceError):
@@ -103,6 +114,10 @@ class UnreachableError(SalesforceError):
 
 class BudgetExhaustedError(CollectorError):
     """Our share of an org's API calls does not allow more now; it goes on by itself."""
+
+
+class InstanceGoneError(UnreachableError):
+    """Nobody answers for the org where the last login said that it is: it may have moved."""
 
 
 class CorruptDownloadError(CollectorError):

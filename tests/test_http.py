@@ -1,23 +1,21 @@
 from __future__ import annotations
 
 import gzip
-import ipaddress
 import ssl
 import threading
 import tracemalloc
-from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 
-from collector import __version__, clock
+from collector import __version__
 from collector import http as web
 from collector.errors import CollectorError
+from collector.http.certificates import load_trust
+from fakes.certificates import render_certificate, show_certificate
 from fakes.proxy import FakeProxy
-from fakes.salesforce import FakeSalesforce, HttpReply, create_private_key, render_private_pem
+from fakes.salesforce import FakeSalesforce, HttpReply
 
 GZIP = {"Content-Encoding": "gzip"}
 
@@ -87,9 +85,17 @@ class TestClient:
 
 
 class TestCertificates:
+    def test_clients_share_what_takes_long_to_load(self, tmp_path):
+        path = tmp_path / "ca.pem"
+        path.write_bytes(render_certificate())
+
+        assert load_trust(None) is load_trust(None)
+        assert load_trust(path) is load_trust(path)
+        assert load_trust(path) is not load_trust(None)
+
     def test_a_ca_file_is_trusted_and_needed(self, tmp_path):
         path = tmp_path / "ca.pem"
-        path.write_bytes(certificate())
+        path.write_bytes(render_certificate())
         with _TlsServer(path) as url:
             with web.build_client(ca_file=path) as client:
                 assert client.get(url).status_code == 200
@@ -112,7 +118,7 @@ class TestCertificates:
 class TestProxy:
     def test_tls_goes_through_a_tunnel_and_ends_at_the_org(self, tmp_path):
         path = tmp_path / "ca.pem"
-        path.write_bytes(certificate())
+        path.write_bytes(render_certificate())
         with _TlsServer(path) as url, FakeProxy("u:canary@") as proxy:
             address = f"http://u:canary%40@{proxy.address}"
             with web.build_client(ca_file=path, proxy=address) as client:
@@ -138,7 +144,7 @@ class TestProxy:
 
     def test_a_proxy_of_tls_is_trusted_by_the_ca_file(self, tmp_path):
         path = tmp_path / "ca.pem"
-        path.write_bytes(certificate())
+        path.write_bytes(render_certificate())
         with (
             _TlsServer(path) as url,
             web.build_client(ca_file=path, proxy=url) as client,
@@ -202,7 +208,7 @@ class TestBody:
         server.queue_replies("/x", HttpReply(body=b"x"))
         with (
             client.stream("GET", f"{server.url}/x") as response,
-            pytest.raises(httpx.ReadTimeout, match="longer than"),
+            pytest.raises(httpx.ReadTimeout, match="took too long"),
         ):
             b"".join(web.read_pieces(response, limit=10, seconds=-1))
 
@@ -312,26 +318,6 @@ class TestUrls:
         assert "canary" not in str(raised.value)
 
 
-def certificate() -> bytes:
-    """A certificate for 127.0.0.1 that signs itself."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "acme")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    day = timedelta(days=1)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(create_private_key().public_key())
-        .serial_number(1)
-        .not_valid_before(clock.now() - day)
-        .not_valid_after(clock.now() + day)
-        .add_extension(here, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(create_private_key(), hashes.SHA256())
-    )
-    return built.public_bytes(serialization.Encoding.PEM)
-
-
 class _TlsServer:
     """Answers 200 over TLS on loopback."""
 
@@ -345,10 +331,8 @@ class _TlsServer:
             def log_message(self, *_):
                 pass
 
-        key_file = certificate_file.with_suffix(".key")
-        key_file.write_text(render_private_pem())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate_file, key_file)
+        show_certificate(context, certificate_file)
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
         self._server.handle_error = lambda *_: None
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)

@@ -22,9 +22,11 @@ from collector.ingest.state_paths import StatePaths
 from collector.model import Stream
 from collector.rules.coverage import SilentRule, list_silent_rules
 from collector.rules.rule_files import load_rules
+from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.settings import Settings
-from collector.store import ledger, outbox, rule_status
+from collector.store import ledger, org_clocks, outbox, rule_status
 from collector.store.ledger import LedgerTotal, PollStatus
+from collector.store.org_clocks import ClockReading
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 
@@ -45,6 +47,16 @@ class RuleStatusReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStatus:
+    """An org's clock minus ours, since when that is so, and what it means; empty if nothing."""
+
+    org: str
+    skew_seconds: int
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The status at `now`. `complete_until` is up to when a stream is complete.
 
@@ -59,6 +71,7 @@ class StatusReport:
     queue_stats: Sequence[QueueStats]
     silent_rules: Sequence[SilentRule]
     rule_status: RuleStatusReport
+    clocks: Sequence[ClockStatus]
     unreadable_files: Sequence[UnreadableFile] = ()
     archive_problem: str = ""
 
@@ -89,7 +102,10 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
     for org_forecast in status.call_forecasts:
         yield from call_forecast.to_json_lines(org_forecast)
     rules = status.rule_status
-    parts: dict[str, Sequence[LedgerTotal | SilentRule | QueueStats | UnreadableFile]] = {
+    parts: dict[
+        str, Sequence[LedgerTotal | SilentRule | QueueStats | UnreadableFile | ClockStatus]
+    ] = {
+        "clock": status.clocks,
         "stored": status.totals,
         "silent_rule": status.silent_rules,
         "outbox": status.queue_stats,
@@ -139,6 +155,20 @@ def _read_report(
             faults=tuple(rule_status.list_faults(connection)),
             problems=problems,
         ),
+        clocks=[
+            _assess_clock(reading)
+            for reading in org_clocks.list_clock_readings(connection)
+            if reading.org in {org.name for org in settings.orgs}
+        ],
+    )
+
+
+def _assess_clock(reading: ClockReading) -> ClockStatus:
+    return ClockStatus(
+        org=reading.org,
+        skew_seconds=round(reading.skew.total_seconds()),
+        since=reading.since,
+        reason=describe_clock_skew(reading.skew) if abs(reading.skew) > NOTABLE_SKEW else "",
     )
 
 

@@ -21,6 +21,7 @@ from collector.collection.poller import Poller, PollResult
 from collector.errors import LoginRefusedError, StoppedError
 from collector.logs import log
 from collector.model import DeliveryState, PollState
+from collector.salesforce.clock_skew import BLINDING_SKEW, describe_clock_skew
 from collector.sources import Lane, Source
 from collector.store import outbox
 
@@ -74,6 +75,7 @@ def run_once(collector: Collector) -> PassSummary:
         for result in poll_results
         if result.state == PollState.FAILED
     )
+    problems.extend(_list_clock_problems(collector))
     collector.health_monitor.check_health(clock.now())
     delivery_count = sum(
         collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
@@ -215,6 +217,16 @@ class _PeriodicJob:
 
 def _select_lane(sources: Iterable[Source], lane: Lane) -> list[Source]:
     return [source for source in sources if source.spec.lane is lane]
+
+
+def _list_clock_problems(collector: Collector) -> list[str]:
+    """The orgs whose clock is so far from ours that what is new was not looked for."""
+    skews = {poller.org: poller.context.client.clock_skew for poller in collector.pollers}
+    return [
+        f"{org}: {describe_clock_skew(skew)}"
+        for org, skew in skews.items()
+        if skew is not None and abs(skew) > BLINDING_SKEW
+    ]
 
 
 def _list_undelivered(collector: Collector) -> list[str]:

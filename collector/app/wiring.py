@@ -204,7 +204,7 @@ def _build_poller(
         client=SalesforceClient(
             org,
             stop_event=stop_event,
-            token_store=DiskTokenStore(paths.state_dir / TOKENS_FOLDER),
+            token_store=DiskTokenStore(paths.state_dir / TOKENS_FOLDER, stop_event=stop_event),
             login_limits=choose_unattended_limits(org.auth),
         ),
         sources=build_sources(org.sources, source_specs),

@@ -108,6 +108,9 @@ def _print_streams(status: StatusReport, org: str) -> None:
     _print_reasons(status, org, PollState.FAILED, "failed")
     _print_reasons(status, org, PollState.PAUSED, "paused")
     _print_reasons(status, org, PollState.UNAVAILABLE, "not available")
+    for clock in status.clocks:
+        if clock.org == org and clock.reason:
+            print_paragraph(f"clock: {clock.reason}")
 
 
 def _print_reasons(status: StatusReport, org: str, state: PollState, words: str) -> None:

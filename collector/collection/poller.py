@@ -15,6 +15,7 @@ from typing import Any
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
+from collector.collection.clock_watch import ClockWatch
 from collector.collection.damage_repair import DamageRepair
 from collector.collection.disk_watch import DiskWatch
 from collector.collection.due_streams import select_due_streams
@@ -106,6 +107,7 @@ class Poller:
         )
         self._disk_watch = DiskWatch(spool, disk_reserve_bytes)
         self._damage_repair = DamageRepair(database)
+        self._clock_watch = ClockWatch(org=org, client=client, database=database)
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
         self._poll_starts: dict[str, datetime] = {}
@@ -169,7 +171,7 @@ class Poller:
                     PollResult(stream=tally.stream, state=PollState.PAUSED, reason=decision.reason)
                 )
             ]
-        with self.api_budget.count_calls(source):
+        with self.api_budget.count_calls(source), self._clock_watch.record_skew():
             return self._poll_streams(source, tally)
 
     def _poll_streams(self, source: Source, tally: _PollTally) -> list[PollResult]:

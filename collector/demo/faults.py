@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 
 FaultBody = str | bytes | list[dict[str, str]] | dict[str, str]
 
@@ -21,6 +22,7 @@ class InjectedFault:
             are octets, lists and dicts JSON. None lets the request through.
         delay: seconds before the response.
         cut_after: bytes of the body after which the connection breaks.
+        date: the time that the Date header tells instead of the org's.
     """
 
     address_pattern: str = ""
@@ -29,6 +31,7 @@ class InjectedFault:
     body: FaultBody = ""
     delay: float = 0.0
     cut_after: int | None = None
+    date: datetime | None = None
 
 
 def build_error_fault(

@@ -40,7 +40,7 @@ def wrap_application(org: OrgBackend, inner: ASGIApp) -> ASGIApp:
             org.record_request(logged_request)
 
         response = _OutgoingResponse(
-            send, cut_after=fault.cut_after, time=time, record_status=record_status
+            send, cut_after=fault.cut_after, time=fault.date or time, record_status=record_status
         )
         respond = _find_fixed_answer(scope, fault) or inner
         await respond({**scope, "path": path.rstrip("/") or "/"}, receive, response)

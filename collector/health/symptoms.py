@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from collector.disk_space import DiskSpace
 from collector.model import DamageState, PollState, Stream
+from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.stable_ids import hash_lines
 from collector.store.damaged_files import DamagedFile
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity
@@ -52,6 +53,7 @@ class SymptomState(StrEnum):
     DAMAGED = "damaged"
     LOW = "low"
     FULL = "full"
+    SKEWED = "skewed"
     RECOVERED = "recovered"
 
 
@@ -121,6 +123,7 @@ def find_symptoms(
     symptoms += _check_outbox(snapshot)
     symptoms += _check_rules(snapshot)
     symptoms += _check_disk(disk, now)
+    symptoms += _check_clocks(snapshot, {org for org, _ in schedule})
     return [symptom for symptom in symptoms if symptom.time <= now]
 
 
@@ -298,6 +301,23 @@ def _check_disk(disk: DiskSpace | None, now: datetime) -> Iterator[Symptom]:
         since=now,
         time=now,
     )
+
+
+# ---- clocks
+
+
+def _check_clocks(snapshot: HealthSnapshot, orgs: Collection[str]) -> Iterator[Symptom]:
+    for reading in snapshot.clock_readings:
+        if reading.org in orgs and abs(reading.skew) > NOTABLE_SKEW:
+            yield Symptom(
+                org=reading.org,
+                subject=f"{reading.org}/clock",
+                part="",
+                state=SymptomState.SKEWED,
+                reason=describe_clock_skew(reading.skew),
+                since=reading.since,
+                time=reading.since,
+            )
 
 
 def _to_source_key(poll: PollStatus) -> tuple[str, str]:

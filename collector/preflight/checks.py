@@ -19,6 +19,7 @@ from collector.model import (
     Stream,
 )
 from collector.preflight import privileges
+from collector.salesforce.clock_skew import describe_clock_skew
 from collector.sources import Source, SourceContext, UnavailableStream
 
 MAX_SKEW = timedelta(minutes=1)
@@ -72,16 +73,18 @@ def _check_login(context: SourceContext) -> PreflightFinding:
 
 
 def _check_clock(context: SourceContext) -> PreflightFinding:
-    skew = context.client.clock_skew or timedelta()
+    skew = context.client.clock_skew
     subject = f"{context.org}/clock"
+    if skew is None:
+        message = "the org's answers tell no time that can be right: what is between here and it?"
+        return PreflightFinding(level=FindingLevel.WARNING, subject=subject, message=message)
     if abs(skew) <= MAX_SKEW:
         return PreflightFinding(
             level=FindingLevel.OK, subject=subject, message=f"{skew.total_seconds():+.0f} s"
         )
-    direction = "behind" if skew > timedelta() else "ahead of"
-    seconds = abs(skew).total_seconds()
-    message = f"this machine's clock is {seconds:.0f} s {direction} the org's: set it by NTP"
-    return PreflightFinding(level=FindingLevel.WARNING, subject=subject, message=message)
+    return PreflightFinding(
+        level=FindingLevel.WARNING, subject=subject, message=describe_clock_skew(skew)
+    )
 
 
 def _check_limits(context: SourceContext) -> PreflightFinding:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import httpx
 
 from collector.errors import (
+    ApiVersionError,
+    InstanceGoneError,
     LimitExceededError,
     NotAvailableError,
     QueryTooWideError,
@@ -17,9 +18,20 @@ from collector.errors import (
     SessionExpiredError,
     UnreachableError,
 )
+from collector.salesforce.refusal_advice import find_refusal_advice
+
+_ERROR_KINDS: Mapping[str, type[SalesforceError]] = MappingProxyType(
+    {
+        "GONE": ApiVersionError,
+        "QUERY_TIMEOUT": QueryTooWideError,
+        "UNSUPPORTED_API_VERSION": ApiVersionError,
+        "URL_NOT_RESET": InstanceGoneError,
+    }
+)
 
 MAX_MESSAGE_CHARACTERS = 200
 _MAX_WORD_CHARACTERS = 60
+
 
 _NOT_AVAILABLE_CODES = frozenset(
     {
@@ -34,35 +46,34 @@ _NOT_AVAILABLE_CODES = frozenset(
 
 
 def build_api_error(where: str, status: int, content: object) -> SalesforceError:
-    """The error that an answer other than 200 stands for.
+    """The error that an answer other than 200 stands for, in Salesforce's own words.
 
     `where` names the org and what was asked; `content` is the body, parsed if it is JSON.
     """
-    if status == 401:
-        return SessionExpiredError(f"{where}: the org refused a new token as well (401)")
     code, message = _parse_error_body(content)
-    sentence = f"{where}: {code or status}" + (f": {message}" if message else "")
-    if code == "REQUEST_LIMIT_EXCEEDED":
-        return LimitExceededError(sentence, is_daily="concurrent" not in message.lower())
-    if code == "INVALID_QUERY_LOCATOR":
-        return SalesforceError(f"{where}: the query's pages have expired")
-    if code == "QUERY_TIMEOUT":
-        return QueryTooWideError(sentence)
-    if code in _NOT_AVAILABLE_CODES or code.startswith("INSUFFICIENT_ACCESS"):
-        return NotAvailableError(sentence, code=code)
-    return _build_status_error(status, content, sentence)
+    advice = find_refusal_advice(code, message)
+    if status == 401 and code != "URL_NOT_RESET":
+        return SessionExpiredError(_describe_rejection(where, code, message, advice))
+    sentence = ": ".join(filter(None, (where, code or str(status), message, advice)))
+    return _build_coded_error(where, code, message, sentence) or _build_status_error(
+        status, content, sentence
+    )
+
+
+def build_version_error(refusal: str, version: str, versions: Sequence[str]) -> ApiVersionError:
+    """A refusal because of a version that is none of those that the org serves, oldest first."""
+    return ApiVersionError(
+        f"{refusal}: api_version is {version}, and the org serves {versions[0]} to {versions[-1]}:"
+        " without `api_version` the newest is taken"
+    )
 
 
 def build_unreachable_error(where: str, problem: Exception) -> UnreachableError:
     """The error that a broken or missing answer stands for."""
-    return UnreachableError(f"{where}: {_describe_failure(problem)}")
-
-
-def compute_clock_skew(answer: httpx.Response, now: datetime) -> timedelta | None:
-    """The org's clock minus ours by an answer's Date, if it has one; good to about a second."""
-    with suppress(ValueError, OverflowError):
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC) - now
-    return None
+    sentence = f"{where}: {_describe_failure(problem)}"
+    if isinstance(problem, httpx.ConnectError | httpx.ConnectTimeout):
+        return InstanceGoneError(sentence)
+    return UnreachableError(sentence)
 
 
 def sanitize_message(text: object, *secrets: str) -> str:
@@ -79,17 +90,42 @@ def sanitize_message(text: object, *secrets: str) -> str:
     return " ".join(words)[:MAX_MESSAGE_CHARACTERS]
 
 
+def _build_coded_error(
+    where: str, code: str, message: str, sentence: str
+) -> SalesforceError | None:
+    """The error of a code, if it is a known one."""
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        return LimitExceededError(sentence, is_daily="concurrent" not in message.lower())
+    if code == "INVALID_QUERY_LOCATOR":
+        return SalesforceError(f"{where}: the query's pages have expired")
+    if code in _ERROR_KINDS:
+        return _ERROR_KINDS[code](sentence)
+    if code in _NOT_AVAILABLE_CODES or code.startswith("INSUFFICIENT_ACCESS"):
+        return NotAvailableError(sentence, code=code)
+    return None
+
+
+def _describe_rejection(where: str, code: str, message: str, advice: str) -> str:
+    said = " ".join(filter(None, (code, message)))
+    reason = f"401: {said}" if said else "401"
+    sentence = f"{where}: the org refused a new token as well ({reason})"
+    return f"{sentence}: {advice}" if advice else sentence
+
+
 def _build_status_error(status: int, content: object, sentence: str) -> SalesforceError:
-    if status in {420, 429} or not 400 <= status < 500:
+    """The error of a status, where the body says nothing that is known."""
+    is_page = isinstance(content, str) and bool(content.strip())
+    if status == 420 or 300 <= status < 400:
+        return InstanceGoneError(sentence)
+    if status == 429 or not 400 <= status < 500:
         return UnreachableError(sentence)
-    if isinstance(content, str) and content.strip():
-        return UnreachableError(
-            f"{sentence} with a page where JSON should be: not the org's own word"
-        )
+    if is_page:
+        kind = InstanceGoneError if status == 404 else UnreachableError
+        return kind(f"{sentence} with a page where JSON should be: not the org's own word")
     if status == 404:
         return NotAvailableError(sentence, code="NOT_FOUND")
     if status == 410:
-        return NotAvailableError(sentence, code="GONE")
+        return ApiVersionError(sentence)
     return SalesforceError(sentence)
 
 

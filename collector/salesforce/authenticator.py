@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import httpx
 
 from collector import clock
-from collector.errors import LoginRefusedError, UnreachableError
+from collector.errors import LoginRefusedError, SessionExpiredError, UnreachableError
+from collector.http import allow_finish, limit_time
 from collector.salesforce import oauth_flows
 from collector.salesforce.login_throttle import LoginLimits, LoginThrottle
 from collector.salesforce.refresh_tokens import RefreshTokens
@@ -18,6 +19,11 @@ from collector.settings import OrgSettings
 
 NEGLIGIBLE_SKEW = timedelta(minutes=1)
 """An assertion survives clocks that differ by less."""
+
+
+MAX_LOGIN_SECONDS = 60.0
+FINISH_SECONDS = 5.0
+"""How long a login goes on after the stop."""
 
 
 class Authenticator:
@@ -72,17 +78,22 @@ class Authenticator:
                 response = self._request_token(org, org_skew)
             return self._accept_answer(response)
 
-    def report_rejected_token(self) -> None:
-        """Record that the org refused the token that it had just given."""
-        self._throttle.record_rejected_token()
+    def report_rejected_token(self, error: SessionExpiredError) -> None:
+        """Record that the org refused a token before it had answered to it."""
+        self._throttle.record_rejected_token(error)
 
     def _request_token(self, org: OrgSettings, skew: timedelta) -> TokenGrant | TokenDenial:
         self._throttle.begin_login()
         try:
             form = oauth_flows.build_token_form(org, issued_at=self._now() + skew)
-            return request_token(org, form, self._http, now=self._now)
-        except (LoginRefusedError, UnreachableError):  # nothing was asked, or nothing was said
-            self._throttle.record_no_answer()
+            # The answer may hold the only copy of a refresh token.
+            with allow_finish(FINISH_SECONDS), limit_time(MAX_LOGIN_SECONDS):
+                return request_token(org, form, self._http, now=self._now)
+        except UnreachableError as silence:
+            self._throttle.record_silence(silence)
+            raise
+        except LoginRefusedError:
+            self._throttle.withdraw_login()
             raise
 
     def _accept_answer(self, response: TokenGrant | TokenDenial) -> AccessToken:

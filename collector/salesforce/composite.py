@@ -8,7 +8,7 @@ sub-requests, at most 5 of them queries; "counts as a single call toward your AP
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -41,6 +41,21 @@ class SubrequestResult:
     body: object
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubrequestPage:
+    """The first page that a sub-request brought; its bytes are those of the whole request."""
+
+    envelope: Mapping[str, Any]
+    records: Sequence[dict[str, Any]]
+    size: int = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.records)
+
+
 class CompositeGate:
     """Whether an org may be asked for several queries at once. Safe to share between threads.
 
@@ -63,6 +78,12 @@ class CompositeGate:
         """Open it: the org has answered."""
         with self._lock:
             self._closed_until, self._pause_seconds = -inf, FIRST_PAUSE_SECONDS
+
+    def record_no_answer(self) -> float:
+        """Close it, but not for longer each time: nobody has refused; returns how many seconds."""
+        with self._lock:
+            self._closed_until = self._read_seconds() + FIRST_PAUSE_SECONDS
+        return FIRST_PAUSE_SECONDS
 
     def record_refusal(self) -> float:
         """Close it for a while; returns for how many seconds."""
@@ -112,7 +133,7 @@ def parse_results(
     return [results.get(f"query{number}") for number in range(count)]
 
 
-def extract_first_page(where: str, result: SubrequestResult | None) -> JsonObject | None:
+def extract_first_page(where: str, result: SubrequestResult | None) -> SubrequestPage | None:
     """The first page that a sub-request brought; None where the query has to be asked alone.
 
     Only what Salesforce says of the query itself counts here as it does for a single one.
@@ -130,9 +151,11 @@ def extract_first_page(where: str, result: SubrequestResult | None) -> JsonObjec
             raise error
         return None
     try:
-        return require_object(where, result.body)
+        body = require_object(where, result.body)
+        records = require_objects(where, body.get("records"))
     except UnreachableError:
         return None
+    return SubrequestPage(envelope=body, records=records)
 
 
 def _is_final(error: SalesforceError, status: int) -> bool:

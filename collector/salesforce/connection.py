@@ -2,67 +2,63 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError as LibraryError
 
-from collector.errors import UnreachableError
-from collector.http import read_body
+from collector.errors import AnswerTooLongError, UnreachableError
+from collector.http import MAX_BODY_BYTES, BodyTooLongError, read_body
 from collector.salesforce import composite
 from collector.salesforce.api_errors import build_api_error, build_unreachable_error
+from collector.salesforce.json_documents import QueryPage, load_document, parse_query_page
 from collector.salesforce.responses import JsonObject, require_object
 from collector.salesforce.token_request import AccessToken
 
 CALL_HEADERS = {"Sforce-Call-Options": "client=collector"}
 """Marks our calls in the org's own logs."""
 
-_QUERY_HEADERS = {"Sforce-Query-Options": "batchSize=2000"}
+LARGE_PAGE, SMALL_PAGE = 2000, 200
+"""The most and the fewest records of a page that Salesforce lets one ask for."""
 
 
 class SalesforceConnection:
     """An org's API with one token in one version (`67.0`), over a session of `build_session`.
 
-    Each method asks once and returns the JSON object that came. Raises what
-    `build_api_error` makes of a refusal, and UnreachableError for anything that is no answer.
+    Each method asks once and returns the JSON object that came; several threads may call them.
+    Raises what `build_api_error` makes of a refusal, AnswerTooLongError for more than
+    `MAX_BODY_BYTES`, and UnreachableError for anything that is no answer.
     """
 
     def __init__(
-        self, token: AccessToken, *, org: str, version: str, session: requests.Session
+        self,
+        token: AccessToken,
+        *,
+        org: str,
+        version: str,
+        open_session: Callable[[], requests.Session],
     ) -> None:
         self.token = token
         self.version = version
         self._org = org
-        self._api = Salesforce(
-            session_id=token.access_token.reveal(),
-            instance_url=token.instance_url,
-            version=version,
-            session=session,
-            object_pairs_hook=None,
-        )
-        # It says https whatever the URL was, and asks for indented JSON.
-        self._api.base_url = f"{token.instance_url}/services/data/v{version}/"
-        del self._api.headers["X-PrettyPrint"]
-        self._api.headers.update(CALL_HEADERS)
+        self._open_session = open_session
 
-    def query(self, soql: str) -> JsonObject:
+    def query(self, soql: str, *, page_size: int = LARGE_PAGE) -> QueryPage:
         """The first page of what a query finds."""
-        return self._request_document("query", lambda api: api.query(soql, headers=_QUERY_HEADERS))
+        return self._request_page(lambda api, **asked: api.query(soql, **asked), page_size)
 
-    def query_more(self, locator: str) -> JsonObject:
+    def query_more(self, locator: str, *, page_size: int = LARGE_PAGE) -> QueryPage:
         """The page of a query that a locator stands for."""
-        return self._request_document(
-            "query", lambda api: api.query_more(locator, headers=_QUERY_HEADERS)
-        )
+        return self._request_page(lambda api, **asked: api.query_more(locator, **asked), page_size)
 
     def query_several(self, soqls: Sequence[str]) -> Sequence[composite.SubrequestResult | None]:
         """What at most five queries brought that were asked with one call, in their order."""
         body = composite.build_request(
-            soqls, version=self.version, headers=CALL_HEADERS | _QUERY_HEADERS
+            soqls, version=self.version, headers=CALL_HEADERS | _build_page_headers(LARGE_PAGE)
         )
         document = self._request_document(
             "composite", lambda api: api.restful("composite", method="POST", json=body)
@@ -89,7 +85,53 @@ class SalesforceConnection:
     def _request_document(self, what: str, call: Callable[[Salesforce], object]) -> JsonObject:
         where = f"{self._org}: {what}"
         with _translate_errors(where):
-            return require_object(where, call(self._api))
+            return require_object(where, call(self._open_api(_load_answer)))
+
+    def _request_page(self, call: Callable[..., QueryPage], page_size: int) -> QueryPage:
+        headers = _build_page_headers(page_size)
+        with _translate_errors(f"{self._org}: query"):
+            # A stream to requests is what it makes no copy of.
+            return call(self._open_api(_load_page), headers=headers, stream=True)
+
+    def _open_api(self, parse: Callable[[requests.Response], object]) -> Salesforce:
+        """The library's object, which its calls change: one for each."""
+        api = _BoundedApi(
+            parse,
+            session_id=self.token.access_token.reveal(),
+            instance_url=self.token.instance_url,
+            version=self.version,
+            session=self._open_session(),
+        )
+        # It says https whatever the URL was, and asks for indented JSON.
+        api.base_url = f"{self.token.instance_url}/services/data/v{self.version}/"
+        del api.headers["X-PrettyPrint"]
+        api.headers.update(CALL_HEADERS)
+        return api
+
+
+class _BoundedApi(Salesforce):
+    """The library, which would make objects of all that came, however many, with our parser."""
+
+    def __init__(self, parse: Callable[[requests.Response], object], **options: Any) -> None:
+        super().__init__(**options)
+        self._parse = parse
+
+    def parse_result_to_json(self, result: requests.Response) -> Any:
+        """What the parser makes of an answer."""
+        return self._parse(result)
+
+
+def _build_page_headers(page_size: int) -> dict[str, str]:
+    return {"Sforce-Query-Options": f"batchSize={page_size}"}
+
+
+def _load_answer(answer: requests.Response) -> object:
+    return load_document(answer.content)
+
+
+def _load_page(answer: requests.Response) -> QueryPage:
+    content: Any = answer.raw.read()
+    return parse_query_page(content)
 
 
 def fetch_api_versions(http: httpx.Client, instance_url: str, *, org: str) -> object:
@@ -100,7 +142,7 @@ def fetch_api_versions(http: httpx.Client, instance_url: str, *, org: str) -> ob
             content = read_body(answer)
         if answer.status_code != 200:
             raise build_api_error(where, answer.status_code, content.decode("utf-8", "replace"))
-        return json.loads(content)
+        return load_document(content)
 
 
 @contextmanager
@@ -113,7 +155,11 @@ def _translate_errors(where: str) -> Iterator[None]:
         yield
     except LibraryError as problem:
         raise build_api_error(where, problem.status, problem.content) from None
-    except (ValueError, RecursionError):
-        raise UnreachableError(f"{where}: the answer is not JSON") from None
+    except BodyTooLongError:
+        raise AnswerTooLongError(
+            f"{where}: the answer is longer than {MAX_BODY_BYTES >> 20} MB"
+        ) from None
+    except ValueError:
+        raise UnreachableError(f"{where}: the answer is not what Salesforce sends") from None
     except (httpx.HTTPError, requests.RequestException) as problem:
         raise build_unreachable_error(where, problem) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.errors import UnreachableError
@@ -29,10 +30,10 @@ def require_objects(where: str, value: object) -> list[JsonObject]:
 
 def parse_records(where: str, page: JsonObject) -> list[JsonObject]:
     """The records of a page, without the `attributes` that Salesforce adds to every object."""
-    return [_strip_attributes(record) for record in require_objects(where, page.get("records"))]
+    return [strip_attributes(record) for record in require_objects(where, page.get("records"))]
 
 
-def parse_next_locator(where: str, page: JsonObject, present_locator: str) -> str:
+def parse_next_locator(where: str, page: Mapping[str, Any], present_locator: str) -> str:
     """The locator of the page after this one, whose own is `present_locator`; empty after the last.
 
     Raises UnreachableError when the page neither is the last nor leads on.
@@ -45,12 +46,17 @@ def parse_next_locator(where: str, page: JsonObject, present_locator: str) -> st
     return match[1]
 
 
-def select_api_version(where: str, answer: object, newest_known: str) -> str:
-    """The newest of the listed API versions that is not newer than `newest_known`."""
+def parse_api_versions(where: str, answer: object) -> list[str]:
+    """The API versions that an org lists, the oldest first; at least one."""
     names = [str(item.get("version")) for item in require_objects(where, answer)]
     versions = [version for version in names if _VERSION_PATTERN.fullmatch(version)]
     if not versions:
         raise _build_unexpected_error(where)
+    return sorted(versions, key=_parse_version)
+
+
+def select_api_version(versions: Sequence[str], newest_known: str) -> str:
+    """The newest of these API versions that is not newer than `newest_known`."""
     return min(max(versions, key=_parse_version), newest_known, key=_parse_version)
 
 
@@ -58,13 +64,12 @@ def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def _strip_attributes(value: Any) -> Any:
+def strip_attributes(value: Any) -> Any:
+    """The value without the `attributes` of any object in it."""
     if isinstance(value, dict):
-        return {
-            key: _strip_attributes(inner) for key, inner in value.items() if key != "attributes"
-        }
+        return {key: strip_attributes(inner) for key, inner in value.items() if key != "attributes"}
     if isinstance(value, list):
-        return [_strip_attributes(inner) for inner in value]
+        return [strip_attributes(inner) for inner in value]
     return value
 
 

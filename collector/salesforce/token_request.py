@@ -17,11 +17,8 @@ from collector import clock
 from collector.errors import CollectorError, LoginRefusedError, UnreachableError
 from collector.http import check_url, read_body
 from collector.loopback import is_loopback
-from collector.salesforce.api_errors import (
-    build_unreachable_error,
-    compute_clock_skew,
-    sanitize_message,
-)
+from collector.salesforce.api_errors import build_unreachable_error, sanitize_message
+from collector.salesforce.clock_skew import compute_clock_skew
 from collector.salesforce.login_advice import TRANSIENT_ERRORS, find_advice
 from collector.settings import OrgSettings, Secret, list_secrets
 

@@ -6,15 +6,19 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from collector import clock
 from collector.durable_files import sync_path
-from collector.errors import SalesforceError
+from collector.errors import SalesforceError, StoppedError
 
 TOKENS_FOLDER = "tokens"
 """Where the files are, below the state directory. Nothing else of the state is secret."""
+
+
+LOCK_PAUSE_SECONDS = 0.1
 
 
 class TokenStore(Protocol):
@@ -57,10 +61,14 @@ class MemoryTokenStore:
 
 
 class DiskTokenStore:
-    """Files in a folder that only its owner may enter. Root leaves them to the folder's owner."""
+    """Files in a folder that only its owner may enter. Root leaves them to the folder's owner.
 
-    def __init__(self, folder: Path) -> None:
+    Once `stop_event` is set, whoever waits for another login gets StoppedError.
+    """
+
+    def __init__(self, folder: Path, *, stop_event: threading.Event | None = None) -> None:
         self._folder = folder
+        self._stop_event = stop_event
 
     @contextmanager
     def lock_org(self, org: str) -> Iterator[None]:
@@ -68,8 +76,8 @@ class DiskTokenStore:
         with _translate_errors(self._folder):
             self._create_folder()
             descriptor = self._open_file(f"{org}.lock", os.O_RDWR)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
+            self._await_lock(descriptor)
             yield
         finally:
             os.close(descriptor)
@@ -95,6 +103,15 @@ class DiskTokenStore:
                 os.fsync(descriptor)
             path.with_name(f"{name}.new").replace(path)
             sync_path(self._folder)
+
+    def _await_lock(self, descriptor: int) -> None:
+        with _translate_errors(self._folder):
+            while True:
+                with suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                if clock.wait(LOCK_PAUSE_SECONDS, self._stop_event):
+                    raise StoppedError("asked to end while another login was under way")
 
     def _create_folder(self) -> None:
         if self._folder.is_dir():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from typing import Any
 
 from collector import clock
 from collector.csv_segments import write_records
-from collector.errors import NotAvailableError, QueryTooWideError
+from collector.errors import AnswerTooLongError, NotAvailableError, QueryTooWideError
 from collector.model import Batch, Cursor, Stream, WindowFacts
 from collector.salesforce.soql import check_identifier, render_literal
 from collector.settings import SourceSettings
@@ -27,6 +27,9 @@ from collector.sources.window_batch import RecordPages
 
 INITIAL_WIDTH = timedelta(hours=6)
 MIN_WIDTH = timedelta(seconds=1)
+MIN_LONG_WIDTH = timedelta(milliseconds=1)
+"""How narrow a window becomes where the answer is too long for our memory; SOQL knows no less."""
+
 MAX_WIDTH = timedelta(days=7)
 PAGE_SIZE = 2000
 """Salesforce serves at most this many records at a time, and big objects may have no second page:
@@ -90,12 +93,21 @@ def fetch_window_sequence(
 
     `first_pages` are the first window's records, if somebody has asked for them already.
     """
-    start, horizon, width, pages = first.start, first.horizon, INITIAL_WIDTH, first_pages
+    start, horizon, pages = first.start, first.horizon, first_pages
+    width, narrow_until = INITIAL_WIDTH, first.start
     while start < horizon:
         window = replace(first, start=start, end=min(start + width, horizon))
         try:
             with assign_window_calls(window):
                 batch, facts = _fetch_window(context, window, pages)
+        except AnswerTooLongError as error:
+            # The smallest pages that there are were too long: less time is all that can help.
+            pages, narrow_until = None, max(narrow_until, window.end)
+            if window.end - start <= MIN_LONG_WIDTH:
+                yield from _report_unreadable_window(context, window, cursor, error)
+                start = window.end
+            width = max((window.end - start) / 2, MIN_LONG_WIDTH)
+            continue
         except QueryTooWideError:
             if window.end - start <= MIN_WIDTH:
                 raise
@@ -106,7 +118,7 @@ def fetch_window_sequence(
         if facts.is_truncated:
             yield from _find_missing_records(context, batch)
         yield _set_cursor(batch, min(window.end, horizon), cursor)
-        if facts.rows < PAGE_SIZE // 2:
+        if facts.rows < PAGE_SIZE // 2 and window.end >= narrow_until:
             width = min(width * 2, MAX_WIDTH)
         start = window.end
 
@@ -190,6 +202,38 @@ def _find_missing_records(context: SourceContext, batch: Batch) -> Iterator[Lost
         )
 
 
+def _report_unreadable_window(
+    context: SourceContext, window: QueryWindow, cursor: Cursor | None, error: AnswerTooLongError
+) -> Iterator[LostBatch]:
+    """The loss of a window that is as narrow as can be, once; what comes after it is read."""
+    name, moment = window.query.name, render_literal(window.end)
+    key = build_batch_key(context.org, window.stream.source, name, "long", moment)
+    if key in context.find_stored_keys([key]):
+        return
+    batch = Batch(
+        key=key,
+        stream=window.stream,
+        event_type=name,
+        log_time=window.end,
+        received=context.client.estimate_org_time(),
+        segments=(),
+        columns=(),
+        record_prefix="",
+        dedupe=True,
+        cursor=None,
+        facts=WindowFacts(
+            start=clock.floor_to_milliseconds(window.start),
+            until=clock.floor_to_milliseconds(window.end),
+            rows=0,
+            is_truncated=True,
+        ),
+    )
+    yield LostBatch(
+        batch=_set_cursor(batch, window.end, cursor),
+        reason=f"the records of {name} at {moment} cannot be read: {error}",
+    )
+
+
 def _set_cursor(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
     """The batch with the cursor at the end of its window; within the overlap it stays."""
     return replace(batch, cursor=Cursor(time=max(end, cursor.time) if cursor else end))
@@ -198,7 +242,7 @@ def _set_cursor(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
 class _RecordCounter:
     """The records of all pages, flat, counted as they pass."""
 
-    def __init__(self, pages: Iterable[list[dict[str, Any]]]) -> None:
+    def __init__(self, pages: Iterable[Collection[Mapping[str, Any]]]) -> None:
         self.row_count = 0
         self._pages = pages
         self._page_count = 0

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from collector.errors import CollectorError
 from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
+from collector.salesforce.record_pages import RecordPage
 from collector.sources.query_window import QueryWindow, assign_window_calls
 
-RecordPages = Iterator[list[dict[str, Any]]]
+RecordPages = Iterator[RecordPage]
 WindowPlanner = Callable[[Stream, Cursor | None], QueryWindow]
 """The first window of a stream from its cursor on. Raises CollectorError."""
 

@@ -10,9 +10,10 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from collector.model import BatchState, DeliveryState, Stream
-from collector.store import damaged_files, ledger, outbox, rule_status, tables
+from collector.store import damaged_files, ledger, org_clocks, outbox, rule_status, tables
 from collector.store.damaged_files import DamagedFile
 from collector.store.ledger import PollStatus
+from collector.store.org_clocks import ClockReading
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 from collector.store.stream_rows import match_stream
@@ -64,6 +65,7 @@ class HealthSnapshot:
     rule_faults: Sequence[RuleFault] = ()
     rule_load_status: RuleLoadStatus | None = None
     damaged_files: Sequence[DamagedFile] = ()
+    clock_readings: Sequence[ClockReading] = ()
 
 
 def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthSnapshot:
@@ -88,6 +90,7 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         rule_faults=rule_status.list_faults(connection),
         rule_load_status=rule_status.read_load_status(connection),
         damaged_files=damaged_files.list_damaged_files(connection),
+        clock_readings=org_clocks.list_clock_readings(connection),
     )
 
 

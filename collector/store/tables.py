@@ -128,6 +128,16 @@ unfinished_batches = sa.Table(
     comment="Batches in the ledger of which a part is missing, or matches are not in alerts yet.",
 )
 
+org_clocks = sa.Table(
+    "org_clocks",
+    metadata,
+    *_build_text_keys("org"),
+    sa.Column("skew_micros", sa.BigInteger, nullable=False),
+    sa.Column("since", MicrosecondTime, nullable=False),
+    sa.Column("measured", MicrosecondTime, nullable=False),
+    comment="An org's clock minus ours, when it last changed.",
+)
+
 tracked_objects = sa.Table(
     "inventory",
     metadata,

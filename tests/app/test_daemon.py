@@ -14,6 +14,7 @@ from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
 from collector.store import alerts, ledger, outbox
 from collector.store import rule_status as rule_store
 from collector.store.database import open_database
+from fakes.dripping import DrippingServer
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
@@ -102,6 +103,22 @@ def end(process, sign=signal.SIGTERM):
     process.send_signal(sign)
     _, logs = process.communicate(timeout=10)
     return [json.loads(line) for line in logs.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "drip",
+    [{}, {"first": b"HTTP/1.1 200 OK\r\nX-Long: ", "rest": b"x" * 1_000, "pause": 1.0}],
+    ids=["hangs", "drips"],
+)
+def test_an_org_that_keeps_it_waiting_does_not_keep_it_from_ending(config, drip):
+    """`end` gives it ten seconds."""
+    with DrippingServer(**drip) as server, run_slack_receiver() as receiver:
+        process = start(*config(server.url, webhook=receiver.url))
+        assert server.asked.wait(20)
+        logs = end(process)
+
+    assert 0 == process.returncode
+    assert "daemon_stopped" == logs[-1]["event"]
 
 
 def test_it_collects_detects_delivers_and_goes_on_until_sigterm(org, config, tmp_path):

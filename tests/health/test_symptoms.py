@@ -9,11 +9,13 @@ from collector.health.symptoms import find_symptoms
 from collector.model import Stream
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity, UnusableBatches
 from collector.store.ledger import PollStatus
+from collector.store.org_clocks import ClockReading
 from collector.store.outbox import QueueStats
 from fakes.model_samples import NOON
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 API = Stream(org="acme", source="stored_events", name="ApiEvent")
 LOGIN = replace(API, name="LoginEvent")
@@ -228,3 +230,22 @@ def test_what_does_not_last_is_another_thing_every_day():
     keys = [seen(unusable_batches=(one,))[0].key for one in (day, more, yesterday)]
 
     assert keys[0] == keys[1] != keys[2]
+
+
+# ---- clocks
+
+
+@pytest.mark.parametrize(
+    ("skew", "told"),
+    [
+        (2 * MINUTE, []),
+        (-2 * MINUTE, []),
+        (2 * MINUTE + SECOND, ["skewed"]),
+        (-2 * MINUTE - SECOND, ["skewed"]),
+    ],
+)
+def test_more_than_two_minutes_between_two_clocks_are_told_at_once(skew, told):
+    reading = ClockReading(org="acme", skew=skew, since=NOON, measured=NOON)
+
+    assert told == states(poll(), clock_readings=[reading])
+    assert [] == states(poll(), clock_readings=[replace(reading, org="former")])

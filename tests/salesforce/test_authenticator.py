@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from collector.demo import ConnectedApp, EmbeddedOrg, InjectedFault, OrgStore
+from collector.demo import ConnectedApp, EmbeddedOrg, InjectedFault, OrgBehaviour, OrgStore
 from collector.demo.faults import build_expired_fault
 from collector.errors import (
     LoginRefusedError,
@@ -18,7 +20,7 @@ from collector.errors import (
     UnreachableError,
 )
 from collector.salesforce.client import SalesforceClient
-from collector.salesforce.login_throttle import UNATTENDED_PASSWORD_LIMITS
+from collector.salesforce.login_throttle import UNATTENDED_LIMITS, UNATTENDED_PASSWORD_LIMITS
 from collector.salesforce.token_store import DiskTokenStore
 from collector.settings import (
     ClientCredentialsAuth,
@@ -72,13 +74,20 @@ PUBLIC = (
 class World:
     """An org, our clock beside its clock, and clients that log in to it."""
 
-    def __init__(self, stack, folder, **application):
+    def __init__(self, stack, folder, *, behaviour=None, **application):
         self.theirs, self.ours = ManualClock(), ManualClock()
         self.folder = folder
         self._stack = stack
         options = {**SECRETS, "public_key": PUBLIC, **application}
         app = ConnectedApp(client_id="app", **options)
-        self.org = stack.enter_context(EmbeddedOrg(OrgStore(), application=app, clock=self.theirs))
+        self.org = stack.enter_context(
+            EmbeddedOrg(
+                OrgStore(),
+                application=app,
+                behaviour=behaviour or OrgBehaviour(),
+                clock=self.theirs,
+            )
+        )
 
     def client(self, flow="client_credentials", **options):
         org = OrgSettings(name="acme", login_url=self.org.base_url, auth=FLOWS[flow])
@@ -100,7 +109,7 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     with ExitStack() as stack:
-        yield lambda **application: World(stack, tmp_path / "tokens", **application)
+        yield lambda **options: World(stack, tmp_path / "tokens", **options)
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -172,23 +181,67 @@ def test_a_token_that_dies_again_at_once_pauses_logins_and_nothing_else(world):
     assert there.logins == [200, 200]
 
     there.org.clear_faults()
-    assert next(client.query("SELECT Id FROM User")) == []
+    assert list(next(client.query("SELECT Id FROM User"))) == []
 
 
-def test_sessions_that_keep_dying_cost_four_logins_an_hour(world):
+def test_tokens_that_die_after_an_answer_are_replaced_each_time(world):
     there = world()
     client = there.client()
-    ends = 0
-    for _ in range(240):
-        try:
-            client.get_limits()
-        except SessionExpiredError:
-            ends += 1
+    for _ in range(40):
+        assert client.get_limits()
         there.org.expire_tokens()
         there.go(MINUTE)
 
-    assert len(there.logins) == 16
-    assert ends == 240 - 16
+    assert there.logins == [200] * 40
+
+
+def test_tokens_that_die_before_an_answer_cost_four_logins_an_hour_and_one(world):
+    there = world()
+    client = there.client()
+    there.org.inject_faults(build_expired_fault())
+    for _ in range(2 * 60):
+        with pytest.raises(SessionExpiredError, match="INVALID_SESSION_ID Session expired"):
+            client.get_limits()
+        there.go(MINUTE)
+
+    assert there.logins == [200] * (2 * 4 + 1)
+
+
+def test_two_threads_that_use_up_each_other_s_tokens_both_read_everything(world):
+    there = world(behaviour=OrgBehaviour(token_uses=3))
+    client = there.client()
+    answers: list[dict[str, Any]] = []
+
+    def read_often():
+        answers.extend(client.get_limits() for _ in range(30))
+
+    threads = [threading.Thread(target=read_often) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(answers) == 60
+    assert 20 <= len(there.logins) <= 30
+
+
+def test_an_endpoint_that_says_nothing_is_asked_at_growing_distances_by_all_processes(world):
+    """A captive portal answers every form with a page, and 200."""
+    there = world()
+    there.org.inject_faults(
+        InjectedFault(address_pattern=TOKEN, status=200, body="<html>Hotel", times=None)
+    )
+    for _ in range(4 * 60):
+        client = there.client(login_limits=UNATTENDED_LIMITS)
+        for _source in range(7):
+            with pytest.raises(UnreachableError, match="the answer holds no token"):
+                client.get_limits()
+        there.go(timedelta(seconds=1))
+
+    assert there.logins == [200] * 4
+    there.org.clear_faults()
+    there.go(4 * MINUTE)
+    assert there.client(login_limits=UNATTENDED_LIMITS).get_limits()
 
 
 def test_an_old_token_that_comes_to_life_again_needs_no_login(world):

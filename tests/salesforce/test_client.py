@@ -8,6 +8,7 @@ import pytest
 
 from collector import clock
 from collector.errors import (
+    ApiVersionError,
     CollectorError,
     LimitExceededError,
     NotAvailableError,
@@ -91,7 +92,7 @@ class TestQuery:
             }
         ]
 
-        assert list(client.query(SOQL)) == [
+        assert [list(page) for page in client.query(SOQL)] == [
             [
                 {
                     "Score": 0.855,
@@ -282,7 +283,9 @@ REFUSALS = [
     (build_error_reply(403, "FUNCTIONALITY_NOT_ENABLED"), NotAvailableError),
     (build_error_reply(404, "NOT_FOUND"), NotAvailableError),
     (HttpReply(status=404), NotAvailableError),
-    (build_error_reply(410, "UNSUPPORTED_API_VERSION"), NotAvailableError),
+    (build_error_reply(410, "UNSUPPORTED_API_VERSION"), ApiVersionError),
+    (build_error_reply(410, "GONE"), ApiVersionError),
+    (HttpReply(status=410), ApiVersionError),
     (
         build_error_reply(400, "QUERY_TIMEOUT", "Your query request was running for too long."),
         QueryTooWideError,
@@ -335,7 +338,6 @@ class TestRefusals:
         [
             (build_error_reply(400, "INVALID_TYPE"), "INVALID_TYPE"),
             (HttpReply(status=404), "NOT_FOUND"),
-            (build_error_reply(410, "UNSUPPORTED_API_VERSION"), "GONE"),
         ],
     )
     def test_what_is_not_available_says_its_code(self, fake, client, answer, code):
@@ -563,7 +565,8 @@ class TestSecrets:
                 rows(client)
 
             shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
-            shown += repr(vars(client)) + repr(vars(client._connection)) + repr(client._token)
+            shown += repr(vars(client)) + repr(vars(client._session))
+            shown += repr(vars(client._session._connection)) + repr(client._session._token)
             for secret in (TOKEN_CANARY, render_private_pem()[30:80], *list_secrets(make(fake))):
                 assert secret not in shown
         client.close()

@@ -268,7 +268,7 @@ class TestRefusals:
 
         with pytest.raises((UnreachableError, CorruptDownloadError)) as raised:
             client.download_log(PATH, tmp_path, "a", expected_length=None)
-        assert type(raised.value) is UnreachableError
+        assert isinstance(raised.value, UnreachableError)
         assert fake.list_requests("/elsewhere") == []
         shown = "".join(traceback.format_exception(raised.value)) + repr(raised.value)
         assert TOKEN_CANARY not in shown

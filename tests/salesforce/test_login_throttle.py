@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.errors import LoginRefusedError, SalesforceError, SessionExpiredError
+from collector.errors import (
+    LoginRefusedError,
+    SalesforceError,
+    SessionExpiredError,
+    UnreachableError,
+)
 from collector.salesforce.login_throttle import (
+    UNATTENDED_LIMITS,
     UNATTENDED_PASSWORD_LIMITS,
     LoginLimits,
     LoginThrottle,
@@ -21,6 +27,9 @@ from collector.settings import ClientCredentialsAuth, PasswordAuth, Secret
 from fakes.manual_clock import ManualClock
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND = timedelta(seconds=1)
+REJECTION = SessionExpiredError("acme: query: the org refused a new token as well (401)")
+SILENCE = UnreachableError("acme: login: 200, no JSON")
 NO = LoginRefusedError("acme: login refused (no): approve the user", permanent=True)
 
 
@@ -50,6 +59,22 @@ class Door:
 
 def refused(gate):
     gate.record_refusal(NO)
+
+
+def silent(gate):
+    """Something answers, but says neither yes nor no."""
+    gate.record_silence(SILENCE)
+
+
+def wasted(gate):
+    """The org gives a token, and refuses it before it has answered to it."""
+    gate.record_success()
+    gate.record_rejected_token(REJECTION)
+
+
+def used(gate):
+    """The org gives a token, and answers to it."""
+    gate.record_success()
 
 
 def dies(_):
@@ -106,8 +131,46 @@ def test_a_process_that_dies_of_its_login_has_made_it(door):
         door.gate.begin_login()
 
 
-def test_a_login_without_a_verdict_does_not_count(door):
-    assert all(door.knock(LoginThrottle.record_no_answer) for _ in range(100))
+def test_a_login_without_a_verdict_is_repeated_at_growing_distances_also_after_a_restart():
+    door = Door(UNATTENDED_LIMITS)
+    for _ in range(20 * 60):
+        door.knock(silent)
+        door.restart()
+        door.clock.advance_by(SECOND)
+
+    gaps = [after - before for before, after in zip(door.logins, door.logins[1:], strict=False)]
+    assert gaps == [30 * SECOND, MINUTE, 2 * MINUTE, *[4 * MINUTE] * 4]
+
+
+def test_until_then_it_is_an_outage_and_no_refusal():
+    door = Door(UNATTENDED_LIMITS)
+    door.knock(silent)
+
+    with pytest.raises(UnreachableError, match="200, no JSON; the next login waits until") as told:
+        door.gate.begin_login()
+    assert "12:00:30 UTC" in str(told.value)
+
+
+def test_logins_without_a_verdict_do_not_count_as_refusals_and_forget_none():
+    door = Door(UNATTENDED_PASSWORD_LIMITS)
+    door.knock(refused)
+    door.clock.advance_by(15 * MINUTE)
+    for _ in range(40):
+        assert door.knock(silent)
+        door.clock.advance_by(4 * MINUTE)
+        door.restart()
+
+    assert [door.knock(refused), door.knock(refused)] == [True, False]
+    door.clock.advance_by(HOUR)
+    assert [door.knock(refused), door.clock.advance_by(HOUR), door.knock(refused)][::2] == [
+        True
+    ] * 2
+    door.clock.advance_by(HOUR)
+    assert not door.knock(refused), "four wrong passwords in a day"
+
+
+def test_a_person_is_not_held_back_by_silence(door):
+    assert all(door.knock(silent) for _ in range(100))
 
 
 def test_a_process_that_starts_again_and_gets_in_is_not_held_back(door):
@@ -116,23 +179,33 @@ def test_a_process_that_starts_again_and_gets_in_is_not_held_back(door):
         door.restart()
 
 
-def test_one_process_logs_in_four_times_an_hour_even_if_it_gets_in(door):
-    assert [door.knock() for _ in range(6)] == [True] * 4 + [False] * 2
+def test_tokens_that_answer_may_die_as_often_as_they_like(door):
+    """Within what Salesforce allows a user: 3,600 an hour, and half of it is ours."""
+    assert all(door.knock(used) for _ in range(1_800))
 
-    with pytest.raises(SessionExpiredError, match="13:00:00 UTC"):
+    with pytest.raises(SessionExpiredError, match=r"1,800 in an hour.*Login History.*13:00:00 UTC"):
         door.gate.begin_login()
     door.clock.advance_by(HOUR)
-    assert door.knock()
+    assert door.knock(used)
 
 
-def test_a_token_that_dies_at_once_is_a_pause_as_well(door):
-    door.knock()
-    door.gate.record_rejected_token()
+def test_a_token_that_dies_before_it_answered_is_a_pause_with_the_org_s_words(door):
+    door.knock(wasted)
 
-    with pytest.raises(SessionExpiredError, match="12:15:00 UTC"):
+    with pytest.raises(SessionExpiredError, match=r"as well \(401\); the next .*12:15:00 UTC"):
         door.gate.begin_login()
     door.clock.advance_by(15 * MINUTE)
-    assert door.knock()
+    assert door.knock(used)
+    assert door.knock(used), "whose tokens answer is not held back"
+
+
+def test_tokens_that_die_unused_are_four_an_hour(door):
+    for _ in range(4 * 60):
+        door.knock(wasted)
+        door.clock.advance_by(MINUTE)
+
+    assert len(door.logins) == 16
+    assert busiest(door.logins, HOUR) == 4
 
 
 def test_getting_in_forgives_what_was_before(door):
@@ -210,7 +283,9 @@ def test_a_file_that_somebody_removes_in_the_middle_is_no_harm(door):
 
 def test_the_pace_can_be_set():
     door = Door(
-        LoginLimits(login_window=LoginWindow(max_logins=2, length=MINUTE), pause=timedelta(0))
+        LoginLimits(
+            refusal_window=LoginWindow(max_logins=2, length=MINUTE), refusal_pause=timedelta(0)
+        )
     )
 
     assert [door.knock(refused) for _ in range(3)] == [True, True, False]
@@ -242,20 +317,12 @@ def test_only_passwords_are_tried_so_rarely():
     assert choose_unattended_limits(password) is UNATTENDED_PASSWORD_LIMITS
     assert (
         choose_unattended_limits(ClientCredentialsAuth(client_id="c", client_secret=Secret("s")))
-        == LoginLimits()
+        is UNATTENDED_LIMITS
     )
 
 
 STEPS = st.one_of(
-    st.sampled_from(
-        [
-            refused,
-            LoginThrottle.record_no_answer,
-            dies,
-            LoginThrottle.record_success,
-            LoginThrottle.record_rejected_token,
-        ]
-    ),
+    st.sampled_from([refused, silent, dies, used, wasted]),
     st.just("restart"),
     st.integers(0, 40).map(lambda minutes: minutes * MINUTE),
 )
@@ -263,33 +330,42 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, max_size=80))
 def test_whatever_happens_no_more_than_four_come_to_nothing_in_an_hour_while_none_gets_in(steps):
-    door, runs = Door(), [[]]
+    door, runs = Door(UNATTENDED_LIMITS), [[]]
     for step in steps:
         if isinstance(step, timedelta):
             door.clock.advance_by(step)
         elif step == "restart":
             door.restart()
-        elif step is LoginThrottle.record_rejected_token:
-            step(door.gate)
         elif not door.knock(step):
             continue
-        elif step is LoginThrottle.record_success:
+        elif step in (used, wasted):
             runs.append([])
-        elif step is not LoginThrottle.record_no_answer:
+        elif step is not silent:
             runs[-1].append(door.clock())
 
     assert all(busiest(failed, HOUR) <= 4 for failed in runs)
 
 
+@given(st.lists(STEPS, max_size=80))
+def test_whatever_happens_nobody_is_asked_twice_in_half_a_minute_after_saying_nothing(steps):
+    door, last_silence = Door(UNATTENDED_LIMITS), None
+    for step in steps:
+        if isinstance(step, timedelta):
+            door.clock.advance_by(step)
+        elif step == "restart":
+            door.restart()
+        elif door.knock(step):
+            assert last_silence is None or door.clock() - last_silence >= 30 * SECOND
+            last_silence = door.clock() if step is silent else None
+
+
 @given(st.lists(STEPS.filter(lambda step: step != "restart"), max_size=80))
-def test_within_one_process_no_more_than_four_logins_in_an_hour_have_a_verdict(steps):
+def test_within_one_process_no_more_than_four_logins_in_an_hour_are_in_vain(steps):
     door, logins = Door(), []
     for step in steps:
         if isinstance(step, timedelta):
             door.clock.advance_by(step)
-        elif step is LoginThrottle.record_rejected_token:
-            step(door.gate)
-        elif door.knock(step) and step is not LoginThrottle.record_no_answer:
+        elif door.knock(step) and step is wasted:
             logins.append(door.clock())
 
     assert busiest(logins, HOUR) <= 4

@@ -309,6 +309,50 @@ def test_a_fault_in_the_middle_of_paging_leaves_no_gap(store, org, tmp_path, fau
         assert list_event_uids(*rows) == bench.list_stored_values()
 
 
+# ---- too long for memory
+
+
+def build_long_event(number, at, size):
+    """A query that says nothing, at length."""
+    return {**build_api_event(number, at), "Query": "x,{}" * (size // 4)}
+
+
+@pytest.mark.slow
+def test_queries_that_are_typed_long_to_hide_an_attack_hide_nothing(store, org, tmp_path):
+    """700 of 100 kB are 70 MB a page, which nobody holds in memory."""
+    start = read_start_time() - 20 * MINUTE
+    flood = [build_long_event(n, start + n * SECOND / 2, 100_000) for n in range(700)]
+    attack = build_api_event(9000, read_start_time() - MINUTE)
+    store.add_rows("ApiEvent", *flood, attack)
+    sources = {"stored_events": {"objects": ["ApiEvent"], "overlap": "0s", "lookback": "1h"}}
+    with open_polling_bench(tmp_path, org, sources) as bench:
+        polled = bench.poll_sources()["ApiEvent"]
+
+        assert ("ok", 701) == (polled.state, polled.rows)
+        assert list_event_uids(*flood, attack) == bench.list_stored_values()
+
+
+@pytest.mark.slow
+def test_a_moment_that_is_too_long_is_told_and_what_lies_around_it_is_read(store, org, tmp_path):
+    """Not even 200 records of 200 kB fit, and SOQL knows no narrower window than a millisecond."""
+    moment = clock.now().replace(microsecond=500_000) - 4 * SECOND
+    flood = [build_long_event(n, moment, 200_000) for n in range(200)]
+    others = [
+        build_api_event(9000 + n, moment + lead)
+        for n, lead in enumerate([-SECOND, -MILLISECOND, MILLISECOND, 2 * SECOND])
+    ]
+    store.add_rows("ApiEvent", *flood, *others)
+    sources = {"stored_events": {"objects": ["ApiEvent"], "lookback": "1m", "overlap": "0s"}}
+    with open_polling_bench(tmp_path, org, sources) as bench:
+        polled = bench.poll_sources()["ApiEvent"]
+
+        assert "failed" == polled.state
+        assert f"{render_literal(moment)} cannot be read" in polled.reason
+        assert "longer than 32 MB" in polled.reason
+        assert 1 == bench.count_lost()
+        assert list_event_uids(*others) == bench.list_stored_values()
+
+
 # ---- clocks
 
 
