@@ -73,7 +73,7 @@ def to_json_lines(org_forecast: OrgCallForecast) -> Iterator[JsonObject]:
                 "kind": "poll_interval",
                 "org": org,
                 "source": group.source,
-                "group": group.name,
+                "stream_group": group.name,
                 "streams": group.streams,
                 "interval_seconds": group.interval.total_seconds(),
                 "configured_seconds": group.configured.total_seconds(),

@@ -22,6 +22,9 @@ from collector.store import api_usage
 from collector.store.api_usage import CallAllowance
 from collector.store.database import Database
 
+DOWNLOAD_ROUND = 25
+"""So many downloads may begin before it is computed anew how many more may."""
+
 TOLD_CHANGE = 0.1
 """An interval that differs less from what was logged of it last is no news."""
 
@@ -49,6 +52,7 @@ class ApiBudget:
         self._database = database
         self._lock = threading.Lock()
         self._poll_counts: Counter[CallPurpose] = Counter()
+        self._download_credit = 0
         self._told_intervals: dict[GroupKey, timedelta] = {
             (source.kind, group.name): group.interval
             for source in self._sources
@@ -87,9 +91,24 @@ class ApiBudget:
         return max(interval or api_budget_policy.DAY for interval in intervals)
 
     def explain_download_pause(self) -> str:
-        """Why no further file may be downloaded now; empty where it may."""
+        """Why no further file may be downloaded now; empty where it may.
+
+        The state is looked at again after every DOWNLOAD_ROUND files.
+        """
+        with self._lock:
+            if self._download_credit > 0:
+                self._download_credit -= 1
+                return ""
         self.save_counts()
-        return forecast_calls(self._sources, self._read_facts(clock.now())).explain_download_pause()
+        forecast = forecast_calls(self._sources, self._read_facts(clock.now()))
+        if reason := forecast.explain_download_pause():
+            return reason
+        left = DOWNLOAD_ROUND
+        if forecast.side_allowance is not None:
+            left = min(left, forecast.side_allowance - forecast.side_calls)
+        with self._lock:
+            self._download_credit = left - 1
+        return ""
 
     # ---- counting
 

@@ -180,7 +180,7 @@ class SalesforceClient:
     def _ask_together(self, soqls: Sequence[str]) -> Sequence[composite.SubrequestResult | None]:
         """What the queries brought; nothing where the org does not answer them together."""
         try:
-            results = self._call_with_login(
+            return self._call_with_login(
                 lambda connection: connection.query_several(soqls), tries=1
             )
         except (LoginRefusedError, SessionExpiredError, LimitExceededError):
@@ -190,8 +190,6 @@ class SalesforceClient:
             seconds = self._composite_gate.record_refusal()
             log.info("composite_refused", org=self._org.name, reason=str(error), seconds=seconds)
             return [None] * len(soqls)
-        self._composite_gate.record_success()
-        return results
 
     def _read_result(
         self, soql: str, result: composite.SubrequestResult | None

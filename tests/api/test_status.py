@@ -26,7 +26,7 @@ KEYS = {
         " remedies"
     ),
     "poll_interval": (
-        "kind org source group streams interval_seconds configured_seconds daily_calls"
+        "kind org source stream_group streams interval_seconds configured_seconds daily_calls"
         " configured_calls paused reason"
     ),
     "stored": "kind org source event_type batches rows duplicates quarantined lost newest",
