@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from collector import clock
 from collector.collection import api_budget_policy
 from collector.collection.api_budget_policy import BudgetDecision, Pace
-from collector.collection.org_facts import read_org_facts
+from collector.collection.org_facts import count_daily_files, read_org_facts
 from collector.collection.poll_costs import GroupKey, OrgFacts
 from collector.collection.poll_forecast import CallForecast, GroupForecast, forecast_calls
 from collector.logs import log
@@ -21,6 +23,8 @@ from collector.sources import Source
 from collector.store import api_usage
 from collector.store.api_usage import CallAllowance
 from collector.store.database import Database
+
+FILE_COUNT_LIFETIME = timedelta(minutes=1)
 
 DOWNLOAD_ROUND = 25
 """So many downloads may begin before it is computed anew how many more may."""
@@ -53,6 +57,7 @@ class ApiBudget:
         self._lock = threading.Lock()
         self._poll_counts: Counter[CallPurpose] = Counter()
         self._download_credit = 0
+        self._file_count, self._file_count_time = 0, clock.EPOCH
         self._told_intervals: dict[GroupKey, timedelta] = {
             (source.kind, group.name): group.interval
             for source in self._sources
@@ -174,8 +179,16 @@ class ApiBudget:
                 self._sources,
                 percent=self._percent,
                 queries_per_call=self._client.queries_per_call,
+                daily_files=self._count_files(connection, now),
                 now=now,
             )
+
+    def _count_files(self, connection: sa.Connection, now: datetime) -> int:
+        """How many log files the org makes a day, which is counted once a minute."""
+        if abs(now - self._file_count_time) > FILE_COUNT_LIFETIME:
+            self._file_count = count_daily_files(connection, self._org, self._sources, now=now)
+            self._file_count_time = now
+        return self._file_count
 
     def _log_change(self, group: GroupForecast) -> None:
         key = (group.source, group.name)
