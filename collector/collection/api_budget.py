@@ -58,7 +58,7 @@ class ApiBudget:
         self._poll_counts: Counter[CallPurpose] = Counter()
         self._download_credit = 0
         self._file_count, self._file_count_time = 0, clock.EPOCH
-        self._told_intervals: dict[GroupKey, timedelta] = {
+        self._told_intervals: dict[GroupKey, timedelta | None] = {
             (source.kind, group.name): group.interval
             for source in self._sources
             for group in source.groups
@@ -191,18 +191,24 @@ class ApiBudget:
         return self._file_count
 
     def _log_change(self, group: GroupForecast) -> None:
-        key = (group.source, group.name)
+        """Log how often a group is asked, if that is news; `seconds` is null while it is paused."""
+        key, interval = (group.source, group.name), None if group.is_paused else group.interval
         with self._lock:
-            told = self._told_intervals[key]
-            is_back = group.interval == group.configured != told
-            if not is_back and abs(group.interval / told - 1) <= TOLD_CHANGE:
+            if not _is_news(interval, self._told_intervals[key], group.configured):
                 return
-            self._told_intervals[key] = group.interval
+            self._told_intervals[key] = interval
         log.info(
             "poll_interval_changed",
             org=self._org,
             source=str(group),
-            seconds=group.interval.total_seconds(),
+            seconds=interval and interval.total_seconds(),
             configured_seconds=group.configured.total_seconds(),
             reason=group.reason or "the org's API calls suffice",
         )
+
+
+def _is_news(interval: timedelta | None, told: timedelta | None, configured: timedelta) -> bool:
+    if interval is None or told is None:
+        return interval is not told
+    is_back = interval == configured != told
+    return is_back or abs(interval / told - 1) > TOLD_CHANGE

@@ -243,6 +243,24 @@ def test_a_changed_interval_is_logged_once_with_its_reason(tmp_path):
     assert told[0]["seconds"] > 7 * 60
 
 
+def test_a_pause_and_its_end_are_logged(tmp_path):
+    with serve_org() as org, open_polling_bench(tmp_path, org, AUDIT) as bench:
+        bench.poll_sources()
+        with capture_logs() as lines:
+            for activity, calls in ((DOWNLOADS, 9_600), (DOWNLOADS, -9_600)):
+                with bench.poller._database.begin() as connection:
+                    api_usage.add_api_calls(
+                        connection, "acme", "other", calls, now=clock.now(), activity=activity
+                    )
+                bench.poller.list_due_sources(read_start_time())
+                bench.poller.list_due_sources(read_start_time())
+    told = [line for line in lines if line["event"] == "poll_interval_changed"]
+
+    assert [None, 60] == [line["seconds"] for line in told]
+    assert "of the 10,000 API calls that api_budget_percent: 10 allows" in told[0]["reason"]
+    assert "the org's API calls suffice" == told[1]["reason"]
+
+
 def test_calls_that_an_earlier_version_counted_count_on(tmp_path):
     """A state directory of before calls had purposes."""
     database = open_database(tmp_path)
