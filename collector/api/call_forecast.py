@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from collector.api.json_values import JsonObject, to_json_object
 from collector.collection.api_budget_policy import ApiSpending
 from collector.collection.forecast_words import describe_group, describe_total, list_remedies
-from collector.collection.org_facts import read_org_facts
+from collector.collection.org_facts import count_daily_files, read_org_facts
 from collector.collection.poll_costs import GroupKey, OrgFacts
 from collector.collection.poll_forecast import CallForecast, forecast_calls
 from collector.errors import SalesforceError
@@ -44,6 +44,7 @@ def read_call_forecasts(
             sources,
             percent=org.api_budget_percent,
             queries_per_call=MAX_QUERIES,
+            daily_files=count_daily_files(connection, org.name, sources, now=now),
             now=now,
         )
         forecasts.append(OrgCallForecast(org=org.name, forecast=forecast_calls(sources, facts)))
@@ -73,7 +74,7 @@ def to_json_lines(org_forecast: OrgCallForecast) -> Iterator[JsonObject]:
                 "kind": "poll_interval",
                 "org": org,
                 "source": group.source,
-                "group": group.name,
+                "stream_group": group.name,
                 "streams": group.streams,
                 "interval_seconds": group.interval.total_seconds(),
                 "configured_seconds": group.configured.total_seconds(),

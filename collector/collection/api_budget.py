@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from collector import clock
 from collector.collection import api_budget_policy
 from collector.collection.api_budget_policy import BudgetDecision, Pace
-from collector.collection.org_facts import read_org_facts
+from collector.collection.org_facts import count_daily_files, read_org_facts
 from collector.collection.poll_costs import GroupKey, OrgFacts
 from collector.collection.poll_forecast import CallForecast, GroupForecast, forecast_calls
 from collector.logs import log
@@ -21,6 +23,11 @@ from collector.sources import Source
 from collector.store import api_usage
 from collector.store.api_usage import CallAllowance
 from collector.store.database import Database
+
+FILE_COUNT_LIFETIME = timedelta(minutes=1)
+
+DOWNLOAD_ROUND = 25
+"""So many downloads may begin before it is computed anew how many more may."""
 
 TOLD_CHANGE = 0.1
 """An interval that differs less from what was logged of it last is no news."""
@@ -49,7 +56,9 @@ class ApiBudget:
         self._database = database
         self._lock = threading.Lock()
         self._poll_counts: Counter[CallPurpose] = Counter()
-        self._told_intervals: dict[GroupKey, timedelta] = {
+        self._download_credit = 0
+        self._file_count, self._file_count_time = 0, clock.EPOCH
+        self._told_intervals: dict[GroupKey, timedelta | None] = {
             (source.kind, group.name): group.interval
             for source in self._sources
             for group in source.groups
@@ -87,9 +96,24 @@ class ApiBudget:
         return max(interval or api_budget_policy.DAY for interval in intervals)
 
     def explain_download_pause(self) -> str:
-        """Why no further file may be downloaded now; empty where it may."""
+        """Why no further file may be downloaded now; empty where it may.
+
+        The state is looked at again after every DOWNLOAD_ROUND files.
+        """
+        with self._lock:
+            if self._download_credit > 0:
+                self._download_credit -= 1
+                return ""
         self.save_counts()
-        return forecast_calls(self._sources, self._read_facts(clock.now())).explain_download_pause()
+        forecast = forecast_calls(self._sources, self._read_facts(clock.now()))
+        if reason := forecast.explain_download_pause():
+            return reason
+        left = DOWNLOAD_ROUND
+        if forecast.side_allowance is not None:
+            left = min(left, forecast.side_allowance - forecast.side_calls)
+        with self._lock:
+            self._download_credit = left - 1
+        return ""
 
     # ---- counting
 
@@ -155,22 +179,36 @@ class ApiBudget:
                 self._sources,
                 percent=self._percent,
                 queries_per_call=self._client.queries_per_call,
+                daily_files=self._count_files(connection, now),
                 now=now,
             )
 
+    def _count_files(self, connection: sa.Connection, now: datetime) -> int:
+        """How many log files the org makes a day, which is counted once a minute."""
+        if abs(now - self._file_count_time) > FILE_COUNT_LIFETIME:
+            self._file_count = count_daily_files(connection, self._org, self._sources, now=now)
+            self._file_count_time = now
+        return self._file_count
+
     def _log_change(self, group: GroupForecast) -> None:
-        key = (group.source, group.name)
+        """Log how often a group is asked, if that is news; `seconds` is null while it is paused."""
+        key, interval = (group.source, group.name), None if group.is_paused else group.interval
         with self._lock:
-            told = self._told_intervals[key]
-            is_back = group.interval == group.configured != told
-            if not is_back and abs(group.interval / told - 1) <= TOLD_CHANGE:
+            if not _is_news(interval, self._told_intervals[key], group.configured):
                 return
-            self._told_intervals[key] = group.interval
+            self._told_intervals[key] = interval
         log.info(
             "poll_interval_changed",
             org=self._org,
             source=str(group),
-            seconds=group.interval.total_seconds(),
+            seconds=interval and interval.total_seconds(),
             configured_seconds=group.configured.total_seconds(),
             reason=group.reason or "the org's API calls suffice",
         )
+
+
+def _is_news(interval: timedelta | None, told: timedelta | None, configured: timedelta) -> bool:
+    if interval is None or told is None:
+        return interval is not told
+    is_back = interval == configured != told
+    return is_back or abs(interval / told - 1) > TOLD_CHANGE

@@ -30,9 +30,10 @@ def read_org_facts(
     *,
     percent: int,
     queries_per_call: int,
+    daily_files: int,
     now: datetime,
 ) -> OrgFacts:
-    """What the state says of an org's calls."""
+    """What the state says of an org's calls; `daily_files` is what `count_daily_files` says."""
     day = api_usage.list_call_sums(connection, org, since=now - api_usage.USAGE_PERIOD)
     hours = api_usage.list_call_sums(connection, org, since=now - RATE_PERIOD)
     allowance = api_usage.read_call_allowance(connection, org)
@@ -45,11 +46,21 @@ def read_org_facts(
             for each in hours
             if each.polls
         },
-        daily_files=listed_files.count_created_files(
-            connection, org, since=now - timedelta(days=1)
-        ),
+        daily_files=daily_files,
         side_calls=sum(each.calls for each in day if each.activity in SIDE_ACTIVITIES),
         queries_per_call=queries_per_call,
+    )
+
+
+def count_daily_files(
+    connection: sa.Connection, org: str, sources: Sequence[Source], *, now: datetime
+) -> int:
+    """How many log files the org has made in the last 24 hours, whenever they were downloaded."""
+    since = now - timedelta(days=1)
+    return sum(
+        listed_files.count_created_files(connection, org, source.kind, since=since)
+        for source in sources
+        if source.spec.count_daily_files is not None
     )
 
 

@@ -28,9 +28,9 @@ from collector.salesforce.responses import JsonObject, require_object, require_o
 MAX_QUERIES = 5
 """How many queries one request may hold."""
 
-FIRST_PAUSE_SECONDS = 300.0
+FIRST_PAUSE_SECONDS = 60.0
 LAST_PAUSE_SECONDS = 6 * 3600.0
-"""How long an org that refuses is not asked so again; each further refusal doubles it."""
+"""How long an org that refuses is not asked so again; a refusal soon after the last doubles it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +67,15 @@ class CompositeGate:
         self._read_seconds = read_seconds
         self._lock = threading.Lock()
         self._closed_until = -inf
-        self._pause_seconds = FIRST_PAUSE_SECONDS
+        self._last_pause = 0.0
 
     def is_open(self) -> bool:
         """Whether it may be tried now."""
         with self._lock:
             return self._read_seconds() >= self._closed_until
 
-    def record_success(self) -> None:
-        """Open it: the org has answered."""
-        with self._lock:
-            self._closed_until, self._pause_seconds = -inf, FIRST_PAUSE_SECONDS
-
     def record_no_answer(self) -> float:
-        """Close it, but not for longer each time: nobody has refused; returns how many seconds."""
+        """Close it, but not for longer each time: nobody has refused; returns for how long."""
         with self._lock:
             self._closed_until = self._read_seconds() + FIRST_PAUSE_SECONDS
         return FIRST_PAUSE_SECONDS
@@ -88,10 +83,12 @@ class CompositeGate:
     def record_refusal(self) -> float:
         """Close it for a while; returns for how many seconds."""
         with self._lock:
-            pause = self._pause_seconds
-            self._closed_until = self._read_seconds() + pause
-            self._pause_seconds = min(2 * pause, LAST_PAUSE_SECONDS)
-        return pause
+            now = self._read_seconds()
+            is_soon = now <= self._closed_until + self._last_pause
+            doubled = min(2 * self._last_pause, LAST_PAUSE_SECONDS)
+            self._last_pause = max(doubled, FIRST_PAUSE_SECONDS) if is_soon else FIRST_PAUSE_SECONDS
+            self._closed_until = now + self._last_pause
+            return self._last_pause
 
 
 def build_request(

@@ -55,9 +55,7 @@ class QueryReader:
     def _ask_together(self, soqls: Sequence[str]) -> Sequence[composite.SubrequestResult | None]:
         """What the queries brought; nothing where the org does not answer them together."""
         try:
-            results = self._session.call(
-                lambda connection: connection.query_several(soqls), tries=1
-            )
+            return self._session.call(lambda connection: connection.query_several(soqls), tries=1)
         except (LoginRefusedError, SessionExpiredError, LimitExceededError):
             raise
         except UnreachableError as error:
@@ -65,9 +63,6 @@ class QueryReader:
         except SalesforceError as error:
             # Refused, too long, or one query holds up the others: asked alone each has its own say.
             self._log_refusal(error, self._composite_gate.record_refusal())
-        else:
-            self._composite_gate.record_success()
-            return results
         return [None] * len(soqls)
 
     def _read_result(

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 
+from collector.errors import QueryTooWideError, UnreachableError
 from collector.model import Cursor, EventFamily, Stream
 from collector.salesforce.composite import MAX_QUERIES
 from collector.settings.values import Period, matches_any
@@ -81,6 +82,7 @@ class StoredEventsReader:
 
     def __init__(self, settings: StoredEventsSettings) -> None:
         self._settings = settings
+        self._slow_names: set[str] = set()
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """One stream for each object; those that the org does not list are unavailable.
@@ -102,16 +104,23 @@ class StoredEventsReader:
     ) -> Iterator[FetchResult]:
         """The object's windows since the cursor.
 
-        In a poll the first windows of several objects are asked for with one API call.
+        In a poll the first windows of several objects are asked for with one API call. One that
+        could not be read is asked alone until it can, so that it holds up no other.
         """
         plan = partial(self._plan_window, context)
         opened = None
         if context.window_batch is not None:
+            context.window_batch.exclude_streams(self._slow_names)
             opened = context.window_batch.open_window(context.client, stream, plan)
         window = plan(stream, cursor) if opened is None else opened.window
-        yield from query_windows.fetch_window_sequence(
-            context, window, cursor, first_pages=opened.pages if opened else None
-        )
+        try:
+            yield from query_windows.fetch_window_sequence(
+                context, window, cursor, first_pages=opened.pages if opened else None
+            )
+        except (UnreachableError, QueryTooWideError):
+            self._slow_names.add(stream.name)
+            raise
+        self._slow_names.discard(stream.name)
 
     def _plan_window(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None

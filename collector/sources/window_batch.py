@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -43,6 +43,11 @@ class WindowBatch:
         if stream in self._waiting:
             self._open_together(client, stream, plan_window)
         return self._opened.pop(stream, None)
+
+    def exclude_streams(self, names: Collection[str]) -> None:
+        """Leave out streams that would hold up the others: they are to be asked alone."""
+        for stream in [each for each in self._waiting if each.name in names]:
+            del self._waiting[stream]
 
     def _open_together(
         self, client: SalesforceClient, first: Stream, plan_window: WindowPlanner

@@ -25,6 +25,10 @@ from collector.store.upsert import build_insert
 LISTING_GRACE = timedelta(days=1)
 """A file that has not been listed for so long, while its stream was, is lost."""
 
+LATEST_SUPPLEMENT = timedelta(days=7)
+"""How long after the hour that it is about a file may still be made; Salesforce speaks of three
+days."""
+
 MAX_REASON_LENGTH = 500
 
 
@@ -83,11 +87,26 @@ def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: dateti
     return lost_batches
 
 
-def count_created_files(connection: sa.Connection, org: str, *, since: datetime) -> int:
-    """How many of the files that were listed for live collecting an org has made since then."""
+def count_created_files(
+    connection: sa.Connection, org: str, source: str, *, since: datetime
+) -> int:
+    """How many of the files that were listed for live collecting an org has made since then.
+
+    Files about a time more than LATEST_SUPPLEMENT before that are left out.
+    """
     table = tables.listed_files
+    names = sa.select(table.c.stream).where(table.c.org == org, table.c.source == source).distinct()
+    live_names = [
+        name
+        for name in connection.scalars(names)
+        if Stream.parse_label(org=org, source=source, label=name).purpose == StreamPurpose.LIVE
+    ]
     query = sa.select(sa.func.count()).where(
-        table.c.org == org, table.c.created > since, table.c.stream.not_like("%#%")
+        table.c.org == org,
+        table.c.source == source,
+        table.c.stream.in_(live_names),
+        table.c.nominal > since - LATEST_SUPPLEMENT,
+        table.c.created > since,
     )
     return connection.scalar(query) or 0
 

@@ -31,7 +31,7 @@ KEYS = {
         " remedies"
     ),
     "poll_interval": (
-        "kind org source group streams interval_seconds configured_seconds daily_calls"
+        "kind org source stream_group streams interval_seconds configured_seconds daily_calls"
         " configured_calls paused reason"
     ),
     "silent_rule": "kind org rule why can_fire",

@@ -101,7 +101,9 @@ def test_an_org_that_refuses_composite_is_forecast_call_by_call(store, tmp_path)
 def test_status_says_how_often_each_source_is_asked_and_why(scarce):
     lines = parse_lines(invoke_command("status", "--json", "-c", scarce))
     intervals = {
-        (line["source"], line["group"]): line for line in lines if line["kind"] == "poll_interval"
+        (line["source"], line["stream_group"]): line
+        for line in lines
+        if line["kind"] == "poll_interval"
     }
     (whole,) = (line for line in lines if line["kind"] == "api_calls")
     threats = intervals["stored_events", "threat detection objects"]

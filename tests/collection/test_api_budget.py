@@ -4,6 +4,7 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector import clock
 from collector.clock import to_micros
@@ -225,18 +226,39 @@ def test_downloads_stop_at_their_share_and_go_on_where_the_share_allows_it(tmp_p
         assert list_event_uids(*FILES) == bench.list_stored_values()
 
 
-def test_a_changed_interval_is_logged_once_with_its_reason(tmp_path, capsys):
+def test_a_changed_interval_is_logged_once_with_its_reason(tmp_path):
     behaviour = OrgBehaviour(daily_call_limit=2_000)
     with serve_org(behaviour=behaviour) as org, open_polling_bench(tmp_path, org, AUDIT) as bench:
         bench.poll_sources()
-        capsys.readouterr()
-        for _ in range(3):
-            bench.poller.list_due_sources(read_start_time())
-        told = [line for line in capsys.readouterr().out.splitlines() if "poll_interval" in line]
+        with capture_logs() as lines:
+            for _ in range(3):
+                bench.poller.list_due_sources(read_start_time())
+    told = [line for line in lines if line["event"] == "poll_interval_changed"]
 
     assert 1 == len(told)
-    assert "api_budget_percent: 10 allows us 200" in told[0]
-    assert "setup_audit_trail" in told[0]
+    assert "api_budget_percent: 10 allows us 200" in told[0]["reason"]
+    assert ("acme", "setup_audit_trail", 60) == tuple(
+        told[0][key] for key in ("org", "source", "configured_seconds")
+    )
+    assert told[0]["seconds"] > 7 * 60
+
+
+def test_a_pause_and_its_end_are_logged(tmp_path):
+    with serve_org() as org, open_polling_bench(tmp_path, org, AUDIT) as bench:
+        bench.poll_sources()
+        with capture_logs() as lines:
+            for activity, calls in ((DOWNLOADS, 9_600), (DOWNLOADS, -9_600)):
+                with bench.poller._database.begin() as connection:
+                    api_usage.add_api_calls(
+                        connection, "acme", "other", calls, now=clock.now(), activity=activity
+                    )
+                bench.poller.list_due_sources(read_start_time())
+                bench.poller.list_due_sources(read_start_time())
+    told = [line for line in lines if line["event"] == "poll_interval_changed"]
+
+    assert [None, 60] == [line["seconds"] for line in told]
+    assert "of the 10,000 API calls that api_budget_percent: 10 allows" in told[0]["reason"]
+    assert "the org's API calls suffice" == told[1]["reason"]
 
 
 def test_calls_that_an_earlier_version_counted_count_on(tmp_path):

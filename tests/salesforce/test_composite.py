@@ -193,18 +193,18 @@ def test_a_query_alone_is_no_composite(store):
         assert [] == list_composites(org)
 
 
-def test_refusals_are_tried_again_ever_more_rarely_until_one_succeeds():
+def test_refusals_are_tried_again_ever_more_rarely_until_there_have_been_none_for_a_while():
     seconds = [0.0]
     gate = CompositeGate(lambda: seconds[0])
-    pauses = [gate.record_refusal() for _ in range(12)]
+    pauses = []
+    for _ in range(12):
+        pauses.append(gate.record_refusal())
+        seconds[0] += pauses[-1] - 1
+        assert not gate.is_open()
+        seconds[0] += 2
+        assert gate.is_open()
 
-    assert [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS] == [
-        *pauses[:2],
-        pauses[-1],
-    ]
-    seconds[0] = LAST_PAUSE_SECONDS - 1
-    assert not gate.is_open()
-    seconds[0] = LAST_PAUSE_SECONDS
-    assert gate.is_open()
-    gate.record_success()
+    assert [FIRST_PAUSE_SECONDS, 2 * FIRST_PAUSE_SECONDS] == pauses[:2]
+    assert LAST_PAUSE_SECONDS == pauses[-1]
+    seconds[0] += LAST_PAUSE_SECONDS
     assert FIRST_PAUSE_SECONDS == gate.record_refusal()

@@ -124,6 +124,22 @@ def test_one_object_that_cannot_be_described_does_not_stop_the_others(store, tmp
         assert ["ok", "failed", "ok"] == [result.state for result in polled.values()]
 
 
+def test_an_object_that_cannot_be_read_is_asked_alone_until_it_can(store, tmp_path):
+    with serve_org(store=store) as org, open_polling_bench(tmp_path, org, THREE) as bench:
+        org.inject_faults(build_maintenance_fault("FROM ApiEvent", None))
+        assert "failed" == bench.poll_sources()["ApiEvent"].state
+        together = len(list_requests(org, "SUB"))
+        assert "failed" == bench.poll_sources()["ApiEvent"].state
+        second = list_requests(org, "SUB")[together:]
+        org.clear_faults()
+        bench.poll_sources()
+        third = list_requests(org, "SUB")[together + len(second) :]
+        bench.poll_sources()
+        fourth = list_requests(org, "SUB")[together + len(second) + len(third) :]
+
+    assert [3, 2, 2, 3] == [together, len(second), len(third), len(fourth)]
+
+
 def test_a_page_of_a_big_object_without_a_successor_is_no_end_of_a_window(tmp_path):
     store = OrgStore()
     rows = [build_api_event(n, read_start_time() - n * SECOND) for n in range(3_000)]

@@ -121,3 +121,21 @@ def test_a_stream_remembers_since_when_it_is_as_it_is(database):
         poll("ok", 3),
         poll("ok", 9),
     ]
+
+
+def test_the_files_of_a_day_are_those_that_the_org_made_in_it_whenever_they_were_listed(database):
+    past = replace(STREAM, purpose=StreamPurpose.BACKFILL)
+    old = replace(made(2), cursor=Cursor(time=NOON - 40 * DAY), log_time=NOON - 40 * DAY)
+    other = replace(made(4), stream=replace(STREAM, org="other"))
+    note(database, made(1), old, replace(made(3), stream=past), other, now=NOON + 30 * DAY)
+
+    def count(since):
+        with database.read() as connection:
+            return listed_files.count_created_files(
+                connection, STREAM.org, STREAM.source, since=since
+            )
+
+    assert 1 == count(NOON)
+    assert 0 == count(NOON + timedelta(hours=3))
+    assert 1 == count(NOON - 30 * DAY)
+    assert 2 == count(NOON - 41 * DAY)
