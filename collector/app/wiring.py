@@ -29,6 +29,7 @@ from collector.settings import OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
 from collector.store.database import Database
+from collector.store.delivery_journal import DeliveryJournal
 from collector.store.state_lock import hold_state_lock
 
 
@@ -80,7 +81,7 @@ def open_collector(
             connection=connection,
             paths=paths,
             rules=rules,
-            routes=_build_routes(settings),
+            routes=build_routes(settings),
             channels=tuple(channels),
         )
         pollers = [
@@ -106,6 +107,7 @@ def open_collector(
                 database=database,
                 channels=channels,
                 login_urls={org.name: org.login_url for org in settings.orgs},
+                journal=DeliveryJournal(paths.delivery_journal),
                 stop_event=stop_event,
             ),
             health_monitor=_build_health_monitor(
@@ -151,7 +153,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
 
 
 def _remove_leftovers(database: Database, paths: StatePaths) -> None:
-    claim_archive(database, paths.archive, state_dir=paths.state_dir)
+    claim_archive(database, paths.archive)
     shutil.rmtree(paths.spool, ignore_errors=True)
     paths.create_folders()
     with database.read() as connection:
@@ -162,7 +164,8 @@ def _remove_leftovers(database: Database, paths: StatePaths) -> None:
         log.warning("strays_set_aside", files=strays, folder=str(target_root))
 
 
-def _build_routes(settings: Settings) -> Sequence[Route]:
+def build_routes(settings: Settings) -> Sequence[Route]:
+    """The routes, in their order."""
     return [
         Route(
             channels=route.channels,

@@ -12,18 +12,22 @@ import duckdb
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.escaping import quote_literal
 
-PARQUET_FORMAT = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440)"
+PARQUET_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
 """The COPY options of every file of events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """A Parquet file of events that is not published yet, with its first and last event time."""
+    """A Parquet file of events that is not published yet, with its first and last event time.
+
+    `metadata` is the COPY option that has written its footer (`file_origin.render_metadata`).
+    """
 
     path: Path
     rows: int
     first: datetime
     last: datetime
+    metadata: str
 
     @property
     def day_range(self) -> tuple[date, date]:
@@ -38,7 +42,7 @@ class StagedFile:
 
 
 def write_events(
-    connection: duckdb.DuckDBPyConnection, select: str, path: Path
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, *, metadata: str
 ) -> StagedFile | None:
     """Run a SELECT of event rows into a file. None, and no file, when it gave no row.
 
@@ -46,8 +50,10 @@ def write_events(
         duckdb.Error: the SELECT could not be run; no file remains.
     """
     try:
-        connection.execute(f"COPY ({select}) TO {quote_literal(str(path))} {PARQUET_FORMAT}")
-        return _measure_file(connection, path)
+        connection.execute(
+            f"COPY ({select}) TO {quote_literal(str(path))} ({PARQUET_OPTIONS}, {metadata})"
+        )
+        return _measure_file(connection, path, metadata)
     except duckdb.Error:
         path.unlink(missing_ok=True)
         raise
@@ -69,12 +75,15 @@ def split_days(
             f" WHERE time::DATE = DATE '{day}' AND {condition}"
             f" QUALIFY row_number() OVER (PARTITION BY event_uid ORDER BY time) = 1",
             staged.path.with_name(f"{staged.path.stem}.{day}.parquet"),
+            metadata=staged.metadata,
         )
         if part is not None:
             yield part
 
 
-def _measure_file(connection: duckdb.DuckDBPyConnection, path: Path) -> StagedFile | None:
+def _measure_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, metadata: str
+) -> StagedFile | None:
     """The staged file at a path; None, and no file, when it has no row."""
     row = connection.execute(
         f"SELECT count(*), min(time), max(time) FROM {_build_file_relation(path)}"
@@ -84,7 +93,13 @@ def _measure_file(connection: duckdb.DuckDBPyConnection, path: Path) -> StagedFi
     if not rows:
         path.unlink()
         return None
-    return StagedFile(path=path, rows=rows, first=first.astimezone(UTC), last=last.astimezone(UTC))
+    return StagedFile(
+        path=path,
+        rows=rows,
+        first=first.astimezone(UTC),
+        last=last.astimezone(UTC),
+        metadata=metadata,
+    )
 
 
 def _build_file_relation(path: Path) -> str:

@@ -14,6 +14,7 @@ from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
     "alerts": "List alerts, show one, or explain it.",
+    "archive": "Adopt an archive whose state was lost.",
     "backfill": "Read what was logged before collecting began.",
     "check": "Look at the configuration, the rules, every org and its sources.",
     "demo": "See it work: an org on this machine, a day of traffic, four attacks.",

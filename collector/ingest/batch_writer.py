@@ -125,7 +125,8 @@ class BatchWriter:
     ) -> StagedFile | None:
         relation = normalize.build_segment_relation(batch.segments[index], batch.columns)
         select = normalize.build_segment_select(batch=batch, segment=index, relation=relation)
-        return self._archive.stage_events(connection, select, name=f"{batch.key}-{index:04d}")
+        name = f"{batch.key}-{index:04d}"
+        return self._archive.stage_events(connection, select, name=name, batch=batch)
 
     def _quarantine_segment(self, batch: Batch, index: int, error: Exception) -> str:
         # From its second line on, the engine quotes what it could not read.

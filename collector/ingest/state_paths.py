@@ -40,6 +40,11 @@ class StatePaths:
         """Committed files that could not be read, at their places; absent as long as none was."""
         return self.state_dir / "damaged"
 
+    @property
+    def delivery_journal(self) -> Path:
+        """Which alerts were told; absent as long as none was."""
+        return self.state_dir / "told.jsonl"
+
     def create_folders(self) -> None:
         """Create what is missing, for the owner alone."""
         for path in (self.state_dir, self._archive_root, self.spool, self.quarantine):

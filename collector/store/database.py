@@ -36,6 +36,11 @@ class Database:
         self._report_loss: Callable[[], object] = bool
         self._loss = ""
 
+    @property
+    def place(self) -> str:
+        """Its path, or its URL without the password."""
+        return _describe_place(self._engine)
+
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """A transaction that may write: all of it is durable at the end, or nothing is."""

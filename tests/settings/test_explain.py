@@ -105,10 +105,10 @@ def test_problems_of_an_org(problems_of, org, expected):
 
 RESTS = [
     ("rule: 5", ["5:1: unknown key 'rule', did you mean 'rules'?"]),
-    ("zzz:", [("5:1: unknown key 'zzz'; known are channels, database_url, disk_reserve, orgs, routes, rules, "
-              "state_dir")]),
-    (r'"a\eb": 1', [(r"5:1: unknown key 'a…'; known are channels, database_url, disk_reserve, orgs, "
-                    "routes, rules, state_dir")]),
+    ("zzz:", [("5:1: unknown key 'zzz'; known are channels, database_url, disk_reserve, orgs, "
+              "routes, rules, state_dir")]),
+    (r'"a\eb": 1', [(r"5:1: unknown key 'a…'; known are channels, database_url, disk_reserve, "
+                    "orgs, routes, rules, state_dir")]),
     ("rules: {disable: x, paths: [1]}", [
         "5:18: 'disable' must be a list, such as [one, two]",
         "5:29: 'paths' must be a path",
