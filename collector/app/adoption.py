@@ -38,6 +38,7 @@ def adopt_archive(settings: Settings, report_progress: Callable[[float], object]
         stack.enter_context(hold_state_lock(paths.state_dir))
         database = open_state_database(settings)
         stack.callback(database.close)
+        stack.enter_context(database.hold_exclusively())
         connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
         files = adopt_files(database, connection, paths, lambda share: report_progress(share / 2))

@@ -74,6 +74,7 @@ def open_collector(
     with ExitStack() as stack:
         database = stack.enter_context(open_locked_state(settings, paths))
         database.call_on_loss(stop_event.set)
+        database.end_with(stop_event)
         connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
         pipeline = Pipeline(
@@ -136,13 +137,13 @@ def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Databas
     with hold_state_lock(paths.state_dir):
         database = open_state_database(settings)
         try:
-            _remove_leftovers(database, paths)
-            if settings.database_url is None:
-                # The lock says that nobody else is alive: what was being sent is in doubt now,
+            with database.hold_exclusively():
+                _remove_leftovers(database, paths)
+                # The locks say that nobody else is alive: what was being sent is in doubt now,
                 # and its next attempt says so.
                 with database.begin() as connection:
                     outbox.release_leases(connection)
-            yield database
+                yield database
         finally:
             database.close()
 

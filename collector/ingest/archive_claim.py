@@ -22,12 +22,11 @@ def claim_archive(database: Database, archive: ArchiveStore) -> None:
     with database.read() as connection:
         database_id = ledger_identity.read_ledger_id(connection)
         committed = ledger.list_archive_files(connection)
-    archive_id = archive.read_ledger_id()
-    if archive_id is not None and archive_id == database_id:
-        return
-    file_count = archive.count_event_files()
+    archive_id, file_count = archive.read_ledger_id(), archive.count_event_files()
     if committed and not file_count:
         raise ArchiveWithoutLedgerError(_explain_emptiness(database, archive, len(committed)))
+    if archive_id is not None and archive_id == database_id:
+        return
     is_known = archive_id is None and any(
         archive.measure_file(file) is not None for file in committed
     )
