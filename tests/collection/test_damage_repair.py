@@ -5,12 +5,13 @@ import shutil
 import pytest
 
 from collector.demo import OrgStore
+from collector.disk_space import measure_disk_space
 from collector.errors import CollectorError
-from collector.health.symptoms import SymptomState, find_symptoms
+from collector.health.storage_symptoms import find_storage_symptoms
+from collector.health.symptoms import SymptomState
 from collector.model import DamageState
 from collector.sources.contract import build_batch_key
 from collector.store import damaged_files, ledger, ledger_identity
-from collector.store.health_snapshot import read_health_snapshot
 from fakes.polling_bench import (
     HOUR,
     MINUTE,
@@ -82,9 +83,8 @@ def list_damages(bench):
 
 
 def list_symptoms(bench):
-    with bench.poller._database.read() as connection:
-        snapshot = read_health_snapshot(connection, now=NOW + HOUR)
-    symptoms = find_symptoms(snapshot, {}, now=NOW + HOUR, started_at=NOW)
+    disk = measure_disk_space(bench.places.state_dir, 0)
+    symptoms = find_storage_symptoms(list_damages(bench), disk, now=NOW)
     return {(one.subject, one.part): one.state for one in symptoms}
 
 
