@@ -42,6 +42,7 @@ def adopt_archive(settings: Settings, report_progress: Callable[[float], object]
         connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
         files = adopt_files(database, connection, paths, lambda share: report_progress(share / 2))
+        began = clock.now()
         # Without channels nothing is enqueued: what is told is decided below.
         pipeline = Pipeline(database=database, connection=connection, paths=paths, rules=rules)
         pipeline.set_absent_files_aside(clock.now())
@@ -57,6 +58,7 @@ def adopt_archive(settings: Settings, report_progress: Callable[[float], object]
             audience=Audience(
                 routes=build_routes(settings), channels=tuple(build_channels(settings))
             ),
+            since=began,
             now=clock.now(),
         )
     return AdoptionReport(files=files, alerts=alerts, failed_rules=tuple(sorted(failed)))

@@ -32,15 +32,19 @@ def settle_found_alerts(
     *,
     rules: Mapping[str, Rule],
     audience: Audience,
+    since: datetime,
     now: datetime,
 ) -> FoundAlerts:
-    """Record of each alert whether it was told; enqueue what is recent and nobody knows of."""
+    """Record of each alert whether it was told; enqueue what is recent and nobody knows of.
+
+    `since` is when finding them began: alerts that were there before are left as they are.
+    """
     by_rule: dict[tuple[str, str], list[ToldAlert]] = {}
     for told in told_alerts:
         by_rule.setdefault((told.org, told.rule), []).append(told)
     told_before = repeated = quiet = 0
     with database.begin() as connection:
-        for alert in recovered_deliveries.list_undelivered_alerts(connection):
+        for alert in recovered_deliveries.list_found_alerts(connection, since=since):
             margin = rules[alert.rule].dedup_window
             candidates = by_rule.get((alert.org, alert.rule), [])
             tellings = [one for one in candidates if one.is_of(alert, margin=margin)]

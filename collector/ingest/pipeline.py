@@ -143,6 +143,7 @@ class Pipeline:
         if not batch.segments or self._is_recorded(batch):
             self._advance_coverage(batch)
             return IngestResult()
+        self._committed.guard.require_archive()
         existing_files = self._committed.build_file_lookup(batch)
         written = self._committed.guard.read(
             lambda: self._writer.write_batch(batch, existing_files)

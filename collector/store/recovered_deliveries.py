@@ -17,11 +17,15 @@ REPEAT_REASON = "found again after the state was lost: it may have been told bef
 QUIET_REASON = "found again after the state was lost, and too old to be told now"
 
 
-def list_undelivered_alerts(connection: sa.Connection) -> list[Alert]:
-    """The alerts of which the outbox knows nothing."""
+def list_found_alerts(connection: sa.Connection, *, since: datetime) -> list[Alert]:
+    """The alerts that were created since then and of which the outbox knows nothing."""
     table = tables.deliveries
     delivered = set(connection.scalars(sa.select(table.c.alert_id).distinct()))
-    return [alert for alert in alerts.list_alerts(connection) if alert.id not in delivered]
+    return [
+        alert
+        for alert in alerts.list_alerts(connection)
+        if alert.created >= since and alert.id not in delivered
+    ]
 
 
 def restore_deliveries(
