@@ -10,7 +10,7 @@ from collector.api.archive_adoption import AdoptionReport
 from collector.api.state_view import open_state_database
 from collector.app.wiring import build_channels, build_routes
 from collector.detect import RuleSet
-from collector.ingest.adoption import adopt_files
+from collector.ingest.adoption import adopt_files, finish_adoption, is_adopted
 from collector.ingest.found_alerts import settle_found_alerts
 from collector.ingest.notifications import Audience
 from collector.ingest.pipeline import Pipeline
@@ -41,11 +41,11 @@ def adopt_archive(settings: Settings, report_progress: Callable[[float], object]
         stack.enter_context(database.hold_exclusively())
         connection = engine.open_engine(paths.spool)
         stack.callback(connection.close)
+        # One that was interrupted has alerts of which nothing is settled yet.
+        since = clock.now() if is_adopted(database) else clock.EPOCH
         files = adopt_files(database, connection, paths, lambda share: report_progress(share / 2))
-        began = clock.now()
         # Without channels nothing is enqueued: what is told is decided below.
         pipeline = Pipeline(database=database, connection=connection, paths=paths, rules=rules)
-        pipeline.set_absent_files_aside(clock.now())
         failed: set[str] = set()
         names = _order_rules(rules)
         for name in names:
@@ -58,9 +58,11 @@ def adopt_archive(settings: Settings, report_progress: Callable[[float], object]
             audience=Audience(
                 routes=build_routes(settings), channels=tuple(build_channels(settings))
             ),
-            since=began,
+            since=since,
             now=clock.now(),
         )
+        finish_adoption(database, paths)
+        pipeline.set_absent_files_aside(clock.now())
     return AdoptionReport(files=files, alerts=alerts, failed_rules=tuple(sorted(failed)))
 
 

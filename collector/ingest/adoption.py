@@ -70,8 +70,8 @@ def adopt_files(
 ) -> AdoptedFiles:
     """Enter the files of an archive that the ledger does not know, and where each stream stands.
 
-    Run again after an interruption, it goes on. `report_progress` is given the share, 0 to 1, that
-    was read since the last call.
+    Until `finish_adoption` nobody works with them. Run again after an interruption, it goes on.
+    `report_progress` is given the share, 0 to 1, that was read since the last call.
 
     Raises:
         ArchiveWithoutLedgerError: the ledger is that of another archive.
@@ -86,8 +86,6 @@ def adopt_files(
                 _record_batch(state, *batches[key], entries[key])
     with database.begin() as state:
         _save_cursors(state, [batch for batch, _ in batches.values()])
-        if ledger_identity.read_ledger_id(state) is None:
-            ledger_identity.insert_ledger_id(state, paths.archive.read_ledger_id() or "")
     return AdoptedFiles(
         file_count=len(found),
         batch_count=len(batches),
@@ -95,6 +93,19 @@ def adopt_files(
         undescribed_count=sum(not one.is_described for one in found),
         unreadable=unreadable,
     )
+
+
+def is_adopted(database: Database) -> bool:
+    """Whether the ledger has an archive, but for files that it does not know."""
+    with database.read() as state:
+        return ledger_identity.read_ledger_id(state) is not None
+
+
+def finish_adoption(database: Database, paths: StatePaths) -> None:
+    """Let the ledger be that of the archive from now on."""
+    if not is_adopted(database):
+        with database.begin() as state:
+            ledger_identity.insert_ledger_id(state, paths.archive.read_ledger_id() or "")
 
 
 def _claim_archive(database: Database, paths: StatePaths) -> None:

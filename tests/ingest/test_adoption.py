@@ -4,7 +4,7 @@ import pytest
 
 from collector import engine
 from collector.errors import ArchiveWithoutLedgerError
-from collector.ingest.adoption import adopt_files
+from collector.ingest.adoption import adopt_files, finish_adoption
 from collector.ingest.archive_claim import claim_archive
 from collector.model import Cursor, Stream, WindowFacts
 from collector.store import ledger, ledger_identity, stream_coverage
@@ -72,7 +72,12 @@ def lose_and_adopt(bench):
         path.unlink()
     database = open_database(bench.places.state_dir)
     with engine.open_engine() as connection:
-        return database, adopt_files(database, connection, bench.places, lambda _: None)
+        report = adopt_files(database, connection, bench.places, lambda _: None)
+    with pytest.raises(ArchiveWithoutLedgerError, match="collector archive adopt"):
+        claim_archive(database, bench.places.archive)
+    finish_adoption(database, bench.places)
+    claim_archive(database, bench.places.archive)
+    return database, report
 
 
 FILES = ("files", "path, batch, org, event_type, date, rows, bytes, first, last")
