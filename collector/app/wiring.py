@@ -29,6 +29,7 @@ from collector.settings import EngineSettings, OrgSettings, Settings, SourceSett
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
 from collector.store.database import Database
+from collector.store.delivery_journal import DeliveryJournal
 from collector.store.state_lock import hold_state_lock
 
 
@@ -73,6 +74,7 @@ def open_collector(
     with ExitStack() as stack:
         database = stack.enter_context(open_locked_state(settings, paths))
         database.call_on_loss(stop_event.set)
+        database.end_with(stop_event)
         connection = engine.open_engine(
             paths.spool, resources=choose_engine_resources(settings.engine)
         )
@@ -82,7 +84,7 @@ def open_collector(
             connection=connection,
             paths=paths,
             rules=rules,
-            routes=_build_routes(settings),
+            routes=build_routes(settings),
             channels=tuple(channels),
             stop_event=stop_event,
         )
@@ -109,6 +111,7 @@ def open_collector(
                 database=database,
                 channels=channels,
                 login_urls={org.name: org.login_url for org in settings.orgs},
+                journal=DeliveryJournal(paths.delivery_journal),
                 stop_event=stop_event,
             ),
             health_monitor=_build_health_monitor(
@@ -137,13 +140,13 @@ def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Databas
     with hold_state_lock(paths.state_dir):
         database = open_state_database(settings)
         try:
-            _remove_leftovers(database, paths)
-            if settings.database_url is None:
-                # The lock says that nobody else is alive: what was being sent is in doubt now,
+            with database.hold_exclusively():
+                _remove_leftovers(database, paths)
+                # The locks say that nobody else is alive: what was being sent is in doubt now,
                 # and its next attempt says so.
                 with database.begin() as connection:
                     outbox.release_leases(connection)
-            yield database
+                yield database
         finally:
             database.close()
 
@@ -163,7 +166,7 @@ def choose_engine_resources(settings: EngineSettings) -> engine.EngineResources:
 
 
 def _remove_leftovers(database: Database, paths: StatePaths) -> None:
-    claim_archive(database, paths.archive, state_dir=paths.state_dir)
+    claim_archive(database, paths.archive)
     shutil.rmtree(paths.spool, ignore_errors=True)
     paths.create_folders()
     with database.read() as connection:
@@ -174,7 +177,8 @@ def _remove_leftovers(database: Database, paths: StatePaths) -> None:
         log.warning("strays_set_aside", files=strays, folder=str(target_root))
 
 
-def _build_routes(settings: Settings) -> Sequence[Route]:
+def build_routes(settings: Settings) -> Sequence[Route]:
+    """The routes, in their order."""
     return [
         Route(
             channels=route.channels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -31,11 +32,18 @@ def describe_absence(path: Path, file: ArchiveFile) -> str | None:
 def describe_damage(
     connection: duckdb.DuckDBPyConnection, location: FileLocation, file: ArchiveFile
 ) -> str | None:
-    """Why the values of a file cannot be read; None where all of them can."""
+    """Why the values of a file cannot be read; None where all of them can.
+
+    That the machine lacks memory or descriptors for it says nothing of the file.
+    """
     relation = build_relation([location])
     try:
         row = connection.execute(f"SELECT count(*), max(hash(f)) FROM {relation} f").fetchone()
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        return None
     except duckdb.Error as error:
+        if os.strerror(errno.EMFILE) in str(error):
+            return None
         reason = str(error).split("\n\n", maxsplit=1)[0].replace(location, file.path)
         return f"it cannot be read: {reason}"
     if row is None or row[0] != file.rows:

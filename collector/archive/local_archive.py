@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 
 from collector.archive import file_check, parquet_writer
+from collector.archive.file_origin import render_metadata
+from collector.archive.found_files import FoundFile, read_found_file
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.archive.parquet_writer import StagedFile
 from collector.durable_files import sync_path
@@ -33,12 +35,13 @@ class LocalArchive:
         return str(self.root)
 
     def stage_events(
-        self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str
+        self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str, batch: Batch
     ) -> StagedFile | None:
         """Run a SELECT of event rows into a file of the staging folder; None without a row."""
         staging = self.root / STAGING_FOLDER
         staging.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return parquet_writer.write_events(connection, select, staging / f"{name}.parquet")
+        path, metadata = staging / f"{name}.parquet", render_metadata(batch)
+        return parquet_writer.write_events(connection, select, path, metadata=metadata)
 
     def publish_events(
         self, connection: duckdb.DuckDBPyConnection, staged: StagedFile, batch: Batch
@@ -99,13 +102,24 @@ class LocalArchive:
         """The number of Parquet files, committed or not, without staged ones."""
         return sum(1 for _ in self._list_event_files())
 
+    def list_uncommitted_paths(self, committed_files: Iterable[ArchiveFile]) -> list[str]:
+        """The places of all files of events that are not committed, in a stable order."""
+        committed_paths = {file.path for file in committed_files}
+        present_paths = (str(path.relative_to(self.root)) for path in self._list_event_files())
+        return sorted(path for path in present_paths if path not in committed_paths)
+
+    def read_found_file(self, connection: duckdb.DuckDBPyConnection, path: str) -> FoundFile:
+        """What a file at such a place says of itself."""
+        target = self.root / path
+        size = target.stat().st_size
+        return read_found_file(connection, FileLocation(str(target)), path, size)
+
     def move_stray_files(self, committed_files: Iterable[ArchiveFile], *, target_root: Path) -> int:
         """Move every Parquet file that is not committed to below `target_root`; return how many."""
         shutil.rmtree(self.root / STAGING_FOLDER, ignore_errors=True)
-        committed_paths = {self.root / file.path for file in committed_files}
-        stray_paths = [path for path in self._list_event_files() if path not in committed_paths]
+        stray_paths = self.list_uncommitted_paths(committed_files)
         for path in stray_paths:
-            self._move_file(path, target_root)
+            self._move_file(self.root / path, target_root)
         return len(stray_paths)
 
     def read_ledger_id(self) -> str | None:

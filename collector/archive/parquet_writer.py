@@ -13,8 +13,7 @@ import duckdb
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.escaping import quote_literal
 
-_PARQUET_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
-PARQUET_FORMAT = f"({_PARQUET_OPTIONS})"
+PARQUET_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
 """The COPY options of every file of events."""
 
 _DAY_COLUMN = '"#day"'
@@ -28,12 +27,16 @@ _DAYS_SUFFIX = ".days"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedFile:
-    """A Parquet file of events that is not published yet, with its first and last event time."""
+    """A Parquet file of events that is not published yet, with its first and last event time.
+
+    `metadata` is the COPY option that has written its footer (`file_origin.render_metadata`).
+    """
 
     path: Path
     rows: int
     first: datetime
     last: datetime
+    metadata: str
 
     @property
     def day_range(self) -> tuple[date, date]:
@@ -48,7 +51,7 @@ class StagedFile:
 
 
 def write_events(
-    connection: duckdb.DuckDBPyConnection, select: str, path: Path
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, *, metadata: str
 ) -> StagedFile | None:
     """Run a SELECT of event rows into a file. None, and no file, when it gave no row.
 
@@ -56,8 +59,10 @@ def write_events(
         duckdb.Error: the SELECT could not be run; no file remains.
     """
     try:
-        connection.execute(f"COPY ({select}) TO {quote_literal(str(path))} {PARQUET_FORMAT}")
-        return _measure_file(connection, path)
+        connection.execute(
+            f"COPY ({select}) TO {quote_literal(str(path))} ({PARQUET_OPTIONS}, {metadata})"
+        )
+        return _measure_file(connection, path, metadata)
     except duckdb.Error:
         path.unlink(missing_ok=True)
         raise
@@ -95,7 +100,7 @@ def _split_span(
             f" WHERE {_DAY_COLUMN} BETWEEN DATE '{days[0]}' AND DATE '{days[-1]}' AND {condition}"
             f" QUALIFY row_number() OVER (PARTITION BY {_DAY_COLUMN}, event_uid ORDER BY time) = 1)"
             f" TO {quote_literal(str(folder))}"
-            f" ({_PARQUET_OPTIONS}, PARTITION_BY ({_DAY_COLUMN}))"
+            f" ({PARQUET_OPTIONS}, {staged.metadata}, PARTITION_BY ({_DAY_COLUMN}))"
         )
         for day in days:
             part = _take_day_file(connection, staged, folder, day)
@@ -115,12 +120,16 @@ def _take_day_file(
     target = staged.path.with_name(f"{staged.path.stem}.{day}.parquet")
     if len(paths) > 1:  # the engine may begin another one when it holds many open
         relation = build_relation(FileLocation(str(path)) for path in paths)
-        return write_events(connection, f"SELECT * FROM {relation}", target)
+        return write_events(
+            connection, f"SELECT * FROM {relation}", target, metadata=staged.metadata
+        )
     paths[0].replace(target)
-    return _measure_file(connection, target)
+    return _measure_file(connection, target, staged.metadata)
 
 
-def _measure_file(connection: duckdb.DuckDBPyConnection, path: Path) -> StagedFile | None:
+def _measure_file(
+    connection: duckdb.DuckDBPyConnection, path: Path, metadata: str
+) -> StagedFile | None:
     """The staged file at a path; None, and no file, when it has no row."""
     row = connection.execute(
         f"SELECT count(*), min(time), max(time) FROM {_build_file_relation(path)}"
@@ -130,7 +139,13 @@ def _measure_file(connection: duckdb.DuckDBPyConnection, path: Path) -> StagedFi
     if not rows:
         path.unlink()
         return None
-    return StagedFile(path=path, rows=rows, first=first.astimezone(UTC), last=last.astimezone(UTC))
+    return StagedFile(
+        path=path,
+        rows=rows,
+        first=first.astimezone(UTC),
+        last=last.astimezone(UTC),
+        metadata=metadata,
+    )
 
 
 def _build_file_relation(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import duckdb
 
+from collector.archive.found_files import FoundFile
 from collector.archive.parquet_sql import FileLocation
 from collector.archive.parquet_writer import StagedFile
 from collector.model import ArchiveFile, Batch
@@ -22,9 +23,11 @@ class ArchiveStore(Protocol):
         ...
 
     def stage_events(
-        self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str
+        self, connection: duckdb.DuckDBPyConnection, select: str, *, name: str, batch: Batch
     ) -> StagedFile | None:
-        """Run a SELECT of event rows into a staged file; None when it gave no row.
+        """Run a SELECT of event rows into a staged file, which names the batch that it is of.
+
+        None when it gave no row.
 
         Raises:
             duckdb.Error: the SELECT could not be run; no file remains.
@@ -81,6 +84,19 @@ class ArchiveStore(Protocol):
 
     def count_event_files(self) -> int:
         """The number of files of events, committed or not, without staged ones."""
+        ...
+
+    def list_uncommitted_paths(self, committed_files: Iterable[ArchiveFile]) -> list[str]:
+        """The places of all files of events that are not committed, in a stable order."""
+        ...
+
+    def read_found_file(self, connection: duckdb.DuckDBPyConnection, path: str) -> FoundFile:
+        """What a file at such a place says of itself.
+
+        Raises:
+            duckdb.Error: it cannot be read.
+            ValueError: it is no file of events, or not at its place.
+        """
         ...
 
     def move_stray_files(self, committed_files: Iterable[ArchiveFile], *, target_root: Path) -> int:

@@ -10,10 +10,12 @@ import click
 
 from collector import __version__, escaping
 from collector.cli.lazy_group import LazyGroup
+from collector.core_dumps import prevent_core_dumps
 from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
     "alerts": "List alerts, show one, or explain it.",
+    "archive": "Adopt an archive whose state was lost.",
     "backfill": "Read what was logged before collecting began.",
     "check": "Look at the configuration, the rules, every org and its sources.",
     "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
@@ -44,6 +46,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; errors are printed as sentences, not as tracebacks."""
+    prevent_core_dumps()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no text is too much for a terminal
     try:

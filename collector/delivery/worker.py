@@ -22,6 +22,7 @@ from collector.model import (
 )
 from collector.store import alerts, outbox
 from collector.store.database import Database
+from collector.store.delivery_journal import DeliveryJournal
 
 LEASE_DURATION = timedelta(minutes=10)
 """Longer than any channel's time-outs add up to, so that nobody else sends meanwhile."""
@@ -38,7 +39,10 @@ _OUTCOME_NAMES: Mapping[type[DeliveryOutcome], str] = {
 
 
 class DeliveryWorker:
-    """Sends the messages of the outbox. `login_urls` are by org name."""
+    """Sends the messages of the outbox. `login_urls` are by org name.
+
+    What was taken is also written into the `journal`.
+    """
 
     def __init__(
         self,
@@ -47,8 +51,10 @@ class DeliveryWorker:
         channels: Mapping[str, Channel],
         login_urls: Mapping[str, str],
         stop_event: threading.Event,
+        journal: DeliveryJournal | None = None,
     ) -> None:
         self.channels = channels
+        self._journal = journal
         self._database = database
         self._login_urls = login_urls
         self._stop_event = stop_event
@@ -62,6 +68,8 @@ class DeliveryWorker:
                 break
             outcome = self._send_delivery(delivery)
             self._record_outcome(delivery, outcome)
+            if isinstance(outcome, DeliverySuccess):
+                self._write_journal(delivery, outcome)
             sent_count += isinstance(outcome, DeliverySuccess)
         return sent_count
 
@@ -85,6 +93,19 @@ class DeliveryWorker:
             user_url=f"{login_url}/{user_id}" if user_id and login_url else None,
         )
         return self.channels[delivery.channel].send(message)
+
+    def _write_journal(self, delivery: Delivery, success: DeliverySuccess) -> None:
+        """Write down what was told where it outlives the database; the outbox has it already."""
+        with self._database.read() as connection:
+            alert = alerts.find_alert(connection, delivery.alert_id)
+        if self._journal is None or alert is None:
+            return
+        try:
+            self._journal.append_delivery(
+                alert, delivery, reference=success.reference, sent=clock.now()
+            )
+        except OSError as error:
+            log.warning("journal_not_written", reason=str(error))
 
     def _record_outcome(self, delivery: Delivery, outcome: DeliveryOutcome) -> None:
         now = clock.now()

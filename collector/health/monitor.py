@@ -11,6 +11,7 @@ from typing import Any
 from collector import clock
 from collector.csv_segments import write_records
 from collector.disk_space import DEFAULT_RESERVE_BYTES, measure_disk_space
+from collector.health.storage_symptoms import find_storage_symptoms
 from collector.health.symptoms import (
     COLLECTOR_ORG,
     TRANSIENT_STATES,
@@ -64,13 +65,11 @@ class HealthMonitor:
             with self._database.read() as connection:
                 snapshot = read_health_snapshot(connection, now=now)
             schedule = self._read_schedule()
-            symptoms = find_symptoms(
-                snapshot,
-                schedule,
-                now=now,
-                started_at=self._started_at,
-                disk=measure_disk_space(self._spool.parent, self._disk_reserve_bytes),
-            )
+            disk = measure_disk_space(self._spool.parent, self._disk_reserve_bytes)
+            symptoms = [
+                *find_symptoms(snapshot, schedule, now=now, started_at=self._started_at),
+                *find_storage_symptoms(snapshot.damaged_files, disk, now=now),
+            ]
             orgs = {COLLECTOR_ORG, *(org for org, _ in schedule), *(one.org for one in symptoms)}
             by_org = {org: [one for one in symptoms if one.org == org] for org in sorted(orgs)}
             return [one for org in by_org for one in self._report_changes(org, by_org[org], now)]

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from collector.disk_space import DiskSpace
-from collector.model import DamageState, PollState, Stream
+from collector.model import PollState, Stream
 from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.stable_ids import hash_lines
-from collector.store.damaged_files import DamagedFile
 from collector.store.health_snapshot import HealthSnapshot, StreamActivity
 from collector.store.ledger import PollStatus
 
@@ -91,12 +89,7 @@ class Symptom:
 
 
 def find_symptoms(
-    snapshot: HealthSnapshot,
-    schedule: PollSchedule,
-    *,
-    now: datetime,
-    started_at: datetime,
-    disk: DiskSpace | None = None,
+    snapshot: HealthSnapshot, schedule: PollSchedule, *, now: datetime, started_at: datetime
 ) -> list[Symptom]:
     """All that is wrong now.
 
@@ -105,7 +98,6 @@ def find_symptoms(
         schedule: sources that are not in it are ignored.
         now: the present moment.
         started_at: since when there has been polling; silence before it does not count.
-        disk: the room for the state and the archive; None where it could not be measured.
     """
     symptoms: list[Symptom] = []
     paused_sources = {
@@ -119,10 +111,8 @@ def find_symptoms(
         if every is not None and _to_source_key(poll) not in paused_sources:
             symptoms += _check_silence(poll, max(MIN_SILENCE, 3 * every), now, started_at)
     symptoms += _check_unusable_batches(snapshot)
-    symptoms += _check_damaged_files(snapshot)
     symptoms += _check_outbox(snapshot)
     symptoms += _check_rules(snapshot)
-    symptoms += _check_disk(disk, now)
     symptoms += _check_clocks(snapshot, {org for org, _ in schedule})
     return [symptom for symptom in symptoms if symptom.time <= now]
 
@@ -218,30 +208,6 @@ def _check_unusable_batches(snapshot: HealthSnapshot) -> Iterator[Symptom]:
         )
 
 
-def _check_damaged_files(snapshot: HealthSnapshot) -> Iterator[Symptom]:
-    """One symptom for each event type: many files of it are damaged by the same thing."""
-    groups: dict[tuple[str, str, DamageState], list[DamagedFile]] = {}
-    for damaged in snapshot.damaged_files:
-        key = (damaged.file.org, damaged.file.event_type, damaged.state)
-        groups.setdefault(key, []).append(damaged)
-    for (org, event_type, state), files in groups.items():
-        is_lost = state == DamageState.LOST
-        rows = sum(damaged.file.rows for damaged in files)
-        outcome = "cannot be had again" if is_lost else "are asked for again while the org has them"
-        yield Symptom(
-            org=org,
-            subject=f"{org}/archive",
-            part=event_type,
-            state=SymptomState.LOST if is_lost else SymptomState.DAMAGED,
-            reason=(
-                f"{len(files):,} files of the archive cannot be read; their {rows:,} events"
-                f" {outcome}: {files[0].file.path}: {files[0].reason}"
-            ),
-            since=files[0].since,
-            time=files[0].since,
-        )
-
-
 def _check_outbox(snapshot: HealthSnapshot) -> Iterator[Symptom]:
     for stats in (*snapshot.waiting_deliveries, *snapshot.rejected_deliveries):
         is_refused = stats in snapshot.rejected_deliveries
@@ -283,24 +249,6 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             since=snapshot.rule_load_status.changed,
             time=snapshot.rule_load_status.changed,
         )
-
-
-# ---- the machine
-
-
-def _check_disk(disk: DiskSpace | None, now: datetime) -> Iterator[Symptom]:
-    """Low before it is short: while it is, there is still room to tell somebody."""
-    if disk is None or not disk.is_low:
-        return
-    yield Symptom(
-        org=COLLECTOR_ORG,
-        subject="disk",
-        part=str(disk.folder),
-        state=SymptomState.FULL if disk.is_short else SymptomState.LOW,
-        reason=f"{disk}; below that nothing is fetched",
-        since=now,
-        time=now,
-    )
 
 
 # ---- clocks

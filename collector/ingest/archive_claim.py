@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
 from collector.archive.store import ArchiveStore
 from collector.errors import ArchiveWithoutLedgerError
@@ -11,26 +10,28 @@ from collector.store import ledger, ledger_identity
 from collector.store.database import Database
 
 
-def claim_archive(database: Database, archive: ArchiveStore, *, state_dir: Path) -> None:
+def claim_archive(database: Database, archive: ArchiveStore) -> None:
     """Make sure that the archive is the one that the database commits to.
 
     An archive without a ledger id is recognised by a committed file that lies in it.
 
     Raises:
-        ArchiveWithoutLedgerError: it holds events of which the database knows nothing.
+        ArchiveWithoutLedgerError: it holds events of which the database knows nothing, or it is
+            empty although the database knows of some.
     """
     with database.read() as connection:
         database_id = ledger_identity.read_ledger_id(connection)
         committed = ledger.list_archive_files(connection)
-    archive_id = archive.read_ledger_id()
+    archive_id, file_count = archive.read_ledger_id(), archive.count_event_files()
+    if committed and not file_count:
+        raise ArchiveWithoutLedgerError(_explain_emptiness(database, archive, len(committed)))
     if archive_id is not None and archive_id == database_id:
         return
-    file_count = archive.count_event_files()
     is_known = archive_id is None and any(
         archive.measure_file(file) is not None for file in committed
     )
     if file_count and not is_known:
-        raise ArchiveWithoutLedgerError(_explain_conflict(archive, state_dir, file_count))
+        raise ArchiveWithoutLedgerError(_explain_conflict(database, archive, file_count))
     database_id = database_id or str(uuid.uuid4())
     with database.begin() as connection:
         if ledger_identity.read_ledger_id(connection) is None:
@@ -38,10 +39,20 @@ def claim_archive(database: Database, archive: ArchiveStore, *, state_dir: Path)
     archive.write_ledger_id(database_id)
 
 
-def _explain_conflict(archive: ArchiveStore, state_dir: Path, file_count: int) -> str:
+def _explain_conflict(database: Database, archive: ArchiveStore, file_count: int) -> str:
     return (
-        f"the archive {archive.place} holds {file_count:,} event files, and the state database is"
-        " not the one that knows them. Nothing was changed. Check `state_dir` and `database_url`;"
-        f" if the database was lost, restore it ({state_dir / 'state.db'}) from a backup; to begin"
-        f" anew, move {archive.place} away first"
+        f"the archive {archive.place} holds {file_count:,} event files, and the state database"
+        f" {database.place} is not the one that knows them. Nothing was changed. Check `state_dir`"
+        " and `database_url`; if the database was lost, restore it from a backup, or let"
+        " `collector archive adopt` build it again from these files; to begin anew, move"
+        f" {archive.place} away first"
+    )
+
+
+def _explain_emptiness(database: Database, archive: ArchiveStore, file_count: int) -> str:
+    return (
+        f"the state database {database.place} knows {file_count:,} event files, and the archive"
+        f" {archive.place} holds none. Nothing was changed. Is its volume mounted? If the files are"
+        " lost, `collector archive adopt` says so of them, and what Salesforce still has is fetched"
+        " again"
     )

@@ -90,6 +90,16 @@ class FileGuard:
         self._set_files_aside(by_path, self._find_damages(by_path.values()), now)
         return tuple(by_path.values())
 
+    def require_archive(self) -> None:
+        """Raise CollectorError where the archive is gone: what is written would be in another."""
+        with self._database.read() as connection:
+            database_id = ledger_identity.read_ledger_id(connection)
+        if self._archive.read_ledger_id() != database_id:
+            raise CollectorError(
+                f"the archive {self._archive.place} is not there, or it is another one: is its"
+                " volume mounted? Nothing was changed"
+            )
+
     def set_absent_aside(self, files: Iterable[ArchiveFile], now: datetime) -> None:
         """Set those of the files aside that are not there as they were committed.
 
@@ -115,7 +125,7 @@ class FileGuard:
         self, files: dict[str, ArchiveFile], reasons: Mapping[str, str], now: datetime
     ) -> None:
         if reasons:
-            self._require_archive()
+            self.require_archive()
         for path, reason in reasons.items():
             self._set_file_aside(files.pop(path), reason, now)
 
@@ -138,16 +148,6 @@ class FileGuard:
         finally:
             cursor.close()
         return damages
-
-    def _require_archive(self) -> None:
-        """Raise CollectorError where not some files are gone, but the archive."""
-        with self._database.read() as connection:
-            database_id = ledger_identity.read_ledger_id(connection)
-        if self._archive.read_ledger_id() != database_id:
-            raise CollectorError(
-                f"the archive {self._archive.place} is not there, or it is another one: is its"
-                " volume mounted? Nothing was changed"
-            )
 
     def _set_file_aside(self, file: ArchiveFile, reason: str, now: datetime) -> None:
         with self._database.begin() as connection:

@@ -163,6 +163,7 @@ class Pipeline:
         if not batch.segments or self._is_recorded(batch):
             self._advance_coverage(batch)
             return IngestResult()
+        self._context.guard.require_archive()
         results: list[PartResult] = []
         for part in split_batch(batch, start=self._resume_batch(batch).segments):
             if results:

@@ -123,7 +123,7 @@ class SegmentStager:
     ) -> StagedFile | None:
         select = normalize.build_segment_select(batch=batch, segment=index, relation=relation)
         name = f"{batch.key}-{index:04d}{name_suffix}"
-        return self._archive.stage_events(connection, select, name=name)
+        return self._archive.stage_events(connection, select, name=name, batch=batch)
 
     def _open_shelf(self, batch: Batch, index: int) -> RecordShelf:
         return quarantine.open_shelf(

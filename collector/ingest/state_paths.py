@@ -7,6 +7,8 @@ from pathlib import Path
 
 from collector.archive.local_archive import LocalArchive
 from collector.archive.store import ArchiveStore
+from collector.errors import CollectorError
+from collector.private_folders import create_private_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,23 @@ class StatePaths:
         """Committed files that could not be read, at their places; absent as long as none was."""
         return self.state_dir / "damaged"
 
+    @property
+    def delivery_journal(self) -> Path:
+        """Which alerts were told; absent as long as none was."""
+        return self.state_dir / "told.jsonl"
+
     def create_folders(self) -> None:
-        """Create what is missing, for the owner alone."""
-        for path in (self.state_dir, self._archive_root, self.spool, self.quarantine):
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Create what is missing, for the owner alone.
+
+        The archive may be a link to another disk: who can make one here is the owner.
+
+        Raises CollectorError where a folder is not the owner's alone.
+        """
+        try:
+            for path in (self.state_dir, self._archive_root.resolve(), self.spool, self.quarantine):
+                create_private_folder(path)
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+            raise CollectorError(str(error)) from None
 
     @property
     def _archive_root(self) -> Path:

@@ -15,12 +15,17 @@ from collector.model import (
     BatchState,
     DamageState,
     LogFileFacts,
+    OtherFacts,
+    RowCountFacts,
     Stream,
     parse_facts,
 )
 from collector.store import tables
 from collector.store.archive_file_rows import build_file_row, parse_archive_file
 from collector.store.stream_rows import parse_stream_row
+
+_OWN_FACTS = (RowCountFacts, OtherFacts)
+"""What we know of batches that cannot be asked for: records of our own, files that were at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +49,21 @@ def record_damage(
 ) -> None:
     """Take a file that cannot be read out of the committed ones.
 
-    The batch of a log file counts as not taken in from now on; what it has besides stays.
+    The batch of a log file counts as not taken in from now on; what it has besides stays. What no
+    org has given is lost.
     """
     table = tables.archive_files
     batch = connection.scalar(sa.select(table.c.batch).where(table.c.path == file.path))
     if batch is None:
         return
     connection.execute(sa.delete(table).where(table.c.path == file.path))
-    state = {"state": DamageState.WAITING, "reason": reason, "since": now}
-    row = {**build_file_row(batch, file), **state}
+    facts = _read_facts(connection, batch)
+    state = DamageState.LOST if isinstance(facts, _OWN_FACTS) else DamageState.WAITING
+    row = {**build_file_row(batch, file), "state": state, "reason": reason, "since": now}
     connection.execute(sa.insert(tables.damaged_files).values(row))
-    _update_batch(
-        connection,
-        batch,
-        rows=tables.batches.c.rows - file.rows,
-        **({"state": BatchState.DAMAGED} if _is_log_file(connection, batch) else {}),
-    )
+    _update_batch(connection, batch, rows=tables.batches.c.rows - file.rows)
+    if isinstance(facts, LogFileFacts):
+        _update_batch(connection, batch, state=BatchState.DAMAGED)
 
 
 def list_damaged_files(
@@ -112,14 +116,16 @@ def settle_batch(connection: sa.Connection, batch: str, *, written_paths: Sequen
     if not waiting:
         return
     _delete_damage(connection, sorted(waiting.intersection(written_paths)))
-    if waiting.difference(written_paths) and _is_log_file(connection, batch):
+    is_log_file = isinstance(_read_facts(connection, batch), LogFileFacts)
+    if is_log_file and waiting.difference(written_paths):
         _update_batch(connection, batch, state=BatchState.DAMAGED)
 
 
-def _is_log_file(connection: sa.Connection, batch: str) -> bool:
+def _read_facts(connection: sa.Connection, batch: str) -> BatchFacts:
     table = tables.batches
-    facts = connection.scalar(sa.select(table.c.facts).where(table.c.key == batch))
-    return isinstance(parse_facts(facts or {}), LogFileFacts)
+    return parse_facts(
+        connection.scalar(sa.select(table.c.facts).where(table.c.key == batch)) or {}
+    )
 
 
 def _delete_damage(connection: sa.Connection, paths: Sequence[str]) -> None:

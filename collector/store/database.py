@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from collector.errors import CollectorError, StateDatabaseError
 from collector.store import postgres_engine, schema_version, sqlite_engine
+from collector.store.postgres_engine import ServerPatience, hold_exclusive_lock
 from collector.store.sqlite_engine import DATABASE_FILE_NAME, DatabaseFile
 
 __all__ = ["DATABASE_FILE_NAME", "Database", "open_database", "open_database_for_reading"]
@@ -29,12 +30,24 @@ class Database:
     written, is damaged, or is not there any more.
     """
 
-    def __init__(self, engine: sa.Engine, file: DatabaseFile | None = None) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        file: DatabaseFile | None = None,
+        patience: ServerPatience | None = None,
+    ) -> None:
         self._engine = engine
+        self._patience = patience
         self._file = file
         self._write_lock = threading.RLock()
         self._report_loss: Callable[[], object] = bool
         self._loss = ""
+
+    @property
+    def place(self) -> str:
+        """Its path, or its URL without the password."""
+        return _describe_place(self._engine)
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -49,6 +62,24 @@ class Database:
         """A consistent view that does not wait for writers."""
         with self._translate_errors(), self._engine.connect() as connection:
             yield connection.execution_options(collector_reads=True)
+
+    @contextmanager
+    def hold_exclusively(self) -> Iterator[None]:
+        """Hold a database on a server for this process alone; a file has its directory's lock.
+
+        Raises:
+            StateBusyError: another process works with it.
+        """
+        if self._patience is None:
+            yield
+            return
+        with self._translate_errors(), hold_exclusive_lock(self._engine, self.place):
+            yield
+
+    def end_with(self, stop_event: threading.Event) -> None:
+        """Wait for a server for a moment only once this is set."""
+        if self._patience is not None:
+            self._patience.end_with(stop_event)
 
     def call_on_loss(self, report_loss: Callable[[], object]) -> None:
         """Call this once the database is found to be gone, from whatever thread finds it."""
@@ -92,11 +123,11 @@ def open_database(state_dir: Path, url: str | None = None) -> Database:
         CollectorError: it cannot be opened; the message never holds the URL's password.
     """
     if url:
-        return Database(_open_engine(postgres_engine.create_engine(url)))
+        return _open_server_database(url)
     path = state_dir / DATABASE_FILE_NAME
     sqlite_engine.create_file(path)
     engine = _open_engine(sqlite_engine.create_engine(path))
-    return Database(engine, DatabaseFile.find(path))
+    return Database(engine, file=DatabaseFile.find(path))
 
 
 def open_database_for_reading(state_dir: Path, url: str | None = None) -> Database:
@@ -106,9 +137,15 @@ def open_database_for_reading(state_dir: Path, url: str | None = None) -> Databa
         CollectorError: it cannot be opened, or has an older schema and may not be written.
     """
     if url:
-        return Database(_open_engine(postgres_engine.create_engine(url)))
+        return _open_server_database(url)
     path = state_dir / DATABASE_FILE_NAME
     return Database(_open_engine(sqlite_engine.create_reading_engine(path)))
+
+
+def _open_server_database(url: str) -> Database:
+    patience = ServerPatience()
+    engine = _open_engine(postgres_engine.create_engine(url, patience))
+    return Database(engine, patience=patience)
 
 
 def _open_engine(engine: sa.Engine) -> sa.Engine:

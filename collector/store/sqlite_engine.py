@@ -33,7 +33,7 @@ def create_file(path: Path) -> None:
     Raises:
         StateDatabaseError: something else is there.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW
         os.close(os.open(path, flags, 0o600))
     _require_file(path)
@@ -115,6 +115,11 @@ class DatabaseFile:
 
 
 def _require_file(path: Path) -> None:
+    if path.is_symlink():
+        raise StateDatabaseError(
+            f"the state database {path} is a link: put the file itself there, or set `state_dir`"
+            f" to {path.resolve().parent}"
+        )
     if path.is_dir():
         raise StateDatabaseError(
             f"the state database {path} is a folder: move it away, or set another `state_dir`"

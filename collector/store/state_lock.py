@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from collector.errors import StateBusyError
+from collector.errors import CollectorError, StateBusyError
 
 LOCK_FILE_NAME = "lock"
 
@@ -19,8 +19,9 @@ def hold_state_lock(state_dir: Path) -> Iterator[None]:
 
     Raises:
         StateBusyError: another process holds it; the message names its process id.
+        CollectorError: it is no file that this user may write.
     """
-    descriptor = os.open(state_dir / LOCK_FILE_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open_lock(state_dir / LOCK_FILE_NAME)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,3 +36,16 @@ def hold_state_lock(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        kind = "a folder" if path.is_dir() else "a link" if path.is_symlink() else ""
+        if kind:
+            raise CollectorError(
+                f"{path} is {kind}, where the lock is to be: move it away, nothing is kept in it"
+            ) from None
+        raise CollectorError(f"the lock {path} cannot be opened: {error.strerror}") from None

@@ -44,7 +44,7 @@ def uids(connection, archive, files):
 
 
 def test_events_of_one_day_become_one_file_named_after_the_batch(connection, archive):
-    staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000")
+    staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000", batch=build_batch())
     (file,) = archive.publish_events(connection, staged, build_batch())
 
     assert "org=acme/event_type=Login/date=2026-03-01/kkk-0000.parquet" == file.path
@@ -54,7 +54,7 @@ def test_events_of_one_day_become_one_file_named_after_the_batch(connection, arc
 
 
 def test_events_of_several_days_lie_in_a_file_for_each(connection, archive):
-    staged = archive.stage_events(connection, TWO_DAYS, name="kkk-0000")
+    staged = archive.stage_events(connection, TWO_DAYS, name="kkk-0000", batch=build_batch())
     files = archive.publish_events(connection, staged, build_batch())
 
     assert ["2026-03-01", "2026-03-02", "2026-03-03"] == [file.date for file in files]
@@ -64,7 +64,7 @@ def test_events_of_several_days_lie_in_a_file_for_each(connection, archive):
 
 def test_a_file_tells_the_times_of_its_first_and_its_last_event(connection, archive):
     def times(select):
-        staged = archive.stage_events(connection, select, name="kkk-0000")
+        staged = archive.stage_events(connection, select, name="kkk-0000", batch=build_batch())
         files = archive.publish_events(connection, staged, build_batch())
         return [(file.first_time.isoformat(), file.last_time.isoformat()) for file in files]
 
@@ -78,28 +78,28 @@ def test_a_file_tells_the_times_of_its_first_and_its_last_event(connection, arch
 
 def test_a_replay_overwrites_itself(connection, archive):
     for _ in range(2):
-        staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000")
+        staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000", batch=build_batch())
         archive.publish_events(connection, staged, build_batch())
 
     assert 1 == len(list(archive.root.rglob("*.parquet")))
 
 
 def test_events_that_are_held_already_are_not_written_again(connection, archive):
-    staged = archive.stage_events(connection, ONE_DAY, name="one-0000")
+    staged = archive.stage_events(connection, ONE_DAY, name="one-0000", batch=build_batch())
     first = archive.publish_events(connection, staged, build_batch())
     more = events(
         ("b", "2026-03-01 02:00Z"), ("c", "2026-03-01 03:00Z"), ("c", "2026-03-01 03:00Z")
     )
-    staged = archive.stage_events(connection, more, name="two-0000")
+    staged = archive.stage_events(connection, more, name="two-0000", batch=build_batch())
     second = archive.publish_new_events(connection, staged, build_batch(), first)
 
     assert ["c"] == uids(connection, archive, second)
 
 
 def test_when_nothing_is_new_nothing_is_written(connection, archive):
-    staged = archive.stage_events(connection, ONE_DAY, name="one-0000")
+    staged = archive.stage_events(connection, ONE_DAY, name="one-0000", batch=build_batch())
     first = archive.publish_events(connection, staged, build_batch())
-    staged = archive.stage_events(connection, ONE_DAY, name="two-0000")
+    staged = archive.stage_events(connection, ONE_DAY, name="two-0000", batch=build_batch())
 
     assert [] == archive.publish_new_events(connection, staged, build_batch(), first)
     assert archive.locate_files(first) == [str(path) for path in archive.root.rglob("*.parquet")]
@@ -108,7 +108,7 @@ def test_when_nothing_is_new_nothing_is_written(connection, archive):
 def test_no_rows_leave_no_file(connection, archive):
     nothing = f"{ONE_DAY} WHERE FALSE"
 
-    assert archive.stage_events(connection, nothing, name="x") is None
+    assert archive.stage_events(connection, nothing, name="x", batch=build_batch()) is None
     assert [] == list(archive.root.rglob("*.parquet"))
 
 
@@ -116,7 +116,7 @@ def test_a_select_that_fails_leaves_no_file(connection, archive):
     broken = f"SELECT error('no') AS event_uid, time FROM ({ONE_DAY})"
 
     with pytest.raises(duckdb.Error):
-        archive.stage_events(connection, broken, name="x")
+        archive.stage_events(connection, broken, name="x", batch=build_batch())
     assert [] == list(archive.root.rglob("*.parquet"))
 
 
@@ -124,7 +124,7 @@ def test_files_of_different_columns_read_as_one_table(connection, archive):
     wide = f"SELECT *, 'x' AS extra FROM ({ONE_DAY})"
     files = []
     for name, select in (("one-0000", ONE_DAY), ("two-0000", wide)):
-        staged = archive.stage_events(connection, select, name=name)
+        staged = archive.stage_events(connection, select, name=name, batch=build_batch())
         files += archive.publish_events(connection, staged, build_batch())
     source = parquet_sql.build_relation(archive.locate_files(files))
 
@@ -139,7 +139,7 @@ def test_strays_are_set_aside_and_nothing_else(connection, archive, tmp_path):
     root, aside = archive.root, tmp_path / "strays"
     files = []
     for name in ("kept-0000", "stray-0000"):
-        staged = archive.stage_events(connection, ONE_DAY, name=name)
+        staged = archive.stage_events(connection, ONE_DAY, name=name, batch=build_batch())
         files += archive.publish_events(connection, staged, build_batch())
     (root / STAGING_FOLDER / "half.parquet").write_bytes(b"PAR1")
     stray = (root / files[1].path).read_bytes()
@@ -161,7 +161,7 @@ def test_an_archive_says_whose_it_is(archive):
 
 
 def test_an_archive_tells_how_long_a_file_is_and_that_it_is_gone(connection, archive):
-    staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000")
+    staged = archive.stage_events(connection, ONE_DAY, name="kkk-0000", batch=build_batch())
     (file,) = archive.publish_events(connection, staged, build_batch())
     assert file.bytes == archive.measure_file(file)
     assert 1 == archive.count_event_files()

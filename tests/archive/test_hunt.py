@@ -21,7 +21,9 @@ def archive(tmp_path):
             f"SELECT '{event_type}' || i AS event_uid, '{event_type}' AS event_type,"
             " TIMESTAMPTZ '2026-03-01 10:00Z' + INTERVAL (i) MINUTE AS time FROM range(5) r (i)"
         )
-        staged = store.stage_events(connection, rows, name=f"{event_type}-0000")
+        staged = store.stage_events(
+            connection, rows, name=f"{event_type}-0000", batch=build_batch()
+        )
         files += store.publish_events(connection, staged, build_batch(event_type=event_type))
     connection.close()
     return store, files

@@ -21,7 +21,7 @@ import sixty_rules
 
 from collector import engine
 from collector.archive.local_archive import LocalArchive
-from collector.archive.parquet_writer import PARQUET_FORMAT
+from collector.archive.parquet_writer import PARQUET_OPTIONS
 from collector.backtest import MEMORY_LIMIT, OrgArchive, run_backtest
 from collector.detect import RuleSet, load_rule_set
 from collector.detect.lint import lint_rules
@@ -161,7 +161,7 @@ def _build_month(path: Path, root: Path, days: int) -> int:
                 connection.execute(
                     f"COPY (SELECT * REPLACE (time - INTERVAL {day} DAY AS time,"
                     f" event_uid || '-{day}' AS event_uid) FROM read_parquet([{sources}]))"
-                    f" TO '{root}/{day:02}.parquet' {PARQUET_FORMAT}"
+                    f" TO '{root}/{day:02}.parquet' ({PARQUET_OPTIONS})"
                 )
     return days
 

@@ -19,13 +19,14 @@ EVERYTHING = "9000TB"
 """More than any disk has: it is short from the beginning."""
 
 
-@pytest.fixture
-def org():
+@pytest.fixture(params=[2])
+def org(request):
+    """Twelve log files of so many rows, and four logins of the login history."""
     store = OrgStore()
     hours = [NOW.replace(minute=0, second=0) - number * HOUR / 2 for number in range(6, 18)]
     store.add_files(
         [
-            build_log_file(number, hour, rows=9000, created=hour + HOUR)
+            build_log_file(number, hour, rows=request.param, created=hour + HOUR)
             for number, hour in enumerate(hours)
         ]
     )
@@ -80,6 +81,7 @@ def test_urgent_records_go_on_where_log_files_wait(org, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("org", [9000], indirect=True)
 def test_a_disk_that_fills_up_meanwhile_ends_the_downloads(org, tmp_path):
     """A limit of the size of files stands for it: what is fetched does not fit."""
     config = configure(tmp_path, org)

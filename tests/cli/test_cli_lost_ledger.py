@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
 
 import pytest
-from cli.processes import run_collector, write_config
+from cli.processes import COMMAND, SECRET, run_collector, write_config
 
 from fakes.databases import write_earlier_state
 
@@ -96,3 +98,24 @@ def test_an_archive_of_the_version_before_is_taken_over(state):
     assert before.items() <= archived(state).items()
     marker = state.parent / "state" / "archive" / "_ledger_id"
     assert "0600" == f"{marker.stat().st_mode & 0o777:04o}"
+
+
+@pytest.mark.slow
+def test_a_daemon_whose_database_is_deleted_writes_it_back_and_ends(state):
+    before = archived(state)
+    daemon = subprocess.Popen(
+        [*COMMAND, "run", "-c", str(state)],
+        cwd=state.parent,
+        env={**os.environ, "SF_SECRET": SECRET},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert any("daemon_started" in line for line in daemon.stderr)
+    lose_database(state)
+    _, errors = daemon.communicate(timeout=60)
+
+    assert 1 == daemon.returncode
+    assert "what it held was written back: start the collector again" in errors.splitlines()[-1]
+    assert 0 == run_collector("run", "--once", "-c", state, cwd=state.parent).returncode
+    assert before.items() <= archived(state).items()

@@ -5,12 +5,13 @@ import shutil
 import pytest
 
 from collector.demo import OrgStore
+from collector.disk_space import measure_disk_space
 from collector.errors import CollectorError
-from collector.health.symptoms import SymptomState, find_symptoms
+from collector.health.storage_symptoms import find_storage_symptoms
+from collector.health.symptoms import SymptomState
 from collector.model import DamageState
 from collector.sources.contract import build_batch_key
 from collector.store import damaged_files, ledger, ledger_identity
-from collector.store.health_snapshot import read_health_snapshot
 from fakes.polling_bench import (
     HOUR,
     MINUTE,
@@ -82,9 +83,8 @@ def list_damages(bench):
 
 
 def list_symptoms(bench):
-    with bench.poller._database.read() as connection:
-        snapshot = read_health_snapshot(connection, now=NOW + HOUR)
-    symptoms = find_symptoms(snapshot, {}, now=NOW + HOUR, started_at=NOW)
+    disk = measure_disk_space(bench.places.state_dir, 0)
+    symptoms = find_storage_symptoms(list_damages(bench), disk, now=NOW)
     return {(one.subject, one.part): one.state for one in symptoms}
 
 
@@ -131,7 +131,7 @@ def test_a_log_file_that_the_org_keeps_no_more_is_lost_and_the_rest_stays(org, b
     assert calls == len(bench.list_requests("WHERE Id")) > 0, "it is asked for once"
 
 
-def test_an_archive_that_is_gone_as_a_whole_is_not_taken_for_many_damaged_files(bench):
+def test_an_archive_that_is_gone_as_a_whole_is_not_taken_for_many_damaged_files(org, bench):
     with bench.poller._database.begin() as connection:
         ledger_identity.insert_ledger_id(connection, "mine")
     bench.places.archive.write_ledger_id("mine")
@@ -139,5 +139,9 @@ def test_an_archive_that_is_gone_as_a_whole_is_not_taken_for_many_damaged_files(
 
     with pytest.raises(CollectorError, match="is its volume mounted"):
         bench.poller._pipeline.set_absent_files_aside(NOW)
+    org.store.add_rows("ApiEvent", LATECOMER)
+    polled = bench.poll_sources()["ApiEvent"]
+    assert "is its volume mounted" in polled.reason
+    assert not (bench.places.state_dir / "archive").exists()
     with bench.poller._database.read() as connection:
         assert 3 == len(ledger.list_archive_files(connection))

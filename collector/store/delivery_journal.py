@@ -1,0 +1,144 @@
+"""Which alerts were told, in a file of its own: it outlives a state database that is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from collector.model import Alert, Delivery, Severity
+
+MAX_JOURNAL_BYTES = 32_000_000
+"""A journal that is longer is put aside; the one that was put aside before is deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldAlert:
+    """An alert as a message told it, on one channel."""
+
+    alert_id: str
+    org: str
+    rule: str
+    key: tuple[str, ...]
+    first_time: datetime
+    last_time: datetime
+    severity: Severity
+    count: int
+    created: datetime
+    channel: str
+    revision: int
+    reference: str
+    sent: datetime
+
+    def is_of(self, alert: Alert, *, margin: timedelta) -> bool:
+        """Whether it was that alert, or what it is the greater part of.
+
+        Its id may be another one: it comes from the event that opened it, and events come in
+        another order when they are matched again.
+        """
+        if self.alert_id == alert.id:
+            return True
+        is_same_key = (self.org, self.rule, self.key) == (alert.org, alert.rule, alert.key)
+        touches = (
+            self.first_time - margin <= alert.last_time
+            and alert.first_time <= self.last_time + margin
+        )
+        return is_same_key and touches
+
+
+class DeliveryJournal:
+    """A file with a JSON line for each message that was taken. Safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def append_delivery(
+        self, alert: Alert, delivery: Delivery, *, reference: str, sent: datetime
+    ) -> None:
+        """Write down durably that a message was taken. Raises OSError."""
+        told = ToldAlert(
+            alert_id=alert.id,
+            org=alert.org,
+            rule=alert.rule,
+            key=alert.key,
+            first_time=alert.first_time,
+            last_time=alert.last_time,
+            severity=alert.severity,
+            count=alert.count,
+            created=alert.created,
+            channel=delivery.channel,
+            revision=delivery.revision,
+            reference=reference,
+            sent=sent,
+        )
+        line = json.dumps(_render_told(told)) + "\n"
+        with self._lock:
+            self._rotate()
+            flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                os.write(descriptor, line.encode("ascii"))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def read_told_alerts(self) -> Iterator[ToldAlert]:
+        """What was told, oldest first. A line that was cut off is passed over."""
+        for path in (self._rotated_path, self._path):
+            if path.exists():
+                with path.open(encoding="ascii", errors="replace") as lines:
+                    yield from filter(None, map(_parse_line, lines))
+
+    @property
+    def _rotated_path(self) -> Path:
+        return self._path.with_suffix(".1.jsonl")
+
+    def _rotate(self) -> None:
+        if self._path.exists() and self._path.stat().st_size > MAX_JOURNAL_BYTES:
+            self._path.replace(self._rotated_path)
+
+
+def _render_told(told: ToldAlert) -> dict[str, Any]:
+    return {
+        "alert": told.alert_id,
+        "org": told.org,
+        "rule": told.rule,
+        "key": list(told.key),
+        "first": told.first_time.isoformat(),
+        "last": told.last_time.isoformat(),
+        "severity": str(told.severity),
+        "count": told.count,
+        "created": told.created.isoformat(),
+        "channel": told.channel,
+        "revision": told.revision,
+        "reference": told.reference,
+        "sent": told.sent.isoformat(),
+    }
+
+
+def _parse_line(line: str) -> ToldAlert | None:
+    try:
+        document = json.loads(line)
+        return ToldAlert(
+            alert_id=document["alert"],
+            org=document["org"],
+            rule=document["rule"],
+            key=tuple(document["key"]),
+            first_time=datetime.fromisoformat(document["first"]),
+            last_time=datetime.fromisoformat(document["last"]),
+            severity=Severity.parse(document["severity"]),
+            count=int(document["count"]),
+            created=datetime.fromisoformat(document["created"]),
+            channel=document["channel"],
+            revision=int(document["revision"]),
+            reference=document["reference"],
+            sent=datetime.fromisoformat(document["sent"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

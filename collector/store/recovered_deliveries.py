@@ -1,0 +1,119 @@
+"""Deliveries of alerts that were found again after the state was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from collector.model import Alert, DeliveryState
+from collector.store import alerts, tables
+from collector.store.delivery_journal import ToldAlert
+
+TOLD_REASON = "told before the state was lost"
+REPEAT_REASON = "found again after the state was lost: it may have been told before"
+QUIET_REASON = "found again after the state was lost, and too old to be told now"
+
+
+def list_found_alerts(connection: sa.Connection, *, since: datetime) -> list[Alert]:
+    """The alerts that were created since then and of which the outbox knows nothing."""
+    table = tables.deliveries
+    delivered = set(connection.scalars(sa.select(table.c.alert_id).distinct()))
+    return [
+        alert
+        for alert in alerts.list_alerts(connection)
+        if alert.created >= since and alert.id not in delivered
+    ]
+
+
+def restore_deliveries(
+    connection: sa.Connection, alert: Alert, told_alerts: Sequence[ToldAlert]
+) -> None:
+    """Record that an alert was told: what is told of it next goes on from there."""
+    revision = max(told.revision for told in told_alerts)
+    continued = replace(
+        alert,
+        revision=revision,
+        created=min(told.created for told in told_alerts),
+        told_severity=max(told.severity for told in told_alerts),
+        told_count=max(told.count for told in told_alerts),
+    )
+    alerts.save_alerts(connection, [continued], {})
+    newest = {told.channel: told for told in sorted(told_alerts, key=lambda told: told.revision)}
+    for channel, told in newest.items():
+        _insert_delivery(
+            connection,
+            alert,
+            channel,
+            revision=told.revision,
+            state=DeliveryState.SENT,
+            attempts=1,
+            reason=TOLD_REASON,
+            reference=told.reference,
+            now=told.sent,
+        )
+
+
+def enqueue_repeats(
+    connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime
+) -> None:
+    """Enqueue messages that say of themselves that they may be repeats."""
+    for channel in channels:
+        _insert_delivery(
+            connection,
+            alert,
+            channel,
+            revision=alert.revision,
+            state=DeliveryState.READY,
+            attempts=1,  # The next attempt is not the first: that marks the message.
+            reason=REPEAT_REASON,
+            now=now,
+        )
+
+
+def record_silence(
+    connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime
+) -> None:
+    """Record that an alert is not told, and why."""
+    for channel in channels:
+        _insert_delivery(
+            connection,
+            alert,
+            channel,
+            revision=alert.revision,
+            state=DeliveryState.SUPERSEDED,
+            attempts=0,
+            reason=QUIET_REASON,
+            now=now,
+        )
+
+
+def _insert_delivery(
+    connection: sa.Connection,
+    alert: Alert,
+    channel: str,
+    *,
+    revision: int,
+    state: DeliveryState,
+    attempts: int,
+    reason: str,
+    now: datetime,
+    reference: str = "",
+) -> None:
+    connection.execute(
+        sa.insert(tables.deliveries).values(
+            key=f"{alert.id}.{revision}.{channel}",
+            alert_id=alert.id,
+            channel=channel,
+            revision=revision,
+            state=state,
+            attempts=attempts,
+            due=now,
+            reason=reason,
+            reference=reference,
+            created=now,
+            finished=None if state == DeliveryState.READY else now,
+        )
+    )
