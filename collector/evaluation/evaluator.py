@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import duckdb
+
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.evaluation.baseline import BaselineEvaluator
@@ -94,11 +96,29 @@ class RuleEvaluator:
         for event_type in events.list_batch_types():
             is_derived = event_type != events.event_type
             rules = self._derived_rules if is_derived else self._logged_rules
-            if rules.select_by_type(event_type):
-                relation = events.select_batch_events(event_type, span, ())
-                if relation is not None:
-                    matcher = self._matchers[is_derived]
-                    yield from self._match_relation(matcher, events, event_type, relation)
+            if not rules.select_by_type(event_type):
+                continue
+            try:
+                yield from self._match_batch_type(events, event_type, span)
+            except duckdb.Error as error:
+                if not is_derived:
+                    raise
+                # What a batch brings is stored whatever becomes of the records made of it.
+                self._blame_derived_rules(event_type, error)
+
+    def _match_batch_type(
+        self, events: EventViews, event_type: str, span: TimeSpan
+    ) -> Iterator[Match]:
+        relation = events.select_batch_events(event_type, span, ())
+        if relation is not None:
+            matcher = self._matchers[event_type != events.event_type]
+            yield from self._match_relation(matcher, events, event_type, relation)
+
+    def _blame_derived_rules(self, event_type: str, error: duckdb.Error) -> None:
+        """Record the rules about a derived type as failed."""
+        reason = f"{event_type} cannot be made: {describe_error(error)}"
+        for rule in self._derived_rules.select_by_type(event_type):
+            self._matchers[True].failures[rule.name] = reason
 
     def _match_relation(
         self, matcher: RuleMatcher, events: EventViews, event_type: str, relation: str

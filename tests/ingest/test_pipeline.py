@@ -2,8 +2,10 @@
 
 import pytest
 
+from collector import engine
+from collector.csv_segments import MAX_COLUMNS
 from collector.model import Cursor, Route, Severity
-from collector.store import ledger, outbox
+from collector.store import ledger, outbox, rule_status
 from fakes.model_samples import NOON, STREAM, build_batch
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
@@ -226,3 +228,37 @@ def test_the_client_sees_what_the_title_says(bench):
 
     (alert,) = bench.list_alerts()
     assert name == alert.entities["package_name"]
+
+
+def test_what_a_batch_brings_is_stored_though_no_derived_record_can_be_made_of_it(bench):
+    """The rules about these say so; the others have looked at the batch."""
+    bench.pipeline.ingest(bench.write_batch("BulkApi2", [build_bulk_row("750A", 10)], key="a" * 32))
+    with bench.database.read() as connection:
+        (file,) = ledger.list_archive_files(connection)
+    (location,) = bench.places.archive.locate_files([file])
+    with engine.open_engine() as connection:
+        connection.execute(
+            f"COPY (SELECT * REPLACE (struct_pack(no := 'time') AS time) FROM read_parquet('{location}'))"
+            f" TO '{location}' (FORMAT parquet)"
+        )
+    row = build_bulk_row("750A", 20)
+    done = bench.pipeline.ingest(bench.write_batch("BulkApi2", [row], key="b" * 32))
+
+    assert 1 == done.rows
+    with bench.database.read() as connection:
+        assert 2 == sum(total.batches for total in ledger.list_ledger_totals(connection))
+        faults = {fault.rule: fault.reason for fault in rule_status.list_faults(connection)}
+    assert faults["bulk-api-job"].startswith("BulkJob cannot be made: ")
+
+
+@pytest.mark.slow
+def test_a_log_of_as_many_columns_as_are_read_is_stored_and_matched(bench):
+    agent = {"BROWSER_TYPE": "Salesforce-CLI/1.0"}
+    more = {f"N{number}": "v" for number in range(MAX_COLUMNS - 1 - len(build_login_row()))}
+    rows = [build_login_row(number, **agent, **more) for number in range(50)]
+    done = bench.pipeline.ingest(bench.write_batch("Login", rows, segment_bytes=1 << 24))
+
+    assert (50, ()) == (done.rows, done.quarantine_reasons)
+    (alert,) = bench.list_alerts()
+    assert 50 == alert.count
+    assert {"v"} == {value for (value,) in bench.list_rows('"N4000"')}
