@@ -26,10 +26,14 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestResult:
-    """What was stored of a batch, and the alerts that were enqueued because of it."""
+    """What was stored of a batch, and the alerts that were enqueued because of it.
+
+    `unknown_times` of the rows have the time of the batch, for want of their own.
+    """
 
     rows: int = 0
     duplicates: int = 0
+    unknown_times: int = 0
     quarantine_reasons: tuple[str, ...] = ()
     notified_alerts: tuple[Alert, ...] = ()
 
@@ -140,6 +144,8 @@ class Pipeline:
             rows=written.rows,
             duplicates=written.duplicates,
             quarantined=len(written.reasons_by_segment),
+            bad_records=written.bad_records,
+            unknown_times=written.unknown_times,
             alerts=len(notified),
         )
         return _build_result(written, notified)
@@ -204,6 +210,7 @@ def _build_result(written: WrittenBatch, notified_alerts: Sequence[Alert]) -> In
     return IngestResult(
         rows=written.rows,
         duplicates=written.duplicates,
+        unknown_times=written.unknown_times,
         quarantine_reasons=written.quarantine_reasons,
         notified_alerts=tuple(notified_alerts),
     )

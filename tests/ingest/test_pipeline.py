@@ -3,8 +3,9 @@
 import pytest
 
 from collector import engine
+from collector.channels.alert_card import build_card
 from collector.csv_segments import MAX_COLUMNS
-from collector.model import Cursor, Route, Severity
+from collector.model import Cursor, Message, Route, Severity
 from collector.store import ledger, outbox, rule_status
 from fakes.model_samples import NOON, STREAM, build_batch
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
@@ -238,8 +239,8 @@ def test_what_a_batch_brings_is_stored_though_no_derived_record_can_be_made_of_i
     (location,) = bench.places.archive.locate_files([file])
     with engine.open_engine() as connection:
         connection.execute(
-            f"COPY (SELECT * REPLACE (struct_pack(no := 'time') AS time) FROM read_parquet('{location}'))"
-            f" TO '{location}' (FORMAT parquet)"
+            "COPY (SELECT * REPLACE (struct_pack(no := 'time') AS time)"
+            f" FROM read_parquet('{location}')) TO '{location}' (FORMAT parquet)"
         )
     row = build_bulk_row("750A", 20)
     done = bench.pipeline.ingest(bench.write_batch("BulkApi2", [row], key="b" * 32))
@@ -262,3 +263,31 @@ def test_a_log_of_as_many_columns_as_are_read_is_stored_and_matched(bench):
     (alert,) = bench.list_alerts()
     assert 50 == alert.count
     assert {"v"} == {value for (value,) in bench.list_rows('"N4000"')}
+
+
+def test_events_of_unknown_time_are_counted_and_say_so_in_the_alert(bench):
+    rows = [
+        build_login_row(BROWSER_TYPE=FETCHER, TIMESTAMP="", TIMESTAMP_DERIVED="31.12.2026 10:00"),
+        build_login_row(BROWSER_TYPE="Mozilla/5.0"),
+    ]
+    done = bench.pipeline.ingest(bench.write_batch("Login", rows))
+
+    assert (2, 1) == (done.rows, done.unknown_times)
+    with bench.database.read() as connection:
+        (total,) = ledger.list_ledger_totals(connection)
+    assert (2, 1) == (total.rows, total.unknown_times)
+    (alert,) = bench.list_alerts()
+    card = build_card(Message(key="k", alert=alert, is_update=False, attempt=1))
+    when = "time unknown: 31.12.2026 10:00; its log is of 2026-03-01 12:00:00 UTC"
+    assert [when] == [fact.value for fact in card.facts if fact.label == "When"]
+
+
+def test_events_of_unknown_time_that_are_dropped_as_known_are_counted_once(bench):
+    row = {"EventIdentifier": "e1", "EventDate": "soon", "Username": "ada@example.com"}
+    for key in ("a" * 32, "b" * 32):
+        batch = bench.write_batch("ApiEvent", [row], key=key, dedupe=True)
+        bench.pipeline.ingest(batch)
+
+    with bench.database.read() as connection:
+        totals = ledger.list_ledger_totals(connection)
+    assert (1, 1) == (sum(t.rows for t in totals), sum(t.unknown_times for t in totals))
