@@ -22,7 +22,7 @@ from collector.normalize.ip_address_sql import (
 from collector.normalize.soql_object import extract_main_object
 from collector.normalize.value_readers import read_long_id
 
-MAX_EVENT_AGE = timedelta(days=7)
+MAX_EVENT_AGE = timedelta(days=31)
 MAX_EVENT_LEAD = timedelta(days=3)
 """How long before or after its LogDate an event of a listed log file may be: a file is of an hour
 or a day. It bounds how many days one file may write to."""

@@ -59,12 +59,12 @@ def read_log_file(normalizer, time):
     return normalizer.connection.execute(f"SELECT time, time_defect FROM ({select})").fetchall()
 
 
-@pytest.mark.parametrize("distance", [-7 * DAY, -DAY, timedelta(), DAY, 3 * DAY])
+@pytest.mark.parametrize("distance", [-31 * DAY, -DAY, timedelta(), DAY, 3 * DAY])
 def test_an_event_of_a_listed_file_lies_near_its_date(normalizer, distance):
     assert [(LOG_TIME + distance, None)] == read_log_file(normalizer, LOG_TIME + distance)
 
 
-@pytest.mark.parametrize("distance", [-366 * DAY, -8 * DAY, 4 * DAY, 80 * DAY])
+@pytest.mark.parametrize("distance", [-366 * DAY, -32 * DAY, 4 * DAY, 80 * DAY])
 def test_one_that_does_not_makes_no_days_of_its_own(normalizer, distance):
     far = LOG_TIME + distance
 
