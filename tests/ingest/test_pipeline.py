@@ -5,7 +5,9 @@ import pytest
 from collector import engine
 from collector.channels.alert_card import build_card
 from collector.csv_segments import MAX_COLUMNS
+from collector.detect import RuleSet, load_rule_set
 from collector.model import Cursor, Message, Route, Severity
+from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import ledger, outbox, rule_status
 from fakes.model_samples import NOON, STREAM, build_batch
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
@@ -291,3 +293,48 @@ def test_events_of_unknown_time_that_are_dropped_as_known_are_counted_once(bench
     with bench.database.read() as connection:
         totals = ledger.list_ledger_totals(connection)
     assert (1, 1) == (sum(t.rows for t in totals), sum(t.unknown_times for t in totals))
+
+
+OLD_RULES = """\
+title: A login
+id: 3c4e2a52-7a0e-4a39-9f59-3a1c5d2e0c01
+name: login
+level: low
+logsource: {product: salesforce, service: Login}
+detection: {login: {outcome: success}, condition: login}
+collector: {title: "Login {time_defect|in time}"}
+---
+title: Two logins
+id: 3c4e2a52-7a0e-4a39-9f59-3a1c5d2e0c02
+name: two-logins
+level: high
+correlation:
+  type: event_count
+  rules: [login]
+  group-by: [user_id]
+  timespan: 1h
+  condition: {gte: 2}
+  generate: true
+"""
+
+
+def test_files_of_versions_without_a_column_are_read_as_if_they_had_it(bench, tmp_path):
+    bench.pipeline.set_rules(RuleSet(rules=()))
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(n) for n in range(2)]))
+    with bench.database.read() as connection:
+        (file,) = ledger.list_archive_files(connection)
+    (location,) = bench.places.archive.locate_files([file])
+    with engine.open_engine() as connection:
+        connection.execute(
+            f"COPY (SELECT * EXCLUDE (time_defect) FROM read_parquet('{location}'))"
+            f" TO '{location}' (FORMAT parquet)"
+        )
+    path = tmp_path / "rules.yml"
+    path.write_text(OLD_RULES)
+    bench.pipeline.set_rules(load_rule_set([path], schema=EVENT_SCHEMA))
+    done = bench.pipeline.rematch_rules(["login", "two-logins"])
+
+    assert frozenset() == done.failed_rules
+    assert {("login", "Login in time"), ("two-logins", "Two logins")} == {
+        (alert.rule, alert.title) for alert in bench.list_alerts()
+    }
