@@ -139,3 +139,12 @@ def test_events_of_unknown_time_are_told_and_shown_as_such(log):
 
     assert "1 Login event, 1 of unknown time (the file's is shown), 1 alert" in told.stderr
     assert "time unknown" in told.stdout
+
+
+@pytest.mark.parametrize("first", ["Login\n", login("x" * 200_000)], ids=["bad", "long"])
+def test_the_type_is_that_of_the_first_record_that_can_be_read(tmp_path, first):
+    path = tmp_path / "export.csv"
+    path.write_text(HEADER + first + login(AGENT))
+    result = invoke_command("scan", "--json", path)
+
+    assert ["cli-activity"] == [alert["rule"] for alert in parse_lines(result)]
