@@ -178,6 +178,17 @@ def _render_quantity(alert: Alert) -> str:
 
 
 def _render_period(alert: Alert) -> str:
+    """When it happened and how late it was received; where that is not known, that it is not."""
+    unknown = [text for event in alert.evidence if (text := as_text(event.get("time_defect")))]
+    if unknown and alert.count == 1:
+        return f"time unknown: {unknown[0]}; its log is of {_format_time(alert.first_time)} UTC"
+    period = _render_known_period(alert)
+    if not unknown:
+        return period
+    return f"{period}; time unknown of {format_event_count(len(unknown))}: that of the log is shown"
+
+
+def _render_known_period(alert: Alert) -> str:
     first, last = _format_time(alert.first_time), _format_time(alert.last_time)
     if first == last:
         period = f"{first} UTC"
@@ -204,10 +215,17 @@ def _build_row(event: Event, alert: Alert) -> EvidenceRow:
         if (value := _format_detail(name, event.get(name))) and value != alert.entities.get(name)
     )
     return EvidenceRow(
-        time=_format_event_time(event.get("time")),
+        time=_describe_event_time(event),
         kind=as_text(event.get("event_type")) or "event",
         details=tuple(details)[:MAX_DETAILS],
     )
+
+
+def _describe_event_time(event: Event) -> str:
+    time = _format_event_time(event.get("time"))
+    if unknown := as_text(event.get("time_defect")):
+        return f"time unknown: {unknown}; log of {time}"
+    return time
 
 
 def _format_event_time(value: Any) -> str:

@@ -99,9 +99,16 @@ def print_alerts(alerts: Sequence[Alert], *, as_json: bool) -> None:
         "alert",
     )
     for alert in alerts:
-        newest = alert.last_time.strftime("%Y-%m-%d %H:%MZ")
+        newest = _format_last_time(alert)
         add_row(table, alert.id[:8], color_severity(alert.severity), newest, _format_summary(alert))
     print_table(table)
+
+
+def _format_last_time(alert: Alert) -> str:
+    """When the last event was; not what stands for it where that is not known."""
+    if alert.evidence and alert.evidence[-1].get("time_defect"):
+        return "time unknown"
+    return alert.last_time.strftime("%Y-%m-%d %H:%MZ")
 
 
 def _format_summary(alert: Alert) -> Text:

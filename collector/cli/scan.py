@@ -139,6 +139,8 @@ class _FileScanner:
                 local_files.SkippedFile(path=path, reason=f"cannot be read: {reason}")
             )
         notes = [format_count(ingested.rows, f"{batch.event_type} event")]
+        if ingested.unknown_times:
+            notes.append(f"{ingested.unknown_times:,} of unknown time (the file's is shown)")
         if ingested.duplicates:
             notes.append(f"{format_count(ingested.duplicates, 'duplicate')} left out")
         if is_repeat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import json
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from collector import clock, normalize
+from collector.csv_records import CsvRecordReader, open_csv_buffer, read_field
 from collector.csv_segments import CsvSegmenter, CsvSegments, write_records
 from collector.errors import CollectorError, CorruptDownloadError
 from collector.escaping import is_file_name
@@ -200,12 +200,15 @@ def _read_csv(
 
 
 def _read_segment_type(segments: CsvSegments) -> str | None:
-    """The EVENT_TYPE of the first record."""
-    with segments.paths[0].open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = csv.reader(file)
-        next(rows, None)
-        first = next(rows, [])
-    return read_event_type(dict(zip(segments.columns, first, strict=False)))
+    """The EVENT_TYPE of the first record that can be read."""
+    if "EVENT_TYPE" not in segments.columns:
+        return None
+    position = segments.columns.index("EVENT_TYPE")
+    with open_csv_buffer(segments.paths[0]) as buffer:
+        records = CsvRecordReader(buffer, len(segments.columns)).read_records()
+        first = next((record for record in records if not record.reason), None)
+        text = b"" if first is None else read_field(buffer, first, position)
+    return read_event_type({"EVENT_TYPE": text.strip(b' "').decode("utf-8", "replace")})
 
 
 # ---- JSON

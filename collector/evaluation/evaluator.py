@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
+import duckdb
+
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.evaluation.baseline import BaselineEvaluator
@@ -139,14 +141,28 @@ class RuleEvaluator:
 
     def _match_derived(self, events: EventViews, span: TimeSpan) -> Iterator[Match]:
         for event_type in events.list_batch_types():
-            if event_type == events.event_type:
+            if event_type == events.event_type or not self._derived_rules.select_by_type(
+                event_type
+            ):
                 continue
-            if self._derived_rules.select_by_type(event_type):
-                relation = events.select_batch_events(event_type, span, ())
-                if relation is not None:
-                    yield from self._match_relation(
-                        self._derived_matcher, events, event_type, relation
-                    )
+            try:
+                yield from self._match_derived_type(events, event_type, span)
+            except duckdb.Error as error:
+                # What a batch brings is stored whatever becomes of the records made of it.
+                self._blame_derived_rules(event_type, error)
+
+    def _match_derived_type(
+        self, events: EventViews, event_type: str, span: TimeSpan
+    ) -> Iterator[Match]:
+        relation = events.select_batch_events(event_type, span, ())
+        if relation is not None:
+            yield from self._match_relation(self._derived_matcher, events, event_type, relation)
+
+    def _blame_derived_rules(self, event_type: str, error: duckdb.Error) -> None:
+        """Record the rules about a derived type as failed."""
+        reason = f"{event_type} cannot be made: {describe_error(error)}"
+        for rule in self._derived_rules.select_by_type(event_type):
+            self._derived_matcher.failures[rule.name] = reason
 
     def _match_relation(
         self, matcher: RuleMatcher, events: EventViews, event_type: str, relation: str

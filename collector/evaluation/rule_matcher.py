@@ -18,10 +18,13 @@ from collector.detect.severity_sql import build_severity_sql
 from collector.detect.title_template import TitleTemplate
 from collector.escaping import quote_identifier, truncate_text
 from collector.model import Event, Match, Rule, Severity
-from collector.model.event_columns import ENTITY_COLUMNS
+from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
 
 MAX_ENTITY_LENGTH = 500
 PAGE_SIZE = 2_000
+MAX_EVENT_COLUMNS = 1_000
+"""Events with more are matched and shown without what no rule names. The engine holds memory for
+each column of what it sorts, and no type that Salesforce documents has half as many."""
 
 _POSITION_COLUMN = quote_identifier("#")  # no column of Salesforce's can have this name
 _table_numbers = itertools.count()
@@ -65,7 +68,9 @@ class RuleMatcher:
         rules = self._rules.select_by_type(event_type)
         if not rules:
             return
-        events = _add_missing_columns(relation, rules, columns)
+        events = _add_missing_columns(
+            _drop_excess_columns(relation, rules, columns), rules, columns
+        )
         table = quote_identifier(f"candidates_{next(_table_numbers)}")
         try:
             runnable_rules = self._copy_candidates(connection, events, rules, table)
@@ -125,6 +130,15 @@ class RuleMatcher:
 
 
 # ---- SQL
+
+
+def _drop_excess_columns(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> str:
+    """The relation; of one with too many columns, those that every event has and rules name."""
+    if len(columns) <= MAX_EVENT_COLUMNS:
+        return relation
+    wanted = {name.lower() for rule in rules for name in rule.fields} | CANONICAL_COLUMNS.keys()
+    kept = sorted(name for name in columns if name.lower() in wanted)
+    return f"(SELECT {', '.join(map(quote_identifier, kept))} FROM {relation})"
 
 
 def _add_missing_columns(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from collector import engine
+from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.archive.store import ArchiveStore
 from collector.ingest.segment_staging import SegmentStager, StagedSegment
 from collector.model import ArchiveFile, Batch
@@ -23,7 +24,8 @@ class WrittenBatch:
     """The files of a batch, not yet committed; `duplicates` are events that were there before.
 
     `reasons_by_segment` says by index why a segment, or some of its records, could not be read
-    and was set aside; `bad_records` is how many were set aside one by one.
+    and was set aside; `bad_records` is how many were set aside one by one. `unknown_times` events
+    have the time of the batch, for want of their own.
     """
 
     files: tuple[ArchiveFile, ...] = ()
@@ -87,7 +89,7 @@ class BatchWriter:
             files = (
                 self._archive.publish_events(cursor, segment.file, batch) if segment.file else ()
             )
-            return _build_written(index, segment, files)
+            return self._build_written(cursor, index, segment, files)
         finally:
             cursor.close()
 
@@ -99,25 +101,41 @@ class BatchWriter:
         for index in indexes:
             segment = self._stager.stage_segment(self._engine, batch, index)
             if segment.file is None:
-                parts.append(_build_written(index, segment, ()))
+                parts.append(self._build_written(self._engine, index, segment, ()))
                 continue
             earlier = [file for part in parts for file in part.files]
             existing = [*existing_files(segment.file.date_range), *earlier]
             files = self._archive.publish_new_events(self._engine, segment.file, batch, existing)
-            parts.append(_build_written(index, segment, files))
+            parts.append(self._build_written(self._engine, index, segment, files))
         return _merge_written(parts)
 
+    def _build_written(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        index: int,
+        segment: StagedSegment,
+        files: Sequence[ArchiveFile],
+    ) -> WrittenBatch:
+        staged_rows = segment.file.rows if segment.file else 0
+        return WrittenBatch(
+            files=tuple(files),
+            duplicates=staged_rows - sum(file.rows for file in files),
+            reasons_by_segment={index: segment.reason} if segment.reason else {},
+            bad_records=segment.bad_records,
+            unknown_times=_count_unknown_times(connection, self._archive.locate_files(files)),
+        )
 
-def _build_written(
-    index: int, segment: StagedSegment, files: Sequence[ArchiveFile]
-) -> WrittenBatch:
-    staged_rows = segment.file.rows if segment.file else 0
-    return WrittenBatch(
-        files=tuple(files),
-        duplicates=staged_rows - sum(file.rows for file in files),
-        reasons_by_segment={index: segment.reason} if segment.reason else {},
-        bad_records=segment.bad_records,
-    )
+
+def _count_unknown_times(
+    connection: duckdb.DuckDBPyConnection, locations: Sequence[FileLocation]
+) -> int:
+    """How many events of these files have the time of their batch."""
+    if not locations:
+        return 0
+    row = connection.execute(
+        f"SELECT count(time_defect) FROM {build_relation(locations)}"
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _merge_written(parts: Sequence[WrittenBatch]) -> WrittenBatch:

@@ -33,10 +33,15 @@ from collector.store.unfinished_batches import BatchProgress, UnfoldedBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestResult:
-    """What was stored of a batch, and the alerts that were enqueued because of it."""
+    """What was stored of a batch, and the alerts that were enqueued because of it.
+
+    `unknown_times` of the rows have the time of the batch, for want of their own.
+    """
 
     rows: int = 0
     duplicates: int = 0
+    bad_records: int = 0
+    unknown_times: int = 0
     quarantine_reasons: tuple[str, ...] = ()
     notified_alerts: tuple[Alert, ...] = ()
 
@@ -203,6 +208,8 @@ def _combine_results(results: Sequence[PartResult]) -> IngestResult:
     return IngestResult(
         rows=sum(result.written.rows for result in results),
         duplicates=sum(result.written.duplicates for result in results),
+        bad_records=sum(result.written.bad_records for result in results),
+        unknown_times=sum(result.written.unknown_times for result in results),
         quarantine_reasons=tuple(
             reason for result in results for reason in result.written.quarantine_reasons
         ),
@@ -218,5 +225,7 @@ def _log_batch(batch: Batch, result: IngestResult) -> None:
         rows=result.rows,
         duplicates=result.duplicates,
         quarantined=len(result.quarantine_reasons),
+        bad_records=result.bad_records,
+        unknown_times=result.unknown_times,
         alerts=len(result.notified_alerts),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from collector import normalize
+from collector import engine, normalize
 from collector.archive.parquet_writer import StagedFile
 from collector.archive.store import ArchiveStore
 from collector.csv_records import has_one_record
@@ -64,6 +65,21 @@ class SegmentStager:
             return StagedSegment(file=self._stage_relation(connection, batch, index, relation))
         except UNREADABLE_ERRORS:
             return self._stage_repaired(connection, batch, index)
+        except duckdb.OutOfMemoryException:
+            return self._stage_alone(batch, index)
+
+    def _stage_alone(self, batch: Batch, index: int) -> StagedSegment:
+        """The segment, read by an engine of its own: what that has no memory for, none ever has.
+
+        Repaired, since numbers that are read take less than numbers that are counted.
+        """
+        spill_directory = batch.segments[index].parent
+        with closing(engine.open_engine(spill_directory)) as connection:
+            connection.execute("SET threads = 1")
+            try:
+                return self._stage_repaired(connection, batch, index)
+            except duckdb.OutOfMemoryException as error:
+                return self._quarantine_segment(batch, index, error)
 
     def _stage_repaired(
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int

@@ -88,6 +88,8 @@ EVENT_COLUMNS = (
     EventColumn(name="target_user", entity_rank=12, label="To whom", detail_rank=13),
     EventColumn(name="detail", detail_rank=16, keyword_rank=3),
     EventColumn(name="score", sql_type="DOUBLE", detail_rank=6),
+    # What came as the time and is none, where `time` is for that reason the batch's; else NULL.
+    EventColumn(name="time_defect"),
 )
 """Every column that each event has, in the order of the table."""
 
@@ -111,6 +113,9 @@ CANONICAL_COLUMNS: Mapping[str, ColumnType] = MappingProxyType(
 
 NON_NULL_COLUMNS = frozenset(column.name for column in EVENT_COLUMNS if column.never_null)
 """The columns that every event has a value in, whatever its type."""
+
+COMMON_COLUMNS = NON_NULL_COLUMNS | {"time_defect"}
+"""The columns that an event of every type may have a value in."""
 
 HEADER_COLUMNS = ("event_uid", "event_type", "time", "received")
 """What is read of every event that a rule may be about, whatever the rule names."""

@@ -11,7 +11,7 @@ from itertools import count
 from types import MappingProxyType
 
 from collector.model import EventFamily
-from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS, NON_NULL_COLUMNS
+from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS, COMMON_COLUMNS
 from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
 
 DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -60,7 +60,7 @@ def list_fields(event_type: str) -> frozenset[str] | None:
     if family is None:
         return None
     if family is EventFamily.DERIVED:
-        return NON_NULL_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
+        return COMMON_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
     natives = list_native_columns(event_type)
     filled_columns = {
         column
@@ -69,7 +69,7 @@ def list_fields(event_type: str) -> frozenset[str] | None:
     }
     filled_columns |= {key for column, key in ADDRESS_KEYS.items() if column in filled_columns}
     filled_columns |= {"entity"} if "query" in filled_columns else set()
-    return NON_NULL_COLUMNS | filled_columns | natives
+    return COMMON_COLUMNS | filled_columns | natives
 
 
 def find_physical_column(field: str, event_type: str) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from collector.clock import EARLIEST_TIME, FUTURE_TOLERANCE
 from collector.csv_records import MAX_RECORD_BYTES
 from collector.escaping import quote_identifier, quote_literal
-from collector.model import Batch, EventFamily
+from collector.model import Batch, EventFamily, LogFileFacts
 from collector.model.event_columns import CANONICAL_COLUMNS, RECORD_ID_COLUMNS
 from collector.normalize import event_schema
 from collector.normalize.column_mappings import resolve_mapping
@@ -21,9 +22,16 @@ from collector.normalize.ip_address_sql import (
 from collector.normalize.soql_object import extract_main_object
 from collector.normalize.value_readers import read_long_id
 
-EARLIEST_EVENT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-FUTURE_TOLERANCE = timedelta(days=2)
-"""How much later than its batch an event may be; none is earlier than EARLIEST_EVENT_TIME."""
+MAX_EVENT_AGE = timedelta(days=31)
+MAX_EVENT_LEAD = timedelta(days=3)
+"""How long before or after its LogDate an event of a listed log file may be: a file is of an hour
+or a day. It bounds how many days one file may write to."""
+
+NO_TIME = "none given"
+"""What `time_defect` says of an event that came without any time."""
+
+MAX_SHOWN_TIME = 60
+"""So many characters are shown of a time that could not be read."""
 
 PLACEHOLDER_ID = "000000000000000AAA"
 """The `Id` of every row of every Big Object."""
@@ -32,7 +40,7 @@ _ORDINAL_COLUMN = "ordinal"
 _ORDINAL_BYTES = 64
 """Room for a comma and a number after a record of the greatest length."""
 
-_REUSED_COLUMNS = ("time", "source_ip", "query", "entity")
+_REUSED_COLUMNS = ("time", "time_text", "source_ip", "query", "entity")
 
 RelationColumns = Mapping[str, str]
 """The relation's column of each native column."""
@@ -91,7 +99,7 @@ def build_segment_select(*, batch: Batch, segment: int, relation: SegmentRelatio
     aliases = _name_relation_columns(names)
     relation_columns = dict(zip(reversed(names), reversed(aliases), strict=True))
     stored_names = event_schema.assign_native_columns(names, batch.event_type)
-    readings = _map_canonical_columns(relation_columns, batch.event_type)
+    readings = _map_canonical_columns(relation_columns, batch)
     verbatim_columns = {
         name.lower(): alias
         for name, alias, column in zip(names, aliases, stored_names, strict=True)
@@ -118,19 +126,40 @@ def _name_relation_columns(columns: Sequence[str]) -> list[str]:
     return [f"c{index}" for index in range(len(columns))]
 
 
-def _map_canonical_columns(columns: RelationColumns, event_type: str) -> dict[str, str]:
-    """SQL for the canonical columns that this file's columns can fill; ids as they came."""
-    readings = {}
-    for column, candidates in resolve_mapping(event_type).items():
+def _map_canonical_columns(columns: RelationColumns, batch: Batch) -> dict[str, str]:
+    """SQL for the canonical columns that this file's columns can fill; ids as they came.
+
+    `time` is the first one that can be read and can be; `time_text` is what came for it, as text.
+    """
+    readings: dict[str, str] = {}
+    for column, candidates in resolve_mapping(batch.event_type).items():
         present = [
             (columns[c.native_column], c.read_value)
             for c in candidates
             if c.native_column in columns
         ]
         values = [alias if column in RECORD_ID_COLUMNS else read(alias) for alias, read in present]
+        if column == "time":
+            values = [_build_possible_time(value, batch) for value in values]
+            texts = [f"nullif(trim({alias}), '')" for alias, _ in present]
+            readings |= {"time_text": f"coalesce({', '.join(texts)})"} if texts else {}
         if values:
             readings[column] = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
     return readings
+
+
+def _build_possible_time(time: str, batch: Batch) -> str:
+    """SQL: a time that an event of the batch may have; NULL for any other."""
+    earliest, latest = map(_render_timestamp, _compute_possible_span(batch))
+    return f"CASE WHEN {time} BETWEEN {earliest} AND {latest} THEN {time} END"
+
+
+def _compute_possible_span(batch: Batch) -> tuple[datetime, datetime]:
+    """The first and the last time that events of the batch may have."""
+    latest = batch.received + FUTURE_TOLERANCE
+    if not isinstance(batch.facts, LogFileFacts):
+        return EARLIEST_TIME, latest
+    return batch.log_time - MAX_EVENT_AGE, min(batch.log_time + MAX_EVENT_LEAD, latest)
 
 
 def _build_prepared_relation(
@@ -154,12 +183,11 @@ def _build_prepared_relation(
 
 def _build_computed_columns(readings: Mapping[str, str], batch: Batch) -> dict[str, str]:
     """SQL for the columns that are computed from what `_build_prepared_relation` adds."""
-    earliest = _render_timestamp(EARLIEST_EVENT_TIME)
-    latest = _render_timestamp(batch.received + FUTURE_TOLERANCE)
     computed = {
-        "time": (
-            f"CASE WHEN given_time BETWEEN {earliest} AND {latest}"
-            f" THEN given_time ELSE {_render_timestamp(batch.log_time)} END"
+        "time": f"coalesce(given_time, {_render_timestamp(batch.log_time)})",
+        "time_defect": (
+            "CASE WHEN given_time IS NULL THEN"
+            f" coalesce(left(given_time_text, {MAX_SHOWN_TIME}), {quote_literal(NO_TIME)}) END"
         ),
         "source_ip": "CASE WHEN given_key IS NOT NULL THEN given_source_ip END",
         "source_ip_key": "given_key",

@@ -205,3 +205,26 @@ def test_what_is_no_technique_gets_no_link(message: Message, technique: str) -> 
     message = replace(message, user_url=None)
 
     assert changed(message, attack=(technique,), references=()).links == ()
+
+
+# ---- times that are not known
+
+
+def test_the_time_of_an_event_that_came_without_is_not_the_one_of_its_log(message: Message) -> None:
+    event = {"event_type": "Login", "time": "2026-03-01T12:00:00.000Z", "time_defect": "soon"}
+    shown = changed(
+        message, count=1, evidence=(event,), first_time=datetime(2026, 3, 1, 12, tzinfo=UTC)
+    )
+
+    assert fact(shown, "When") == "time unknown: soon; its log is of 2026-03-01 12:00:00 UTC"
+    assert shown.evidence[0].time == "time unknown: soon; log of 2026-03-01 12:00:00"
+
+
+def test_among_others_events_of_unknown_time_are_counted(message: Message) -> None:
+    good = {"event_type": "Login", "time": "2026-03-01T12:00:00.000Z"}
+    shown = changed(message, count=3, evidence=(good, {**good, "time_defect": "soon"}, good))
+
+    said = fact(shown, "When")
+    assert said is not None
+    assert said.endswith("; time unknown of 1 event: that of the log is shown")
+    assert "time unknown" not in shown.evidence[0].time

@@ -119,3 +119,32 @@ def test_records_of_nothing_are_called_so(tmp_path):
     path.write_text('{"records": []}')
 
     assert f"{path}: no records\n" == invoke_command("scan", path).stderr
+
+
+def test_one_bad_record_is_told_with_its_line_and_the_others_are_read(log):
+    log.write_text(HEADER + login() + '"Login","2026\n' + login(AGENT))
+    result = invoke_command("scan", "--json", log)
+
+    assert 1 == result.exit_code
+    assert ["cli-activity"] == [alert["rule"] for alert in parse_lines(result)]
+    assert [
+        f"{log}: cannot be read: segment 0: 1 record: line 3: text after a closing quote",
+        f"{log}: 2 Login events, 1 alert",
+    ] == result.stderr.splitlines()
+
+
+def test_events_of_unknown_time_are_told_and_shown_as_such(log):
+    log.write_text(HEADER + login(AGENT).replace("2026-03-01T10:00:00.000Z", "1.3.26 10:00"))
+    told = invoke_command("scan", log)
+
+    assert "1 Login event, 1 of unknown time (the file's is shown), 1 alert" in told.stderr
+    assert "time unknown" in told.stdout
+
+
+@pytest.mark.parametrize("first", ["Login\n", login("x" * 200_000)], ids=["bad", "long"])
+def test_the_type_is_that_of_the_first_record_that_can_be_read(tmp_path, first):
+    path = tmp_path / "export.csv"
+    path.write_text(HEADER + first + login(AGENT))
+    result = invoke_command("scan", "--json", path)
+
+    assert ["cli-activity"] == [alert["rule"] for alert in parse_lines(result)]

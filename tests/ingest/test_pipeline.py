@@ -2,8 +2,13 @@
 
 import pytest
 
-from collector.model import Cursor, Route, Severity
-from collector.store import ledger, outbox
+from collector import engine
+from collector.channels.alert_card import build_card
+from collector.csv_segments import MAX_COLUMNS
+from collector.detect import RuleSet, load_rule_set
+from collector.model import Cursor, Message, Route, Severity
+from collector.rules.rule_files import EVENT_SCHEMA
+from collector.store import ledger, outbox, rule_status
 from fakes.model_samples import NOON, STREAM, build_batch
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
@@ -226,3 +231,110 @@ def test_the_client_sees_what_the_title_says(bench):
 
     (alert,) = bench.list_alerts()
     assert name == alert.entities["package_name"]
+
+
+def test_what_a_batch_brings_is_stored_though_no_derived_record_can_be_made_of_it(bench):
+    """The rules about these say so; the others have looked at the batch."""
+    bench.pipeline.ingest(bench.write_batch("BulkApi2", [build_bulk_row("750A", 10)], key="a" * 32))
+    with bench.database.read() as connection:
+        (file,) = ledger.list_archive_files(connection)
+    (location,) = bench.places.archive.locate_files([file])
+    with engine.open_engine() as connection:
+        connection.execute(
+            "COPY (SELECT * REPLACE (struct_pack(no := 'time') AS time)"
+            f" FROM read_parquet('{location}')) TO '{location}' (FORMAT parquet)"
+        )
+    row = build_bulk_row("750A", 20)
+    done = bench.pipeline.ingest(bench.write_batch("BulkApi2", [row], key="b" * 32))
+
+    assert 1 == done.rows
+    with bench.database.read() as connection:
+        assert 2 == sum(total.batches for total in ledger.list_ledger_totals(connection))
+        faults = {fault.rule: fault.reason for fault in rule_status.list_faults(connection)}
+    assert faults["bulk-api-job"].startswith("BulkJob cannot be made: ")
+
+
+@pytest.mark.slow
+def test_a_log_of_as_many_columns_as_are_read_is_stored_and_matched(bench):
+    agent = {"BROWSER_TYPE": "Salesforce-CLI/1.0"}
+    more = {f"N{number}": "v" for number in range(MAX_COLUMNS - 1 - len(build_login_row()))}
+    rows = [build_login_row(number, **agent, **more) for number in range(50)]
+    done = bench.pipeline.ingest(bench.write_batch("Login", rows, segment_bytes=1 << 24))
+
+    assert (50, ()) == (done.rows, done.quarantine_reasons)
+    (alert,) = bench.list_alerts()
+    assert 50 == alert.count
+    assert {"v"} == {value for (value,) in bench.list_rows('"N4000"')}
+
+
+def test_events_of_unknown_time_are_counted_and_say_so_in_the_alert(bench):
+    rows = [
+        build_login_row(BROWSER_TYPE=FETCHER, TIMESTAMP="", TIMESTAMP_DERIVED="31.12.2026 10:00"),
+        build_login_row(BROWSER_TYPE="Mozilla/5.0"),
+    ]
+    done = bench.pipeline.ingest(bench.write_batch("Login", rows))
+
+    assert (2, 1) == (done.rows, done.unknown_times)
+    with bench.database.read() as connection:
+        (total,) = ledger.list_ledger_totals(connection)
+    assert (2, 1) == (total.rows, total.unknown_times)
+    (alert,) = bench.list_alerts()
+    card = build_card(Message(key="k", alert=alert, is_update=False, attempt=1))
+    when = "time unknown: 31.12.2026 10:00; its log is of 2026-03-01 12:00:00 UTC"
+    assert [when] == [fact.value for fact in card.facts if fact.label == "When"]
+
+
+def test_events_of_unknown_time_that_are_dropped_as_known_are_counted_once(bench):
+    row = {"EventIdentifier": "e1", "EventDate": "soon", "Username": "ada@example.com"}
+    for key in ("a" * 32, "b" * 32):
+        batch = bench.write_batch("ApiEvent", [row], key=key, dedupe=True)
+        bench.pipeline.ingest(batch)
+
+    with bench.database.read() as connection:
+        totals = ledger.list_ledger_totals(connection)
+    assert (1, 1) == (sum(t.rows for t in totals), sum(t.unknown_times for t in totals))
+
+
+OLD_RULES = """\
+title: A login
+id: 3c4e2a52-7a0e-4a39-9f59-3a1c5d2e0c01
+name: login
+level: low
+logsource: {product: salesforce, service: Login}
+detection: {login: {outcome: success}, condition: login}
+collector: {title: "Login {time_defect|in time}"}
+---
+title: Two logins
+id: 3c4e2a52-7a0e-4a39-9f59-3a1c5d2e0c02
+name: two-logins
+level: high
+correlation:
+  type: event_count
+  rules: [login]
+  group-by: [user_id]
+  timespan: 1h
+  condition: {gte: 2}
+  generate: true
+"""
+
+
+def test_files_of_versions_without_a_column_are_read_as_if_they_had_it(bench, tmp_path):
+    bench.pipeline.set_rules(RuleSet(rules=()))
+    bench.pipeline.ingest(bench.write_batch("Login", [build_login_row(n) for n in range(2)]))
+    with bench.database.read() as connection:
+        (file,) = ledger.list_archive_files(connection)
+    (location,) = bench.places.archive.locate_files([file])
+    with engine.open_engine() as connection:
+        connection.execute(
+            f"COPY (SELECT * EXCLUDE (time_defect) FROM read_parquet('{location}'))"
+            f" TO '{location}' (FORMAT parquet)"
+        )
+    path = tmp_path / "rules.yml"
+    path.write_text(OLD_RULES)
+    bench.pipeline.set_rules(load_rule_set([path], schema=EVENT_SCHEMA))
+    done = bench.pipeline.rematch_rules(["login", "two-logins"])
+
+    assert frozenset() == done.failed_rules
+    assert {("login", "Login in time"), ("two-logins", "Two logins")} == {
+        (alert.rule, alert.title) for alert in bench.list_alerts()
+    }

@@ -40,6 +40,7 @@ TYPES = {
     **dict.fromkeys(("outcome", "status", "uri", "query", "job_id"), "VARCHAR"),
     **dict.fromkeys(("package_name", "target_user", "detail"), "VARCHAR"),
     "score": "DOUBLE",
+    "time_defect": "VARCHAR",
 }
 ENTITIES = (
     *("user_id", "user_name", "source_ip", "country", "session_key", "login_key", "user_agent"),

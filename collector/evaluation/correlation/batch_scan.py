@@ -94,8 +94,8 @@ class BatchScan:
         flags = [f"{rule.predicate} AS {_name_flag_column(rule.name)}" for rule in leaves]
         selected = ", ".join(["time", *map(quote_identifier, columns), *flags])
         condition = " OR ".join(rule.predicate for rule in leaves)
-        relation = events.select_batch_events(event_type, span, sorted(needs))
         try:
+            relation = events.select_batch_events(event_type, span, sorted(needs))
             table = tables.create_table(
                 f"SELECT {selected} FROM {relation} AS events WHERE {condition}"
             )

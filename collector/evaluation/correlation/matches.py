@@ -94,7 +94,8 @@ def _read_event_rows(
     columns = ", ".join(f"e.{quote_identifier(name)}" for name in CANONICAL_COLUMNS)
     types = connection.execute(f"SELECT DISTINCT event_type FROM {firing.table}").fetchall()
     for (event_type,) in sorted(types):
-        relation = events.select_events(event_type, firing.span, ())
+        # Files of earlier versions may lack columns that came later.
+        relation = events.select_events(event_type, firing.span, tuple(CANONICAL_COLUMNS))
         if relation is None:
             continue
         result = connection.execute(
