@@ -2,6 +2,13 @@
 
 from collector.alerting.folding import EpisodeChanges, fold_episodes
 from collector.alerting.match_diff import MatchDiff, diff_matches
-from collector.alerting.routing import select_channels
+from collector.alerting.routing import select_channels, select_org_channels
 
-__all__ = ["EpisodeChanges", "MatchDiff", "diff_matches", "fold_episodes", "select_channels"]
+__all__ = [
+    "EpisodeChanges",
+    "MatchDiff",
+    "diff_matches",
+    "fold_episodes",
+    "select_channels",
+    "select_org_channels",
+]

@@ -18,8 +18,7 @@ from collector.app.wiring import Collector
 from collector.collection.poller import Poller, PollResult
 from collector.errors import LoginRefusedError, StoppedError
 from collector.logs import log
-from collector.model import DeliveryState, PollState
-from collector.store import outbox
+from collector.model import PollState
 
 TICK_SECONDS = 1.0
 """Seconds between two looks at what is due."""
@@ -60,10 +59,8 @@ def run_once(collector: Collector) -> PassSummary:
         if result.state == PollState.FAILED
     )
     collector.health_monitor.check_health(clock.now())
-    delivery_count = sum(
-        collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
-    )
-    problems.extend(_list_undelivered(collector))
+    delivery_count = collector.deliverer.drain_channels()
+    problems.extend(collector.deliverer.list_undelivered())
     return PassSummary(
         poll_results=tuple(poll_results), delivery_count=delivery_count, problems=tuple(problems)
     )
@@ -173,13 +170,3 @@ class _PeriodicJob:
             self.action()
         except Exception as error:  # noqa: BLE001 - this must not end what it looks after
             log.error(self.failure_event, reason=str(error))
-
-
-def _list_undelivered(collector: Collector) -> list[str]:
-    with collector.database.read() as connection:
-        queue_stats = outbox.list_queue_stats(connection)
-    return [
-        f"{stats.channel}: {stats.count} messages {stats.state}: {stats.reason or 'not sent yet'}"
-        for stats in queue_stats
-        if stats.state in (DeliveryState.READY, DeliveryState.LEASED, DeliveryState.REJECTED)
-    ]

@@ -4,20 +4,7 @@ A Batch carries the records of one log file or of one query window through the o
 some of its events into Matches, Matches of one dedup key into an Alert, Alerts into Messages.
 """
 
-from collector.model.alerts import (
-    Alert,
-    AlertMatch,
-    Channel,
-    Delivery,
-    DeliveryOutcome,
-    DeliveryRejection,
-    DeliverySuccess,
-    IndeterminateDelivery,
-    Message,
-    RetryLater,
-    Route,
-    Withdrawal,
-)
+from collector.model.alerts import Alert, AlertMatch, Route, Withdrawal
 from collector.model.batch_facts import (
     BatchFacts,
     LogFileFacts,
@@ -29,7 +16,21 @@ from collector.model.batch_facts import (
     render_facts,
 )
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
+from collector.model.deliveries import (
+    Channel,
+    ChannelMessage,
+    Delivery,
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    DigestMessage,
+    IndeterminateDelivery,
+    Message,
+    RejectionScope,
+    RetryLater,
+)
 from collector.model.derived_type import DerivedType
+from collector.model.digests import AlertDigest, DigestEntry, DigestGroup, StormLimit
 from collector.model.event_family import EventFamily
 from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
 from collector.model.rules import (
@@ -45,11 +46,19 @@ from collector.model.rules import (
     SeverityStep,
 )
 from collector.model.severity import Severity
-from collector.model.states import AlertStatus, BatchState, DeliveryState, FindingLevel, PollState
+from collector.model.states import (
+    AlertStatus,
+    BatchState,
+    ChannelState,
+    DeliveryState,
+    FindingLevel,
+    PollState,
+)
 
 __all__ = [
     "Aggregation",
     "Alert",
+    "AlertDigest",
     "AlertMatch",
     "AlertStatus",
     "ArchiveFile",
@@ -58,6 +67,8 @@ __all__ = [
     "BatchFacts",
     "BatchState",
     "Channel",
+    "ChannelMessage",
+    "ChannelState",
     "Correlation",
     "Cursor",
     "Delivery",
@@ -66,6 +77,9 @@ __all__ = [
     "DeliveryState",
     "DeliverySuccess",
     "DerivedType",
+    "DigestEntry",
+    "DigestGroup",
+    "DigestMessage",
     "EntityOrigin",
     "Event",
     "EventFamily",
@@ -80,6 +94,7 @@ __all__ = [
     "ObservationFacts",
     "OtherFacts",
     "PollState",
+    "RejectionScope",
     "RetryLater",
     "Route",
     "RowCountFacts",
@@ -88,6 +103,7 @@ __all__ = [
     "Severity",
     "SeverityCase",
     "SeverityStep",
+    "StormLimit",
     "Stream",
     "StreamPurpose",
     "WindowFacts",

@@ -62,13 +62,14 @@ Duration = Annotated[
 Period = Annotated[Duration, AfterValidator(_check_min_duration)]
 
 
-def _refuse_boolean(value: object) -> object:
+def refuse_boolean(value: object) -> object:
+    """The value, unless it is true or false, which pydantic would take for 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic's contract
     return value
 
 
-Port = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=65535)]
+Port = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=65535)]
 
 
 def _resolve_path(path: Path, info: ValidationInfo) -> Path:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from collector.evaluation.result import EvaluationResult
 from collector.ingest.stored_episodes import fold_matches
 from collector.model import FirstSeen, Severity
-from collector.store import outbox
+from collector.store import delivery_leases, outbox
 from collector.store.database import open_database
 from fakes.episode_bench import EpisodeBench, extract_visible_fields
 from fakes.model_samples import NOON, build_match
@@ -371,7 +371,9 @@ def waiting(episodes, channel="chat"):
     found = set()
     with episodes.database.begin() as connection:
         later = NOON + timedelta(days=9)
-        while delivery := outbox.lease_delivery(connection, channel, now=later, until=later + HOUR):
+        while delivery := delivery_leases.lease_delivery(
+            connection, channel, now=later, until=later + HOUR
+        ):
             found.add((delivery.alert_id, delivery.revision))
     return found
 
@@ -379,5 +381,7 @@ def waiting(episodes, channel="chat"):
 def send(episodes, channel):
     later = NOON + timedelta(days=9)
     with episodes.database.begin() as connection:
-        delivery = outbox.lease_delivery(connection, channel, now=later, until=later + HOUR)
+        delivery = delivery_leases.lease_delivery(
+            connection, channel, now=later, until=later + HOUR
+        )
         outbox.mark_sent(connection, delivery.key, reference="", now=later)

@@ -14,6 +14,7 @@ from collector.api.status import (
 )
 from collector.errors import CollectorError
 from collector.settings import RulesSettings
+from collector.store.channel_status import ChannelStatus
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 from fakes.model_samples import NOON
 
@@ -24,6 +25,7 @@ KEYS = {
     "stored": "kind org source event_type batches rows duplicates quarantined lost newest",
     "silent_rule": "kind org rule why can_fire",
     "outbox": "kind channel state count oldest reason",
+    "channel": "kind channel state since failures held_until reason",
     "rules": "kind changed rules problems",
     "rule_problem": "kind problem",
     "rule_fault": "kind rule org count first last reason",
@@ -93,6 +95,7 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
         complete_until={},
         totals=(),
         queue_stats=(),
+        closed_channels=(ChannelStatus(channel="chat", state="failing", fingerprint="x"),),
         silent_rules=(),
         rule_status=rules,
     )
