@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -53,6 +54,14 @@ _OUTCOME_NAMES: Mapping[type[DeliveryOutcome], str] = {
 """Their names in the log."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DrainResult:
+    """How many messages a channel took, and how many were left to other channels."""
+
+    sent_count: int
+    redirected_count: int
+
+
 class DeliveryWorker:
     """Sends the messages of the outbox. `login_urls` are by org name."""
 
@@ -86,12 +95,17 @@ class DeliveryWorker:
         Returns how many messages were taken.
         """
         total = 0
-        while sent_count := sum(map(self.drain_channel, self.channels)):
-            total += sent_count
-        return total
+        while True:
+            results = [self._work_on_channel(name) for name in self.channels]
+            total += sum(result.sent_count for result in results)
+            if not any(result.sent_count or result.redirected_count for result in results):
+                return total
 
     def drain_channel(self, channel: str) -> int:
         """Send what is due on a channel, the gravest first. Returns how many messages it took."""
+        return self._work_on_channel(channel).sent_count
+
+    def _work_on_channel(self, channel: str) -> _DrainResult:
         sent_count = 0
         while not self._stop_event.is_set():
             delivery = self._lease_delivery(channel)
@@ -101,21 +115,20 @@ class DeliveryWorker:
             if outcome is not None:
                 self._record_outcome(delivery, outcome)
                 sent_count += isinstance(outcome, DeliverySuccess)
-        self._redirect_alerts(channel)
-        return sent_count
+        return _DrainResult(sent_count=sent_count, redirected_count=self._redirect_alerts(channel))
 
     def list_undelivered(self) -> list[str]:
         """Sentences on what has not arrived and why; none where all has, or waits for a digest."""
         with self._database.read() as connection:
             return list(describe_undelivered(connection, self._plan, now=self._read_clock()))
 
-    def _redirect_alerts(self, channel: str) -> None:
+    def _redirect_alerts(self, channel: str) -> int:
         now = self._read_clock()
         with self._database.read() as connection:
             if not list_redirectable_alerts(connection, channel, self._plan, now=now):
-                return
+                return 0
         with self._database.begin() as connection:
-            redirect_critical_alerts(connection, channel, self._plan, now=now)
+            return redirect_critical_alerts(connection, channel, self._plan, now=now)
 
     def _notice_changed_channel(self, channel: str) -> bool:
         settings_text = self._plan.get_policy(channel).settings_text
