@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.state_view import open_state_view
 from collector.errors import CollectorError
-from collector.model import Alert, Severity
+from collector.model import Alert, ParticipantKind, Severity, list_participants
 from collector.settings import Settings
 from collector.store import alerts, event_history
 from collector.store.event_history import DeliveryRecord
@@ -103,6 +103,7 @@ def to_json(alert: Alert) -> JsonObject:
             "count": alert.count,
             "late_seconds": alert.late_seconds,
             "entities": alert.entities,
+            "participants": _list_participants(alert),
             "evidence": alert.evidence,
             "context": alert.context,
             "attack": alert.attack,
@@ -113,3 +114,10 @@ def to_json(alert: Alert) -> JsonObject:
             **{name: value for name, value in outcome.items() if value},
         }
     )
+
+
+def _list_participants(alert: Alert) -> dict[str, tuple[str, ...]]:
+    origins = (alert.fold_state and alert.fold_state.participant_origins) or {}
+    return {
+        f"{kind}": names for kind in ParticipantKind if (names := list_participants(origins, kind))
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from collector.channels.card import (
     MAX_EVENTS,
     MAX_FACTS,
     MAX_LINKS,
+    MAX_OTHERS,
     MAX_STEPS,
     Card,
     CardLink,
@@ -28,13 +29,21 @@ from collector.channels.context_sentences import (
     format_event_count,
     render_context,
 )
-from collector.model import Alert, AlertStatus, Event, Message
+from collector.model import (
+    Alert,
+    AlertStatus,
+    Event,
+    Message,
+    ParticipantKind,
+    list_participants,
+)
 from collector.model.event_columns import (
     CANONICAL_COLUMNS,
     DETAIL_COLUMNS,
     ENTITY_COLUMNS,
     LABELLED_COLUMNS,
 )
+from collector.model.participants import MAX_VALUES
 
 
 def build_alert_card(message: Message) -> Card:
@@ -82,8 +91,25 @@ def _render_headline(message: Message) -> str:
     if alert.status in _END_HEADLINES:
         return _END_HEADLINES[alert.status]
     if message.is_update:
-        return f"Update: now {alert.severity}, {format_event_count(alert.count)}"
+        counts = [format_event_count(alert.count), *_count_participants(alert)]
+        return f"Update: now {alert.severity}, {', '.join(counts)}"
     return str(alert.severity).capitalize()
+
+
+_PARTICIPANT_NOUNS = {
+    ParticipantKind.USER: "users",
+    ParticipantKind.ADDRESS: "addresses",
+    ParticipantKind.APP: "apps",
+}
+
+
+def _count_participants(alert: Alert) -> Iterator[str]:
+    """`2 users`, `3 addresses`: of which kinds there is more than one."""
+    origins = (alert.fold_state and alert.fold_state.participant_origins) or {}
+    for kind, noun in _PARTICIPANT_NOUNS.items():
+        count = len(list_participants(origins, kind))
+        if count > 1:
+            yield f"{'at least ' if count == MAX_VALUES else ''}{count} {noun}"
 
 
 # ---- facts
@@ -96,7 +122,8 @@ def _list_facts(message: Message) -> Iterator[Fact]:
     for label, names in LABELLED_COLUMNS.items():
         values = [value for name in names if (value := alert.entities.get(name))]
         if values:
-            yield Fact(label=label, value=_join_values(values))
+            others = _render_others(alert, label, values)
+            yield Fact(label=label, value=_join_values(values) + others)
     if operations := _render_operations(alert.evidence):
         yield Fact(label="What", value=operations)
     yield Fact(label="How much", value=_render_quantity(alert))
@@ -106,6 +133,28 @@ def _list_facts(message: Message) -> Iterator[Fact]:
     for name, value in alert.entities.items():
         if name not in ENTITY_COLUMNS and value:
             yield Fact(label=name, value=value)
+
+
+_PARTICIPANT_LABELS: Mapping[str, ParticipantKind] = {
+    "Who": ParticipantKind.USER,
+    "From where": ParticipantKind.ADDRESS,
+    "App": ParticipantKind.APP,
+}
+
+
+def _render_others(alert: Alert, label: str, shown_values: Container[str]) -> str:
+    """Whoever else takes part: `, and 7 others: bob@acme.com, …`; empty where nobody does."""
+    kind = _PARTICIPANT_LABELS.get(label)
+    if kind is None or alert.fold_state is None:
+        return ""
+    participants = list_participants(alert.fold_state.participant_origins or {}, kind)
+    others = [name for name in participants if name not in shown_values]
+    if not others:
+        return ""
+    hedge = "at least " if len(participants) == MAX_VALUES else ""
+    noun = "other" if len(others) == 1 else "others"
+    listed = ", ".join(others[:MAX_OTHERS]) + (", …" if len(others) > MAX_OTHERS else "")
+    return f", and {hedge}{len(others)} {noun}: {listed}"
 
 
 def _join_values(values: list[str]) -> str:

@@ -16,6 +16,7 @@ MAX_EVENTS = 5
 MAX_DETAILS = 8
 MAX_STEPS = 10
 MAX_LINKS = 10
+MAX_OTHERS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

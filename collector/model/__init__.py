@@ -33,6 +33,14 @@ from collector.model.derived_type import DerivedType
 from collector.model.digests import AlertDigest, DigestEntry, DigestGroup, StormLimit
 from collector.model.event_family import EventFamily
 from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
+from collector.model.participants import (
+    ParticipantKind,
+    ParticipantOrigins,
+    find_participants,
+    has_newcomer,
+    list_participants,
+    merge_participants,
+)
 from collector.model.rules import (
     Aggregation,
     Baseline,
@@ -93,6 +101,8 @@ __all__ = [
     "Message",
     "ObservationFacts",
     "OtherFacts",
+    "ParticipantKind",
+    "ParticipantOrigins",
     "PollState",
     "RejectionScope",
     "RetryLater",
@@ -108,6 +118,10 @@ __all__ = [
     "StreamPurpose",
     "WindowFacts",
     "Withdrawal",
+    "find_participants",
+    "has_newcomer",
+    "list_participants",
+    "merge_participants",
     "parse_facts",
     "render_facts",
 ]

@@ -16,7 +16,16 @@ from fakes.model_samples import build_alert
 
 KEYS = [
     *("id", "rule", "title", "severity", "status", "org", "dedup", "first_time", "last_time"),
-    *("count", "late_seconds", "entities", "evidence", "context", "attack", "triage"),
+    *(
+        "count",
+        "late_seconds",
+        "entities",
+        "participants",
+        "evidence",
+        "context",
+        "attack",
+        "triage",
+    ),
     *("references", "created", "revision"),
 ]
 

@@ -19,7 +19,16 @@ from hostile.strings import HOSTILE_STRINGS
 
 KEYS = {
     *("id", "rule", "title", "severity", "status", "org", "first_time", "last_time", "count"),
-    *("late_seconds", "entities", "evidence", "attack", "triage", "references", "created"),
+    *(
+        "late_seconds",
+        "entities",
+        "participants",
+        "evidence",
+        "attack",
+        "triage",
+        "references",
+        "created",
+    ),
     *("revision", "dedup", "context"),
 }
 

@@ -15,6 +15,8 @@ from collector.model import (
     DigestEntry,
     DigestGroup,
     DigestMessage,
+    EntityOrigin,
+    FoldState,
     Message,
     Severity,
     StormLimit,
@@ -64,8 +66,29 @@ def poison_message(message: Message, value: str) -> Message:
         attack=(value, "T1078.004"),
         triage=f"1. {value}\n2. {value}",
         references=(value, f"https://example.com/{value}"),
+        fold_state=_build_fold_state(value),
     )
     return replace(message, key=value, alert=alert, user_url=value)
+
+
+def _build_fold_state(value: str) -> FoldState:
+    """Seven users, addresses and apps whose names hold that text."""
+    moment = datetime(2026, 11, 19, tzinfo=UTC)
+    origins = tuple(
+        EntityOrigin(time=moment, event_uid=value, value=f"{number}{value}") for number in range(7)
+    )
+    return FoldState(
+        identity_uid=value,
+        opener_uid=value,
+        newest_uid=value,
+        lead_time=moment,
+        lead_uid=value,
+        lead_weight=0.0,
+        lead_entities={},
+        entity_origins={},
+        evidence_origins=(),
+        participant_origins=dict.fromkeys(("user_name", "source_ip", "app_name"), origins),
+    )
 
 
 def poison_context(message: Message, value: str) -> Message:
