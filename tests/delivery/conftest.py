@@ -2,15 +2,14 @@
 
 import pytest
 
-from collector.store.database import open_database
+from fakes import databases
 from fakes.delivery_bench import open_delivery_bench
 
 
 @pytest.fixture
 def database(tmp_path):
-    opened = open_database(tmp_path)
-    yield opened
-    opened.close()
+    with databases.open_test_database("sqlite", tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

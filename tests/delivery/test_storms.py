@@ -9,11 +9,18 @@ import pytest
 
 from collector.model import Severity
 from collector.store import outbox
+from fakes import databases
 from fakes.delivery_bench import open_delivery_bench
 from fakes.slack import HangUp, WebhookReply
 
 MINUTE = timedelta(minutes=1)
 WINDOW = 5 * MINUTE
+
+
+@pytest.fixture(params=databases.DATABASE_KINDS)
+def database(request, tmp_path):
+    with databases.open_test_database(request.param, tmp_path) as opened:
+        yield opened
 
 
 def test_the_gravest_leave_first_and_of_equals_the_oldest(bench):
