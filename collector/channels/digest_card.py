@@ -54,7 +54,8 @@ def _describe_digest(digest: AlertDigest) -> str:
     return (
         f"More than {digest.limit.messages} messages within {window} were for this channel. Until"
         f" that is over, alerts below critical come as one digest in {window}; critical ones still"
-        f" come alone and first. None is dropped: `collector alerts list` has each.{so_far}"
+        " come alone and first. None is dropped: `collector deliveries list --digest`, with the key"
+        f" below, lists each.{so_far}"
     )
 
 

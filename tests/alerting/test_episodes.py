@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from collector.evaluation.result import EvaluationResult
 from collector.ingest.stored_episodes import fold_matches
-from collector.model import FirstSeen, Severity
+from collector.model import FirstSeen, Route, Severity
 from collector.store import delivery_leases, outbox
 from collector.store.database import open_database
 from fakes.episode_bench import EpisodeBench, extract_visible_fields
@@ -317,6 +317,18 @@ def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
     assert ("withdrawn", 2) == (told.status, told.revision)
     assert {(told.id, 2)} == waiting(novelties, "chat")
     assert set() == waiting(novelties, "mail")
+
+
+def test_a_channel_that_was_told_in_the_place_of_another_one_hears_of_the_end(novelties):
+    novelties.channels = ("chat", "oncall")
+    novelties.routes = (Route(channels=("chat",)),)
+    (alert,) = novelties.ingest_matches(build_match())
+    with novelties.database.begin() as connection:
+        outbox.enqueue_fallback(connection, alert, ["oncall"], instead_of="chat", now=NOON)
+    send(novelties, "oncall")
+    novelties.ingest_matches(withdrawn_uids=["e1"])
+
+    assert {(alert.id, 2)} == waiting(novelties, "oncall")
 
 
 def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
