@@ -3,7 +3,7 @@
 from collector.alerting.folding import EpisodeChanges, fold_episodes
 from collector.alerting.identity import build_alert_id
 from collector.alerting.match_diff import MatchDiff, diff_matches
-from collector.alerting.routing import select_channels
+from collector.alerting.routing import select_channels, select_org_channels
 
 __all__ = [
     "EpisodeChanges",
@@ -12,4 +12,5 @@ __all__ = [
     "diff_matches",
     "fold_episodes",
     "select_channels",
+    "select_org_channels",
 ]

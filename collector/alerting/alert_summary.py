@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from collector.alerting.evidence import to_context, to_evidence
 from collector.alerting.summary import EvidenceItem, LeadMatch, MatchSummary
-from collector.model import Alert, FoldState
+from collector.model import (
+    Alert,
+    FoldState,
+    ParticipantOrigins,
+    find_participants,
+    merge_participants,
+)
 
 
 def get_fold_state(alert: Alert) -> FoldState:
@@ -44,7 +50,22 @@ def summarize_alert(alert: Alert) -> MatchSummary:
             EvidenceItem(origin=origin, event=event)
             for origin, event in zip(state.evidence_origins, alert.evidence, strict=True)
         ),
+        participant_origins=get_participants(alert),
     )
+
+
+def get_participants(alert: Alert) -> ParticipantOrigins:
+    """The participants of an alert; of one that an earlier version wrote, those that it shows."""
+    state = get_fold_state(alert)
+    if state.participant_origins is not None:
+        return state.participant_origins
+    shown = (
+        find_participants(origin.time, origin.match_uid, {**event})
+        for origin, event in zip(state.evidence_origins, alert.evidence, strict=True)
+        if not origin.is_secondary
+    )
+    lead = find_participants(state.lead_time, state.lead_uid, state.lead_entities)
+    return merge_participants([lead, *shown])
 
 
 def apply_summary(alert: Alert, summary: MatchSummary) -> Alert:
@@ -77,4 +98,5 @@ def _build_fold_state(before: FoldState | None, summary: MatchSummary) -> FoldSt
         lead_entities=dict(lead.entities),
         entity_origins=summary.entity_origins,
         evidence_origins=tuple(item.origin for item in summary.evidence_items),
+        participant_origins=summary.participant_origins,
     )

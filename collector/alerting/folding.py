@@ -14,7 +14,16 @@ from collector.alerting import alert_summary, grouping, identity, summary
 from collector.alerting.grouping import EpisodeItem
 from collector.alerting.identity import AlertFinder, EpisodeAlert
 from collector.alerting.match_diff import MatchDiff
-from collector.model import Alert, AlertMatch, AlertStatus, FirstSeen, Rule, Severity
+from collector.model import (
+    Alert,
+    AlertMatch,
+    AlertStatus,
+    FirstSeen,
+    Rule,
+    Severity,
+    has_newcomer,
+    merge_participants,
+)
 
 RENOTIFY_FACTOR = 10
 """An episode with this many times the events that it was notified with is notified again."""
@@ -87,7 +96,12 @@ def fold_episodes(
     }
     current = [item.alert for item in episode_alerts] + ended
     changed = [alert for alert in current if alert.id in joined or alerts.get(alert.id) != alert]
-    notified = {alert.id: _mark_notified(alert) for alert in changed if _needs_notification(alert)}
+    joined_ids = {item.alert.id for item in episode_alerts if _has_newcomer(item, alerts)}
+    notified = {
+        alert.id: _mark_notified(alert)
+        for alert in changed
+        if alert.id in joined_ids or _needs_notification(alert)
+    }
     return EpisodeChanges(
         org=diff.org,
         rule=rule.name,
@@ -181,6 +195,13 @@ def _needs_notification(alert: Alert) -> bool:
     if alert.revision == 0 or alert.severity > alert.told_severity:
         return True
     return alert.count >= RENOTIFY_FACTOR * alert.told_count
+
+
+def _has_newcomer(item: EpisodeAlert, alerts: Mapping[str, Alert]) -> bool:
+    """Whether a user, address or app is in it that was in none of the alerts that it goes on."""
+    before = [alerts[name] for name in (item.alert.id, *item.merged_ids) if name in alerts]
+    known = merge_participants(alert_summary.get_participants(alert) for alert in before)
+    return has_newcomer(known, item.episode.summary.participant_origins)
 
 
 def _mark_notified(alert: Alert) -> Alert:

@@ -27,6 +27,16 @@ def select_channels(
     return tuple(chosen)
 
 
+def select_org_channels(
+    org: str, routes: Sequence[Route], every_channel: Iterable[str]
+) -> tuple[str, ...]:
+    """The channels to which any alert of an org may be sent, each once."""
+    if not routes:
+        return tuple(every_channel)
+    names = (name for route in routes if _matches_globs(org, route.orgs) for name in route.channels)
+    return tuple(dict.fromkeys(names))
+
+
 def _matches_route(route: Route, alert: Alert) -> bool:
     return (
         alert.severity >= route.min_severity

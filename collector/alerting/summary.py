@@ -11,7 +11,17 @@ from typing import Any
 
 from collector import clock
 from collector.alerting.evidence import EVIDENCE_LIMIT, to_context, to_evidence
-from collector.model import AlertMatch, EntityOrigin, Event, EvidenceOrigin, Match, Severity
+from collector.model import (
+    AlertMatch,
+    EntityOrigin,
+    Event,
+    EvidenceOrigin,
+    Match,
+    ParticipantOrigins,
+    Severity,
+    find_participants,
+    merge_participants,
+)
 from collector.model.event_columns import ENTITY_COLUMNS
 
 _FIELD_ORDER = {name: position for position, name in enumerate(ENTITY_COLUMNS)}
@@ -56,6 +66,7 @@ class MatchSummary:
     lead: LeadMatch
     entity_origins: Mapping[str, EntityOrigin]
     evidence_items: tuple[EvidenceItem, ...]
+    participant_origins: ParticipantOrigins
 
     @property
     def entities(self) -> dict[str, str]:
@@ -74,7 +85,10 @@ class MatchSummary:
         evidence = {item.origin.match_uid for item in self.evidence_items}
         entities = {origin.event_uid for origin in self.entity_origins.values()}
         own = {self.newest_uid, self.lead.event_uid, self.opener[1]}
-        return frozenset(own | evidence | entities)
+        participants = {
+            origin.event_uid for origins in self.participant_origins.values() for origin in origins
+        }
+        return frozenset(own | evidence | entities | participants)
 
 
 def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
@@ -96,6 +110,7 @@ def combine_summaries(summaries: Sequence[MatchSummary]) -> MatchSummary:
         evidence_items=_select_evidence(
             (item for part in summaries for item in part.evidence_items), lead
         ),
+        participant_origins=merge_participants(part.participant_origins for part in summaries),
     )
 
 
@@ -205,6 +220,7 @@ def _summarize_single(
             if value
         },
         evidence_items=_select_evidence(_build_evidence_items(lead, events), lead),
+        participant_origins=find_participants(lead.time, lead.event_uid, lead.entities),
     )
 
 

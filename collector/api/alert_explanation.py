@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from collector import engine
@@ -20,6 +20,8 @@ from collector.ingest.state_paths import StatePaths
 from collector.model import Alert, Baseline, Correlation, Rule
 from collector.rules.rule_files import EVENT_SCHEMA, load_rules
 from collector.settings import Settings
+from collector.store import event_history
+from collector.store.event_history import DeliveryRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class AlertExplanation:
             to its severity.
         evidence: some of its events.
         remaining_count: how many others it has.
+        deliveries: its messages, by revision and channel.
     """
 
     alert: Alert
@@ -43,6 +46,7 @@ class AlertExplanation:
     window_severities: Mapping[int, SeverityLadder]
     evidence: tuple[EvidenceEvent, ...]
     remaining_count: int
+    deliveries: tuple[DeliveryRecord, ...] = ()
 
 
 def explain_stored_alert(settings: Settings, id_prefix: str, *, limit: int) -> AlertExplanation:
@@ -61,7 +65,9 @@ def explain_stored_alert(settings: Settings, id_prefix: str, *, limit: int) -> A
             rules=load_rules(settings.rules),
             schema=EVENT_SCHEMA,
         )
-        return explain_alert(explain_context, alert, limit=limit)
+        explanation = explain_alert(explain_context, alert, limit=limit)
+        deliveries = tuple(event_history.list_deliveries(state, alert.id))
+        return replace(explanation, deliveries=deliveries)
 
 
 def explain_alert(explain_context: ExplainContext, alert: Alert, *, limit: int) -> AlertExplanation:
@@ -180,6 +186,7 @@ def to_json(explanation: AlertExplanation) -> JsonObject:
             "line": explanation.rule_line if rule else None,
             "severity": explanation.alert.severity,
             "remarks": explanation.remarks,
+            "deliveries": [asdict(delivery) for delivery in explanation.deliveries],
             "context": [
                 {**context, **({"severity": _to_ladder_json(ladder)} if ladder else {})}
                 for position, context in enumerate(explanation.alert.context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,9 +10,18 @@ import sqlalchemy as sa
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.state_view import open_state_view
 from collector.errors import CollectorError
-from collector.model import Alert, Severity
+from collector.model import Alert, ParticipantKind, Severity, list_participants
 from collector.settings import Settings
-from collector.store import alerts
+from collector.store import alerts, event_history
+from collector.store.event_history import DeliveryRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertHistory:
+    """An alert, and its messages by revision and channel."""
+
+    alert: Alert
+    deliveries: tuple[DeliveryRecord, ...]
 
 
 def read_alerts(
@@ -46,10 +56,15 @@ def list_alerts(connection: sa.Connection) -> list[Alert]:
     return alerts.list_alerts(connection)
 
 
-def read_alert(settings: Settings, id_prefix: str) -> Alert:
-    """The alert whose id begins so. Raises CollectorError where that is none or several."""
+def read_alert_history(settings: Settings, id_prefix: str) -> AlertHistory:
+    """The alert whose id begins so, and who was told of it.
+
+    Raises CollectorError where that is none or several.
+    """
     with open_state_view(settings) as connection:
-        return find_alert_by_prefix(connection, id_prefix)
+        alert = find_alert_by_prefix(connection, id_prefix)
+        deliveries = tuple(event_history.list_deliveries(connection, alert.id))
+    return AlertHistory(alert=alert, deliveries=deliveries)
 
 
 def find_alert_by_prefix(connection: sa.Connection, id_prefix: str) -> Alert:
@@ -60,6 +75,12 @@ def find_alert_by_prefix(connection: sa.Connection, id_prefix: str) -> Alert:
     if len(found) > 1:
         raise CollectorError(f"several alerts have ids that begin with {id_prefix!r}: give more")
     return found[0]
+
+
+def to_history_json(history: AlertHistory) -> JsonObject:
+    """An alert and its messages as scripts read them."""
+    deliveries = [asdict(delivery) for delivery in history.deliveries]
+    return {**to_json(history.alert), **to_json_object({"deliveries": deliveries})}
 
 
 def to_json(alert: Alert) -> JsonObject:
@@ -82,6 +103,7 @@ def to_json(alert: Alert) -> JsonObject:
             "count": alert.count,
             "late_seconds": alert.late_seconds,
             "entities": alert.entities,
+            "participants": _list_participants(alert),
             "evidence": alert.evidence,
             "context": alert.context,
             "attack": alert.attack,
@@ -92,3 +114,10 @@ def to_json(alert: Alert) -> JsonObject:
             **{name: value for name, value in outcome.items() if value},
         }
     )
+
+
+def _list_participants(alert: Alert) -> dict[str, tuple[str, ...]]:
+    origins = (alert.fold_state and alert.fold_state.participant_origins) or {}
+    return {
+        f"{kind}": names for kind in ParticipantKind if (names := list_participants(origins, kind))
+    }

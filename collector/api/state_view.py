@@ -27,6 +27,16 @@ def open_state_database(settings: Settings) -> Database:
 
 
 @contextmanager
+def open_writable_state(settings: Settings) -> Iterator[sa.Connection]:
+    """A transaction on the state, beside a daemon that may be at work on it.
+
+    Raises CollectorError where there is no state yet, or it cannot be opened.
+    """
+    with _open_existing_database(settings) as database, database.begin() as connection:
+        yield connection
+
+
+@contextmanager
 def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
     """A consistent view of the state, which is not created where there is none.
 
@@ -34,6 +44,12 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
 
     Raises CollectorError where there is no state yet, or it cannot be opened.
     """
+    with _open_existing_database(settings) as database, database.read() as connection:
+        yield connection
+
+
+@contextmanager
+def _open_existing_database(settings: Settings) -> Iterator[Database]:
     state = settings.state_dir / DATABASE_FILE_NAME
     if settings.database_url is None and not state.exists():
         raise CollectorError(
@@ -41,8 +57,7 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
         )
     database = open_database_for_reading(settings.state_dir, _reveal_url(settings))
     try:
-        with database.read() as connection:
-            yield connection
+        yield database
     finally:
         database.close()
 

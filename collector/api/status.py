@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from collector import clock
 from collector.api import call_forecast
 from collector.api.call_forecast import OrgCallForecast, read_call_forecasts
+from collector.api.deliveries import to_channel_json
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.org_views import list_current_polls, list_org_views
 from collector.api.readable_files import UnreadableFile, list_unreadable_files
@@ -19,12 +20,13 @@ from collector.api.state_view import open_state_view
 from collector.detect import RuleSet
 from collector.errors import CollectorError, RulesError
 from collector.ingest.state_paths import StatePaths
-from collector.model import Stream
+from collector.model import ChannelState, Stream
 from collector.rules.coverage import SilentRule, list_silent_rules
 from collector.rules.rule_files import load_rules
 from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.settings import Settings
-from collector.store import ledger, org_clocks, outbox, rule_status
+from collector.store import channel_status, ledger, org_clocks, outbox, rule_status
+from collector.store.channel_status import ChannelStatus
 from collector.store.ledger import LedgerTotal, PollStatus
 from collector.store.org_clocks import ClockReading
 from collector.store.outbox import QueueStats
@@ -69,6 +71,7 @@ class StatusReport:
     complete_until: Mapping[Stream, datetime]
     totals: Sequence[LedgerTotal]
     queue_stats: Sequence[QueueStats]
+    closed_channels: Sequence[ChannelStatus]
     silent_rules: Sequence[SilentRule]
     rule_status: RuleStatusReport
     clocks: Sequence[ClockStatus]
@@ -116,6 +119,7 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
             yield to_json_object({"kind": kind, **asdict(item)})
     if status.archive_problem:
         yield {"kind": "archive_problem", "problem": status.archive_problem}
+    yield from map(to_channel_json, status.closed_channels)
     if rules.last_loading is not None:
         yield to_json_object({"kind": "rules", **asdict(rules.last_loading)})
     for problem in rules.problems:
@@ -145,6 +149,11 @@ def _read_report(
         complete_until={stream: cursor.time for stream, cursor in cursors if cursor},
         totals=totals,
         queue_stats=outbox.list_queue_stats(connection),
+        closed_channels=[
+            status
+            for status in channel_status.list_channel_statuses(connection)
+            if status.state != ChannelState.OK
+        ],
         silent_rules=[
             silent
             for view in list_org_views(settings, polls, totals)

@@ -20,10 +20,9 @@ from collector.app.wiring import Collector
 from collector.collection.poller import Poller, PollResult
 from collector.errors import LoginRefusedError, StoppedError
 from collector.logs import log
-from collector.model import DeliveryState, PollState
+from collector.model import PollState
 from collector.salesforce.clock_skew import BLINDING_SKEW, describe_clock_skew
 from collector.sources import Lane, Source
-from collector.store import outbox
 
 TICK_SECONDS = 0.5
 """Seconds between two looks at what is due."""
@@ -77,10 +76,8 @@ def run_once(collector: Collector) -> PassSummary:
     )
     problems.extend(_list_clock_problems(collector))
     collector.health_monitor.check_health(clock.now())
-    delivery_count = sum(
-        collector.deliverer.drain_channel(name) for name in collector.deliverer.channels
-    )
-    problems.extend(_list_undelivered(collector))
+    delivery_count = collector.deliverer.drain_channels()
+    problems.extend(collector.deliverer.list_undelivered())
     return PassSummary(
         poll_results=tuple(poll_results), delivery_count=delivery_count, problems=tuple(problems)
     )
@@ -226,14 +223,4 @@ def _list_clock_problems(collector: Collector) -> list[str]:
         f"{org}: {describe_clock_skew(skew)}"
         for org, skew in skews.items()
         if skew is not None and abs(skew) > BLINDING_SKEW
-    ]
-
-
-def _list_undelivered(collector: Collector) -> list[str]:
-    with collector.database.read() as connection:
-        queue_stats = outbox.list_queue_stats(connection)
-    return [
-        f"{stats.channel}: {stats.count} messages {stats.state}: {stats.reason or 'not sent yet'}"
-        for stats in queue_stats
-        if stats.state in (DeliveryState.READY, DeliveryState.LEASED, DeliveryState.REJECTED)
     ]

@@ -13,6 +13,8 @@ from collector import clock, engine
 from collector.api.state_view import open_state_database
 from collector.channels.registry import build_channel
 from collector.collection.poller import Poller
+from collector.delivery.fallback import FallbackPlan
+from collector.delivery.policy import build_policy
 from collector.delivery.worker import DeliveryWorker
 from collector.health.monitor import HealthMonitor
 from collector.ingest.archive_claim import claim_archive
@@ -71,6 +73,7 @@ def open_collector(
     rules = load_rules(settings.rules)
     paths = StatePaths(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **extra_channels}
+    routes = build_routes(settings)
     with ExitStack() as stack:
         database = stack.enter_context(open_locked_state(settings, paths))
         database.call_on_loss(stop_event.set)
@@ -84,7 +87,7 @@ def open_collector(
             connection=connection,
             paths=paths,
             rules=rules,
-            routes=build_routes(settings),
+            routes=routes,
             channels=tuple(channels),
             stop_event=stop_event,
         )
@@ -102,18 +105,25 @@ def open_collector(
         ]
         for poller in pollers:
             stack.callback(poller.context.client.close)
+        deliverer = DeliveryWorker(
+            database=database,
+            channels=channels,
+            login_urls={org.name: org.login_url for org in settings.orgs},
+            journal=DeliveryJournal(paths.delivery_journal),
+            stop_event=stop_event,
+            fallback_plan=FallbackPlan(
+                routes=routes,
+                channels=tuple(channels),
+                policies={name: build_policy(each) for name, each in settings.channels.items()},
+            ),
+        )
+        deliverer.notice_changed_settings()
         yield Collector(
             settings=settings,
             database=database,
             pipeline=pipeline,
             pollers=tuple(pollers),
-            deliverer=DeliveryWorker(
-                database=database,
-                channels=channels,
-                login_urls={org.name: org.login_url for org in settings.orgs},
-                journal=DeliveryJournal(paths.delivery_journal),
-                stop_event=stop_event,
-            ),
+            deliverer=deliverer,
             health_monitor=_build_health_monitor(
                 pollers,
                 paths,

@@ -1,107 +1,70 @@
-"""What a message says, in order, for no output in particular.
-
-Every text on a card is as it came: a channel that shows it passes it through
-`collector.escaping`.
-"""
+"""The card of an alert: who, from where, what, how much, when, and what to do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from collector import escaping
+from collector.channels.card import (
+    MAX_DETAILS,
+    MAX_EVENTS,
+    MAX_FACTS,
+    MAX_LINKS,
+    MAX_OTHERS,
+    MAX_STEPS,
+    Card,
+    CardLink,
+    EvidenceRow,
+    Fact,
+    format_time,
+    render_period,
+    render_repeat_note,
+)
 from collector.channels.context_sentences import (
     as_text,
     format_duration,
     format_event_count,
     render_context,
 )
-from collector.model import Alert, AlertStatus, Event, Message, Severity
+from collector.model import (
+    Alert,
+    AlertStatus,
+    Event,
+    Message,
+    ParticipantKind,
+    list_participants,
+)
 from collector.model.event_columns import (
     CANONICAL_COLUMNS,
     DETAIL_COLUMNS,
     ENTITY_COLUMNS,
     LABELLED_COLUMNS,
 )
-
-MAX_FACTS = 14
-MAX_EVENTS = 5
-MAX_DETAILS = 8
-MAX_STEPS = 10
-MAX_LINKS = 10
+from collector.model.participants import MAX_VALUES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """A value and what it is."""
-
-    label: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardLink:
-    """`url` has passed `escaping.check_link_target`."""
-
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceRow:
-    """One event of the evidence: when, of which type, and what of it is worth reading."""
-
-    time: str
-    kind: str
-    details: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """A message in the order in which it is read.
-
-    Attributes:
-        headline: `Critical`, or `Update: now high, 12 events`, or `Withdrawn`.
-        facts: who, from where, with what, what, how much, when and how late; what it was seen
-            against; then the entities that only this rule has.
-        more_events, more_steps: how many there are beyond those that are shown.
-        repeat: a warning that this may have been sent before; empty on the first attempt.
-        origin: the keys by which the alert is found again.
-    """
-
-    severity: Severity
-    headline: str
-    title: str
-    description: str
-    facts: tuple[Fact, ...]
-    evidence: tuple[EvidenceRow, ...]
-    more_events: int
-    steps: tuple[str, ...]
-    more_steps: int
-    links: tuple[CardLink, ...]
-    repeat: str
-    origin: tuple[Fact, ...]
-
-
-def build_card(message: Message) -> Card:
-    """The card of a message."""
+def build_alert_card(message: Message) -> Card:
+    """The card of the message of an alert."""
     alert = message.alert
     steps = tuple(_parse_steps(alert.triage))
     return Card(
         severity=alert.severity,
+        org=alert.org,
+        thread=f"alert.{alert.id}",
+        alert_id=alert.id,
         headline=_render_headline(message),
         title=escaping.collapse_whitespace(alert.title) or alert.rule,
         description=escaping.collapse_whitespace(_describe_alert(alert)),
-        facts=tuple(_list_facts(alert))[:MAX_FACTS],
+        facts=tuple(_list_facts(message))[:MAX_FACTS],
         evidence=tuple(_build_row(event, alert) for event in alert.evidence[:MAX_EVENTS]),
         more_events=max(0, alert.count - len(alert.evidence[:MAX_EVENTS])),
         steps=steps[:MAX_STEPS],
         more_steps=len(steps[MAX_STEPS:]),
         links=tuple(_list_links(message))[:MAX_LINKS],
-        repeat=_render_repeat_note(message),
+        repeat=render_repeat_note(message.key, message.attempt),
         origin=(
             Fact(label="org", value=alert.org),
             Fact(label="rule", value=alert.rule),
@@ -128,33 +91,70 @@ def _render_headline(message: Message) -> str:
     if alert.status in _END_HEADLINES:
         return _END_HEADLINES[alert.status]
     if message.is_update:
-        return f"Update: now {alert.severity}, {format_event_count(alert.count)}"
+        counts = [format_event_count(alert.count), *_count_participants(alert)]
+        return f"Update: now {alert.severity}, {', '.join(counts)}"
     return str(alert.severity).capitalize()
 
 
-def _render_repeat_note(message: Message) -> str:
-    if message.attempt <= 1:
-        return ""
-    return f"possible repeat, attempt {message.attempt}, key {message.key}"
+_PARTICIPANT_NOUNS = {
+    ParticipantKind.USER: "users",
+    ParticipantKind.ADDRESS: "addresses",
+    ParticipantKind.APP: "apps",
+}
+
+
+def _count_participants(alert: Alert) -> Iterator[str]:
+    """`2 users`, `3 addresses`: of which kinds there is more than one."""
+    origins = (alert.fold_state and alert.fold_state.participant_origins) or {}
+    for kind, noun in _PARTICIPANT_NOUNS.items():
+        count = len(list_participants(origins, kind))
+        if count > 1:
+            yield f"{'at least ' if count == MAX_VALUES else ''}{count} {noun}"
 
 
 # ---- facts
 
 
-def _list_facts(alert: Alert) -> Iterator[Fact]:
+def _list_facts(message: Message) -> Iterator[Fact]:
+    alert = message.alert
+    if message.instead_of:
+        yield Fact(label="Instead of", value=f"{message.instead_of}, which does not take messages")
     for label, names in LABELLED_COLUMNS.items():
         values = [value for name in names if (value := alert.entities.get(name))]
         if values:
-            yield Fact(label=label, value=_join_values(values))
+            others = _render_others(alert, label, values)
+            yield Fact(label=label, value=_join_values(values) + others)
     if operations := _render_operations(alert.evidence):
         yield Fact(label="What", value=operations)
     yield Fact(label="How much", value=_render_quantity(alert))
-    yield Fact(label="When", value=_render_period(alert))
+    yield Fact(label="When", value=_render_time(alert))
     for kind, sentence in render_context(alert.context):
         yield Fact(label=kind, value=sentence)
     for name, value in alert.entities.items():
         if name not in ENTITY_COLUMNS and value:
             yield Fact(label=name, value=value)
+
+
+_PARTICIPANT_LABELS: Mapping[str, ParticipantKind] = {
+    "Who": ParticipantKind.USER,
+    "From where": ParticipantKind.ADDRESS,
+    "App": ParticipantKind.APP,
+}
+
+
+def _render_others(alert: Alert, label: str, shown_values: Container[str]) -> str:
+    """Whoever else takes part: `, and 7 others: bob@acme.com, …`; empty where nobody does."""
+    kind = _PARTICIPANT_LABELS.get(label)
+    if kind is None or alert.fold_state is None:
+        return ""
+    participants = list_participants(alert.fold_state.participant_origins or {}, kind)
+    others = [name for name in participants if name not in shown_values]
+    if not others:
+        return ""
+    hedge = "at least " if len(participants) == MAX_VALUES else ""
+    noun = "other" if len(others) == 1 else "others"
+    listed = ", ".join(others[:MAX_OTHERS]) + (", …" if len(others) > MAX_OTHERS else "")
+    return f", and {hedge}{len(others)} {noun}: {listed}"
 
 
 def _join_values(values: list[str]) -> str:
@@ -177,32 +177,23 @@ def _render_quantity(alert: Alert) -> str:
     return f"{format_event_count(alert.count)}, one with {records}"
 
 
-def _render_period(alert: Alert) -> str:
+def _render_time(alert: Alert) -> str:
     """When it happened and how late it was received; where that is not known, that it is not."""
     unknown = [text for event in alert.evidence if (text := as_text(event.get("time_defect")))]
     if unknown and alert.count == 1:
-        return f"time unknown: {unknown[0]}; its log is of {_format_time(alert.first_time)} UTC"
-    period = _render_known_period(alert)
+        return f"time unknown: {unknown[0]}; its log is of {format_time(alert.first_time)} UTC"
+    known = _render_known_time(alert)
     if not unknown:
-        return period
-    return f"{period}; time unknown of {format_event_count(len(unknown))}: that of the log is shown"
+        return known
+    return f"{known}; time unknown of {format_event_count(len(unknown))}: that of the log is shown"
 
 
-def _render_known_period(alert: Alert) -> str:
-    first, last = _format_time(alert.first_time), _format_time(alert.last_time)
-    if first == last:
-        period = f"{first} UTC"
-    else:
-        same_day = alert.first_time.date() == alert.last_time.date()
-        period = f"{first} to {last[11:] if same_day else last} UTC"
+def _render_known_time(alert: Alert) -> str:
     late = alert.late_seconds
     return (
-        f"{period}, received {f'{format_duration(late)} after' if late > 0 else 'as'} it happened"
+        f"{render_period(alert.first_time, alert.last_time)},"
+        f" received {f'{format_duration(late)} after' if late > 0 else 'as'} it happened"
     )
-
-
-def _format_time(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 # ---- evidence
@@ -231,7 +222,7 @@ def _describe_event_time(event: Event) -> str:
 def _format_event_time(value: Any) -> str:
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return _format_time(moment)
+        return format_time(moment)
     except (TypeError, ValueError, OverflowError):
         return as_text(value) or "no time"
 

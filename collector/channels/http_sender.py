@@ -20,6 +20,7 @@ from collector.model import (
     DeliveryRejection,
     DeliverySuccess,
     IndeterminateDelivery,
+    RejectionScope,
     RetryLater,
 )
 from collector.settings import Secret
@@ -50,23 +51,34 @@ _STATUS_TABLE: tuple[tuple[Container[int], _Failure, str], ...] = (  # of all bu
 )
 
 
+_MESSAGE_STATUSES = frozenset({400, 413, 414, 415, 422, 431})
+"""What is said of a request that is wrong in itself, whoever makes it (RFC 9110, 15.5)."""
+
+
+def judge_rejection(status: int, body: str) -> RejectionScope:  # noqa: ARG001 - others read it
+    """Whether a refusal is of the message alone, by the status."""
+    return RejectionScope.MESSAGE if status in _MESSAGE_STATUSES else RejectionScope.CHANNEL
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSender:
     """Posts to receivers of one kind, following no redirect.
 
-    The URL stands in no outcome. `explain_body` and `read_success` get the start of the answer's
-    body, at most 64 KiB of hostile text that may repeat the URL: they must not quote it freely.
+    The URL stands in no outcome. The functions get the start of the answer's body, at most 64
+    KiB of hostile text that may repeat the URL: they must not quote it freely.
 
     Attributes:
         receiver, url_name: their names in reasons, such as `Slack` and `the webhook's URL`.
         explain_body: what the body of a failure says, in words fit for a reason; may be empty.
         read_success: the outcome of a 2xx answer with that body, where it depends on it.
+        judge_rejection: whether a refusal with that status and body is of the message alone.
     """
 
     receiver: str
     url_name: str
     explain_body: Callable[[str], str] = lambda _: ""
     read_success: Callable[[str], DeliveryOutcome] = lambda _: DeliverySuccess()
+    judge_rejection: Callable[[int, str], RejectionScope] = judge_rejection
 
     def post_body(
         self,
@@ -105,7 +117,7 @@ class HttpSender:
         if failure is RetryLater:
             after = _parse_retry_after(answer.headers.get("Retry-After", ""))
             return RetryLater(reason=reason, retry_after=after)
-        return failure(reason=reason)
+        return DeliveryRejection(reason=reason, scope=self.judge_rejection(status, body))
 
     def _classify_error(self, problem: Exception) -> DeliveryOutcome:
         failure, template = next(row[1:] for row in _ERROR_TABLE if isinstance(problem, row[0]))

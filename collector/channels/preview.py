@@ -9,7 +9,13 @@ from pathlib import Path
 from collector import clock, escaping
 from collector.channels.email.message import compose_mail, render_html
 from collector.channels.slack.message import build_payload
-from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message
+from collector.model import (
+    ChannelMessage,
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    DigestMessage,
+)
 from collector.stable_ids import hash_text
 
 _SENDER, _RECIPIENTS = "collector@example.com", ("soc@example.com",)
@@ -30,7 +36,7 @@ class FileNotifier:
 
     directory: Path
 
-    def send(self, message: Message) -> DeliveryOutcome:
+    def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Write the files. A directory that cannot be written to is a rejection."""
         try:
             files = write_preview(message, self.directory)
@@ -39,13 +45,14 @@ class FileNotifier:
         return DeliverySuccess(reference=files.slack_path.name)
 
 
-def write_preview(message: Message, directory: Path) -> PreviewFiles:
+def write_preview(message: ChannelMessage, directory: Path) -> PreviewFiles:
     """Write the message to files of the directory, which is made if need be.
 
-    Their names come from the alert's id and revision; files of the same names are replaced.
+    Their names come from the id and revision of the alert, or of the storm; files of the same names
+    are replaced.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    name = f"{_build_file_name(message.alert.id)}-{message.alert.revision}"
+    name = _build_file_name(message)
     files = PreviewFiles(
         slack_path=directory / f"{name}.slack.json",
         mail_path=directory / f"{name}.eml",
@@ -60,7 +67,9 @@ def write_preview(message: Message, directory: Path) -> PreviewFiles:
     return files
 
 
-def _build_file_name(alert_id: str) -> str:
-    if escaping.is_file_name(alert_id):
-        return alert_id
-    return hash_text(alert_id)
+def _build_file_name(message: ChannelMessage) -> str:
+    if isinstance(message, DigestMessage):
+        name, revision = message.digest.storm, message.digest.revision
+    else:
+        name, revision = message.alert.id, message.alert.revision
+    return f"{name if escaping.is_file_name(name) else hash_text(name)}-{revision}"

@@ -18,6 +18,7 @@ COMMANDS = {
     "archive": "Adopt an archive whose state was lost.",
     "backfill": "Read what was logged before collecting began.",
     "check": "Look at the configuration, the rules, every org and its sources.",
+    "deliveries": "List the messages that have not arrived, and try them again.",
     "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
     "hunt": "Ask the archive, in SQL.",
     "org": "Serve the embedded org alone, for development.",

@@ -10,9 +10,10 @@ import click
 from rich.text import Text
 
 from collector import clock
-from collector.api.alerts import read_alert, read_alerts, to_json
+from collector.api.alerts import read_alert_history, read_alerts, to_history_json, to_json
 from collector.channels.terminal.sender import TerminalNotifier
 from collector.cli import explain
+from collector.cli.deliveries import print_told
 from collector.cli.options import config_option, json_option, load_settings, parse_duration
 from collector.cli.output import (
     add_row,
@@ -74,11 +75,12 @@ def list_alerts(
 @click.argument("alert_id", metavar="ID")
 def show_alert(config: Path, *, as_json: bool, alert_id: str) -> None:
     """One alert in full. The first characters of its id are enough."""
-    alert = read_alert(load_settings(config), alert_id)
+    history = read_alert_history(load_settings(config), alert_id)
     if as_json:
-        print_json(to_json(alert))
+        print_json(to_history_json(history))
         return
-    TerminalNotifier().send(Message(key=alert_id, alert=alert, is_update=False, attempt=1))
+    TerminalNotifier().send(Message(key=alert_id, alert=history.alert, is_update=False, attempt=1))
+    print_told(history.deliveries)
 
 
 command.add_command(explain.command)

@@ -58,8 +58,7 @@ def command(config: Path, *, since: timedelta, quiet: bool, kinds: tuple[str, ..
         for poller in collector.pollers:
             with _collect_problems(summary, poller.org):
                 _run_backfill(collector, poller, since, kinds, summary)
-            for channel in collector.deliverer.channels:
-                collector.deliverer.drain_channel(channel)
+            collector.deliverer.drain_channels()
     click.echo(f"{summary.row_count:,} events stored")
     for problem in summary.problems:
         click.echo(escape_terminal(f"failed: {problem}", 2_000), err=True)

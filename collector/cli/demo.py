@@ -94,8 +94,7 @@ def _collect_events(
                 if result.state == PollState.FAILED:
                     problems.append(f"{result.stream}: {result.reason}")
         progress.update(task, description="Delivering alerts")
-        for channel in collector.deliverer.channels:
-            collector.deliverer.drain_channel(channel)
+        collector.deliverer.drain_channels()
     return problems
 
 

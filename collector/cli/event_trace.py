@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from collector.api.event_trace import AlertTrace, EventTrace, to_json, trace_stored_event
+from collector.cli.deliveries import format_delivery
 from collector.cli.output import (
     add_row,
     build_fixed_column,
@@ -112,19 +113,11 @@ def _print_alerts(traces: Sequence[AlertTrace]) -> None:
     for trace in traces:
         alert = trace.alert
         alert_state = f"{alert.id[:8]} {alert.status}"
-        receivers = ", ".join(_list_deliveries(trace)) or "nobody"
+        receivers = ", ".join(map(format_delivery, trace.deliveries)) or "nobody"
         severity = color_severity(trace.match.severity)
         match = f"{trace.match.rule}: {trace.match.title}"
         add_row(table, match, severity, alert_state, receivers)
     print_table(table)
-
-
-def _list_deliveries(trace: AlertTrace) -> Iterator[str]:
-    """Each message of the alert: its channel, how it went, and when."""
-    for delivery in trace.deliveries:
-        since = delivery.finished or delivery.created
-        reason = f" ({delivery.reason})" if delivery.reason else ""
-        yield f"{delivery.channel} {delivery.state} {format_value(since)}{reason}"
 
 
 def _print_neighbours(trace: EventTrace) -> None:

@@ -16,6 +16,7 @@ from collector.api.alert_explanation import (
     explain_stored_alert,
     to_json,
 )
+from collector.cli.deliveries import print_told
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
     build_fixed_column,
@@ -73,6 +74,7 @@ def _print_explanation(explanation: AlertExplanation) -> None:
     place = f" at {rule.path}:{explanation.rule_line}" if rule else ""
     print_paragraph(f"{alert.severity} alert {alert.id[:8]} of {alert.org}: {alert.title}")
     print_paragraph(f"{alert.rule}{place}: {format_count(alert.count, 'event')}, {alert.status}")
+    print_told(explanation.deliveries)
     for remark in explanation.remarks:
         print_paragraph(remark)
     for position, context in enumerate(alert.context):

@@ -13,6 +13,7 @@ from collector.api.call_forecast import OrgCallForecast
 from collector.api.readable_files import UnreadableFile
 from collector.api.status import StatusReport, read_status, to_json_lines
 from collector.cli.completeness import completeness_options, show_completeness
+from collector.cli.deliveries import print_closed_channels
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
     add_row,
@@ -236,6 +237,7 @@ def _group_reasons(why: Mapping[str, str]) -> Iterator[str]:
 
 
 def _print_outbox(status: StatusReport) -> None:
+    print_closed_channels(status.closed_channels, status.now)
     table = build_table(
         "channel",
         build_fixed_column("state"),

@@ -16,6 +16,7 @@ from collector.store.ledger import PollStatus
 FAILING_THRESHOLD = timedelta(hours=1)
 PAUSED_THRESHOLD = timedelta(hours=6)
 STUCK_THRESHOLD = timedelta(hours=1)
+CRITICAL_STUCK_THRESHOLD = timedelta(minutes=5)
 EMPTY_THRESHOLD = timedelta(hours=24)
 MIN_ACTIVE_DAYS = 7
 
@@ -220,6 +221,17 @@ def _check_outbox(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             reason=f"{stats.count:,} messages not taken: {stats.reason or 'not tried yet'}",
             since=stats.oldest,
             time=stats.oldest + patience,
+        )
+    for stats in snapshot.critical_deliveries:
+        noun = "1 critical alert" if stats.count == 1 else f"{stats.count:,} critical alerts"
+        yield Symptom(
+            org=COLLECTOR_ORG,
+            subject=f"outbox/{stats.channel}",
+            part="critical",
+            state=SymptomState.STUCK,
+            reason=f"{noun} not taken: {stats.reason or 'not tried yet'}",
+            since=stats.oldest,
+            time=stats.oldest + CRITICAL_STUCK_THRESHOLD,
         )
 
 

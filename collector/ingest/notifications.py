@@ -30,7 +30,8 @@ def enqueue_alerts(
 ) -> list[Alert]:
     """Put messages about changed alerts into the outbox. Returns these alerts.
 
-    That an alert has ended is sent to those channels alone that had a message of it.
+    That an alert has ended is sent to those channels alone that had a message of it, also in the
+    place of another one.
     """
     notified: list[Alert] = []
     for change in changes:
@@ -40,7 +41,11 @@ def enqueue_alerts(
             if has_ended:
                 outbox.cancel_unseen_deliveries(connection, alert.id, now=now)
                 notified_channels = outbox.find_notified_channels(connection, alert.id)
-                channels = tuple(channel for channel in channels if channel in notified_channels)
+                channels = tuple(
+                    channel
+                    for channel in dict.fromkeys((*channels, *audience.channels))
+                    if channel in notified_channels
+                )
             if alert.id in change.notify_ids and (channels or not has_ended):
                 outbox.enqueue_alert(connection, alert, channels, now=now)
                 notified.append(alert)

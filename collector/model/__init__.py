@@ -4,20 +4,7 @@ A Batch carries the records of one log file or of one query window through the o
 some of its events into Matches, Matches of one dedup key into an Alert, Alerts into Messages.
 """
 
-from collector.model.alerts import (
-    Alert,
-    AlertMatch,
-    Channel,
-    Delivery,
-    DeliveryOutcome,
-    DeliveryRejection,
-    DeliverySuccess,
-    IndeterminateDelivery,
-    Message,
-    RetryLater,
-    Route,
-    Withdrawal,
-)
+from collector.model.alerts import Alert, AlertMatch, Route, Withdrawal
 from collector.model.batch_facts import (
     BatchFacts,
     LogFileFacts,
@@ -29,9 +16,31 @@ from collector.model.batch_facts import (
     render_facts,
 )
 from collector.model.batches import ArchiveFile, Batch, Cursor, Stream, StreamPurpose
+from collector.model.deliveries import (
+    Channel,
+    ChannelMessage,
+    Delivery,
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    DigestMessage,
+    IndeterminateDelivery,
+    Message,
+    RejectionScope,
+    RetryLater,
+)
 from collector.model.derived_type import DerivedType
+from collector.model.digests import AlertDigest, DigestEntry, DigestGroup, StormLimit
 from collector.model.event_family import EventFamily
 from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
+from collector.model.participants import (
+    ParticipantKind,
+    ParticipantOrigins,
+    find_participants,
+    has_newcomer,
+    list_participants,
+    merge_participants,
+)
 from collector.model.rules import (
     Aggregation,
     Baseline,
@@ -48,6 +57,7 @@ from collector.model.severity import Severity
 from collector.model.states import (
     AlertStatus,
     BatchState,
+    ChannelState,
     DamageState,
     DeliveryState,
     FindingLevel,
@@ -57,6 +67,7 @@ from collector.model.states import (
 __all__ = [
     "Aggregation",
     "Alert",
+    "AlertDigest",
     "AlertMatch",
     "AlertStatus",
     "ArchiveFile",
@@ -65,6 +76,8 @@ __all__ = [
     "BatchFacts",
     "BatchState",
     "Channel",
+    "ChannelMessage",
+    "ChannelState",
     "Correlation",
     "Cursor",
     "DamageState",
@@ -74,6 +87,9 @@ __all__ = [
     "DeliveryState",
     "DeliverySuccess",
     "DerivedType",
+    "DigestEntry",
+    "DigestGroup",
+    "DigestMessage",
     "EntityOrigin",
     "Event",
     "EventFamily",
@@ -87,7 +103,10 @@ __all__ = [
     "Message",
     "ObservationFacts",
     "OtherFacts",
+    "ParticipantKind",
+    "ParticipantOrigins",
     "PollState",
+    "RejectionScope",
     "RetryLater",
     "Route",
     "RowCountFacts",
@@ -96,10 +115,15 @@ __all__ = [
     "Severity",
     "SeverityCase",
     "SeverityStep",
+    "StormLimit",
     "Stream",
     "StreamPurpose",
     "WindowFacts",
     "Withdrawal",
+    "find_participants",
+    "has_newcomer",
+    "list_participants",
+    "merge_participants",
     "parse_facts",
     "render_facts",
 ]

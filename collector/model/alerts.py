@@ -1,11 +1,11 @@
-"""Alerts, the routes to channels, and the outcomes of deliveries."""
+"""Alerts, and the routes to channels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from collector.model.fold_state import FoldState
 from collector.model.rules import Event
@@ -102,69 +102,3 @@ class Route:
     rules: tuple[str, ...] = ()
     orgs: tuple[str, ...] = ()
     continue_matching: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What a channel is asked to send.
-
-    `key` is the same on every attempt, so that a repeat can be recognised. `user_url` leads to the
-    user in the org and was built by us, not copied from an event.
-    """
-
-    key: str
-    alert: Alert
-    is_update: bool
-    attempt: int
-    user_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One message to one channel, as the outbox has it."""
-
-    key: str
-    alert_id: str
-    channel: str
-    revision: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverySuccess:
-    """The receiver has taken it. `reference` is the receiver's name for it, where it gives one."""
-
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryLater:
-    """Not taken now; it may be taken later, not before `retry_after` seconds if given."""
-
-    reason: str
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRejection:
-    """Not taken, and trying again cannot help until somebody changes something."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndeterminateDelivery:
-    """The connection broke after the message had left: it may or may not have arrived."""
-
-    reason: str
-
-
-DeliveryOutcome = DeliverySuccess | RetryLater | DeliveryRejection | IndeterminateDelivery
-
-
-class Channel(Protocol):
-    """A way to reach people; when to try again is decided elsewhere."""
-
-    def send(self, message: Message) -> DeliveryOutcome:
-        """Send it once. Never raises for what the receiver or the network does."""
-        ...

@@ -62,6 +62,8 @@ class FoldState:
         lead_time, lead_uid, lead_weight, lead_entities: of the match that it is named after.
         entity_origins: by entity.
         evidence_origins: of the alert's evidence, in its order.
+        participant_origins: by column, of each user, address and app that takes part; None where
+            the version that wrote it did not know.
     """
 
     identity_uid: str
@@ -73,6 +75,7 @@ class FoldState:
     lead_entities: Mapping[str, str]
     entity_origins: Mapping[str, EntityOrigin]
     evidence_origins: tuple[EvidenceOrigin, ...]
+    participant_origins: Mapping[str, tuple[EntityOrigin, ...]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON values; times are microseconds since 1970."""
@@ -98,6 +101,19 @@ class FoldState:
                 ]
                 for origin in self.evidence_origins
             ],
+            **self._build_participants_json(),
+        }
+
+    def _build_participants_json(self) -> dict[str, Any]:
+        if self.participant_origins is None:
+            return {}
+        return {
+            "participants": {
+                column: [
+                    [to_micros(origin.time), origin.event_uid, origin.value] for origin in origins
+                ]
+                for column, origins in sorted(self.participant_origins.items())
+            }
         }
 
     @classmethod
@@ -111,6 +127,7 @@ class FoldState:
         if version > FORMAT_VERSION:
             raise ValueError(f"a fold state of version {version} cannot be read")
         micros, lead_uid = values["lead"]
+        participants = values.get("participants")
         return cls(
             identity_uid=values["opened"],
             opener_uid=values["opener"],
@@ -133,4 +150,13 @@ class FoldState:
                 )
                 for uid, match_uid, severity, is_secondary, micros in values["evidence"]
             ),
+            participant_origins=None
+            if participants is None
+            else {
+                column: tuple(
+                    EntityOrigin(time=from_micros(micros), event_uid=uid, value=value)
+                    for micros, uid, value in origins
+                )
+                for column, origins in participants.items()
+            },
         )

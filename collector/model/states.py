@@ -43,13 +43,22 @@ class AlertStatus(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """How far the delivery of a message is."""
+    """How far the delivery of a message is. What is digested leaves with a digest, not alone."""
 
     READY = "ready"
     LEASED = "leased"
+    DIGESTED = "digested"
     SENT = "sent"
     REJECTED = "refused"
     SUPERSEDED = "superseded"
+
+
+class ChannelState(StrEnum):
+    """Whether a channel takes messages: at the last attempt it did, failed, or refused them."""
+
+    OK = "ok"
+    FAILING = "failing"
+    REFUSING = "refusing"
 
 
 class FindingLevel(StrEnum):

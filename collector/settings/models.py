@@ -1,12 +1,14 @@
 """The settings themselves: frozen pydantic models, with the defaults that work."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -35,6 +37,7 @@ from collector.settings.values import (
     SeverityName,
     TextLine,
     ThreadCount,
+    refuse_boolean,
 )
 
 
@@ -198,10 +201,24 @@ class RouteSettings(SettingsModel):
 # ---- channels
 
 
+class StormSettings(SettingsModel):
+    """From how many messages within a window on those below critical come as digests."""
+
+    messages: Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=10_000)] = 20
+    window: Period = timedelta(minutes=5)
+
+
 class ChannelSettings(SettingsModel):
-    """What the settings of every channel have in common: what kind of channel it is."""
+    """What the settings of every channel have in common: its kind, storms, and who stands in.
+
+    `fallback` names the channels that take critical alerts while this one does not, after
+    `fallback_after` of failing or at once when it refuses. None: whoever else is told of that org.
+    """
 
     type: str
+    storm: StormSettings = StormSettings()
+    fallback: tuple[ChannelName, ...] | None = None
+    fallback_after: Period = timedelta(minutes=5)
 
 
 # ---- the machine

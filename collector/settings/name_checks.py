@@ -22,6 +22,8 @@ def check_names(root: YamlNode, report: ProblemReport) -> None:
     _check_unique(name_nodes, report)
     orgs = {str(node.value): node for node in name_nodes}
     channels = {name: entry.node for name, entry in root.get_child("channels").entries.items()}
+    for entry in root.get_child("channels").entries.values():
+        _check_references("channel", entry.node.get_child("fallback"), channels, report)
     for route in root.get_child("routes").items:
         _check_references("channel", route.get_child("channels"), channels, report)
         _check_references("org", route.get_child("orgs"), orgs, report)

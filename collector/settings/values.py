@@ -70,14 +70,15 @@ Duration = Annotated[
 Period = Annotated[Duration, AfterValidator(_check_min_duration)]
 
 
-def _refuse_boolean(value: object) -> object:
+def refuse_boolean(value: object) -> object:
+    """The value, unless it is true or false, which pydantic would take for 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("must be a whole number")  # noqa: TRY004 - pydantic's contract
     return value
 
 
-Port = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=65535)]
-ThreadCount = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=256)]
+Port = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=65535)]
+ThreadCount = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=256)]
 
 _MEMORY_UNITS = {"MB": 10**6, "GB": 10**9}
 _MEMORY_PATTERN = re.compile(r"([0-9]{1,6})(MB|GB)")
@@ -105,7 +106,7 @@ MemorySize = Annotated[int, BeforeValidator(_parse_memory), AfterValidator(_chec
 
 def _parse_byte_count(value: object) -> object:
     try:
-        return int(_BYTE_SIZE.validate_python(_refuse_boolean(value)))
+        return int(_BYTE_SIZE.validate_python(refuse_boolean(value)))
     except ValueError:
         raise ValueError("must be a size, such as 500MB or 2GB") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,31 +59,19 @@ class DeliveryJournal:
         self._lock = threading.Lock()
 
     def append_delivery(
-        self, alert: Alert, delivery: Delivery, *, reference: str, sent: datetime
+        self, alerts: Iterable[Alert], delivery: Delivery, *, reference: str, sent: datetime
     ) -> None:
-        """Write down durably that a message was taken. Raises OSError."""
-        told = ToldAlert(
-            alert_id=alert.id,
-            org=alert.org,
-            rule=alert.rule,
-            key=alert.key,
-            first_time=alert.first_time,
-            last_time=alert.last_time,
-            severity=alert.severity,
-            count=alert.count,
-            created=alert.created,
-            channel=delivery.channel,
-            revision=delivery.revision,
-            reference=reference,
-            sent=sent,
+        """Write down durably that a message was taken which told these alerts. Raises OSError."""
+        lines = "".join(
+            json.dumps(_render_told(_build_told_alert(alert, delivery, reference, sent))) + "\n"
+            for alert in alerts
         )
-        line = json.dumps(_render_told(told)) + "\n"
         with self._lock:
             self._rotate()
             flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
             descriptor = os.open(self._path, flags, 0o600)
             try:
-                os.write(descriptor, line.encode("ascii"))
+                _write_all(descriptor, lines.encode("ascii"))
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -102,6 +90,32 @@ class DeliveryJournal:
     def _rotate(self) -> None:
         if self._path.exists() and self._path.stat().st_size > MAX_JOURNAL_BYTES:
             self._path.replace(self._rotated_path)
+
+
+def _build_told_alert(
+    alert: Alert, delivery: Delivery, reference: str, sent: datetime
+) -> ToldAlert:
+    return ToldAlert(
+        alert_id=alert.id,
+        org=alert.org,
+        rule=alert.rule,
+        key=alert.key,
+        first_time=alert.first_time,
+        last_time=alert.last_time,
+        severity=alert.severity,
+        count=alert.count,
+        created=alert.created,
+        channel=delivery.channel,
+        revision=alert.revision if delivery.alert_id is None else delivery.revision,
+        reference=reference,
+        sent=sent,
+    )
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _render_told(told: ToldAlert) -> dict[str, Any]:

@@ -47,7 +47,11 @@ class AlertMembership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """A message of an alert to a channel, and its state."""
+    """A message of an alert to a channel, and its state.
+
+    `digest` is the key of the digest that told it, or is to; `instead_of` the channel in whose
+    place it was sent; both are empty for most.
+    """
 
     channel: str
     revision: int
@@ -56,6 +60,8 @@ class DeliveryRecord:
     created: datetime
     finished: datetime | None
     reason: str
+    digest: str = ""
+    instead_of: str = ""
 
 
 def list_batch_origins(connection: sa.Connection, keys: Sequence[str]) -> list[BatchOrigin]:

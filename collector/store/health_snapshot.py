@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import sqlalchemy as sa
 
-from collector.model import BatchState, DeliveryState, Stream
+from collector.model import BatchState, DeliveryState, Severity, Stream
 from collector.store import damaged_files, ledger, org_clocks, outbox, rule_status, tables
 from collector.store.damaged_files import DamagedFile
 from collector.store.ledger import PollStatus
@@ -53,7 +53,8 @@ class UnusableBatches:
 class HealthSnapshot:
     """The parts of the state from which symptoms are found.
 
-    `rejected_deliveries` are those of this day, `rule_faults` rules that failed while they ran,
+    `rejected_deliveries` are those of this day, `critical_deliveries` what has not arrived of
+    critical alerts, refused or not, `rule_faults` rules that failed while they ran,
     `damaged_files` those that wait for a repair and those whose events are lost.
     """
 
@@ -62,6 +63,7 @@ class HealthSnapshot:
     unusable_batches: Sequence[UnusableBatches]
     waiting_deliveries: Sequence[QueueStats]
     rejected_deliveries: Sequence[QueueStats]
+    critical_deliveries: Sequence[QueueStats] = ()
     rule_faults: Sequence[RuleFault] = ()
     rule_load_status: RuleLoadStatus | None = None
     damaged_files: Sequence[DamagedFile] = ()
@@ -84,8 +86,9 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         waiting_deliveries=[
             stats
             for stats in queue_stats
-            if stats.state in (DeliveryState.READY, DeliveryState.LEASED)
+            if stats.state in (DeliveryState.READY, DeliveryState.LEASED, DeliveryState.DIGESTED)
         ],
+        critical_deliveries=_list_critical_deliveries(connection),
         rejected_deliveries=_list_rejected_deliveries(connection, since=_floor_to_day(now)),
         rule_faults=rule_status.list_faults(connection),
         rule_load_status=rule_status.read_load_status(connection),
@@ -162,6 +165,28 @@ def _list_rejected_deliveries(connection: sa.Connection, *, since: datetime) -> 
     )
     rows = connection.execute(query)
     return [QueueStats(**row._asdict(), state=DeliveryState.REJECTED) for row in rows]
+
+
+def _list_critical_deliveries(connection: sa.Connection) -> list[QueueStats]:
+    table, channels = tables.deliveries, tables.channel_statuses
+    said = sa.func.nullif(sa.func.max(table.c.reason), "")
+    query = (
+        sa.select(
+            table.c.channel,
+            sa.func.count().label("count"),
+            sa.func.min(table.c.created, type_=tables.MicrosecondTime()).label("oldest"),
+            sa.func.coalesce(said, sa.func.max(channels.c.reason), "").label("reason"),
+        )
+        .outerjoin(channels, channels.c.channel == table.c.channel)
+        .where(
+            table.c.severity == Severity.CRITICAL,
+            table.c.state.in_((DeliveryState.READY, DeliveryState.REJECTED)),
+        )
+        .group_by(table.c.channel)
+        .order_by(table.c.channel)
+    )
+    rows = connection.execute(query)
+    return [QueueStats(**row._asdict(), state=DeliveryState.READY) for row in rows]
 
 
 def _floor_to_day(moment: datetime) -> datetime:

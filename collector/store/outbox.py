@@ -1,4 +1,4 @@
-"""The outbox: messages to channels, leased, sent and recorded."""
+"""The outbox: messages to channels, and what became of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from collector.model import Alert, Delivery, DeliveryState
 from collector.store import tables
+from collector.store.upsert import build_insert
 
 
 def enqueue_alert(
@@ -17,25 +18,44 @@ def enqueue_alert(
 ) -> None:
     """Enqueue the present revision of an alert for channels.
 
-    Earlier revisions that have not been tried yet are superseded: their messages would say less.
+    Earlier revisions that have not been tried yet, were refused or wait in a digest are superseded:
+    their messages would say less.
     """
-    table = tables.deliveries
     for channel in channels:
-        _supersede_deliveries(
-            connection, table.c.alert_id == alert.id, table.c.channel == channel, now=now
-        )
-        connection.execute(
-            sa.insert(table).values(
-                key=f"{alert.id}.{alert.revision}.{channel}",
-                alert_id=alert.id,
-                channel=channel,
-                revision=alert.revision,
-                state=DeliveryState.READY,
-                attempts=0,
-                due=now,
-                created=now,
-            )
-        )
+        _supersede_earlier(connection, alert.id, channel, now=now)
+        connection.execute(sa.insert(tables.deliveries).values(_build_row(alert, channel, now=now)))
+
+
+def enqueue_fallback(
+    connection: sa.Connection,
+    alert: Alert,
+    channels: Iterable[str],
+    *,
+    instead_of: str,
+    now: datetime,
+) -> list[str]:
+    """Enqueue the present revision of an alert for the channels that stand in for another one.
+
+    Returns those of the channels that had no message of it.
+    """
+    added = []
+    for channel in channels:
+        row = {**_build_row(alert, channel, now=now), "instead_of": instead_of}
+        statement = build_insert(connection, tables.deliveries).values(row)
+        if connection.execute(statement.on_conflict_do_nothing()).rowcount:
+            added.append(channel)
+    return added
+
+
+def list_told_alert_ids(connection: sa.Connection, delivery: Delivery) -> set[str]:
+    """The alerts that a message tells: one, or those of a digest."""
+    if delivery.alert_id is not None:
+        return {delivery.alert_id}
+    table = tables.deliveries
+    query = sa.select(table.c.alert_id).where(
+        table.c.digest == delivery.key, table.c.state != DeliveryState.SUPERSEDED
+    )
+    return set(connection.scalars(query))
 
 
 def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozenset[str]:
@@ -52,45 +72,11 @@ def cancel_unseen_deliveries(connection: sa.Connection, alert_id: str, *, now: d
     table = tables.deliveries
     notified = find_notified_channels(connection, alert_id)
     _supersede_deliveries(
-        connection, table.c.alert_id == alert_id, table.c.channel.not_in(notified), now=now
-    )
-
-
-def lease_delivery(
-    connection: sa.Connection, channel: str, *, now: datetime, until: datetime
-) -> Delivery | None:
-    """Lease the oldest message due on a channel until then; None where nothing is due.
-
-    A message whose lease ran out (its holder died) is due again; that attempt counts.
-    """
-    table = tables.deliveries
-    query = (
-        sa.select(table)
-        .where(
-            table.c.channel == channel,
-            sa.or_(
-                sa.and_(table.c.state == DeliveryState.READY, table.c.due <= now),
-                sa.and_(table.c.state == DeliveryState.LEASED, table.c.leased_until <= now),
-            ),
-        )
-        .order_by(table.c.created, table.c.key)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return None
-    connection.execute(
-        sa.update(table)
-        .where(table.c.key == row.key)
-        .values(state=DeliveryState.LEASED, leased_until=until, attempts=row.attempts + 1)
-    )
-    return Delivery(
-        key=row.key,
-        alert_id=row.alert_id,
-        channel=row.channel,
-        revision=row.revision,
-        attempts=row.attempts + 1,
+        connection,
+        table.c.alert_id == alert_id,
+        table.c.channel.not_in(notified),
+        sa.or_(_is_untried(), table.c.state == DeliveryState.REJECTED),
+        now=now,
     )
 
 
@@ -105,15 +91,35 @@ def release_leases(connection: sa.Connection) -> None:
 
 
 def mark_sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
-    """Record that the receiver has it."""
-    _update_delivery(
-        connection, key, state=DeliveryState.SENT, reference=reference, reason="", finished=now
+    """Record that the receiver has it, and what it tells if it is a digest."""
+    table = tables.deliveries
+    values = {"state": DeliveryState.SENT, "reference": reference, "finished": now}
+    _update_delivery(connection, key, reason="", **values)
+    connection.execute(
+        sa.update(table)
+        .where(table.c.digest == key, table.c.state == DeliveryState.DIGESTED)
+        .values(**values)
     )
 
 
-def mark_rejected(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
-    """Record that the receiver will not take it until a person changes something."""
-    _update_delivery(connection, key, state=DeliveryState.REJECTED, reason=reason, finished=now)
+def mark_rejected(
+    connection: sa.Connection, key: str, *, reason: str, due: datetime, now: datetime
+) -> None:
+    """Record that the receiver refused it, and make it due again then."""
+    _update_delivery(
+        connection,
+        key,
+        state=DeliveryState.REJECTED,
+        refusals=tables.deliveries.c.refusals + 1,
+        reason=reason,
+        due=due,
+        finished=now,
+    )
+
+
+def mark_superseded(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
+    """Record that there is nothing to tell by it any more."""
+    _update_delivery(connection, key, state=DeliveryState.SUPERSEDED, reason=reason, finished=now)
 
 
 def postpone_delivery(connection: sa.Connection, key: str, *, reason: str, due: datetime) -> None:
@@ -121,16 +127,22 @@ def postpone_delivery(connection: sa.Connection, key: str, *, reason: str, due: 
     _update_delivery(connection, key, state=DeliveryState.READY, reason=reason, due=due)
 
 
-def pause_channel(connection: sa.Connection, channel: str, *, until: datetime) -> None:
-    """Make nothing of a channel due before then, as it has asked."""
+def expedite_deliveries(
+    connection: sa.Connection, channel: str, *, keys: Iterable[str] | None = None, now: datetime
+) -> int:
+    """Make due at once what was tried in vain on a channel: all of it, or those with these keys.
+
+    Returns how many there are.
+    """
     table = tables.deliveries
-    connection.execute(
-        sa.update(table)
-        .where(
-            table.c.channel == channel, table.c.state == DeliveryState.READY, table.c.due < until
-        )
-        .values(due=until)
-    )
+    conditions = [
+        table.c.channel == channel,
+        table.c.state.in_((DeliveryState.READY, DeliveryState.REJECTED)),
+        table.c.attempts > 0,
+    ]
+    if keys is not None:
+        conditions.append(table.c.key.in_(tuple(keys)))
+    return connection.execute(sa.update(table).where(*conditions).values(due=now)).rowcount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +173,58 @@ def list_queue_stats(connection: sa.Connection) -> list[QueueStats]:
     return [QueueStats(**row._asdict()) for row in connection.execute(query)]
 
 
+def _build_row(alert: Alert, channel: str, *, now: datetime) -> dict[str, object]:
+    return {
+        "key": f"{alert.id}.{alert.revision}.{channel}",
+        "alert_id": alert.id,
+        "channel": channel,
+        "revision": alert.revision,
+        "severity": alert.severity,
+        "state": DeliveryState.READY,
+        "attempts": 0,
+        "due": now,
+        "created": now,
+    }
+
+
+def _supersede_earlier(
+    connection: sa.Connection, alert_id: str, channel: str, *, now: datetime
+) -> None:
+    """Supersede what the receiver does not have of an alert.
+
+    What is in a digest on its way stays in it: it may be arriving.
+    """
+    table = tables.deliveries
+    digest = table.alias("digests")
+    leaving = sa.select(digest.c.key).where(
+        digest.c.channel == channel,
+        digest.c.alert_id.is_(None),
+        digest.c.state == DeliveryState.LEASED,
+    )
+    _supersede_deliveries(
+        connection,
+        table.c.alert_id == alert_id,
+        table.c.channel == channel,
+        sa.or_(
+            _is_untried(),
+            table.c.state == DeliveryState.REJECTED,
+            sa.and_(table.c.state == DeliveryState.DIGESTED, table.c.digest.not_in(leaving)),
+        ),
+        now=now,
+    )
+
+
+def _is_untried() -> sa.ColumnElement[bool]:
+    table = tables.deliveries
+    return sa.and_(table.c.state == DeliveryState.READY, table.c.attempts == 0)
+
+
 def _supersede_deliveries(
     connection: sa.Connection, *conditions: sa.ColumnElement[bool], now: datetime
 ) -> None:
-    """Mark what has not been tried yet as superseded."""
-    table = tables.deliveries
     connection.execute(
-        sa.update(table)
-        .where(table.c.state == DeliveryState.READY, table.c.attempts == 0, *conditions)
+        sa.update(tables.deliveries)
+        .where(*conditions)
         .values(state=DeliveryState.SUPERSEDED, finished=now)
     )
 

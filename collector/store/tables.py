@@ -13,6 +13,7 @@ from collector.clock import from_micros, to_micros
 from collector.model import (
     AlertStatus,
     BatchState,
+    ChannelState,
     DamageState,
     DeliveryState,
     PollState,
@@ -285,7 +286,7 @@ deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("alert_id", sa.Text, sa.ForeignKey("alerts.id"), nullable=False),
+    sa.Column("alert_id", sa.Text, sa.ForeignKey("alerts.id")),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("state", StateText(DeliveryState), nullable=False),
@@ -296,8 +297,34 @@ deliveries = sa.Table(
     sa.Column("reference", sa.Text, nullable=False, server_default=""),
     sa.Column("created", MicrosecondTime, nullable=False),
     sa.Column("finished", MicrosecondTime),
+    sa.Column("severity", SeverityRank, nullable=False, server_default="0"),
+    sa.Column("refusals", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("storm", sa.Text, nullable=False, server_default=""),
+    sa.Column("digest", sa.Text, nullable=False, server_default=""),
+    sa.Column("instead_of", sa.Text, nullable=False, server_default=""),
+    sa.Column("redirected", MicrosecondTime),
+    sa.Column("attempted", MicrosecondTime),
     sa.Index("deliveries_due", "channel", "state", "due"),
-    comment="The outbox: ready, leased, sent, refused, superseded.",
+    sa.Index("deliveries_finished", "channel", "finished"),
+    sa.Index("deliveries_of_alert", "alert_id"),
+    sa.Index("deliveries_of_digest", "digest"),
+    comment=(
+        "The outbox: ready, leased, digested, sent, refused, superseded. A digest is a delivery of"
+        " a storm and no alert; its key stands in `digest` of what it tells."
+    ),
+)
+
+channel_statuses = sa.Table(
+    "channels",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("state", StateText(ChannelState), nullable=False),
+    sa.Column("since", MicrosecondTime),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("held_until", MicrosecondTime),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("fingerprint", sa.Text, nullable=False, server_default=""),
+    comment="How the last attempt on each channel went, and of which settings that is true.",
 )
 
 rule_faults = sa.Table(

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from collector.evaluation.result import EvaluationResult
 from collector.ingest.stored_episodes import fold_matches
-from collector.model import FirstSeen, Severity
-from collector.store import outbox
+from collector.model import FirstSeen, Route, Severity
+from collector.store import delivery_leases, outbox
 from collector.store.database import open_database
 from fakes.episode_bench import EpisodeBench, extract_visible_fields
 from fakes.model_samples import NOON, build_match
@@ -319,6 +319,18 @@ def test_who_was_told_of_an_alert_is_told_that_it_does_not_hold(novelties):
     assert set() == waiting(novelties, "mail")
 
 
+def test_a_channel_that_was_told_in_the_place_of_another_one_hears_of_the_end(novelties):
+    novelties.channels = ("chat", "oncall")
+    novelties.routes = (Route(channels=("chat",)),)
+    (alert,) = novelties.ingest_matches(build_match())
+    with novelties.database.begin() as connection:
+        outbox.enqueue_fallback(connection, alert, ["oncall"], instead_of="chat", now=NOON)
+    send(novelties, "oncall")
+    novelties.ingest_matches(withdrawn_uids=["e1"])
+
+    assert {(alert.id, 2)} == waiting(novelties, "oncall")
+
+
 def test_what_comes_back_opens_the_withdrawn_alert_again_and_is_told(novelties):
     (known,) = novelties.ingest_matches(build_match("e1"))
     novelties.ingest_matches(withdrawn_uids=["e1"])
@@ -371,7 +383,9 @@ def waiting(episodes, channel="chat"):
     found = set()
     with episodes.database.begin() as connection:
         later = NOON + timedelta(days=9)
-        while delivery := outbox.lease_delivery(connection, channel, now=later, until=later + HOUR):
+        while delivery := delivery_leases.lease_delivery(
+            connection, channel, now=later, until=later + HOUR
+        ):
             found.add((delivery.alert_id, delivery.revision))
     return found
 
@@ -379,5 +393,7 @@ def waiting(episodes, channel="chat"):
 def send(episodes, channel):
     later = NOON + timedelta(days=9)
     with episodes.database.begin() as connection:
-        delivery = outbox.lease_delivery(connection, channel, now=later, until=later + HOUR)
+        delivery = delivery_leases.lease_delivery(
+            connection, channel, now=later, until=later + HOUR
+        )
         outbox.mark_sent(connection, delivery.key, reference="", now=later)

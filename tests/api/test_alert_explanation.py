@@ -42,7 +42,7 @@ def test_json_has_these_keys_in_this_order(collected):
     item, *_ = selection["alternatives"][0]
 
     for expected, part in (
-        ("id rule path line severity remarks context events more", written),
+        ("id rule path line severity remarks deliveries context events more", written),
         ("event_uid archived event rules", event),
         ("rule path holds condition selections severity title key", rule),
         ("line text", rule["condition"]),

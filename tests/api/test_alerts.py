@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from collector.api.alerts import list_alerts, read_alert, read_alerts, to_json
+from collector.api.alerts import list_alerts, read_alert_history, read_alerts, to_json
 from collector.api.state_view import open_state_view
 from collector.errors import CollectorError
 from collector.model import Severity
@@ -16,7 +16,16 @@ from fakes.model_samples import build_alert
 
 KEYS = [
     *("id", "rule", "title", "severity", "status", "org", "dedup", "first_time", "last_time"),
-    *("count", "late_seconds", "entities", "evidence", "context", "attack", "triage"),
+    *(
+        "count",
+        "late_seconds",
+        "entities",
+        "participants",
+        "evidence",
+        "context",
+        "attack",
+        "triage",
+    ),
     *("references", "created", "revision"),
 ]
 
@@ -49,12 +58,12 @@ def test_no_more_are_listed_than_asked_for(collected):
 def test_the_beginning_of_an_id_is_enough_where_it_is_of_one(collected):
     first, *_ = read_alerts(collected.settings)
 
-    assert first == read_alert(collected.settings, first.id[:12])
+    assert first == read_alert_history(collected.settings, first.id[:12]).alert
 
 
 def test_an_id_of_none_is_told(collected):
     with pytest.raises(CollectorError, match="no alert has an id that begins with 'zz'"):
-        read_alert(collected.settings, "zz")
+        read_alert_history(collected.settings, "zz")
 
 
 def test_an_id_of_several_is_told(uncollected):
@@ -64,9 +73,9 @@ def test_an_id_of_several_is_told(uncollected):
         alerts.save_alerts(connection, [build_alert(id="ab1"), build_alert(id="ab2")], {})
     database.close()
 
-    assert "ab2" == read_alert(uncollected, "ab2").id
+    assert "ab2" == read_alert_history(uncollected, "ab2").alert.id
     with pytest.raises(CollectorError, match="several alerts"):
-        read_alert(uncollected, "ab")
+        read_alert_history(uncollected, "ab")
 
 
 def test_json_has_these_keys_in_this_order(collected):

@@ -56,7 +56,7 @@ def test_json_has_these_keys_in_this_order(trace):
             batch,
         ),
         ("rule severity title alert status deliveries", raised),
-        ("channel revision state attempts created finished reason", delivery),
+        ("channel revision state attempts created finished reason digest instead_of", delivery),
     ):
         assert expected.split() == list(part)
     assert round(trace.delay.total_seconds()) == written["late_seconds"]

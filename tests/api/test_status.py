@@ -15,6 +15,7 @@ from collector.api.status import (
 )
 from collector.errors import CollectorError
 from collector.settings import RulesSettings
+from collector.store.channel_status import ChannelStatus
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 from fakes.model_samples import NOON
 
@@ -38,6 +39,7 @@ KEYS = {
     "outbox": "kind channel state count oldest reason",
     "unreadable_file": "kind org event_type path rows state reason",
     "archive_problem": "kind problem",
+    "channel": "kind channel state since failures held_until reason",
     "rules": "kind changed rules problems",
     "rule_problem": "kind problem",
     "rule_fault": "kind rule org count first last reason",
@@ -108,6 +110,7 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
         complete_until={},
         totals=(),
         queue_stats=(),
+        closed_channels=(ChannelStatus(channel="chat", state="failing", fingerprint="x"),),
         silent_rules=(),
         rule_status=rules,
         unreadable_files=(

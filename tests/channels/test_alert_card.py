@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from collector.channels.alert_card import Card, CardLink, Fact, build_card
+from collector.channels.card import Card, CardLink, Fact
+from collector.channels.message_card import build_card
 from collector.model import Message
 
 

@@ -17,9 +17,9 @@ import pytest
 from rich.console import Console
 
 from collector import escaping
-from collector.channels.alert_card import build_card
 from collector.channels.context_sentences import render_context
 from collector.channels.email.message import compose_mail, render_html
+from collector.channels.message_card import build_card
 from collector.channels.slack.message import build_payload
 from collector.channels.terminal.panel import build_panel
 from collector.model import Message

@@ -13,10 +13,11 @@ from structlog.testing import capture_logs
 
 from collector.channels.channel_spec import ChannelSpec
 from collector.channels.http_sender import HttpSender
+from collector.channels.message_card import build_card
 from collector.channels.registry import CHANNELS, build_channel
 from collector.delivery.worker import DeliveryWorker
 from collector.errors import CollectorError
-from collector.model import DeliveryOutcome, Message
+from collector.model import ChannelMessage, DeliveryOutcome
 from collector.settings import ChannelSettings, Secret
 from collector.store import alerts, outbox
 from collector.store.database import open_database
@@ -34,15 +35,15 @@ class PagerSettings(ChannelSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerNotifier:
-    """Posts the title of an alert."""
+    """Posts the title of a message."""
 
     settings: PagerSettings
 
-    def send(self, message: Message) -> DeliveryOutcome:
+    def send(self, message: ChannelMessage) -> DeliveryOutcome:
         sender = HttpSender(receiver="The pager", url_name="the pager's URL")
         return sender.post_body(
             self.settings.url,
-            json.dumps({"page": message.alert.title}).encode(),
+            json.dumps({"page": build_card(message).title}).encode(),
             headers={"Authorization": f"Bearer {self.settings.token.reveal()}"},
         )
 

@@ -19,7 +19,16 @@ from hostile.strings import HOSTILE_STRINGS
 
 KEYS = {
     *("id", "rule", "title", "severity", "status", "org", "first_time", "last_time", "count"),
-    *("late_seconds", "entities", "evidence", "attack", "triage", "references", "created"),
+    *(
+        "late_seconds",
+        "entities",
+        "participants",
+        "evidence",
+        "attack",
+        "triage",
+        "references",
+        "created",
+    ),
     *("revision", "dedup", "context"),
 }
 
@@ -114,7 +123,8 @@ def test_one_is_shown_by_the_beginning_of_its_id(listed):
     assert "Two days ago" in screen
     assert "Critical" in screen
     assert "Two days ago" == shown["title"]
-    assert KEYS == shown.keys()
+    assert KEYS | {"deliveries"} == shown.keys()
+    assert "Told: nobody." in screen
 
 
 def test_an_id_that_fits_none_or_several_is_told_in_a_sentence(tmp_path):

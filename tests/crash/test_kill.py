@@ -98,7 +98,9 @@ def configure(directory, org, webhook):
                 },
             }
         ],
-        "channels": {"chat": {"type": "slack", "webhook_url": webhook}},
+        "channels": {
+            "chat": {"type": "slack", "webhook_url": webhook, "storm": {"messages": 1000}}
+        },
     }
     path = directory / "collector.yaml"
     path.write_text(json.dumps(config))

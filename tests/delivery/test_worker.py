@@ -3,7 +3,6 @@
 import threading
 from contextlib import contextmanager
 
-import pytest
 import sqlalchemy as sa
 
 from collector.channels.registry import build_channel
@@ -12,16 +11,8 @@ from collector.delivery.worker import DeliveryWorker
 from collector.model import Severity
 from collector.settings import Secret
 from collector.store import alerts, outbox, tables
-from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_alert
 from fakes.slack import HangUp, WebhookReply, run_slack_receiver
-
-
-@pytest.fixture
-def database(tmp_path):
-    opened = open_sqlite_state(tmp_path)
-    yield opened
-    opened.close()
 
 
 @contextmanager
@@ -58,6 +49,7 @@ def deliveries(database):
 def make_due(database):
     with database.begin() as connection:
         connection.execute(sa.update(tables.deliveries).values(due=NOON))
+        connection.execute(sa.update(tables.channel_statuses).values(held_until=NOON))
 
 
 def test_what_is_owed_is_sent_once_in_order(database):
@@ -109,16 +101,6 @@ def test_a_pause_that_the_receiver_asks_for_is_kept_by_the_whole_channel(databas
 
         assert 1 == len(receiver.bodies)
     assert 3 == len({row.key for row in deliveries(database) if row.state == "ready"})
-
-
-def test_a_refusal_is_final_and_the_next_message_is_sent(database):
-    owe(database, 1, 2)
-    with delivering(database, WebhookReply(status=404, body="no_service")) as (deliverer, _):
-        assert 1 == deliverer.drain_channel("chat")
-
-    first, second = deliveries(database)
-    assert ("refused", "sent") == (first.state, second.state)
-    assert "no_service" in first.reason
 
 
 def test_what_may_have_arrived_is_repeated_and_marked_as_a_possible_repeat(database):

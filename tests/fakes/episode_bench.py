@@ -28,6 +28,7 @@ class EpisodeBench:
         self.org = org
         self.rule = build_rule(**of_rule)
         self.channels = channels
+        self.routes = ()
         self._batch_numbers = count()
 
     def ingest_matches(self, *matches, withdrawn_uids=(), reason=""):
@@ -44,7 +45,7 @@ class EpisodeBench:
                 WrittenBatch(),
                 EvaluationResult(matches=matches, withdrawals=[withdrawn]),
                 rules={self.rule.name: self.rule},
-                audience=Audience(channels=self.channels),
+                audience=Audience(routes=self.routes, channels=self.channels),
                 now=now,
             )
 

@@ -8,8 +8,9 @@ from collector import clock
 from collector.app import daemon
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
 from collector.health.monitor import HealthMonitor
-from collector.model import BatchState, OtherFacts, Stream
+from collector.model import BatchState, OtherFacts, Severity, Stream
 from collector.store import alerts, ledger, outbox, tracked_objects
+from collector.store.channel_status import ChannelStatus, save_channel_status
 from fakes.collector_setup import (
     DAY,
     HOUR,
@@ -18,7 +19,7 @@ from fakes.collector_setup import (
     poll_sources,
     write_config,
 )
-from fakes.model_samples import build_batch
+from fakes.model_samples import build_alert, build_batch
 from fakes.pipeline_bench import open_pipeline_bench
 
 API = Stream(org="acme", source="stored_events", name="ApiEvent")
@@ -150,6 +151,21 @@ def test_a_stuck_outbox_is_told_once_though_its_oldest_message_changes(told):
 
     assert [1, 0, 0] == [len(found) for found in stuck]
     assert {"acme", "collector"} == {row[2] for row in events(told)}
+
+
+def test_a_critical_alert_that_waits_is_told_as_high_with_what_the_receiver_said(told):
+    now = clock.now()
+    with told.database.begin() as connection:
+        made = build_alert(severity=Severity.CRITICAL)
+        alerts.save_alerts(connection, [made], {})
+        outbox.enqueue_alert(connection, made, ["chat"], now=now - 6 * timedelta(minutes=1))
+        gone = ChannelStatus(channel="chat", state="refusing", reason="Slack answered 404")
+        save_channel_status(connection, gone)
+    watch(told).check_health(now)
+    (alert,) = (alert for alert in told.list_alerts() if alert.rule == "collector-health")
+
+    assert Severity.HIGH == alert.severity
+    assert "1 critical alert not taken: Slack answered 404" in alert.title
 
 
 def test_nothing_remains_in_the_spool(bench):

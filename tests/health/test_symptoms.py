@@ -193,6 +193,13 @@ def test_messages_that_wait_for_an_hour_are_told(waiting, told):
     assert told == states(waiting_deliveries=(pile,))
 
 
+@pytest.mark.parametrize(("waiting", "told"), [(4 * MINUTE, []), (5 * MINUTE, ["critical"])])
+def test_critical_messages_that_wait_for_five_minutes_are_told(waiting, told):
+    pile = QueueStats(channel="chat", state="ready", count=2, oldest=NOON - waiting, reason="503")
+
+    assert told == [symptom.part for symptom in seen(critical_deliveries=(pile,))]
+
+
 def test_messages_that_a_channel_refused_are_told():
     pile = QueueStats(channel="chat", state="refused", count=2, oldest=NOON, reason="no such hook")
     (symptom,) = seen(rejected_deliveries=(pile,))

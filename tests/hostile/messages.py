@@ -9,7 +9,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from collector.model import Alert, Message, Severity
+from collector.model import (
+    Alert,
+    AlertDigest,
+    DigestEntry,
+    DigestGroup,
+    DigestMessage,
+    EntityOrigin,
+    FoldState,
+    Message,
+    Severity,
+    StormLimit,
+)
 from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
 
 CONTEXT_FIELDS = {
@@ -55,14 +66,70 @@ def poison_message(message: Message, value: str) -> Message:
         attack=(value, "T1078.004"),
         triage=f"1. {value}\n2. {value}",
         references=(value, f"https://example.com/{value}"),
+        fold_state=_build_fold_state(value),
     )
     return replace(message, key=value, alert=alert, user_url=value)
+
+
+def _build_fold_state(value: str) -> FoldState:
+    """Seven users, addresses and apps whose names hold that text."""
+    moment = datetime(2026, 11, 19, tzinfo=UTC)
+    origins = tuple(
+        EntityOrigin(time=moment, event_uid=value, value=f"{number}{value}") for number in range(7)
+    )
+    return FoldState(
+        identity_uid=value,
+        opener_uid=value,
+        newest_uid=value,
+        lead_time=moment,
+        lead_uid=value,
+        lead_weight=0.0,
+        lead_entities={},
+        entity_origins={},
+        evidence_origins=(),
+        participant_origins=dict.fromkeys(("user_name", "source_ip", "app_name"), origins),
+    )
 
 
 def poison_context(message: Message, value: str) -> Message:
     """The message, seen against things of every kind that say that text wherever they can."""
     context = tuple(_build_poisoned_contexts(value))
     return replace(message, alert=replace(message.alert, entities={}, context=context))
+
+
+def build_digest_message(value: str, *, attempt: int = 1) -> DigestMessage:
+    """A digest as large as they get, with that text in the place of every text."""
+    moment = datetime(2026, 11, 19, 8, 0, 12, tzinfo=UTC)
+    group = DigestGroup(
+        rule=value,
+        org=value,
+        severity=Severity.LOW,
+        alert_count=120,
+        event_count=1400,
+        actors=(value, value, value),
+        actor_count=9,
+    )
+    entry = DigestEntry(alert_id=value, severity=Severity.LOW, last_time=moment, title=value)
+    return DigestMessage(
+        key=value,
+        digest=AlertDigest(
+            storm=value,
+            revision=2,
+            severity=Severity.HIGH,
+            limit=StormLimit(),
+            orgs=(value, value),
+            alert_count=1480,
+            severity_counts={Severity.HIGH: 2, Severity.LOW: 1478},
+            groups=(group,) * 10,
+            group_count=14,
+            entries=(entry,) * 5,
+            first_time=moment,
+            last_time=moment,
+            storm_alert_count=1800,
+        ),
+        is_update=True,
+        attempt=attempt,
+    )
 
 
 any_text = st.text(st.characters(exclude_categories=()))

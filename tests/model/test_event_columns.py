@@ -18,7 +18,7 @@ from sigma.types import SigmaString
 
 import collector
 from collector.alerting.evidence import to_evidence
-from collector.channels.alert_card import build_card
+from collector.channels.message_card import build_card
 from collector.detect.predicates.condition_sql import compile_predicate
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.detect.predicates.salesforce_ids import is_id_column

@@ -85,11 +85,11 @@ def test_messages_are_told_in_the_order_in_which_they_were_owed(state):
     first, second = build_alert(), build_alert(revision=2)
     alerts.save_alerts(state, [first], {})
     outbox.enqueue_alert(state, first, ["b", "a"], now=NOON)
-    outbox.mark_rejected(state, f"{first.id}.1.a", reason="no", now=NOON)
+    outbox.mark_rejected(state, f"{first.id}.1.a", reason="no", due=NOON, now=NOON)
     outbox.enqueue_alert(state, second, ["a"], now=NOON + timedelta(hours=1))
 
     assert [
-        ("a", 1, "refused", NOON, "no"),
+        ("a", 1, "superseded", NOON + timedelta(hours=1), "no"),
         ("b", 1, "ready", None, ""),
         ("a", 2, "ready", None, ""),
     ] == [

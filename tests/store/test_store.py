@@ -12,7 +12,8 @@ from alembic.migration import MigrationContext
 
 from collector.errors import CollectorError, StateBusyError
 from collector.model import AlertMatch, ArchiveFile, BatchState, Cursor, FoldState, Severity
-from collector.store import alerts, ledger, outbox, tables
+from collector.store import alerts, delivery_leases, ledger, outbox, tables
+from collector.store.channel_status import ChannelStatus, save_channel_status
 from collector.store.database import open_database
 from collector.store.state_lock import hold_state_lock
 from fakes import databases
@@ -314,7 +315,9 @@ def owe(database, revision=1, now=NOON):
 
 def lease(database, now=NOON):
     with database.begin() as connection:
-        return outbox.lease_delivery(connection, "chat", now=now, until=now + timedelta(minutes=2))
+        return delivery_leases.lease_delivery(
+            connection, "chat", now=now, until=now + timedelta(minutes=2)
+        )
 
 
 def heaps(database):
@@ -360,7 +363,8 @@ def test_a_postponed_message_waits_and_a_hold_makes_the_whole_channel_wait(datab
     taken = lease(database)
     with database.begin() as connection:
         outbox.postpone_delivery(connection, taken.key, reason="busy", due=NOON + SECOND)
-        outbox.pause_channel(connection, "chat", until=NOON + 5 * SECOND)
+        held = ChannelStatus(channel="chat", held_until=NOON + 5 * SECOND)
+        save_channel_status(connection, held)
 
     assert lease(database, NOON + 4 * SECOND) is None
     assert 2 == lease(database, NOON + 5 * SECOND).attempts
@@ -398,8 +402,8 @@ def test_what_is_over_is_owed_no_more_to_channels_that_have_not_heard_of_it(data
 def test_a_channel_that_refused_has_not_heard(database):
     owe(database)
     with database.begin() as connection:
-        taken = outbox.lease_delivery(connection, "chat", now=NOON, until=NOON + SECOND)
-        outbox.mark_rejected(connection, taken.key, reason="no such channel", now=NOON)
+        taken = delivery_leases.lease_delivery(connection, "chat", now=NOON, until=NOON + SECOND)
+        outbox.mark_rejected(connection, taken.key, reason="no", due=NOON + SECOND, now=NOON)
         assert frozenset() == outbox.find_notified_channels(connection, build_alert().id)
 
 

@@ -117,7 +117,7 @@ def test_what_is_listed_and_lost_is_written_as_it_was(database):
         (tables.polls.c.state, PollState, "ok failed unavailable paused"),
         (tables.batches.c.state, BatchState, "pending stored quarantined lost damaged"),
         (tables.alerts.c.status, AlertStatus, "open merged withdrawn"),
-        (tables.deliveries.c.state, DeliveryState, "ready leased sent refused superseded"),
+        (tables.deliveries.c.state, DeliveryState, "ready leased digested sent refused superseded"),
     ],
 )
 def test_states_are_kept_as_the_same_texts(database, column, states, texts):

@@ -13,8 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from collector import escaping
-from collector.channels.alert_card import Card, build_card
-from collector.model import Message, Severity
+from collector.channels.card import Card
+from collector.channels.message_card import build_card
+from collector.model import ChannelMessage, Severity
 from collector.stable_ids import hash_text
 
 _HEADER_LIMIT = 160
@@ -30,17 +31,18 @@ _COLOURS = {
 
 
 def compose_mail(
-    message: Message, *, sender: str, recipients: tuple[str, ...], date: datetime
+    message: ChannelMessage, *, sender: str, recipients: tuple[str, ...], date: datetime
 ) -> EmailMessage:
     """The whole mail.
 
     `Message-ID` is a function of the message's key and the sender's domain, so every attempt has
-    the same. All mails of an alert refer to one id, made of the alert's: so they form a thread.
+    the same. All mails of an alert, or of a storm, refer to
+    one id, made of its own: so they form a thread.
     """
     card = build_card(message)
     domain = sender.rpartition("@")[2]
-    thread = f"<alert.{_build_id_part(message.alert.id)}@{domain}>"
-    subject = f"[{message.alert.org}] {card.headline}: {card.title}"
+    thread = f"<{_build_id_part(card.thread)}@{domain}>"
+    subject = f"[{card.org}] {card.headline}: {card.title}"
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
@@ -52,13 +54,14 @@ def compose_mail(
         mail["In-Reply-To"] = thread
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["X-Collector-Alert"] = escaping.escape_header(message.alert.id, _HEADER_LIMIT)
+    if card.alert_id is not None:
+        mail["X-Collector-Alert"] = escaping.escape_header(card.alert_id, _HEADER_LIMIT)
     mail.set_content(_render_template("email.txt.j2", card), cte="quoted-printable")
     mail.add_alternative(render_html(message), subtype="html", cte="quoted-printable")
     return mail
 
 
-def render_html(message: Message) -> str:
+def render_html(message: ChannelMessage) -> str:
     """The HTML part: one document, no script, no style sheet, nothing loaded from elsewhere."""
     return _render_template("email.html.j2", build_card(message))
 

@@ -18,11 +18,12 @@ from collector.errors import CollectorError
 from collector.http import trust_certificates
 from collector.loopback import is_loopback
 from collector.model import (
+    ChannelMessage,
     DeliveryOutcome,
     DeliveryRejection,
     DeliverySuccess,
     IndeterminateDelivery,
-    Message,
+    RejectionScope,
     RetryLater,
 )
 
@@ -48,7 +49,7 @@ class EmailNotifier:
     settings: EmailSettings
     timeout_seconds: float = TIMEOUT_SECONDS
 
-    def send(self, message: Message) -> DeliveryOutcome:
+    def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Hand the message over once."""
         settings = self.settings
         if settings.username and settings.tls == "none" and not is_loopback(settings.host):
@@ -143,16 +144,24 @@ class EmailNotifier:
             return IndeterminateDelivery(
                 reason=f"{self._server_name} gave no clear answer after the mail had left"
             )
-        if code >= 300:
-            return self._build_refusal("the mail", code, reply)
+        if code >= 300:  # of what it has read: another mail may be welcome
+            return self._build_refusal("the mail", code, reply, RejectionScope.MESSAGE)
         with contextlib.suppress(OSError):
             server.quit()
         missing = f"; refused recipients: {', '.join(refused)}" if refused else ""
         return DeliverySuccess(reference=_decode_reply(reply) + missing)
 
-    def _build_refusal(self, what: str, code: int, reply: bytes = b"") -> DeliveryOutcome:
+    def _build_refusal(
+        self,
+        what: str,
+        code: int,
+        reply: bytes = b"",
+        scope: RejectionScope = RejectionScope.CHANNEL,
+    ) -> DeliveryOutcome:
         reason = f"{self._server_name} refused {what}: {code} {_decode_reply(reply)}".rstrip()
-        return DeliveryRejection(reason=reason) if code >= 500 else RetryLater(reason=reason)
+        if code < 500:
+            return RetryLater(reason=reason)
+        return DeliveryRejection(reason=reason, scope=scope)
 
     def _classify_error(self, problem: OSError) -> DeliveryOutcome:
         match problem:

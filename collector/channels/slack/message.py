@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from collector import escaping
-from collector.channels.alert_card import Card, CardLink, EvidenceRow, Fact, build_card
-from collector.model import Message, Severity
+from collector.channels.card import Card, CardLink, EvidenceRow, Fact
+from collector.channels.message_card import build_card
+from collector.model import ChannelMessage, Severity
 
 SlackBlock = dict[str, Any]
 
 # Slack refuses a header of more than 150 characters, and blocks of more than about 13,200 together
-# (not documented; bolt-js issue 2509). The most that these and alert_card.py allow is below 12,000.
+# (not documented; bolt-js issue 2509). The most that these and card.py allow is below 12,000.
 _HEADER_LIMIT = 150
 _NOTIFICATION_LIMIT = 300
 _DESCRIPTION_LIMIT = 500
@@ -38,11 +39,11 @@ _SEVERITY_EMOJI = {
 }
 
 
-def build_payload(message: Message) -> dict[str, Any]:
+def build_payload(message: ChannelMessage) -> dict[str, Any]:
     """What a webhook takes: at most 50 blocks, and the text that notifications show."""
     card = build_card(message)
     notification = escaping.escape_slack_mrkdwn(
-        f"{card.headline}: {card.title} ({message.alert.org})", _NOTIFICATION_LIMIT
+        f"{card.headline}: {card.title} ({card.org})", _NOTIFICATION_LIMIT
     )
     return {
         "text": f"{_SEVERITY_EMOJI[card.severity]} {notification}",

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from collector.channels.http_sender import TIMEOUT_SECONDS, HttpSender, describe_answer
 from collector.channels.slack.message import build_payload
 from collector.channels.slack.settings import SlackSettings
-from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message, RetryLater
+from collector.model import (
+    ChannelMessage,
+    DeliveryOutcome,
+    DeliveryRejection,
+    DeliverySuccess,
+    RejectionScope,
+    RetryLater,
+)
 
 _ERROR_ADVICE = {
     "action_prohibited": "the workspace restricts this webhook",
@@ -25,6 +32,15 @@ _ERROR_ADVICE = {
 }
 
 
+_MESSAGE_FAULTS = frozenset(
+    {
+        *("invalid_blocks", "invalid_payload", "msg_blocks_too_long", "msg_too_long", "no_text"),
+        *("text_too_long", "too_many_attachments"),
+    }
+)
+"""Words that refuse this message alone; all others are about the webhook or its channel."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackNotifier:
     """Posts to an incoming webhook, whose URL is a secret.
@@ -36,7 +52,7 @@ class SlackNotifier:
     settings: SlackSettings
     timeout_seconds: float = TIMEOUT_SECONDS
 
-    def send(self, message: Message) -> DeliveryOutcome:
+    def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Post the message once."""
         return _WEBHOOK_SENDER.post_body(
             self.settings.webhook_url,
@@ -55,6 +71,11 @@ def _explain_word(body: str) -> str:
     return f"{word}: {advice}" if advice else word
 
 
+def _judge_rejection(_status: int, body: str) -> RejectionScope:
+    is_of_message = body.strip() in _MESSAGE_FAULTS
+    return RejectionScope.MESSAGE if is_of_message else RejectionScope.CHANNEL
+
+
 def _read_success(body: str) -> DeliveryOutcome:
     """Slack says `ok`; something between us and Slack may say 200 and show a page."""
     if body.lstrip().startswith("<"):
@@ -64,8 +85,9 @@ def _read_success(body: str) -> DeliveryOutcome:
     except (ValueError, RecursionError):
         return DeliverySuccess()
     if isinstance(answer, dict) and answer.get("ok") is False:
-        explanation = _explain_word(str(answer.get("error", "")))
-        return DeliveryRejection(reason=describe_answer("Slack", 200, explanation))
+        word = str(answer.get("error", ""))
+        reason = describe_answer("Slack", 200, _explain_word(word))
+        return DeliveryRejection(reason=reason, scope=_judge_rejection(200, word))
     return DeliverySuccess()
 
 
@@ -74,4 +96,5 @@ _WEBHOOK_SENDER = HttpSender(
     url_name="the webhook's URL",
     explain_body=_explain_word,
     read_success=_read_success,
+    judge_rejection=_judge_rejection,
 )

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from collector import escaping
-from collector.channels.alert_card import Card, EvidenceRow, Fact, build_card
-from collector.model import Message, Severity
+from collector.channels.card import Card, EvidenceRow, Fact
+from collector.channels.message_card import build_card
+from collector.model import ChannelMessage, Severity
 
 _VALUE_LIMIT = 400
 
@@ -25,7 +26,7 @@ _COLOURS = {
 }
 
 
-def build_panel(message: Message) -> Panel:
+def build_panel(message: ChannelMessage) -> Panel:
     """The panel that shows a message."""
     card = build_card(message)
     colour = _COLOURS[card.severity]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from collector.channels.terminal.panel import build_panel
-from collector.model import DeliveryOutcome, DeliveryRejection, DeliverySuccess, Message
+from collector.model import ChannelMessage, DeliveryOutcome, DeliveryRejection, DeliverySuccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class TerminalNotifier:
 
     console: Console = field(default_factory=Console)
 
-    def send(self, message: Message) -> DeliveryOutcome:
+    def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Print it. A stream that is closed or cannot show the text refuses it for good."""
         try:
             self.console.file.write(_draw_panel(build_panel(message), self.console))

@@ -16,6 +16,7 @@ from collector.model import (
     DeliverySuccess,
     IndeterminateDelivery,
     Message,
+    RejectionScope,
     RetryLater,
 )
 from collector.settings import Secret
@@ -130,7 +131,10 @@ def test_a_refusal_for_now_is_again_and_one_for_good_is_refused(
 ) -> None:
     outcome, box = outcome_of(message, replies={verb: reply})
 
-    assert outcome == kind(reason=f"127.0.0.1:{box.port} refused {what}: {reply}")
+    reason = f"127.0.0.1:{box.port} refused {what}: {reply}"
+    scope = RejectionScope.MESSAGE if verb == "DATA" else RejectionScope.CHANNEL
+    for_good = DeliveryRejection(reason=reason, scope=scope)
+    assert outcome == (RetryLater(reason=reason) if kind is RetryLater else for_good)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from collector.model import (
     DeliveryRejection,
     DeliverySuccess,
     Message,
+    RejectionScope,
     RetryLater,
 )
 from collector.settings.secret import Secret
@@ -64,7 +65,8 @@ def test_what_is_posted_is_the_payload(receiver: SlackReceiver, message: Message
             WebhookReply(status=400, body="invalid_blocks"),
             DeliveryRejection(
                 reason="Slack answered 400 invalid_blocks: "
-                "Slack does not understand our message; please report it"
+                "Slack does not understand our message; please report it",
+                scope=RejectionScope.MESSAGE,
             ),
         ),
         (

@@ -1,0 +1,82 @@
+"""Other channels stand in where one does not take critical alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from collector import alerting
+from collector.delivery.policy import DeliveryPolicy
+from collector.logs import log
+from collector.model import Alert, AlertStatus, ChannelState, Route
+from collector.store import alerts, outbox, redirections
+from collector.store.channel_status import ChannelStatus, read_channel_status
+from collector.store.redirections import UndeliveredAlert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackPlan:
+    """Who stands in for whom: the routes, all channels that there are, and their policies."""
+
+    routes: Sequence[Route] = ()
+    channels: Sequence[str] = ()
+    policies: Mapping[str, DeliveryPolicy] = field(default_factory=dict)
+
+    def get_policy(self, channel: str) -> DeliveryPolicy:
+        """The policy of a channel, which is the default where none was given."""
+        return self.policies.get(channel, DeliveryPolicy())
+
+
+def redirect_critical_alerts(
+    connection: sa.Connection, channel: str, plan: FallbackPlan, *, now: datetime
+) -> int:
+    """Enqueue what a channel does not take of critical alerts for those that stand in for it.
+
+    Returns how many messages were enqueued. They stay in the channel's own outbox as well.
+    """
+    count = 0
+    for delivery in list_redirectable_alerts(connection, channel, plan, now=now):
+        redirections.mark_redirected(connection, delivery.key, now=now)
+        alert = alerts.find_alert(connection, delivery.alert_id)
+        if alert is None or alert.status != AlertStatus.OPEN:
+            continue
+        chosen = _choose_channels(connection, alert, channel, plan)
+        added = outbox.enqueue_fallback(connection, alert, chosen, instead_of=channel, now=now)
+        count += len(added)
+        if added:
+            log.warning("delivery_redirected", key=delivery.key, channels=added)
+    return count
+
+
+def list_redirectable_alerts(
+    connection: sa.Connection, channel: str, plan: FallbackPlan, *, now: datetime
+) -> list[UndeliveredAlert]:
+    """What a channel has refused of critical alerts; all of it, where it is out of order."""
+    status = read_channel_status(connection, channel)
+    is_working = not _is_out_of_order(status, plan.get_policy(channel), now=now)
+    return redirections.list_undelivered_alerts(connection, channel, only_refused=is_working)
+
+
+def _is_out_of_order(status: ChannelStatus, policy: DeliveryPolicy, *, now: datetime) -> bool:
+    if status.state == ChannelState.FAILING and status.since is not None:
+        return now - status.since >= policy.fallback_after
+    return status.state == ChannelState.REFUSING
+
+
+def _choose_channels(
+    connection: sa.Connection, alert: Alert, channel: str, plan: FallbackPlan
+) -> list[str]:
+    """Those that the settings name; else those told of the org, unless one of them has it."""
+    named = plan.get_policy(channel).fallback
+    if named is not None:
+        return [name for name in named if name != channel and name in plan.channels]
+    others = [
+        name
+        for name in alerting.select_org_channels(alert.org, plan.routes, plan.channels)
+        if name != channel
+    ]
+    delivered = redirections.find_delivered_channels(connection, alert)
+    return [] if delivered.intersection(others) else others
