@@ -19,16 +19,13 @@ from collector.detect.predicates import condition_sql
 from collector.detect.predicates.equality import MAX_INLINE_VALUES
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.errors import RulesError
-from collector.normalize.ip_address_sql import (
-    build_address_groups,
-    build_address_key,
-    build_address_text,
-)
+from collector.normalize.ip_address_sql import select_addresses
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "0055f00000Hyy1Q"
 TYPES = {
     **dict.fromkeys(("user_name", "user_id", "source_ip", "source_ip_key"), "VARCHAR"),
+    "operation": "VARCHAR",
     "record_count": "BIGINT",
     "time": "TIMESTAMPTZ",
 }
@@ -270,10 +267,9 @@ def asked(connection, predicate, field, values, times):
     rows = """SELECT n, row.v AS v, CAST(row.t AS TIMESTAMPTZ) AS "time" FROM (
         SELECT unnest(range(len(p))) AS n, unnest(p) AS row
         FROM (SELECT from_json(?, '[{"v": "VARCHAR", "t": "VARCHAR"}]') AS p))"""
-    rows = f"SELECT *, {build_address_text('v')} AS address FROM ({rows})"
-    rows = f"SELECT *, {build_address_groups('address')} AS groups FROM ({rows})"
     rows = (
-        f"SELECT *, {build_address_key('v', 'groups')} AS source_ip_key, v AS {field} FROM ({rows})"
+        "SELECT * EXCLUDE (read_address, read_address_key), read_address_key AS source_ip_key,"
+        f" v AS {field} FROM ({select_addresses(f'({rows})', 'v')})"
     )
     found = connection.execute(f"SELECT {predicate} FROM ({rows}) ORDER BY n", [written])
     return [row[0] for row in found.fetchall()]
@@ -297,6 +293,19 @@ FOUND = [
         [True, False],
     ),
     ([plain("Salesforce.com IP")], "source_ip", ["salesforce.com ip", "x"], [True, False]),
+    ([plain("10.0.0.1")], "source_ip", ["8.8.8.8, 10.0.0.1", "8.8.8.8, 10.0.0.2"], [True, False]),
+    ([plain("010.0.0.01:443")], "source_ip", ["10.0.0.1", "10.0.0.1:80"], [True, True]),
+    ([plain("[2001:DB8::1%eth0]")], "source_ip", ["2001:db8::1", "2001:db8::2"], [True, False]),
+    (
+        [ENTRY(form="cidr", text="10.0.0.0/9")],
+        "source_ip",
+        ["8.8.8.8, 9.9.9.9:1, 10.1.1.1", "8.8.8.8, 10.200.0.1"],
+        [True, False],
+    ),
+    ([plain(' "Ｄｒｉｆｔ%20App" ')], "user_name", ["drift app", "driftapp"], [True, False]),
+    ([ENTRY(form="prefix", text=' "Ｄrift\u200b ')], "user_name", ["Drift App"], [True]),
+    ([ENTRY(form="contains", text="%28x")], "user_name", ["a(X11", "a %28x"], [True, False]),
+    ([plain("a%20b")], "operation", ["a b", "a%20b"], [False, True]),
     ([], "user_name", ["", "x", None], [False, False, False]),
     ([plain("a")], "user_name", [None], [False]),
 ]
@@ -333,7 +342,14 @@ def test_a_long_list_means_the_same_as_a_short_one(separator, holds):
         "",
     ]
 
-    assert [True, True, False, False, False] == holds(entries, "user_name", values)
+    assert [True, True, False, False, False] == holds(entries, "operation", values)
+
+
+def test_a_long_list_finds_every_address_of_a_record(holds):
+    entries = [plain(f"198.51.100.{number}") for number in range(2 * MAX_INLINE_VALUES)]
+    values = ["198.51.100.99", "8.8.8.8, 198.51.100.99", "8.8.8.8, 198.51.100.100", "8.8.8.8"]
+
+    assert [True, True, False, False] == holds(entries, "source_ip", values)
 
 
 def test_a_long_list_is_one_text_and_not_thousands():

@@ -7,6 +7,7 @@ one of 15 characters is that of 18 which begins with it. NOT is never NULL.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
@@ -49,6 +50,12 @@ from collector.detect.predicates.sql_literals import (
 )
 from collector.escaping import quote_literal
 from collector.model.event_columns import KEYWORD_COLUMNS
+from collector.plain_names import (
+    simplify_beginning,
+    simplify_end,
+    simplify_name,
+    simplify_part,
+)
 
 ConditionNode: TypeAlias = (
     ConditionItem | ConditionFieldEqualsValueExpression | ConditionValueExpression | None
@@ -171,8 +178,34 @@ def _compile_text(name: str, value: SigmaString, columns: FieldColumns) -> str:
         return f"({columns.quote_column(name)} IS NULL OR {columns.cast_to_text(name)} = '')"
     if all(part is WILDCARD for part in value.s):
         return f"{columns.quote_column(name)} IS NOT NULL"
+    return _match_pattern(name, value, columns)
+
+
+def _match_pattern(name: str, value: SigmaString, columns: FieldColumns) -> str:
     subject, literal = _choose_operands(name, value, columns)
-    return match_wildcards(subject, value, literal)
+    plain = _simplify_pattern(value) if columns.holds_names(name) else value
+    return match_wildcards(subject, plain, literal)
+
+
+def _simplify_pattern(value: SigmaString) -> SigmaString:
+    """A pattern whose texts have the plain form of names."""
+    last = len(value.s) - 1
+    plain = copy(value)
+    plain.s = [
+        _simplify_pattern_part(part, is_first=place == 0, is_last=place == last)
+        if isinstance(part, str)
+        else part
+        for place, part in enumerate(value.s)
+    ]
+    return plain
+
+
+def _simplify_pattern_part(text: str, *, is_first: bool, is_last: bool) -> str:
+    if is_first and is_last:
+        return simplify_name(text)
+    if is_first:
+        return simplify_beginning(text)
+    return simplify_end(text) if is_last else simplify_part(text)
 
 
 def _compile_boolean(name: str, value: SigmaBool, columns: FieldColumns) -> str:
@@ -283,8 +316,7 @@ def _compile_keyword(value: SigmaType, columns: FieldColumns) -> str:
 
 
 def _match_anywhere(name: str, value: SigmaString, columns: FieldColumns) -> str:
-    subject, literal = _choose_operands(name, value, columns)
-    return match_wildcards(subject, _surround_with_wildcards(value), literal)
+    return _match_pattern(name, _surround_with_wildcards(value), columns)
 
 
 def _surround_with_wildcards(value: SigmaString) -> SigmaString:
