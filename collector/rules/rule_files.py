@@ -7,6 +7,7 @@ from pathlib import Path
 
 from collector import normalize
 from collector.detect import EventSchema, RuleSet, lists, load_rule_set
+from collector.logs import log
 from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.settings import ListFileSettings, RulesSettings
 from collector.settings.shipped_files import find_shipped_folder
@@ -31,6 +32,8 @@ def load_rules(settings: RulesSettings) -> RuleSet:
         for name, source in settings.lists.items()
     }
     value_lists = lists.load_lists(paths, entries_by_list)
+    for warning in value_lists.warnings:
+        log.warning("list_entry_doubtful", problem=str(warning))
     return load_rule_set(paths, schema=EVENT_SCHEMA, disable=settings.disable, lists=value_lists)
 
 

@@ -117,7 +117,55 @@ def test_a_text_file_has_one_value_or_network_a_line(tmp_path):
     known = lists.load_lists([], {"tor_exits": path})
 
     network = ListEntry(form="cidr", text="10.0.0.0/8")
-    assert (plain("185.220.101.33"), network, plain("a # b")) == known["tor_exits"].entries
+    assert (plain("185.220.101.33"), network, plain("a")) == known["tor_exits"].entries
+
+
+LINES = [
+    ("1.2.3.4 # x", plain("1.2.3.4")),
+    ("1.2.3.4#x", plain("1.2.3.4")),
+    ("1.2.3.4 ; SBL1", plain("1.2.3.4")),
+    ("1.10.16.0/20 ; SBL256894", ListEntry(form="cidr", text="1.10.16.0/20")),
+    ('"1.2.3.4"', plain("1.2.3.4")),
+    ("'1.2.3.4', seen 2026-03-01", plain("1.2.3.4")),
+    ("1.2.3.4,2026-03-01,bad", plain("1.2.3.4")),
+    ("1.2.3.4\tbad", plain("1.2.3.4")),
+    ("1.2.3.4 bad", plain("1.2.3.4")),
+    ("1.2.3.4|bad", plain("1.2.3.4")),
+    ("2001:db8::/32,bad", ListEntry(form="cidr", text="2001:db8::/32")),
+    ("[2001:db8::1]:443 # x", plain("[2001:db8::1]:443")),
+    ("Mozilla/5.0 (X11; Linux, x86_64)", plain("Mozilla/5.0 (X11; Linux, x86_64)")),
+    ("C# client # x", plain("C# client")),
+    ("drift ; x", plain("drift")),
+    ('"Team # 1" # x', plain("Team # 1")),
+    ("app\tx", plain("app")),
+]
+
+
+@pytest.mark.parametrize(("line", "entry"), LINES, ids=[row[0] for row in LINES])
+def test_what_stands_beside_an_entry_is_no_part_of_it(line, entry, tmp_path):
+    path = tmp_path / "feed.txt"
+    path.write_text(f"; a feed\n{line}\n")
+
+    known = lists.load_lists([], {"feed": path})
+
+    assert known["feed"].entries == (entry,)
+    assert known.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.2.3.4.5", "1.2.3.300", "10.0.0.1-10.0.0.20", "10.0.0.1, 10.0.0.2", "10.0.0.*", "::1::"],
+)
+def test_a_value_that_begins_like_an_address_and_is_none_is_told(text, tmp_path, folder):
+    feed = tmp_path / "feed.txt"
+    feed.write_text(f"# mine\n{text}\n".replace(", ", "_"))
+    path = folder(f"entries:\n  - fine\n  - {{value: '{text}'}}\n  - {{prefix: 10.0.0.}}")
+
+    known = lists.load_lists([path], {"feed": feed, "own": ["9.9.9.9", text]})
+
+    told = [(each.path.name, each.line) for each in known.warnings]
+    assert told == [("feed.txt", 2), ("rules.lists.own", 2), ("thieves.yml", 3)]
+    assert "begins like an address and is none" in known.warnings[0].message
 
 
 def test_lists_of_one_name_are_one_list(folder, tmp_path):

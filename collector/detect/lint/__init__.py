@@ -15,14 +15,16 @@ from collector.errors import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintWarning:
-    """A warning, and the name of the rule that it is about."""
+    """A warning, and the name of the rule that it is about; None where it is about a list."""
 
-    rule: str
+    rule: str | None
     problem: Problem
 
 
 def lint_rules(rules: RuleSet, *, schema: EventSchema) -> Iterator[LintWarning]:
-    """The warnings of all rules in their order, line by line."""
+    """The warnings of all lists, then those of all rules in their order, line by line."""
+    for warning in rules.lists.warnings:
+        yield LintWarning(rule=None, problem=warning)
     empty_lists = {name for name in rules.lists.names if not rules.lists[name].entries}
     correlated_rules = rules.correlation_inputs
     for rule in rules.rules:

@@ -24,6 +24,11 @@ class ValueLists:
         """The names of all lists."""
         return frozenset(self.by_name)
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The warnings of all lists."""
+        return tuple(each for one in self.by_name.values() for each in one.warnings)
+
     def __contains__(self, name: str) -> bool:
         return name in self.by_name
 
@@ -58,6 +63,7 @@ def load_lists(
     """
     problems: list[Problem] = []
     entries_by_name: dict[str, dict[ListEntry, None]] = {}
+    warnings_by_name: dict[str, list[Problem]] = {}
     for name, source in [
         *((None, path) for path in list_files.find_list_files(paths)),
         *configured_lists.items(),
@@ -70,11 +76,14 @@ def load_lists(
             entries_by_name.setdefault(value_list.name, {}).update(
                 dict.fromkeys(value_list.entries)
             )
+            warnings_by_name.setdefault(value_list.name, []).extend(value_list.warnings)
     if problems:
         raise RulesError(problems)
     return ValueLists(
         by_name={
-            name: ValueList(name=name, entries=tuple(entries))
+            name: ValueList(
+                name=name, entries=tuple(entries), warnings=tuple(warnings_by_name[name])
+            )
             for name, entries in sorted(entries_by_name.items())
         }
     )

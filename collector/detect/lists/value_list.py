@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from collector.detect.predicates import salesforce_ids
 from collector.detect.predicates.cidr import parse_address, to_ipv6
 from collector.detect.predicates.sql_literals import fold_text
+from collector.errors import Problem
 from collector.model.event_columns import ADDRESS_KEYS, NAME_COLUMNS
 from collector.plain_names import simplify_beginning, simplify_name, simplify_part
 from collector.stable_ids import hash_json
@@ -67,10 +68,14 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueList:
-    """The entries that rules know under one name, in the order of their files."""
+    """The entries that rules know under one name, in the order of their files.
+
+    `warnings` tell of entries that mean something else than their author may think.
+    """
 
     name: str
     entries: tuple[ListEntry, ...]
+    warnings: tuple[Problem, ...] = ()
     _index: Mapping[_IndexKey, list[ListEntry]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
