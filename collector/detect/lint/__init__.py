@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from collector.detect.event_schema import EventSchema
+from collector.detect.lint.dedup import lint_dedup
 from collector.detect.lint.detection import lint_detection
 from collector.detect.lint.metadata import lint_metadata
 from collector.detect.lint.severity import lint_severity
@@ -33,6 +34,7 @@ def lint_rules(rules: RuleSet, *, schema: EventSchema) -> Iterator[LintWarning]:
             *lint_metadata(document, rule, is_correlated=rule.name in correlated_rules),
             *lint_detection(document, rule, schema=schema, empty_lists=empty_lists),
             *lint_severity(document),
+            *lint_dedup(document, rule, schema=schema),
         ]
         for problem in sorted(problems, key=lambda problem: (problem.line, problem.column)):
             yield LintWarning(rule=rule.name, problem=problem)
