@@ -47,7 +47,7 @@ def run_once(collector: Collector) -> PassSummary:
     """Poll every source until it is drained, and deliver what is due."""
     collector.rule_reloader.begin()
     poll_results: list[PollResult] = []
-    problems: list[str] = []
+    problems = [f"rule file refused: {each}" for each in collector.rule_reloader.problems]
     for poller in collector.pollers:
         try:
             for source in poller.sources:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,8 @@ NO_LISTS = ValueLists()
 def load_lists(
     paths: Sequence[Path],
     configured_lists: Mapping[str, Sequence[str] | Path] = MappingProxyType({}),
+    *,
+    left_out: AbstractSet[Path] = frozenset(),
 ) -> ValueLists:
     """The lists below folders of rules, and further ones.
 
@@ -58,6 +61,7 @@ def load_lists(
         configured_lists: by name, values (a network among them counts as one) or a file, which is
             added to the list of that name: `*.yml` and `*.yaml` as in a folder, anything else with
             one value or network a line.
+        left_out: files that are not read.
 
     Raises RulesError with every problem of every file.
     """
@@ -68,6 +72,8 @@ def load_lists(
         *((None, path) for path in list_files.find_list_files(paths)),
         *configured_lists.items(),
     ]:
+        if source in left_out:
+            continue
         try:
             value_list = list_files.read_list(source, name=name)
         except RulesError as error:

@@ -7,7 +7,6 @@ one of 15 characters is that of 18 which begins with it. NOT is never NULL.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
@@ -39,6 +38,7 @@ from sigma.types import (
 from collector.detect.predicates import equality, salesforce_ids
 from collector.detect.predicates.field_columns import TEXT_TYPE, TIME_TYPE, FieldColumns
 from collector.detect.predicates.list_membership import match_list, parse_list_name
+from collector.detect.predicates.name_patterns import simplify_pattern
 from collector.detect.predicates.sql_literals import (
     WILDCARD,
     UnsupportedSigmaError,
@@ -50,12 +50,6 @@ from collector.detect.predicates.sql_literals import (
 )
 from collector.escaping import quote_literal
 from collector.model.event_columns import KEYWORD_COLUMNS
-from collector.plain_names import (
-    simplify_beginning,
-    simplify_end,
-    simplify_name,
-    simplify_part,
-)
 
 ConditionNode: TypeAlias = (
     ConditionItem | ConditionFieldEqualsValueExpression | ConditionValueExpression | None
@@ -183,29 +177,8 @@ def _compile_text(name: str, value: SigmaString, columns: FieldColumns) -> str:
 
 def _match_pattern(name: str, value: SigmaString, columns: FieldColumns) -> str:
     subject, literal = _choose_operands(name, value, columns)
-    plain = _simplify_pattern(value) if columns.holds_names(name) else value
+    plain = simplify_pattern(value) if columns.holds_names(name) else value
     return match_wildcards(subject, plain, literal)
-
-
-def _simplify_pattern(value: SigmaString) -> SigmaString:
-    """A pattern whose texts have the plain form of names."""
-    last = len(value.s) - 1
-    plain = copy(value)
-    plain.s = [
-        _simplify_pattern_part(part, is_first=place == 0, is_last=place == last)
-        if isinstance(part, str)
-        else part
-        for place, part in enumerate(value.s)
-    ]
-    return plain
-
-
-def _simplify_pattern_part(text: str, *, is_first: bool, is_last: bool) -> str:
-    if is_first and is_last:
-        return simplify_name(text)
-    if is_first:
-        return simplify_beginning(text)
-    return simplify_end(text) if is_last else simplify_part(text)
 
 
 def _compile_boolean(name: str, value: SigmaBool, columns: FieldColumns) -> str:
