@@ -14,6 +14,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
+│   ├── HuntLimitError          it took too much time or memory
 │   └── InvalidSqlError         a mistake in the query; a usage error (exit 2)
 ├── StateBusyError              another process works on this state directory
 └── StoppedError                we were asked to end between two steps
@@ -108,6 +109,10 @@ class ArchiveWithoutLedgerError(CollectorError):
 
 class HuntError(CollectorError):
     """A query over the archive that was refused or went over its limits."""
+
+
+class HuntLimitError(HuntError):
+    """A query over the archive that took too much time or memory."""
 
 
 class InvalidSqlError(HuntError):

@@ -12,7 +12,7 @@ from collector.api.json_values import JsonObject, to_json_object
 from collector.api.state_view import read_archive_files
 from collector.archive import hunt_query
 from collector.archive.hunt_query import HuntResult
-from collector.errors import HuntError, InvalidSqlError
+from collector.errors import HuntError, HuntLimitError, InvalidSqlError
 from collector.escaping import collapse_whitespace
 from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
@@ -42,6 +42,8 @@ def run_hunt(settings: Settings, sql: str, *, timeout_seconds: float, limit: int
             timeout_seconds=timeout_seconds,
             limit=limit,
         )
+    except HuntLimitError:
+        raise
     except HuntError as error:
         if isinstance(error.__context__, _RESOURCE_ERRORS):
             raise
