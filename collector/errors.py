@@ -18,6 +18,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
+│   ├── HuntLimitError          it took too much time or memory
 │   └── InvalidSqlError         a mistake in the query; a usage error (exit 2)
 ├── DiskFullError               nothing more can be stored; nothing more is asked for
 ├── StateDatabaseError          the state database does not do what was asked of it
@@ -130,6 +131,10 @@ class ArchiveWithoutLedgerError(CollectorError):
 
 class HuntError(CollectorError):
     """A query over the archive that was refused or went over its limits."""
+
+
+class HuntLimitError(HuntError):
+    """A query over the archive that took too much time or memory."""
 
 
 class InvalidSqlError(HuntError):

@@ -16,11 +16,7 @@ from collector.detect.event_rows import build_event, list_column_names
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, Event
 from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS
-from collector.normalize.ip_address_sql import (
-    build_address_groups,
-    build_address_key,
-    build_address_text,
-)
+from collector.normalize.ip_address_sql import select_addresses
 
 DERIVED_UID_KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"job": ("BulkJob", "job_id"), "login": ("SignIn", "event_uid")}
@@ -88,11 +84,9 @@ def restore_alert_event(event: Event, org: str) -> EventSet:
 
 def _add_address_key(relation: str, column: str) -> str:
     """The relation with the column that networks are compared with, for a column of addresses."""
-    key = build_address_key(column, '"#groups"')
     return (
-        f'(SELECT * EXCLUDE ("#text", "#groups"), {key} AS {ADDRESS_KEYS[column]} FROM'
-        f""" (SELECT *, {build_address_groups('"#text"')} AS "#groups" FROM"""
-        f""" (SELECT *, {build_address_text(column)} AS "#text" FROM {relation})))"""
+        f"(SELECT * EXCLUDE (read_address, read_address_key), read_address_key AS"
+        f" {ADDRESS_KEYS[column]} FROM ({select_addresses(relation, column)}))"
     )
 
 

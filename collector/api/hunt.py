@@ -13,7 +13,7 @@ from collector.api.readable_files import select_sound_files
 from collector.api.state_view import read_archive_files
 from collector.archive import hunt_query
 from collector.archive.hunt_query import HuntResult
-from collector.errors import HuntError, InvalidSqlError
+from collector.errors import HuntError, HuntLimitError, InvalidSqlError
 from collector.escaping import collapse_whitespace
 from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
@@ -50,6 +50,8 @@ def run_hunt(settings: Settings, sql: str, *, timeout_seconds: float, limit: int
 
     try:
         return run_query(files)
+    except HuntLimitError:
+        raise
     except HuntError as error:
         if _may_be_damage(error):
             sound = select_sound_files(archive, files)

@@ -22,7 +22,7 @@ from collector.errors import CollectorError, RulesError
 from collector.ingest.state_paths import StatePaths
 from collector.model import ChannelState, Stream
 from collector.rules.coverage import SilentRule, list_silent_rules
-from collector.rules.rule_files import load_rules
+from collector.rules.rule_files import load_sound_rules
 from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.settings import Settings
 from collector.store import channel_status, ledger, org_clocks, outbox, rule_status
@@ -129,9 +129,10 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
 
 
 def _try_load_rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
-    """The rules of the files; none while these are broken, and then what is wrong with them."""
+    """The rules of the files in which nothing is wrong, and what is wrong with the others."""
     try:
-        return load_rules(settings.rules), ()
+        loaded = load_sound_rules(settings.rules)
+        return loaded.rules, tuple(map(str, loaded.problems))
     except RulesError as error:
         return RuleSet(rules=()), tuple(map(str, error.problems))
 

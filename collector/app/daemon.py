@@ -57,7 +57,7 @@ def run_once(collector: Collector) -> PassSummary:
     """Poll every source until it is drained, urgent ones first, and deliver what is due."""
     collector.rule_reloader.begin()
     poll_results: list[PollResult] = []
-    problems: list[str] = []
+    problems = [f"rule file refused: {each}" for each in collector.rule_reloader.problems]
     collector.pipeline.fold_unfolded_matches()
     refused_orgs: set[str] = set()
     for lane in Lane:

@@ -23,7 +23,7 @@ from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Channel, Route
 from collector.rules.hot_reload import RuleReloader, stamp_files
-from collector.rules.rule_files import list_rule_paths, load_rules
+from collector.rules.rule_files import list_rule_paths, load_rules, load_sound_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import TOKENS_FOLDER, DiskTokenStore
@@ -63,14 +63,15 @@ def open_collector(
     the configured ones.
 
     Raises:
-        RulesError: a rule file is wrong.
+        RulesError: there are no rules to go on with without the files that are wrong.
         StateBusyError: another process works on the directory.
         CollectorError: the state cannot be opened.
     """
     stop_event = stop_event or threading.Event()
     rule_paths = list_rule_paths(settings.rules)
     file_stamps = stamp_files(rule_paths)
-    rules = load_rules(settings.rules)
+    loaded = load_sound_rules(settings.rules)
+    rules = loaded.rules
     paths = StatePaths(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **extra_channels}
     routes = build_routes(settings)
@@ -138,6 +139,7 @@ def open_collector(
                 rules=rules,
                 pipeline=pipeline,
                 database=database,
+                problems=loaded.problems,
             ),
             stop_event=stop_event,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,13 @@ import duckdb
 
 from collector import engine
 from collector.archive.parquet_sql import FileLocation, build_relation, ensure_columns
+from collector.archive.query_limits import fetch_rows, limit_memory, limit_time
 from collector.archive.store import ArchiveStore
 from collector.errors import HuntError
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, DerivedType
+
+MAX_BRACKETS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +41,19 @@ def run_hunt_query(
     """Run one SELECT over the table `events` and one view for each event type.
 
     Raises:
-        HuntError: not exactly one SELECT, invalid SQL, or the timeout exceeded.
+        HuntError: not exactly one SELECT, invalid SQL, too much memory, or the timeout exceeded,
+            which counts from opening the files to fetching the last row.
     """
     _require_select(sql)
     connection = engine.open_engine()
     try:
-        _create_views(connection, sql, archive, files, derived_types)
-        _restrict_access(connection, archive.locate_files(files))
-        return _execute_query(connection, sql, timeout_seconds=timeout_seconds, limit=limit)
+        with limit_memory(), limit_time(connection, timeout_seconds) as deadline:
+            _create_views(connection, sql, archive, files, derived_types)
+            _restrict_access(connection, archive.locate_files(files))
+            result = connection.execute(sql)
+            names = tuple(column[0] for column in result.description or ())
+            rows = fetch_rows(result, count=limit + 1, deadline=deadline)
+        return HuntResult(columns=names, rows=tuple(rows[:limit]), truncated=len(rows) > limit)
     except duckdb.Error as error:
         raise HuntError(_take_first_line(error)) from None
     finally:
@@ -54,12 +61,25 @@ def run_hunt_query(
 
 
 def _require_select(sql: str) -> None:
+    if not sql.isprintable() and re.search("[\0\ud800-\udfff]", sql):
+        raise HuntError("the SQL is no valid text: it holds NUL or what is no UTF-8")
+    if _measure_brackets(sql) > MAX_BRACKETS:
+        raise HuntError(f"the SQL has more than {MAX_BRACKETS} brackets inside one another")
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
         raise HuntError(_take_first_line(error)) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise HuntError("give exactly one SELECT; the archive is read-only")
+
+
+def _measure_brackets(sql: str) -> int:
+    """How many brackets are open at most, those in texts included: planning cannot be ended."""
+    level = deepest = 0
+    for sign in re.findall(r"[(\[{)\]}]", sql):
+        level = level + 1 if sign in "([{" else max(level - 1, 0)
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _create_views(
@@ -101,24 +121,6 @@ def _restrict_access(
     connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-
-
-def _execute_query(
-    connection: duckdb.DuckDBPyConnection, sql: str, *, timeout_seconds: float, limit: int
-) -> HuntResult:
-    timer = threading.Timer(timeout_seconds, connection.interrupt)
-    timer.start()
-    try:
-        result = connection.execute(sql)
-        names = tuple(column[0] for column in result.description or ())
-        rows = result.fetchmany(limit + 1)
-    except duckdb.InterruptException:
-        raise HuntError(
-            f"the query took more than {timeout_seconds:g} seconds; narrow it"
-        ) from None
-    finally:
-        timer.cancel()
-    return HuntResult(columns=names, rows=tuple(rows[:limit]), truncated=len(rows) > limit)
 
 
 def _take_first_line(error: Exception) -> str:

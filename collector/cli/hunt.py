@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from collector.cli.output import (
     to_safe_text,
 )
 from collector.errors import InvalidSqlError
-from collector.escaping import escape_csv_cell
+from collector.escaping import escape_csv_cell, escape_invisible
 from collector.settings import Settings
 
 
@@ -107,9 +108,15 @@ def _print_table(result: HuntResult) -> None:
 
 def _print_csv(result: HuntResult) -> None:
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([escape_csv_cell(name) for name in result.columns])
+    show = _choose_csv_form()
+    writer.writerow([show(escape_csv_cell(name)) for name in result.columns])
     for row in result.rows:
-        writer.writerow([_to_csv_value(value) for value in row])
+        writer.writerow([show(_to_csv_value(value)) for value in row])
+
+
+def _choose_csv_form() -> Callable[[str], str]:
+    """What a cell is written as: on a terminal nothing may act, in a file it stays as it is."""
+    return escape_invisible if sys.stdout.isatty() else str
 
 
 def _print_json(result: HuntResult) -> None:

@@ -87,7 +87,7 @@ def format_duration(value: timedelta) -> str:
 
 def print_json(values: JsonObject) -> None:
     """Print a JSON object on one line of printable ASCII."""
-    click.echo(json.dumps(values))
+    click.echo(json.dumps(values).replace("\x7f", "\\u007f"))
 
 
 def print_json_lines(lines: Iterable[JsonObject]) -> None:

@@ -194,7 +194,7 @@ def _print_rule_problems(status: StatusReport) -> None:
     report = status.rule_status
     if report.problems:
         last_loading = report.last_loading
-        suffix = f"; the {last_loading.rules} rules of before stay at work" if last_loading else ""
+        suffix = f"; the {last_loading.rules} other rules stay at work" if last_loading else ""
         print_line(f"Rule files are broken{suffix}:")
         for problem in report.problems:
             print_line(f"  {to_safe_text(problem)}")

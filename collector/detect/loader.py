@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ def load_rule_set(
     schema: EventSchema,
     disable: Sequence[str] = (),
     lists: ValueLists = NO_LISTS,
+    left_out: AbstractSet[Path] = frozenset(),
 ) -> RuleSet:
     """The rules of files and of folders (`*.yml` and `*.yaml`, at any depth, but for `lists`).
 
@@ -46,11 +48,16 @@ def load_rule_set(
         schema: the event table that the rules are over.
         disable: names, ids or globs of documents to leave out, whatever is wrong with them.
         lists: the value lists that rules may name.
+        left_out: files that are not read.
 
     Raises RulesError with every problem of every file.
     """
     with _pause_garbage_collection():
-        return _compile_rule_set(paths, schema=schema, disable=disable, lists=lists)
+        problems: list[Problem] = []
+        files = [file for file in _list_rule_files(paths, problems) if file not in left_out]
+        documents = _read_documents(files, problems)
+        library = DocumentLibrary.from_documents(documents, disable)
+        return _compile_rule_set(library, problems, schema=schema, lists=lists)
 
 
 @contextmanager
@@ -69,10 +76,8 @@ def _pause_garbage_collection() -> Iterator[None]:
 
 
 def _compile_rule_set(
-    paths: Sequence[Path], *, schema: EventSchema, disable: Sequence[str], lists: ValueLists
+    library: DocumentLibrary, problems: list[Problem], *, schema: EventSchema, lists: ValueLists
 ) -> RuleSet:
-    problems: list[Problem] = []
-    library = DocumentLibrary.from_documents(_read_documents(paths, problems), disable)
     problems += library.find_duplicates()
     drafts = _read_drafts(library, schema, lists, problems)
     correlations, further = correlation_drafts.read_correlations(library, drafts, schema)
@@ -94,9 +99,9 @@ def _compile_rule_set(
 # ---- files
 
 
-def _read_documents(paths: Sequence[Path], problems: list[Problem]) -> list[YamlDocument]:
+def _read_documents(files: Iterable[Path], problems: list[Problem]) -> list[YamlDocument]:
     documents = []
-    for path in dict.fromkeys(_list_rule_files(paths, problems)):
+    for path in dict.fromkeys(files):
         try:
             documents += yaml_document.read_documents(path)
         except RulesError as error:
@@ -163,6 +168,9 @@ class _RuleSetBuilder:
                 self._compile_draft(each, alert=alert)
             except SigmaError as error:
                 self.problems.append(each.document.build_problem(("detection",), str(error)))
+            except RecursionError:  # of a rule under hundreds of filters
+                message = "its condition is too deep, filters included"
+                self.problems.append(each.document.build_problem(("detection",), message))
 
     def _compile_draft(self, each: RuleDraft | CorrelationDraft, *, alert: bool) -> None:
         if isinstance(each, RuleDraft):

@@ -14,11 +14,12 @@ from typing import Literal, TypeAlias, get_args
 ColumnType: TypeAlias = Literal["VARCHAR", "TIMESTAMPTZ", "BIGINT", "DOUBLE"]
 """A type of DuckDB's."""
 
-ColumnKind: TypeAlias = Literal["plain", "record_id", "other_id", "address"]
+ColumnKind: TypeAlias = Literal["plain", "record_id", "other_id", "address", "name"]
 """How the values of a column are compared.
 
 `record_id`: as Salesforce's ids, and stored with 18 characters. `other_id`: as those, of what is no
 record, stored as they came. `address`: as IP addresses, by the column of that name and `_key`.
+`name`: as names, stored in the plain form of `collector.plain_names`.
 """
 
 EntityLabel: TypeAlias = Literal[
@@ -64,15 +65,29 @@ EVENT_COLUMNS = (
     EventColumn(name="received", sql_type="TIMESTAMPTZ", never_null=True),
     EventColumn(name="batch", never_null=True, in_evidence=False),
     EventColumn(name="user_id", kind="record_id", entity_rank=1, label="Who"),
-    EventColumn(name="user_name", entity_rank=2, label="Who", detail_rank=7),
+    EventColumn(name="user_name", kind="name", entity_rank=2, label="Who", detail_rank=7),
     EventColumn(name="user_type"),
     EventColumn(name="source_ip", kind="address", entity_rank=3, label="From where", detail_rank=8),
     EventColumn(name="source_ip_key", in_evidence=False),
     EventColumn(name="country", entity_rank=4, label="From where", detail_rank=9),
-    EventColumn(name="user_agent", entity_rank=7, label="With", detail_rank=18, keyword_rank=4),
-    EventColumn(name="client_name", entity_rank=8, label="With", detail_rank=11, keyword_rank=5),
+    EventColumn(
+        name="user_agent",
+        kind="name",
+        entity_rank=7,
+        label="With",
+        detail_rank=18,
+        keyword_rank=4,
+    ),
+    EventColumn(
+        name="client_name",
+        kind="name",
+        entity_rank=8,
+        label="With",
+        detail_rank=11,
+        keyword_rank=5,
+    ),
     EventColumn(name="app_id", kind="record_id", entity_rank=9, label="App"),
-    EventColumn(name="app_name", entity_rank=10, label="App", detail_rank=10),
+    EventColumn(name="app_name", kind="name", entity_rank=10, label="App", detail_rank=10),
     EventColumn(name="session_key", entity_rank=5, label="Session", links_events=True),
     EventColumn(name="login_key", entity_rank=6, label="Session", links_events=True),
     EventColumn(name="request_id", kind="other_id", links_events=True),
@@ -84,7 +99,7 @@ EVENT_COLUMNS = (
     EventColumn(name="uri", detail_rank=17, keyword_rank=2),
     EventColumn(name="query", detail_rank=15, keyword_rank=1),
     EventColumn(name="job_id", kind="record_id", entity_rank=14, label="Job", detail_rank=14),
-    EventColumn(name="package_name", entity_rank=11, label="Package", detail_rank=12),
+    EventColumn(name="package_name", kind="name", entity_rank=11, label="Package", detail_rank=12),
     EventColumn(name="target_user", entity_rank=12, label="To whom", detail_rank=13),
     EventColumn(name="detail", detail_rank=16, keyword_rank=3),
     EventColumn(name="score", sql_type="DOUBLE", detail_rank=6),
@@ -151,4 +166,8 @@ ID_COLUMNS = frozenset(
 ADDRESS_KEYS: Mapping[str, str] = MappingProxyType(
     {column.name: f"{column.name}_key" for column in EVENT_COLUMNS if column.kind == "address"}
 )
-"""By the name of a column with IP addresses, that of the one with their 32 hex digits."""
+"""By the name of a column with IP addresses, that of the one with their keys: of 32 hex digits for
+each address, with blanks between, first the address in the column."""
+
+NAME_COLUMNS = tuple(column.name for column in EVENT_COLUMNS if column.kind == "name")
+"""Names, in their plain form."""

@@ -21,8 +21,10 @@ from collector.normalize.value_readers import (
     read_http_status,
     read_iso_time,
     read_json_member,
+    read_known_name,
     read_known_text,
     read_long_id,
+    read_name,
     read_percent_score,
     read_ratio_score,
     read_request_status,
@@ -62,8 +64,8 @@ DEFAULT_MAPPING: ColumnMapping = {
         *("USER_ID_DERIVED", "USER_ID", "UserId", "UserIdentifier", "CreatedById", "createdById"),
     ),
     "user_name": (
-        *_build_candidates(read_text, "USER_NAME", "Username", "UserName", "USERNAME"),
-        *_build_candidates(read_text, "CreatedBy.Username", "User.Username"),
+        *_build_candidates(read_name, "USER_NAME", "Username", "UserName", "USERNAME"),
+        *_build_candidates(read_name, "CreatedBy.Username", "User.Username"),
         *_build_candidates(read_json_member("Username"), "CreatedBy", "User"),
     ),
     "user_type": _build_candidates(read_text, "USER_TYPE", "UserType", "User.UserType"),
@@ -85,13 +87,13 @@ DEFAULT_MAPPING: ColumnMapping = {
         *_build_candidates(read_user_agent_header, "HTTP_HEADERS"),
     ),
     "client_name": (
-        *_build_candidates(read_text, "CLIENT_NAME"),
-        *_build_candidates(read_known_text, "Client", "CLIENT_INFO"),
+        *_build_candidates(read_name, "CLIENT_NAME"),
+        *_build_candidates(read_known_name, "Client", "CLIENT_INFO"),
     ),
     "app_id": _build_candidates(read_long_id, "CONNECTED_APP_ID", "ConnectedAppId", "AppId"),
     "app_name": (
-        *_build_candidates(read_text, "CONNECTED_APP_NAME", "APP_NAME"),
-        *_build_candidates(read_known_text, "AppName", "Application"),
+        *_build_candidates(read_name, "CONNECTED_APP_NAME", "APP_NAME"),
+        *_build_candidates(read_known_name, "AppName", "Application"),
     ),
     "session_key": _build_candidates(read_text, "SESSION_KEY", "SessionKey"),
     "login_key": _build_candidates(read_text, "LOGIN_KEY", "LoginKey"),
@@ -147,7 +149,7 @@ DEFAULT_MAPPING: ColumnMapping = {
         *_build_candidates(read_text, "SoqlCommands"),
     ),
     "job_id": _build_candidates(read_long_id, "JOB_ID"),
-    "package_name": _build_candidates(read_text, "PACKAGE_NAME"),
+    "package_name": _build_candidates(read_name, "PACKAGE_NAME"),
     "target_user": (),
     "detail": _build_candidates(
         read_text,
@@ -202,12 +204,12 @@ MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
     # The delegated user is the actor; the native user is the one impersonated.
     "LoginAs": {
         "user_id": _build_candidates(read_long_id, *_DELEGATED_USER_COLUMNS),
-        "user_name": _build_candidates(read_text, "DELEGATED_USER_NAME"),
+        "user_name": _build_candidates(read_name, "DELEGATED_USER_NAME"),
         "target_user": _build_candidates(read_long_id, "USER_ID_DERIVED", "USER_ID"),
     },
     "LoginAsEvent": {
         "user_id": (),
-        "user_name": _build_candidates(read_text, "DelegatedUsername"),
+        "user_name": _build_candidates(read_name, "DelegatedUsername"),
         "user_type": (),
         "target_user": _build_candidates(read_text, "UserId", "Username"),
     },
@@ -219,7 +221,7 @@ MAPPINGS_BY_TYPE: Mapping[str, ColumnMapping] = {
     "LoginEvent": {"outcome": _build_candidates(match_success_word("Success"), "Status")},
     "LoginHistory": {"outcome": _build_candidates(match_success_word("Success"), "Status")},
     "Logout": {"user_type": _build_candidates(read_before_parenthesis, "USER_TYPE")},
-    "MetadataApiOperation": {"client_name": _build_candidates(read_text, "CLIENT_ID")},
+    "MetadataApiOperation": {"client_name": _build_candidates(read_name, "CLIENT_ID")},
     "OauthTokenRemoved": {"time": _build_candidates(read_iso_time, "ObservedDate")},
     "PermissionSetEventStore": {
         "target_user": _build_candidates(read_single_user_id, "ImpactedUserIds")
@@ -240,9 +242,13 @@ def resolve_mapping(event_type: str) -> ColumnMapping:
 
 
 def is_verbatim_column(native: str, event_type: str) -> bool:
-    """Whether a native column is stored once only, as the canonical column of its name.
+    """Whether a native column alone fills the canonical column of its name.
 
-    It is where its name is a canonical one but for case, and the type's mapping reads it as text.
+    It does where its name is a canonical one but for case, and the type's mapping reads it as text
+    or as a name.
     """
     candidates = resolve_mapping(event_type).get(native.lower(), ())
-    return ColumnCandidate(native_column=native, read_value=read_text) in candidates
+    return any(
+        ColumnCandidate(native_column=native, read_value=read) in candidates
+        for read in (read_text, read_name)
+    )

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import count
 from types import MappingProxyType
 
 from collector.model import EventFamily
-from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS, COMMON_COLUMNS
+from collector.model.event_columns import (
+    ADDRESS_KEYS,
+    CANONICAL_COLUMNS,
+    COMMON_COLUMNS,
+    NAME_COLUMNS,
+)
 from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
 
 DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -76,8 +82,8 @@ def find_physical_column(field: str, event_type: str) -> str:
     """The column that holds a field, canonical or native, of events of this type.
 
     A native column whose name is a canonical one but for case, and which the type's mapping reads
-    as plain text, alone fills that canonical column and is stored once, under the canonical name.
-    Every other namesake is stored as `raw_<NATIVE>`, all the rest under its own name.
+    as plain text, alone fills that canonical column and is stored under the canonical name. Every
+    other namesake is stored as `raw_<NATIVE>`, all the rest under its own name.
     """
     if field in CANONICAL_COLUMNS:
         return field
@@ -87,27 +93,45 @@ def find_physical_column(field: str, event_type: str) -> str:
     return name.lower() if is_verbatim_column(name, event_type) else f"raw_{name}"
 
 
-def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[str | None, ...]:
-    """The stored name of each column of a file; None if it is stored as a canonical one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeColumn:
+    """Where a column of a file is stored.
+
+    Attributes:
+        canonical: the canonical column that it alone fills, if it does.
+        stored_name: the name under which it is stored besides: all of its values, or, where it
+            fills a canonical column, those that this does not have as they came. None if that
+            has them all.
+    """
+
+    canonical: str | None
+    stored_name: str | None
+
+
+def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[NativeColumn, ...]:
+    """Where each column of a file is stored.
 
     Names are distinct whatever the case: the later of two that are not carries a suffix, `_2`.
     """
     names = set(CANONICAL_COLUMNS)
     verbatim_columns: set[str] = set()
-    result: list[str | None] = []
+    result: list[NativeColumn] = []
     for column in map(_clean_name, columns):
-        canonical = column.lower()
-        if (
-            canonical in CANONICAL_COLUMNS
+        namesake = column.lower() if column.lower() in CANONICAL_COLUMNS else None
+        is_verbatim = (
+            namesake is not None
             and is_verbatim_column(column, event_type)
-            and canonical not in verbatim_columns
-        ):
+            and namesake not in verbatim_columns
+        )
+        canonical = namesake if is_verbatim else None
+        if canonical is not None:
             verbatim_columns.add(canonical)
-            result.append(None)
+        if canonical is not None and canonical not in NAME_COLUMNS:
+            result.append(NativeColumn(canonical=canonical, stored_name=None))
             continue
-        name = _make_distinct(f"raw_{column}" if canonical in CANONICAL_COLUMNS else column, names)
+        name = _make_distinct(f"raw_{column}" if namesake else column, names)
         names.add(name.lower())
-        result.append(name)
+        result.append(NativeColumn(canonical=canonical, stored_name=name))
     return tuple(result)
 
 

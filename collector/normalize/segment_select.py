@@ -11,16 +11,19 @@ from collector.clock import EARLIEST_TIME, FUTURE_TOLERANCE
 from collector.csv_records import MAX_RECORD_BYTES
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Batch, EventFamily, LogFileFacts
-from collector.model.event_columns import CANONICAL_COLUMNS, RECORD_ID_COLUMNS
+from collector.model.event_columns import (
+    ADDRESS_KEYS,
+    CANONICAL_COLUMNS,
+    NAME_COLUMNS,
+    RECORD_ID_COLUMNS,
+)
 from collector.normalize import event_schema
 from collector.normalize.column_mappings import resolve_mapping
-from collector.normalize.ip_address_sql import (
-    build_address_groups,
-    build_address_key,
-    build_address_text,
-)
+from collector.normalize.event_schema import NativeColumn
+from collector.normalize.ip_address_sql import match_address, select_addresses
+from collector.normalize.plain_name_sql import select_plain_names
 from collector.normalize.soql_object import extract_main_object
-from collector.normalize.value_readers import read_long_id
+from collector.normalize.value_readers import read_long_id, read_name
 
 MAX_EVENT_AGE = timedelta(days=31)
 MAX_EVENT_LEAD = timedelta(days=3)
@@ -40,7 +43,7 @@ _ORDINAL_COLUMN = "ordinal"
 _ORDINAL_BYTES = 64
 """Room for a comma and a number after a record of the greatest length."""
 
-_REUSED_COLUMNS = ("time", "time_text", "source_ip", "query", "entity")
+_REUSED_COLUMNS = ("time", "time_text", "source_ip", "query", "entity", *NAME_COLUMNS)
 
 RelationColumns = Mapping[str, str]
 """The relation's column of each native column."""
@@ -98,14 +101,19 @@ def build_segment_select(*, batch: Batch, segment: int, relation: SegmentRelatio
     names = [name.strip() for name in batch.columns]
     aliases = _name_relation_columns(names)
     relation_columns = dict(zip(reversed(names), reversed(aliases), strict=True))
-    stored_names = event_schema.assign_native_columns(names, batch.event_type)
+    natives = event_schema.assign_native_columns(names, batch.event_type)
     readings = _map_canonical_columns(relation_columns, batch)
     verbatim_columns = {
-        name.lower(): alias
-        for name, alias, column in zip(names, aliases, stored_names, strict=True)
-        if column is None
+        native.canonical: alias
+        for native, alias in zip(natives, aliases, strict=True)
+        if native.canonical is not None and native.canonical not in NAME_COLUMNS
     }
     readings |= verbatim_columns
+    readings |= {
+        native.canonical: read_name(alias)
+        for native, alias in zip(natives, aliases, strict=True)
+        if native.canonical in NAME_COLUMNS
+    }
     computed = _build_computed_columns(readings, batch)
     values = readings | computed | verbatim_columns | _build_constant_columns(batch)
     values["event_uid"] = _build_event_uid(relation_columns, batch, segment, relation.ordinal)
@@ -113,9 +121,9 @@ def build_segment_select(*, batch: Batch, segment: int, relation: SegmentRelatio
         f"{values.get(name, 'NULL')}::{kind} AS {name}" for name, kind in CANONICAL_COLUMNS.items()
     ]
     columns += [
-        f"{alias} AS {quote_identifier(column)}"
-        for alias, column in zip(aliases, stored_names, strict=True)
-        if column is not None
+        f"{_select_native(alias, native)} AS {quote_identifier(native.stored_name)}"
+        for alias, native in zip(aliases, natives, strict=True)
+        if native.stored_name is not None
     ]
     prepared = _build_prepared_relation(readings, relation_columns, aliases, relation.sql)
     return f"SELECT {', '.join(columns)} FROM {prepared}"
@@ -124,6 +132,13 @@ def build_segment_select(*, batch: Batch, segment: int, relation: SegmentRelatio
 def _name_relation_columns(columns: Sequence[str]) -> list[str]:
     """Generated names, so that those in the file cannot affect the SQL."""
     return [f"c{index}" for index in range(len(columns))]
+
+
+def _select_native(alias: str, native: NativeColumn) -> str:
+    """SQL: the column as it came; NULL where the canonical column that it fills has it so."""
+    if native.canonical is None:
+        return alias
+    return f"CASE WHEN {alias} IS DISTINCT FROM plain_{native.canonical} THEN {alias} END"
 
 
 def _map_canonical_columns(columns: RelationColumns, batch: Batch) -> dict[str, str]:
@@ -143,6 +158,10 @@ def _map_canonical_columns(columns: RelationColumns, batch: Batch) -> dict[str, 
             values = [_build_possible_time(value, batch) for value in values]
             texts = [f"nullif(trim({alias}), '')" for alias, _ in present]
             readings |= {"time_text": f"coalesce({', '.join(texts)})"} if texts else {}
+        if column in ADDRESS_KEYS:  # the next one serves where a column has text but no address
+            values[:-1] = [
+                f"CASE WHEN {match_address(each)} THEN {each} END" for each in values[:-1]
+            ]
         if values:
             readings[column] = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
     return readings
@@ -173,12 +192,12 @@ def _build_prepared_relation(
     header = columns.get("EVENT_TYPE")
     condition = f" WHERE {header} IS DISTINCT FROM 'EVENT_TYPE'" if header else ""
     rows = f"SELECT *, {given} FROM {relation} AS native({', '.join(aliases)}){condition}"
-    if "source_ip" not in readings:
-        return f"(SELECT *, NULL AS given_key FROM ({rows}))"
-    rows = f"SELECT *, {build_address_text('given_source_ip')} AS given_address FROM ({rows})"
-    rows = f"SELECT *, {build_address_groups('given_address')} AS given_groups FROM ({rows})"
-    key = build_address_key("given_source_ip", "given_groups")
-    return f"(SELECT *, {key} AS given_key FROM ({rows}))"
+    names = {f"plain_{column}": f"given_{column}" for column in NAME_COLUMNS if column in readings}
+    if names:
+        rows = select_plain_names(f"({rows})", names)
+    if "source_ip" in readings:
+        rows = select_addresses(f"({rows})", "given_source_ip")
+    return f"({rows})"
 
 
 def _build_computed_columns(readings: Mapping[str, str], batch: Batch) -> dict[str, str]:
@@ -189,10 +208,11 @@ def _build_computed_columns(readings: Mapping[str, str], batch: Batch) -> dict[s
             "CASE WHEN given_time IS NULL THEN"
             f" coalesce(left(given_time_text, {MAX_SHOWN_TIME}), {quote_literal(NO_TIME)}) END"
         ),
-        "source_ip": "CASE WHEN given_key IS NOT NULL THEN given_source_ip END",
-        "source_ip_key": "given_key",
         "query": "given_query",
     }
+    if "source_ip" in readings:
+        computed |= {"source_ip": "read_address", "source_ip_key": "read_address_key"}
+    computed |= {column: f"plain_{column}" for column in NAME_COLUMNS if column in readings}
     computed |= {
         column: read_long_id(f"given_{column}")
         for column in RECORD_ID_COLUMNS

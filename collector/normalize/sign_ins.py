@@ -23,7 +23,7 @@ _COLUMN_OVERRIDES = {
     "received": "min(received)",
 }
 
-_ACTOR_KEY = "concat_ws('|', org, user_id, coalesce(source_ip_key, source_ip), outcome)"
+_ACTOR_KEY = "concat_ws('|', org, user_id, coalesce(left(source_ip_key, 32), source_ip), outcome)"
 _HISTORY_KEY = "org || '|' || nullif(left({column}, 15), '')"
 _LOGIN_KEY = "org || '|' || nullif(login_key, '')"
 _SIMILARITY_KEYS = tuple(

@@ -24,7 +24,7 @@ def read_known_text(native: str) -> str:
 
 
 def read_address(native: str) -> str:
-    """An IP address, or other text; NULL for `Salesforce.com IP`, an internal caller."""
+    """The text, which may hold IP addresses; NULL for `Salesforce.com IP`, an internal caller."""
     return f"nullif({native}, 'Salesforce.com IP')"
 
 
@@ -130,7 +130,18 @@ def _clamp_score(number: str) -> str:
     return f"CASE WHEN {number} >= 0 AND {number} < 'inf' THEN least({number}, 100) END"
 
 
-# ---- user agents
+# ---- names and user agents
+
+
+def read_name(native: str) -> str:
+    """A name without %-escapes; what else differs from its plain form stays."""
+    plain = f"coalesce(replace(try(url_decode({native})), chr(0), ''), {native})"
+    return f"CASE WHEN contains({native}, '%') THEN {plain} ELSE {native} END"
+
+
+def read_known_name(native: str) -> str:
+    """A name; NULL for `N/A`."""
+    return read_name(read_known_text(native))
 
 
 def read_user_agent(native: str) -> str:
@@ -138,9 +149,8 @@ def read_user_agent(native: str) -> str:
 
     NULL for the numeric codes by which Salesforce shortens it.
     """
-    code = f"{native} < ':' AND regexp_full_match({native}, '[0-9.]+')"
-    plain = f"coalesce(replace(try(url_decode({native})), chr(0), ''), {native})"
-    return f"CASE WHEN {code} THEN NULL WHEN contains({native}, '%') THEN {plain} ELSE {native} END"
+    code = f"{native} < ':' AND regexp_full_match({native}, '[ \"''0-9.]+')"
+    return f"CASE WHEN {code} THEN NULL ELSE {read_name(native)} END"
 
 
 def read_user_agent_header(native: str) -> str:

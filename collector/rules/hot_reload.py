@@ -11,7 +11,7 @@ from typing import TypeAlias
 from collector import clock
 from collector.detect import RuleSet, yaml_files
 from collector.detect.lists.value_list import ValueList
-from collector.errors import RulesError
+from collector.errors import Problem, RulesError
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
 from collector.store import rule_status
@@ -26,7 +26,7 @@ class RuleReloader:
 
     `load_rules` gives the rules of the files as they are now, and raises RulesError; `paths` are
     the files and folders that it reads. `file_stamps` are from before `rules` were loaded: what
-    has changed since is seen at the first look.
+    has changed since is seen at the first look. `problems` are of files that `rules` go without.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class RuleReloader:
         rules: RuleSet,
         pipeline: Pipeline,
         database: Database,
+        problems: Sequence[Problem] = (),
     ) -> None:
         self._load_rules = load_rules
         self._paths = paths
@@ -47,11 +48,18 @@ class RuleReloader:
         self._file_stamps = file_stamps
         self._rules = rules
         self._problems: tuple[str, ...] = ()
+        self._initial_problems = tuple(map(str, problems))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with files that the rules at work go without."""
+        return self._problems
 
     def begin(self) -> None:
         """Save the load status, and match the archive with what lists have gained meanwhile."""
         with self._lock:
             self._save_load_status(())
+            self._report_problems(self._initial_problems)
             self._rematch_grown_lists()
 
     def reload_rules(self) -> bool:

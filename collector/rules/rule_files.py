@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from pathlib import Path
 
 from collector import normalize
 from collector.detect import EventSchema, RuleSet, lists, load_rule_set
+from collector.errors import Problem, RulesError
+from collector.logs import log
 from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.settings import ListFileSettings, RulesSettings
 from collector.settings.shipped_files import find_shipped_folder
@@ -20,8 +24,36 @@ EVENT_SCHEMA = EventSchema(
 """The event table, as rules see it."""
 
 
-def load_rules(settings: RulesSettings) -> RuleSet:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundRules:
+    """The rules of files in which nothing is wrong, and what is wrong with the others."""
+
+    rules: RuleSet
+    problems: tuple[Problem, ...]
+
+
+def load_sound_rules(settings: RulesSettings) -> SoundRules:
+    """`load_rules` without the files that have a problem, and without those that need them.
+
+    Raises RulesError with every problem where no user's file could be left out to help.
+    """
+    problems: list[Problem] = []
+    while True:
+        refused_files = frozenset(problem.path for problem in problems)
+        try:
+            rules = load_rules(settings, left_out=refused_files)
+        except RulesError as error:
+            if refused_files.issuperset(problem.path for problem in error.problems):
+                raise RulesError([*problems, *error.problems]) from None
+            problems += error.problems
+        else:
+            return SoundRules(rules=rules, problems=tuple(problems))
+
+
+def load_rules(settings: RulesSettings, *, left_out: AbstractSet[Path] = frozenset()) -> RuleSet:
     """The shipped rules and the user's, with the lists of both and of the configuration.
+
+    Files that are `left_out` are not read.
 
     Raises RulesError with every problem of every list, or else of every rule.
     """
@@ -30,8 +62,16 @@ def load_rules(settings: RulesSettings) -> RuleSet:
         name: source.file if isinstance(source, ListFileSettings) else source
         for name, source in settings.lists.items()
     }
-    value_lists = lists.load_lists(paths, entries_by_list)
-    return load_rule_set(paths, schema=EVENT_SCHEMA, disable=settings.disable, lists=value_lists)
+    value_lists = lists.load_lists(paths, entries_by_list, left_out=left_out)
+    for warning in value_lists.warnings:
+        log.warning("list_entry_doubtful", problem=str(warning))
+    return load_rule_set(
+        paths,
+        schema=EVENT_SCHEMA,
+        disable=settings.disable,
+        lists=value_lists,
+        left_out=left_out,
+    )
 
 
 def load_rule_files(paths: Sequence[Path]) -> RuleSet:

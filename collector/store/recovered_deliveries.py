@@ -108,6 +108,7 @@ def _insert_delivery(
             alert_id=alert.id,
             channel=channel,
             revision=revision,
+            severity=alert.severity,
             state=state,
             attempts=attempts,
             due=now,

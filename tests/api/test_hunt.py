@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from collector.api.hunt import run_hunt, to_json_lines
-from collector.errors import CollectorError, HuntError, InvalidSqlError
+from collector.errors import CollectorError, HuntError, HuntLimitError, InvalidSqlError
 
 
 def hunt(settings, sql, *, seconds=30.0, limit=10):
@@ -47,7 +47,7 @@ def test_a_query_that_takes_too_long_is_no_mistake(collected):
     with pytest.raises(HuntError, match=r"more than 0\.1 seconds") as caught:
         hunt(collected.settings, slow, seconds=0.1)
 
-    assert HuntError is type(caught.value)
+    assert HuntLimitError is type(caught.value)
 
 
 def test_a_state_that_is_not_there_is_told(uncollected):

@@ -70,7 +70,7 @@ def test_broken_rule_files_are_part_of_the_answer(collected, tmp_path):
     rules = RulesSettings(paths=(broken,))
     report = read_status(collected.settings.model_copy(update={"rules": rules}))
 
-    assert [] == report.silent_rules
+    assert "bulk-job-removed" in {silent.rule for silent in report.silent_rules}
     assert all(problem.startswith(f"{broken}:") for problem in report.rule_status.problems)
     assert report.rule_status.problems
 

@@ -318,7 +318,7 @@ def test_a_broken_edit_leaves_the_set_before_at_work_and_is_shown_until_it_is_me
     assert ["First"] == at_work
     place = f"{file}:7:11: "
     assert place in "".join(broken.split("\n"))
-    assert "rules of before stay at work" in broken
+    assert "other rules stay at work" in broken
     assert "broken" not in mended
     refused = [line for line in logs if line["event"] == "rules_refused"]
     assert [True] == [line["problem"].startswith(place) for line in refused]
@@ -340,16 +340,38 @@ def test_an_entry_of_a_list_finds_what_was_stored_long_before_it(running, org, r
     assert ["bad_ip"] == grown["lists"]
 
 
-@pytest.mark.parametrize("command", [["run"], ["run", "--once"], ["check"]])
-def test_broken_rules_at_the_start_are_all_told_with_exit_code_2(org, config, rules, command):
+def test_broken_rules_are_all_told_by_check(org, config, rules):
     (rules / "agent.yml").write_text("title: [\n")
     (rules / "known.yml").write_text(LISTED.replace("source_ip", "sauce_ip"))
     path, environment = config(
         org.base_url, webhook="http://127.0.0.1:9", rules={"paths": [str(rules)]}
     )
-    ended = finished(path, environment, *command)
+    ended = finished(path, environment, "check")
 
     assert 2 == ended.returncode
     assert f"{rules / 'agent.yml'}:2:1: " in ended.stderr
     assert f"{rules / 'known.yml'}:7:11: " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_broken_rule_file_stops_itself_alone(org, config, rules):
+    """One with a condition 3,000 deep among them; a rule whose list is broken goes with it."""
+    deep = PLAIN.format(title="Deep", agent="Deep/").replace(
+        "condition: ", f"condition: {'not ' * 3000}"
+    )
+    (rules / "deep.yml").write_text(deep.replace("agent", "deep"))
+    (rules / "lists" / "bad_ip.yml").write_text("entries: [5]")
+    org.store.add_files([log_file(2, agent="First/1")])
+    path, environment = config(
+        org.base_url, webhook="http://127.0.0.1:9", rules={"paths": [str(rules)]}
+    )
+    ended = finished(path, environment, "run", "--once")
+    told = finished(path, environment, "alerts", "list", "--json")
+    status = finished(path, environment, "status")
+
+    assert 1 == ended.returncode
+    for place in ("deep.yml:7:", "known.yml:7:", "lists/bad_ip.yml:1:11: "):
+        assert f"rule file refused: {rules}/{place}" in ended.stderr
+        assert f"{rules}/{place}" in status.stdout.replace("\n", "")
+    assert ["First"] == [json.loads(line)["title"] for line in told.stdout.splitlines()]
     assert "Traceback" not in ended.stderr

@@ -7,7 +7,7 @@ import pytest
 from collector import engine
 from collector.archive.hunt_query import run_hunt_query
 from collector.archive.local_archive import LocalArchive
-from collector.errors import HuntError
+from collector.errors import HuntError, HuntLimitError
 from fakes.model_samples import build_batch
 
 
@@ -124,3 +124,36 @@ def test_rows_beyond_the_limit_are_left_out_and_said_so(archive):
     assert 3 == len(answer.rows)
     assert answer.truncated
     assert not ask(archive, "SELECT * FROM events", limit=10).truncated
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.3])
+def test_the_time_counts_from_opening_files_to_the_last_row(archive, seconds):
+    """Rows come at once, and never an end of them."""
+    endless = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t"
+    with pytest.raises(HuntLimitError, match=f"took more than {seconds} seconds"):
+        ask(archive, endless, timeout_seconds=seconds, limit=10**9)
+
+
+def test_an_answer_that_memory_cannot_hold_is_refused(archive):
+    huge = "SELECT repeat('x', 100000) AS text, [repeat('y', 100000)] AS list FROM range(100000)"
+    with pytest.raises(
+        HuntLimitError, match=r"the answer has more than 256 MB after 1,\d\d\d rows"
+    ):
+        ask(archive, huge, limit=100_000)
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        (f"SELECT {'[' * 900}1{']' * 900}", "more than 100 brackets inside one another"),
+        (f"SELECT {'[' * 60}1{']' * 60}", "nested more than 50 levels deep"),
+        (f"SELECT {'NOT ' * 5000}TRUE", "expression depth"),
+        ("SELECT '\ud800'", "no valid text"),
+        ("SELECT '\0'", "no valid text"),
+        ("SELECT ?", "not provided"),
+        ("SELECT repeat('x', 2000000000) FROM range(10)", "(?i)memory"),
+    ],
+)
+def test_what_cannot_be_run_or_shown_is_told_in_words(archive, sql, words):
+    with pytest.raises(HuntError, match=words):
+        ask(archive, sql)

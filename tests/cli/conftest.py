@@ -17,6 +17,8 @@ from collector.demo import ConnectedApp, EmbeddedOrg, OrgBehaviour, OrgLogFile, 
 from collector.demo.event_log import render_csv_line
 
 AGENT = "Salesforce-CLI/1.0 \x1b[31m\u202e<b>=1+1"
+PLAIN_AGENT = "Salesforce-CLI/1.0 [31m<b>=1+1"
+"""The same without what nobody can see."""
 """An agent that alerts, in the words of somebody who knows terminals."""
 
 MISSING_OBJECTS = frozenset(

@@ -6,7 +6,7 @@ import json
 import shlex
 
 import pytest
-from cli.conftest import AGENT
+from cli.conftest import PLAIN_AGENT
 from cli.processes import invoke_command, parse_lines, write_config
 
 from collector.api.event_neighbours import NeighbourGroup
@@ -35,7 +35,7 @@ def test_json_is_one_object_from_the_log_file_to_the_message(polled, uid):
     (raised,) = way["alerts"]
 
     assert (uid, "acme", "Login") == (way["event_uid"], way["org"], way["event_type"])
-    assert (AGENT, "eve@acme.com") == (way["event"]["user_agent"], way["event"]["user_name"])
+    assert (PLAIN_AGENT, "eve@acme.com") == (way["event"]["user_agent"], way["event"]["user_name"])
     assert ("event_log_file", "0AT5f00000AAAAAAAA", 3) == (
         batch["source"],
         batch["facts"]["file"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from cli.conftest import AGENT
+from cli.conftest import PLAIN_AGENT
 from cli.processes import invoke_command, parse_lines, write_config
 
 from collector.api.alert_evidence import EvidenceEvent
@@ -44,7 +44,7 @@ def test_json_is_one_object_with_every_item_and_what_decided(polled, found):
     assert (found, "cli-activity", [], 0) == tuple(
         said[key] for key in ("id", "rule", "remarks", "more")
     )
-    assert [("user_agent|startswith", ["Salesforce-CLI/"], {"user_agent": AGENT})] == holding
+    assert [("user_agent|startswith", ["Salesforce-CLI/"], {"user_agent": PLAIN_AGENT})] == holding
     assert [("fetcher", False)] == [
         (case["if"], case["decides"]) for case in fit["severity"]["cases"]
     ]
@@ -61,7 +61,7 @@ def test_people_see_each_item_at_its_line_with_what_the_event_has(polled, found)
     assert "cli-activity.yml:1:1event,open" in "".join(screen.split())
     assert "✗ fetcher" in words
     assert "✓ user_agent|startswith:" in words
-    assert "Salesforce-CLI/1.0 \\x1b[31m" in words
+    assert PLAIN_AGENT in words
     assert "✗ fetcher: critical" in words
     assert screen.replace("\n", "").isprintable()
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 
 import pytest
 from cli.conftest import AGENT
-from cli.processes import invoke_command, parse_lines, write_config
+from cli.processes import invoke_command, parse_lines, run_collector, write_config
 
 from collector.errors import CollectorError, HuntError
 from collector.store.database import open_database
 
 AGENTS = (
-    "SELECT user_agent, NULL AS nothing, time, -5 AS number, -1.5 AS part FROM Login ORDER BY 1"
+    "SELECT BROWSER_TYPE AS user_agent, NULL AS nothing, time, -5 AS number, -1.5 AS part"
+    " FROM Login ORDER BY 1"
 )
 
 
@@ -55,7 +57,7 @@ def test_csv_leaves_null_empty_and_numbers_as_they_are_and_runs_no_formula(polle
 
 
 def test_a_table_shows_hostile_text_harmlessly(polled):
-    screen = hunt(polled, 'SELECT user_agent AS "[red]agent" FROM Login').stdout
+    screen = hunt(polled, 'SELECT BROWSER_TYPE AS "[red]agent" FROM Login').stdout
 
     assert "\\x1b[31m\\u202e<b>=1+1" in screen
     assert "[red]agent" in screen
@@ -114,3 +116,40 @@ def test_an_empty_archive_is_called_empty(tmp_path):
 
     with pytest.raises(CollectorError, match="the archive is empty"):
         raise invoke_command("hunt", "-c", config, "SELECT * FROM events").exception
+
+
+HOSTILE = "SELECT chr(27) || '[2J' || chr(8238) || chr(155) || chr(127) || chr(10) || 'x' AS text"
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json"])
+def test_nothing_acts_on_a_terminal_in_any_format(polled, style, tmp_path):
+    """In a real one: what is written there, byte by byte."""
+    master, slave = os.openpty()
+    ended = run_collector(
+        *("hunt", "-c", polled.config, "--format", style, HOSTILE),
+        cwd=tmp_path,
+        stdout=slave,
+        TERM="dumb",
+    )
+    shown = os.read(master, 10_000).decode()
+    os.close(slave)
+    os.close(master)
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert "[2J" in shown
+    assert shown.replace("\r", "").replace("\n", "").isprintable()
+
+
+def test_csv_in_a_file_is_what_the_query_found(polled):
+    _, [text] = rows(hunt(polled, "--format", "csv", HOSTILE))
+
+    assert "\x1b[2J\u202e\x9b\x7f\nx" == text
+
+
+def test_an_answer_that_is_too_large_exits_with_1(polled):
+    sql = "SELECT repeat('x', 100000) FROM range(100000)"
+    result = hunt(polled, "--limit", "100000", sql)
+
+    assert (1, "") == (result.exit_code, result.stdout)
+    with pytest.raises(HuntError, match="more than 256 MB"):
+        raise result.exception

@@ -39,7 +39,7 @@ def test_people_get_a_table_in_which_nothing_acts(log):
     result = invoke_command("scan", log)
 
     assert 0 == result.exit_code
-    assert "\\x1b[31m\\u202e<b>" in result.stdout
+    assert "[31m<b>=1+1" in result.stdout
     assert result.stdout.replace("\n", "").isprintable()
 
 

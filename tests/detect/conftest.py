@@ -36,6 +36,7 @@ EVENT_TYPE_FIELDS: Mapping[str, frozenset[str] | None] = {
     | {"user_id", "source_ip", "operation", "record_count", "Operation", "RowsProcessed", "Query"},
     "BulkJob": COMMON_FIELDS
     | {"user_id", "operation", "entity", "record_count", "job_id", "Operation"},
+    "Nobody": COMMON_FIELDS | {"Subject"},
     "Novelty": None,
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from collector import detect
 from collector.detect.lint import lint_rules
-from collector.detect.lists import ValueList, ValueLists
+from collector.detect.lists import ValueList, ValueLists, load_lists
 
 COMPLETE = """\
 description: What it means.
@@ -212,6 +212,52 @@ def test_a_list_without_entries_is_told_where_a_value_must_be_on_it(rule_file, s
         warned.problem.message
     )
     assert (7, "a-rule") == (warned.problem.line, warned.rule)
+
+
+def test_a_doubtful_entry_of_a_list_is_told_at_its_place(rule_file, schema, tmp_path):
+    feed = tmp_path / "feed.txt"
+    feed.write_text("1.2.3.4 # fine\n1.2.3.4.5\n")
+    lists = load_lists([], {"feed": feed})
+    rules = detect.load_rule_set([rule_file(body(LOGIN))], schema=schema, lists=lists)
+    (warned,) = lint_rules(rules, schema=schema)
+
+    assert (feed, 2, None) == (warned.problem.path, warned.problem.line, warned.rule)
+    assert warned.problem.message.startswith("'1.2.3.4.5' begins like an address and is none")
+
+
+# ---- dedup
+
+
+def keyed(key, event_type):
+    """A rule with a dedup key, over a type of which every field is known."""
+    block = f"  dedup: {{key: {key}}}\n"
+    detection = "  a: {event_type: x*}\n  condition: a\n"
+    return body(detection, block, service=f"service: {event_type}").replace(
+        "Login,", f"{event_type},"
+    )
+
+
+@pytest.mark.parametrize("key", ["[operation]", "[source_ip, user_agent]", "[USER_TYPE]"])
+def test_a_dedup_key_without_the_user_is_told(found, key):
+    (warned,) = found(keyed(key, "Novelty"))
+
+    assert warned[0] == 6
+    assert warned[1].startswith("the key leaves out who did it: what another user does joins")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("[user_id]", "[operation, user_name]", "[session_key]", "[job_id]", "[event_uid]"),
+        *("[USER_ID_DERIVED]", "[CreatedById]", "[Username]", "[EventIdentifier]"),
+    ],
+)
+def test_a_dedup_key_that_says_who_is_not_mentioned(found, key):
+    assert [] == found(keyed(key, "Novelty"))
+
+
+def test_a_dedup_key_cannot_say_who_did_what_nobody_did(found):
+    assert [] == found(keyed("[Subject]", "Nobody"))
 
 
 # ---- severity

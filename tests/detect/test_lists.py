@@ -19,16 +19,13 @@ from collector.detect.predicates import condition_sql
 from collector.detect.predicates.equality import MAX_INLINE_VALUES
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.errors import RulesError
-from collector.normalize.ip_address_sql import (
-    build_address_groups,
-    build_address_key,
-    build_address_text,
-)
+from collector.normalize.ip_address_sql import select_addresses
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "0055f00000Hyy1Q"
 TYPES = {
     **dict.fromkeys(("user_name", "user_id", "source_ip", "source_ip_key"), "VARCHAR"),
+    "operation": "VARCHAR",
     "record_count": "BIGINT",
     "time": "TIMESTAMPTZ",
 }
@@ -120,7 +117,55 @@ def test_a_text_file_has_one_value_or_network_a_line(tmp_path):
     known = lists.load_lists([], {"tor_exits": path})
 
     network = ListEntry(form="cidr", text="10.0.0.0/8")
-    assert (plain("185.220.101.33"), network, plain("a # b")) == known["tor_exits"].entries
+    assert (plain("185.220.101.33"), network, plain("a")) == known["tor_exits"].entries
+
+
+LINES = [
+    ("1.2.3.4 # x", plain("1.2.3.4")),
+    ("1.2.3.4#x", plain("1.2.3.4")),
+    ("1.2.3.4 ; SBL1", plain("1.2.3.4")),
+    ("1.10.16.0/20 ; SBL256894", ListEntry(form="cidr", text="1.10.16.0/20")),
+    ('"1.2.3.4"', plain("1.2.3.4")),
+    ("'1.2.3.4', seen 2026-03-01", plain("1.2.3.4")),
+    ("1.2.3.4,2026-03-01,bad", plain("1.2.3.4")),
+    ("1.2.3.4\tbad", plain("1.2.3.4")),
+    ("1.2.3.4 bad", plain("1.2.3.4")),
+    ("1.2.3.4|bad", plain("1.2.3.4")),
+    ("2001:db8::/32,bad", ListEntry(form="cidr", text="2001:db8::/32")),
+    ("[2001:db8::1]:443 # x", plain("[2001:db8::1]:443")),
+    ("Mozilla/5.0 (X11; Linux, x86_64)", plain("Mozilla/5.0 (X11; Linux, x86_64)")),
+    ("C# client # x", plain("C# client")),
+    ("drift ; x", plain("drift")),
+    ('"Team # 1" # x', plain("Team # 1")),
+    ("app\tx", plain("app")),
+]
+
+
+@pytest.mark.parametrize(("line", "entry"), LINES, ids=[row[0] for row in LINES])
+def test_what_stands_beside_an_entry_is_no_part_of_it(line, entry, tmp_path):
+    path = tmp_path / "feed.txt"
+    path.write_text(f"; a feed\n{line}\n")
+
+    known = lists.load_lists([], {"feed": path})
+
+    assert known["feed"].entries == (entry,)
+    assert known.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.2.3.4.5", "1.2.3.300", "10.0.0.1-10.0.0.20", "10.0.0.1, 10.0.0.2", "10.0.0.*", "::1::"],
+)
+def test_a_value_that_begins_like_an_address_and_is_none_is_told(text, tmp_path, folder):
+    feed = tmp_path / "feed.txt"
+    feed.write_text(f"# mine\n{text}\n".replace(", ", "_"))
+    path = folder(f"entries:\n  - fine\n  - {{value: '{text}'}}\n  - {{prefix: 10.0.0.}}")
+
+    known = lists.load_lists([path], {"feed": feed, "own": ["9.9.9.9", text]})
+
+    told = [(each.path.name, each.line) for each in known.warnings]
+    assert told == [("feed.txt", 2), ("rules.lists.own", 2), ("thieves.yml", 3)]
+    assert "begins like an address and is none" in known.warnings[0].message
 
 
 def test_lists_of_one_name_are_one_list(folder, tmp_path):
@@ -270,10 +315,9 @@ def asked(connection, predicate, field, values, times):
     rows = """SELECT n, row.v AS v, CAST(row.t AS TIMESTAMPTZ) AS "time" FROM (
         SELECT unnest(range(len(p))) AS n, unnest(p) AS row
         FROM (SELECT from_json(?, '[{"v": "VARCHAR", "t": "VARCHAR"}]') AS p))"""
-    rows = f"SELECT *, {build_address_text('v')} AS address FROM ({rows})"
-    rows = f"SELECT *, {build_address_groups('address')} AS groups FROM ({rows})"
     rows = (
-        f"SELECT *, {build_address_key('v', 'groups')} AS source_ip_key, v AS {field} FROM ({rows})"
+        "SELECT * EXCLUDE (read_address, read_address_key), read_address_key AS source_ip_key,"
+        f" v AS {field} FROM ({select_addresses(f'({rows})', 'v')})"
     )
     found = connection.execute(f"SELECT {predicate} FROM ({rows}) ORDER BY n", [written])
     return [row[0] for row in found.fetchall()]
@@ -297,6 +341,19 @@ FOUND = [
         [True, False],
     ),
     ([plain("Salesforce.com IP")], "source_ip", ["salesforce.com ip", "x"], [True, False]),
+    ([plain("10.0.0.1")], "source_ip", ["8.8.8.8, 10.0.0.1", "8.8.8.8, 10.0.0.2"], [True, False]),
+    ([plain("010.0.0.01:443")], "source_ip", ["10.0.0.1", "10.0.0.1:80"], [True, True]),
+    ([plain("[2001:DB8::1%eth0]")], "source_ip", ["2001:db8::1", "2001:db8::2"], [True, False]),
+    (
+        [ENTRY(form="cidr", text="10.0.0.0/9")],
+        "source_ip",
+        ["8.8.8.8, 9.9.9.9:1, 10.1.1.1", "8.8.8.8, 10.200.0.1"],
+        [True, False],
+    ),
+    ([plain(' "Ｄｒｉｆｔ%20App" ')], "user_name", ["drift app", "driftapp"], [True, False]),
+    ([ENTRY(form="prefix", text=' "Ｄrift\u200b ')], "user_name", ["Drift App"], [True]),
+    ([ENTRY(form="contains", text="%28x")], "user_name", ["a(X11", "a %28x"], [True, False]),
+    ([plain("a%20b")], "operation", ["a b", "a%20b"], [False, True]),
     ([], "user_name", ["", "x", None], [False, False, False]),
     ([plain("a")], "user_name", [None], [False]),
 ]
@@ -333,7 +390,14 @@ def test_a_long_list_means_the_same_as_a_short_one(separator, holds):
         "",
     ]
 
-    assert [True, True, False, False, False] == holds(entries, "user_name", values)
+    assert [True, True, False, False, False] == holds(entries, "operation", values)
+
+
+def test_a_long_list_finds_every_address_of_a_record(holds):
+    entries = [plain(f"198.51.100.{number}") for number in range(2 * MAX_INLINE_VALUES)]
+    values = ["198.51.100.99", "8.8.8.8, 198.51.100.99", "8.8.8.8, 198.51.100.100", "8.8.8.8"]
+
+    assert [True, True, False, False] == holds(entries, "source_ip", values)
 
 
 def test_a_long_list_is_one_text_and_not_thousands():

@@ -246,7 +246,11 @@ SPELLED = [
     ({"ROWS|gte": 5}, """TRY_CAST("ROWS" AS DECIMAL(38, 9)) >= 5"""),
     (
         {"source_ip|cidr": ["10.0.0.0/8", "11.0.0.0/8"]},
-        f"""substr("source_ip_key", 1, 26) IN ('{"0" * 20}ffff0a', '{"0" * 20}ffff0b')""",
+        (
+            f"""(substr("source_ip_key", 1, 26) IN ('{"0" * 20}ffff0a', '{"0" * 20}ffff0b')"""
+            """ OR CASE WHEN length("source_ip_key") > 32 THEN"""
+            f""" regexp_matches("source_ip_key", ' (?:{"0" * 20}ffff0a|{"0" * 20}ffff0b)') END)"""
+        ),
     ),
 ]
 
@@ -291,9 +295,9 @@ HOSTILE = [
 def test_no_text_is_anything_but_text(text, modifiers, where):
     """Every text finds itself and no other, however SQL, LIKE or Sigma would like to read it."""
     escaped = text.replace("\\", "\\\\").replace("?", "\\?").replace("*", "\\*")
-    rows = [{"user_name": text}, {"user_name": f"x{len(text)}"}]
+    rows = [{"operation": text}, {"operation": f"x{len(text)}"}]
 
-    found = where({"s": {f"user_name{modifiers}": escaped}, "condition": "s"}, rows)
+    found = where({"s": {f"operation{modifiers}": escaped}, "condition": "s"}, rows)
 
     assert [True, False] == found
 

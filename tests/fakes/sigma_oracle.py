@@ -40,6 +40,13 @@ from sigma.types import (
     SpecialChars,
 )
 
+from collector.plain_names import (
+    simplify_beginning,
+    simplify_end,
+    simplify_name,
+    simplify_part,
+)
+
 EventRow: TypeAlias = Mapping[str, Any]
 """An event: text, int, float, datetime with a zone, or None (also what is absent) by column."""
 
@@ -50,6 +57,7 @@ ListEntries: TypeAlias = Sequence[Mapping[str, Any]]
 NO_LISTS: Mapping[str, ListEntries] = MappingProxyType({})
 KEYWORD_FIELDS = ("query", "uri", "detail", "user_agent", "client_name", "operation", "entity")
 ADDRESS_FIELD = "source_ip"
+NAME_FIELDS = ("user_name", "user_agent", "client_name", "app_name", "package_name")
 
 _ID_FIELD = re.compile(r"user_id|app_id|job_id|request_id|.*_ID|.*_ID_DERIVED|.*Id")
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
@@ -115,16 +123,18 @@ def _holds_condition(condition: Any, row: EventRow, lists: Mapping[str, ListEntr
 
 
 def _matches_keyword(value: Any, row: EventRow) -> bool:
-    texts = [_to_text(row[name]) for name in KEYWORD_FIELDS if row.get(name) is not None]
+    texts = {name: _to_text(row[name]) for name in KEYWORD_FIELDS if row.get(name) is not None}
     match value:
         case SigmaExpansion(values=values):
             return any(_matches_keyword(each, row) for each in values)
         case SigmaString():
-            return any(_matches_string(value, text, is_anywhere=True) for text in texts)
+            return any(
+                _matches_string(name, value, text, is_anywhere=True) for name, text in texts.items()
+            )
         case SigmaNumber():
-            return any(str(value) in text for text in texts)
+            return any(str(value) in text for text in texts.values())
         case SigmaRegularExpression():
-            return any(_matches_regex(value, text) for text in texts)
+            return any(_matches_regex(value, text) for text in texts.values())
     raise NotImplementedError(value)
 
 
@@ -189,16 +199,39 @@ def _to_text(value: Any) -> str:
 def _matches_text(field: str, value: SigmaString, given: str) -> bool:
     if is_id_field(field) and all(isinstance(part, str) for part in value.s):
         return is_same_id(given, "".join(value.s))
-    return _matches_string(value, given, minds_case=is_id_field(field))
+    if field == ADDRESS_FIELD and all(isinstance(part, str) for part in value.s):
+        wanted = _read_wanted_address("".join(value.s))
+        if wanted is not None:
+            return wanted in _read_addresses(given)
+    return _matches_string(field, value, given)
 
 
 def _matches_string(
-    value: SigmaString, given: str, *, minds_case: bool = False, is_anywhere: bool = False
+    field: str, value: SigmaString, given: str, *, is_anywhere: bool = False
 ) -> bool:
-    as_compared = _keep_case if minds_case or isinstance(value, SigmaCasedString) else fold_case
-    pattern = "".join(_to_regex(part, as_compared) for part in value.s)
+    minds_case = is_id_field(field) or isinstance(value, SigmaCasedString)
+    as_compared = _keep_case if minds_case else fold_case
+    parts = _write_plainly(value.s, is_anywhere=is_anywhere) if field in NAME_FIELDS else value.s
+    pattern = "".join(_to_regex(part, as_compared) for part in parts)
     pattern = f".*{pattern}.*" if is_anywhere else pattern
     return re.fullmatch(pattern, as_compared(given), re.DOTALL) is not None
+
+
+def _write_plainly(parts: Sequence[Any], *, is_anywhere: bool) -> list[Any]:
+    """The texts of a string in the plain form of names; ends are ends but for keywords."""
+    last = len(parts) - 1
+    forms = {
+        (True, True): simplify_name,
+        (True, False): simplify_beginning,
+        (False, True): simplify_end,
+        (False, False): simplify_part,
+    }
+    return [
+        forms[place == 0 and not is_anywhere, place == last and not is_anywhere](part)
+        if isinstance(part, str)
+        else part
+        for place, part in enumerate(parts)
+    ]
 
 
 def _keep_case(text: str) -> str:
@@ -262,24 +295,31 @@ def _extract_time_part(value: SigmaTimestampPart, given: datetime) -> int:
     return moment.isocalendar().week if name == "week" else int(getattr(moment, name))
 
 
-def _parse_address(text: Any) -> ipaddress.IPv6Address | None:
-    """An address as IPv6, `::ffff:a.b.c.d` for IPv4; None for what is none."""
-    try:
-        address = ipaddress.ip_address(text) if isinstance(text, str) and "%" not in text else None
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return ipaddress.IPv6Address(f"::ffff:{address}")
-    return address
+def _read_addresses(text: str) -> list[ipaddress.IPv6Address]:
+    """The addresses in a text as IPv6, `::ffff:a.b.c.d` for IPv4."""
+    found = []
+    for piece in re.split(r"[^0-9A-Za-z.:]+", text, flags=re.ASCII):
+        bare = re.sub(r"^([0-9.]+):[0-9]{1,5}$", r"\1", piece)
+        try:
+            address = ipaddress.ip_address(re.sub(r"\b0+(?=[0-9A-Fa-f])", "", bare))
+        except ValueError:
+            continue
+        is_short = isinstance(address, ipaddress.IPv4Address)
+        found.append(ipaddress.IPv6Address(f"::ffff:{address}") if is_short else address)
+    return found
+
+
+def _read_wanted_address(text: str) -> ipaddress.IPv6Address | None:
+    """The address that a text is, and not one of several words; None for other texts."""
+    addresses = _read_addresses(text) if not re.search(r"[, ]", text.strip()) else []
+    return addresses[0] if addresses else None
 
 
 def _is_in_network(given: Any, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    address = _parse_address(given)
-    if address is None:
-        return False
+    addresses = _read_addresses(given) if isinstance(given, str) else []
     if isinstance(network, ipaddress.IPv4Network):
-        return address.ipv4_mapped is not None and address.ipv4_mapped in network
-    return address in network
+        return any(each.ipv4_mapped and each.ipv4_mapped in network for each in addresses)
+    return any(each in network for each in addresses)
 
 
 # ---- lists
@@ -305,11 +345,16 @@ def _matches_entry_value(entry: Mapping[str, Any], field: str, given: str) -> bo
         case "cidr":
             return _is_in_network(given, ipaddress.ip_network(wanted))
         case "prefix":
-            return as_compared(given).startswith(as_compared(wanted))
+            beginning = simplify_beginning(wanted) if field in NAME_FIELDS else wanted
+            return as_compared(given).startswith(as_compared(beginning))
         case "contains":
-            return as_compared(wanted) in as_compared(given)
-    if field == ADDRESS_FIELD and _parse_address(wanted) is not None:
-        return _parse_address(given) == _parse_address(wanted)
+            part = simplify_part(wanted) if field in NAME_FIELDS else wanted
+            return as_compared(part) in as_compared(given)
+    wanted_address = _read_wanted_address(wanted) if field == ADDRESS_FIELD else None
+    if wanted_address is not None:
+        return wanted_address in _read_addresses(given)
+    if field in NAME_FIELDS:
+        return fold_case(given) == fold_case(simplify_name(wanted))
     return (
         is_same_id(given, wanted) if is_id_field(field) else fold_case(given) == fold_case(wanted)
     )

@@ -83,3 +83,14 @@ def duck():
 @pytest.fixture
 def normalizer(duck, tmp_path):
     return Normalizer(duck, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def evaluate(duck):
+    """The value of a SQL expression over the column x, for each of some texts."""
+
+    def run(expression, texts, source="SELECT unnest(?::VARCHAR[]) AS x"):
+        rows = duck.execute(f"SELECT {expression} FROM ({source})", [texts]).fetchall()
+        return [row[0] for row in rows]
+
+    return run

@@ -7,6 +7,7 @@ import pytest
 from collector import normalize
 from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize import column_mappings, event_schema
+from collector.normalize.event_schema import NativeColumn
 from collector.normalize.value_readers import read_long_id
 
 
@@ -123,10 +124,12 @@ def test_types_with_a_mapping_of_their_own_are_documented():
 
 def test_native_columns_get_names_that_differ_in_any_case():
     columns = ["USER_ID", "Operation", "Id", "ID", "iD", "", "  ", "a b", "a;b", "raw_USER_ID"]
+    columns += ["raw_USER_NAME", "USER_NAME"]
 
     stored = event_schema.assign_native_columns(columns, "AnythingNew")
 
-    kept = [name for name in stored if name is not None]
-    assert stored[1] is None
+    kept = [native.stored_name for native in stored if native.stored_name is not None]
+    assert stored[1] == NativeColumn(canonical="operation", stored_name=None)
+    assert stored[-1] == NativeColumn(canonical="user_name", stored_name="raw_USER_NAME_2")
     assert len({name.lower() for name in kept}) == len(kept)
     assert not {name.lower() for name in kept} & CANONICAL_COLUMNS.keys()

@@ -11,6 +11,8 @@ SHORT = "0055f00000HyJSw"
 NOMINAL = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
 MOMENT = datetime(2026, 3, 1, 5, 7, 7, 130_000, tzinfo=UTC)
+V4 = f"{'0' * 20}ffff"
+V6 = "20010db8000000000000000000000001"
 
 
 @pytest.mark.parametrize(
@@ -110,13 +112,23 @@ def test_job_and_app_ids_have_eighteen_characters_too(normalizer):
         ({"CLIENT_IP": "Salesforce.com IP"}, None, None),
         ({"CLIENT_IP": "2001db8ffff"}, None, None),
         ({"CLIENT_IP": "192.0.2.256"}, None, None),
-        ({"CLIENT_IP": "192.0.2.01"}, None, None),
+        ({"CLIENT_IP": "192.0.2.01"}, "192.0.2.1", "00000000000000000000ffffc0000201"),
+        ({"CLIENT_IP": "010.1.02.003"}, "10.1.2.3", "00000000000000000000ffff0a010203"),
+        ({"CLIENT_IP": "192.0.2.1:50123"}, "192.0.2.1", ...),
+        ({"CLIENT_IP": "[2001:db8::1]:443"}, "2001:db8::1", ...),
+        ({"CLIENT_IP": ' "192.0.2.1" '}, "192.0.2.1", ...),
+        ({"SOURCE_IP": "none", "CLIENT_IP": "192.0.2.1"}, "192.0.2.1", ...),
+        ({"SOURCE_IP": "0", "CLIENT_IP": "192.0.2.1"}, "192.0.2.1", ...),
+        ({"SOURCE_IP": "192.0.2.1:80", "CLIENT_IP": "192.0.2.2"}, "192.0.2.1", ...),
         ({"CLIENT_IP": "192.0.2"}, None, None),
-        ({"CLIENT_IP": "192.0.2.1, 10.0.0.1"}, None, None),
+        ({"CLIENT_IP": "192.0.2.1, 10.0.0.1"}, "192.0.2.1", f"{V4}c0000201 {V4}0a000001"),
+        ({"CLIENT_IP": "10.0.0.1,192.0.2.1"}, "192.0.2.1", f"{V4}c0000201 {V4}0a000001"),
+        ({"CLIENT_IP": "10.0.0.1, 172.16.0.1"}, "10.0.0.1", f"{V4}0a000001 {V4}ac100001"),
+        ({"CLIENT_IP": "unknown, ::1, 2001:db8::1"}, "2001:db8::1", f"{V6} {'0' * 31}1"),
         ({"SourceIp": "2001:DB8::1"}, "2001:DB8::1", "20010db8000000000000000000000001"),
         ({"SourceIp": "::ffff:192.0.2.1"}, ..., "00000000000000000000ffffc0000201"),
         ({"SourceIp": "1:2:3:4::5:6:7:8"}, None, None),
-        ({"SourceIp": "fe80::1%eth0"}, None, None),
+        ({"SourceIp": "fe80::1%eth0"}, "fe80::1", "fe800000000000000000000000000001"),
         ({"IP_ADDRESS": "192.0.2.1"}, "192.0.2.1", ...),
     ],
 )
@@ -152,6 +164,41 @@ def test_only_an_address_is_a_source_address(normalizer, record, source_ip, key)
 )
 def test_a_user_agent_is_what_the_client_calls_itself(normalizer, record, user_agent):
     assert normalizer.normalize_record("AnythingNew", **record)["user_agent"] == user_agent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Data Loader", " Data Loader ", '"Data Loader"', "'Data Loader'", "“Data Loader”"),
+        *("Data%20Loader", "%22Data Loader%22", "Data\tLoader", "Data\u00a0Loader"),
+        *("Data\u200b Loader", "\ufeffData Loader", "Data \u202eLoader", "Da\u00adta Loader"),
+        *("Ｄａｔａ Ｌｏａｄｅｒ", "𝐃𝐚𝐭𝐚 𝕃𝕠𝕒𝕕𝕖𝕣", "Data Loader\x7f"),
+    ],
+)
+def test_a_name_is_what_a_person_would_read(normalizer, text):
+    logged = normalizer.normalize_record("LoginHistory", Application=text, Browser="x")
+    agent = normalizer.normalize_record("Login", BROWSER_TYPE=text)
+    client = normalizer.normalize_record("ApiTotalUsage", CLIENT_NAME=text)
+    installed = normalizer.normalize_record("PackageInstall", PACKAGE_NAME=text)
+
+    assert (logged["app_name"], logged["Application"]) == ("Data Loader", text)
+    assert (agent["user_agent"], agent["BROWSER_TYPE"]) == ("Data Loader", text)
+    raw = None if text == "Data Loader" else text
+    assert (client["client_name"], client["raw_CLIENT_NAME"]) == ("Data Loader", raw)
+    assert (installed["package_name"], installed["raw_PACKAGE_NAME"]) == ("Data Loader", raw)
+
+
+@pytest.mark.parametrize(
+    "text", ["Müller & Söhne", "データローダー", "Boss' app", 'A "B" c', "100%"]
+)
+def test_a_name_keeps_its_letters(normalizer, text):
+    assert normalizer.normalize_record("LoginHistory", Application=text)["app_name"] == text
+
+
+def test_a_name_of_which_nothing_can_be_seen_is_none(normalizer):
+    event = normalizer.normalize_record("Login", BROWSER_TYPE=' "\u3164" ')
+
+    assert (event["user_agent"], event["BROWSER_TYPE"]) == (None, ' "\u3164" ')
 
 
 @pytest.mark.parametrize(

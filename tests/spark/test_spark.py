@@ -59,7 +59,10 @@ MANY = tuple(f"odd-{number}" for number in range(2 * equality.MAX_INLINE_VALUES)
 """Too many texts to stand one by one in a rule."""
 
 BUSY = 48
-NETWORK_KEYS = (None, "0" * 20 + "ffffc0a80101", "0" * 20 + "ffff0a000001", "2001" + "0" * 28)
+NETWORK_KEYS = (
+    *(None, "0" * 20 + "ffffc0a80101", "0" * 20 + "ffff0a000001", "2001" + "0" * 28),
+    "2002" + "0" * 28 + f" {'0' * 20}ffff0a000001 {'0' * 20}ffffc0a80202",
+)
 
 PREDICATES: Sequence[Mapping[str, Any]] = (
     {"detail": "login"},
@@ -85,6 +88,8 @@ PREDICATES: Sequence[Mapping[str, Any]] = (
     {"record_count": [3, 5]},
     {"score|gt": 2.5},
     {"source_ip|cidr": ["192.168.0.0/16", "2001::/16"]},
+    {"source_ip": ["192.168.2.2", "10.0.0.1"]},
+    {"source_ip": [f"192.168.2.{number}" for number in range(2 * equality.MAX_INLINE_VALUES)]},
     {"user_name|fieldref": "detail"},
     {"user_name|fieldref|endswith": "operation"},
     {"user_id": "0055f00000ETL01AAA"},
@@ -156,7 +161,7 @@ def _events() -> str:
             user_name=TEXTS[(n * 7) % len(TEXTS)],
             user_id=text,
             operation="n" if n % 2 else "LOGIN",
-            source_ip_key=NETWORK_KEYS[n % 4],
+            source_ip_key=NETWORK_KEYS[n % 5],
             record_count=n,
             score=n / 2,
         )

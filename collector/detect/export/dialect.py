@@ -25,6 +25,9 @@ def _convert_node(node: exp.Expression) -> exp.Expression:
         case exp.In(this=subject, args={"query": exp.Subquery(this=query)}):
             values = _split_values(query)
             return exp.In(this=subject, expressions=values) if values else node
+        case exp.ArrayOverlaps(this=one, expression=exp.Split(this=joined, expression=separator)):
+            other = exp.Array(expressions=_split_literal(joined, separator))
+            return exp.Anonymous(this="arrays_overlap", expressions=[one, other])
     return node
 
 
@@ -32,11 +35,15 @@ def _split_values(query: exp.Expression) -> list[exp.Expression]:
     """The literals of a `split` of one long text, so that nothing has to be joined."""
     match query.expressions:
         case [exp.Explode(this=exp.Split(this=joined, expression=separator))]:
-            texts = _read_literal(joined).split(_read_literal(separator))
-            literals = [exp.Literal.string(text) for text in texts]
-            is_lowered = isinstance(joined, exp.Lower)
-            return [exp.Lower(this=each) if is_lowered else each for each in literals]
+            return _split_literal(joined, separator)
     return []
+
+
+def _split_literal(joined: exp.Expression, separator: exp.Expression) -> list[exp.Expression]:
+    texts = _read_literal(joined).split(_read_literal(separator))
+    literals = [exp.Literal.string(text) for text in texts]
+    is_lowered = isinstance(joined, exp.Lower)
+    return [exp.Lower(this=each) if is_lowered else each for each in literals]
 
 
 def _read_literal(literal: exp.Expression) -> str:

@@ -12,6 +12,7 @@ from sigma.modifiers import modifier_mapping
 from sigma.rule import SigmaDetections
 from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 
+from collector.detect.language.condition_depth import find_depth_problem
 from collector.detect.language.field_scope import FieldScope
 from collector.detect.language.modifier_checks import find_modifier_problem
 from collector.detect.language.yaml_document import YamlDocument
@@ -113,6 +114,11 @@ def parse_item(key: str | None, value: Any) -> condition_sql.ConditionNode:
 def _find_condition_problems(
     document: YamlDocument, detection: dict[str, Any]
 ) -> Iterator[Problem]:
+    conditions = detection["condition"]
+    for condition in conditions if isinstance(conditions, list) else [conditions]:
+        if message := find_depth_problem(condition):
+            yield document.build_problem(("detection", "condition"), message)
+            return
     try:
         detections = SigmaDetections.from_dict(detection)
         for condition in detections.parsed_condition:
@@ -123,6 +129,8 @@ def _find_condition_problems(
 
 def find_when_problem(document: YamlDocument, when: str) -> str | None:
     """The problem of a condition over the selections of the detection; None where it is valid."""
+    if message := find_depth_problem(when):
+        return message
     detection = {**document.data["detection"], "condition": when}
     selections = detection.keys() - {"condition"}
     if re.fullmatch(r"[\w-]+", when) and when not in selections:

@@ -9,7 +9,9 @@ from typing import Any, get_args
 
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists.value_list import Confidence, EntryForm, ListEntry
+from collector.detect.predicates.cidr import parse_address
 from collector.errors import Problem
+from collector.escaping import truncate_text
 from collector.settings.values import is_list_name, parse_network
 from collector.yaml_source.nodes import YamlPath
 from collector.yaml_source.suggestions import suggest_name
@@ -26,6 +28,10 @@ MAX_ENTRY_LENGTH = 1000
 
 _CONFIDENCE_LEVELS: tuple[Confidence, ...] = get_args(Confidence)
 _DATE_PATTERN = re.compile(r"(19|20)\d\d-\d\d-\d\d", re.ASCII)
+_SHOWN_LENGTH = 60
+_ADDRESS_BEGINNING = re.compile(
+    r"[\s\"'\[]*(?:(?:\d{1,3}\.){3}|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:|::)", re.ASCII
+)
 _IMPOSSIBLE_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 
 
@@ -93,6 +99,22 @@ def _parse_date(metadata: Mapping[str, Any], key: str) -> date | None:
     if isinstance(value, str) and _DATE_PATTERN.fullmatch(value):
         return date.fromisoformat(value)
     raise ValueError(f"{key!r} must be a date such as 2026-06-30")
+
+
+# ---- doubts
+
+
+def find_entry_doubt(entry: ListEntry) -> str | None:
+    """The warning about a value that begins like an address and is none; None for all others."""
+    if entry.form != "value" or not _ADDRESS_BEGINNING.match(entry.text):
+        return None
+    if parse_address(entry.text) is not None:
+        return None
+    shown = truncate_text(entry.text, _SHOWN_LENGTH)
+    return (
+        f"{shown!r} begins like an address and is none: no address matches it;"
+        " write one address or network for each entry"
+    )
 
 
 # ---- problems

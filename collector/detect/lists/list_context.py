@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from collector.detect.lists import ValueLists
+from collector.detect.lists.value_list import ListEntry
+from collector.detect.predicates.cidr import parse_address_key
 from collector.escaping import truncate_text
 from collector.model import Event, Rule
+from collector.model.event_columns import ADDRESS_KEYS
 
 MAX_VALUE_LENGTH = 200
 """The most characters of a value that an alert shows."""
@@ -23,10 +26,7 @@ def collect_list_context(
 def _find_entries(rule: Rule, event: Event, lists: ValueLists) -> Iterator[Mapping[str, Any]]:
     for name in sorted(rule.lists):
         for field in sorted(rule.fields):
-            value = event.get(field)
-            if not isinstance(value, str):
-                continue
-            entry = lists.find_entry(name, value, event["time"], field=field)
+            value, entry = _find_entry(name, field, event, lists)
             if entry is not None:
                 yield {
                     "kind": "list",
@@ -43,3 +43,23 @@ def _find_entries(rule: Rule, event: Event, lists: ValueLists) -> Iterator[Mappi
                     "note": entry.note,
                 }
                 break
+
+
+def _find_entry(
+    name: str, field: str, event: Event, lists: ValueLists
+) -> tuple[str, ListEntry | None]:
+    """The first of an event's values in a field that a list holds, with the entry that does."""
+    for value in _list_values(field, event):
+        entry = lists.find_entry(name, value, event["time"], field=field)
+        if entry is not None:
+            return value, entry
+    return "", None
+
+
+def _list_values(field: str, event: Event) -> Iterator[str]:
+    """The value of a field; of addresses also the others that the record has."""
+    value = event.get(field)
+    if isinstance(value, str):
+        yield value
+    further_keys = str(event.get(ADDRESS_KEYS.get(field, "")) or "").split()[1:]
+    yield from map(parse_address_key, further_keys)

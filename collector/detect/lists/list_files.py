@@ -10,7 +10,13 @@ from pathlib import Path
 
 from collector.detect import yaml_files
 from collector.detect.language.yaml_document import read_documents
-from collector.detect.lists.list_checks import build_entry, build_plain_entry, find_list_problems
+from collector.detect.lists.entry_lines import read_line_entry
+from collector.detect.lists.list_checks import (
+    build_entry,
+    build_plain_entry,
+    find_entry_doubt,
+    find_list_problems,
+)
 from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.errors import Problem, RulesError
 from collector.yaml_source.problem_report import ProblemReport
@@ -60,34 +66,46 @@ def _read_yaml_list(path: Path, name: str | None) -> ValueList:
     if problems:
         raise RulesError(problems)
     metadata = {key: value for key, value in document.data.items() if key != "entries"}
+    entries_read = tuple(build_entry(each, metadata) for each in document.data["entries"])
     return ValueList(
         name=name or str(document.data.get("name", path.stem)),
-        entries=tuple(build_entry(each, metadata) for each in document.data["entries"]),
+        entries=entries_read,
+        warnings=tuple(
+            document.build_problem(("entries", position), message)
+            for position, entry in enumerate(entries_read)
+            if (message := find_entry_doubt(entry))
+        ),
     )
 
 
 def _read_lines(path: Path) -> list[str]:
-    """The stripped lines of a file; comments, which begin with `#`, are empty lines."""
+    """The entry on each line of a file; it is empty on empty lines and on those of comments."""
     report = ProblemReport(path=path, error_type=RulesError)
     text = read_text(report, max_bytes=MAX_FILE_BYTES)
-    stripped = (line.strip() for line in text.split("\n"))
-    return ["" if line.startswith("#") else line for line in stripped]
+    return [read_line_entry(line) for line in text.split("\n")]
 
 
 def _build_plain_list(path: Path, values: Sequence[str], name: str) -> ValueList:
     """A list with an entry for each distinct value that is not empty."""
     problems: list[Problem] = []
+    warnings: list[Problem] = []
     entries: dict[ListEntry, None] = {}
     for line, value in enumerate(values, start=1):
+        if not value:
+            continue
         try:
-            entries.update({build_plain_entry(value): None} if value else {})
+            entry = build_plain_entry(value)
         except ValueError as error:
             problems.append(Problem(path=path, line=line, column=1, message=str(error)))
+            continue
+        entries[entry] = None
+        if message := find_entry_doubt(entry):
+            warnings.append(Problem(path=path, line=line, column=1, message=message))
     if len(entries) > MAX_ENTRIES:
         raise _build_error(path, f"more than {MAX_ENTRIES:,} entries")
     if problems:
         raise RulesError(problems)
-    return ValueList(name=name, entries=tuple(entries))
+    return ValueList(name=name, entries=tuple(entries), warnings=tuple(warnings))
 
 
 def _build_error(path: Path, message: str) -> RulesError:

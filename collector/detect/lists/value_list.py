@@ -14,7 +14,9 @@ from typing import Literal, TypeAlias
 from collector.detect.predicates import salesforce_ids
 from collector.detect.predicates.cidr import parse_address, to_ipv6
 from collector.detect.predicates.sql_literals import fold_text
-from collector.model.event_columns import ADDRESS_KEYS
+from collector.errors import Problem
+from collector.model.event_columns import ADDRESS_KEYS, NAME_COLUMNS
+from collector.plain_names import simplify_beginning, simplify_name, simplify_part
 from collector.stable_ids import hash_json
 
 EntryForm: TypeAlias = Literal["value", "cidr", "prefix", "contains"]
@@ -66,10 +68,14 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueList:
-    """The entries that rules know under one name, in the order of their files."""
+    """The entries that rules know under one name, in the order of their files.
+
+    `warnings` tell of entries that mean something else than their author may think.
+    """
 
     name: str
     entries: tuple[ListEntry, ...]
+    warnings: tuple[Problem, ...] = ()
     _index: Mapping[_IndexKey, list[ListEntry]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -85,8 +91,8 @@ class ValueList:
         Args:
             value: the value, as text.
             at: the event's time.
-            field: the column of the value: ids mind case, `source_ip` is an address. Without it
-                the value is text, and an address if it is one.
+            field: the column of the value: ids mind case, `source_ip` is an address, names are in
+                their plain form. Without it the value is text, and an address if it is one.
         """
         for key in _list_lookup_keys(value, field):
             for entry in self._index.get(key, ()):
@@ -106,6 +112,7 @@ def _list_index_keys(entry: ListEntry) -> Iterator[_IndexKey]:
         yield _PARTIAL_KEY
     else:
         yield "folded", fold_text(entry.text)
+        yield "name", fold_text(simplify_name(entry.text))
         yield "id", salesforce_ids.shorten_id(entry.text) or entry.text
         if (number := parse_address(entry.text)) is not None:
             yield _build_network_key(number, 128)
@@ -116,6 +123,8 @@ def _list_lookup_keys(value: str, field: str | None) -> Iterator[_IndexKey]:
     if field is not None and salesforce_ids.is_id_column(field):
         yield "id", value
         yield "id", value[: salesforce_ids.SHORT_ID_LENGTH]
+    elif field in NAME_COLUMNS:
+        yield "name", fold_text(value)
     else:
         yield "folded", fold_text(value)
     is_address = field is None or field in ADDRESS_KEYS
@@ -138,7 +147,12 @@ def _matches_value(entry: ListEntry, value: str, field: str | None) -> bool:
     is_id = field is not None and salesforce_ids.is_id_column(field)
     if entry.form == "value":
         return not is_id or salesforce_ids.are_ids_equal(value, entry.text)
-    value_text, entry_text = (
-        (value, entry.text) if is_id else (fold_text(value), fold_text(entry.text))
-    )
-    return value_text.startswith(entry_text) if entry.form == "prefix" else entry_text in value_text
+    entry_text = _simplify_entry(entry) if field in NAME_COLUMNS else entry.text
+    if not is_id:
+        value, entry_text = fold_text(value), fold_text(entry_text)
+    return value.startswith(entry_text) if entry.form == "prefix" else entry_text in value
+
+
+def _simplify_entry(entry: ListEntry) -> str:
+    """The text of a prefix or a part of names, in their plain form."""
+    return simplify_beginning(entry.text) if entry.form == "prefix" else simplify_part(entry.text)

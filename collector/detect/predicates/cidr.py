@@ -1,14 +1,28 @@
-"""Networks as prefixes of the event table's address keys (32 hex digits, IPv4 as ::ffff:a.b.c.d).
+"""Addresses and networks as the event table's address keys (32 hex digits, IPv4 as ::ffff:a.b.c.d).
 
 A prefix of whole hex digits is plain text, which every SQL engine compares fast.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, collapse_addresses, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+)
+
+KEY_LENGTH = 32
+"""Hex digits of an address's key."""
 
 _IPV4_MAPPED = 0xFFFF << 32
+_BRACKETS = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
+_PORT = re.compile(r"([\d.]+):\d{1,5}", re.ASCII)
+_LEADING_ZEROS = re.compile(r"\b0+(?=[0-9A-Fa-f])")
 
 
 def list_prefixes(networks: Iterable[IPv4Network | IPv6Network]) -> Mapping[int, list[str]]:
@@ -26,15 +40,22 @@ def list_prefixes(networks: Iterable[IPv4Network | IPv6Network]) -> Mapping[int,
 def parse_address(text: str) -> int | None:
     """An address, in any spelling, as the number of an IPv6 address; None for other text.
 
-    A zone (`%eth0`) is no part of an address.
+    A port, brackets, a zone (`%eth0`), quotes and zeros before numbers are no part of an address.
     """
+    bare = text.strip("\"' \t\r\n")
+    for pattern in (_BRACKETS, _PORT):
+        bare = pattern.sub(r"\1", bare) if pattern.fullmatch(bare) else bare
     try:
-        address = ip_address(text)
+        address = ip_address(_LEADING_ZEROS.sub("", bare.partition("%")[0]))
     except ValueError:
         return None
-    if isinstance(address, IPv4Address):
-        return _IPV4_MAPPED | int(address)
-    return int(address) if address.scope_id is None else None
+    return _IPV4_MAPPED | int(address) if isinstance(address, IPv4Address) else int(address)
+
+
+def parse_address_key(key: str) -> str:
+    """The address that has this key, as people write it."""
+    address = IPv6Address(int(key, 16))
+    return str(address.ipv4_mapped or address)
 
 
 def format_address_key(number: int) -> str:

@@ -38,6 +38,7 @@ from sigma.types import (
 from collector.detect.predicates import equality, salesforce_ids
 from collector.detect.predicates.field_columns import TEXT_TYPE, TIME_TYPE, FieldColumns
 from collector.detect.predicates.list_membership import match_list, parse_list_name
+from collector.detect.predicates.name_patterns import simplify_pattern
 from collector.detect.predicates.sql_literals import (
     WILDCARD,
     UnsupportedSigmaError,
@@ -171,8 +172,13 @@ def _compile_text(name: str, value: SigmaString, columns: FieldColumns) -> str:
         return f"({columns.quote_column(name)} IS NULL OR {columns.cast_to_text(name)} = '')"
     if all(part is WILDCARD for part in value.s):
         return f"{columns.quote_column(name)} IS NOT NULL"
+    return _match_pattern(name, value, columns)
+
+
+def _match_pattern(name: str, value: SigmaString, columns: FieldColumns) -> str:
     subject, literal = _choose_operands(name, value, columns)
-    return match_wildcards(subject, value, literal)
+    plain = simplify_pattern(value) if columns.holds_names(name) else value
+    return match_wildcards(subject, plain, literal)
 
 
 def _compile_boolean(name: str, value: SigmaBool, columns: FieldColumns) -> str:
@@ -283,8 +289,7 @@ def _compile_keyword(value: SigmaType, columns: FieldColumns) -> str:
 
 
 def _match_anywhere(name: str, value: SigmaString, columns: FieldColumns) -> str:
-    subject, literal = _choose_operands(name, value, columns)
-    return match_wildcards(subject, _surround_with_wildcards(value), literal)
+    return _match_pattern(name, _surround_with_wildcards(value), columns)
 
 
 def _surround_with_wildcards(value: SigmaString) -> SigmaString:

@@ -1,8 +1,8 @@
-"""A column that equals one of several values, as SQL: text, ids, numbers, addresses, networks."""
+"""A column that equals one of several values, as SQL: text, names, ids, addresses, networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from collector.detect.predicates import cidr, salesforce_ids
@@ -13,6 +13,7 @@ from collector.detect.predicates.sql_literals import (
     quote_folded,
 )
 from collector.escaping import quote_literal
+from collector.plain_names import simplify_name
 
 MAX_INLINE_VALUES = 50
 """The most texts that are written as separate literals."""
@@ -51,17 +52,36 @@ def choose_operands(name: str, columns: FieldColumns) -> tuple[str, Callable[[st
 
 
 def match_texts(name: str, values: Sequence[str], columns: FieldColumns) -> str:
-    """SQL: a field equals one of the texts without regard to case; ids match in either form."""
-    if columns.holds_ids(name):
-        return match_ids(name, values, columns)
-    return compare_with_texts(columns.fold_case(name), values, quote_folded)
+    """SQL: a field equals one of the texts without regard to case.
+
+    Ids match in either form, addresses in any spelling, names in their plain form.
+    """
+    return _match_values(name, values, columns, lambda: columns.fold_case(name), quote_folded)
 
 
 def match_cased_texts(name: str, values: Sequence[str], columns: FieldColumns) -> str:
-    """SQL: a field equals one of the texts with their case; ids match in either form."""
+    """SQL: the same with regard to case."""
+    return _match_values(name, values, columns, lambda: columns.cast_to_text(name), quote_exact)
+
+
+def _match_values(
+    name: str,
+    values: Sequence[str],
+    columns: FieldColumns,
+    build_subject: Callable[[], str],
+    literal: Callable[[str], str],
+) -> str:
     if columns.holds_ids(name):
         return match_ids(name, values, columns)
-    return compare_with_texts(columns.cast_to_text(name), values, quote_exact)
+    if columns.holds_names(name):
+        return compare_with_texts(build_subject(), map(simplify_name, values), literal)
+    key = columns.find_address_key(name)
+    numbers = {value: cidr.parse_address(value) for value in values} if key else {}
+    addresses = [number for number in numbers.values() if number is not None]
+    others = [value for value in values if numbers.get(value) is None]
+    parts = [_match_addresses(key, addresses, columns)] if key and addresses else []
+    parts += [compare_with_texts(build_subject(), others, literal)] if others else []
+    return join_alternatives(parts)
 
 
 def match_ids(name: str, values: Sequence[str], columns: FieldColumns) -> str:
@@ -85,28 +105,57 @@ def has_id_length(subject: str) -> str:
     return f"length({subject}) IN ({', '.join(map(str, salesforce_ids.ID_LENGTHS))})"
 
 
-def match_addresses(key: str, numbers: Iterable[int], columns: FieldColumns) -> str:
-    """SQL: a column of address keys equals one of the addresses."""
-    return compare_with_texts(
-        columns.quote_column(key), map(cidr.format_address_key, numbers), quote_exact
-    )
+def _match_addresses(key: str, numbers: Iterable[int], columns: FieldColumns) -> str:
+    """SQL: a column of address keys has one of the addresses."""
+    keys = list(map(cidr.format_address_key, numbers))
+    return _match_key_beginnings(columns.quote_column(key), {cidr.KEY_LENGTH: keys})
 
 
 def match_networks(
     name: str, values: Sequence[IPv4Network | IPv6Network], columns: FieldColumns
 ) -> str:
-    """SQL: a field's address is in one of the networks. Raises SigmaError for other fields."""
+    """SQL: one of a field's addresses is in one of the networks. Raises SigmaError for others."""
     key = columns.find_address_key(name)
     if key is None:
         raise UnsupportedSigmaError(
             f"cidr is served for source_ip, whose address is known, not for {name}"
         )
-    column = columns.quote_column(key)
+    return _match_key_beginnings(columns.quote_column(key), cidr.list_prefixes(values))
+
+
+def _match_key_beginnings(column: str, prefixes: Mapping[int, Sequence[str]]) -> str:
+    """SQL: a column of address keys has one that begins so; the prefixes are by their lengths."""
+    if 0 in prefixes:
+        return f"{column} IS NOT NULL"
+    first = [
+        compare_with_texts(f"substr({column}, 1, {length})", beginnings, quote_exact)
+        for length, beginnings in prefixes.items()
+    ]
+    # CASE, since engines choose the order in which they look at what AND joins.
+    further = f"CASE WHEN length({column}) > {cidr.KEY_LENGTH} THEN"
+    return join_alternatives([*first, f"{further} {_match_further_keys(column, prefixes)} END"])
+
+
+def _match_further_keys(column: str, prefixes: Mapping[int, Sequence[str]]) -> str:
+    """SQL: a key but the first begins so."""
+    beginnings = [each for group in prefixes.values() for each in group]
+    if len(beginnings) <= MAX_INLINE_VALUES:  # planned faster, as long as there are few
+        pattern = f" (?:{'|'.join(beginnings)})"
+        return f"regexp_matches({column}, {quote_literal(pattern)})"
     return join_alternatives(
         [
-            compare_with_texts(f"substr({column}, 1, {length})", beginnings, quote_exact)
-            if length
-            else f"{column} IS NOT NULL"
-            for length, beginnings in cidr.list_prefixes(values).items()
+            f"list_has_any({_list_further_beginnings(column, length)}, {_list_texts(group)})"
+            for length, group in prefixes.items()
         ]
     )
+
+
+def _list_further_beginnings(column: str, length: int) -> str:
+    """SQL: the beginnings of all keys but the first."""
+    return f"regexp_extract_all({column}, ' ([0-9a-f]{{{length}}})', 1)"
+
+
+def _list_texts(values: Iterable[str]) -> str:
+    """SQL: a list of texts, of which there may be very many."""
+    joined = _SEPARATOR.join(dict.fromkeys(values))
+    return f"string_split({quote_exact(joined)}, {quote_literal(_SEPARATOR)})"

@@ -10,7 +10,7 @@ from collector.detect.lists.value_list import ValueList
 from collector.detect.predicates.salesforce_ids import is_id_column
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
 from collector.escaping import quote_identifier
-from collector.model.event_columns import ADDRESS_KEYS
+from collector.model.event_columns import ADDRESS_KEYS, NAME_COLUMNS
 from collector.yaml_source.suggestions import suggest_name
 
 TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
@@ -61,8 +61,12 @@ class FieldColumns:
         """Whether the column holds ids of Salesforce's, which mind case."""
         return is_id_column(self.resolve_column(name))
 
+    def holds_names(self, name: str) -> bool:
+        """Whether the column holds the plain form of names, which theirs is compared with."""
+        return self.resolve_column(name) in NAME_COLUMNS
+
     def find_address_key(self, name: str) -> str | None:
-        """The name of the column with the address of the field as 32 hex digits, if it has one."""
+        """The name of the column with the keys of the field's addresses, if it has one."""
         key = ADDRESS_KEYS.get(self.resolve_column(name))
         return key if key in self.column_types else None
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from sigma.types import Placeholder, SigmaCasedString, SigmaString
 
 from collector.detect.lists.value_list import ListEntry
-from collector.detect.predicates import cidr, equality
+from collector.detect.predicates import equality
 from collector.detect.predicates.field_columns import TEXT_TYPE, FieldColumns
 from collector.detect.predicates.sql_literals import (
     UnsupportedSigmaError,
@@ -19,6 +19,7 @@ from collector.detect.predicates.sql_literals import (
     match_substring,
 )
 from collector.escaping import quote_literal
+from collector.plain_names import simplify_beginning, simplify_part
 
 LIST_ENTRY_MESSAGE = (
     "an entry of a list says itself how it is compared (value, cidr, prefix or contains)"
@@ -70,27 +71,21 @@ def _limit_by_expiry(end: datetime | None, predicate: str, columns: FieldColumns
 
 def _match_entries(field: str, entries: Sequence[ListEntry], columns: FieldColumns) -> str:
     subject, literal = equality.choose_operands(field, columns)
-    parts = list(
-        _match_values(field, [each.text for each in entries if each.form == "value"], columns)
-    )
+    is_name = columns.holds_names(field)
+    simplify_prefix = simplify_beginning if is_name else str
+    simplify_substring = simplify_part if is_name else str
+    values = [each.text for each in entries if each.form == "value"]
+    parts = [equality.match_texts(field, values, columns)] if values else []
     if networks := [each.network for each in entries if each.form == "cidr"]:
         parts.append(equality.match_networks(field, networks, columns))
     parts += [
-        match_prefix(subject, each.text, literal) for each in entries if each.form == "prefix"
+        match_prefix(subject, simplify_prefix(each.text), literal)
+        for each in entries
+        if each.form == "prefix"
     ]
     parts += [
-        match_substring(subject, each.text, literal) for each in entries if each.form == "contains"
+        match_substring(subject, simplify_substring(each.text), literal)
+        for each in entries
+        if each.form == "contains"
     ]
     return equality.join_alternatives(parts)
-
-
-def _match_values(field: str, values: Sequence[str], columns: FieldColumns) -> Iterable[str]:
-    """SQL: addresses compared by the field's address key, if it has one; all others as text."""
-    key = columns.find_address_key(field)
-    numbers = {value: cidr.parse_address(value) for value in values} if key else {}
-    addresses = [number for number in numbers.values() if number is not None]
-    others = [value for value in values if numbers.get(value) is None]
-    if key and addresses:
-        yield equality.match_addresses(key, addresses, columns)
-    if others:
-        yield equality.match_texts(field, others, columns)
