@@ -182,9 +182,8 @@ class DeliveryWorker:
         if self._journal is None:
             return
         with self._database.read() as connection:
-            told_alerts = alerts.read_alerts(
-                connection, outbox.list_told_alert_ids(connection, delivery)
-            )
+            alert_ids = outbox.list_told_alert_ids(connection, delivery)
+            told_alerts = list(alerts.read_alerts(connection, alert_ids))
         try:
             self._journal.append_delivery(
                 told_alerts, delivery, reference=success.reference, sent=self._read_clock()
