@@ -26,13 +26,18 @@ def rematch_rule(context: IngestContext, org: str, name: str) -> RuleRematch:
     """Match the committed events of an org with a rule; known matches stay as they are.
 
     Batches may come in between two results. A rule that fails is recorded.
+
+    Raises:
+        StoppedError: we were asked to end; what is found again later changes nothing.
     """
+    context.raise_if_stopped()
     notified: list[Alert] = []
     active_rules = context.active_rules
     with context.cursors.open_cursor() as cursor:
         results = _evaluate_rule(context, active_rules, org, name, cursor)
         if _depends_on_events_alone(active_rules.rules.by_name[name]):
             for result in results:
+                context.raise_if_stopped()
                 with context.state_turns.take_turn(Lane.BULK):
                     notified += _commit_result(context, active_rules, result)
         else:
