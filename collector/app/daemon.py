@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -84,7 +84,7 @@ def run_once(collector: Collector) -> PassSummary:
 
 
 def run_forever(collector: Collector) -> None:
-    """Work until SIGTERM or SIGINT, then end within STOP_SECONDS.
+    """Work until SIGTERM or SIGINT, then end in time.
 
     What can, ends between two steps; what cannot, is cut short: as after a kill, nothing that was
     not committed has happened.
@@ -92,10 +92,16 @@ def run_forever(collector: Collector) -> None:
     Raises:
         StateDatabaseError: the state database was deleted meanwhile.
     """
-    signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
-    signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
+    with daemon_stop.end_in_time(collector.pipeline, collector.stop_event):
+        _run_scheduler(collector)
+    log.info("daemon_stopped")
+    collector.database.check_presence()
+
+
+def _run_scheduler(collector: Collector) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
-    collector.rule_reloader.begin()
+    with suppress(StoppedError):
+        collector.rule_reloader.begin()
     scheduler = _build_scheduler(collector)
     scheduler.start()
     log.info(
@@ -105,10 +111,7 @@ def run_forever(collector: Collector) -> None:
     )
     collector.stop_event.wait()
     log.info("daemon_stopping")
-    with daemon_stop.cut_short(collector.pipeline):
-        scheduler.shutdown(wait=True)
-    log.info("daemon_stopped")
-    collector.database.check_presence()
+    scheduler.shutdown(wait=True)
 
 
 def _build_scheduler(collector: Collector) -> BackgroundScheduler:

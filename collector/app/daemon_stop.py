@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
@@ -21,28 +22,30 @@ CUT_SHORT_CODE = 1
 
 
 @contextmanager
-def cut_short(pipeline: Pipeline) -> Iterator[None]:
-    """Let the block, which waits for threads, take no longer than STOP_SECONDS.
+def end_in_time(pipeline: Pipeline, stop_event: threading.Event) -> Iterator[None]:
+    """Set `stop_event` on SIGTERM and SIGINT. From then on the block has STOP_SECONDS to end.
 
     A thread may hang where nothing can reach it: in a system call, in a frozen server's answer.
     Ending the process there is as safe as a kill, after which nothing is lost or told twice without
-    a mark.
+    a mark. Its exit code is CUT_SHORT_CODE then.
     """
-    with ExitStack() as stack:
-        for seconds, action in (
-            (INTERRUPT_SECONDS, pipeline.interrupt_queries),
-            (STOP_SECONDS, _end_process),
-        ):
-            timer = _start_timer(seconds, action)
-            stack.callback(timer.cancel)
+    ended = threading.Event()
+
+    def watch_end() -> None:
+        stop_event.wait()
+        if ended.wait(INTERRUPT_SECONDS):
+            return
+        pipeline.interrupt_queries()
+        if not ended.wait(STOP_SECONDS - INTERRUPT_SECONDS):
+            _end_process()
+
+    threading.Thread(target=watch_end, name="watch-end", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop_event.set())
+    try:
         yield
-
-
-def _start_timer(seconds: float, action: Callable[[], None]) -> threading.Timer:
-    timer = threading.Timer(seconds, action)
-    timer.daemon = True
-    timer.start()
-    return timer
+    finally:
+        ended.set()
 
 
 def _end_process() -> None:

@@ -26,7 +26,11 @@ def rematch_rule(context: IngestContext, org: str, name: str) -> RuleRematch:
     """Match the committed events of an org with a rule; known matches stay as they are.
 
     Batches may come in between two results. A rule that fails is recorded.
+
+    Raises:
+        StoppedError: we were asked to end; what is found again later changes nothing.
     """
+    context.raise_if_stopped()
     notified: list[Alert] = []
     active_rules = context.active_rules
     _, failures = context.guard.evaluate(
@@ -46,6 +50,7 @@ def _match_archive(
         results = _evaluate_rule(context, active_rules, org, name, cursor)
         if _depends_on_events_alone(active_rules.rules.by_name[name]):
             for result in results:
+                context.raise_if_stopped()
                 with turns.take_turn(Lane.BULK):
                     yield from _commit_result(context, active_rules, result)
         else:
