@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,50 +35,87 @@ def lease_delivery(
     status = read_channel_status(connection, channel)
     if status.held_until is not None and status.held_until > now:
         return None
-    table = tables.deliveries
-    row = _find_due_row(connection, status, now=now)
-    if row is not None and row.alert_id is not None and row.severity < Severity.CRITICAL:
-        verdict = storms.judge_storm(connection, channel, limit, now=now)
-        if verdict == StormVerdict.DIGEST:
-            key = storms.compose_digest(connection, channel, limit, now=now)
-            row = connection.execute(sa.select(table).where(table.c.key == key)).first()
-        elif verdict == StormVerdict.WAIT:
-            goes_on = sa.or_(table.c.severity == Severity.CRITICAL, table.c.alert_id.is_(None))
-            row = _find_due_row(connection, status, goes_on, now=now)
+    row = _choose_row(connection, status, limit, now=now)
     return None if row is None else _lease_row(connection, row, now=now, until=until)
+
+
+def _choose_row(
+    connection: sa.Connection, status: ChannelStatus, limit: StormLimit, *, now: datetime
+) -> sa.Row[Any] | None:
+    channel = status.channel
+    verdict = storms.judge_storm(connection, channel, limit, now=now)
+    if status.since is None:
+        row = _find_urgent_row(connection, channel, now=now)
+        if row is not None or verdict == StormVerdict.WAIT:
+            return row
+        row = _find_due_row(connection, channel, _is_digestible(), now=now)
+    else:
+        rank = _rank_attempt(status.since), *_rank_urgency()
+        row = _find_due_row(connection, channel, now=now, ranks=rank)
+        if row is not None and verdict == StormVerdict.WAIT and not _is_urgent(row):
+            row = _find_urgent_row(connection, channel, now=now)
+    if row is None or _is_urgent(row) or verdict == StormVerdict.ALONE:
+        return row
+    key = storms.compose_digest(connection, channel, limit, now=now)
+    return connection.execute(
+        sa.select(tables.deliveries).where(tables.deliveries.c.key == key)
+    ).first()
+
+
+def _find_urgent_row(
+    connection: sa.Connection, channel: str, *, now: datetime
+) -> sa.Row[Any] | None:
+    """What no storm keeps back: the critical ones, then digests."""
+    table = tables.deliveries
+    for condition in (table.c.severity == Severity.CRITICAL, storms.is_digest()):
+        row = _find_due_row(connection, channel, condition, now=now)
+        if row is not None:
+            return row
+    return None
 
 
 def _find_due_row(
     connection: sa.Connection,
-    status: ChannelStatus,
+    channel: str,
     *conditions: sa.ColumnElement[bool],
+    ranks: Sequence[sa.ColumnElement[int]] = (),
     now: datetime,
 ) -> sa.Row[Any] | None:
+    """The first by these ranks, then by severity, of what is due, or whose lease ran out."""
     table = tables.deliveries
-    is_waiting = table.c.state.in_((DeliveryState.READY, DeliveryState.REJECTED))
-    is_abandoned = table.c.state == DeliveryState.LEASED
+    unfinished = (DeliveryState.READY, DeliveryState.REJECTED, DeliveryState.LEASED)
+    is_leased = table.c.state == DeliveryState.LEASED
     query = (
         sa.select(table)
         .where(
-            table.c.channel == status.channel,
-            sa.or_(
-                sa.and_(is_waiting, table.c.due <= now),
-                sa.and_(is_abandoned, table.c.leased_until <= now),
-            ),
+            table.c.channel == channel,
+            table.c.state.in_(unfinished),
+            sa.case((is_leased, table.c.leased_until), else_=table.c.due) <= now,
             *conditions,
         )
-        .order_by(
-            *([] if status.since is None else [_rank_attempt(status.since)]),
-            sa.case((table.c.severity == Severity.CRITICAL, 0), else_=1),
-            sa.case((table.c.alert_id.is_(None), 0), else_=1),
-            table.c.severity.desc(),
-            table.c.created,
-            table.c.key,
-        )
+        .order_by(*ranks, table.c.severity.desc(), table.c.created, table.c.key)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     return connection.execute(query).first()
+
+
+def _is_digestible() -> sa.ColumnElement[bool]:
+    table = tables.deliveries
+    return sa.and_(table.c.severity < Severity.CRITICAL, table.c.alert_id.is_not(None))
+
+
+def _is_urgent(row: sa.Row[Any]) -> bool:
+    is_critical: bool = row.severity == Severity.CRITICAL
+    return is_critical or row.alert_id is None
+
+
+def _rank_urgency() -> tuple[sa.ColumnElement[int], ...]:
+    table = tables.deliveries
+    return (
+        sa.case((table.c.severity == Severity.CRITICAL, 0), else_=1),
+        sa.case((table.c.alert_id.is_(None), 0), else_=1),
+    )
 
 
 def _rank_attempt(since: datetime) -> sa.ColumnElement[int]:

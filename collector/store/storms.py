@@ -23,6 +23,11 @@ class StormVerdict(StrEnum):
     WAIT = "wait"
 
 
+def is_digest() -> sa.ColumnElement[bool]:
+    """A condition that holds of digests, in the form that the index of storms serves."""
+    return tables.deliveries.c.storm > ""
+
+
 def judge_storm(
     connection: sa.Connection, channel: str, limit: StormLimit, *, now: datetime
 ) -> StormVerdict:
@@ -105,7 +110,7 @@ def _find_last_digest(
         sa.select(table)
         .where(
             table.c.channel == channel,
-            table.c.alert_id.is_(None),
+            is_digest(),
             table.c.state != DeliveryState.SUPERSEDED,
             table.c.created <= now,
             sa.or_(table.c.finished.is_(None), table.c.finished <= now),

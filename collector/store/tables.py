@@ -304,10 +304,11 @@ deliveries = sa.Table(
     sa.Column("instead_of", sa.Text, nullable=False, server_default=""),
     sa.Column("redirected", MicrosecondTime),
     sa.Column("attempted", MicrosecondTime),
-    sa.Index("deliveries_due", "channel", "state", "due"),
+    sa.Index("deliveries_due", "channel", "state", "severity", "due"),
     sa.Index("deliveries_finished", "channel", "finished"),
     sa.Index("deliveries_of_alert", "alert_id"),
     sa.Index("deliveries_of_digest", "digest"),
+    sa.Index("deliveries_of_storm", "channel", "storm"),
     comment=(
         "The outbox: ready, leased, digested, sent, refused, superseded. A digest is a delivery of"
         " a storm and no alert; its key stands in `digest` of what it tells."

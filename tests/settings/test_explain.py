@@ -125,7 +125,7 @@ RESTS = [
         "6:3: a channel's name must consist of 1 to 40 of A-Z, a-z, 0-9, '_' and '-'"
     ]),
     ("channels: {a: {type: terminal, terminal: {x: 1}}}", [
-        "5:32: unknown key 'terminal'; known are type"
+        "5:32: unknown key 'terminal'; known are fallback, fallback_after, storm, type"
     ]),
     ("channels:\n  a:\n    type: slack", ["6:3: missing key 'webhook_url'"]),
     ("channels: {a: {type: slack, webhook_url: 'http://h.example.com/'}}", [
@@ -160,8 +160,8 @@ RESTS = [
     ]),
     ("channels: {a: {type: email, host: h, sender: a@b, to: ['a@b,c@d']}}", [
         "5:12: missing key 'from'",
-        ("5:38: unknown key 'sender'; known are allow_plaintext, ca_file, from, host, password, "
-        "port, tls, to, type, username"),
+        ("5:38: unknown key 'sender'; known are allow_plaintext, ca_file, fallback, "
+        "fallback_after, from, host, password, port, storm, tls, to, type, username"),
         "5:56: 'to' must be one plain address such as soc@acme.com",
     ]),
     ("routes: {}", ["5:9: 'routes' must be a list, such as [one, two]"]),

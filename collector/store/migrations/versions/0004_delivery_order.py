@@ -19,9 +19,12 @@ def upgrade() -> None:
             deliveries.add_column(sa.Column(name, sa.Text, nullable=False, server_default=""))
         for name in ("redirected", "attempted"):
             deliveries.add_column(sa.Column(name, sa.BigInteger))
+    op.drop_index("deliveries_due", "deliveries")
+    op.create_index("deliveries_due", "deliveries", ["channel", "state", "severity", "due"])
     op.create_index("deliveries_finished", "deliveries", ["channel", "finished"])
     op.create_index("deliveries_of_alert", "deliveries", ["alert_id"])
     op.create_index("deliveries_of_digest", "deliveries", ["digest"])
+    op.create_index("deliveries_of_storm", "deliveries", ["channel", "storm"])
     op.execute(
         "UPDATE deliveries SET severity = COALESCE("
         "(SELECT severity FROM alerts WHERE alerts.id = deliveries.alert_id), 0)"
