@@ -25,6 +25,7 @@ EVERY_OBJECT = (*THREATS, *BIG_OBJECTS)
 """The embedded org has all but one, whose fields are not documented."""
 
 ALL = {"stored_events": {"lookback": "5h"}}
+LOGS = {"event_log_objects": {"lookback": "5h"}}
 THREE = {"stored_events": {"objects": ["ApiEvent", "LoginEvent", "UriEvent"], "lookback": "5h"}}
 
 
@@ -72,6 +73,23 @@ def test_a_poll_of_nineteen_objects_is_four_calls(store, tmp_path):
         bench.poll_sources()
 
         assert 4 == org.api_calls - calls
+
+
+def test_event_log_objects_are_asked_together_too(tmp_path):
+    store = OrgStore()
+    for number, name in enumerate(("LoginEventLog", "ApiTotalUsageEventLog")):
+        at = read_start_time() - MINUTE
+        store.add_rows(
+            name, *({"Timestamp": at, "RequestIdentifier": f"{number}-{n}"} for n in (1, 2))
+        )
+    with serve_org(store=store) as org, open_polling_bench(tmp_path, org, LOGS) as bench:
+        first = bench.poll_sources()
+        calls = org.api_calls
+        second = bench.poll_sources()
+
+        assert [2, 2] == [result.rows for result in first.values()]
+        assert [0, 0] == [result.rows for result in second.values()]
+        assert 1 == org.api_calls - calls
 
 
 def test_streams_that_are_not_due_fill_the_last_call_and_the_others_are_not_asked(store, tmp_path):
