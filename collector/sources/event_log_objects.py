@@ -11,12 +11,14 @@ from datetime import timedelta
 
 from collector.errors import SalesforceError
 from collector.model import Cursor, Stream
+from collector.salesforce.composite import MAX_QUERIES
 from collector.settings.values import Duration, Period, matches_any
 from collector.sources import query_windows
 from collector.sources.availability import probe_object
+from collector.sources.batched_windows import BatchedWindows
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 from collector.sources.named_objects import ObjectsSettings
-from collector.sources.query_window import WindowQuery
+from collector.sources.query_window import QueryWindow, WindowQuery
 from collector.sources.spec import Lane, SourceSpec, SuppliedTypes
 
 KIND = "event_log_objects"
@@ -41,6 +43,7 @@ class EventLogObjectsReader:
 
     def __init__(self, settings: EventLogObjectsSettings) -> None:
         self._settings = settings
+        self._windows = BatchedWindows(self._plan_window)
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """One stream for each object that the org lists."""
@@ -63,7 +66,12 @@ class EventLogObjectsReader:
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> Iterator[FetchResult]:
         """The object's windows since the cursor."""
-        yield from query_windows.fetch_windows(
+        yield from self._windows.fetch_windows(context, stream, cursor)
+
+    def _plan_window(
+        self, context: SourceContext, stream: Stream, cursor: Cursor | None
+    ) -> QueryWindow:
+        return query_windows.plan_window(
             context,
             stream,
             cursor,
@@ -94,6 +102,7 @@ SPEC = SourceSpec(
     windowed=True,
     backfillable=True,
     value_rank=60,
+    queries_per_call=MAX_QUERIES,
     lane=Lane.BULK,
     probe=probe_object,
     permissions=(PERMISSION,),

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import partial
 from types import MappingProxyType
 
-from collector.errors import QueryTooWideError, UnreachableError
 from collector.model import Cursor, EventFamily, Stream
 from collector.salesforce.composite import MAX_QUERIES
 from collector.settings.values import Period, matches_any
 from collector.sources import named_objects, query_windows
 from collector.sources.availability import check_object, has_rows, probe_object
+from collector.sources.batched_windows import BatchedWindows
 from collector.sources.contract import FetchResult, SourceContext, UnavailableStream
 from collector.sources.named_objects import ObjectsSettings
 from collector.sources.query_window import QueryWindow, WindowQuery
@@ -82,7 +81,7 @@ class StoredEventsReader:
 
     def __init__(self, settings: StoredEventsSettings) -> None:
         self._settings = settings
-        self._slow_names: set[str] = set()
+        self._windows = BatchedWindows(self._plan_window)
 
     def list_streams(self, context: SourceContext) -> Sequence[Stream | UnavailableStream]:
         """One stream for each object; those that the org does not list are unavailable.
@@ -102,25 +101,8 @@ class StoredEventsReader:
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> Iterator[FetchResult]:
-        """The object's windows since the cursor.
-
-        In a poll the first windows of several objects are asked for with one API call. One that
-        could not be read is asked alone until it can, so that it holds up no other.
-        """
-        plan = partial(self._plan_window, context)
-        opened = None
-        if context.window_batch is not None:
-            context.window_batch.exclude_streams(self._slow_names)
-            opened = context.window_batch.open_window(context.client, stream, plan)
-        window = plan(stream, cursor) if opened is None else opened.window
-        try:
-            yield from query_windows.fetch_window_sequence(
-                context, window, cursor, first_pages=opened.pages if opened else None
-            )
-        except (UnreachableError, QueryTooWideError):
-            self._slow_names.add(stream.name)
-            raise
-        self._slow_names.discard(stream.name)
+        """The object's windows since the cursor."""
+        yield from self._windows.fetch_windows(context, stream, cursor)
 
     def _plan_window(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None

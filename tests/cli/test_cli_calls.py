@@ -12,12 +12,12 @@ from collector.demo import ConnectedApp, EmbeddedOrg, OrgBehaviour, OrgStore
 from fakes.collector_setup import build_log_file
 
 THREATS = "stored_events (threat detection objects)"
-FILES = 40
+FILES = 8
 
 
 @pytest.fixture(scope="module")
 def store():
-    """An org that makes forty files a day."""
+    """An org that makes eight files a day."""
     now = clock.now().replace(microsecond=0)
     hour = now.replace(minute=0, second=0) - timedelta(hours=6)
     made = OrgStore()
