@@ -126,7 +126,10 @@ def test_nothing_acts_on_a_terminal_in_any_format(polled, style, tmp_path):
     """In a real one: what is written there, byte by byte."""
     master, slave = os.openpty()
     ended = run_collector(
-        *("hunt", "-c", polled.config, "--format", style, HOSTILE), cwd=tmp_path, stdout=slave, TERM="dumb"
+        *("hunt", "-c", polled.config, "--format", style, HOSTILE),
+        cwd=tmp_path,
+        stdout=slave,
+        TERM="dumb",
     )
     shown = os.read(master, 10_000).decode()
     os.close(slave)

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from collector import escaping
 from collector.channels.alert_card import Card, build_card
+from collector.channels.email.subject_header import fold_subject
 from collector.model import Message, Severity
 from collector.stable_ids import hash_text
 
@@ -44,7 +45,7 @@ def compose_mail(
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
-    mail["Subject"] = escaping.escape_header(subject, _HEADER_LIMIT)
+    mail.set_raw("Subject", fold_subject(escaping.escape_header(subject, _HEADER_LIMIT)))
     mail["Date"] = format_datetime(date)
     mail["Message-ID"] = f"<{_build_id_part(message.key)}@{domain}>"
     mail["References"] = thread
