@@ -65,6 +65,8 @@ class Mailbox:
         replies: by verb (`EHLO` and `HELO`, `MAIL`, `DATA`) a reply line in place of the usual
             one, or `HANG_UP`, or `SILENCE`. That of `DATA` comes after the text was kept.
         refusals: by recipient, the reply line to RCPT.
+        greetings: the names by which EHLO and HELO were said.
+        known_names: if any, the names that are greeted; others are refused.
         logins: the user names and passwords that were tried.
         password: what opens; None where nobody asks for it.
         auth_refusal: the reply line to a wrong password.
@@ -74,6 +76,8 @@ class Mailbox:
     mails: list[ReceivedMail] = field(default_factory=list)
     replies: dict[str, str] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
+    greetings: list[str] = field(default_factory=list)
+    known_names: tuple[str, ...] = ()
     logins: list[tuple[str, str]] = field(default_factory=list)
     password: str | None = None
     auth_refusal: str = "535 5.7.8 Authentication credentials invalid"
@@ -163,14 +167,21 @@ class _SmtpHandler:
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        reply = await self._choose_reply("EHLO", server, "")
+        reply = await self._choose_reply("EHLO", server, self._refuse_name(hostname))
         return [reply] if reply else responses
 
     async def handle_HELO(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, hostname: str
     ) -> str:
         session.host_name = hostname
-        return await self._choose_reply("EHLO", server, "250 mail.example.com")
+        refusal = self._refuse_name(hostname)
+        return await self._choose_reply("EHLO", server, refusal or "250 mail.example.com")
+
+    def _refuse_name(self, hostname: str) -> str:
+        self.box.greetings.append(hostname)
+        if not self.box.known_names or hostname in self.box.known_names:
+            return ""
+        return "504 5.5.2 Helo command rejected: need fully-qualified hostname"
 
     async def handle_MAIL(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]

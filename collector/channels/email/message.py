@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from collector import escaping
 from collector.channels.card import Card
+from collector.channels.email.subject_header import fold_subject
 from collector.channels.message_card import build_card
 from collector.model import ChannelMessage, Severity
 from collector.stable_ids import hash_text
@@ -46,7 +47,7 @@ def compose_mail(
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
-    mail["Subject"] = escaping.escape_header(subject, _HEADER_LIMIT)
+    mail.set_raw("Subject", fold_subject(escaping.escape_header(subject, _HEADER_LIMIT)))
     mail["Date"] = format_datetime(date)
     mail["Message-ID"] = f"<{_build_id_part(message.key)}@{domain}>"
     mail["References"] = thread

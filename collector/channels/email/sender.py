@@ -7,12 +7,16 @@ import re
 import smtplib
 import socket
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from ipaddress import ip_address
+from typing import TypeAlias
 
 from collector import clock, escaping
 from collector.channels.email.message import compose_mail
+from collector.channels.email.served_recipients import ServedRecipients
 from collector.channels.email.settings import EmailSettings
 from collector.errors import CollectorError
 from collector.http import trust_certificates
@@ -30,6 +34,10 @@ from collector.model import (
 TIMEOUT_SECONDS = 30.0
 
 _REPLY_LIMIT = 200
+_PLACEHOLDER_NAME = "localhost"
+_OTHERS_SERVED = "the others have it"
+
+_Answer: TypeAlias = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +50,14 @@ class EmailNotifier:
       it is tried again later.
     - So it is after a certificate that does not verify, or without STARTTLS: nothing has left, and
       it heals when the server is mended or whoever sits in between has gone.
-    - Recipients refused beside others that are not make it a success whose reference names them:
-      to wait for them would keep it from the others, to repeat it would tell those for ever.
+    - Recipients refused for good beside others that are not make it a success whose reference
+      names them, with the server's words. Those refused for now are tried again alone, as long as
+      this process remembers who has the mail already; after a restart all get it again.
     """
 
     settings: EmailSettings
     timeout_seconds: float = TIMEOUT_SECONDS
+    served_recipients: ServedRecipients = field(default_factory=ServedRecipients)
 
     def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Hand the message over once."""
@@ -61,8 +71,12 @@ class EmailNotifier:
         )
         try:
             with contextlib.closing(self._connect()) as server:
-                self._start_tls(server)
-                return self._log_in(server) or self._submit_mail(server, mail)
+                return (
+                    self._greet(server)
+                    or self._start_tls(server)
+                    or self._log_in(server)
+                    or self._submit_mail(server, mail, message.key)
+                )
         except CollectorError as problem:
             return RetryLater(reason=str(problem))
         except UnicodeError:  # of a label of more than 63 characters, for one
@@ -71,17 +85,32 @@ class EmailNotifier:
             return self._classify_error(problem)
 
     def _connect(self) -> smtplib.SMTP:
-        where = (self.settings.host, self.settings.port, _read_host_name())
+        # Left alone, smtplib would ask the name server for our name, perhaps for half a minute.
+        where = (self.settings.host, self.settings.port, _PLACEHOLDER_NAME)
         if self.settings.tls != "implicit":
             return smtplib.SMTP(*where, timeout=self.timeout_seconds)
         return smtplib.SMTP_SSL(
             *where, timeout=self.timeout_seconds, context=self._build_tls_context()
         )
 
-    def _start_tls(self, server: smtplib.SMTP) -> None:
-        if self.settings.tls == "starttls":
-            server.starttls(context=self._build_tls_context())
-        server.ehlo_or_helo_if_needed()
+    def _greet(self, server: smtplib.SMTP) -> DeliveryOutcome | None:
+        """None once the server knows us: by EHLO, or by HELO where that is enough."""
+        server.local_hostname = self.settings.helo or _choose_helo(server)
+        code, reply = server.ehlo()
+        if 200 <= code < 300:
+            return None
+        if self.settings.tls != "starttls" and 200 <= server.helo()[0] < 300:
+            return None
+        refusal = self._build_refusal(f"us as {server.local_hostname}", code, reply)
+        if isinstance(refusal, RetryLater):
+            return refusal
+        return replace(refusal, reason=f"{refusal.reason}; 'helo' sets another name")
+
+    def _start_tls(self, server: smtplib.SMTP) -> DeliveryOutcome | None:
+        if self.settings.tls != "starttls":
+            return None
+        server.starttls(context=self._build_tls_context())
+        return self._greet(server)
 
     def _build_tls_context(self) -> ssl.SSLContext:
         return trust_certificates(ssl.create_default_context(), self.settings.ca_file)
@@ -107,7 +136,9 @@ class EmailNotifier:
             )
         return None
 
-    def _submit_mail(self, server: smtplib.SMTP, mail: EmailMessage) -> DeliveryOutcome:
+    def _submit_mail(
+        self, server: smtplib.SMTP, mail: EmailMessage, message_key: str
+    ) -> DeliveryOutcome:
         settings = self.settings
         is_international = not "".join((settings.sender, *settings.to)).isascii()
         if is_international and not server.has_extn("smtputf8"):
@@ -118,18 +149,52 @@ class EmailNotifier:
         code, reply = server.mail(settings.sender, options)
         if code != 250:
             return self._build_refusal(f"the sender {settings.sender}", code, reply)
-        answers = {address: server.rcpt(address) for address in settings.to}
-        refused = {address: answer for address, answer in answers.items() if answer[0] // 10 != 25}
-        if len(refused) == len(answers):
-            # The mildest answer: if one of them may be had later, all are tried again.
-            address, (code, reply) = min(refused.items(), key=lambda item: item[1][0])
-            return self._build_refusal(f"the recipient {address}", code, reply)
         content = mail.as_bytes(policy=SMTPUTF8 if is_international else SMTP)
-        return self._send_data(server, content, refused=tuple(refused))
+        return self._serve_recipients(server, content, message_key)
 
-    def _send_data(
-        self, server: smtplib.SMTP, content: bytes, *, refused: tuple[str, ...]
+    def _serve_recipients(
+        self, server: smtplib.SMTP, content: bytes, message_key: str
     ) -> DeliveryOutcome:
+        served = self.served_recipients.list_served(message_key)
+        answers = {
+            address: server.rcpt(address) for address in self.settings.to if address not in served
+        }
+        if not answers:
+            return DeliverySuccess(reference=_OTHERS_SERVED)
+        refused = {address: answer for address, answer in answers.items() if answer[0] // 10 != 25}
+        # The mildest answer: if one of them may be had later, all of those are tried again.
+        mildest = min(refused.items(), key=lambda item: item[1][0], default=None)
+        if mildest and len(refused) == len(answers):
+            return self._settle_refused(message_key, refused, mildest)
+        outcome = self._send_data(server, content)
+        if not isinstance(outcome, DeliverySuccess):
+            return outcome
+        if mildest is None:
+            self.served_recipients.forget_message(message_key)
+            return outcome
+        self.served_recipients.add_served(message_key, answers.keys() - refused.keys())
+        return self._settle_refused(message_key, refused, mildest, outcome)
+
+    def _settle_refused(
+        self,
+        message_key: str,
+        refused: Mapping[str, _Answer],
+        mildest: tuple[str, _Answer],
+        outcome: DeliverySuccess | None = None,
+    ) -> DeliveryOutcome:
+        """The outcome where recipients were refused; `outcome` is that of the others, if any."""
+        address, (code, reply) = mildest
+        refusal = self._build_refusal(f"the recipient {address}", code, reply)
+        if isinstance(refusal, RetryLater) or not self.served_recipients.list_served(message_key):
+            return refusal
+        self.served_recipients.forget_message(message_key)
+        words = (
+            f"{name}: {code} {_decode_reply(reply)}" for name, (code, reply) in refused.items()
+        )
+        reference = outcome.reference if outcome else _OTHERS_SERVED
+        return DeliverySuccess(reference=f"{reference}; refused recipients: {', '.join(words)}")
+
+    def _send_data(self, server: smtplib.SMTP, content: bytes) -> DeliveryOutcome:
         code, reply = server.docmd("DATA")
         if code != 354:
             return self._build_refusal("the mail", code, reply)
@@ -148,8 +213,7 @@ class EmailNotifier:
             return self._build_refusal("the mail", code, reply, RejectionScope.MESSAGE)
         with contextlib.suppress(OSError):
             server.quit()
-        missing = f"; refused recipients: {', '.join(refused)}" if refused else ""
-        return DeliverySuccess(reference=_decode_reply(reply) + missing)
+        return DeliverySuccess(reference=_decode_reply(reply))
 
     def _build_refusal(
         self,
@@ -157,7 +221,7 @@ class EmailNotifier:
         code: int,
         reply: bytes = b"",
         scope: RejectionScope = RejectionScope.CHANNEL,
-    ) -> DeliveryOutcome:
+    ) -> DeliveryRejection | RetryLater:
         reason = f"{self._server_name} refused {what}: {code} {_decode_reply(reply)}".rstrip()
         if code < 500:
             return RetryLater(reason=reason)
@@ -186,10 +250,15 @@ class EmailNotifier:
         return f"{self.settings.host}:{self.settings.port}"
 
 
-def _read_host_name() -> str:
-    # Left alone, smtplib would ask the name server for it, which can take half a minute.
+def _choose_helo(server: smtplib.SMTP) -> str:
+    """This machine's name if it has a domain, which servers ask for, else our address."""
     name = socket.gethostname()
-    return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "localhost"
+    if re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", name):
+        return name
+    if server.sock is None:
+        return _PLACEHOLDER_NAME
+    address = ip_address(str(server.sock.getsockname()[0]).partition("%")[0])
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
 
 
 _LEADING_DOT_PATTERN = re.compile(rb"^\.", re.MULTILINE)

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from collector.loopback import is_loopback
 from collector.settings import ChannelSettings, Secret
 from collector.settings.values import EmailAddress, FilePath, Host, Port, TextLine
 
+_HELO_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}|\[[A-Za-z0-9.:]{1,60}\]")
+
+
+def _check_helo(name: str) -> str:
+    if not _HELO_PATTERN.fullmatch(name):
+        raise ValueError("must be the name of a host, or an address in brackets: [192.0.2.1]")
+    return name
+
+
+HeloName = Annotated[str, AfterValidator(_check_helo)]
+"""The name by which we greet a mail server (RFC 5321, 4.1.1.1 and 4.1.3)."""
+
 
 class EmailSettings(ChannelSettings):
-    """A mail server and the people it tells."""
+    """A mail server and the people it tells.
+
+    `helo`: the name by which we greet it; without one, this machine's if it has a domain, else the
+    address from which we are connected.
+    """
 
     type: Literal["email"] = "email"
     host: Host
@@ -24,6 +41,7 @@ class EmailSettings(ChannelSettings):
     sender: EmailAddress = Field(alias="from")
     to: Annotated[tuple[EmailAddress, ...], Field(min_length=1)]
     ca_file: FilePath | None = None
+    helo: HeloName | None = None
 
     @field_validator("tls")
     @classmethod

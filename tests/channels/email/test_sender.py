@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from collector.channels.email.sender import EmailNotifier
 from collector.channels.email.settings import EmailSettings
@@ -84,7 +86,7 @@ def test_a_line_of_one_dot_does_not_end_the_mail(message: Message) -> None:
             server.rcpt("soc@acme.com")
             content = b"Subject: dots\r\n\r\n.\r\n..two\r\nend\r\n"
 
-            assert sender._send_data(server, content, refused=()) == QUEUED
+            assert sender._send_data(server, content) == QUEUED
 
     assert box.mails[0].content == content
 
@@ -114,7 +116,6 @@ def test_addresses_beyond_ascii_need_a_server_that_takes_them(
     [
         ("MAIL", "the sender collector@acme.com"),
         ("DATA", "the mail"),
-        ("EHLO", "us"),
     ],
 )
 @pytest.mark.parametrize(
@@ -155,14 +156,103 @@ def test_with_no_recipient_left_the_mildest_refusal_decides(
     assert box.mails == []
 
 
-@pytest.mark.parametrize("reply", ["550 5.1.1 unknown", "450 4.2.1 greylisted"])
-def test_a_recipient_who_is_refused_beside_another_is_named(message: Message, reply: str) -> None:
+def test_a_recipient_who_is_refused_for_good_beside_another_is_named(message: Message) -> None:
+    reply = "550 5.1.1 no such user"
     outcome, box = outcome_of(message, refusals={"ciso@acme.com": reply})
 
     assert outcome == DeliverySuccess(
-        reference="2.0.0 OK: queued as 4XyZ; refused recipients: ciso@acme.com"
+        reference=f"2.0.0 OK: queued as 4XyZ; refused recipients: ciso@acme.com: {reply}"
     )
-    assert box.mails[0].recipients == ["soc@acme.com"]
+    assert [mail.recipients for mail in box.mails] == [["soc@acme.com"]]
+
+
+def test_a_recipient_who_is_refused_for_now_is_tried_again_alone(message: Message) -> None:
+    reply = "451 4.7.1 greylisted"
+    with run_mailbox() as box:
+        notifier = channel(box.port)
+        box.refusals = {"ciso@acme.com": reply}
+        first, second = notifier.send(message), notifier.send(message)
+        box.refusals = {}
+        third, repeated = notifier.send(message), notifier.send(message)
+
+    again = RetryLater(reason=f"127.0.0.1:{box.port} refused the recipient ciso@acme.com: {reply}")
+    assert [first, second, third, repeated] == [again, again, QUEUED, QUEUED]
+    both = ["soc@acme.com", "ciso@acme.com"]
+    assert [mail.recipients for mail in box.mails] == [["soc@acme.com"], ["ciso@acme.com"], both]
+
+
+def test_who_is_refused_for_good_at_last_is_named_and_nobody_gets_it_twice(
+    message: Message,
+) -> None:
+    with run_mailbox() as box:
+        notifier = channel(box.port)
+        box.refusals = {"ciso@acme.com": "451 4.7.1 greylisted"}
+        notifier.send(message)
+        box.refusals = {"ciso@acme.com": "550 5.1.1 no such user"}
+        last = notifier.send(message)
+
+    words = "refused recipients: ciso@acme.com: 550 5.1.1 no such user"
+    assert last == DeliverySuccess(reference=f"the others have it; {words}")
+    assert [mail.recipients for mail in box.mails] == [["soc@acme.com"]]
+
+
+# ---- the greeting
+
+
+def test_we_greet_by_a_name_with_a_domain_or_by_our_address(message: Message) -> None:
+    """RFC 5321, 4.1.3: an address literal stands for a host without a name in the DNS."""
+    outcome, box = outcome_of(message)
+    name = socket.gethostname()
+
+    assert outcome == QUEUED
+    assert box.greetings == [name if "." in name else "[127.0.0.1]"]
+
+
+def test_the_settings_name_us(message: Message) -> None:
+    with run_mailbox() as box:
+        box.known_names = ("collector.acme.com",)
+        outcome = channel(box.port, helo="collector.acme.com").send(message)
+
+    assert (outcome, box.greetings) == (QUEUED, ["collector.acme.com"])
+
+
+def test_what_the_server_says_to_our_name_is_shown(message: Message) -> None:
+    with run_mailbox() as box:
+        box.known_names = ("collector.acme.com",)
+        outcome = channel(box.port, helo="laptop").send(message)
+
+    assert outcome == DeliveryRejection(
+        reason=f"127.0.0.1:{box.port} refused us as laptop: 504 5.5.2 Helo command rejected:"
+        " need fully-qualified hostname; 'helo' sets another name"
+    )
+
+
+def test_a_server_that_greets_nobody_for_now_is_tried_again(message: Message) -> None:
+    outcome, box = outcome_of(message, replies={"EHLO": "421 4.3.2 closing"})
+    name = box.greetings[0]
+
+    assert outcome == RetryLater(
+        reason=f"127.0.0.1:{box.port} refused us as {name}: 421 4.3.2 closing"
+    )
+
+
+def test_a_server_with_starttls_that_refuses_our_name_is_shown(
+    message: Message, certificate: SelfSignedCertificate
+) -> None:
+    with run_mailbox(tls="starttls", certificate=certificate) as box:
+        box.known_names = ("collector.acme.com",)
+        outcome = channel(box.port, tls="starttls", ca_file=certificate.file, helo="laptop").send(
+            message
+        )
+
+    assert isinstance(outcome, DeliveryRejection)
+    assert "refused us as laptop: 504 5.5.2 Helo command rejected" in outcome.reason
+
+
+@pytest.mark.parametrize("helo", ["", "a b", "mail\r\nDATA", "[192.0.2.1", "-x", "ü.example.com"])
+def test_a_name_that_is_none_cannot_be_set(helo: str) -> None:
+    with pytest.raises(ValidationError, match="the name of a host, or an address in brackets"):
+        channel(25, helo=helo)
 
 
 def test_the_words_of_a_server_are_hostile_too(message: Message) -> None:
