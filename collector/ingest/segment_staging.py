@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,48 +86,58 @@ class SegmentStager:
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int
     ) -> StagedSegment:
         """The good records of a segment; where the engine refuses these too, none."""
-        segment = batch.segments[index]
-        repaired = segment.with_suffix(_REPAIRED_SUFFIX)
-        shelf = self._open_shelf(batch, index)
         try:
-            normalize.repair_segment(
-                segment, repaired, batch.columns, keep_record=shelf.add_bad_record
-            )
-            relation = normalize.build_repaired_relation(repaired, batch.columns)
-            staged = self._stage_relation(connection, batch, index, relation)
+            with self._open_repair(batch, index) as (repaired, shelf):
+                normalize.repair_segment(
+                    batch.segments[index],
+                    repaired,
+                    batch.columns,
+                    keep_record=shelf.add_bad_record,
+                )
+                relation = normalize.build_repaired_relation(repaired, batch.columns)
+                staged = self._stage_relation(connection, batch, index, relation)
         except UNREADABLE_ERRORS as error:
-            shelf.drop_records()
             return self._quarantine_segment(batch, index, error)
-        except BaseException:
-            shelf.drop_records()
-            raise
-        finally:
-            repaired.unlink(missing_ok=True)
         return self._keep_shelf(batch, index, shelf, staged)
 
     def _stage_quarantined_records(
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, index: int
     ) -> StagedSegment:
-        """The records of a list that are good by now."""
-        segment = batch.segments[index]
-        repaired = segment.with_suffix(_REPAIRED_SUFFIX)
-        shelf = self._open_shelf(batch, index)
+        """The records of a list that are good by now; all stay in it where the engine refuses."""
         try:
-            first_ordinal = _sort_records(segment, repaired, len(batch.columns), shelf)
-            relation = normalize.build_repaired_relation(repaired, batch.columns)
-            # The segment's other records have a file already, and this is one beside it.
-            staged = self._stage_relation(
-                connection, batch, index, relation, name_suffix=f"-{first_ordinal}"
-            )
+            with self._open_repair(batch, index) as (repaired, shelf):
+                first_ordinal = _sort_records(
+                    batch.segments[index], repaired, len(batch.columns), shelf
+                )
+                relation = normalize.build_repaired_relation(repaired, batch.columns)
+                # The segment's other records have a file already, and this is one beside it.
+                staged = self._stage_relation(
+                    connection, batch, index, relation, name_suffix=f"-{first_ordinal}"
+                )
         except UNREADABLE_ERRORS as error:
-            shelf.drop_records()
             return StagedSegment(reason=_describe_error(error))
+        return self._keep_shelf(batch, index, shelf, staged)
+
+    @contextmanager
+    def _open_repair(self, batch: Batch, index: int) -> Iterator[tuple[Path, RecordShelf]]:
+        """A file for a segment's good records and a shelf for the bad ones; the file does not last.
+
+        Where something is raised, nothing was put on the shelf.
+        """
+        repaired = batch.segments[index].with_suffix(_REPAIRED_SUFFIX)
+        shelf = quarantine.open_shelf(
+            self._quarantine_root,
+            batch,
+            index,
+            line_offset=_count_earlier_lines(batch, index),
+        )
+        try:
+            yield repaired, shelf
         except BaseException:
             shelf.drop_records()
             raise
         finally:
             repaired.unlink(missing_ok=True)
-        return self._keep_shelf(batch, index, shelf, staged)
 
     def _stage_relation(
         self,
@@ -140,14 +151,6 @@ class SegmentStager:
         select = normalize.build_segment_select(batch=batch, segment=index, relation=relation)
         name = f"{batch.key}-{index:04d}{name_suffix}"
         return self._archive.stage_events(connection, select, name=name, batch=batch)
-
-    def _open_shelf(self, batch: Batch, index: int) -> RecordShelf:
-        return quarantine.open_shelf(
-            self._quarantine_root,
-            batch,
-            index,
-            line_offset=_count_earlier_lines(batch, index),
-        )
 
     def _keep_shelf(
         self, batch: Batch, index: int, shelf: RecordShelf, staged: StagedFile | None

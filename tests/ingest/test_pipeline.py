@@ -1,11 +1,14 @@
 """One batch, one transaction: what goes in once is there once, whatever happens."""
 
+from functools import partial
+
 import pytest
 
 from collector import engine
 from collector.channels.alert_card import build_card
 from collector.csv_segments import MAX_COLUMNS
 from collector.detect import RuleSet, load_rule_set
+from collector.ingest import quarantine
 from collector.model import Cursor, Message, Route, Severity
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import ledger, outbox, rule_status
@@ -338,3 +341,21 @@ def test_files_of_versions_without_a_column_are_read_as_if_they_had_it(bench, tm
     assert {("login", "Login in time"), ("two-logins", "Two logins")} == {
         (alert.rule, alert.title) for alert in bench.list_alerts()
     }
+
+
+def test_a_segment_that_no_engine_has_memory_for_is_set_aside_and_not_tried_for_ever(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine, "open_engine", partial(engine.open_engine, memory_limit="40MB"))
+    with open_pipeline_bench(tmp_path) as bench:
+        wide = build_login_row() | {f"N{number}": "v" for number in range(2_000)}
+        done = bench.pipeline.ingest(bench.write_batch("Login", [wide], key="a" * 32))
+        later = bench.pipeline.ingest(bench.write_batch("Login", [build_login_row()], key="b" * 32))
+
+        assert (0, 1) == (done.rows, later.rows)
+        (reason,) = done.quarantine_reasons
+        assert reason.startswith("segment 0: Out of Memory Error")
+        (found,) = quarantine.list_batches(bench.places.quarantine)
+        assert ("a" * 32, (0,)) == (found.batch.key, found.indexes)
+        with bench.database.read() as connection:
+            assert {"a" * 32, "b" * 32} == ledger.find_known_keys(connection, ["a" * 32, "b" * 32])
