@@ -61,8 +61,11 @@ def plan_retry(
         first, last = FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS
         message_seconds = jitter * _grow_distance(2 * first, delivery.attempts, last)
         channel_seconds = jitter * _grow_distance(first, failures, last)
+    due = now + timedelta(seconds=message_seconds)
+    if isinstance(outcome, RetryLater) and outcome.scope == RejectionScope.MESSAGE:
+        return RetryPlan(due=due, status=build_open_status(status))
     return RetryPlan(
-        due=now + timedelta(seconds=message_seconds),
+        due=due,
         status=replace(
             status,
             state=ChannelState.FAILING,

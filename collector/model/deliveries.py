@@ -77,19 +77,20 @@ class DeliverySuccess:
     reference: str = ""
 
 
+class RejectionScope(StrEnum):
+    """Whether a receiver does not take whatever comes, or this message alone."""
+
+    CHANNEL = "channel"
+    MESSAGE = "message"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLater:
     """Not taken now; it may be taken later, not before `retry_after` seconds if given."""
 
     reason: str
     retry_after: float | None = None
-
-
-class RejectionScope(StrEnum):
-    """Whether a receiver refuses whatever comes, or this message alone."""
-
-    CHANNEL = "channel"
-    MESSAGE = "message"
+    scope: RejectionScope = RejectionScope.CHANNEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from collector.errors import (
+    AnswerTooLongError,
     LimitExceededError,
     LoginRefusedError,
     SalesforceError,
@@ -58,10 +59,13 @@ class QueryReader:
             return self._session.call(lambda connection: connection.query_several(soqls), tries=1)
         except (LoginRefusedError, SessionExpiredError, LimitExceededError):
             raise
+        except AnswerTooLongError as error:
+            # One of them is; whoever makes it so must not make us ask singly from now on.
+            self._log_refusal(error, 0.0)
         except UnreachableError as error:
             self._log_refusal(error, self._composite_gate.record_no_answer())
         except SalesforceError as error:
-            # Refused, too long, or one query holds up the others: asked alone each has its own say.
+            # Refused, or one query holds up the others: asked alone each has its own say.
             self._log_refusal(error, self._composite_gate.record_refusal())
         return [None] * len(soqls)
 

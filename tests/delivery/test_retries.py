@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from collector.model import Severity
+from collector.delivery.retry_plan import plan_retry
+from collector.model import Delivery, RejectionScope, RetryLater, Severity
 from collector.settings import Secret
 from collector.store.database import open_database
 from fakes.delivery_bench import open_delivery_bench
@@ -106,6 +107,24 @@ def test_a_message_that_is_refused_for_itself_holds_no_other_up(bench):
     (refused,) = bench.list_rows(state="refused")
     assert (1, 20 * SECOND) == (refused.refusals, refused.due - bench.clock.now)
     assert 1 == drain_for(bench, 20 * SECOND)
+
+
+def test_a_message_that_one_recipient_takes_later_holds_no_other_up(bench):
+    bench.enqueue(1)
+    bench.worker.drain_channel("chat")
+    later = RetryLater(reason="greylisted", scope=RejectionScope.MESSAGE)
+    delivery = Delivery(
+        key="k",
+        alert_id="a",
+        channel="chat",
+        revision=1,
+        severity=Severity.LOW,
+        attempts=1,
+    )
+    plan = plan_retry(delivery, bench.read_status(), later, jitter=1.0, now=bench.clock.now)
+
+    assert bench.read_status() == plan.status
+    assert 2 * SECOND == plan.due - bench.clock.now
 
 
 def test_a_few_messages_that_are_never_taken_do_not_stop_the_others(bench):

@@ -185,8 +185,11 @@ class EmailNotifier:
         """The outcome where recipients were refused; `outcome` is that of the others, if any."""
         address, (code, reply) = mildest
         refusal = self._build_refusal(f"the recipient {address}", code, reply)
-        if isinstance(refusal, RetryLater) or not self.served_recipients.list_served(message_key):
+        if not self.served_recipients.list_served(message_key):
             return refusal
+        if isinstance(refusal, RetryLater):
+            # The server takes mail: what comes for the others need not wait for this one.
+            return replace(refusal, scope=RejectionScope.MESSAGE)
         self.served_recipients.forget_message(message_key)
         words = (
             f"{name}: {code} {_decode_reply(reply)}" for name, (code, reply) in refused.items()

@@ -175,7 +175,10 @@ def test_a_recipient_who_is_refused_for_now_is_tried_again_alone(message: Messag
         box.refusals = {}
         third, repeated = notifier.send(message), notifier.send(message)
 
-    again = RetryLater(reason=f"127.0.0.1:{box.port} refused the recipient ciso@acme.com: {reply}")
+    again = RetryLater(
+        reason=f"127.0.0.1:{box.port} refused the recipient ciso@acme.com: {reply}",
+        scope=RejectionScope.MESSAGE,
+    )
     assert [first, second, third, repeated] == [again, again, QUEUED, QUEUED]
     both = ["soc@acme.com", "ciso@acme.com"]
     assert [mail.recipients for mail in box.mails] == [["soc@acme.com"], ["ciso@acme.com"], both]
