@@ -131,16 +131,19 @@ class Poller:
             or last_attempts[source.kind] + self.api_budget.compute_interval(source) <= now
         ]
 
-    def poll_source(self, source: Source) -> list[PollResult]:
+    def poll_source(self, source: Source, *, turn_seconds: float = inf) -> list[PollResult]:
         """Poll every stream of a source until it is drained; the failure of one stops no other.
 
-        Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org.
+        Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org. Where it
+        takes longer than `turn_seconds`, of every stream that is left one batch is taken, and the
+        next poll goes on from there: what stands before them has its turn again first.
 
         Raises:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
             StoppedError: we were asked to end.
         """
         self._poll_starts[source.kind] = clock.now()
+        deadline = clock.monotonic() + turn_seconds
         tally = _PollTally(
             Stream(org=self.org, source=source.kind, name="*"), lane=source.spec.lane
         )
@@ -152,9 +155,9 @@ class Poller:
                 )
             ]
         with self.api_budget.count_calls(source):
-            return self._poll_streams(source, tally)
+            return self._poll_streams(source, tally, deadline)
 
-    def _poll_streams(self, source: Source, tally: _PollTally) -> list[PollResult]:
+    def _poll_streams(self, source: Source, tally: _PollTally, deadline: float) -> list[PollResult]:
         streams: Sequence[Stream | UnavailableStream] = ()
         with self._tally_errors(tally):
             self._raise_if_resting()
@@ -162,9 +165,13 @@ class Poller:
             self._forget_stale_polls(source, streams)
         if tally.problems:
             return [self._save_result(tally.build_result())]
-        return [self._save_result(self._poll_stream(source, stream)) for stream in streams]
+        return [
+            self._save_result(self._poll_stream(source, stream, deadline)) for stream in streams
+        ]
 
-    def _poll_stream(self, source: Source, stream: Stream | UnavailableStream) -> PollResult:
+    def _poll_stream(
+        self, source: Source, stream: Stream | UnavailableStream, deadline: float
+    ) -> PollResult:
         if isinstance(stream, UnavailableStream):
             return PollResult(
                 stream=stream.stream, state=PollState.UNAVAILABLE, reason=stream.reason
@@ -177,6 +184,8 @@ class Poller:
                 self._take_result(result, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")
+                if clock.monotonic() > deadline:
+                    break
         return tally.build_result()
 
     @contextmanager
