@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 from zoneinfo import ZoneInfo
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -39,6 +40,9 @@ RELOAD_SECONDS = 5.0
 
 FOLD_SECONDS = 15.0
 """Seconds between two looks for matches that an earlier process, or a failure, has left."""
+
+TURN_SECONDS = {Lane.URGENT: 10.0, Lane.BULK: inf}
+"""Seconds after which a source with a backlog gives way to the others of its lane."""
 
 FAULT_PAUSE = timedelta(minutes=1)
 """The pause after an org's fault; `LoginThrottle` decides on refused logins."""
@@ -118,7 +122,9 @@ def _build_scheduler(collector: Collector) -> BackgroundScheduler:
     # Its warnings about a tick that found the last one still at work say nothing here.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     jobs: dict[str, Callable[[], None]] = {
-        f"poll {poller.org} {lane}": _LanePollJob(poller, lane, collector.stop_event)
+        f"poll {poller.org} {lane}": _LanePollJob(
+            poller, lane, TURN_SECONDS[lane], collector.stop_event
+        )
         for poller in collector.pollers
         for lane in Lane
     }
@@ -150,6 +156,7 @@ class _LanePollJob:
 
     poller: Poller
     lane: Lane
+    turn_seconds: float
     stop_event: threading.Event
     paused_until: datetime = field(default=clock.EPOCH)
 
@@ -160,7 +167,7 @@ class _LanePollJob:
             for source in _select_lane(self.poller.list_due_sources(clock.now()), self.lane):
                 if self.stop_event.is_set():
                     return
-                self.poller.poll_source(source)
+                self.poller.poll_source(source, turn_seconds=self.turn_seconds)
         except StoppedError:
             return
         except Exception as error:  # noqa: BLE001 - an org's fault must not end the daemon

@@ -111,6 +111,7 @@ class Poller:
         self._limit_error: LimitExceededError | None = None
         self._rest_until = -inf
         self._poll_starts: dict[str, datetime] = {}
+        self._streams_behind: set[Stream] = set()
         self.context = SourceContext(
             org=org,
             client=client,
@@ -144,18 +145,21 @@ class Poller:
         )
         return [source for source in due_sources if source is not None]
 
-    def poll_source(self, source: Source) -> list[PollResult]:
+    def poll_source(self, source: Source, *, turn_seconds: float = inf) -> list[PollResult]:
         """Poll the streams of a source until they are drained; the failure of one stops no other.
 
         All but those that it postpones: see `list_due_sources`.
 
-        Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org.
+        Only REQUEST_LIMIT_EXCEEDED does: for a while nothing more is asked of the org. Where it
+        takes longer than `turn_seconds`, of every stream that is left one batch is taken, and the
+        next poll, which is due at once, goes on from there: the others have their turn first.
 
         Raises:
             LoginRefusedError: the org does not let us in; nothing else of it can work either.
             StoppedError: we were asked to end.
         """
         self._poll_starts[source.kind] = clock.now()
+        deadline = clock.monotonic() + turn_seconds
         tally = _PollTally(
             Stream(org=self.org, source=source.kind, name="*"), lane=source.spec.lane
         )
@@ -172,9 +176,9 @@ class Poller:
                 )
             ]
         with self.api_budget.count_calls(source), self._clock_watch.record_skew():
-            return self._poll_streams(source, tally)
+            return self._poll_streams(source, tally, deadline)
 
-    def _poll_streams(self, source: Source, tally: _PollTally) -> list[PollResult]:
+    def _poll_streams(self, source: Source, tally: _PollTally, deadline: float) -> list[PollResult]:
         streams: Sequence[Stream | UnavailableStream] = ()
         with self._tally_errors(tally):
             self._raise_if_resting()
@@ -188,15 +192,23 @@ class Poller:
         }
         self.api_budget.record_polls(source, [stream.name for stream in cursors])
         context = replace(self.context, window_batch=WindowBatch(cursors))
-        return [self._save_result(self._poll_stream(source, stream, context)) for stream in wanted]
+        return [
+            self._save_result(self._poll_stream(source, stream, context, deadline))
+            for stream in wanted
+        ]
 
     def _poll_stream(
-        self, source: Source, stream: Stream | UnavailableStream, context: SourceContext
+        self,
+        source: Source,
+        stream: Stream | UnavailableStream,
+        context: SourceContext,
+        deadline: float,
     ) -> PollResult:
         if isinstance(stream, UnavailableStream):
             return PollResult(
                 stream=stream.stream, state=PollState.UNAVAILABLE, reason=stream.reason
             )
+        self._streams_behind.discard(stream)
         cursor = self._read_cursor(stream)
         tally = _PollTally(stream, cursor, lane=source.spec.lane)
         group = source.find_group(stream.name)
@@ -206,6 +218,9 @@ class Poller:
                 self._take_result(result, tally)
                 if self._stop_event.is_set():
                     raise StoppedError("asked to end between two batches")
+                if clock.monotonic() > deadline:
+                    self._streams_behind.add(stream)
+                    break
             self._damage_repair.repair_stream(
                 self.context, source, stream, partial(self._take_again, tally)
             )
@@ -330,7 +345,12 @@ class Poller:
                     ledger.delete_poll_status(connection, stream)
 
     def _date_from_start(self, poll: ledger.PollStatus) -> ledger.PollStatus:
-        """The attempt as of when it began: how long it took is no part of the interval."""
+        """The attempt as of when it began: how long it took is no part of the interval.
+
+        That of a stream that gave way is over: it goes on once the others had their turn.
+        """
+        if poll.stream in self._streams_behind:
+            return replace(poll, last_attempt=clock.EPOCH)
         start = self._poll_starts.get(poll.stream.source, poll.last_attempt)
         return replace(poll, last_attempt=min(start, poll.last_attempt))
 

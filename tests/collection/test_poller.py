@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from collector import clock
 from collector.cli import cli
 from collector.demo import ConnectedApp, InjectedFault, OrgBehaviour, OrgStore
 from collector.demo.faults import (
@@ -343,3 +344,26 @@ def test_status_shows_every_stream_with_its_state_and_reason(tmp_path):
     }
     assert streams["hourly"]["last_success"] is not None
     assert "503" in streams["SetupAuditTrail"]["reason"]
+
+
+def test_a_source_with_a_backlog_gives_way_and_goes_on_with_the_next_poll(tmp_path):
+    """After its turn one window of every object is read, so the first ones are asked again soon."""
+    store = OrgStore()
+    for number, at in enumerate((NOW - 20 * HOUR, NOW - 8 * HOUR, NOW - HOUR)):
+        store.add_rows("ApiEvent", build_api_event(number, at))
+        store.add_rows("LoginEvent", build_api_event(10 + number, at))
+    sources = {"stored_events": {"objects": ["ApiEvent", "LoginEvent"], "lookback": "24h"}}
+    with (
+        serve_org(store=store) as org,
+        open_polling_bench(tmp_path, org, sources) as bench,
+    ):
+        (source,) = bench.poller.sources
+        stored = []
+        for _ in range(4):
+            polled = bench.poller.poll_source(source, turn_seconds=-1)
+            assert ["ok", "ok"] == [one.state for one in polled]
+            (due,) = bench.poller.list_due_sources(clock.now())
+            assert not due.postponed, "what is behind is due at once"
+            stored.append(len(bench.list_stored_values()))
+
+    assert [2, 2, 4, 6] == stored, "six hours of each object, and then the next six"
