@@ -35,4 +35,5 @@ def describe_undelivered(
         reason = stats.reason or status.reason or "not sent yet"
         held_until = status.held_until or now
         pause = f"; the next try is at {held_until:%Y-%m-%d %H:%M:%S}Z" if held_until > now else ""
-        yield f"{stats.channel}: {stats.count} messages {stats.state}: {reason}{pause}"
+        noun = "1 message" if stats.count == 1 else f"{stats.count:,} messages"
+        yield f"{stats.channel}: {noun} {stats.state}: {reason}{pause}"

@@ -34,6 +34,9 @@ def test_an_org_name_stands_once_on_a_line(problems_of):
             "6:29: unknown channel 'xyz'; known are secops",
         ]),
         ("routes: [{channels: [secops]}]", ["5:22: unknown channel 'secops'"]),
+        ("channels: {secops: {type: terminal, fallback: [oncal]}, oncall: {type: terminal}}", [
+            "5:48: unknown channel 'oncal', did you mean 'oncall'?"
+        ]),
         ("channels: {c: {type: terminal}}\nroutes: [{channels: [c], orgs: [acm, 'x*']}]", [
             "6:33: unknown org 'acm', did you mean 'acme'?"
         ]),
