@@ -219,7 +219,7 @@ def test_an_event_type_that_nobody_knows_passes_through(bench):
 
 
 def test_the_client_sees_what_the_title_says(bench):
-    """A hostile title is stored as it is; every output escapes it for itself."""
+    """A hostile name is stored as it is, beside its plain form; every output escapes for itself."""
     name = "<!channel> Evil\u202e & <b>Co</b>"
     row = {
         "EVENT_TYPE": "PackageInstall",
@@ -233,7 +233,8 @@ def test_the_client_sees_what_the_title_says(bench):
     bench.pipeline.ingest(bench.write_batch("PackageInstall", [row]))
 
     (alert,) = bench.list_alerts()
-    assert name == alert.entities["package_name"]
+    assert [(name,)] == bench.list_rows('"raw_PACKAGE_NAME"')
+    assert "<!channel> Evil & <b>Co</b>" == alert.entities["package_name"]
 
 
 def test_what_a_batch_brings_is_stored_though_no_derived_record_can_be_made_of_it(bench):
