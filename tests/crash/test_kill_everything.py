@@ -27,8 +27,8 @@ START = NOW - 60 * HOUR
 """The files of the first day are there before collecting begins."""
 
 FILES, ROWS, MANY_ROWS = 12, 40, 12_000
-KILLS, MAX_KILL_SECONDS = 3, 8.0
-"""Kills of each kind of work, and how long they may take together: then it is left in peace."""
+KILLS = 3
+"""Kills of each kind of work, at most: one that has ended is left in peace."""
 
 RULES = """\
 title: Tool
@@ -121,8 +121,10 @@ def test_kills_of_every_kind_of_work_change_nothing(org, tmp_path):
             began = time.monotonic()
             finished = run(command, peace)
             kills += kill_repeatedly(command, war, time.monotonic() - began)
-            outcomes = {finished.returncode, run(command, war).returncode}
-            assert 1 == len(outcomes), finished.stderr
+            for ended in (finished, run(command, war)):
+                # A pass that was killed may have told of the bad row already.
+                assert ended.returncode in {0, 1}
+                assert "Traceback" not in ended.stderr
 
     assert list_events(tmp_path / "peace") == list_events(tmp_path / "war")
     assert list_alerts(tmp_path / "peace") == list_alerts(tmp_path / "war") != []
@@ -180,17 +182,15 @@ def run(command, config):
         env=os.environ,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
 
 def kill_repeatedly(command, config, duration):
     """Kill the work at moments spread over the time that it takes; how often that was."""
-    ends_at = time.monotonic() + MAX_KILL_SECONDS
     for number in range(KILLS):
-        after = duration * (number + 1) / (KILLS + 1)
-        if time.monotonic() + after > ends_at or has_ended(command, config, after):
+        if has_ended(command, config, duration * (number + 1) / (KILLS + 1)):
             return number
     return KILLS
 
