@@ -11,6 +11,7 @@ from typing import Any
 from collector import clock
 from collector.csv_segments import write_records
 from collector.disk_space import DEFAULT_RESERVE_BYTES, measure_disk_space
+from collector.health.health_events import HEALTH_COLUMNS, HEALTH_EVENT_TYPE, HEALTH_SOURCE
 from collector.health.storage_symptoms import find_storage_symptoms
 from collector.health.symptoms import (
     COLLECTOR_ORG,
@@ -28,11 +29,6 @@ from collector.stable_ids import hash_lines
 from collector.store import tracked_objects
 from collector.store.database import Database
 from collector.store.health_snapshot import read_health_snapshot
-
-HEALTH_EVENT_TYPE = "CollectorHealth"
-HEALTH_SOURCE = "health"
-
-HEALTH_COLUMNS = ("EventIdentifier", "EventDate", "Subject", "Part", "State", "Reason", "Since")
 
 
 class HealthMonitor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collector.detect import RuleSet
-from collector.health.monitor import HEALTH_EVENT_TYPE
+from collector.health.health_events import HEALTH_EVENT_TYPE
 from collector.model import Correlation, PollState, Rule
 from collector.normalize import find_family
 from collector.normalize.derived_types import expand_derived_types

@@ -10,7 +10,7 @@ from collector import normalize
 from collector.app.configuration import SETTINGS_MODELS
 from collector.demo import EmbeddedOrg, InjectedFault, OrgBehaviour, OrgStore
 from collector.demo.sobjects import SOBJECTS
-from collector.health.monitor import HEALTH_EVENT_TYPE
+from collector.health.health_events import HEALTH_EVENT_TYPE
 from collector.model import Stream
 from collector.sources import SOURCES, UnavailableStream, event_log_file
 from collector.sources.spec import LOWEST_VALUE_RANK
