@@ -34,6 +34,8 @@ import elf_csv
 from collector import clock
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgLogFile, OrgStore
 from collector.store.database import DATABASE_FILE_NAME
+
+sys.path.append(str(Path(__file__).parents[1]))
 from fakes.slack import run_slack_receiver
 
 HOUR = timedelta(hours=1)
