@@ -34,6 +34,8 @@ import elf_csv
 from collector import clock
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgLogFile, OrgStore
 from collector.store.database import DATABASE_FILE_NAME
+
+sys.path.append(str(Path(__file__).parents[1]))
 from fakes.slack import run_slack_receiver
 
 HOUR = timedelta(hours=1)
@@ -73,7 +75,10 @@ class ArrivalLog(list[Any]):
 
 @dataclass(slots=True, kw_only=True)
 class AnomalyFeed:
-    """Records that become readable one after the other, each of a user of its own."""
+    """Records that become readable one after the other, each of a user of its own.
+
+    They tell of several hours: so many of one hour would be a flood, which is one alert.
+    """
 
     store: OrgStore
     readable: dict[str, float] = field(default_factory=dict)
@@ -89,7 +94,7 @@ class AnomalyFeed:
                 "Id": f"0eR{number:012}AAA",
                 "EventIdentifier": f"00000000-0000-4000-8000-{number:012}",
                 "CreatedDate": now,
-                "EventDate": now,
+                "EventDate": now - number % HOURS * HOUR,
                 "Score": 0.95,
                 "UserId": f"005{number:012}AAA",
                 "Username": name,

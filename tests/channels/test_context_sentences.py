@@ -74,6 +74,15 @@ BASELINE = {
     "history_days": 30,
     "recent": [["2026-11-19T07:00:00Z", 118.0]],
 }
+FLOOD = {
+    "kind": "flood",
+    "limit": 200,
+    "hour": "2026-11-19T08:00Z",
+    "groups": {
+        "user_name": {"eve": 9000, "ada": 12, "b": 2, "c": 1},
+        "app_name": {"Data Loader": 9015},
+    },
+}
 ALL = (WINDOW, LIST, FIRST_SEEN, BASELINE)
 
 
@@ -83,9 +92,9 @@ def said(entry: dict[str, Any], /, **changes: Any) -> str:
     return sentence
 
 
-def seen(message: Message) -> Message:
+def seen(message: Message, context: tuple[dict[str, Any], ...] = ALL) -> Message:
     """The message, seen against one thing of every kind."""
-    return replace(message, alert=replace(message.alert, entities={}, context=ALL))
+    return replace(message, alert=replace(message.alert, entities={}, context=context))
 
 
 def test_each_kind_is_a_fact(message: Message) -> None:
@@ -141,6 +150,15 @@ def test_what_was_seen_long_ago_says_when() -> None:
 
 def test_a_group_without_a_past_says_so() -> None:
     assert said(BASELINE, mean=None, stddev=None, windows=0) == "no history yet; this one 9,400"
+
+
+def test_a_flood_says_what_most_of_it_has_in_common() -> None:
+    assert said(FLOOD) == (
+        "the rule had over 200 alerts in the hour from 2026-11-19T08:00Z; the others are in this,"
+        " most often by user_name: eve (9,000), ada (12), b (2);"
+        " app_name: Data Loader (9,015)"
+    )
+    assert said(FLOOD, groups={}).endswith("the others are in this")
 
 
 def test_a_kind_that_is_not_known_says_nothing() -> None:
@@ -208,8 +226,11 @@ class Page(HTMLParser):
         self.tags.add((tag, tuple(name for name, _ in attrs)))
 
 
-def test_every_channel_tells_each_kind(message: Message) -> None:
-    told = seen(message)
+@pytest.mark.parametrize("context", [ALL, (FLOOD,)])
+def test_every_channel_tells_each_kind(
+    message: Message, context: tuple[dict[str, Any], ...]
+) -> None:
+    told = seen(message, context)
     shown = {
         "terminal": printed(told),
         "slack": "".join(slack_texts(build_payload(told)["blocks"])),
@@ -218,7 +239,7 @@ def test_every_channel_tells_each_kind(message: Message) -> None:
     }
 
     for words in shown.values():
-        for _, sentence in render_context(ALL):
+        for _, sentence in render_context(context):
             assert sentence in words
 
 

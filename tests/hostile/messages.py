@@ -37,6 +37,7 @@ CONTEXT_FIELDS = {
         *("metric", "field", "value", "mean", "stddev", "windows", "window_start"),
         *("window_end", "history_days", "recent"),
     ),
+    "flood": ("limit", "hour", "groups"),
 }
 
 
@@ -45,6 +46,7 @@ def _build_poisoned_contexts(value: str) -> Iterator[dict[str, Any]]:
         yield {"kind": kind, **dict.fromkeys(names, value)}
     yield {"kind": "window", "type": "temporal", "rules": [value], "group": {value: value}}
     yield {"kind": "first_seen", "key": {value: value}}
+    yield {"kind": "flood", "limit": 200, "hour": value, "groups": {value: {value: value}}}
 
 
 def poison_message(message: Message, value: str) -> Message:
