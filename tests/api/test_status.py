@@ -7,6 +7,7 @@ import pytest
 from collector.api.readable_files import UnreadableFile
 from collector.api.state_view import open_state_view
 from collector.api.status import (
+    ClockStatus,
     RuleStatusReport,
     StatusReport,
     count_stored_events,
@@ -35,6 +36,7 @@ KEYS = {
         "kind org source stream_group streams interval_seconds configured_seconds daily_calls"
         " configured_calls paused reason"
     ),
+    "clock": "kind org skew_seconds since reason",
     "silent_rule": "kind org rule why can_fire",
     "outbox": "kind channel state count oldest reason",
     "unreadable_file": "kind org event_type path rows state reason",
@@ -113,6 +115,7 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
         closed_channels=(ChannelStatus(channel="chat", state="failing", fingerprint="x"),),
         silent_rules=(),
         rule_status=rules,
+        clocks=(ClockStatus(org="acme", skew_seconds=300, since=NOON, reason="wrong"),),
         unreadable_files=(
             UnreadableFile(
                 org="acme", event_type="Login", path="x", rows=1, state="lost", reason="gone"

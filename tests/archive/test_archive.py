@@ -174,7 +174,7 @@ def test_an_archive_tells_how_long_a_file_is_and_that_it_is_gone(connection, arc
 def test_days_that_lie_far_apart_cost_no_more_than_two(connection, archive):
     """What is between them is not looked for: once it was a statement for each day."""
     select = events(("a", "2000-01-01 00:00Z"), ("b", "2027-06-30 12:00Z"))
-    staged = archive.stage_events(connection, select, name="kkk-0000")
+    staged = archive.stage_events(connection, select, name="kkk-0000", batch=build_batch())
     statements = StatementCounter(connection)
     files = archive.publish_events(statements, staged, build_batch())
 
@@ -186,7 +186,7 @@ def test_days_that_lie_far_apart_cost_no_more_than_two(connection, archive):
 def test_many_days_have_a_file_each(connection, archive):
     days = [datetime(2026, 1, 1, 23, 59, 59, tzinfo=UTC) + timedelta(days=n) for n in range(120)]
     select = events(*((f"e{n:03}", day.isoformat()) for n, day in enumerate(days)))
-    staged = archive.stage_events(connection, select, name="kkk-0000")
+    staged = archive.stage_events(connection, select, name="kkk-0000", batch=build_batch())
     files = archive.publish_events(connection, staged, build_batch())
 
     assert [day.date().isoformat() for day in days] == [file.date for file in files]
@@ -196,12 +196,12 @@ def test_many_days_have_a_file_each(connection, archive):
 
 
 def test_days_of_which_nothing_is_new_have_no_file(connection, archive):
-    staged = archive.stage_events(connection, TWO_DAYS, name="kkk-0000")
+    staged = archive.stage_events(connection, TWO_DAYS, name="kkk-0000", batch=build_batch())
     files = archive.publish_events(connection, staged, build_batch())
-    again = archive.stage_events(connection, TWO_DAYS, name="lll-0000")
+    again = archive.stage_events(connection, TWO_DAYS, name="lll-0000", batch=build_batch())
 
     assert [] == archive.publish_new_events(connection, again, build_batch(), files)
-    again = archive.stage_events(connection, TWO_DAYS, name="lll-0000")
+    again = archive.stage_events(connection, TWO_DAYS, name="lll-0000", batch=build_batch())
     (file,) = archive.publish_new_events(connection, again, build_batch(), files[:2])
     assert ("2026-03-03", 1) == (file.date, file.rows)
 

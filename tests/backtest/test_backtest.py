@@ -296,7 +296,7 @@ def test_the_pipeline_and_the_backtest_agree(bench, ingest, history):
 
 
 def load_rules(bench):
-    return bench.pipeline._rules
+    return bench.pipeline._context.active_rules.rules
 
 
 # ---- what the law does not reach

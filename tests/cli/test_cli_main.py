@@ -122,7 +122,7 @@ def test_a_fault_of_the_machine_is_one_sentence(tmp_path):
     process = run_collector("run", "--once", "-c", config, cwd=tmp_path)
 
     assert 1 == process.returncode
-    assert process.stderr.startswith(f"Error: {tmp_path / 'state'}: ")
+    assert process.stderr.startswith(f"Error: {tmp_path / 'state'} is no folder: ")
     assert 1 == process.stderr.count("\n")
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from collector import engine
-from collector.channels.alert_card import build_card
+from collector.channels.message_card import build_card
 from collector.csv_segments import MAX_COLUMNS
 from collector.detect import RuleSet, load_rule_set
 from collector.ingest import quarantine

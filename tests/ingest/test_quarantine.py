@@ -127,7 +127,7 @@ class TestOneBadRecord:
         assert 9 == done.rows
         assert [b'"Login","a"b"\n'] == [record.content for record in list_held_records(bench)]
         agents = [agent for (agent,) in bench.list_rows("user_agent")]
-        assert 8 == agents.count(text.decode())
+        assert 8 == agents.count(text.decode().replace("\n", " ").strip())
 
     def test_may_be_longer_than_any_that_is_read(self, bench):
         long = b'"' + b"x" * MAX_RECORD_BYTES + b'"'

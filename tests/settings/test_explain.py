@@ -161,7 +161,7 @@ RESTS = [
     ("channels: {a: {type: email, host: h, sender: a@b, to: ['a@b,c@d']}}", [
         "5:12: missing key 'from'",
         ("5:38: unknown key 'sender'; known are allow_plaintext, ca_file, fallback, "
-        "fallback_after, from, host, password, port, storm, tls, to, type, username"),
+        "fallback_after, from, helo, host, password, port, storm, tls, to, type, username"),
         "5:56: 'to' must be one plain address such as soc@acme.com",
     ]),
     ("routes: {}", ["5:9: 'routes' must be a list, such as [one, two]"]),

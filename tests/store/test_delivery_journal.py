@@ -9,12 +9,14 @@ from collector.store.delivery_journal import DeliveryJournal
 from fakes.model_samples import NOON, build_alert
 
 ALERT = build_alert(title="a title with é")
-DELIVERY = Delivery(key="k", alert_id=ALERT.id, channel="chat", revision=2, attempts=1)
+DELIVERY = Delivery(
+    key="k", alert_id=ALERT.id, channel="chat", revision=2, severity=ALERT.severity, attempts=1
+)
 HOUR = timedelta(hours=1)
 
 
 def tell(journal, alert=ALERT):
-    journal.append_delivery(alert, DELIVERY, reference="171.2", sent=NOON)
+    journal.append_delivery([alert], DELIVERY, reference="171.2", sent=NOON)
 
 
 def test_what_was_told_is_read_as_it_was_written(tmp_path):

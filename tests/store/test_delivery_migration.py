@@ -4,13 +4,11 @@ import contextlib
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from collector.model import Severity
 from collector.store import delivery_leases
-from collector.store.database import DATABASE_FILE_NAME, MIGRATIONS_DIR, open_database
+from collector.store.database import open_database
+from fakes.databases import write_earlier_state
 from fakes.model_samples import NOON
 
 MICROS = 1_772_366_400_000_000  # NOON
@@ -26,12 +24,8 @@ DELIVERIES = (
 @pytest.fixture
 def old_state(tmp_path):
     """A state directory as the version before left it."""
-    engine = sa.create_engine(f"sqlite:///{tmp_path / DATABASE_FILE_NAME}")
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS_DIR))
+    engine = write_earlier_state(tmp_path, "0002")
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
         for alert_id, severity in ALERTS.items():
             connection.exec_driver_sql(
                 "INSERT INTO alerts VALUES (?, 'acme', 'odd-login', '[]', '', 'Odd', ?, 'open',"

@@ -72,7 +72,7 @@ def load_lists(
         *((None, path) for path in list_files.find_list_files(paths)),
         *configured_lists.items(),
     ]:
-        if source in left_out:
+        if isinstance(source, Path) and source in left_out:
             continue
         try:
             value_list = list_files.read_list(source, name=name)
