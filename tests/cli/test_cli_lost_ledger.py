@@ -87,6 +87,8 @@ def test_an_archive_of_the_version_before_is_taken_over(state):
     (state.parent / "state" / "archive" / "_ledger_id").unlink()
     with sqlite3.connect(state.parent / "state" / "state.db") as database:
         database.execute("DROP TABLE ledger")
+        database.execute("DROP TABLE unfinished")
+        database.execute("DROP INDEX alerts_of_rule")
         database.execute("ALTER TABLE inventory ADD COLUMN seen BIGINT NOT NULL DEFAULT 0")
         database.execute("ALTER TABLE list_entries ADD COLUMN since BIGINT NOT NULL DEFAULT 0")
         database.execute("UPDATE alembic_version SET version_num = '0001'")
