@@ -18,7 +18,7 @@ _IPV4_MAPPED_PREFIX = 0xFFFF_0000_0000
 _GROUPS_PATTERN = "[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*"
 _IPV6_PATTERN = f"(?:{_GROUPS_PATTERN})?::(?:{_GROUPS_PATTERN})?|{_GROUPS_PATTERN}"
 
-_ADDRESS_HINT = r"(?:^|[^0-9A-Za-z.:])(?:(?:[0-9]{1,3}\.){3}[0-9]|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:])"
+_ADDRESS_HINT = r"(?:^|[^0-9A-Za-z.:])(?:(?:[0-9]+\.){3}[0-9]|[0-9A-Fa-f]*:[0-9A-Fa-f:])"
 """The beginning of an address, after anything that is no part of one."""
 
 _BETWEEN_ADDRESSES = "[^0-9A-Za-z.:]+"
