@@ -246,6 +246,7 @@ def test_every_channel_tells_each_kind(
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@pytest.mark.slow
 def test_hostile_context_acts_nowhere(message: Message) -> None:
     ours, tags = (
         set(COLOUR.findall(printed(seen(message), colours=True))),

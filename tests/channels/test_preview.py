@@ -7,6 +7,8 @@ import email.policy
 import json
 from pathlib import Path
 
+import pytest
+
 from collector.channels import preview
 from collector.channels.email.message import render_html
 from collector.channels.slack.message import build_payload
@@ -35,6 +37,7 @@ def test_revisions_do_not_overwrite_each_other(
     assert len(list(tmp_path.iterdir())) == 6
 
 
+@pytest.mark.slow
 def test_no_file_leaves_the_directory(tmp_path: Path, message: Message) -> None:
     inside = tmp_path / "inside"
     for value in HOSTILE_STRINGS:

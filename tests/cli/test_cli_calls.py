@@ -117,6 +117,7 @@ def test_status_says_how_often_each_source_is_asked_and_why(scarce):
     assert whole["remedies"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_screen_of_status_shows_it(scarce, width):
     result = invoke_command("status", "-c", scarce, COLUMNS=str(width))

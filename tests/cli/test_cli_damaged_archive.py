@@ -49,6 +49,7 @@ def zero(path):
     path.write_bytes(bytes(path.stat().st_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), zero], ids=["gone", "zeros"])
 def test_hunt_goes_on_over_the_files_that_can_be_read(state, damage):
     whole = invoke_command("hunt", "-c", state, "--json", "SELECT count(*) AS n FROM events")

@@ -51,6 +51,7 @@ def list_requests(org, words):
     return [visit.path for visit in org.request_log if words in f"{visit.path}?{visit.query}"]
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_an_org_that_could_not_be_stored(org, tmp_path):
     config = configure(tmp_path, org, disk_reserve=EVERYTHING)
 
@@ -69,6 +70,7 @@ def test_nothing_is_asked_of_an_org_that_could_not_be_stored(org, tmp_path):
     assert [] == list_requests(org, "/LogFile")
 
 
+@pytest.mark.slow
 def test_urgent_records_go_on_where_log_files_wait(org, tmp_path):
     usage = os.statvfs(tmp_path)
     free = usage.f_bavail * usage.f_frsize

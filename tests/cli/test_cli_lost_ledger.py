@@ -53,6 +53,7 @@ def test_an_archive_without_its_ledger_is_refused_and_left_alone(state, command)
     assert before == archived(state) != {}
 
 
+@pytest.mark.slow
 def test_the_ledger_of_another_archive_is_refused(state, tmp_path):
     """Such as a `database_url` that points to the wrong database."""
     other = tmp_path / "other"
@@ -70,6 +71,7 @@ def test_the_ledger_of_another_archive_is_refused(state, tmp_path):
     assert before == archived(state) != {}
 
 
+@pytest.mark.slow
 def test_what_an_older_ledger_does_not_know_is_set_aside_and_told(state):
     before = archived(state)
     with sqlite3.connect(state.parent / "state" / "state.db") as database:

@@ -126,6 +126,7 @@ def test_a_fault_of_the_machine_is_one_sentence(tmp_path):
     assert 1 == process.stderr.count("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

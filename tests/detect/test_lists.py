@@ -483,6 +483,7 @@ def questions(draw):
 
 @settings(max_examples=200, deadline=None)
 @given(questions(), st.sampled_from(TIMES))
+@pytest.mark.slow
 def test_find_names_an_entry_exactly_where_the_rule_holds(connection, question, at):
     field, entries, values = question
     columns = columns_with(entries)

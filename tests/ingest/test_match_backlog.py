@@ -70,6 +70,7 @@ def test_a_file_full_of_matches_is_some_alerts_and_one_for_the_others(tmp_path):
         assert [] == list_unfolded(bench)
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_in_between_leaves_the_rest_to_the_next_one(tmp_path):
     with open_pipeline_bench(tmp_path, stop_event=StopAtLook(2)) as bench:
         with pytest.raises(StoppedError):
@@ -90,6 +91,7 @@ def test_a_process_that_ends_in_between_leaves_the_rest_to_the_next_one(tmp_path
         assert told == bench.list_alerts()
 
 
+@pytest.mark.slow
 def test_a_batch_whose_matches_are_not_all_folded_is_not_read_again(tmp_path):
     with (
         open_pipeline_bench(tmp_path, stop_event=StopAtLook(1)) as bench,

@@ -238,6 +238,7 @@ collector:
 """
 
 
+@pytest.mark.slow
 def test_a_new_column_is_one_line_and_one_in_the_mapping(tmp_path: Path) -> None:
     """A copy of the program with a toy column collects it, finds words in it and alerts with it."""
     package = tmp_path / "collector"

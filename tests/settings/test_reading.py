@@ -175,6 +175,7 @@ def test_a_hundred_thousand_brackets_end_at_the_limit(refused, opening):
     assert refused(opening * 100_000)[-1].endswith("nested more than 20 levels deep")
 
 
+@pytest.mark.slow
 def test_values_are_allowed_up_to_their_number_and_not_beyond(plain, refused):
     items = CONFIGURATION.max_nodes - 1
 

@@ -243,6 +243,7 @@ def test_a_page_without_a_successor_is_no_end_of_a_window(tmp_path):
         assert 0 == bench.count_lost()
 
 
+@pytest.mark.slow
 def test_what_no_narrower_window_can_reach_is_told_once_and_stays_on_record(tmp_path):
     store, moment = OrgStore(), clock.now().replace(microsecond=0) - 30 * SECOND
     flood = [build_api_event(n, moment + n % 900 * MILLISECOND) for n in range(2500)]

@@ -111,6 +111,7 @@ def test_the_headers_are_ours(message: Message) -> None:
     assert mail["X-Collector-Alert"] == "3f9c2a7b10d4"
 
 
+@pytest.mark.slow
 def test_a_hostile_text_adds_no_header_and_no_recipient(message: Message) -> None:
     for value in HOSTILE_STRINGS:
         mail = sent(poison_message(message, value))

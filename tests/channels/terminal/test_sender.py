@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from hypothesis import given
 from rich.console import Console
 
@@ -58,6 +59,7 @@ def test_a_hostile_text_is_printable(message: Message) -> None:
         assert printed(poison_message(message, value)).replace("\n", "").isprintable()
 
 
+@pytest.mark.slow
 def test_a_hostile_text_adds_nothing_to_our_colours(message: Message) -> None:
     ours = set(COLOUR.findall(printed(message, colours=True)))
     for value in HOSTILE_STRINGS:
