@@ -54,14 +54,15 @@ def escape_invisible(value: str) -> str:
         return value
     visible: list[str] = []
     marks = 0
-    for character in _WORD_PATTERN.sub(_escape_look_alikes, value.replace("\r\n", "\n")):
+    for character in value.replace("\r\n", "\n"):
         marks = marks + 1 if _is_combining(character) else 0
         visible.append(
             _escape_character(character)
             if marks > _MARKS_PER_LETTER
             else _render_character(character)
         )
-    return "".join(visible)
+    # The letters of an escape stand in one word with what follows it.
+    return _WORD_PATTERN.sub(_escape_look_alikes, "".join(visible))
 
 
 def collapse_whitespace(value: str) -> str:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector import escaping
@@ -128,6 +128,7 @@ def test_printable_ascii_is_left_alone(value: str) -> None:
     assert escaping.escape_invisible(value) == value
 
 
+@example(value="\x1f𝕊")
 @given(value=ANY_TEXT)
 def test_what_is_visible_stays_visible(value: str) -> None:
     """Escaping twice changes nothing more."""

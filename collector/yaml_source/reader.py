@@ -15,7 +15,7 @@ def read_tree(report: ProblemReport, dialect: YamlDialect) -> YamlNode:
 
     Small mistakes are added to `report`. Raises its error where reading cannot go on.
     """
-    builder = _open_file(report, dialect)
+    builder = _open_text(read_text(report), report, dialect)
     if builder.start_document() is None:
         return YamlNode()
     root = builder.build_root()
@@ -24,18 +24,18 @@ def read_tree(report: ProblemReport, dialect: YamlDialect) -> YamlNode:
     return root
 
 
-def read_trees(report: ProblemReport, dialect: YamlDialect) -> list[YamlNode]:
-    """The trees of all documents of a file; an empty document is a node without a value.
+def parse_trees(text: str, report: ProblemReport, dialect: YamlDialect) -> list[YamlNode]:
+    """The trees of all documents of a file's text; an empty one is a node without a value.
 
     Small mistakes are added to `report`. Raises its error where reading cannot go on.
     """
-    builder = _open_file(report, dialect)
+    builder = _open_text(text, report, dialect)
     trees = []
     while builder.start_document():
         trees.append(builder.build_root())
     return trees
 
 
-def _open_file(report: ProblemReport, dialect: YamlDialect) -> TreeBuilder:
-    events = YamlEventStream(read_text(report), report, syntax_message=dialect.syntax_message)
+def _open_text(text: str, report: ProblemReport, dialect: YamlDialect) -> TreeBuilder:
+    events = YamlEventStream(text, report, syntax_message=dialect.syntax_message)
     return TreeBuilder(events, report, dialect)

@@ -18,6 +18,7 @@ from collector.ingest.state_paths import StatePaths
 from collector.sources import SOURCES
 from collector.store import ledger
 from collector.store.database import open_database
+from fakes.databases import open_sqlite_state
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 
 HOUR = timedelta(hours=1)
@@ -53,7 +54,10 @@ def write_config(
 @contextmanager
 def open_test_collector(config: Path) -> Iterator[Collector]:
     """The collector of a configuration file."""
-    with open_collector(read_configuration(config, {}).settings) as collector:
+    settings = read_configuration(config, {}).settings
+    StatePaths(state_dir=settings.state_dir).create_folders()
+    open_sqlite_state(settings.state_dir).close()
+    with open_collector(settings) as collector:
         yield collector
 
 

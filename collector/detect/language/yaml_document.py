@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from collector.errors import Problem, RulesError
 from collector.yaml_source.dialect import SIGMA
 from collector.yaml_source.nodes import YamlNode, YamlPath
 from collector.yaml_source.problem_report import ProblemReport
-from collector.yaml_source.reader import read_trees
+from collector.yaml_source.reader import parse_trees
+from collector.yaml_source.source_text import read_text
+
+MAX_CACHED_FILES, MAX_CACHED_CHARACTERS = 512, 20_000
+"""How many files, and how long ones, are kept as parsed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +43,22 @@ def read_documents(path: Path) -> list[YamlDocument]:
     Raises RulesError for what cannot be read, is no YAML or does not hold mappings, and for what
     reads differently from what it does, such as aliases and duplicate keys.
     """
+    text = read_text(ProblemReport(path=path, error_type=RulesError))
+    parse = _parse_roots if len(text) > MAX_CACHED_CHARACTERS else _parse_cached_roots
+    return [YamlDocument(path=path, node=root, data=root.to_plain()) for root in parse(path, text)]
+
+
+def _parse_roots(path: Path, text: str) -> tuple[YamlNode, ...]:
     report = ProblemReport(path=path, error_type=RulesError)
-    roots = [root for root in read_trees(report, SIGMA) if root.value is not None]
+    roots = [root for root in parse_trees(text, report, SIGMA) if root.value is not None]
     for root in roots:
         if not isinstance(root.value, Mapping) and not root.has_problem:
             message = "a document is a mapping of keys, such as `title:` in rules"
             report.add_problem(root.position, message)
     if report.problems:
         raise report.build_error()
-    return [YamlDocument(path=path, node=root, data=root.to_plain()) for root in roots]
+    return tuple(roots)
+
+
+_parse_cached_roots = lru_cache(MAX_CACHED_FILES)(_parse_roots)
+"""A reload parses what has changed: trees are immutable."""
