@@ -98,6 +98,7 @@ def test_an_org_that_refuses_composite_is_forecast_call_by_call(store, tmp_path)
     assert "these intervals would fit" in found["acme/api_calls"]["message"]
 
 
+@pytest.mark.slow
 def test_status_says_how_often_each_source_is_asked_and_why(scarce):
     lines = parse_lines(invoke_command("status", "--json", "-c", scarce))
     intervals = {

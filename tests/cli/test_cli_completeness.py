@@ -101,6 +101,7 @@ def _is_day(line):
     return line["kind"] == "daily"
 
 
+@pytest.mark.slow
 def test_hostile_names_are_made_harmless(org, config):
     org.inject_faults(
         InjectedFault(address_pattern="/LogFile", times=None, status=200, body="<b>\x1b[31mred")

@@ -90,6 +90,7 @@ def test_a_missing_file_is_told_by_an_alert_and_status_until_it_is_there_again(s
     assert "unreadable" not in invoke_command("status", "-c", state, "--json").stdout
 
 
+@pytest.mark.slow
 def test_an_archive_that_is_not_there_is_said_with_exit_code_1(state):
     archive = state.parent / "state" / "archive"
     shutil.move(archive, state.parent / "elsewhere")

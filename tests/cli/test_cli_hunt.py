@@ -121,6 +121,7 @@ def test_an_empty_archive_is_called_empty(tmp_path):
 HOSTILE = "SELECT chr(27) || '[2J' || chr(8238) || chr(155) || chr(127) || chr(10) || 'x' AS text"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["table", "csv", "json"])
 def test_nothing_acts_on_a_terminal_in_any_format(polled, style, tmp_path):
     """In a real one: what is written there, byte by byte."""

@@ -33,14 +33,15 @@ def lose_database(config):
 
 
 COMMANDS = [
-    ["run", "--once"],
-    ["run"],
-    ["quarantine", "retry"],
-    ["backfill", "--since", "1d"],
+    pytest.param(["run", "--once"], id="run --once"),
+    *(
+        pytest.param(command, id=" ".join(command), marks=pytest.mark.slow)
+        for command in (["run"], ["quarantine", "retry"], ["backfill", "--since", "1d"])
+    ),
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_an_archive_without_its_ledger_is_refused_and_left_alone(state, command):
     before = archived(state)
     lose_database(state)

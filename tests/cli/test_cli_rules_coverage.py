@@ -107,6 +107,7 @@ def test_techniques_say_how_many_of_their_rules_can_fire(polled, path):
     )
 
 
+@pytest.mark.slow
 def test_without_a_configuration_it_says_what_each_rule_needs(path, tmp_path):
     shown = run_collector("rules", "coverage", path, cwd=tmp_path)
     told = run_collector("rules", "coverage", "--json", path, cwd=tmp_path)

@@ -92,6 +92,7 @@ def test_a_language_has_to_be_named(path):
     assert 2 == invoke_command("rules", "export", "--to", "prolog", path).exit_code
 
 
+@pytest.mark.slow
 def test_sql_over_an_archive_finds_the_events_that_the_rules_have_found(tmp_path):
     """Of the tests of the shipped rules, each of which has an org of its own."""
     out = tmp_path / "sql"

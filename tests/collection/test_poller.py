@@ -77,6 +77,7 @@ ALL = list_event_uids(*FILES, *EVENTS, *CHANGES)
 # ---- faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [

@@ -56,11 +56,13 @@ def moment(row):
 # ---- the same, and enough
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_end_give_the_same_day(world):
     assert build_scenario(end=END) == world
     assert build_scenario(end=END, seed=8) != world
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 def test_whenever_the_day_ends_it_is_full_and_whole(end):
     """Never fewer than 24,000 ordinary log rows, and all attacks are in published files."""

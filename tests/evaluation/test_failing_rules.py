@@ -267,6 +267,7 @@ def test_the_others_go_on_and_the_batch_is_stored(bench, sick):
         assert Cursor(time=NOON, tiebreaker="b") == ledger.read_cursor(connection, STREAM)
 
 
+@pytest.mark.slow
 def test_it_is_counted_each_time_and_quotes_nothing_of_the_events(bench, sick):
     bring_past(bench)
     bring(bench, "b", days=0)
@@ -286,6 +287,7 @@ def test_it_is_counted_each_time_and_quotes_nothing_of_the_events(bench, sick):
         assert "0050" not in text
 
 
+@pytest.mark.slow
 def test_status_and_health_say_which_rule_fails_and_why(bench, sick, tmp_path):
     bring_past(bench)
     bring(bench, "b", days=0)
@@ -304,6 +306,7 @@ def status_lines(config):
     return parse_lines(invoke_command("status", "--json", "-c", config))
 
 
+@pytest.mark.slow
 def test_once_it_is_mended_it_alerts_and_nobody_is_told_of_it_any_more(bench, well, sick, tmp_path):
     bring_past(bench)
     bring(bench, "b", days=0)

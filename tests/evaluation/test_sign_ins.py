@@ -99,6 +99,7 @@ TELLINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", TELLINGS, ids="-".join)
 def test_any_tellings_in_any_order_are_as_many_logins(rules, kinds):
     """A rule about every type counts what was logged, and nothing that is made of it."""

@@ -80,6 +80,7 @@ def test_what_a_type_is_said_to_fill_is_the_only_thing_that_it_fills(
     assert filled <= normalize.list_fields(event_type)
 
 
+@pytest.mark.slow
 def test_the_files_of_several_types_can_be_read_as_one_table(normalizer, duck):
     paths = []
     for _, event_type, columns in FORMS:

@@ -92,6 +92,7 @@ def test_bytes_that_are_no_text_cost_themselves_alone():
     assert load_document(b'{"a": "\xff"}') == {"a": "\ufffd"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

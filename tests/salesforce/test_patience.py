@@ -64,6 +64,7 @@ def test_the_stop_ends_the_wait_for_an_answer(stop, drip):
         web.read_body(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_the_deadline_ends_it_too_though_every_byte_comes_in_time(drip):
     with (

@@ -80,6 +80,7 @@ def read_until_too_wide(fetch):
         deque(read_pages("acme: query", fetch), maxlen=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("total", [-1, 0, "many", None])
 def test_an_answer_without_an_end_ends(total):
     pages = Pages(10**9)

@@ -184,6 +184,7 @@ def test_more_jobs_than_one_poll_asks_for_are_told_in_the_next(jobs, clock):
     assert (200, 250) == (first, len(told(jobs)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

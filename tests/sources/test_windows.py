@@ -282,6 +282,7 @@ def test_any_number_of_rows_in_one_second_is_read_where_pages_follow_each_other(
         assert list_event_uids(*rows) == bench.list_stored_values()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "state"),
     [
