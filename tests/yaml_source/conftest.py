@@ -8,7 +8,8 @@ import pytest
 
 from collector.errors import RulesError
 from collector.yaml_source.problem_report import ProblemReport
-from collector.yaml_source.reader import read_trees
+from collector.yaml_source.reader import parse_trees
+from collector.yaml_source.source_text import read_text
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def read(tmp_path):
         report = ProblemReport(path=path, error_type=RulesError)
         trees = []
         with suppress(RulesError):
-            trees = read_trees(report, dialect)
+            trees = parse_trees(read_text(report), report, dialect)
         return trees, [f"{each.line}:{each.column}: {each.message}" for each in report.problems]
 
     return read

@@ -9,7 +9,8 @@ import pytest
 from collector.errors import RulesError, SettingsError
 from collector.yaml_source.dialect import CONFIGURATION, SIGMA
 from collector.yaml_source.problem_report import ProblemReport
-from collector.yaml_source.reader import read_tree, read_trees
+from collector.yaml_source.reader import parse_trees, read_tree
+from collector.yaml_source.source_text import read_text
 
 ALIAS_BOMB = "l0: &l0 [x, x]\n" + "".join(
     f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" for n in range(1, 10)
@@ -152,4 +153,4 @@ def test_the_error_is_that_of_whoever_reads(tmp_path, error_type):
     report = ProblemReport(path=tmp_path / "none.yml", error_type=error_type)
 
     with pytest.raises(error_type, match=r"none\.yml:1:1: cannot be read: No such file"):
-        read_trees(report, SIGMA)
+        parse_trees(read_text(report), report, SIGMA)
