@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
+from collector.demo import EmbeddedOrg, OrgBehaviour, OrgLogFile, OrgStore
 from collector.store import alerts, ledger, outbox
 from collector.store import rule_status as rule_store
 from collector.store.database import open_database
@@ -45,7 +45,9 @@ def log_file(number, *, agent="Salesforce-CLI/1.0", time=None, **changes):
 def org():
     store = OrgStore()
     store.add_files([log_file(1)])
-    with EmbeddedOrg(store) as served:
+    # Of calls there are enough for a poll each second.
+    behaviour = OrgBehaviour(daily_call_limit=10_000_000)
+    with EmbeddedOrg(store, behaviour=behaviour) as served:
         yield served
 
 
