@@ -257,7 +257,7 @@ def _check_rules(snapshot: HealthSnapshot) -> Iterator[Symptom]:
             subject="rules",
             part="files",
             state=SymptomState.BROKEN,
-            reason=f"the rules of before are at work: {first}{more}",
+            reason=f"other rules stay at work: {first}{more}",
             since=snapshot.rule_load_status.changed,
             time=snapshot.rule_load_status.changed,
         )
