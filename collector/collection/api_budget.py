@@ -72,6 +72,7 @@ class ApiBudget:
 
     def decide_backfill(self, source: Source) -> BudgetDecision:
         """Whether the past of the source may be read now: at full speed or not at all."""
+        self.save_counts()  # what the org has said meanwhile counts, not what it said last time
         facts = self._read_facts(clock.now())
         rank = max(group.value_rank for group in source.groups)
         decision = api_budget_policy.decide_pace(rank, facts.spending, percent=self._percent)

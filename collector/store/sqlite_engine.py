@@ -90,9 +90,9 @@ class DatabaseFile:
             return f"{lost}: put the right one back, and start the collector again"
         try:
             self._write_back(engine)
-        except (OSError, sqlite3.Error, sa.exc.SQLAlchemyError):
+        except (OSError, sqlite3.Error, sa.exc.SQLAlchemyError) as error:
             return (
-                f"{lost}, and could not be written back: restore it from a backup, or let"
+                f"{lost}, and could not be written back ({error}): restore it from a backup, or let"
                 " `collector archive adopt` build one from the archive"
             )
         return f"{lost}; what it held was written back: start the collector again"

@@ -105,4 +105,4 @@ def test_a_disk_that_fills_up_meanwhile_ends_the_downloads(org, tmp_path):
     assert 0 < len(list_requests(org, "/LogFile")) < 8
     again = run_collector("run", "--once", "-c", config, cwd=tmp_path)
     assert 0 == again.returncode, again.stderr
-    assert "108,004 events stored" in again.stdout
+    assert "108,000 events stored" in again.stdout, "urgent records were there already"
