@@ -12,12 +12,14 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from collector import clock
 from collector.durable_files import sync_path
 from collector.errors import StateDatabaseError
 
 DATABASE_FILE_NAME = "state.db"
 
 _BUSY_SECONDS = 5.0
+_RETRY_SECONDS = 0.02
 _WRITING_PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
@@ -100,8 +102,7 @@ class DatabaseFile:
     def _write_back(self, engine: sa.Engine) -> None:
         copy = self.path.with_suffix(".rescued")
         copy.unlink(missing_ok=True)
-        # A connection of the pool has the deleted file open; a new one would find none.
-        connection = engine.raw_connection()
+        connection = _borrow_open_connection(engine)
         try:
             connection.cursor().execute("VACUUM INTO ?", (str(copy),))
         finally:
@@ -112,6 +113,21 @@ class DatabaseFile:
         sync_path(copy)
         copy.replace(self.path)
         sync_path(self.path.parent)
+
+
+def _borrow_open_connection(engine: sa.Engine) -> sa.PoolProxiedConnection:
+    """A connection of the pool, which has the deleted file open: a new one would find none.
+
+    Others may have all of them for a moment.
+    """
+    deadline = clock.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return engine.raw_connection()
+        except (sqlite3.Error, sa.exc.SQLAlchemyError):
+            if clock.monotonic() > deadline:
+                raise
+            clock.wait(_RETRY_SECONDS, None)
 
 
 def _require_file(path: Path) -> None:
