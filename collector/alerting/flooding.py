@@ -14,10 +14,13 @@ from typing import Any
 
 from collector.alerting.folding import EpisodeChanges
 from collector.escaping import truncate_text
-from collector.model import Alert, Match, Rule
+from collector.model import Alert, Match, Rule, Severity
 
 FLOOD_LIMIT = 200
 """Alerts of one rule, org and hour of event time; further ones become one."""
+
+CRITICAL_LIMIT = 2 * FLOOD_LIMIT
+"""So many if they are critical: whoever floods a rule with lesser matches buries none of these."""
 
 GROUP_FIELDS = ("user_name", "source_ip", "app_name", "user_agent", "entity")
 """The columns whose most frequent values a flood shows."""
@@ -75,7 +78,7 @@ def redirect_flood(
         hour = floor_to_hour(match.time)
         if match.key in accepted_keys:
             redirected[uid] = match
-        elif counts.get(hour, 0) < FLOOD_LIMIT:
+        elif counts.get(hour, 0) < _get_limit(match):
             counts[hour] = counts.get(hour, 0) + 1
             accepted_keys.add(match.key)
             redirected[uid] = match
@@ -107,6 +110,10 @@ def describe_flood(
                 totals = _add_counts(totals, _read_counts(alerts[part.id]))
         described.append(replace(alert, context=(_build_entry(alert, totals),)))
     return replace(changes, alerts=tuple(described))
+
+
+def _get_limit(match: Match) -> int:
+    return CRITICAL_LIMIT if match.severity == Severity.CRITICAL else FLOOD_LIMIT
 
 
 def _redirect_match(rule: Rule, match: Match, key: DedupKey) -> Match:

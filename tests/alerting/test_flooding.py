@@ -53,6 +53,18 @@ def test_beyond_it_the_others_are_one_alert_that_says_what_they_have_in_common(e
     assert FLOOD_LIMIT + MORE == sum(len(uids) for uids in members.values())
 
 
+def test_a_critical_match_in_the_middle_of_a_flood_is_an_alert_of_its_own(episodes):
+    flood = build_matches(FLOOD_LIMIT + MORE, severity=Severity.LOW)
+    hidden = build_matches(1, first=9000, minutes=1.0, severity=Severity.CRITICAL)
+    episodes.ingest_matches(*flood, *hidden)
+
+    (together,), others = split_flood(episodes)
+    assert (Severity.LOW, MORE) == (together.severity, together.count)
+    assert [("user 9000",)] == [
+        alert.key for alert in others if alert.severity == Severity.CRITICAL
+    ]
+
+
 def test_many_small_batches_flood_like_a_large_one(database):
     at_once, one_by_one = (EpisodeBench(database, org=org) for org in ("acme", "other"))
     matches = build_matches(FLOOD_LIMIT + MORE)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 HOUR = timedelta(hours=1)
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 6 * HOUR
-ALERTS = 300
+ALERTS = 150
 
 
 def build_log_file() -> OrgLogFile:

@@ -111,7 +111,7 @@ def told(rules, files, order):
             ("BulkApi2", build_bulk_row("750000000000000AAA", 1)),
         ):
             early = {**row, "TIMESTAMP_DERIVED": HISTORY.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
-            take(bench, event_type, [early], f"history-{event_type}", START)
+            take(bench, event_type, [early], f"history-{event_type}", START, log_time=HISTORY)
         for number in order:
             received = START + timedelta(hours=3 + number)
             for event_type in ("Login", "BulkApi2"):
@@ -127,9 +127,9 @@ def told(rules, files, order):
     return found
 
 
-def take(bench, event_type, rows, key, received):
+def take(bench, event_type, rows, key, received, log_time=START):
     batch = bench.write_batch(event_type, rows, key=key, record_prefix=key)
-    bench.pipeline.ingest(replace(batch, received=received, log_time=START))
+    bench.pipeline.ingest(replace(batch, received=received, log_time=log_time))
 
 
 def summary(alert):
