@@ -98,12 +98,12 @@ def test_a_key_that_has_an_alert_goes_on_in_it_during_a_flood(episodes):
 
 
 def test_a_graver_match_in_a_flood_is_told(episodes):
-    episodes.ingest_matches(*build_matches(FLOOD_LIMIT + MORE))
-    worse = build_matches(1, first=9_000, severity=Severity.CRITICAL)
+    episodes.ingest_matches(*build_matches(FLOOD_LIMIT + MORE, severity=Severity.LOW))
+    worse = build_matches(1, first=9_000, severity=Severity.HIGH)
     (told,) = episodes.ingest_matches(*worse)
 
     assert is_flood_key(told.key)
-    assert (Severity.CRITICAL, MORE + 1, 2) == (told.severity, told.count, told.revision)
+    assert (Severity.HIGH, MORE + 1, 2) == (told.severity, told.count, told.revision)
 
 
 def test_another_hour_begins_anew(episodes):

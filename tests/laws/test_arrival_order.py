@@ -127,7 +127,7 @@ def told(rules, files, order):
     return found
 
 
-def take(bench, event_type, rows, key, received, log_time=START):
+def take(bench, event_type, rows, key, received, *, log_time=START):
     batch = bench.write_batch(event_type, rows, key=key, record_prefix=key)
     bench.pipeline.ingest(replace(batch, received=received, log_time=log_time))
 
