@@ -29,7 +29,7 @@ logsource: {product: salesforce, service: Login}
 detection: {quiet: {status: QUIET}, condition: quiet}
 """
 ROWS = 2 * MATCHES_PER_COMMIT + 500
-FETCHER = "Salesforce-Multi-Org-Fetcher/1.0"
+CLIENT = "Salesforce-CLI/1.0"
 
 
 class StopAtLook(threading.Event):
@@ -46,7 +46,7 @@ class StopAtLook(threading.Event):
 
 def write_flood(bench):
     rows = [
-        build_login_row(number, USER_ID=f"0050000000{number:05}", BROWSER_TYPE=FETCHER)
+        build_login_row(number, USER_ID=f"0050000000{number:05}", BROWSER_TYPE=CLIENT)
         for number in range(ROWS)
     ]
     return bench.write_batch("Login", rows, segment_bytes=16 << 20)
