@@ -15,6 +15,7 @@ from collector.delivery.fallback import (
     FallbackPlan,
     list_redirectable_alerts,
     redirect_critical_alerts,
+    redirect_removed_channels,
 )
 from collector.delivery.fingerprint import compute_fingerprint, matches_fingerprint
 from collector.delivery.messages import MessageBuilder
@@ -94,6 +95,14 @@ class DeliveryWorker:
         What was refused, or failed, by the settings of before may be taken by these.
         """
         return [name for name in self.channels if self._notice_changed_channel(name)]
+
+    def redirect_removed_channels(self) -> int:
+        """Leave what is grave on channels that are not configured any more to those that are.
+
+        Returns how many messages were enqueued.
+        """
+        with self._database.begin() as connection:
+            return redirect_removed_channels(connection, self._plan, now=self._read_clock())
 
     def drain_channels(self) -> int:
         """Send what is due on all channels, what one leaves to another included.
