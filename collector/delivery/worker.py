@@ -206,6 +206,8 @@ class DeliveryWorker:
             with self._database.begin() as connection:
                 count = _record_success(connection, delivery, outcome, now=now)
             log.info("delivery_sent", key=delivery.key, attempt=delivery.attempts)
+            if outcome.refusals:
+                log.warning("delivery_partly_refused", key=delivery.key, reason=outcome.refusals)
             if count:
                 log.info("channel_recovered", channel=delivery.channel, messages=count)
             return
@@ -226,7 +228,13 @@ def _record_success(
     connection: sa.Connection, delivery: Delivery, outcome: DeliverySuccess, *, now: datetime
 ) -> int:
     """Record it; returns how many messages are due again as the channel has recovered."""
-    outbox.mark_sent(connection, delivery.key, reference=outcome.reference, now=now)
+    outbox.mark_sent(
+        connection,
+        delivery.key,
+        reference=outcome.reference,
+        refusals=outcome.refusals,
+        now=now,
+    )
     status = read_channel_status(connection, delivery.channel)
     if status != build_open_status(status):
         save_channel_status(connection, build_open_status(status))
