@@ -12,21 +12,23 @@ import sqlalchemy as sa
 from collector import clock
 from collector.api import call_forecast
 from collector.api.call_forecast import OrgCallForecast, read_call_forecasts
-from collector.api.deliveries import to_channel_json
+from collector.api.deliveries import list_closed_channels, to_channel_json
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.org_views import list_current_polls, list_org_views
 from collector.api.readable_files import UnreadableFile, list_unreadable_files
 from collector.api.state_view import open_state_view
+from collector.delivery.fallback import REMOVED_CHANNEL
 from collector.detect import RuleSet
 from collector.errors import CollectorError, RulesError
 from collector.ingest.state_paths import StatePaths
-from collector.model import ChannelState, Stream
+from collector.model import Stream
 from collector.rules.coverage import SilentRule, list_silent_rules
 from collector.rules.rule_files import load_sound_rules
 from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
 from collector.settings import Settings
-from collector.store import channel_status, ledger, org_clocks, outbox, rule_status
+from collector.store import ledger, org_clocks, outbox, rule_status
 from collector.store.channel_status import ChannelStatus
+from collector.store.delivery_list import WAITING_STATES
 from collector.store.ledger import LedgerTotal, PollStatus
 from collector.store.org_clocks import ClockReading
 from collector.store.outbox import QueueStats
@@ -137,6 +139,12 @@ def _try_load_rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
         return RuleSet(rules=()), tuple(map(str, error.problems))
 
 
+def _explain_stats(stats: QueueStats, settings: Settings) -> QueueStats:
+    if stats.channel in settings.channels or stats.state not in WAITING_STATES:
+        return stats
+    return replace(stats, reason=REMOVED_CHANNEL)
+
+
 def _read_report(
     connection: sa.Connection, settings: Settings, rules: RuleSet, problems: tuple[str, ...]
 ) -> StatusReport:
@@ -149,12 +157,10 @@ def _read_report(
         call_forecasts=read_call_forecasts(connection, settings, now=now),
         complete_until={stream: cursor.time for stream, cursor in cursors if cursor},
         totals=totals,
-        queue_stats=outbox.list_queue_stats(connection),
-        closed_channels=[
-            status
-            for status in channel_status.list_channel_statuses(connection)
-            if status.state != ChannelState.OK
+        queue_stats=[
+            _explain_stats(stats, settings) for stats in outbox.list_queue_stats(connection)
         ],
+        closed_channels=list_closed_channels(connection, settings),
         silent_rules=[
             silent
             for view in list_org_views(settings, polls, totals)

@@ -119,6 +119,7 @@ def open_collector(
             ),
         )
         deliverer.notice_changed_settings()
+        deliverer.redirect_removed_channels()
         yield Collector(
             settings=settings,
             database=database,

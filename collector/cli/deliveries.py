@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,10 +10,12 @@ import click
 from rich.text import Text
 
 from collector.api.deliveries import (
+    REMOVED_CHANNEL,
     ChannelStatus,
     DeliveryRecord,
     DeliveryReport,
     OutboxEntry,
+    RetryResult,
     read_deliveries,
     retry_deliveries,
     to_channel_json,
@@ -86,13 +88,27 @@ def retry_messages(config: Path, *, channel: str | None, keys: tuple[str, ...]) 
 
     Worth it after a channel was mended on its own side. A change of its settings does the same.
     """
-    counts = retry_deliveries(load_settings(config), channel=channel, key_prefixes=keys)
-    if not counts:
+    results = retry_deliveries(load_settings(config), channel=channel, key_prefixes=keys)
+    if not results:
         print_line("nothing waits")
         return
-    for name, count in counts.items():
-        print_line(f"{name}: {format_count(count, 'message')} due now")
-    print_line("a running collector sends them now, else the next `collector run`")
+    for result in results:
+        for sentence in _describe_retry(result):
+            print_line(f"{result.channel}: {sentence}")
+    if any(result.due_count for result in results):
+        print_line("a running collector sends them now, else the next `collector run`")
+
+
+def _describe_retry(result: RetryResult) -> Iterator[str]:
+    if result.removed_count:
+        yield f"{format_count(result.removed_count, 'message')} cannot leave: {REMOVED_CHANNEL}"
+    if result.due_count:
+        yield f"{format_count(result.due_count, 'message')} due now"
+    if result.digest_due is not None:
+        yield (
+            f"{format_count(result.digest_count, 'message')} held for the digest that leaves at"
+            f" {result.digest_due:%Y-%m-%d %H:%M:%S}Z"
+        )
 
 
 def print_closed_channels(statuses: Sequence[ChannelStatus], now: datetime) -> None:
@@ -145,16 +161,19 @@ def _print_entries(report: DeliveryReport) -> None:
             entry.state,
             f"{entry.attempts:,}",
             format_duration(report.now - entry.created),
-            _format_next(entry, report.now),
+            _format_next(entry, report),
             _format_message(entry),
         )
     print_table(table)
 
 
-def _format_next(entry: OutboxEntry, now: datetime) -> str:
+def _format_next(entry: OutboxEntry, report: DeliveryReport) -> str:
     if entry.state not in (DeliveryState.READY, DeliveryState.REJECTED):
         return ""
-    return format_duration(entry.due - now) if entry.due > now else "due"
+    if entry.channel not in report.channels:
+        return "never"
+    due = report.find_digest_due(entry) or entry.due
+    return format_duration(due - report.now) if due > report.now else "due"
 
 
 def _format_message(entry: OutboxEntry) -> Text:

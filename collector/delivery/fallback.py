@@ -16,6 +16,9 @@ from collector.store import alerts, outbox, redirections
 from collector.store.channel_status import ChannelStatus, read_channel_status
 from collector.store.redirections import UndeliveredAlert
 
+REMOVED_CHANNEL = "the channel is not configured any more"
+"""Why what waits on such a channel cannot leave."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackPlan:
@@ -48,6 +51,35 @@ def redirect_critical_alerts(
         count += len(added)
         if added:
             log.warning("delivery_redirected", key=delivery.key, channels=added)
+    return count
+
+
+def redirect_removed_channels(
+    connection: sa.Connection, plan: FallbackPlan, *, now: datetime
+) -> int:
+    """Enqueue what waits on channels that are not configured any more, if critical or high.
+
+    It goes to the channels that the present routes name, else to those that are told of the org;
+    there it is a message like any other. The one that waited is superseded. Where there is no such
+    channel it goes on waiting. Returns how many messages were enqueued.
+    """
+    count = 0
+    for delivery in redirections.list_removed_alerts(connection, plan.channels):
+        alert = alerts.find_alert(connection, delivery.alert_id)
+        if alert is None or alert.status != AlertStatus.OPEN:
+            outbox.mark_superseded(connection, delivery.key, reason="it is over", now=now)
+            continue
+        chosen = alerting.select_channels(alert, plan.routes, plan.channels)
+        chosen = chosen or alerting.select_org_channels(alert.org, plan.routes, plan.channels)
+        if not chosen:
+            continue
+        added = outbox.enqueue_fallback(connection, alert, chosen, instead_of="", now=now)
+        reason = f"{REMOVED_CHANNEL}; told on {', '.join(chosen)}"
+        outbox.mark_superseded(connection, delivery.key, reason=reason, now=now)
+        log.warning(
+            "delivery_redirected", key=delivery.key, channels=chosen, reason=REMOVED_CHANNEL
+        )
+        count += len(added)
     return count
 
 

@@ -16,7 +16,7 @@ from collector.model import (
     Message,
     StormLimit,
 )
-from collector.store import alerts, digest_content
+from collector.store import alerts, digest_content, outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class MessageBuilder:
         return Message(
             key=delivery.key,
             alert=alert,
-            is_update=delivery.revision > 1 and not delivery.instead_of,
+            is_update=outbox.has_told_earlier(connection, delivery),
             attempt=delivery.attempts,
             user_url=f"{login_url}/{user_id}" if user_id and login_url else None,
             instead_of=delivery.instead_of,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from collector.delivery.fallback import FallbackPlan
+from collector.delivery.fallback import REMOVED_CHANNEL, FallbackPlan
 from collector.model import DeliveryState
 from collector.store import delivery_list, outbox, storms
 from collector.store.channel_status import read_channel_status
@@ -23,6 +23,10 @@ def describe_undelivered(
     for stats in outbox.list_queue_stats(connection):
         if stats.state not in delivery_list.WAITING_STATES:
             continue
+        noun = "1 message" if stats.count == 1 else f"{stats.count:,} messages"
+        if stats.channel not in plan.channels:
+            yield f"{stats.channel}: {noun} {stats.state}: {REMOVED_CHANNEL}"
+            continue
         limit = plan.get_policy(stats.channel).limit
         status = read_channel_status(connection, stats.channel)
         is_kept_back = (
@@ -35,5 +39,4 @@ def describe_undelivered(
         reason = stats.reason or status.reason or "not sent yet"
         held_until = status.held_until or now
         pause = f"; the next try is at {held_until:%Y-%m-%d %H:%M:%S}Z" if held_until > now else ""
-        noun = "1 message" if stats.count == 1 else f"{stats.count:,} messages"
         yield f"{stats.channel}: {noun} {stats.state}: {reason}{pause}"

@@ -15,6 +15,7 @@ from collector.delivery.fallback import (
     FallbackPlan,
     list_redirectable_alerts,
     redirect_critical_alerts,
+    redirect_removed_channels,
 )
 from collector.delivery.fingerprint import compute_fingerprint, matches_fingerprint
 from collector.delivery.messages import MessageBuilder
@@ -94,6 +95,14 @@ class DeliveryWorker:
         What was refused, or failed, by the settings of before may be taken by these.
         """
         return [name for name in self.channels if self._notice_changed_channel(name)]
+
+    def redirect_removed_channels(self) -> int:
+        """Leave what is grave on channels that are not configured any more to those that are.
+
+        Returns how many messages were enqueued.
+        """
+        with self._database.begin() as connection:
+            return redirect_removed_channels(connection, self._plan, now=self._read_clock())
 
     def drain_channels(self) -> int:
         """Send what is due on all channels, what one leaves to another included.
@@ -197,6 +206,8 @@ class DeliveryWorker:
             with self._database.begin() as connection:
                 count = _record_success(connection, delivery, outcome, now=now)
             log.info("delivery_sent", key=delivery.key, attempt=delivery.attempts)
+            if outcome.refusals:
+                log.warning("delivery_partly_refused", key=delivery.key, reason=outcome.refusals)
             if count:
                 log.info("channel_recovered", channel=delivery.channel, messages=count)
             return
@@ -217,7 +228,13 @@ def _record_success(
     connection: sa.Connection, delivery: Delivery, outcome: DeliverySuccess, *, now: datetime
 ) -> int:
     """Record it; returns how many messages are due again as the channel has recovered."""
-    outbox.mark_sent(connection, delivery.key, reference=outcome.reference, now=now)
+    outbox.mark_sent(
+        connection,
+        delivery.key,
+        reference=outcome.reference,
+        refusals=outcome.refusals,
+        now=now,
+    )
     status = read_channel_status(connection, delivery.channel)
     if status != build_open_status(status):
         save_channel_status(connection, build_open_status(status))

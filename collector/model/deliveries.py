@@ -72,9 +72,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySuccess:
-    """The receiver has taken it. `reference` is the receiver's name for it, where it gives one."""
+    """The receiver has taken it.
+
+    `reference` is the receiver's name for it, where it gives one; `refusals` says for whom it was
+    refused for good beside those who have it, empty where it was for nobody.
+    """
 
     reference: str = ""
+    refusals: str = ""
 
 
 class RejectionScope(StrEnum):

@@ -55,6 +55,10 @@ def examine_channel(name: str, channel: Channel) -> PreflightFinding:
     """Send a test message."""
     outcome = channel.send(_build_test_message(name))
     subject = f"channels/{name}"
+    if isinstance(outcome, DeliverySuccess) and outcome.refusals:
+        return PreflightFinding(
+            level=FindingLevel.WARNING, subject=subject, message=outcome.refusals
+        )
     if isinstance(outcome, DeliverySuccess):
         return PreflightFinding(
             level=FindingLevel.OK, subject=subject, message="the test message was taken"

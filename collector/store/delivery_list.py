@@ -49,6 +49,14 @@ class OutboxEntry:
     title: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeDue:
+    """How many messages of a channel were made due, and how many a storm may keep back."""
+
+    total: int
+    digestible: int
+
+
 def list_outbox_entries(
     connection: sa.Connection,
     *,
@@ -83,7 +91,7 @@ def make_deliveries_due(
     channel: str | None = None,
     key_prefixes: Sequence[str] = (),
     now: datetime,
-) -> dict[str, int]:
+) -> dict[str, MadeDue]:
     """Make what waits due at once: all of it, on a channel, or with keys that begin so.
 
     Returns how many messages on each channel; these channels are held no longer.
@@ -98,9 +106,20 @@ def make_deliveries_due(
         conditions.append(
             sa.or_(*(table.c.key.startswith(prefix, autoescape=True) for prefix in key_prefixes))
         )
-    count = sa.func.count().label("messages")
-    query = sa.select(table.c.channel, count).where(*conditions).group_by(table.c.channel)
-    counts = {row.channel: row.messages for row in connection.execute(query)}
+    is_digestible = sa.and_(table.c.severity < Severity.CRITICAL, table.c.alert_id.is_not(None))
+    query = (
+        sa.select(
+            table.c.channel,
+            sa.func.count().label("total"),
+            sa.func.sum(sa.case((is_digestible, 1), else_=0)).label("digestible"),
+        )
+        .where(*conditions)
+        .group_by(table.c.channel)
+    )
+    counts = {
+        row.channel: MadeDue(total=row.total, digestible=int(row.digestible))
+        for row in connection.execute(query)
+    }
     connection.execute(sa.update(table).where(*conditions).values(due=now))
     for name in counts:
         status = read_channel_status(connection, name)

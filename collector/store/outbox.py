@@ -67,6 +67,22 @@ def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozense
     return frozenset(row.channel for row in connection.execute(query))
 
 
+def has_told_earlier(connection: sa.Connection, delivery: Delivery) -> bool:
+    """Whether its channel has, or may have, an earlier revision of the alert that it tells."""
+    table = tables.deliveries
+    never_left = (DeliveryState.REJECTED, DeliveryState.SUPERSEDED)
+    query = sa.select(table.c.key).where(
+        table.c.alert_id == delivery.alert_id,
+        table.c.channel == delivery.channel,
+        table.c.revision < delivery.revision,
+        sa.or_(
+            table.c.state == DeliveryState.SENT,
+            sa.and_(table.c.attempts > 0, table.c.state.not_in(never_left)),
+        ),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def cancel_unseen_deliveries(connection: sa.Connection, alert_id: str, *, now: datetime) -> None:
     """Supersede the deliveries of an alert to channels to which it was not sent yet."""
     table = tables.deliveries
@@ -90,11 +106,21 @@ def release_leases(connection: sa.Connection) -> None:
     )
 
 
-def mark_sent(connection: sa.Connection, key: str, *, reference: str, now: datetime) -> None:
-    """Record that the receiver has it, and what it tells if it is a digest."""
+def mark_sent(
+    connection: sa.Connection, key: str, *, reference: str, refusals: str = "", now: datetime
+) -> None:
+    """Record that the receiver has it, and what it tells if it is a digest.
+
+    `refusals` is kept as the reason: for whom it was refused beside those who have it.
+    """
     table = tables.deliveries
-    values = {"state": DeliveryState.SENT, "reference": reference, "finished": now}
-    _update_delivery(connection, key, reason="", **values)
+    values = {
+        "state": DeliveryState.SENT,
+        "reference": reference,
+        "reason": refusals,
+        "finished": now,
+    }
+    _update_delivery(connection, key, **values)
     connection.execute(
         sa.update(table)
         .where(table.c.digest == key, table.c.state == DeliveryState.DIGESTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from collector.store import tables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeliveredAlert:
-    """A critical alert whose message waits."""
+    """An alert, critical or high, whose message waits."""
 
     key: str
     alert_id: str
@@ -33,6 +34,25 @@ def list_undelivered_alerts(
             table.c.severity == Severity.CRITICAL,
             table.c.alert_id.is_not(None),
             table.c.redirected.is_(None),
+        )
+        .order_by(table.c.created, table.c.key)
+    )
+    return [UndeliveredAlert(**row._asdict()) for row in connection.execute(query)]
+
+
+def list_removed_alerts(
+    connection: sa.Connection, channels: Collection[str]
+) -> list[UndeliveredAlert]:
+    """Critical and high messages that wait on other channels than these, the oldest first."""
+    table = tables.deliveries
+    states = (DeliveryState.READY, DeliveryState.REJECTED, DeliveryState.DIGESTED)
+    query = (
+        sa.select(table.c.key, table.c.alert_id)
+        .where(
+            table.c.channel.not_in(tuple(channels)),
+            table.c.state.in_(states),
+            table.c.severity >= Severity.HIGH,
+            table.c.alert_id.is_not(None),
         )
         .order_by(table.c.created, table.c.key)
     )

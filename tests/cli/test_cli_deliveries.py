@@ -27,7 +27,8 @@ GONE = WebhookReply(status=404, body="no_service")
 @pytest.fixture
 def state(tmp_path):
     """A configuration with the channel `chat`, and a bench that delivers to it."""
-    config = write_config(tmp_path, "https://acme.my.salesforce.com")
+    channels = {"chat": {"type": "slack", "webhook_url": "https://hooks.slack.com/services/T/B/x"}}
+    config = write_config(tmp_path, "https://acme.my.salesforce.com", channels=channels)
     (tmp_path / "state").mkdir()
     with (
         contextlib.closing(open_database(tmp_path / "state")) as database,
@@ -109,6 +110,45 @@ def test_the_messages_of_a_digest_are_listed_by_its_key(state):
     for screen in (shown, explained):
         assert f"chat sent {digest.finished:%Y-%m-%d}" in " ".join(screen.split())
         assert f"in {digest.key}" in " ".join(screen.split())
+
+
+def test_what_waits_on_a_channel_that_is_not_configured_any_more_is_said_to_stay(state, tmp_path):
+    _, bench = state
+    refuse(bench)
+    config = write_config(tmp_path, "https://acme.my.salesforce.com", channels={})
+    screen = " ".join(invoke_command("deliveries", "list", "-c", config).stdout.split())
+    status = parse_lines(invoke_command("status", "--json", "-c", config))
+    lines = parse_lines(invoke_command("deliveries", "list", "--json", "-c", config))
+    said = invoke_command("deliveries", "retry", "-c", config).stdout
+
+    assert ["the channel is not configured any more"] * 2 == [line["reason"] for line in lines]
+    assert "The next try" not in screen
+    assert "due" not in screen.split()
+    assert "channel" not in [line["kind"] for line in status]
+    assert ["the channel is not configured any more"] * 2 == [
+        line["reason"] for line in status if line["kind"] == "outbox"
+    ]
+    assert "chat: 2 messages cannot leave: the channel is not configured any more\n" == said
+
+
+def test_what_waits_for_a_digest_is_not_said_to_be_due(state):
+    config, bench = state
+    bench.clock.now = clock.now() - timedelta(minutes=1)
+    bench.enqueue(*range(7))
+    bench.worker.drain_channel("chat")
+    bench.enqueue(7, 8, 9)
+    bench.enqueue(10, severity=Severity.CRITICAL)
+    (digest,) = bench.list_rows(alert_id=None)
+    said = invoke_command("deliveries", "retry", "-c", config).stdout
+    screen = invoke_command("deliveries", "list", "-c", config).stdout
+
+    leaves = digest.finished + timedelta(minutes=5)
+    assert [
+        "chat: 1 message due now",
+        f"chat: 3 messages held for the digest that leaves at {leaves:%Y-%m-%d %H:%M:%S}Z",
+        "a running collector sends them now, else the next `collector run`",
+    ] == said.splitlines()
+    assert 1 == screen.split().count("due")
 
 
 def test_status_tells_of_a_channel_that_takes_nothing(state):

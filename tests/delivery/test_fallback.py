@@ -153,3 +153,21 @@ def test_a_stand_in_that_is_named_later_takes_what_waits(database):
         worker.drain_channels()
 
         assert ["1"] == list_alerts_of(bench, "oncall")
+
+
+def test_what_is_grave_on_a_channel_that_was_renamed_goes_to_those_that_the_routes_name(database):
+    with open_delivery_bench(database, "chat", "team") as bench:
+        enqueue_both(bench)
+        bench.enqueue(3, channels=("chat",), severity=Severity.MEDIUM)
+        bench.enqueue(4, channels=("team",), severity=Severity.CRITICAL)
+        del bench.settings["chat"]
+        worker = bench.build_worker(routes=(Route(channels=("team",)),))
+
+        assert 2 == worker.redirect_removed_channels()
+        assert 0 == worker.redirect_removed_channels()
+        assert 3 == worker.drain_channels()
+        assert ["1", "2", "4"] == sorted(list_alerts_of(bench, "team"))
+        assert not any("instead" in str(body) for body in bench.receivers["team"].bodies)
+        assert ["chat: 1 message ready: the channel is not configured any more"] == (
+            worker.list_undelivered()
+        )

@@ -4,15 +4,18 @@ import threading
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from collector.channels.email.settings import EmailSettings
 from collector.channels.registry import build_channel
 from collector.channels.slack.settings import SlackSettings
 from collector.delivery.worker import DeliveryWorker
 from collector.model import Severity
 from collector.settings import Secret
-from collector.store import alerts, outbox, tables
+from collector.store import alerts, event_history, outbox, tables
 from fakes.model_samples import NOON, build_alert
 from fakes.slack import HangUp, WebhookReply, run_slack_receiver
+from fakes.smtp import run_mailbox
 
 
 @contextmanager
@@ -117,12 +120,55 @@ def test_what_may_have_arrived_is_repeated_and_marked_as_a_possible_repeat(datab
         assert key in second
 
 
+def test_who_was_refused_beside_others_is_logged_and_kept(database):
+    owe(database, 1)
+    with run_mailbox() as box, capture_logs() as logs:
+        box.refusals = {"ciso@acme.com": "550 5.1.1 no such user"}
+        settings = EmailSettings(
+            host="127.0.0.1",
+            port=box.port,
+            tls="none",
+            sender="collector@acme.com",
+            to=("soc@acme.com", "ciso@acme.com"),
+        )
+        deliverer = DeliveryWorker(
+            database=database,
+            channels={"chat": build_channel("chat", settings)},
+            login_urls={},
+            stop_event=threading.Event(),
+        )
+        assert 1 == deliverer.drain_channel("chat")
+
+    words = "refused recipients: ciso@acme.com: 550 5.1.1 no such user"
+    with database.read() as connection:
+        (record,) = event_history.list_deliveries(connection, f"{1:020}")
+    assert ("sent", words) == (record.state, record.reason)
+    assert [words] == [log["reason"] for log in logs if log["event"] == "delivery_partly_refused"]
+
+
 def test_an_update_says_so(database):
-    owe(database, 1, revision=2, severity=Severity.CRITICAL)
+    owe(database, 1)
     with delivering(database) as (deliverer, receiver):
         deliverer.drain_channel("chat")
+        owe(database, 1, revision=2, severity=Severity.CRITICAL)
+        deliverer.drain_channel("chat")
 
-        assert "Update" in str(receiver.bodies[0])
+        assert ["Update" in str(body) for body in receiver.bodies] == [False, True]
+
+
+def test_the_first_message_of_an_alert_is_no_update_whatever_its_revision(database):
+    owe(database, 1, 2)
+    owe(database, 1, revision=2)
+    with delivering(database, WebhookReply(status=404, body="no_service")) as (deliverer, receiver):
+        deliverer.drain_channel("chat")
+        owe(database, 1, revision=3, severity=Severity.CRITICAL)
+        make_due(database)
+        with database.begin() as connection:
+            connection.execute(sa.delete(tables.channel_statuses))
+        deliverer.drain_channel("chat")
+
+        assert 3 == len(receiver.bodies)
+        assert not any("Update" in str(body) for body in receiver.bodies)
 
 
 def test_asked_to_stop_nothing_more_is_leased(database):

@@ -178,6 +178,13 @@ def test_a_channel_that_does_not_take_the_test_message_has_failed(kind):
     )
 
 
+def test_a_test_message_that_some_recipients_do_not_get_is_a_warning():
+    words = "refused recipients: ciso@acme.com: 550 5.1.1 no such user"
+    found = checks.examine_channel("mail", _Receiver(DeliverySuccess(refusals=words)))
+
+    assert ("warning", "channels/mail", words) == (found.level, found.subject, found.message)
+
+
 def test_a_test_message_says_that_it_is_one():
     receiver = _Receiver(DeliverySuccess())
     found = checks.examine_channel("secops", receiver)

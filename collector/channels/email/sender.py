@@ -50,8 +50,8 @@ class EmailNotifier:
       it is tried again later.
     - So it is after a certificate that does not verify, or without STARTTLS: nothing has left, and
       it heals when the server is mended or whoever sits in between has gone.
-    - Recipients refused for good beside others that are not make it a success whose reference
-      names them, with the server's words. Those refused for now are tried again alone, as long as
+    - Recipients refused for good beside others that are not make it a success that names
+      them, with the server's words. Those refused for now are tried again alone, as long as
       this process remembers who has the mail already; after a restart all get it again.
     """
 
@@ -195,7 +195,9 @@ class EmailNotifier:
             f"{name}: {code} {_decode_reply(reply)}" for name, (code, reply) in refused.items()
         )
         reference = outcome.reference if outcome else _OTHERS_SERVED
-        return DeliverySuccess(reference=f"{reference}; refused recipients: {', '.join(words)}")
+        return DeliverySuccess(
+            reference=reference, refusals=f"refused recipients: {', '.join(words)}"
+        )
 
     def _send_data(self, server: smtplib.SMTP, content: bytes) -> DeliveryOutcome:
         code, reply = server.docmd("DATA")

@@ -161,7 +161,8 @@ def test_a_recipient_who_is_refused_for_good_beside_another_is_named(message: Me
     outcome, box = outcome_of(message, refusals={"ciso@acme.com": reply})
 
     assert outcome == DeliverySuccess(
-        reference=f"2.0.0 OK: queued as 4XyZ; refused recipients: ciso@acme.com: {reply}"
+        reference="2.0.0 OK: queued as 4XyZ",
+        refusals=f"refused recipients: ciso@acme.com: {reply}",
     )
     assert [mail.recipients for mail in box.mails] == [["soc@acme.com"]]
 
@@ -195,7 +196,7 @@ def test_who_is_refused_for_good_at_last_is_named_and_nobody_gets_it_twice(
         last = notifier.send(message)
 
     words = "refused recipients: ciso@acme.com: 550 5.1.1 no such user"
-    assert last == DeliverySuccess(reference=f"the others have it; {words}")
+    assert last == DeliverySuccess(reference="the others have it", refusals=words)
     assert [mail.recipients for mail in box.mails] == [["soc@acme.com"]]
 
 
