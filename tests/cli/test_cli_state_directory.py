@@ -86,6 +86,14 @@ def test_reading_commands_name_a_database_that_is_a_folder(config, state, comman
     assert "state.db is a folder" in refuse(config, *command)
 
 
+@pytest.mark.parametrize("command", [("run", "--once"), ("archive", "adopt")])
+def test_a_ledger_id_that_is_none(config, state, command):
+    (state / "archive").mkdir(mode=0o700)
+    (state / "archive" / "_ledger_id").write_bytes(b"\xff\xfe")
+
+    assert "_ledger_id does not hold the id of a ledger" in refuse(config, *command)
+
+
 CRASH = """
 import os, sys
 from collector.cli import main
