@@ -18,24 +18,37 @@ def create_private_folder(path: Path) -> None:
             text is a sentence that says what to do.
         NotADirectoryError: something else is there; the same.
     """
-    if path.is_symlink():
-        raise PermissionError(
-            f"{path} is a link, and whoever can change it could lead the collector elsewhere: name"
-            f" the folder itself, {path.resolve()}"
-        )
+    _check_link(path)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"{path} is no folder: move it away, or set another `state_dir`")
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_private_folder(path, owner=os.geteuid())
+
+
+def check_private_folder(path: Path, *, owner: int) -> None:
+    """Make sure that a folder that is there belongs to a user, by its uid, alone.
+
+    Raises PermissionError as `create_private_folder` does.
+    """
+    _check_link(path)
     status = path.stat()
-    if status.st_uid != os.geteuid():
+    if status.st_uid != owner:
         raise PermissionError(
             f"{path} belongs to {_name_user(status.st_uid)}, and the collector runs as"
-            f" {_name_user(os.geteuid())}: run it as that user, or give it a state_dir of its own"
+            f" {_name_user(owner)}: run it as that user, or give it a state_dir of its own"
         )
     if status.st_mode & _SHARED_WRITE:
         raise PermissionError(
             f"others than its owner may write into {path} (mode"
             f" {stat.S_IMODE(status.st_mode):04o}): run chmod go-w {path}"
+        )
+
+
+def _check_link(path: Path) -> None:
+    if path.is_symlink():
+        raise PermissionError(
+            f"{path} is a link, and whoever can change it could lead the collector elsewhere: name"
+            f" the folder itself, {path.resolve()}"
         )
 
 

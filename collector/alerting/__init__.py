@@ -1,6 +1,6 @@
 """From matches to alerts, and from alerts to the channels they are sent to."""
 
-from collector.alerting.folding import EpisodeChanges, fold_episodes
+from collector.alerting.folding import EpisodeChanges, fold_episodes, needs_notification
 from collector.alerting.identity import build_alert_id
 from collector.alerting.match_diff import MatchDiff, diff_matches
 from collector.alerting.routing import select_channels, select_org_channels
@@ -11,6 +11,7 @@ __all__ = [
     "build_alert_id",
     "diff_matches",
     "fold_episodes",
+    "needs_notification",
     "select_channels",
     "select_org_channels",
 ]

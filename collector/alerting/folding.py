@@ -100,7 +100,7 @@ def fold_episodes(
     notified = {
         alert.id: _mark_notified(alert)
         for alert in changed
-        if alert.id in joined_ids or _needs_notification(alert)
+        if alert.id in joined_ids or needs_notification(alert)
     }
     return EpisodeChanges(
         org=diff.org,
@@ -189,7 +189,8 @@ def _describe_withdrawal(rule: Rule) -> str:
 # ---- what is notified, and what is stored
 
 
-def _needs_notification(alert: Alert) -> bool:
+def needs_notification(alert: Alert) -> bool:
+    """Whether an alert says more than what was last told of it, by so much that it is told."""
     if alert.status == AlertStatus.MERGED:
         return False
     if alert.revision == 0 or alert.severity > alert.told_severity:

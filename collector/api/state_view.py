@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from collector.api.readable_files import select_present_files
-from collector.errors import CollectorError
+from collector.errors import ArchiveWithoutLedgerError, CollectorError
+from collector.ingest.archive_claim import check_archive_known, explain_conflict
 from collector.ingest.state_paths import StatePaths
 from collector.model import ArchiveFile
 from collector.settings import Settings
@@ -30,7 +31,8 @@ def open_state_database(settings: Settings) -> Database:
 def open_writable_state(settings: Settings) -> Iterator[sa.Connection]:
     """A transaction on the state, beside a daemon that may be at work on it.
 
-    Raises CollectorError where there is no state yet, or it cannot be opened.
+    Raises CollectorError where there is no state yet, it cannot be opened, or it is not that of the
+    archive.
     """
     with _open_existing_database(settings) as database, database.begin() as connection:
         yield connection
@@ -42,7 +44,8 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
 
     It needs no lock, and no permission to write.
 
-    Raises CollectorError where there is no state yet, or it cannot be opened.
+    Raises CollectorError where there is no state yet, it cannot be opened, or it is not that of the
+    archive.
     """
     with _open_existing_database(settings) as database, database.read() as connection:
         yield connection
@@ -51,12 +54,17 @@ def open_state_view(settings: Settings) -> Iterator[sa.Connection]:
 @contextmanager
 def _open_existing_database(settings: Settings) -> Iterator[Database]:
     state = settings.state_dir / DATABASE_FILE_NAME
+    archive = StatePaths(state_dir=settings.state_dir).archive
     if settings.database_url is None and not state.exists():
+        file_count = archive.count_event_files()
+        if file_count:
+            raise ArchiveWithoutLedgerError(explain_conflict(str(state), archive, file_count))
         raise CollectorError(
             f"nothing has been collected yet: there is no {state}; `collector run` makes it"
         )
     database = open_database_for_reading(settings.state_dir, _reveal_url(settings))
     try:
+        check_archive_known(database, archive)
         yield database
     finally:
         database.close()

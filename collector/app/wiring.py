@@ -26,7 +26,7 @@ from collector.rules.hot_reload import RuleReloader, stamp_files
 from collector.rules.rule_files import list_rule_paths, load_rules, load_sound_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
-from collector.salesforce.token_store import TOKENS_FOLDER, DiskTokenStore
+from collector.salesforce.token_store import DiskTokenStore
 from collector.settings import EngineSettings, OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
 from collector.store import ledger, outbox
@@ -221,7 +221,7 @@ def _build_poller(
         client=SalesforceClient(
             org,
             stop_event=stop_event,
-            token_store=DiskTokenStore(paths.state_dir / TOKENS_FOLDER, stop_event=stop_event),
+            token_store=DiskTokenStore(paths.tokens, stop_event=stop_event),
             login_limits=choose_unattended_limits(org.auth),
         ),
         sources=build_sources(org.sources, source_specs),

@@ -16,6 +16,7 @@ from collector.archive.found_files import FoundFile, read_found_file
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.archive.parquet_writer import StagedFile
 from collector.durable_files import sync_path
+from collector.errors import CollectorError
 from collector.model import ArchiveFile, Batch
 
 STAGING_FOLDER = ".staging"
@@ -123,11 +124,20 @@ class LocalArchive:
         return len(stray_paths)
 
     def read_ledger_id(self) -> str | None:
-        """The id of the ledger that commits to it; None where none has claimed it."""
+        """The id of the ledger that commits to it; None where none has claimed it.
+
+        Raises CollectorError where its file is damaged.
+        """
+        path = self.root / LEDGER_ID_FILE_NAME
         try:
-            text = (self.root / LEDGER_ID_FILE_NAME).read_text(encoding="ascii")
+            text = path.read_text(encoding="ascii")
         except FileNotFoundError:
             return None
+        except (UnicodeDecodeError, IsADirectoryError):
+            raise CollectorError(
+                f"{path} does not hold the id of a ledger: it is damaged. Move it away: the archive"
+                " is then recognised by its files, and the file is written again"
+            ) from None
         return text.strip() or None
 
     def write_ledger_id(self, ledger_id: str) -> None:

@@ -31,7 +31,7 @@ def claim_archive(database: Database, archive: ArchiveStore) -> None:
         archive.measure_file(file) is not None for file in committed
     )
     if file_count and not is_known:
-        raise ArchiveWithoutLedgerError(_explain_conflict(database, archive, file_count))
+        raise ArchiveWithoutLedgerError(explain_conflict(database.place, archive, file_count))
     database_id = database_id or str(uuid.uuid4())
     with database.begin() as connection:
         if ledger_identity.read_ledger_id(connection) is None:
@@ -39,10 +39,36 @@ def claim_archive(database: Database, archive: ArchiveStore) -> None:
     archive.write_ledger_id(database_id)
 
 
-def _explain_conflict(database: Database, archive: ArchiveStore, file_count: int) -> str:
+def check_archive_known(database: Database, archive: ArchiveStore) -> None:
+    """Make sure that what the database says is about this archive, without a change to either.
+
+    An archive that may not be read is not judged.
+
+    Raises:
+        ArchiveWithoutLedgerError: it holds events of which the database knows nothing.
+    """
+    with database.read() as connection:
+        database_id = ledger_identity.read_ledger_id(connection)
+        committed = ledger.list_archive_files(connection) if database_id is None else []
+    try:
+        archive_id = archive.read_ledger_id()
+        if database_id is not None and archive_id in (None, database_id):
+            return
+        is_known = archive_id is None and any(
+            archive.measure_file(file) is not None for file in committed
+        )
+        file_count = 0 if is_known else archive.count_event_files()
+    except OSError:
+        return
+    if file_count:
+        raise ArchiveWithoutLedgerError(explain_conflict(database.place, archive, file_count))
+
+
+def explain_conflict(database_place: str, archive: ArchiveStore, file_count: int) -> str:
+    """Why nobody works with an archive whose files the database does not know, and what to do."""
     return (
         f"the archive {archive.place} holds {file_count:,} event files, and the state database"
-        f" {database.place} is not the one that knows them. Nothing was changed. Check `state_dir`"
+        f" {database_place} is not the one that knows them. Nothing was changed. Check `state_dir`"
         " and `database_url`; if the database was lost, restore it from a backup, or let"
         " `collector archive adopt` build it again from these files; to begin anew, move"
         f" {archive.place} away first"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import sqlalchemy as sa
 
 from collector import alerting
 from collector.ingest.notifications import Audience
-from collector.model import Rule
+from collector.model import Alert, AlertStatus, Rule, Severity
 from collector.store import recovered_deliveries
 from collector.store.database import Database
 from collector.store.delivery_journal import ToldAlert
 
 REPEATED_SPAN = timedelta(days=1)
-"""Alerts whose last event is older are not told again, whether they were told or not."""
+"""What is older is not told again where nothing says that it was told, but for what is critical and
+missing in a journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,60 @@ def settle_found_alerts(
             tellings = [one for one in candidates if one.is_of(alert, margin=margin)]
             channels = alerting.select_channels(alert, audience.routes, audience.channels)
             if tellings:
-                recovered_deliveries.restore_deliveries(connection, alert, tellings)
+                _continue_telling(connection, alert, tellings, channels, now=now)
                 told_before += 1
-            elif alert.last_time >= now - REPEATED_SPAN:
+            elif _is_repeated(alert, has_journal=bool(by_rule), now=now):
                 recovered_deliveries.enqueue_repeats(connection, alert, channels, now=now)
                 repeated += 1
             else:
                 recovered_deliveries.record_silence(connection, alert, channels, now=now)
                 quiet += 1
     return FoundAlerts(told_before=told_before, repeated=repeated, quiet=quiet)
+
+
+def _is_repeated(alert: Alert, *, has_journal: bool, now: datetime) -> bool:
+    """Whether an alert is told that may have been told before.
+
+    What a journal does not name was most likely not told: when its newest event was received counts
+    then, not when that happened, and what is critical is told in any case.
+    """
+    if not has_journal or alert.status != AlertStatus.OPEN:
+        return alert.last_time >= now - REPEATED_SPAN
+    received = alert.last_time + timedelta(seconds=alert.late_seconds)
+    return alert.severity >= Severity.CRITICAL or received >= now - REPEATED_SPAN
+
+
+def _continue_telling(
+    connection: sa.Connection,
+    alert: Alert,
+    tellings: Sequence[ToldAlert],
+    channels: Sequence[str],
+    *,
+    now: datetime,
+) -> None:
+    """Restore what was told; enqueue what a channel was not told of it, or may not have been."""
+    continued = recovered_deliveries.restore_deliveries(connection, alert, tellings)
+    if continued.status != AlertStatus.OPEN:
+        return
+    told_channels = {told.channel for told in tellings}
+    outdated = [
+        channel
+        for channel in channels
+        if channel in told_channels and _has_grown(continued, tellings, channel)
+    ]
+    if outdated:
+        continued = recovered_deliveries.enqueue_update(connection, continued, outdated, now=now)
+    if _is_repeated(continued, has_journal=True, now=now):
+        missed = [channel for channel in channels if channel not in told_channels]
+        recovered_deliveries.enqueue_repeats(connection, continued, missed, now=now)
+
+
+def _has_grown(alert: Alert, tellings: Sequence[ToldAlert], channel: str) -> bool:
+    """Whether an alert says more by now than what a channel was told of it."""
+    heard = [told for told in tellings if told.channel == channel]
+    as_told = replace(
+        alert,
+        told_severity=max(told.severity for told in heard),
+        told_count=max(told.count for told in heard),
+    )
+    return alerting.needs_notification(as_told)

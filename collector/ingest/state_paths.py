@@ -9,6 +9,7 @@ from collector.archive.local_archive import LocalArchive
 from collector.archive.store import ArchiveStore
 from collector.errors import CollectorError
 from collector.private_folders import create_private_folder
+from collector.salesforce.token_store import TOKENS_FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ class StatePaths:
         return self.state_dir / "quarantine"
 
     @property
+    def tokens(self) -> Path:
+        """What logins store for the next process; secret."""
+        return self.state_dir / TOKENS_FOLDER
+
+    @property
     def strays(self) -> Path:
         """Event files that no ledger names, by when they were found; absent as long as none was."""
         return self.state_dir / "strays"
@@ -55,7 +61,13 @@ class StatePaths:
         Raises CollectorError where a folder is not the owner's alone.
         """
         try:
-            for path in (self.state_dir, self._archive_root.resolve(), self.spool, self.quarantine):
+            for path in (
+                self.state_dir,
+                self._archive_root.resolve(),
+                self.spool,
+                self.quarantine,
+                self.tokens,
+            ):
                 create_private_folder(path)
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise CollectorError(str(error)) from None

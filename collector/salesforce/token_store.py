@@ -13,6 +13,7 @@ from typing import Protocol
 from collector import clock
 from collector.durable_files import sync_path
 from collector.errors import SalesforceError, StoppedError
+from collector.private_folders import check_private_folder
 
 TOKENS_FOLDER = "tokens"
 """Where the files are, below the state directory. Nothing else of the state is secret."""
@@ -86,6 +87,7 @@ class DiskTokenStore:
         """The file's content, None where there is no file."""
         path = self._folder / name
         with _translate_errors(path):
+            self._check_folder()
             try:
                 return path.read_bytes()
             except FileNotFoundError:
@@ -113,7 +115,18 @@ class DiskTokenStore:
                 if clock.wait(LOCK_PAUSE_SECONDS, self._stop_event):
                     raise StoppedError("asked to end while another login was under way")
 
+    def _check_folder(self) -> None:
+        """Refuse a folder that others can change, or have put there. One that is absent is fine."""
+        if not (self._folder.is_symlink() or self._folder.is_dir()):
+            return
+        owner = os.geteuid() or self._folder.parent.stat().st_uid
+        try:
+            check_private_folder(self._folder, owner=owner)
+        except PermissionError as error:
+            raise SalesforceError(f"login: {error}") from None
+
     def _create_folder(self) -> None:
+        self._check_folder()
         if self._folder.is_dir():
             return
         self._folder.mkdir(parents=True, mode=0o700)

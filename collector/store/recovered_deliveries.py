@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from collector.model import Alert, DeliveryState
-from collector.store import alerts, tables
+from collector.store import alerts, outbox, tables
 from collector.store.delivery_journal import ToldAlert
 
 TOLD_REASON = "told before the state was lost"
@@ -30,8 +30,11 @@ def list_found_alerts(connection: sa.Connection, *, since: datetime) -> list[Ale
 
 def restore_deliveries(
     connection: sa.Connection, alert: Alert, told_alerts: Sequence[ToldAlert]
-) -> None:
-    """Record that an alert was told: what is told of it next goes on from there."""
+) -> Alert:
+    """Record that an alert was told: what is told of it next goes on from there.
+
+    Returns the alert as it is stored now.
+    """
     revision = max(told.revision for told in told_alerts)
     continued = replace(
         alert,
@@ -54,6 +57,25 @@ def restore_deliveries(
             reference=told.reference,
             now=told.sent,
         )
+    return continued
+
+
+def enqueue_update(
+    connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime
+) -> Alert:
+    """Enqueue the next revision of a told alert, which says more than what was told.
+
+    Returns the alert as it is stored now.
+    """
+    updated = replace(
+        alert,
+        revision=alert.revision + 1,
+        told_severity=max(alert.severity, alert.told_severity),
+        told_count=max(alert.count, alert.told_count),
+    )
+    alerts.save_alerts(connection, [updated], {})
+    outbox.enqueue_alert(connection, updated, channels, now=now)
+    return updated
 
 
 def enqueue_repeats(

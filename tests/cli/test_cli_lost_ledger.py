@@ -8,8 +8,9 @@ import sqlite3
 import subprocess
 
 import pytest
-from cli.processes import COMMAND, SECRET, run_collector, write_config
+from cli.processes import COMMAND, SECRET, invoke_command, run_collector, write_config
 
+from collector.errors import ArchiveWithoutLedgerError
 from fakes.databases import write_earlier_state
 
 
@@ -52,6 +53,23 @@ def test_an_archive_without_its_ledger_is_refused_and_left_alone(state, command)
     assert "restore it" in process.stderr
     assert "Nothing was changed" in process.stderr
     assert before == archived(state) != {}
+
+
+READING_COMMANDS = [("status",), ("alerts", "list"), ("hunt", "SELECT count(*) FROM events")]
+
+
+@pytest.mark.parametrize("command", READING_COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("is_left", [True, False], ids=["empty", "gone"])
+def test_reading_commands_do_not_say_that_nothing_was_collected(state, command, is_left):
+    lose_database(state)
+    if is_left:
+        (state.parent / "state" / "state.db").touch(mode=0o600)
+
+    refused = invoke_command(*command, "-c", state).exception
+
+    assert isinstance(refused, ArchiveWithoutLedgerError)
+    assert "event files, and the state database" in str(refused)
+    assert "collector archive adopt" in str(refused)
 
 
 @pytest.mark.slow

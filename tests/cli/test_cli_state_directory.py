@@ -54,6 +54,22 @@ def test_a_link(config, state, tmp_path):
     assert [] == list((tmp_path / "elsewhere").iterdir())
 
 
+def test_a_link_in_the_place_of_the_tokens(config, state, tmp_path):
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (state / "tokens").symlink_to(tmp_path / "elsewhere")
+
+    assert f"{state / 'tokens'} is a link" in refuse(config)
+    assert [] == list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_tokens_of_somebody_else(config, state):
+    (state / "tokens").mkdir(mode=0o700)
+    os.chown(state / "tokens", 65534, -1)
+
+    assert f"{state / 'tokens'} belongs to" in refuse(config)
+
+
 def test_an_archive_on_another_disk_is_fine(config, state, tmp_path):
     (tmp_path / "disk").mkdir(mode=0o700)
     (state / "archive").symlink_to(tmp_path / "disk")
@@ -84,6 +100,14 @@ def test_reading_commands_name_a_database_that_is_a_folder(config, state, comman
     (state / "state.db").mkdir()
 
     assert "state.db is a folder" in refuse(config, *command)
+
+
+@pytest.mark.parametrize("command", [("run", "--once"), ("archive", "adopt")])
+def test_a_ledger_id_that_is_none(config, state, command):
+    (state / "archive").mkdir(mode=0o700)
+    (state / "archive" / "_ledger_id").write_bytes(b"\xff\xfe")
+
+    assert "_ledger_id does not hold the id of a ledger" in refuse(config, *command)
 
 
 CRASH = """

@@ -132,3 +132,26 @@ def test_a_link_is_not_followed(tmp_path):
     with pytest.raises(SalesforceError, match="cannot be used"):
         DiskTokenStore(folder).write("acme", b"x")
     assert outside.read_text() == "safe"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda store: store.read("acme"),
+        lambda store: store.write("acme", b"x"),
+        lambda store: store.lock_org("acme").__enter__(),
+    ],
+)
+def test_a_folder_that_leads_elsewhere_or_is_open_to_others_is_refused(tmp_path, act):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "tokens"
+    elsewhere.mkdir(mode=0o700)
+    folder.symlink_to(elsewhere)
+    with pytest.raises(SalesforceError, match="is a link"):
+        act(DiskTokenStore(folder))
+
+    folder.unlink()
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(SalesforceError, match="run chmod go-w"):
+        act(DiskTokenStore(folder))
+    assert [] == [*elsewhere.iterdir(), *folder.iterdir()]
