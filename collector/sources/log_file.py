@@ -18,6 +18,7 @@ from collector.errors import (
     SalesforceError,
     SessionExpiredError,
     UnreachableError,
+    WrongLengthError,
 )
 from collector.escaping import escape_terminal, is_file_name
 from collector.logs import log
@@ -137,6 +138,16 @@ def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> F
     )
 
 
+def order_downloads(context: SourceContext, files: Sequence[ListedLogFile]) -> list[ListedLogFile]:
+    """The files in the order to try them: those that failed most often last.
+
+    So one that can never be read takes no download from one that can.
+    """
+    keys = {file.id: _build_file_key(context, file) for file in files}
+    failures = context.find_failure_counts(list(keys.values()))
+    return sorted(files, key=lambda file: failures.get(keys[file.id], 0))
+
+
 def build_failure(context: SourceContext, file: ListedLogFile, error: Exception) -> FetchFailure:
     """A file that could not be had now."""
     return FetchFailure(reason=f"{file}: {error}", key=_build_file_key(context, file))
@@ -148,7 +159,7 @@ def _download_file(context: SourceContext, file: ListedLogFile) -> CsvSegments:
         return context.client.download_log(
             file.path, context.spool, key, expected_length=file.length
         )
-    except CorruptDownloadError:
+    except WrongLengthError:
         if file.created_date > context.client.estimate_org_time() - GROWTH_SPAN:
             raise
     segments = context.client.download_log(file.path, context.spool, key, expected_length=None)

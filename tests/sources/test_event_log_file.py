@@ -9,7 +9,7 @@ from collector.clock import EPOCH
 from collector.completeness.hourly_files import find_quiet_hours
 from collector.demo import InjectedFault, OrgBehaviour, OrgLogFile, OrgStore
 from collector.demo.faults import build_error_fault, build_maintenance_fault
-from collector.model import BatchState, Stream
+from collector.model import Batch, BatchState, Stream
 from collector.store import batch_inventory, ledger
 from collector.store.health_snapshot import read_health_snapshot
 from fakes.model_samples import build_batch
@@ -238,6 +238,27 @@ def test_a_file_that_fails_is_tried_again_and_the_later_ones_are_not_fetched_twi
         assert list_event_uids(first, broken, last) == bench.list_stored_values()
         fetched = [visit.path.split("/")[-2] for visit in downloads(bench)]
         assert [1, 1] == [fetched.count(first.id), fetched.count(last.id)]
+
+
+def test_a_file_that_never_can_be_read_comes_after_those_that_can_and_holds_the_cursor(tmp_path):
+    broken, *good = (
+        build_log_file(n, read_start_time() - 9 * HOUR + n * 2 * HOUR) for n in range(3)
+    )
+    empty = replace(broken, content=b"")
+    with serve_org(empty) as org, open_polling_bench(tmp_path, org, ELF) as bench:
+        failing_fetch(bench)
+        assert [empty.id] * 2 == [visit.path.split("/")[-2] for visit in downloads(bench)]
+
+        org.store.add_files(good)
+        held = bench.read_cursor(SOURCE, "hourly")
+        context = bench.poller.context
+        (stream,) = bench.poller.sources[0].reader.list_streams(context)
+        results = list(bench.poller.sources[0].reader.fetch(context, stream, held))
+        assert [True, True, False] == [isinstance(each, Batch) for each in results]
+
+        failing_fetch(bench)
+        assert list_event_uids(*good) == bench.list_stored_values()
+        assert held == bench.read_cursor(SOURCE, "hourly")
 
 
 def test_a_first_file_that_fails_does_not_grow_too_old_to_be_looked_for(tmp_path):
