@@ -103,12 +103,17 @@ def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
 
 
 def _read_log_date(record: Mapping[str, Any], created_date: datetime) -> datetime:
-    """The time that the file is of; when it was made, where its LogDate cannot be.
+    """The time that the file is of; when it was made, where its LogDate cannot be or be read.
 
     A file is made for a time that has been, and kept for a year at most: what it says of itself
     matters less than what is in it.
     """
-    log_date = parse_datetime(record["LogDate"])
+    text = str(record["LogDate"])
+    try:
+        log_date = parse_datetime(text)
+    except ValueError:
+        log.warning("log_date_unusable", file=record["Id"], log_date=escape_terminal(text, 40))
+        return created_date
     if -FUTURE_TOLERANCE <= created_date - log_date <= MAX_FILE_AGE:
         return log_date
     log.warning("log_date_unusable", file=record["Id"], log_date=log_date.isoformat())

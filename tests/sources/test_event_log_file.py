@@ -346,7 +346,7 @@ def test_a_record_that_cannot_be_read_hides_no_other(tmp_path):
             "EventLogFile",
             row | {"LogFileLength": None},
             row | {"Id": "../../../x"},
-            row | {"LogDate": None},
+            row | {"LogFileLength": "x"},
         )
         assert 3 == failing_fetch(bench).count("cannot be read")
         assert list_event_uids(good) == bench.list_stored_values()
@@ -415,6 +415,21 @@ def test_a_file_of_no_possible_time_is_read_and_stops_nothing(tmp_path, never):
                 connection, org="acme", since=EPOCH, until=now + DAY
             )
     assert [] == list(find_quiet_hours(items))
+
+
+class Undated(OrgLogFile):
+    """A file whose record says no date that can be read."""
+
+    def to_row(self):
+        return super().to_row() | {"LogDate": "0000-00-00T00:00:00.000+0000"}
+
+
+def test_a_file_whose_date_cannot_be_read_is_read_as_of_its_creation(tmp_path):
+    made = build_log_file(1, read_start_time() - 5 * HOUR)
+    odd = Undated(**{name: getattr(made, name) for name in OrgLogFile.__dataclass_fields__})
+    with serve_org(odd) as org, open_polling_bench(tmp_path, org, ELF) as bench:
+        assert "ok" == bench.poll_sources()["hourly"].state
+        assert list_event_uids(odd) == bench.list_stored_values()
 
 
 @pytest.mark.parametrize("never", NEVER, ids=["year 1", "year 9999"])
