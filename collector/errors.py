@@ -16,6 +16,7 @@ CollectorError                  a sentence for a person; `collector` prints it a
 ├── BudgetExhaustedError        our share of an org's API calls is used up for now
 │       └── InstanceGoneError   nobody answers for the org where the last login said that it is
 ├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
+│   └── WrongLengthError        it is longer or shorter than the org announced
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
 ├── HuntError                   a query over the archive that was refused or went over its limits
 │   ├── HuntLimitError          it took too much time or memory
@@ -123,6 +124,10 @@ class InstanceGoneError(UnreachableError):
 
 class CorruptDownloadError(CollectorError):
     """A downloaded body that is not the log that it claims to be. Nothing of it was parsed."""
+
+
+class WrongLengthError(CorruptDownloadError):
+    """A downloaded log that has another length than the org announced."""
 
 
 class ArchiveWithoutLedgerError(CollectorError):

@@ -118,6 +118,7 @@ class Poller:
             catalog=Catalog(client),
             spool=spool,
             find_stored_keys=self._read_known_keys,
+            find_failure_counts=self._read_failure_counts,
             find_newest_time=self._read_newest_time,
             read_state=self._read_source_memory,
             record_listing=self._record_listing,
@@ -365,6 +366,10 @@ class Poller:
     def _read_known_keys(self, keys: Sequence[str]) -> frozenset[str]:
         with self._database.read() as connection:
             return ledger.find_known_keys(connection, keys)
+
+    def _read_failure_counts(self, keys: Sequence[str]) -> Mapping[str, int]:
+        with self._database.read() as connection:
+            return listed_files.find_failure_counts(connection, keys)
 
     def _read_newest_time(self, stream: Stream) -> datetime | None:
         with self._database.read() as connection:

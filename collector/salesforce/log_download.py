@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 
 from collector.csv_segments import CsvSegmenter, CsvSegments
-from collector.errors import CorruptDownloadError, StoppedError
-from collector.http import has_end, read_body, read_pieces
+from collector.errors import CorruptDownloadError, StoppedError, WrongLengthError
+from collector.http import BodyTooLongError, has_end, read_body, read_pieces
 from collector.salesforce.api_errors import build_api_error, build_unreachable_error
 
 MAX_LOG_BYTES = 8 << 30
@@ -44,6 +44,7 @@ def download_log(
 
     Raises:
         CorruptDownloadError: what came is no log, or not the whole log.
+        WrongLengthError: it is of another length than expected.
         UnreachableError: nothing came, or the connection broke.
         SalesforceError: the org refused (`build_api_error`).
         StoppedError: `stop_event` was set.
@@ -65,6 +66,8 @@ def download_log(
 def _translate_errors(where: str) -> Iterator[None]:
     try:
         yield
+    except (WrongLengthError, BodyTooLongError) as problem:
+        raise WrongLengthError(f"{where}: {problem}") from None
     except (CorruptDownloadError, httpx.DecodingError) as problem:
         raise CorruptDownloadError(f"{where}: {problem}") from None
     except httpx.HTTPError as problem:
@@ -91,7 +94,7 @@ def _open_log(answer: httpx.Response, where: str, expected_length: int | None) -
 
 def _check_length(size: int, expected: int | None) -> None:
     if expected is not None and size != expected:
-        raise CorruptDownloadError(f"the log has {size} bytes where the org announced {expected}")
+        raise WrongLengthError(f"the log has {size} bytes where the org announced {expected}")
 
 
 def _read_refusal(answer: httpx.Response) -> object:

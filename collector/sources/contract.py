@@ -45,6 +45,10 @@ def _ignore_listing(
     """Record nothing."""
 
 
+def _find_no_failures(_keys: Sequence[str]) -> Mapping[str, int]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceContext:
     """The org to read, where to put what it serves, and what is already in the ledger.
@@ -55,6 +59,7 @@ class SourceContext:
         catalog: what the org has.
         spool: the folder for what is fetched.
         find_stored_keys: of these batch keys, those that the ledger holds.
+        find_failure_counts: of these batch keys, how often each could not be fetched.
         find_newest_time: the log time of a stream's newest batch.
         read_state: what a source has stored by its batches (`Batch.state_updates`), by id.
         record_listing: takes what the org lists.
@@ -69,6 +74,7 @@ class SourceContext:
     spool: Path
     find_stored_keys: Callable[[Sequence[str]], frozenset[str]]
     find_newest_time: Callable[[Stream], datetime | None]
+    find_failure_counts: Callable[[Sequence[str]], Mapping[str, int]] = _find_no_failures
     read_state: Callable[[str], Mapping[str, Mapping[str, Any]]] = _read_no_state
     record_listing: ListingRecorder = _ignore_listing
     until: datetime | None = None

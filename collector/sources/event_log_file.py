@@ -25,6 +25,7 @@ from collector.sources import log_file, parallel_downloads
 from collector.sources.contract import (
     FetchFailure,
     FetchResult,
+    LostBatch,
     SourceContext,
     UnavailableStream,
     resolve_present_time,
@@ -106,10 +107,11 @@ class EventLogFileReader:
     def fetch(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
     ) -> Iterator[FetchResult]:
-        """The files created since the cursor, oldest first.
+        """The files created since the cursor, oldest first; those that failed before come last.
 
-        A file that cannot be had now is a FetchFailure: the later ones are still read. Raises
-        BudgetExhaustedError after the last one that may be downloaded now.
+        No file moves the cursor past one that is yet to come. A file that cannot be had now is
+        a FetchFailure: the later ones are still read. Raises BudgetExhaustedError after the last
+        one that may be downloaded now.
         """
         failures, files = self._list_new_files(context, stream, cursor)
         yield from failures
@@ -118,6 +120,8 @@ class EventLogFileReader:
             first_cursor = Cursor(time=files[0].created_date)
             yield replace(log_file.build_batch(context, stream, files[0]), cursor=first_cursor)
         unreachable_count = 0
+        files = log_file.order_downloads(context, files)
+        early_ids = _find_early_ids(files)
         queue = _DownloadQueue(context, files)
         for file, download in parallel_downloads.prefetch_files(
             queue, partial(_download_file, context, stream)
@@ -130,7 +134,7 @@ class EventLogFileReader:
                 if unreachable_count == MAX_UNREACHABLE_FILES:
                     raise
                 result = log_file.build_failure(context, file, error)
-            yield result
+            yield _hold_cursor(result) if file.id in early_ids else result
         queue.check_end()
 
     def _choose_interval(self, context: SourceContext) -> str:
@@ -197,6 +201,29 @@ class _DownloadQueue:
 def _download_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> FetchResult:
     with assign_activity(DOWNLOADS):
         return log_file.fetch_file(context, stream, file)
+
+
+def _find_early_ids(files: Sequence[ListedLogFile]) -> frozenset[str]:
+    """The files that come before one that was created earlier."""
+    early_ids = set()
+    oldest: datetime | None = None
+    for file in reversed(files):
+        if oldest is not None and oldest < file.created_date:
+            early_ids.add(file.id)
+            continue
+        oldest = file.created_date
+    return frozenset(early_ids)
+
+
+def _hold_cursor(result: FetchResult) -> FetchResult:
+    """The result, without moving the cursor."""
+    match result:
+        case FetchFailure():
+            return result
+        case LostBatch():
+            return replace(result, batch=replace(result.batch, cursor=None))
+        case _:
+            return replace(result, cursor=None)
 
 
 def _build_stream(context: SourceContext, name: str) -> Stream:

@@ -18,6 +18,7 @@ from collector.errors import (
     SalesforceError,
     SessionExpiredError,
     UnreachableError,
+    WrongLengthError,
 )
 from collector.escaping import escape_terminal, is_file_name
 from collector.logs import log
@@ -102,12 +103,17 @@ def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
 
 
 def _read_log_date(record: Mapping[str, Any], created_date: datetime) -> datetime:
-    """The time that the file is of; when it was made, where its LogDate cannot be.
+    """The time that the file is of; when it was made, where its LogDate cannot be or be read.
 
     A file is made for a time that has been, and kept for a year at most: what it says of itself
     matters less than what is in it.
     """
-    log_date = parse_datetime(record["LogDate"])
+    text = str(record["LogDate"])
+    try:
+        log_date = parse_datetime(text)
+    except ValueError:
+        log.warning("log_date_unusable", file=record["Id"], log_date=escape_terminal(text, 40))
+        return created_date
     if -FUTURE_TOLERANCE <= created_date - log_date <= MAX_FILE_AGE:
         return log_date
     log.warning("log_date_unusable", file=record["Id"], log_date=log_date.isoformat())
@@ -137,6 +143,16 @@ def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> F
     )
 
 
+def order_downloads(context: SourceContext, files: Sequence[ListedLogFile]) -> list[ListedLogFile]:
+    """The files in the order to try them: those that failed most often last.
+
+    So one that can never be read takes no download from one that can.
+    """
+    keys = {file.id: _build_file_key(context, file) for file in files}
+    failures = context.find_failure_counts(list(keys.values()))
+    return sorted(files, key=lambda file: failures.get(keys[file.id], 0))
+
+
 def build_failure(context: SourceContext, file: ListedLogFile, error: Exception) -> FetchFailure:
     """A file that could not be had now."""
     return FetchFailure(reason=f"{file}: {error}", key=_build_file_key(context, file))
@@ -148,7 +164,7 @@ def _download_file(context: SourceContext, file: ListedLogFile) -> CsvSegments:
         return context.client.download_log(
             file.path, context.spool, key, expected_length=file.length
         )
-    except CorruptDownloadError:
+    except WrongLengthError:
         if file.created_date > context.client.estimate_org_time() - GROWTH_SPAN:
             raise
     segments = context.client.download_log(file.path, context.spool, key, expected_length=None)

@@ -18,6 +18,7 @@ from collector.model import (
     render_facts,
 )
 from collector.store import ledger, stream_coverage, tables
+from collector.store.chunks import split_chunks
 from collector.store.stream_coverage import CoverageSpan
 from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 from collector.store.upsert import build_insert
@@ -62,6 +63,17 @@ def record_fetch_failure(connection: sa.Connection, key: str, reason: str) -> No
         .where(table.c.key == key)
         .values(failures=table.c.failures + 1, reason=reason[:MAX_REASON_LENGTH])
     )
+
+
+def find_failure_counts(connection: sa.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """By batch key, how often each could not be fetched; without those that never failed."""
+    table = tables.listed_files
+    query = sa.select(table.c.key, table.c.failures).where(table.c.failures > 0)
+    counts: dict[str, int] = {}
+    for chunk in split_chunks(keys):
+        rows = connection.execute(query.where(table.c.key.in_(chunk)))
+        counts.update((row.key, row.failures) for row in rows)
+    return counts
 
 
 def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: datetime) -> list[Batch]:

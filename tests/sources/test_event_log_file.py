@@ -9,7 +9,7 @@ from collector.clock import EPOCH
 from collector.completeness.hourly_files import find_quiet_hours
 from collector.demo import InjectedFault, OrgBehaviour, OrgLogFile, OrgStore
 from collector.demo.faults import build_error_fault, build_maintenance_fault
-from collector.model import BatchState, Stream
+from collector.model import Batch, BatchState, Stream
 from collector.store import batch_inventory, ledger
 from collector.store.health_snapshot import read_health_snapshot
 from fakes.model_samples import build_batch
@@ -240,6 +240,27 @@ def test_a_file_that_fails_is_tried_again_and_the_later_ones_are_not_fetched_twi
         assert [1, 1] == [fetched.count(first.id), fetched.count(last.id)]
 
 
+def test_a_file_that_never_can_be_read_comes_after_those_that_can_and_holds_the_cursor(tmp_path):
+    broken, *good = (
+        build_log_file(n, read_start_time() - 9 * HOUR + n * 2 * HOUR) for n in range(3)
+    )
+    empty = replace(broken, content=b"")
+    with serve_org(empty) as org, open_polling_bench(tmp_path, org, ELF) as bench:
+        failing_fetch(bench)
+        assert [empty.id] * 2 == [visit.path.split("/")[-2] for visit in downloads(bench)]
+
+        org.store.add_files(good)
+        held = bench.read_cursor(SOURCE, "hourly")
+        context = bench.poller.context
+        (stream,) = bench.poller.sources[0].reader.list_streams(context)
+        results = list(bench.poller.sources[0].reader.fetch(context, stream, held))
+        assert [True, True, False] == [isinstance(each, Batch) for each in results]
+
+        failing_fetch(bench)
+        assert list_event_uids(*good) == bench.list_stored_values()
+        assert held == bench.read_cursor(SOURCE, "hourly")
+
+
 def test_a_first_file_that_fails_does_not_grow_too_old_to_be_looked_for(tmp_path):
     broken = build_log_file(1, read_start_time() - 50 * MINUTE)
     with serve_org(broken) as org:
@@ -325,7 +346,7 @@ def test_a_record_that_cannot_be_read_hides_no_other(tmp_path):
             "EventLogFile",
             row | {"LogFileLength": None},
             row | {"Id": "../../../x"},
-            row | {"LogDate": None},
+            row | {"LogFileLength": "x"},
         )
         assert 3 == failing_fetch(bench).count("cannot be read")
         assert list_event_uids(good) == bench.list_stored_values()
@@ -394,6 +415,21 @@ def test_a_file_of_no_possible_time_is_read_and_stops_nothing(tmp_path, never):
                 connection, org="acme", since=EPOCH, until=now + DAY
             )
     assert [] == list(find_quiet_hours(items))
+
+
+class Undated(OrgLogFile):
+    """A file whose record says no date that can be read."""
+
+    def to_row(self):
+        return super().to_row() | {"LogDate": "0000-00-00T00:00:00.000+0000"}
+
+
+def test_a_file_whose_date_cannot_be_read_is_read_as_of_its_creation(tmp_path):
+    made = build_log_file(1, read_start_time() - 5 * HOUR)
+    odd = Undated(**{name: getattr(made, name) for name in OrgLogFile.__dataclass_fields__})
+    with serve_org(odd) as org, open_polling_bench(tmp_path, org, ELF) as bench:
+        assert "ok" == bench.poll_sources()["hourly"].state
+        assert list_event_uids(odd) == bench.list_stored_values()
 
 
 @pytest.mark.parametrize("never", NEVER, ids=["year 1", "year 9999"])
