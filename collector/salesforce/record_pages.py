@@ -13,6 +13,7 @@ from collector.salesforce.connection import LARGE_PAGE, SMALL_PAGE
 MAX_ANSWER_RECORDS = 200_000
 MAX_ANSWER_BYTES = 512 << 20
 MAX_PAGES = 1_000
+MAX_EMPTY_PAGES = 5
 """The most of one answer. Whoever asks about a stretch of time asks about a shorter one then."""
 
 
@@ -77,15 +78,17 @@ def read_pages(
     Raises:
         AnswerTooLongError: even a small page is too long.
         QueryTooWideError: the whole is.
-        UnreachableError: a page neither is the last nor leads on.
+        UnreachableError: a page neither is the last nor leads on, or the pages go on without
+            records.
     """
-    locator, page_size, records, size = "", LARGE_PAGE, 0, 0
+    locator, page_size, records, size, empty_pages = "", LARGE_PAGE, 0, 0, 0
     for _ in range(MAX_PAGES):
         try:
             page = fetch_page(locator, page_size) if first_page is None else first_page
         except AnswerTooLongError:
             page, page_size = fetch_page(locator, SMALL_PAGE), SMALL_PAGE
         first_page = None
+        empty_pages = 0 if len(page) else empty_pages + 1
         locator = responses.parse_next_locator(where, page.envelope, locator)
         records, size = records + len(page), size + page.size
         if max(records, _read_total(page)) > MAX_ANSWER_RECORDS or size > MAX_ANSWER_BYTES:
@@ -93,6 +96,9 @@ def read_pages(
                 f"{where}: the answer has more than {MAX_ANSWER_RECORDS:,} records or"
                 f" {MAX_ANSWER_BYTES >> 20} MB"
             )
+        if locator and empty_pages == MAX_EMPTY_PAGES:
+            # Narrower windows would be asked in vain: that is no answer that is too large.
+            raise UnreachableError(f"{where}: page after page is empty, and none is the last")
         yield RecordPage(where=where, page=page)
         if not locator:
             return
