@@ -6,6 +6,7 @@ With it a ledger can be built from the files alone, should the state be lost.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,36 +22,24 @@ def render_metadata(batch: Batch) -> str:
     return f"KV_METADATA {{{quote_literal(METADATA_KEY)}: {quote_literal(render_origin(batch))}}}"
 
 
-def render_origin(batch: Batch) -> str:
-    """The batch as JSON, without its segments and what it says of objects of the org."""
-    cursor = batch.cursor
-    return json.dumps(
-        {
-            "key": batch.key,
-            "org": batch.stream.org,
-            "source": batch.stream.source,
-            "stream": batch.stream.label,
-            "event_type": batch.event_type,
-            "nominal": batch.log_time.isoformat(),
-            "received": batch.received.isoformat(),
-            "record_prefix": batch.record_prefix,
-            "dedupe": batch.dedupe,
-            "cursor": None if cursor is None else [cursor.time.isoformat(), cursor.tiebreaker],
-            "facts": render_facts(batch.facts),
-        }
-    )
+def describe_batch(batch: Batch) -> dict[str, Any]:
+    """The batch as a JSON object, without what it is made of and where its stream then stands."""
+    return {
+        "key": batch.key,
+        "org": batch.stream.org,
+        "source": batch.stream.source,
+        "stream": batch.stream.label,
+        "event_type": batch.event_type,
+        "nominal": batch.log_time.isoformat(),
+        "received": batch.received.isoformat(),
+        "record_prefix": batch.record_prefix,
+        "dedupe": batch.dedupe,
+        "facts": render_facts(batch.facts),
+    }
 
 
-def parse_origin(text: str) -> Batch:
-    """The batch, without segments and columns. Raises ValueError for what is no such JSON."""
-    try:
-        return _read_batch(json.loads(text))
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"it names no batch: {error!r:.100}") from None
-
-
-def _read_batch(document: dict[str, Any]) -> Batch:
-    cursor = document["cursor"]
+def restore_batch(document: dict[str, Any]) -> Batch:
+    """The batch of such an object, without segments, columns and cursor."""
     return Batch(
         key=document["key"],
         stream=Stream.parse_label(
@@ -63,6 +52,32 @@ def _read_batch(document: dict[str, Any]) -> Batch:
         columns=(),
         record_prefix=document["record_prefix"],
         dedupe=document["dedupe"],
-        cursor=cursor and Cursor(time=datetime.fromisoformat(cursor[0]), tiebreaker=cursor[1]),
+        cursor=None,
         facts=parse_facts(document["facts"]),
     )
+
+
+def render_origin(batch: Batch) -> str:
+    """The batch as JSON, without its segments and what it says of objects of the org."""
+    cursor = batch.cursor
+    return json.dumps(
+        {
+            **describe_batch(batch),
+            "cursor": None if cursor is None else [cursor.time.isoformat(), cursor.tiebreaker],
+        }
+    )
+
+
+def parse_origin(text: str) -> Batch:
+    """The batch, without segments and columns. Raises ValueError for what is no such JSON."""
+    try:
+        document = json.loads(text)
+        return replace(restore_batch(document), cursor=_parse_cursor(document["cursor"]))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it names no batch: {error!r:.100}") from None
+
+
+def _parse_cursor(value: list[str] | None) -> Cursor | None:
+    if value is None:
+        return None
+    return Cursor(time=datetime.fromisoformat(value[0]), tiebreaker=value[1])

@@ -57,14 +57,13 @@ class BatchWriter:
         self._archive = archive
         self._stager = SegmentStager(archive=archive, quarantine_root=quarantine_root)
 
-    def write_batch(self, batch: Batch, existing_files: ExistingFiles) -> WrittenBatch:
-        """Write all segments of a batch. Each is one task; two cores work on two of them."""
-        return self._write_segments(batch, range(len(batch.segments)), existing_files)
-
-    def rewrite_segments(
+    def write_segments(
         self, batch: Batch, indexes: Sequence[int], existing_files: ExistingFiles
     ) -> WrittenBatch:
-        """Write what was set aside of segments; `indexes` are theirs in the whole batch."""
+        """Write a batch's segments, or what was set aside of them.
+
+        `indexes` are theirs in the whole batch. Each is one task; two cores work on two of them.
+        """
         segments = [Path()] * (max(indexes) + 1)
         for index, segment in zip(indexes, batch.segments, strict=True):
             segments[index] = segment

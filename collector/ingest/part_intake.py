@@ -139,7 +139,7 @@ class _PartIntake:
             archive=self.context.paths.archive,
             quarantine_root=self.context.paths.quarantine,
         )
-        return writer.rewrite_segments(self.part.batch, self.part.indexes, files)
+        return writer.write_segments(self.part.batch, self.part.indexes, files)
 
     def _commit_part(self, prepared: _PreparedPart) -> list[Alert]:
         result = EvaluationResult(matches=prepared.first_matches).merge_with(

@@ -183,8 +183,9 @@ class Pipeline:
         """How far a batch is, after what was left of its committed part has been folded."""
         with self._context.database.read() as connection:
             progress = unfinished_batches.read_progress(connection, batch.key)
-            files = ledger.read_ledger_batch(connection, batch.key).files
         if progress.has_unfolded_matches:
+            with self._context.database.read() as connection:
+                files = ledger.read_ledger_batch(connection, batch.key).files
             unfolded = UnfoldedBatch(
                 key=batch.key, org=batch.stream.org, event_type=batch.event_type, files=files
             )

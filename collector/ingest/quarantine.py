@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from collector.archive.file_origin import describe_batch, restore_batch
 from collector.durable_files import sync_path
 from collector.ingest.quarantined_records import (
     LARGE_RECORD_SUFFIX,
@@ -22,7 +22,7 @@ from collector.ingest.quarantined_records import (
     RecordShelf,
     iterate_records,
 )
-from collector.model import Batch, Stream, parse_facts, render_facts
+from collector.model import Batch
 
 DESCRIPTION_NAME = "batch.json"
 REASON_SUFFIX = ".reason"
@@ -160,36 +160,14 @@ def _store_description(folder: Path, batch: Batch, index: int) -> None:
 
 
 def _describe_batch(batch: Batch) -> dict[str, Any]:
-    return {
-        "key": batch.key,
-        "org": batch.stream.org,
-        "source": batch.stream.source,
-        "stream": batch.stream.label,
-        "event_type": batch.event_type,
-        "nominal": batch.log_time.isoformat(),
-        "received": batch.received.isoformat(),
-        "columns": list(batch.columns),
-        "record_prefix": batch.record_prefix,
-        "dedupe": batch.dedupe,
-        "facts": render_facts(batch.facts),
-    }
+    return {**describe_batch(batch), "columns": list(batch.columns)}
 
 
 def _build_batch(description: dict[str, Any], segments: Sequence[Path]) -> Batch:
-    return Batch(
-        key=description["key"],
-        stream=Stream.parse_label(
-            org=description["org"], source=description["source"], label=description["stream"]
-        ),
-        event_type=description["event_type"],
-        log_time=datetime.fromisoformat(description["nominal"]),
-        received=datetime.fromisoformat(description["received"]),
+    return replace(
+        restore_batch(description),
         segments=tuple(segments),
         columns=tuple(description["columns"]),
-        record_prefix=description["record_prefix"],
-        dedupe=description["dedupe"],
-        cursor=None,
-        facts=parse_facts(description["facts"]),
     )
 
 

@@ -28,11 +28,6 @@ def require_objects(where: str, value: object) -> list[JsonObject]:
     return value
 
 
-def parse_records(where: str, page: JsonObject) -> list[JsonObject]:
-    """The records of a page, without the `attributes` that Salesforce adds to every object."""
-    return [strip_attributes(record) for record in require_objects(where, page.get("records"))]
-
-
 def parse_next_locator(where: str, page: Mapping[str, Any], present_locator: str) -> str:
     """The locator of the page after this one, whose own is `present_locator`; empty after the last.
 

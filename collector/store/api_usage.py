@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,15 +57,6 @@ def add_api_calls(
         connection, table, {**key, "calls": earlier_calls + calls, "polls": earlier_polls + polls}
     )
     connection.execute(sa.delete(table).where(table.c.hour < now - USAGE_PERIOD))
-
-
-def sum_api_calls(connection: sa.Connection, org: str, *, now: datetime) -> Mapping[str, int]:
-    """The calls of the last 24 hours, by source; sources without any are left out."""
-    sums: dict[str, int] = {}
-    for each in list_call_sums(connection, org, since=now - USAGE_PERIOD):
-        if each.calls:
-            sums[each.source] = sums.get(each.source, 0) + each.calls
-    return sums
 
 
 def list_call_sums(connection: sa.Connection, org: str, *, since: datetime) -> Sequence[CallSum]:

@@ -24,6 +24,7 @@ from fakes.polling_bench import (
     open_polling_bench,
     read_start_time,
     serve_org,
+    sum_calls_by_source,
 )
 
 AUDIT = {"setup_audit_trail": {}}
@@ -39,7 +40,7 @@ def database(tmp_path):
 
 def spent(database, at):
     with database.read() as connection:
-        return dict(api_usage.sum_api_calls(connection, "acme", now=at))
+        return sum_calls_by_source(connection, "acme", now=at)
 
 
 def test_calls_are_counted_by_source_for_a_day(database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
 from collector.sources import SOURCES, build_sources
-from collector.store import ledger
+from collector.store import api_usage, ledger
 from fakes.databases import open_sqlite_state
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 
@@ -248,3 +249,11 @@ def serve_org(
         yield org
     finally:
         threading.Thread(target=org.stop).start()
+
+
+def sum_calls_by_source(connection, org: str, *, now: datetime) -> dict[str, int]:
+    """The calls of the last 24 hours; sources without any are left out."""
+    sums: Counter[str] = Counter()
+    for each in api_usage.list_call_sums(connection, org, since=now - api_usage.USAGE_PERIOD):
+        sums[each.source] += each.calls
+    return dict(+sums)

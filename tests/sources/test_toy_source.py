@@ -25,9 +25,10 @@ from collector.sources.query_window import WindowQuery
 from collector.sources.query_windows import WindowSettings
 from collector.sources.single_object import SingleObjectReader
 from collector.sources.spec import SuppliedTypes
-from collector.store import api_usage, ledger, stream_coverage
+from collector.store import ledger, stream_coverage
 from fakes.collector_setup import DAY, HOUR, list_stored_values, poll_sources, write_config
 from fakes.model_samples import build_rule
+from fakes.polling_bench import sum_calls_by_source
 
 # ---- the file
 
@@ -132,7 +133,7 @@ def test_its_calls_are_counted_and_it_is_asked_less_often_where_they_are_short(t
         # 288 polls a day do not fit into 100 calls.
         assert poller.api_budget.compute_interval(source) > 2 * source.poll_interval
         with collector.database.read() as connection:
-            spent = api_usage.sum_api_calls(connection, "acme", now=datetime.now(UTC))
+            spent = sum_calls_by_source(connection, "acme", now=datetime.now(UTC))
         assert {"new_users"} == set(spent)
         for _ in range(100):
             poll_sources(collector)
