@@ -106,17 +106,8 @@ def open_collector(
         ]
         for poller in pollers:
             stack.callback(poller.context.client.close)
-        deliverer = DeliveryWorker(
-            database=database,
-            channels=channels,
-            login_urls={org.name: org.login_url for org in settings.orgs},
-            journal=DeliveryJournal(paths.delivery_journal),
-            stop_event=stop_event,
-            fallback_plan=FallbackPlan(
-                routes=routes,
-                channels=tuple(channels),
-                policies={name: build_policy(each) for name, each in settings.channels.items()},
-            ),
+        deliverer = _build_deliverer(
+            settings, paths, channels, routes, database=database, stop_event=stop_event
         )
         deliverer.notice_changed_settings()
         deliverer.redirect_removed_channels()
@@ -231,6 +222,29 @@ def _build_poller(
         stop_event=stop_event,
         api_budget_percent=org.api_budget_percent,
         disk_reserve_bytes=disk_reserve_bytes,
+    )
+
+
+def _build_deliverer(
+    settings: Settings,
+    paths: StatePaths,
+    channels: Mapping[str, Channel],
+    routes: Sequence[Route],
+    *,
+    database: Database,
+    stop_event: threading.Event,
+) -> DeliveryWorker:
+    return DeliveryWorker(
+        database=database,
+        channels=channels,
+        login_urls={org.name: org.login_url for org in settings.orgs},
+        journal=DeliveryJournal(paths.delivery_journal),
+        stop_event=stop_event,
+        fallback_plan=FallbackPlan(
+            routes=routes,
+            channels=tuple(channels),
+            policies={name: build_policy(each) for name, each in settings.channels.items()},
+        ),
     )
 
 
