@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,9 +21,36 @@ MICROSECOND = timedelta(microseconds=1)
 DAY_MICROS = timedelta(days=1) // MICROSECOND
 
 
+def _read_system_time() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _TimeSource:
+    """Where the time of this process comes from."""
+
+    read_time: Callable[[], datetime]
+
+
+_time_source = _TimeSource(read_time=_read_system_time)
+
+
 def now() -> datetime:
     """The present moment, in UTC."""
-    return datetime.now(UTC)
+    return _time_source.read_time()
+
+
+@contextmanager
+def simulate_time(read_time: Callable[[], datetime]) -> Iterator[None]:
+    """Let the whole process live in another time inside: hours of polling pass in seconds so.
+
+    What `monotonic` and `wait` say stays as it is.
+    """
+    before, _time_source.read_time = _time_source.read_time, read_time
+    try:
+        yield
+    finally:
+        _time_source.read_time = before
 
 
 def monotonic() -> float:

@@ -29,14 +29,14 @@ CsvBuffer: TypeAlias = bytes | mmap
 # match takes linear time.
 _QUOTED_FIELD = rb'"(?:[^"]++|"")*+"'
 _FIELD = rb"(?: *+" + _QUOTED_FIELD + rb' *+|(?! *+")[^,\r\n]*+)'
-_LINE_END = rb"(?:\r?\n|\Z)"
+_LINE_END = rb"\r*+(?:\n|\Z)"
 _FIELDS_PATTERN = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+")
 _NEXT_FIELD_PATTERN = re.compile(rb"(" + _FIELD + rb")(,?)")
 _FIRST_QUOTE_PATTERN = re.compile(rb' *+"')
 _NEXT_QUOTE_PATTERN = re.compile(rb', *+"')
 _LINE_END_PATTERN = re.compile(_LINE_END)
-_BLANK_PATTERN = re.compile(rb"[ \t]*+\r?\n")
-_QUOTED_LINE_PATTERN = re.compile(rb' *"[^"]*" *(?:, *"[^"]*" *)*+\r?\n?')
+_BLANK_PATTERN = re.compile(rb"[ \t]*+(?:\r*+\n|\r++\Z)")
+_QUOTED_LINE_PATTERN = re.compile(rb' *"[^"]*" *(?:, *"[^"]*" *)*+\r*+\n?')
 
 _CHUNK_BYTES = 1 << 20
 
@@ -61,10 +61,11 @@ class CsvRecord:
 class CsvRecordReader:
     r"""The records of a buffer whose first line is the header line.
 
-    A record has as many fields as `width`. It may be quoted or not, field by field, and end with
-    `\n` or `\r\n`, each as it likes, the last one with nothing; blank lines are none. A bad one
-    ends where the next good one begins; where the header line is quoted, that is one with every
-    field in quotes: text that a user has typed, with its quotes doubled, can be no such record.
+    A record has as many fields as `width`. It may be quoted or not, field by field, and end with a
+    `\n` and any `\r` before it, each as it likes, the last one with nothing or a lone `\r`; blank
+    lines are none. A bad one ends where the next good one begins; where the header line is quoted,
+    that is one with every field in quotes: text that a user has typed, with its quotes doubled, can
+    be no such record.
     """
 
     def __init__(self, buffer: CsvBuffer, width: int) -> None:

@@ -282,6 +282,10 @@ def _number_duplicates(names: list[str]) -> tuple[str, ...]:
 
 def _describe_body(start: bytearray) -> str:
     """What a body that has no header line seems to be."""
+    line = bytes(start).partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf")
+    count = line.count(b",") + 1
+    if count > MAX_COLUMNS and _COLUMN_NAME_PATTERN.fullmatch(line.partition(b",")[0]):
+        return f"the log has {count:,} columns, and no more than {MAX_COLUMNS:,} are read"
     first = bytes(start[:64]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if not start:
         return "the log is empty: not even a header line"

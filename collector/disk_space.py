@@ -48,8 +48,8 @@ class DiskSpace:
 
     def __str__(self) -> str:
         return (
-            f"the disk of {self.folder} has {_format_bytes(self.free_bytes)} free of"
-            f" {_format_bytes(self.total_bytes)}; {_format_bytes(self.reserve_bytes)} are kept in"
+            f"the disk of {self.folder} has {format_bytes(self.free_bytes)} free of"
+            f" {format_bytes(self.total_bytes)}; {format_bytes(self.reserve_bytes)} are kept in"
             " reserve (`disk_reserve`)"
         )
 
@@ -82,7 +82,8 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _format_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
+    """A number of bytes as people read it: `1.5 GB`."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"

@@ -16,3 +16,13 @@ def sync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_empty_folders(folder: Path, *, below: Path) -> None:
+    """Remove a folder and those that it is in, as long as they are empty, up to that one."""
+    while folder != below and folder.is_relative_to(below):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +15,11 @@ MEMORY_SHARE = 4
 
 MIN_MEMORY_BYTES, MAX_MEMORY_BYTES = 512 * MIB, 4096 * MIB
 
+SIDE_SHARE = 4
+"""An engine beside the one that collects may hold one in so many bytes of what all may."""
+
+MAX_COMPACTION_BYTES, MAX_SPARE_BYTES = 128 * MIB, 512 * MIB
+
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
@@ -24,6 +29,21 @@ class EngineResources:
 
     threads: int
     memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineShares:
+    """What each engine of a process may take: together no more memory than all of them may.
+
+    Attributes:
+        main: collects and detects.
+        compaction: is open while files of the archive are merged.
+        spare: is opened for what the main one has no memory for, one at a time.
+    """
+
+    main: EngineResources
+    compaction: EngineResources
+    spare: EngineResources
 
 
 def open_engine(
@@ -76,6 +96,20 @@ def choose_resources() -> EngineResources:
     return EngineResources(
         threads=count_cores(CGROUP_ROOT),
         memory_bytes=max(MIN_MEMORY_BYTES, min(memory, MAX_MEMORY_BYTES)),
+    )
+
+
+def share_resources(resources: EngineResources) -> EngineShares:
+    """The shares of engines that work side by side in one process, at least half for the main one.
+
+    The others have one thread each, since the memory that is needed grows with the threads.
+    """
+    side = resources.memory_bytes // SIDE_SHARE
+    compaction, spare = min(side, MAX_COMPACTION_BYTES), min(side, MAX_SPARE_BYTES)
+    return EngineShares(
+        main=replace(resources, memory_bytes=resources.memory_bytes - compaction - spare),
+        compaction=EngineResources(threads=1, memory_bytes=compaction),
+        spare=EngineResources(threads=1, memory_bytes=spare),
     )
 
 

@@ -11,18 +11,25 @@ CollectorError                  a sentence for a person; `collector` prints it a
 │   ├── LimitExceededError      REQUEST_LIMIT_EXCEEDED: pause, do not insist
 │   ├── ApiVersionError         the org does not serve the API version that it is asked in
 │   ├── QueryTooWideError       QUERY_TIMEOUT, too many records: ask for less at a time
-│   │   └── AnswerTooLongError  more bytes than are held in memory, however small its pages
+│   │   ├── AnswerTooLongError  more bytes than are held in memory, however small its pages
+│   │   └── EndlessAnswerError  page after page, more than the first one announced
 │   └── UnreachableError        time-out, reset, 5xx, HTML instead of an answer: try again later
-├── BudgetExhaustedError        our share of an org's API calls is used up for now
 │       └── InstanceGoneError   nobody answers for the org where the last login said that it is
+├── BudgetExhaustedError        our share of an org's API calls is used up for now
+├── TurnOverError               what is read has no end yet, and others have their turn
 ├── CorruptDownloadError        a body that is not the log that it claims to be; never parsed
 │   └── WrongLengthError        it is longer or shorter than the org announced
 ├── ArchiveWithoutLedgerError   events on disk of which the state database knows nothing
+├── CompactionError             one file would not hold what several do; these stay as they are
 ├── HuntError                   a query over the archive that was refused or went over its limits
 │   ├── HuntLimitError          it took too much time or memory
+│   ├── HuntReadError           it may have come upon a file that is damaged
 │   └── InvalidSqlError         a mistake in the query; a usage error (exit 2)
 ├── DiskFullError               nothing more can be stored; nothing more is asked for
 ├── StateDatabaseError          the state database does not do what was asked of it
+│   └── DamagedStateError       its file, or a value in it, is not what was written
+├── GeoIpFileError              a database of addresses that cannot serve
+├── BackupError                 a backup cannot be made, or is not what was backed up
 ├── StateBusyError              another process works on this state directory
 └── StoppedError                we were asked to end between two steps
 """
@@ -110,12 +117,20 @@ class AnswerTooLongError(QueryTooWideError):
     """An answer, or a page of one as small as pages get, has more bytes than are held in memory."""
 
 
+class EndlessAnswerError(QueryTooWideError):
+    """An answer went on and on, page after page, and its first page had not said so."""
+
+
 class UnreachableError(SalesforceError):
     """A time-out, a reset, 5xx or HTML where an answer should be: try again later."""
 
 
 class BudgetExhaustedError(CollectorError):
     """Our share of an org's API calls does not allow more now; it goes on by itself."""
+
+
+class TurnOverError(CollectorError):
+    """What a stream was asked for had no end when its time was over; the next poll asks again."""
 
 
 class InstanceGoneError(UnreachableError):
@@ -134,6 +149,10 @@ class ArchiveWithoutLedgerError(CollectorError):
     """The archive holds events of which the state database knows nothing: nothing is touched."""
 
 
+class CompactionError(CollectorError):
+    """One file would not hold what several do. These stay as they are."""
+
+
 class HuntError(CollectorError):
     """A query over the archive that was refused or went over its limits."""
 
@@ -142,12 +161,40 @@ class HuntLimitError(HuntError):
     """A query over the archive that took too much time or memory."""
 
 
+class HuntReadError(HuntError):
+    """A query over the archive that may have come upon a file that is damaged.
+
+    Attributes:
+        suspects: the places of the files that may be damaged.
+        read_paths: those of all that the query may have read.
+    """
+
+    def __init__(
+        self, message: str, *, suspects: tuple[str, ...], read_paths: tuple[str, ...]
+    ) -> None:
+        super().__init__(message)
+        self.suspects = suspects
+        self.read_paths = read_paths
+
+
 class InvalidSqlError(HuntError):
     """A query over the archive that has a mistake in it."""
 
 
 class StateDatabaseError(CollectorError):
     """The state database does not answer, cannot be written, or is damaged."""
+
+
+class DamagedStateError(StateDatabaseError):
+    """The file of the state database, or a value in it, is not what was written."""
+
+
+class GeoIpFileError(CollectorError):
+    """A database of addresses that cannot be read, in words that follow its path."""
+
+
+class BackupError(CollectorError):
+    """A backup, or a snapshot of the state, cannot be made or is not what it should be."""
 
 
 class DiskFullError(CollectorError):

@@ -9,14 +9,40 @@ from typing import Any
 
 import structlog
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
+from collector.deferred_modules import call_once_loaded
+
+
+class JsonLog:
+    """Where events are logged. Nothing of a log is loaded before the first event."""
+
+    def info(self, event: str, **values: object) -> None:
+        """Log what went as it should."""
+        structlog.get_logger().info(event, **values)
+
+    def warning(self, event: str, **values: object) -> None:
+        """Log what somebody should know of."""
+        structlog.get_logger().warning(event, **values)
+
+    def error(self, event: str, **values: object) -> None:
+        """Log what somebody has to see to."""
+        structlog.get_logger().error(event, **values)
+
+    def exception(self, event: str, **values: object) -> None:
+        """Log an error, with the traceback of the exception that is being handled."""
+        structlog.get_logger().exception(event, **values)
+
+
+log = JsonLog()
 """`log.info("batch_stored", stream=…, rows=…)`: a snake-case event name, the rest as values."""
 
 
 def configure_logging(level: str = "info", secrets: Iterable[str] = ()) -> None:
     """Send logs of at least this level to stderr; none of the `secrets` ever appears in them."""
     hidden = tuple(secret for secret in secrets if secret)
+    call_once_loaded(structlog, lambda: _configure_structlog(level, hidden))
 
+
+def _configure_structlog(level: str, hidden: tuple[str, ...]) -> None:
     def redact_event(
         _logger: object, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from urllib.parse import unquote
 
 TRIMMED_CHARACTERS = " \"'`´‘’‚‛“”„‟‹›«»"
@@ -30,14 +31,22 @@ INVISIBLE_CHARACTERS = (
 )
 """What nobody sees, as ranges of a regular expression; NUL, which no column holds, is left out."""
 
+DASHES = "\u2010-\u2015\u2043\u2212"
+"""What is written as a hyphen in a plain name, as ranges of a regular expression: NFKC keeps it."""
+
+REPEATED_ESCAPE = "%(?:25)+([0-9A-Fa-f]{2})"
+"""An escape whose `%` was escaped, once or more often: `%252D`."""
+
+_DASH_PATTERN = re.compile(f"[{DASHES}]")
+_REPEATED_ESCAPE_PATTERN = re.compile(REPEATED_ESCAPE)
 _WHITE_SPACE_PATTERN = re.compile(f"[{WHITE_SPACE}]")
 _INVISIBLE_PATTERN = re.compile(f"[\0{INVISIBLE_CHARACTERS}]")
 
 
 def simplify_name(text: str) -> str:
-    """The plain form of a whole name: %-escapes read, invisible characters and quotes gone, NFKC.
+    """The plain form of a whole name: in NFKC, without escapes, quotes and what nobody sees.
 
-    Text of which nothing is left is its own.
+    Every dash is a hyphen. Text of which nothing is left is its own.
     """
     return simplify_part(text).strip(TRIMMED_CHARACTERS) or text
 
@@ -58,11 +67,12 @@ def simplify_part(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     visible = _INVISIBLE_PATTERN.sub("", _WHITE_SPACE_PATTERN.sub(" ", text))
-    return unicodedata.normalize("NFKC", visible) or text
+    return _DASH_PATTERN.sub("-", unicodedata.normalize("NFKC", visible)) or text
 
 
 def _read_escapes(text: str) -> str:
-    try:
-        return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        return text
+    """The text without escapes, and without those of escapes, as far as they are text."""
+    for escaped in (_REPEATED_ESCAPE_PATTERN.sub(r"%\1", text), text):
+        with suppress(UnicodeDecodeError):
+            return unquote(escaped, errors="strict")
+    return text

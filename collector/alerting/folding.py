@@ -35,6 +35,7 @@ class EpisodeChanges:
 
     Attributes:
         org, rule: whose alerts they are.
+        notified_severity: the least severity of which the rule lets channels be told.
         alerts: those that changed, or whose matches did, as they are now.
         joined_matches: by alert id, the matches that are new in it or not what they were.
         moved_uids: by alert id, the uids of matches that came from another alert as they were.
@@ -45,6 +46,7 @@ class EpisodeChanges:
 
     org: str
     rule: str
+    notified_severity: Severity
     alerts: tuple[Alert, ...]
     joined_matches: Mapping[str, tuple[AlertMatch, ...]]
     moved_uids: Mapping[str, tuple[str, ...]]
@@ -105,6 +107,7 @@ def fold_episodes(
     return EpisodeChanges(
         org=diff.org,
         rule=rule.name,
+        notified_severity=rule.notified_severity,
         alerts=tuple(notified.get(alert.id, alert) for alert in changed),
         joined_matches=joined,
         moved_uids={
@@ -183,6 +186,8 @@ def _reset_notified(alert: Alert) -> Alert:
 def _describe_withdrawal(rule: Rule) -> str:
     if isinstance(rule.aggregation, FirstSeen):
         return "An older event came late: this one was not the first of its kind."
+    if rule.absent_rules:
+        return "What had not come has come late."
     return "With the events that came late, the condition of the rule does not hold."
 
 

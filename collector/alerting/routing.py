@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from collector.model import Alert, Route
+from collector.model import Alert, Route, Severity
 
 
 def select_channels(
-    alert: Alert, routes: Sequence[Route], every_channel: Iterable[str]
+    alert: Alert,
+    routes: Sequence[Route],
+    every_channel: Iterable[str],
+    *,
+    least: Severity = Severity.INFORMATIONAL,
 ) -> tuple[str, ...]:
     """The channels of the first route that fits, and of further ones where it says to proceed.
 
-    Without any route these are all channels. A channel is named once.
+    Without any route these are all channels. A channel is named once. None is told of what is below
+    the `least` severity of which the rule lets channels be told.
     """
+    if alert.severity < least:
+        return ()
     if not routes:
         return tuple(every_channel)
     chosen: dict[str, None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -14,10 +14,13 @@ from collector.api import event_lookup
 from collector.api.event_lookup import EventSet
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
+from collector.clock import from_micros
 from collector.detect import EventSchema, RuleSet, correlation_sql, explain
 from collector.detect.evaluation_errors import describe_error
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ExplainSubject
+from collector.evaluation.event_directory import COMPLETED_NAMES, EventDirectory
+from collector.evaluation.version_tables import ALWAYS, NEVER
 from collector.model import Alert, Baseline, Correlation, Event, Rule
 from collector.store import event_history, ledger
 
@@ -34,12 +37,14 @@ class EvidenceEvent:
         rule_explanations: what the rule says of it; for a correlation, each of its rules that it
             matches.
         failures: rules that could not be asked, in sentences.
+        directory_notes: what of the directory counted for it, and from when it held.
     """
 
     event: Event
     is_archived: bool = True
     rule_explanations: tuple[Explanation, ...] = ()
     failures: tuple[str, ...] = ()
+    directory_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ class ExplainContext:
         archive: the archive.
         rules: the rules as they are now.
         schema: the event table.
+        directory: what the ids in the events of the alert's org stood for at their times.
     """
 
     state: sa.Connection
@@ -59,6 +65,7 @@ class ExplainContext:
     archive: ArchiveStore
     rules: RuleSet
     schema: EventSchema
+    directory: EventDirectory = field(default_factory=EventDirectory)
 
 
 def collect_evidence(
@@ -132,6 +139,7 @@ def _explain_events(
     """The events with what each of the rules that look at them says."""
     explanations: dict[str, list[Explanation]] = {}
     failures: list[str] = []
+    notes: dict[str, dict[str, None]] = {}
     for rule in _list_applicable_rules(context, rule_names, event_set.event_type):
         subject = ExplainSubject(
             rule=rule,
@@ -140,11 +148,16 @@ def _explain_events(
             schema=context.schema,
             lists=context.rules.lists,
         )
-        columns = parquet_sql.describe_columns(context.engine, event_set.relation)
         try:
+            relation = _complete_events(context, subject, event_set.relation)
             answers = explain.explain_events(
-                subject, context.engine, relation=event_set.relation, columns=columns
+                subject,
+                context.engine,
+                relation=relation,
+                columns=parquet_sql.describe_columns(context.engine, relation),
             )
+            for uid, note in _note_versions(context, event_set.relation, subject):
+                notes.setdefault(uid, {})[note] = None
         except duckdb.Error as error:
             failures.append(f"{rule.name} cannot be run: {describe_error(error)}")
             continue
@@ -154,8 +167,44 @@ def _explain_events(
         found = explanations.get(event["event_uid"], [])
         holding = [answer for answer in found if answer.holds]
         yield EvidenceEvent(
-            event=event, rule_explanations=tuple(holding or found), failures=tuple(failures)
+            event=event,
+            rule_explanations=tuple(holding or found),
+            failures=tuple(failures),
+            directory_notes=tuple(notes.get(event["event_uid"], ())),
         )
+
+
+def _complete_events(context: ExplainContext, subject: ExplainSubject, relation: str) -> str:
+    """The events with all that the rule, or a selection of it, reads of the directory."""
+    columns = parquet_sql.describe_columns(context.engine, relation)
+    wanted = sorted({*explain.list_read_columns(subject), *COMPLETED_NAMES})
+    return context.directory.add_fields(relation, columns, wanted)
+
+
+def _note_versions(
+    context: ExplainContext, relation: str, subject: ExplainSubject
+) -> Iterator[tuple[str, str]]:
+    """By event, which versions of the directory the rule's fields are of, in sentences."""
+    columns = parquet_sql.describe_columns(context.engine, relation)
+    fields = explain.list_read_columns(subject)
+    for role, sql in context.directory.select_held_versions(relation, columns, sorted(fields)):
+        for uid, entry_id, since, until in context.engine.execute(sql).fetchall():
+            yield uid, f"{role}.… is of {entry_id} {_describe_span(since, until)}"
+
+
+def _describe_span(since: int, until: int) -> str:
+    """From when to when a version of the directory holds, in words."""
+    start = (
+        "in the first version that is known, which stands for all time before it, too"
+        if since == ALWAYS
+        else f"as it was from {_format_moment(since)}"
+    )
+    return start if until == NEVER else f"{start}, until {_format_moment(until)}"
+
+
+def _format_moment(micros: int) -> str:
+    """A time of microseconds since 1970, in words."""
+    return f"{from_micros(micros):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _list_applicable_rules(

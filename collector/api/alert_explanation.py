@@ -11,13 +11,16 @@ from collector.api.alert_evidence import EvidenceEvent, ExplainContext, collect_
 from collector.api.alerts import find_alert_by_prefix
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.state_view import open_state_view
+from collector.api.tuning_remarks import list_tuning_remarks
 from collector.detect import explain
 from collector.detect.explain import Explanation
 from collector.detect.explain.questions import ItemAnswer
 from collector.detect.explain.severity_ladder import SeverityLadder, SeverityRung
 from collector.detect.lists.value_list import ListEntry
+from collector.evaluation.stored_directory import read_directory
 from collector.ingest.state_paths import StatePaths
-from collector.model import Alert, Baseline, Correlation, Rule
+from collector.model import Alert, Baseline, Correlation, MemberCondition, Rule
+from collector.rules.configured_schema import build_event_schema
 from collector.rules.rule_files import EVENT_SCHEMA, load_rules
 from collector.settings import Settings
 from collector.store import event_history
@@ -58,12 +61,16 @@ def explain_stored_alert(settings: Settings, id_prefix: str, *, limit: int) -> A
     """
     with open_state_view(settings) as state, engine.open_engine() as connection:
         alert = find_alert_by_prefix(state, id_prefix)
+        rules = load_rules(settings.rules, schema=build_event_schema(settings))
         explain_context = ExplainContext(
             state=state,
             engine=connection,
             archive=StatePaths(state_dir=settings.state_dir).archive,
-            rules=load_rules(settings.rules),
+            rules=replace(rules, rules=rules.known_rules),  # an alert may be older than the switch
             schema=EVENT_SCHEMA,
+            directory=read_directory(
+                state, connection, alert.org, settings.directory.build_claims()
+            ),
         )
         explanation = explain_alert(explain_context, alert, limit=limit)
         deliveries = tuple(event_history.list_deliveries(state, alert.id))
@@ -80,7 +87,10 @@ def explain_alert(explain_context: ExplainContext, alert: Alert, *, limit: int) 
         alert=alert,
         rule=rule,
         rule_line=explain_context.rules.documents[rule.name].find_line(()),
-        remarks=tuple(_list_remarks(alert, rule, evidence)),
+        remarks=(
+            *_list_remarks(alert, rule, evidence),
+            *list_tuning_remarks(explain_context.rules, rule, evidence),
+        ),
         window_severities=dict(_explain_windows(explain_context, alert, rule)),
         evidence=evidence,
         remaining_count=max(0, alert.count - len(evidence)),
@@ -156,7 +166,9 @@ def _explain_windows(
 def _extract_case_values(context: Mapping[str, Any]) -> dict[str, float | None] | None:
     """What the cases of a rule over several events compare, by the names that they use."""
     if context.get("kind") == "window":
-        return {name: context.get(name) for name in ("metric", "event_count")}
+        answers = enumerate(context.get("answers", ()))
+        numbers = {MemberCondition.name_answer(place): answer for place, answer in answers}
+        return {**numbers, **{name: context.get(name) for name in ("metric", "event_count")}}
     if context.get("kind") != "baseline":
         return None
     value, mean, stddev = context.get("value"), context.get("mean"), context.get("stddev")
@@ -167,6 +179,7 @@ def _extract_case_values(context: Mapping[str, Any]) -> dict[str, float | None] 
         "metric": value,
         "event_count": context.get("event_count"),
         "mean": mean,
+        "times_mean": value / mean if value is not None and mean else None,
         "deviations": deviations,
         "history": context.get("windows"),
     }
@@ -204,6 +217,7 @@ def _to_evidence_json(evidence: EvidenceEvent) -> dict[str, object]:
         "archived": evidence.is_archived,
         "event": evidence.event,
         "rules": [_to_rule_json(explained) for explained in evidence.rule_explanations],
+        "directory": evidence.directory_notes,
     }
 
 
@@ -217,6 +231,7 @@ def _to_rule_json(explanation: Explanation) -> dict[str, object]:
             {
                 "name": selection.name,
                 "line": selection.line,
+                "origin": selection.origin or None,
                 "holds": selection.holds,
                 "alternatives": [
                     [_to_item_json(item) for item in alternative]
@@ -244,7 +259,7 @@ def _to_item_json(item: ItemAnswer) -> dict[str, object]:
 
 def describe_list_entry(entry: ListEntry) -> Mapping[str, object]:
     """What an entry of a value list says, by name, without what it does not say."""
-    return {name: value for name, value in asdict(entry).items() if value is not None}
+    return {name: value for name, value in asdict(entry).items() if value not in {None, ()}}
 
 
 def _to_ladder_json(ladder: SeverityLadder) -> dict[str, object]:
@@ -259,6 +274,7 @@ def _to_ladder_json(ladder: SeverityLadder) -> dict[str, object]:
 def _to_rung_json(rung: SeverityRung) -> dict[str, object]:
     return {
         "line": rung.line,
+        "origin": rung.origin or None,
         "if": rung.text,
         "then": rung.effect,
         "found": rung.event_values,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ import duckdb
 from collector import clock, engine
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.rule_list import classify_rule
-from collector.api.state_view import read_archive_files
+from collector.api.state_view import open_state_view, read_archive_files
 from collector.archive.store import ArchiveStore
 from collector.backtest import (
     BEGINNING,
@@ -32,6 +32,7 @@ from collector.backtest import (
 from collector.collection.local_files import SkippedFile, read_batches
 from collector.detect import RuleSet
 from collector.errors import CollectorError
+from collector.evaluation.stored_directory import read_directory
 from collector.ingest.state_paths import StatePaths
 from collector.ingest.temporary_pipeline import TemporaryPipeline
 from collector.model import ArchiveFile
@@ -103,10 +104,14 @@ def open_archive_input(
         TemporaryDirectory(prefix="collector-") as scratch,
         engine.open_engine(Path(scratch), memory_limit=MEMORY_LIMIT) as connection,
     ):
+        with open_state_view(settings) as state:
+            claims = settings.directory.build_claims()
+            orgs = [
+                replace(each, directory=read_directory(state, connection, each.org, claims))
+                for each in _group_by_org(connection, archive, files)
+            ]
         yield BacktestInput(
-            connection=connection,
-            orgs=_group_by_org(connection, archive, files),
-            since=clock.now() - (since or DEFAULT_SINCE),
+            connection=connection, orgs=orgs, since=clock.now() - (since or DEFAULT_SINCE)
         )
 
 

@@ -15,6 +15,7 @@ from collector.completeness import (
     ArchiveComparison,
     CompletenessReport,
     EventTypeBalance,
+    FoldedTotal,
     QuietHours,
     SequenceGap,
     WindowCoverage,
@@ -29,7 +30,9 @@ from collector.settings import OrgSettings, Settings
 from collector.sources import event_log_file
 from collector.store import batch_inventory
 
-_ReportItem = EventTypeBalance | SequenceGap | QuietHours | WindowCoverage | ArchiveComparison
+_ReportItem = (
+    EventTypeBalance | SequenceGap | QuietHours | WindowCoverage | ArchiveComparison | FoldedTotal
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ def to_json_lines(proof: OrgCompleteness) -> Iterator[JsonObject]:
         "quiet_hours": report.quiet_hours,
         "windows": report.window_coverage,
         "archived": report.archive_comparisons,
+        "folded": report.folded,
     }
     for kind, group in parts.items():
         for item in group:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from collector import clock
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.state_view import open_state_view, open_writable_state
-from collector.delivery.fallback import REMOVED_CHANNEL
+from collector.delivery.fallback import REMOVED_CHANNEL, explain_removed_channel
 from collector.delivery.policy import build_policy
 from collector.errors import CollectorError
 from collector.model import ChannelState, DeliveryState, Severity
@@ -22,12 +22,12 @@ from collector.store.delivery_list import WAITING_STATES, MadeDue, OutboxEntry
 from collector.store.event_history import DeliveryRecord
 
 __all__ = [
-    "REMOVED_CHANNEL",
     "ChannelStatus",
     "DeliveryRecord",
     "DeliveryReport",
     "OutboxEntry",
     "RetryResult",
+    "explain_removed_channel",
     "list_closed_channels",
     "read_deliveries",
     "retry_deliveries",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 import duckdb
+import sqlalchemy as sa
 
 from collector import normalize
 from collector.api.readable_files import select_present_files
@@ -16,10 +18,15 @@ from collector.detect.event_rows import build_event, list_column_names
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import ArchiveFile, Event
 from collector.model.event_columns import ADDRESS_KEYS, CANONICAL_COLUMNS
+from collector.normalize.derived_types import MAX_EVENT_DISTANCE
 from collector.normalize.ip_address_sql import select_addresses
+from collector.store import ledger
 
 DERIVED_UID_KINDS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"job": ("BulkJob", "job_id"), "login": ("SignIn", "event_uid")}
+    {
+        derived.uid_prefix: (name, derived.key_column)
+        for name, derived in normalize.DERIVED_EVENT_TYPES.items()
+    }
 )
 """What uids such as `job:acme:750…` begin with: the derived type, and the column of the events that
 it is made of which has the rest of the uid."""
@@ -59,6 +66,21 @@ def find_events(
         *_find_stored_events(connection, uids, present, archive),
         *_find_derived_events(connection, uids, present, archive),
     ]
+
+
+def list_searched_files(
+    state: sa.Connection, likely_spans: Mapping[str, tuple[datetime, datetime]]
+) -> Iterator[list[ArchiveFile]]:
+    """Where an event is to be looked for, one after the other: around where it is likely, then all.
+
+    `likely_spans` are spans of its time by org. Where several orgs may have it, all files come at
+    once: each of them is to be found.
+    """
+    if len(likely_spans) == 1:
+        ((org, (first, last)),) = likely_spans.items()
+        between = (first - MAX_EVENT_DISTANCE, last + MAX_EVENT_DISTANCE)
+        yield ledger.list_archive_files(state, org=org, between=between)
+    yield ledger.list_archive_files(state)
 
 
 def read_events(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ from collector.model import Alert, ArchiveFile, Event, render_facts
 from collector.settings import Settings
 from collector.sources.contract import build_batch_key
 from collector.sources.log_file import KIND as LOG_FILES
-from collector.store import alerts, event_history, ledger
+from collector.store import alerts, compacted_files, event_history, ledger
 from collector.store.event_history import AlertMembership, BatchOrigin, DeliveryRecord
 
 CONSTITUENT_LIMIT = 100
@@ -67,6 +67,7 @@ class EventTrace:
         files: the archive's files that hold it, or what it is made of.
         constituents: for derived events and for windows, events that they are made of.
         batches: those that brought it, or those events.
+        folded_batches: the keys of those of them that are only counted any more.
         alerts: the matches of it, with their alerts and deliveries.
         neighbours: how many other events there are around it, by link and type.
         neighbour_queries: by link column, the SQL that shows its neighbours with `hunt`.
@@ -79,6 +80,7 @@ class EventTrace:
     files: tuple[ArchiveFile, ...] = ()
     constituents: tuple[ConstituentEvent, ...] = ()
     batches: tuple[BatchOrigin, ...] = ()
+    folded_batches: tuple[str, ...] = ()
     alerts: tuple[AlertTrace, ...] = ()
     neighbours: tuple[NeighbourGroup, ...] = ()
     neighbour_queries: Mapping[str, str]
@@ -122,7 +124,7 @@ def trace_event(
     """
     context = TraceContext(state=state, engine=connection, archive=archive)
     by_org = _collect_alert_traces(state, event_uid)
-    event_sets = _find_event_sets(context, event_uid)
+    event_sets = _find_event_sets(context, event_uid, by_org)
     return [
         *(
             _trace_from_archive(context, event_uid, found, by_org.pop(found.org, ()))
@@ -132,21 +134,41 @@ def trace_event(
     ]
 
 
-def _find_event_sets(context: TraceContext, event_uid: str) -> list[EventSet]:
-    """The events with that uid, first looked for in the batches that the uid names."""
+def _find_event_sets(
+    context: TraceContext, event_uid: str, alert_traces: Mapping[str, Sequence[AlertTrace]]
+) -> list[EventSet]:
+    """The events with that uid, first looked for in the batches that the uid names.
+
+    Then around the times of the alerts about them, by org, and last in all files.
+    """
     keys = _guess_batch_keys(context.state, event_uid)
     likely_files = [
-        file for key in keys for file in ledger.read_ledger_batch(context.state, key).files
+        file
+        for key in keys
+        for file in (
+            *ledger.read_ledger_batch(context.state, key).files,
+            *compacted_files.list_compacted_files(context.state, key),
+        )
     ]
     event_sets = event_lookup.find_events(
         context.engine, [event_uid], files=likely_files, archive=context.archive
     )
     if event_sets:
         return event_sets
-    files = ledger.list_archive_files(context.state)
-    return event_lookup.find_events(
-        context.engine, [event_uid], files=files, archive=context.archive
-    )
+    alert_spans = {
+        org: (
+            min(trace.alert.first_time for trace in traces),
+            max(trace.alert.last_time for trace in traces),
+        )
+        for org, traces in alert_traces.items()
+    }
+    for files in event_lookup.list_searched_files(context.state, alert_spans):
+        event_sets = event_lookup.find_events(
+            context.engine, [event_uid], files=files, archive=context.archive
+        )
+        if event_sets:
+            break
+    return event_sets
 
 
 def _guess_batch_keys(state: sa.Connection, event_uid: str) -> Iterator[str]:
@@ -208,7 +230,9 @@ def _trace_from_archive(
 ) -> EventTrace:
     event = event_lookup.read_events(context.engine, event_set.relation)[0]
     constituents = _read_constituents(context.engine, event_set)
-    batches = dict.fromkeys(part.batch for part in constituents) or {event["batch"]: None}
+    keys = dict.fromkeys(part.batch for part in constituents) or {event["batch"]: None}
+    batches = tuple(event_history.list_batch_origins(context.state, list(keys)))
+    known_keys = {batch.key for batch in batches}
     return EventTrace(
         event_uid=event_uid,
         org=event_set.org,
@@ -218,7 +242,8 @@ def _trace_from_archive(
         if event_set.constituent_relation is None
         else _find_constituent_files(context, event_set, constituents),
         constituents=constituents,
-        batches=tuple(event_history.list_batch_origins(context.state, list(batches))),
+        batches=batches,
+        folded_batches=tuple(key for key in keys if key and key not in known_keys),
         alerts=alert_traces,
         neighbours=tuple(count_neighbours(context, event)),
         neighbour_queries=render_neighbour_queries(event),
@@ -269,6 +294,7 @@ def to_json(trace: EventTrace) -> JsonObject:
             "files": [file.path for file in trace.files],
             "made_of": [asdict(part) for part in trace.constituents],
             "batches": [_to_batch_json(batch) for batch in trace.batches],
+            "folded_batches": trace.folded_batches,
             "alerts": [_to_alert_json(item) for item in trace.alerts],
             "neighbours": [asdict(item) for item in trace.neighbours],
             "sql": trace.neighbour_queries,

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from collector import sources
-from collector.salesforce.client import SalesforceClient
+from collector.salesforce import client
 from collector.salesforce.token_store import TokenStore
 from collector.settings import OrgSettings
 
@@ -24,14 +24,14 @@ def open_source_context(
     """
     with (
         closing(
-            SalesforceClient(org, stop_event=threading.Event(), token_store=token_store)
-        ) as client,
+            client.SalesforceClient(org, stop_event=threading.Event(), token_store=token_store)
+        ) as org_client,
         TemporaryDirectory() as spool,
     ):
         yield sources.SourceContext(
             org=org.name,
-            client=client,
-            catalog=sources.Catalog(client),
+            client=org_client,
+            catalog=sources.Catalog(org_client),
             spool=Path(spool),
             find_stored_keys=lambda _keys: frozenset(),
             find_newest_time=lambda _stream: None,

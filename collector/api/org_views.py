@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from collector.rules.coverage import OrgView
 from collector.settings import Settings
 from collector.store import ledger
-from collector.store.ledger import LedgerTotal, PollStatus
+from collector.store.ledger import PollStatus
+from collector.store.ledger_totals import LedgerTotal
 
 
 def list_org_views(

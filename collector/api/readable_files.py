@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from collector import engine
 from collector.archive.store import ArchiveStore
 from collector.logs import log
-from collector.model import ArchiveFile
-from collector.store import damaged_files, ledger
+from collector.model import ArchiveFile, DamageState
+from collector.store import archive_file_rows, damaged_files, reported_damage
+from collector.store.damaged_files import DamagedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,22 @@ def select_sound_files(archive: ArchiveStore, files: Iterable[ArchiveFile]) -> l
 
 
 def list_unreadable_files(state: sa.Connection, archive: ArchiveStore) -> Iterator[UnreadableFile]:
-    """The files that are set aside, then those that are not there as they were committed."""
+    """The files that are set aside, then those that are not there, or were reported as altered."""
+    # A compacted one is there once for each batch that it has events of.
+    rows: Counter[str] = Counter()
+    by_path: dict[str, DamagedFile] = {}
     for damaged in damaged_files.list_damaged_files(state):
-        yield _build_unreadable(damaged.file, damaged.state, damaged.reason)
-    for file in ledger.list_archive_files(state):
-        reason = archive.describe_absence(file)
+        rows[damaged.file.path] += damaged.file.rows
+        first = by_path.setdefault(damaged.file.path, damaged)
+        if first.state == DamageState.LOST:
+            by_path[damaged.file.path] = damaged
+    for path, damaged in by_path.items():
+        file = replace(damaged.file, rows=rows[path])
+        yield _build_unreadable(file, damaged.state, damaged.reason)
+    reports = reported_damage.list_reports(state)
+    absent_paths = archive.find_absent_paths(archive_file_rows.iterate_file_sizes(state))
+    for file in archive_file_rows.read_files(state, sorted({*absent_paths, *reports})):
+        reason = archive.describe_absence(file) or reports.get(file.path)
         if reason is not None:
             yield _build_unreadable(file, "new", reason)
 

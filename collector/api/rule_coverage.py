@@ -20,7 +20,7 @@ from collector.rules.coverage import (
     list_rule_needs,
 )
 from collector.settings import Settings
-from collector.store import ledger
+from collector.store import ledger_totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,12 @@ def read_rule_coverage(settings: Settings, rules: RuleSet) -> RuleCoverageReport
         views = list_org_views(settings, (), ())
     return RuleCoverageReport(
         rules=rules,
-        coverages=[coverage for view in views for coverage in compute_coverage(rules, view)],
+        coverages=[
+            coverage
+            for view in views
+            for coverage in compute_coverage(rules, view)
+            if coverage.rule not in rules.borrowed
+        ],
         orgs=[org.name for org in settings.orgs],
         warning=warning,
     )
@@ -90,7 +95,7 @@ def list_needs_by_type(report: RuleCoverageReport, rule_name: str) -> Mapping[st
 
 def to_json_lines(report: RuleCoverageReport) -> Iterator[JsonObject]:
     """An object for each rule of each org; for each rule where there is no configuration."""
-    kinds = {rule.name: classify_rule(rule) for rule in report.rules.rules}
+    kinds = {rule.name: classify_rule(rule) for rule in report.rules.active_rules}
     needs = {name: list_needs_by_type(report, name) for name in kinds}
     if not report.orgs:
         for name, kind in kinds.items():
@@ -124,4 +129,4 @@ def to_technique_json(technique: TechniqueCoverage) -> JsonObject:
 def _read_org_views(settings: Settings) -> list[OrgView]:
     with open_state_view(settings) as connection:
         polls = list_current_polls(connection, settings)
-        return list_org_views(settings, polls, ledger.list_ledger_totals(connection))
+        return list_org_views(settings, polls, ledger_totals.list_ledger_totals(connection))

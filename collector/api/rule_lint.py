@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from collector.api.json_values import JsonObject, to_json_object
-from collector.detect import RuleSet
+from collector.detect import EventSchema, RuleSet
 from collector.detect.lint import LintWarning, lint_rules
+from collector.detect.lint.unknown_fields import lint_unknown_fields
 from collector.errors import Problem
-from collector.rules.rule_files import EVENT_SCHEMA, load_rule_files
+from collector.rules.rule_files import EVENT_SCHEMA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +23,29 @@ class LintReport:
     warnings: Sequence[LintWarning]
 
 
-def lint_rule_files(paths: Sequence[Path]) -> LintReport:
-    """The rules of these files, or the shipped ones, with every warning.
+def build_lint_report(
+    rules: RuleSet, paths: Sequence[Path] = (), *, schema: EventSchema = EVENT_SCHEMA
+) -> LintReport:
+    """Rules that could be loaded, with every warning; of lists, those below the paths, if any.
 
-    Raises RulesError with all that keeps them from being loaded.
+    `schema` is the event table that they were loaded for.
     """
-    rules = load_rule_files(paths)
-    return LintReport(rules=rules, warnings=list(lint_rules(rules, schema=EVENT_SCHEMA)))
+    warnings = [
+        warning
+        for warning in lint_rules(rules, schema=schema)
+        if warning.rule is not None or not paths or _is_below(warning.problem.path, paths)
+    ]
+    return LintReport(rules=rules, warnings=warnings)
+
+
+def list_unknown_fields(rules: RuleSet, schema: EventSchema) -> Iterator[Problem]:
+    """The fields that rules name although nobody documents them, each at its place."""
+    found = (lint_unknown_fields(rule, rules, schema=schema) for rule in rules.own_rules)
+    yield from dict.fromkeys(chain.from_iterable(found))
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.resolve().is_relative_to(folder.resolve()) for folder in folders)
 
 
 def to_warning_json(warning: LintWarning) -> JsonObject:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from collector.api.json_values import JsonObject, to_json_object
 from collector.detect import RuleSet
+from collector.detect.tuning.adjustment import RuleAdjustment, TuningChange
 from collector.model import Baseline, Correlation, FirstSeen, Rule
 from collector.rules.coverage import list_rule_needs, list_rule_types
 from collector.sources.spec import TypeRequirement
@@ -18,24 +19,32 @@ class RuleDescription:
 
     Attributes:
         kind: `event`, `first_seen`, `baseline`, or a type of correlation.
+        silenced_by: the correlations that took its alert away; none where it alerts, or says itself
+            that it does not.
         event_types: what it looks at, a correlation through its parts; empty for every type.
         needs: what it takes to read each of them.
+        adjustment: what the configuration makes of it.
     """
 
     rule: Rule
     kind: str
+    silenced_by: Sequence[str]
     event_types: Sequence[str]
     needs: Sequence[TypeRequirement]
+    adjustment: RuleAdjustment
 
 
 def describe_rules(rules: RuleSet) -> Iterator[RuleDescription]:
-    """Each rule of a set, in its order."""
-    for rule in rules.rules:
+    """Each rule of a set that is not borrowed, in its order, those that are off last."""
+    known = RuleSet(rules=rules.known_rules)
+    for rule in rules.own_rules:
         yield RuleDescription(
             rule=rule,
             kind=classify_rule(rule),
-            event_types=list_rule_types(rule, rules),
-            needs=list_rule_needs(rule, rules),
+            silenced_by=rules.silencers.get(rule.name, ()),
+            event_types=list_rule_types(rule, known),
+            needs=list_rule_needs(rule, known),
+            adjustment=rules.find_adjustment(rule.name),
         )
 
 
@@ -53,7 +62,7 @@ def classify_rule(rule: Rule) -> str:
 
 def to_json(description: RuleDescription) -> JsonObject:
     """A rule as scripts read it."""
-    rule = description.rule
+    rule, adjustment = description.rule, description.adjustment
     return to_json_object(
         {
             "name": rule.name,
@@ -61,6 +70,12 @@ def to_json(description: RuleDescription) -> JsonObject:
             "level": rule.level,
             "kind": description.kind,
             "alert": rule.raises_alert,
+            "notify": rule.notified_severity,
+            "silenced_by": description.silenced_by,
+            "enabled": adjustment.is_on,
+            "off": adjustment.off_reason,
+            "tuned": [_to_change_json(change) for change in adjustment.changes],
+            "parameters": [asdict(parameter) for parameter in adjustment.parameters],
             "event_types": description.event_types,
             "lists": sorted(rule.lists),
             "attack": rule.attack,
@@ -69,3 +84,13 @@ def to_json(description: RuleDescription) -> JsonObject:
             "path": rule.path,
         }
     )
+
+
+def _to_change_json(change: TuningChange) -> dict[str, object]:
+    return {
+        "key": change.key,
+        "value": change.value,
+        "by": f"rules.tune.{change.pattern}",
+        "path": change.place.path,
+        "line": change.place.position.line,
+    }

@@ -12,25 +12,30 @@ import sqlalchemy as sa
 from collector import clock
 from collector.api import call_forecast
 from collector.api.call_forecast import OrgCallForecast, read_call_forecasts
+from collector.api.clock_status import ClockStatus, list_clock_statuses
 from collector.api.deliveries import list_closed_channels, to_channel_json
+from collector.api.directory_status import DirectoryStatus, list_directory_statuses
 from collector.api.json_values import JsonObject, to_json_object
 from collector.api.org_views import list_current_polls, list_org_views
 from collector.api.readable_files import UnreadableFile, list_unreadable_files
+from collector.api.retention_status import RetentionStatus, read_retention_status
 from collector.api.state_view import open_state_view
-from collector.delivery.fallback import REMOVED_CHANNEL
-from collector.detect import RuleSet
+from collector.delivery.fallback import explain_removed_channel
 from collector.errors import CollectorError, RulesError
 from collector.ingest.state_paths import StatePaths
 from collector.model import Stream
+from collector.rules import configured_schema, rule_files
 from collector.rules.coverage import SilentRule, list_silent_rules
-from collector.rules.rule_files import load_sound_rules
-from collector.salesforce.clock_skew import NOTABLE_SKEW, describe_clock_skew
+from collector.rules.file_stamps import list_rule_paths, stamp_files
+from collector.rules.outline import RuleOutlineFile, RuleSetOutline, outline_rules
 from collector.settings import Settings
-from collector.store import ledger, org_clocks, outbox, rule_status
+from collector.store import hash_chain, ledger, ledger_totals, outbox, rule_status
 from collector.store.channel_status import ChannelStatus
+from collector.store.delivery_journal import DeliveryJournal
 from collector.store.delivery_list import WAITING_STATES
-from collector.store.ledger import LedgerTotal, PollStatus
-from collector.store.org_clocks import ClockReading
+from collector.store.hash_chain import ChainHead
+from collector.store.ledger import PollStatus
+from collector.store.ledger_totals import LedgerTotal
 from collector.store.outbox import QueueStats
 from collector.store.rule_status import RuleFault, RuleLoadStatus
 
@@ -51,20 +56,12 @@ class RuleStatusReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStatus:
-    """An org's clock minus ours, since when that is so, and what it means; empty if nothing."""
-
-    org: str
-    skew_seconds: int
-    since: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The status at `now`. `complete_until` is up to when a stream is complete.
 
-    `unreadable_files` are single files of the archive, `archive_problem` says why none can be read.
+    `unreadable_files` are single files of the archive, `archive_problem` says why none can be read,
+    `journal_problem` why what is told cannot be written down.
+    `chain_head` is the last entry of the hash chain, if there is one.
     """
 
     now: datetime
@@ -77,8 +74,12 @@ class StatusReport:
     silent_rules: Sequence[SilentRule]
     rule_status: RuleStatusReport
     clocks: Sequence[ClockStatus]
+    directories: Sequence[DirectoryStatus] = ()
+    retention: RetentionStatus | None = None
     unreadable_files: Sequence[UnreadableFile] = ()
     archive_problem: str = ""
+    journal_problem: str = ""
+    chain_head: ChainHead | None = None
 
 
 def read_status(settings: Settings) -> StatusReport:
@@ -86,16 +87,18 @@ def read_status(settings: Settings) -> StatusReport:
 
     Raises CollectorError where there is no state yet. Broken rule files are part of the report.
     """
-    rules, problems = _try_load_rules(settings)
+    rules = _outline_rules(settings)
     with open_state_view(settings) as connection:
-        report = _read_report(connection, settings, rules, problems)
-        return _add_archive_health(connection, settings, report)
+        report = _read_report(connection, settings, rules)
+        report = _add_archive_health(connection, settings, report)
+    journal = DeliveryJournal(StatePaths(state_dir=settings.state_dir).delivery_journal)
+    return replace(report, journal_problem=journal.find_problem())
 
 
 def count_stored_events(connection: sa.Connection) -> Counter[str]:
     """How many events of each type the archive holds, of all orgs."""
     counts: Counter[str] = Counter()
-    for total in ledger.list_ledger_totals(connection):
+    for total in ledger_totals.list_ledger_totals(connection):
         counts[total.event_type] += total.rows
     return counts
 
@@ -108,9 +111,13 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
         yield from call_forecast.to_json_lines(org_forecast)
     rules = status.rule_status
     parts: dict[
-        str, Sequence[LedgerTotal | SilentRule | QueueStats | UnreadableFile | ClockStatus]
+        str,
+        Sequence[
+            LedgerTotal | SilentRule | QueueStats | UnreadableFile | ClockStatus | DirectoryStatus
+        ],
     ] = {
         "clock": status.clocks,
+        "directory": status.directories,
         "stored": status.totals,
         "silent_rule": status.silent_rules,
         "outbox": status.queue_stats,
@@ -119,8 +126,11 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
     for kind, group in parts.items():
         for item in group:
             yield to_json_object({"kind": kind, **asdict(item)})
-    if status.archive_problem:
-        yield {"kind": "archive_problem", "problem": status.archive_problem}
+    if status.retention is not None:
+        yield to_json_object({"kind": "retention", **asdict(status.retention)})
+    yield from _list_state_problems(status)
+    if status.chain_head:
+        yield to_json_object({"kind": "hash_chain", **asdict(status.chain_head)})
     yield from map(to_channel_json, status.closed_channels)
     if rules.last_loading is not None:
         yield to_json_object({"kind": "rules", **asdict(rules.last_loading)})
@@ -130,27 +140,50 @@ def to_json_lines(status: StatusReport) -> Iterator[JsonObject]:
         yield to_json_object({"kind": "rule_fault", **asdict(fault)})
 
 
-def _try_load_rules(settings: Settings) -> tuple[RuleSet, tuple[str, ...]]:
-    """The rules of the files in which nothing is wrong, and what is wrong with the others."""
+def _list_state_problems(status: StatusReport) -> Iterator[JsonObject]:
+    problems = {
+        "archive_problem": status.archive_problem,
+        "journal_problem": status.journal_problem,
+    }
+    for kind, problem in problems.items():
+        if problem:
+            yield {"kind": kind, "problem": problem}
+
+
+def _outline_rules(settings: Settings) -> RuleSetOutline:
+    """The rules of the files in which nothing is wrong, and what is wrong with the others.
+
+    They are compiled only where whoever worked on the state last has had other ones.
+    """
+    paths = StatePaths(state_dir=settings.state_dir)
+    file = RuleOutlineFile(path=paths.rules_outline, settings=settings.rules)
+    stamps = stamp_files(list_rule_paths(settings.rules))
+    return file.load_outline(stamps) or _compile_outline(settings)
+
+
+def _compile_outline(settings: Settings) -> RuleSetOutline:
     try:
-        loaded = load_sound_rules(settings.rules)
-        return loaded.rules, tuple(map(str, loaded.problems))
+        loaded = rule_files.load_sound_rules(
+            settings.rules, schema=configured_schema.build_event_schema(settings)
+        )
     except RulesError as error:
-        return RuleSet(rules=()), tuple(map(str, error.problems))
+        return RuleSetOutline(problems=tuple(map(str, error.problems)))
+    return outline_rules(loaded.rules, tuple(map(str, loaded.problems)))
 
 
 def _explain_stats(stats: QueueStats, settings: Settings) -> QueueStats:
     if stats.channel in settings.channels or stats.state not in WAITING_STATES:
         return stats
-    return replace(stats, reason=REMOVED_CHANNEL)
+    return replace(stats, reason=explain_removed_channel(stats.channel))
 
 
 def _read_report(
-    connection: sa.Connection, settings: Settings, rules: RuleSet, problems: tuple[str, ...]
+    connection: sa.Connection, settings: Settings, rules: RuleSetOutline
 ) -> StatusReport:
     polls = list_current_polls(connection, settings)
     cursors = ((poll.stream, ledger.read_cursor(connection, poll.stream)) for poll in polls)
-    totals, now = ledger.list_ledger_totals(connection), clock.now()
+    totals, now = ledger_totals.list_ledger_totals(connection), clock.now()
+    orgs = [org.name for org in settings.orgs]
     return StatusReport(
         now=now,
         polls=polls,
@@ -169,22 +202,12 @@ def _read_report(
         rule_status=RuleStatusReport(
             last_loading=rule_status.read_load_status(connection),
             faults=tuple(rule_status.list_faults(connection)),
-            problems=problems,
+            problems=rules.problems,
         ),
-        clocks=[
-            _assess_clock(reading)
-            for reading in org_clocks.list_clock_readings(connection)
-            if reading.org in {org.name for org in settings.orgs}
-        ],
-    )
-
-
-def _assess_clock(reading: ClockReading) -> ClockStatus:
-    return ClockStatus(
-        org=reading.org,
-        skew_seconds=round(reading.skew.total_seconds()),
-        since=reading.since,
-        reason=describe_clock_skew(reading.skew) if abs(reading.skew) > NOTABLE_SKEW else "",
+        retention=read_retention_status(connection, settings),
+        clocks=list(list_clock_statuses(connection, orgs)),
+        directories=list(list_directory_statuses(connection, orgs)),
+        chain_head=hash_chain.read_chain_head(connection),
     )
 
 

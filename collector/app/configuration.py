@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from collector.channels.registry import CHANNELS
@@ -17,4 +17,13 @@ def read_configuration(path: Path, environ: Mapping[str, str]) -> LoadedSettings
 
     Raises SettingsError with every problem of the file, also when it cannot be read at all.
     """
-    return read_settings(path, environ, model=SETTINGS_MODELS.root)
+    return read_settings(
+        path, environ, model=SETTINGS_MODELS.root, list_event_types=_list_event_types
+    )
+
+
+def _list_event_types() -> Collection[str]:
+    # Only where the file names some: most commands do without them.
+    from collector import normalize  # noqa: PLC0415
+
+    return normalize.list_event_types()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,15 +16,15 @@ from zoneinfo import ZoneInfo
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from collector import clock
+from collector import clock, engine, free_memory
 from collector.app import daemon_stop
+from collector.app.absences import ABSENCE_SECONDS, settle_absences
 from collector.app.wiring import Collector
-from collector.collection.poller import Poller, PollResult
-from collector.errors import LoginRefusedError, StoppedError
+from collector.collection.poller import Poller
+from collector.errors import StoppedError
+from collector.ingest.chain_upkeep import log_chain_head
 from collector.logs import log
-from collector.model import PollState
-from collector.salesforce.clock_skew import BLINDING_SKEW, describe_clock_skew
-from collector.sources import Lane, Source
+from collector.sources import Lane, select_lane
 
 TICK_SECONDS = 0.5
 """Seconds between two looks at what is due."""
@@ -38,8 +39,32 @@ HEALTH_CHECK_SECONDS = 300.0
 RELOAD_SECONDS = 5.0
 """Seconds between two looks whether the files of rules and lists have changed."""
 
+PRUNE_SECONDS = 3600.0
+"""Seconds between two looks whether archive and state are to be pruned, and before the first."""
+
+SNAPSHOT_SECONDS = 10.0
+"""Seconds between two looks whether a snapshot of the state is due."""
+
 FOLD_SECONDS = 15.0
 """Seconds between two looks for matches that an earlier process, or a failure, has left."""
+
+SETTLE_SECONDS = 5.0
+"""Seconds between two looks whether the directory has learned something of earlier events."""
+
+COMPACT_SECONDS = 60.0
+"""Seconds between two looks for small files of the archive that are to become few."""
+
+TRIM_SECONDS = 30.0
+"""Seconds between two times that memory which is not used any more goes back to the system."""
+
+MIN_ARENAS = 2
+"""So many at least: a thread that works in Python does not wait for one in the engine."""
+
+SCRUB_LOOK_SECONDS = 300.0
+"""Seconds between two looks whether it is time for the next slice of the archive."""
+
+CHAIN_LOG_SECONDS = 86_400.0
+"""Seconds between two log lines with the head of the hash chain."""
 
 TURN_SECONDS = {Lane.URGENT: 10.0, Lane.BULK: inf}
 """Seconds after which a source with a backlog gives way to the others of its lane."""
@@ -48,43 +73,15 @@ FAULT_PAUSE = timedelta(minutes=1)
 """The pause after an org's fault; `LoginThrottle` decides on refused logins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassSummary:
-    """The results of one pass over all sources and channels."""
+def prepare_memory() -> None:
+    """Let this process, before it has threads, allocate with no more arenas than it has cores.
 
-    poll_results: tuple[PollResult, ...]
-    delivery_count: int
-    problems: tuple[str, ...]
-
-
-def run_once(collector: Collector) -> PassSummary:
-    """Poll every source until it is drained, urgent ones first, and deliver what is due."""
-    collector.rule_reloader.begin()
-    poll_results: list[PollResult] = []
-    problems = [f"rule file refused: {each}" for each in collector.rule_reloader.problems]
-    collector.pipeline.fold_unfolded_matches()
-    refused_orgs: set[str] = set()
-    for lane in Lane:
-        for poller in collector.pollers:
-            try:
-                for source in _select_lane(poller.sources, lane):
-                    if poller.org not in refused_orgs:
-                        poll_results.extend(poller.poll_source(source))
-            except LoginRefusedError as error:
-                refused_orgs.add(poller.org)
-                problems.append(f"{poller.org}: {error}")
-    problems.extend(
-        f"{result.stream}: {result.reason}"
-        for result in poll_results
-        if result.state == PollState.FAILED
-    )
-    problems.extend(_list_clock_problems(collector))
-    collector.health_monitor.check_health(clock.now())
-    delivery_count = collector.deliverer.drain_channels()
-    problems.extend(collector.deliverer.list_undelivered())
-    return PassSummary(
-        poll_results=tuple(poll_results), delivery_count=delivery_count, problems=tuple(problems)
-    )
+    What loading it has left is looked through once, since it works for long, and not again.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    free_memory.limit_arenas(max(MIN_ARENAS, engine.choose_resources().threads))
 
 
 def run_forever(collector: Collector) -> None:
@@ -113,6 +110,7 @@ def _run_scheduler(collector: Collector) -> None:
         orgs=[poller.org for poller in collector.pollers],
         channels=list(collector.deliverer.channels),
     )
+    log_chain_head(collector.database)
     collector.stop_event.wait()
     log.info("daemon_stopping")
     scheduler.shutdown(wait=True)
@@ -130,16 +128,7 @@ def _build_scheduler(collector: Collector) -> BackgroundScheduler:
     }
     for name in collector.deliverer.channels:
         jobs[f"deliver {name}"] = _ChannelDeliveryJob(collector, name)
-    health_monitor = collector.health_monitor
-    jobs["watch"] = _PeriodicJob(
-        HEALTH_CHECK_SECONDS, "watch_failed", lambda: health_monitor.check_health(clock.now())
-    )
-    jobs["fold"] = _PeriodicJob(
-        FOLD_SECONDS, "fold_failed", collector.pipeline.fold_unfolded_matches
-    )
-    jobs["reload"] = _PeriodicJob(
-        RELOAD_SECONDS, "reload_failed", collector.rule_reloader.reload_rules
-    )
+    jobs |= _build_upkeep_jobs(collector)
     scheduler = BackgroundScheduler(
         timezone=ZoneInfo("UTC"),
         executors={"default": ThreadPoolExecutor(max(1, len(jobs)))},
@@ -148,6 +137,30 @@ def _build_scheduler(collector: Collector) -> BackgroundScheduler:
     for name, job in jobs.items():
         scheduler.add_job(job, "interval", seconds=TICK_SECONDS, id=name, next_run_time=clock.now())
     return scheduler
+
+
+def _build_upkeep_jobs(collector: Collector) -> dict[str, Callable[[], None]]:
+    """What the collector does for itself, by the names of the jobs."""
+    health_monitor, pipeline = collector.health_monitor, collector.pipeline
+    scrub_period = collector.settings.archive.scrub
+    actions: dict[str, tuple[float, Callable[[], object]]] = {
+        "watch": (HEALTH_CHECK_SECONDS, lambda: health_monitor.check_health(clock.now())),
+        "fold": (FOLD_SECONDS, pipeline.fold_unfolded_matches),
+        "settle": (SETTLE_SECONDS, pipeline.settle_directory),
+        "settle_absences": (ABSENCE_SECONDS, lambda: settle_absences(collector)),
+        "compact": (COMPACT_SECONDS, pipeline.compactor.compact_recent_days),
+        "prune": (PRUNE_SECONDS, lambda: collector.pruner.prune_when_due(clock.now())),
+        "reload": (RELOAD_SECONDS, collector.rule_reloader.reload_rules),
+        "trim": (TRIM_SECONDS, free_memory.return_free_memory),
+        "scrub": (SCRUB_LOOK_SECONDS, lambda: pipeline.scrub_archive(scrub_period)),
+        "chain_log": (CHAIN_LOG_SECONDS, lambda: log_chain_head(collector.database)),
+    }
+    if collector.snapshot_keeper is not None:
+        actions["snapshot"] = (SNAPSHOT_SECONDS, collector.snapshot_keeper.keep_snapshots)
+    return {
+        name: _PeriodicJob(seconds, f"{name}_failed", action)
+        for name, (seconds, action) in actions.items()
+    }
 
 
 @dataclass(slots=True)
@@ -164,7 +177,7 @@ class _LanePollJob:
         if clock.now() < self.paused_until:
             return
         try:
-            for source in _select_lane(self.poller.list_due_sources(clock.now()), self.lane):
+            for source in select_lane(self.poller.list_due_sources(clock.now()), self.lane):
                 if self.stop_event.is_set():
                     return
                 self.poller.poll_source(source, turn_seconds=self.turn_seconds)
@@ -220,17 +233,3 @@ class _PeriodicJob:
             return
         except Exception as error:  # noqa: BLE001 - this must not end what it looks after
             log.error(self.failure_event, reason=str(error))
-
-
-def _select_lane(sources: Iterable[Source], lane: Lane) -> list[Source]:
-    return [source for source in sources if source.spec.lane is lane]
-
-
-def _list_clock_problems(collector: Collector) -> list[str]:
-    """The orgs whose clock is so far from ours that what is new was not looked for."""
-    skews = {poller.org: poller.context.client.clock_skew for poller in collector.pollers}
-    return [
-        f"{org}: {describe_clock_skew(skew)}"
-        for org, skew in skews.items()
-        if skew is not None and abs(skew) > BLINDING_SKEW
-    ]

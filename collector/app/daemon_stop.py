@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
+from collector.stop_signals import set_on_stop_signal
 
 INTERRUPT_SECONDS = 4.0
 """Seconds after the signal at which queries of the engine are cut short."""
@@ -35,15 +35,15 @@ def end_in_time(pipeline: Pipeline, stop_event: threading.Event) -> Iterator[Non
         stop_event.wait()
         if ended.wait(INTERRUPT_SECONDS):
             return
-        pipeline.interrupt_queries()
+        # In a thread of its own: what it waits for may be what hangs.
+        threading.Thread(target=pipeline.interrupt_queries, daemon=True).start()
         if not ended.wait(STOP_SECONDS - INTERRUPT_SECONDS):
             _end_process()
 
     threading.Thread(target=watch_end, name="watch-end", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop_event.set())
     try:
-        yield
+        with set_on_stop_signal(stop_event):
+            yield
     finally:
         ended.set()
 

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from collector import clock, engine
-from collector.api.state_view import open_state_database
-from collector.channels.registry import build_channel
+from collector import engine
+from collector.app.configured_parts import build_channels, build_routes, choose_engine_shares
+from collector.app.locked_state import open_locked_state
+from collector.app.snapshot_symptoms import find_snapshot_symptoms
+from collector.backup.snapshots import SnapshotKeeper, build_snapshot_keeper
 from collector.collection.poller import Poller
 from collector.delivery.fallback import FallbackPlan
 from collector.delivery.policy import build_policy
 from collector.delivery.worker import DeliveryWorker
+from collector.detect import RuleSet
+from collector.geoip import PlaceDatabases
 from collector.health.monitor import HealthMonitor
-from collector.ingest.archive_claim import claim_archive
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
-from collector.logs import log
-from collector.model import Channel, Route
-from collector.rules.hot_reload import RuleReloader, stamp_files
-from collector.rules.rule_files import list_rule_paths, load_rules, load_sound_rules
+from collector.model import Channel
+from collector.retention.keeping_plan import KeepingPlan
+from collector.retention.pruner import Pruner
+from collector.rules.configured_schema import build_event_schema
+from collector.rules.file_stamps import list_rule_paths, stamp_files
+from collector.rules.hot_reload import RuleReloader
+from collector.rules.outline import RuleOutlineFile
+from collector.rules.rule_files import load_rules, load_sound_rules
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.login_throttle import choose_unattended_limits
 from collector.salesforce.token_store import DiskTokenStore
-from collector.settings import EngineSettings, OrgSettings, Settings, SourceSettings
+from collector.settings import OrgSettings, Settings, SourceSettings
 from collector.sources import SOURCES, SourceSpec, build_sources
-from collector.store import ledger, outbox
 from collector.store.database import Database
 from collector.store.delivery_journal import DeliveryJournal
-from collector.store.state_lock import hold_state_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """Everything that works on one state directory. `stop_event`, once set, ends all of it soon."""
+    """Everything that works on one state directory. `stop_event`, once set, ends all of it soon.
+
+    A state on a server has no `snapshot_keeper`.
+    """
 
     settings: Settings
     database: Database
@@ -46,6 +53,8 @@ class Collector:
     deliverer: DeliveryWorker
     health_monitor: HealthMonitor
     rule_reloader: RuleReloader
+    pruner: Pruner
+    snapshot_keeper: SnapshotKeeper | None = None
     stop_event: threading.Event = field(default_factory=threading.Event)
 
 
@@ -68,54 +77,54 @@ def open_collector(
         CollectorError: the state cannot be opened.
     """
     stop_event = stop_event or threading.Event()
+    # Stamped before they are loaded: what changes in between is loaded again.
     rule_paths = list_rule_paths(settings.rules)
     file_stamps = stamp_files(rule_paths)
-    loaded = load_sound_rules(settings.rules)
-    rules = loaded.rules
+    loaded = load_sound_rules(settings.rules, schema=build_event_schema(settings))
     paths = StatePaths(state_dir=settings.state_dir)
     channels = {**build_channels(settings), **extra_channels}
-    routes = build_routes(settings)
     with ExitStack() as stack:
-        database = stack.enter_context(open_locked_state(settings, paths))
-        database.call_on_loss(stop_event.set)
-        database.end_with(stop_event)
-        connection = engine.open_engine(
-            paths.spool, resources=choose_engine_resources(settings.engine)
-        )
-        stack.callback(connection.close)
-        pipeline = Pipeline(
+        database = _open_state(stack, settings, paths, stop_event)
+        pipeline = _open_pipeline(
+            stack,
+            settings,
+            paths,
+            channels,
+            rules=loaded.rules,
             database=database,
-            connection=connection,
-            paths=paths,
-            rules=rules,
-            routes=routes,
-            channels=tuple(channels),
             stop_event=stop_event,
         )
-        pollers = [
-            _build_poller(
-                org,
-                paths,
-                source_specs,
-                database=database,
-                pipeline=pipeline,
-                stop_event=stop_event,
-                disk_reserve_bytes=settings.disk_reserve,
-            )
-            for org in settings.orgs
-        ]
-        for poller in pollers:
-            stack.callback(poller.context.client.close)
+        pollers = _open_pollers(
+            stack,
+            settings,
+            paths,
+            source_specs,
+            database=database,
+            pipeline=pipeline,
+            stop_event=stop_event,
+        )
         deliverer = _build_deliverer(
-            settings, paths, channels, routes, database=database, stop_event=stop_event
+            settings, paths, channels, database=database, stop_event=stop_event
         )
         deliverer.notice_changed_settings()
         deliverer.redirect_removed_channels()
+        rule_reloader = RuleReloader(
+            load_rules=lambda: load_rules(settings.rules, schema=build_event_schema(settings)),
+            paths=rule_paths,
+            file_stamps=file_stamps,
+            rules=loaded.rules,
+            pipeline=pipeline,
+            database=database,
+            problems=loaded.problems,
+            list_newest_days=paths.archive.list_newest_days,
+            outline_file=RuleOutlineFile(path=paths.rules_outline, settings=settings.rules),
+        )
+        snapshot_keeper = build_snapshot_keeper(settings, stop_event)
         yield Collector(
             settings=settings,
             database=database,
             pipeline=pipeline,
-            pollers=tuple(pollers),
+            pollers=pollers,
             deliverer=deliverer,
             health_monitor=_build_health_monitor(
                 pollers,
@@ -123,76 +132,84 @@ def open_collector(
                 database=database,
                 pipeline=pipeline,
                 disk_reserve_bytes=settings.disk_reserve,
+                snapshot_keeper=snapshot_keeper,
             ),
-            rule_reloader=RuleReloader(
-                load_rules=lambda: load_rules(settings.rules),
-                paths=rule_paths,
-                file_stamps=file_stamps,
-                rules=rules,
-                pipeline=pipeline,
+            rule_reloader=rule_reloader,
+            pruner=Pruner(
                 database=database,
-                problems=loaded.problems,
+                paths=paths,
+                read_plan=lambda: KeepingPlan(settings=settings.archive, rules=rule_reloader.rules),
+                stop_event=stop_event,
             ),
+            snapshot_keeper=snapshot_keeper,
             stop_event=stop_event,
         )
 
 
-@contextmanager
-def open_locked_state(settings: Settings, paths: StatePaths) -> Iterator[Database]:
-    """The state of a configuration, locked, clean of what an earlier death has left."""
-    paths.create_folders()
-    with hold_state_lock(paths.state_dir):
-        database = open_state_database(settings)
-        try:
-            with database.hold_exclusively():
-                _remove_leftovers(database, paths)
-                # The locks say that nobody else is alive: what was being sent is in doubt now,
-                # and its next attempt says so.
-                with database.begin() as connection:
-                    outbox.release_leases(connection)
-                yield database
-        finally:
-            database.close()
+def _open_state(
+    stack: ExitStack, settings: Settings, paths: StatePaths, stop_event: threading.Event
+) -> Database:
+    """The state, whose loss ends the collector, and which no end of it waits for."""
+    database = stack.enter_context(open_locked_state(settings, paths))
+    database.call_on_loss(stop_event.set)
+    database.end_with(stop_event)
+    return database
 
 
-def build_channels(settings: Settings) -> dict[str, Channel]:
-    """The channels by their names."""
-    return {name: build_channel(name, channel) for name, channel in settings.channels.items()}
-
-
-def choose_engine_resources(settings: EngineSettings) -> engine.EngineResources:
-    """What the engine may take: as the settings say, else what fits this machine."""
-    fitting = engine.choose_resources()
-    return engine.EngineResources(
-        threads=settings.threads or fitting.threads,
-        memory_bytes=settings.memory or fitting.memory_bytes,
+def _open_pipeline(
+    stack: ExitStack,
+    settings: Settings,
+    paths: StatePaths,
+    channels: Mapping[str, Channel],
+    *,
+    rules: RuleSet,
+    database: Database,
+    stop_event: threading.Event,
+) -> Pipeline:
+    """The pipeline, on an engine that is closed with the stack."""
+    engine_shares = choose_engine_shares(settings.engine)
+    connection = engine.open_engine(paths.spool, resources=engine_shares.main)
+    stack.callback(connection.close)
+    return Pipeline(
+        database=database,
+        connection=connection,
+        paths=paths,
+        rules=rules,
+        routes=build_routes(settings),
+        channels=tuple(channels),
+        stop_event=stop_event,
+        claims=settings.directory.build_claims(),
+        databases=PlaceDatabases(settings.geoip.paths),
+        engine_shares=engine_shares,
     )
 
 
-def _remove_leftovers(database: Database, paths: StatePaths) -> None:
-    claim_archive(database, paths.archive)
-    shutil.rmtree(paths.spool, ignore_errors=True)
-    paths.create_folders()
-    with database.read() as connection:
-        committed = ledger.list_archive_files(connection)
-    target_root = paths.strays / f"{clock.now():%Y%m%dT%H%M%S.%fZ}"
-    strays = paths.archive.move_stray_files(committed, target_root=target_root)
-    if strays:
-        log.warning("strays_set_aside", files=strays, folder=str(target_root))
-
-
-def build_routes(settings: Settings) -> Sequence[Route]:
-    """The routes, in their order."""
-    return [
-        Route(
-            channels=route.channels,
-            min_severity=route.min_severity,
-            rules=route.rules,
-            orgs=route.orgs,
-            continue_matching=route.proceed,
+def _open_pollers(
+    stack: ExitStack,
+    settings: Settings,
+    paths: StatePaths,
+    source_specs: Sequence[SourceSpec[SourceSettings]],
+    *,
+    database: Database,
+    pipeline: Pipeline,
+    stop_event: threading.Event,
+) -> tuple[Poller, ...]:
+    """A poller for each org; their connections are closed with the stack."""
+    pollers = [
+        _build_poller(
+            org,
+            paths,
+            source_specs,
+            database=database,
+            pipeline=pipeline,
+            stop_event=stop_event,
+            disk_reserve_bytes=settings.disk_reserve,
         )
-        for route in settings.routes
+        for org in settings.orgs
     ]
+    for poller in pollers:
+        stack.callback(poller.context.client.close)
+    return tuple(pollers)
 
 
 def _build_poller(
@@ -229,7 +246,6 @@ def _build_deliverer(
     settings: Settings,
     paths: StatePaths,
     channels: Mapping[str, Channel],
-    routes: Sequence[Route],
     *,
     database: Database,
     stop_event: threading.Event,
@@ -241,7 +257,7 @@ def _build_deliverer(
         journal=DeliveryJournal(paths.delivery_journal),
         stop_event=stop_event,
         fallback_plan=FallbackPlan(
-            routes=routes,
+            routes=build_routes(settings),
             channels=tuple(channels),
             policies={name: build_policy(each) for name, each in settings.channels.items()},
         ),
@@ -255,15 +271,18 @@ def _build_health_monitor(
     database: Database,
     pipeline: Pipeline,
     disk_reserve_bytes: int,
+    snapshot_keeper: SnapshotKeeper | None,
 ) -> HealthMonitor:
     return HealthMonitor(
         database=database,
         pipeline=pipeline,
         spool=paths.spool,
         disk_reserve_bytes=disk_reserve_bytes,
+        find_journal_problem=DeliveryJournal(paths.delivery_journal).find_problem,
         read_schedule=lambda: {
             (poller.org, source.kind): poller.api_budget.compute_interval(source)
             for poller in pollers
             for source in poller.sources
         },
+        find_more_symptoms=lambda: find_snapshot_symptoms(snapshot_keeper),
     )

@@ -10,11 +10,15 @@ from typing import Any
 import duckdb
 
 from collector import engine
-from collector.archive.parquet_sql import FileLocation, build_relation, ensure_columns
+from collector.archive.column_sets import ColumnSetCache
+from collector.archive.hunt_directory import NO_DIRECTORY, HuntDirectory
+from collector.archive.hunt_views import ALL_TIMES, HuntViews
+from collector.archive.parquet_sql import FileLocation
 from collector.archive.query_limits import fetch_rows, limit_memory, limit_time
 from collector.archive.store import ArchiveStore
-from collector.errors import HuntError
-from collector.escaping import quote_identifier, quote_literal
+from collector.archive.time_bounds import TimeBounds
+from collector.errors import HuntError, HuntReadError
+from collector.escaping import quote_literal
 from collector.model import ArchiveFile, DerivedType
 
 MAX_BRACKETS = 100
@@ -35,27 +39,49 @@ def run_hunt_query(
     archive: ArchiveStore,
     files: Sequence[ArchiveFile],
     derived_types: Mapping[str, DerivedType],
+    span: TimeBounds = ALL_TIMES,
+    column_sets: ColumnSetCache | None = None,
+    directory: HuntDirectory = NO_DIRECTORY,
     timeout_seconds: float = 60.0,
     limit: int = 10_000,
 ) -> HuntResult:
-    """Run one SELECT over the table `events` and one view for each event type.
+    """Run one SELECT over the table `events`, one view for each event type, and the directory.
+
+    The views hold the events of `span`. Files of other times than the query asks for are not read.
+
+    Args:
+        sql: the SELECT.
+        archive: where the files are.
+        files: the committed ones.
+        derived_types: by name, the types that have a view and no files.
+        span: of which times there are events, the end excluded.
+        column_sets: what remembers the columns of files for the next query.
+        directory: what there is in the views of users, apps, reports and objects.
+        timeout_seconds: how long it may take.
+        limit: how many rows it may give.
 
     Raises:
+        HuntReadError: a file may be damaged.
         HuntError: not exactly one SELECT, invalid SQL, too much memory, or the timeout exceeded,
             which counts from opening the files to fetching the last row.
     """
     _require_select(sql)
     connection = engine.open_engine()
+    read_files = files
     try:
         with limit_memory(), limit_time(connection, timeout_seconds) as deadline:
-            _create_views(connection, sql, archive, files, derived_types)
-            _restrict_access(connection, archive.locate_files(files))
+            views = HuntViews(
+                connection=connection, archive=archive, derived_types=derived_types, span=span
+            )
+            directory.create_views(connection, sql)
+            read_files = views.create_views(sql, files, column_sets)
+            _restrict_access(connection, archive.locate_files(read_files))
             result = connection.execute(sql)
             names = tuple(column[0] for column in result.description or ())
             rows = fetch_rows(result, count=limit + 1, deadline=deadline)
         return HuntResult(columns=names, rows=tuple(rows[:limit]), truncated=len(rows) > limit)
     except duckdb.Error as error:
-        raise HuntError(_take_first_line(error)) from None
+        raise _build_error(error, archive, read_files) from None
     finally:
         connection.close()
 
@@ -69,8 +95,15 @@ def _require_select(sql: str) -> None:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
         raise HuntError(_take_first_line(error)) from None
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+    is_select = len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT
+    if not is_select or _is_pragma(sql):
         raise HuntError("give exactly one SELECT; the archive is read-only")
+
+
+def _is_pragma(sql: str) -> bool:
+    """Whether it is a PRAGMA, which DuckDB 1.5 takes for the SELECT that it makes of it."""
+    code = (at for at, kind in duckdb.tokenize(sql) if not str(kind).endswith("comment"))
+    return sql.encode()[next(code, 0) :][:6].lower() == b"pragma"
 
 
 def _measure_brackets(sql: str) -> int:
@@ -82,38 +115,6 @@ def _measure_brackets(sql: str) -> int:
     return deepest
 
 
-def _create_views(
-    connection: duckdb.DuckDBPyConnection,
-    sql: str,
-    archive: ArchiveStore,
-    files: Sequence[ArchiveFile],
-    derived_types: Mapping[str, DerivedType],
-) -> None:
-    locations = archive.locate_files(files)
-    by_type: dict[str, list[FileLocation]] = {}
-    for file, location in zip(files, locations, strict=True):
-        by_type.setdefault(file.event_type, []).append(location)
-    # Opening every file costs time: only the views that the query may name are created.
-    words = {word.lower() for word in re.findall(r"\w+", sql)}
-    for name, type_locations in by_type.items():
-        if name.lower() in words:
-            _create_view(connection, name, f"SELECT * FROM {build_relation(type_locations)}")
-    for name, derived in derived_types.items():
-        type_locations = [
-            location for source in derived.source_types for location in by_type.get(source, ())
-        ]
-        if name.lower() in words and type_locations:
-            relation = build_relation(type_locations)
-            padded = ensure_columns(connection, relation, derived.required_columns)
-            _create_view(connection, name, derived.build_select(padded))
-    if "events" in words and by_type:
-        _create_view(connection, "events", f"SELECT * FROM {build_relation(locations)}")
-
-
-def _create_view(connection: duckdb.DuckDBPyConnection, name: str, select: str) -> None:
-    connection.execute(f"CREATE VIEW {quote_identifier(name)} AS {select}")
-
-
 def _restrict_access(
     connection: duckdb.DuckDBPyConnection, locations: Sequence[FileLocation]
 ) -> None:
@@ -121,6 +122,27 @@ def _restrict_access(
     connection.execute(f"SET allowed_paths = [{allowed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def _build_error(
+    error: duckdb.Error, archive: ArchiveStore, files: Sequence[ArchiveFile]
+) -> HuntError:
+    """The error of a query over these files. The engine has none of its own for damage.
+
+    Most of what it says of damage names the file, and no mistake of a query does; some of it is of
+    the kind that nothing else is of.
+    """
+    message = _take_first_line(error)
+    paths = tuple(file.path for file in files)
+    named_paths = tuple(
+        path
+        for path, location in zip(paths, archive.locate_files(files), strict=True)
+        if location in message
+    )
+    suspects = named_paths or (paths if type(error) is duckdb.Error else ())
+    if not suspects:
+        return HuntError(message)
+    return HuntReadError(message, suspects=suspects, read_paths=paths)
 
 
 def _take_first_line(error: Exception) -> str:

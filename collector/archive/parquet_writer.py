@@ -13,8 +13,13 @@ import duckdb
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.escaping import quote_literal
 
-PARQUET_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 61440"
-"""The COPY options of every file of events."""
+_FORMAT_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+
+PARQUET_OPTIONS = f"{_FORMAT_OPTIONS}, ROW_GROUP_SIZE 61440"
+"""The COPY options of every file of events that a batch brings."""
+
+FRUGAL_OPTIONS = f"{_FORMAT_OPTIONS}, ROW_GROUP_SIZE 20480"
+"""The same where memory is short: the engine holds a group of rows at a time, uncompressed."""
 
 _DAY_COLUMN = '"#day"'
 """No column of events can have this name."""
@@ -51,7 +56,12 @@ class StagedFile:
 
 
 def write_events(
-    connection: duckdb.DuckDBPyConnection, select: str, path: Path, *, metadata: str
+    connection: duckdb.DuckDBPyConnection,
+    select: str,
+    path: Path,
+    *,
+    metadata: str,
+    options: str = PARQUET_OPTIONS,
 ) -> StagedFile | None:
     """Run a SELECT of event rows into a file. None, and no file, when it gave no row.
 
@@ -59,9 +69,7 @@ def write_events(
         duckdb.Error: the SELECT could not be run; no file remains.
     """
     try:
-        connection.execute(
-            f"COPY ({select}) TO {quote_literal(str(path))} ({PARQUET_OPTIONS}, {metadata})"
-        )
+        connection.execute(f"COPY ({select}) TO {quote_literal(str(path))} ({options}, {metadata})")
         return _measure_file(connection, path, metadata)
     except duckdb.Error:
         path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -13,7 +13,9 @@ from collector import normalize
 from collector.archive import parquet_sql
 from collector.archive.store import ArchiveStore
 from collector.clock import MICROSECOND
+from collector.directory.display_names import NAMED_FIELDS
 from collector.escaping import quote_identifier, quote_literal
+from collector.evaluation.event_directory import EventDirectory
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.rule_selection import ALL_TIME
 from collector.model import ArchiveFile
@@ -48,6 +50,7 @@ class OrgArchive:
     archive: ArchiveStore
     org: str
     files: Sequence[ArchiveFile]
+    directory: EventDirectory = field(default_factory=EventDirectory)
 
     @property
     def event_views(self) -> EventViews:
@@ -55,9 +58,16 @@ class OrgArchive:
         return EventViews(
             connection=self.connection,
             org=self.org,
-            list_files=lambda types, span: self.archive.locate_files(self._list_files(types, span)),
+            list_files=self._list_files,
+            locate_files=self.archive.locate_files,
             list_types=self.list_stored_types,
+            directory=self.directory,
         )
+
+    @property
+    def last_time(self) -> datetime:
+        """When the last event happened; nobody knows what has not come after that."""
+        return max((file.last_time for file in self.files), default=ALL_TIME[0])
 
     def measure_extent(self, since: datetime) -> ArchiveExtent:
         """The extent of the events from then on."""
@@ -110,17 +120,21 @@ class OrgArchive:
                     event_type, _compute_day_span(chunk), needs
                 )
             else:
-                relation = self._pad_columns(chunk, needs)
+                relation = self._pad_columns(event_type, chunk, needs)
             if relation is not None:
                 recent = f"(SELECT * FROM {relation} WHERE {render_since_filter(since)})"
                 yield recent, sum(file.rows for file in chunk)
 
-    def _pad_columns(self, files: Sequence[ArchiveFile], needs: Sequence[str]) -> str:
+    def _pad_columns(
+        self, event_type: str, files: Sequence[ArchiveFile], needs: Sequence[str]
+    ) -> str:
         relation = parquet_sql.build_relation(self.archive.locate_files(files))
-        present = {name.lower() for name in parquet_sql.describe_columns(self.connection, relation)}
+        columns = parquet_sql.describe_columns(self.connection, relation)
+        present = {name.lower() for name in columns} | NAMED_FIELDS.keys()
         missing = [name for name in needs if name.lower() not in present]
         selected = ["*", *(f"NULL::VARCHAR AS {quote_identifier(name)}" for name in missing)]
-        return f"(SELECT {', '.join(selected)} FROM {relation})"
+        padded = f"(SELECT {', '.join(selected)} FROM {relation})"
+        return self.directory.add_fields(padded, columns.union(missing), needs, event_type)
 
     def _count_since(self, file: ArchiveFile, since: datetime) -> int:
         source = parquet_sql.build_relation(self.archive.locate_files([file]))

@@ -76,6 +76,12 @@ class LeafTables:
             f" FROM {table} AS events WHERE {rule.predicate}"
         )
 
+    def keep_members(self, leaf: str, members: str) -> None:
+        """Drop a rule's events that are not among the `event_uid` of a SELECT."""
+        self.connection.execute(
+            f"DELETE FROM {self._ensure_table(leaf)} WHERE event_uid NOT IN ({members})"
+        )
+
     def select_leaf(self, leaf: str, fields: Sequence[str]) -> str:
         """SQL: the events of a plain rule, as `correlation_sql.LeafSource` says."""
         stored_fields = self.inputs.fields_by_leaf[leaf]

@@ -16,10 +16,10 @@ def list_missing_types(rule: Rule, rules: RuleSet, types: AbstractSet[str]) -> t
     if not isinstance(rule.aggregation, Correlation):
         return rule.event_types if types.isdisjoint(rule.event_types) else ()
     missing_by_rule = [
-        list_missing_types(rules.by_name[name], rules, types) for name in rule.aggregation.rules
+        list_missing_types(rules.by_name[name], rules, types) for name in rule.aggregation.present
     ]
     missing = [names for names in missing_by_rule if names]
-    # Temporal correlations ask for every rule, the others for events of any.
+    # Temporal correlations ask for every rule that is to be there, the others for events of any.
     needs_all = rule.aggregation.type.startswith("temporal")
     if not missing or (len(missing) < len(missing_by_rule) and not needs_all):
         return ()

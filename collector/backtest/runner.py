@@ -15,10 +15,11 @@ from collector.backtest.correlation_leaves import CorrelationInputs, LeafTables
 from collector.backtest.dedup_keys import render_dedup_key
 from collector.backtest.hits import BacktestResult, HitTable
 from collector.backtest.single_events import ProgressCallback, ScanSink, SingleEventScan
-from collector.clock import from_micros
-from collector.detect import RuleSet, correlation_sql
+from collector.clock import from_micros, to_micros
+from collector.detect import RuleSet, correlation_sql, member_sql
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.detect.first_seen_sql import as_first_seen
+from collector.detect.member_sql import is_remembering
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.rule_selection import ALL_TIME, RuleSelection
 from collector.evaluation.temp_tables import open_temp_tables
@@ -111,13 +112,16 @@ class _OrgBacktest:
             for event_type in self._list_types():
                 sink = ScanSink(add_hits=add_hits, leaf_tables=leaf_tables)
                 self._scan.scan_type(self._archive, event_type, sink, progress)
+            for rule in self._list_remembering_leaves():
+                self._keep_members(rule, leaf_tables)
+                progress(self._estimate_stateful(rule, self._scan.leaves_since))
             select_hits = partial(self._select_correlation_hits, leaf_tables)
             for rule in self._inputs.correlations:
                 self._propagate_failures(rule)
                 self._try_rule(rule, add_hits, select_hits)
         for rule in self._list_stateful_rules():
             self._try_rule(rule, add_hits, self._select_stateful_hits)
-            progress(self._estimate_stateful(rule))
+            progress(self._estimate_stateful(rule, self._since))
 
     def estimate_effort(self) -> int:
         """The number of events that it reads."""
@@ -127,7 +131,12 @@ class _OrgBacktest:
             )
             for event_type in self._list_types()
         )
-        return single + sum(map(self._estimate_stateful, self._list_stateful_rules()))
+        past = sum(
+            self._estimate_stateful(rule, self._scan.leaves_since)
+            for rule in self._list_remembering_leaves()
+        )
+        stateful = self._list_stateful_rules()
+        return single + past + sum(self._estimate_stateful(rule, self._since) for rule in stateful)
 
     def _list_types(self) -> list[str]:
         return [name for name in self._archive.list_all_types() if self._scan.list_rules(name)]
@@ -137,16 +146,22 @@ class _OrgBacktest:
             if rule.raises_alert and isinstance(rule.aggregation, FirstSeen | Baseline):
                 yield rule
 
-    def _estimate_stateful(self, rule: Rule) -> int:
+    def _list_remembering_leaves(self) -> list[Rule]:
+        """The rules with a past that correlations look at."""
+        rules = (self._rules.by_name[name] for name in self._inputs.fields_by_leaf)
+        return [rule for rule in rules if is_remembering(rule)]
+
+    def _estimate_stateful(self, rule: Rule, since: datetime) -> int:
         types = rule.event_types or self._archive.list_stored_types()
         return sum(
-            self._archive.count_rows(event_type, self._find_start(rule)) for event_type in types
+            self._archive.count_rows(event_type, self._find_start(rule, since))
+            for event_type in types
         )
 
-    def _find_start(self, rule: Rule) -> datetime:
-        """The time of the first events that a rule with a past reads."""
+    def _find_start(self, rule: Rule, since: datetime) -> datetime:
+        """The time of the first events that a rule with a past reads for matches since a time."""
         if isinstance(rule.aggregation, Baseline) and self._since > BEGINNING:
-            return from_micros(stateful_hits.compute_baseline_start(rule, self._since))
+            return from_micros(stateful_hits.compute_baseline_start(rule, since))
         return BEGINNING
 
     def _try_rule(self, rule: Rule, add_hits: AddHits, select_hits: Callable[[Rule], str]) -> None:
@@ -168,7 +183,10 @@ class _OrgBacktest:
 
     def _select_correlation_hits(self, leaf_tables: LeafTables, rule: Rule) -> str:
         members = correlation_sql.select_firing_events(
-            rule, self._rules.by_name, leaf_tables.select_leaf
+            rule,
+            self._rules.by_name,
+            leaf_tables.select_leaf,
+            known_until=str(to_micros(self._archive.last_time)),
         )
         operator = rule.aggregation.operator if isinstance(rule.aggregation, Correlation) else None
         weight = f"coalesce({'-' if operator in {'lt', 'lte'} else ''}metric, 0)"
@@ -181,11 +199,28 @@ class _OrgBacktest:
             " (PARTITION BY uid ORDER BY severity DESC, weight DESC, key DESC) = 1"
         )
 
-    def _select_stateful_hits(self, rule: Rule) -> str:
-        selection = RuleSelection(
+    def _keep_members(self, rule: Rule, leaf_tables: LeafTables) -> None:
+        """Of the events that a rule with a past looks at, leave those that it matches."""
+        try:
+            selection = self._select_events(rule)
+            begin = self._find_start(rule, self._scan.leaves_since)
+            if parts := list(selection.list_relations((begin, ALL_TIME[1]))):
+                history_start = self._archive.find_first_time(selection.list_source_types())
+                members = member_sql.select_members(parts, since=history_start)
+                leaf_tables.keep_members(rule.name, members)
+        except EVALUATION_ERRORS as error:
+            self._failures[rule.name] = describe_error(error)
+
+    def _select_events(self, rule: Rule) -> RuleSelection:
+        return RuleSelection(
             rules=self._rules, rule=rule, events=self._archive.event_views, span=ALL_TIME
         )
-        parts = list(selection.list_relations((self._find_start(rule), ALL_TIME[1])))
+
+    def _select_stateful_hits(self, rule: Rule) -> str:
+        selection = self._select_events(rule)
+        parts = list(
+            selection.list_whole_relations((self._find_start(rule, self._since), ALL_TIME[1]))
+        )
         if not parts:
             return ""
         if isinstance(rule.aggregation, Baseline):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -93,7 +93,7 @@ class SingleEventScan:
             self._apply_rules(gathered, rules, event_type, sink)
 
     def _list_needed_columns(self, rules: Sequence[Rule], event_type: str) -> list[str]:
-        names = [*HEADER_COLUMNS, *(name for rule in rules for name in rule.fields)]
+        names = [*HEADER_COLUMNS, *(name for rule in rules for name in _list_counted_fields(rule))]
         for rule in rules:
             if rule.name in self.inputs.fields_by_leaf:
                 names += self.inputs.list_columns(rule.name, event_type)
@@ -141,6 +141,13 @@ class SingleEventScan:
             )
         if rule.name in self.inputs.fields_by_leaf:
             sink.leaf_tables.add_events(rule, event_type, table)
+
+
+def _list_counted_fields(rule: Rule) -> Iterator[str]:
+    """The fields by which alerts are counted: all but those that only titles show."""
+    yield from rule.condition_fields
+    if has_own_alerts(rule):
+        yield from (*rule.severity_fields, *rule.dedup_key, *rule.dedup_fallback)
 
 
 def has_own_alerts(rule: Rule) -> bool:

@@ -106,6 +106,7 @@ def select_baseline_hits(rule: Rule, parts: Sequence[RuleRelation], since: datet
     windows = (
         f"SELECT {', '.join(selected)}, make_timestamptz(last_time) AS time, metric, mean,"
         " event_count, history, (metric - mean) / nullif(stddev, 0) AS deviations,"
+        " metric / nullif(mean, 0) AS times_mean,"
         f" window_start AS {_START}, make_timestamptz(window_start) AS window_start,"
         f" make_timestamptz(window_start + {duration_to_micros(baseline.window)}) AS window_end"
         f" FROM ({baseline_sql.select_scored_windows(parts)})"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
+
+from collector.clock import EPOCH
 
 ContextEntry = Mapping[str, Any]
 
@@ -65,8 +67,11 @@ def _render_window(entry: ContextEntry) -> str:
     kind = as_text(entry.get("type"))
     events = format_event_count(entry.get("event_count"))
     if kind.startswith("temporal"):
-        order = " in this order" if kind == "temporal_ordered" else ""
-        return f"{_join_texts(entry.get('rules'))}{order}: {events} {within}"
+        is_alone = isinstance(rules := entry.get("rules"), list | tuple) and len(rules) == 1
+        order = " in this order" if kind == "temporal_ordered" and not is_alone else ""
+        some = f"{_format_number(entry.get('metric'))} of " if entry.get("limit") else ""
+        told = f"{some}{_join_texts(entry.get('rules'))}{order}: {events} {within}"
+        return f"{told}{_render_absence(entry)}"
     measure = _MEASURE_PHRASES.get(kind)
     if measure is None:
         measured = events
@@ -77,6 +82,28 @@ def _render_window(entry: ContextEntry) -> str:
     return f"{measured} {within}, {limit} are asked for"
 
 
+def _render_absence(entry: ContextEntry) -> str:
+    """What has not come, and what was not read to the end of the window; empty where nothing is."""
+    if not entry.get("absent"):
+        return ""
+    unread = entry.get("unread")
+    parts = [
+        f"; {as_text(stream)} could not be read {_render_since(until)}"
+        for stream, until in (unread.items() if isinstance(unread, Mapping) else ())
+    ]
+    return f", and no {_join_texts(entry['absent'])}{''.join(parts)}"
+
+
+def _render_since(value: Any) -> str:
+    """Since when it could not be; what is no time, as it is."""
+    written = as_text(value)
+    try:
+        time = datetime.fromisoformat(written).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return f"since {written}"
+    return "at all" if time <= EPOCH else f"since {time:%Y-%m-%d %H:%M} UTC"
+
+
 def _render_list_entry(entry: ContextEntry) -> str:
     value, listed = as_text(entry.get("value")), as_text(entry.get("entry"))
     matched = listed if value in {"", listed} else f"{value} by {listed}"
@@ -85,6 +112,7 @@ def _render_list_entry(entry: ContextEntry) -> str:
         _label_value("published by", as_text(entry.get("source"))),
         _label_value("last seen", _format_date(entry.get("last_seen"))),
         _label_value("confidence", as_text(entry.get("confidence"))),
+        _label_value("counted until", _format_date(entry.get("expired"))),
         as_text(entry.get("note")),
     )
     return f"{as_text(entry.get('list'))}: {matched}{_bracket_parts(details)}"
@@ -103,9 +131,15 @@ def _render_first_seen(entry: ContextEntry) -> str:
 
 def _render_baseline(entry: ContextEntry) -> str:
     current = f"this one {_format_number(entry.get('value'))}"
+    peers = entry.get("peers")
     if entry.get("mean") is None:
-        return f"no history yet; {current}"
+        lack = "no others to compare with" if peers else "no history yet"
+        return f"{lack}; {current}"
     mean = f"{_format_number(entry['mean'])} ± {_format_number(entry.get('stddev'))}"
+    if isinstance(peers, Mapping):
+        common = ", ".join(f"{name} {as_text(value)}" for name, value in peers.items())
+        others = f"{_format_number(entry.get('windows'))} others of {common}"
+        return f"{mean} of {others} in the same window{_format_window_length(entry)}; {current}"
     windows = f"{_format_number(entry.get('windows'))} windows{_format_window_length(entry)}"
     return f"{mean} in {windows} over {_format_number(entry.get('history_days'))} d; {current}"
 

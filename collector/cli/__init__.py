@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -11,18 +12,21 @@ import click
 from collector import __version__, escaping
 from collector.cli.lazy_group import LazyGroup
 from collector.core_dumps import prevent_core_dumps
+from collector.deferred_modules import defer_modules
 from collector.errors import CollectorError, RulesError, SettingsError
 
 COMMANDS = {
     "alerts": "List alerts, show one, or explain it.",
-    "archive": "Adopt an archive whose state was lost.",
+    "archive": "Look after the files of events.",
     "backfill": "Read what was logged before collecting began.",
+    "backup": "Copy the state and the archive while the daemon works.",
     "check": "Look at the configuration, the rules, every org and its sources.",
-    "deliveries": "List the messages that have not arrived, and try them again.",
+    "deliveries": "List the messages that have not arrived, try them again, or give them up.",
     "demo": "See it work: an org on this machine, a day of traffic, four attacks.",
     "hunt": "Ask the archive, in SQL.",
     "org": "Serve the embedded org alone, for development.",
     "quarantine": "List what could not be read, and try it again.",
+    "restore": "Put a snapshot or a backup back.",
     "rules": "List, test, lint and export detection rules; see which can fire.",
     "run": "Collect, detect and alert: the daemon.",
     "scan": "Run the rules over files that you already have.",
@@ -48,6 +52,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors are printed as sentences, not as tracebacks."""
     prevent_core_dumps()
+    defer_modules()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no text is too much for a terminal
     try:
@@ -72,6 +77,7 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _print_error(f"Error: {where}{error.strerror or error}")
         code = 1
+    gc.freeze()  # else Python searches all modules for garbage, which ends with the process anyway
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +22,7 @@ from collector.logs import configure_logging
 from collector.model import Stream
 from collector.settings import Settings, list_secrets
 from collector.sources import SOURCES
+from collector.stop_signals import set_on_stop_signal
 
 
 @click.command("backfill")
@@ -50,10 +50,12 @@ def command(config: Path, *, since: timedelta, quiet: bool, kinds: tuple[str, ..
     when the same command has something left to do.
     """
     settings = load_settings(config)
+    _check_kept(settings, since)
     configure_logging(level="error", secrets=list_secrets(settings))
-    with open_collector(_remove_channels(settings) if quiet else settings) as collector:
-        signal.signal(signal.SIGTERM, lambda *_: collector.stop_event.set())
-        signal.signal(signal.SIGINT, lambda *_: collector.stop_event.set())
+    with (
+        open_collector(_remove_channels(settings) if quiet else settings) as collector,
+        set_on_stop_signal(collector.stop_event),
+    ):
         summary = _BackfillSummary()
         for poller in collector.pollers:
             with _collect_problems(summary, poller.org):
@@ -65,6 +67,16 @@ def command(config: Path, *, since: timedelta, quiet: bool, kinds: tuple[str, ..
     if summary.problems:
         click.echo("what is missing is read by the same command, run again", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _check_kept(settings: Settings, since: timedelta) -> None:
+    """Refuse to read what would be removed at once, and told again if it is read again."""
+    longest = settings.archive.longest_time
+    if since > longest:
+        raise click.UsageError(
+            f"--since {since.days}d reaches beyond what is kept: raise `archive: {{retention}}` in"
+            f" the configuration, or ask for {longest.days}d at most"
+        )
 
 
 def _remove_channels(settings: Settings) -> Settings:

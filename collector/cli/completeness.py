@@ -104,6 +104,12 @@ def _print_proof(proof: OrgCompleteness) -> None:
     _print_windows(report)
     _print_daily_comparisons(proof.daily_comparisons)
     _print_harmless_gaps(report)
+    for total in report.folded[:LINE_LIMIT]:
+        print_line(
+            f"{total.source}/{total.event_type}: {format_count(total.rows, 'event')} of"
+            f" {total.batches:,} batches up to {_format_time(total.newest)} are only counted: the"
+            " ledger keeps no batches of their age"
+        )
     for problem in problems[:LINE_LIMIT]:
         print_line(f"missing: {problem}")
     if len(problems) > LINE_LIMIT:

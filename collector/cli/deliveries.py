@@ -1,4 +1,4 @@
-"""`collector deliveries`: the outbox, and another try."""
+"""`collector deliveries`: the outbox, another try, and none any more."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ import click
 from rich.text import Text
 
 from collector.api.deliveries import (
-    REMOVED_CHANNEL,
     ChannelStatus,
     DeliveryRecord,
     DeliveryReport,
     OutboxEntry,
     RetryResult,
+    explain_removed_channel,
     read_deliveries,
     retry_deliveries,
     to_channel_json,
     to_json,
+)
+from collector.api.discarded_deliveries import (
+    WaitingMessages,
+    count_waiting_messages,
+    discard_deliveries,
 )
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
@@ -37,14 +42,16 @@ from collector.cli.output import (
     print_table,
     to_safe_text,
 )
+from collector.escaping import escape_terminal
 from collector.model import DeliveryState
 
 _KEY_LENGTH = 14
+_QUESTION_LIMIT = 400
 
 
 @click.group("deliveries")
 def command() -> None:
-    """List the messages that have not arrived, and try them again."""
+    """List the messages that have not arrived, try them again, or give them up."""
 
 
 @command.command("list")
@@ -99,9 +106,35 @@ def retry_messages(config: Path, *, channel: str | None, keys: tuple[str, ...]) 
         print_line("a running collector sends them now, else the next `collector run`")
 
 
+@command.command("discard")
+@config_option
+@click.option("--channel", required=True, help="The channel whose messages are given up.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def discard_messages(config: Path, *, channel: str, yes: bool) -> None:
+    """Give up what waits on a channel, as one that is not configured any more: it is never sent.
+
+    The alerts stay in `collector alerts list`, and `deliveries list --all` keeps what was given up.
+    """
+    settings = load_settings(config)
+    waiting = count_waiting_messages(settings, channel)
+    if not yes:
+        click.confirm(_ask_to_discard(waiting), abort=True, err=True)
+    count = discard_deliveries(settings, channel)
+    print_line(f"{channel}: {format_count(count, 'message')} discarded")
+
+
+def _ask_to_discard(waiting: WaitingMessages) -> str:
+    severities = ", ".join(f"{count:,} {severity}" for severity, count in waiting.counts.items())
+    place = f"{waiting.channel}, which is configured" if waiting.is_configured else waiting.channel
+    noun = format_count(waiting.total, "message")
+    question = f"{noun} ({severities}) on {place}, will never be sent. Discard?"
+    return escape_terminal(question, _QUESTION_LIMIT)
+
+
 def _describe_retry(result: RetryResult) -> Iterator[str]:
     if result.removed_count:
-        yield f"{format_count(result.removed_count, 'message')} cannot leave: {REMOVED_CHANNEL}"
+        noun = format_count(result.removed_count, "message")
+        yield f"{noun} cannot leave: {explain_removed_channel(result.channel)}"
     if result.due_count:
         yield f"{format_count(result.due_count, 'message')} due now"
     if result.digest_due is not None:

@@ -94,6 +94,7 @@ def _collect_events(
                 if result.state == PollState.FAILED:
                     problems.append(f"{result.stream}: {result.reason}")
         progress.update(task, description="Delivering alerts")
+        collector.pipeline.settle_directory()
         collector.deliverer.drain_channels()
     return problems
 

@@ -23,6 +23,8 @@ from collector.cli.output import (
 from collector.model import render_facts
 from collector.settings import Settings
 
+_KEYS_SHOWN = 3
+
 
 def show_event(settings: Settings, event_uid: str, *, as_json: bool) -> None:
     """Print the traces of the events with that uid; there may be one in several orgs."""
@@ -41,6 +43,11 @@ def _print_trace(trace: EventTrace) -> None:
         print_paragraph("The archive does not hold it. This is what alerts tell of it.")
     for facts in _list_batch_facts(trace):
         print_pairs("Where it came from", facts)
+    if trace.folded_batches:
+        print_paragraph(
+            f"It came with {_list_some(trace.folded_batches)}: the ledger only counts batches of"
+            " that age, and says no more of them."
+        )
     if trace.files:
         print_pairs("Where it is", [("file", file.path) for file in trace.files])
     if trace.event:
@@ -73,6 +80,13 @@ def _list_batch_facts(trace: EventTrace) -> Iterator[list[tuple[str, object]]]:
             "reason": entry.reason or None,
         }
         yield [(name, value) for name, value in facts.items() if value is not None]
+
+
+def _list_some(keys: Sequence[str]) -> str:
+    """The batches with these keys; where they are many, the first of them."""
+    others = len(keys) - _KEYS_SHOWN
+    shown = ", ".join(keys[:_KEYS_SHOWN]) + (f" and {others:,} others" if others > 0 else "")
+    return f"{'batch' if len(keys) == 1 else 'batches'} {shown}"
 
 
 def _format_arrival(trace: EventTrace) -> str:

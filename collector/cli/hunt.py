@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import click
 
-from collector.api.hunt import HuntResult, run_hunt, to_json_lines
+from collector import clock
+from collector.api.hunt import HuntResult, TimeBounds, run_hunt, to_json_lines
 from collector.api.json_values import to_json_value
 from collector.cli.event_trace import show_event
-from collector.cli.options import config_option, json_option, load_settings
+from collector.cli.options import config_option, json_option, load_settings, parse_duration
 from collector.cli.output import (
     build_table,
     format_plain_value,
@@ -52,6 +54,13 @@ from collector.settings import Settings
     show_default=True,
     help="How many rows are printed at most.",
 )
+@click.option(
+    "--since",
+    callback=parse_duration,
+    metavar="24h",
+    help="Only events since then: the files of other times are not opened.",
+)
+@click.option("--until", callback=parse_duration, metavar="1h", help="Only events before then.")
 @click.option("--event", "event_uid", metavar="UID", help="The whole way of one event, no SQL.")
 @click.argument("sql", required=False)
 def command(
@@ -61,6 +70,8 @@ def command(
     as_json: bool,
     seconds: float,
     limit: int,
+    since: timedelta | None,
+    until: timedelta | None,
     event_uid: str | None,
     sql: str | None,
 ) -> None:
@@ -69,6 +80,9 @@ def command(
     The archive is read-only, and nothing else can be read. A column of the org's own whose name is
     also one of ours is called raw_NAME: raw_USER_ID beside user_id. Exit code 2 for a mistake in
     the SQL, 1 for a query that took too much time or memory.
+
+    With --since, or a condition such as time >= now() - INTERVAL 1 DAY, the files of other times
+    are not opened: on a large archive that is the difference between a second and a minute.
 
     With --event UID, instead: where that event came from and how late, what it says, which rules
     matched it, who was told, and what is beside it. Exit code 1 where nobody knows it.
@@ -80,7 +94,12 @@ def command(
     if event_uid is not None:
         _show_event(settings, event_uid, style)
     if sql is not None:
-        _run_query(settings, sql, style=style, seconds=seconds, limit=limit)
+        result = _run_query(
+            settings, sql, seconds=seconds, limit=limit, span=_build_span(since, until)
+        )
+        {"table": _print_table, "csv": _print_csv, "json": _print_json}[style](result)
+        if result.truncated:
+            print_stderr(f"only the first {limit:,} rows: see --limit")
 
 
 def _show_event(settings: Settings, event_uid: str, style: str) -> None:
@@ -89,14 +108,23 @@ def _show_event(settings: Settings, event_uid: str, style: str) -> None:
     show_event(settings, event_uid, as_json=style == "json")
 
 
-def _run_query(settings: Settings, sql: str, *, style: str, seconds: float, limit: int) -> None:
+def _run_query(
+    settings: Settings, sql: str, *, seconds: float, limit: int, span: TimeBounds
+) -> HuntResult:
     try:
-        result = run_hunt(settings, sql, timeout_seconds=seconds, limit=limit)
+        return run_hunt(settings, sql, timeout_seconds=seconds, limit=limit, span=span)
     except InvalidSqlError as error:
         raise click.UsageError(to_safe_text(error)) from error
-    {"table": _print_table, "csv": _print_csv, "json": _print_json}[style](result)
-    if result.truncated:
-        print_stderr(f"only the first {limit:,} rows: see --limit")
+
+
+def _build_span(since: timedelta | None, until: timedelta | None) -> TimeBounds:
+    """The times between two that are so long ago."""
+    if since is not None and until is not None and since <= until:
+        raise click.UsageError("--since has to be longer ago than --until")
+    now = clock.now()
+    return TimeBounds(
+        first=None if since is None else now - since, last=None if until is None else now - until
+    )
 
 
 def _print_table(result: HuntResult) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -32,7 +34,9 @@ class LazyGroup(click.Group):
         """The command of that name."""
         if cmd_name not in self._summaries:
             return None
-        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        with _pause_collection():
+            module = importlib.import_module(f"{self._package}.{cmd_name}")
+        command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -50,3 +54,19 @@ class LazyGroup(click.Group):
             meant = f"; did you mean {nearest!r}?" if nearest else ""
             raise click.UsageError(f"no command is called {name!r}{meant}", ctx)
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _pause_collection() -> Iterator[None]:
+    """Leave out the searches for garbage: modules that are loaded make none, and go on living.
+
+    They are left out of all later ones, too, of which the first would come at once.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()

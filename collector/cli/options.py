@@ -45,6 +45,16 @@ def json_option(command: CommandFunction) -> CommandFunction:
     )(command)
 
 
+def refuse_empty(
+    context: click.Context, parameter: click.Parameter, value: str | tuple[str, ...] | None
+) -> str | tuple[str, ...] | None:
+    """A callback for what may be left out, and not be empty: a script's variable was not set."""
+    values = (value,) if isinstance(value, str) else value or ()
+    if all(each.strip() for each in values):
+        return value
+    raise click.BadParameter("must not be empty", context, parameter)
+
+
 def parse_duration(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> timedelta | None:

@@ -165,6 +165,12 @@ def color_severity(severity: Severity) -> Text:
     return Text(str(severity), style=SEVERITY_COLORS[severity])
 
 
+def format_setting(value: object) -> str:
+    """A value of the configuration as text, numbers with their thousands apart."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:,}" if is_number else format_value(value)
+
+
 def format_value(value: object) -> str:
     """A value of an event as text; whole numbers are without a point."""
     plain = to_json_value(value)

@@ -9,7 +9,7 @@ import click
 
 from collector import normalize
 from collector.api.alerts import list_alerts
-from collector.cli.alerts import print_alerts
+from collector.cli.alerts.list import print_alerts
 from collector.cli.options import json_option
 from collector.cli.output import format_count, print_stderr, quiet_logs
 from collector.cli.progress import WorkProgress, show_progress
@@ -18,9 +18,11 @@ from collector.detect import RuleSet
 from collector.escaping import is_file_name
 from collector.ingest.temporary_pipeline import TemporaryPipeline, open_temporary_pipeline
 from collector.model import Batch
+from collector.normalize.derived_types import list_affected_types
 from collector.rules.rule_files import load_rules
 from collector.settings import RulesSettings
 from collector.yaml_source.suggestions import find_nearest_name
+from collector.yaml_source.yaml_files import YAML_SUFFIXES
 
 
 def _parse_event_type(
@@ -73,14 +75,20 @@ def command(
     exit code 1 when anything could not be.
     """
     quiet_logs()
-    rules = load_rules(RulesSettings(paths=tuple(rule_paths)))
-    files = list(local_files.find_files(paths, recursive=recursive))
+    # An option takes one value, and shells give many: `--rules *.yml`.
+    further_rules = [path for path in paths if path.suffix in YAML_SUFFIXES]
+    logs = [path for path in paths if path not in further_rules]
+    if further_rules and not (rule_paths and logs):
+        raise click.UsageError(f"{further_rules[0]} is no log: give rules with --rules, then logs")
+    rules = load_rules(RulesSettings(paths=(*rule_paths, *further_rules)))
+    files = list(local_files.find_files(logs, recursive=recursive))
     total = sum(_measure_size(file) for file in files)
     with open_temporary_pipeline(rules) as temp_pipeline:
         with show_progress("Scanning", total=total) as progress:
             scanner = _FileScanner(temp_pipeline, rules, progress, event_type)
             for file in files:
                 scanner.scan_file(file)
+            temp_pipeline.pipeline.absences.settle_given_events(local_files.SCAN_ORG)
         with temp_pipeline.database.read() as connection:
             alerts = list_alerts(connection)
     print_alerts(alerts, as_json=as_json)
@@ -145,7 +153,7 @@ class _FileScanner:
             notes.append(f"{format_count(ingested.duplicates, 'duplicate')} left out")
         if is_repeat:
             notes.append("the same as an earlier file")
-        elif self._rules.select_by_type(batch.event_type):
+        elif any(map(self._rules.select_by_type, list_affected_types(batch.event_type))):
             notes.append(format_count(len(ingested.notified_alerts), "alert"))
         else:
             notes.append("no rule looks at this type")

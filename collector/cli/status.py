@@ -14,6 +14,7 @@ from collector.api.readable_files import UnreadableFile
 from collector.api.status import StatusReport, read_status, to_json_lines
 from collector.cli.completeness import completeness_options, show_completeness
 from collector.cli.deliveries import print_closed_channels
+from collector.cli.kept_state import print_directories, print_retention
 from collector.cli.options import config_option, json_option, load_settings
 from collector.cli.output import (
     add_row,
@@ -41,7 +42,7 @@ _FILE_LIMIT = 20
 
 _DAMAGE_WORDS = {"new": "not missed yet", "waiting": "asked for again", "lost": "lost"}
 
-_PROBLEM_COLUMNS = ("unknown_times", "quarantined", "bad_records", "lost")
+_PROBLEM_COLUMNS = ("pruned", "unknown_times", "quarantined", "bad_records", "lost")
 _STATE_STYLES = {PollState.OK: "green", PollState.FAILED: "bold red"}
 
 
@@ -78,7 +79,11 @@ def _print_status(status: StatusReport, orgs: Sequence[str]) -> None:
         _print_calls(org_forecast)
     for org in orgs:
         _print_totals(status, org)
+    print_directories(status.directories)
+    print_retention(status.retention, status.now)
     _print_unreadable_files(status.unreadable_files)
+    if status.chain_head:
+        print_line(f"Head of the hash chain: {status.chain_head.number}:{status.chain_head.hash}")
     _print_rule_problems(status)
     _print_silent_rules(status.silent_rules)
     _print_outbox(status)
@@ -251,3 +256,5 @@ def _print_outbox(status: StatusReport) -> None:
         add_row(table, stats.channel, stats.state, f"{stats.count:,}", oldest, stats.reason)
     if status.queue_stats:
         print_table(table)
+    if status.journal_problem:
+        print_paragraph(f"{status.journal_problem}.")

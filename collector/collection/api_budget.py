@@ -20,6 +20,7 @@ from collector.logs import log
 from collector.salesforce.call_counter import BACKFILL, CallPurpose, assign_calls
 from collector.salesforce.client import SalesforceClient
 from collector.sources import Source
+from collector.sources.spec import StreamGroup
 from collector.store import api_usage
 from collector.store.api_usage import CallAllowance
 from collector.store.database import Database
@@ -69,6 +70,12 @@ class ApiBudget:
         rank = min(group.value_rank for group in source.groups)
         spending = self._read_facts(clock.now()).spending
         return api_budget_policy.decide_pace(rank, spending, percent=self._percent)
+
+    def decide_group_pace(self, group: StreamGroup) -> BudgetDecision:
+        """Whether anything further of a group may be asked now, by what is spent to this moment."""
+        self.save_counts()
+        spending = self._read_facts(clock.now()).spending
+        return api_budget_policy.decide_pace(group.value_rank, spending, percent=self._percent)
 
     def decide_backfill(self, source: Source) -> BudgetDecision:
         """Whether the past of the source may be read now: at full speed or not at all."""

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from collector import clock
 from collector.collection.api_budget import ApiBudget
 from collector.collection.api_budget_policy import Pace
 from collector.collection.disk_watch import DiskWatch
+from collector.collection.page_budget import PageBudget
 from collector.disk_space import DEFAULT_RESERVE_BYTES, is_disk_full
 from collector.errors import (
     BudgetExhaustedError,
@@ -27,6 +29,7 @@ from collector.errors import (
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
 from collector.model import Batch, Cursor, Stream
+from collector.salesforce.page_watch import watch_pages
 from collector.sources import (
     FetchFailure,
     FetchResult,
@@ -167,7 +170,11 @@ class Backfill:
         if decision.pace != Pace.GO:
             raise BudgetExhaustedError(decision.reason)
         # Taking in counts as well: meanwhile the next files are on their way.
-        with self._api_budget.count_backfill_calls(source):
+        page_budget = PageBudget(partial(self._api_budget.decide_backfill, source))
+        with (
+            self._api_budget.count_backfill_calls(source),
+            watch_pages(page_budget.check_next_page),
+        ):
             fetched = next(batches, None)
             return None if fetched is None else self._take_fetched(fetched, progress)
 

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from collector import clock, normalize
+from collector.collection.json_records import FileRecord, read_records
 from collector.csv_records import CsvRecordReader, open_csv_buffer, read_field
 from collector.csv_segments import CsvSegmenter, CsvSegments, write_records
-from collector.errors import CollectorError, CorruptDownloadError
+from collector.errors import CollectorError
 from collector.escaping import is_file_name
 from collector.model import Batch, EventFamily, Stream
+from collector.named_files import open_regular_file
 from collector.stable_ids import hash_lines, hash_text
 
 SCAN_ORG = "scan"
@@ -29,9 +30,6 @@ FILE_SUFFIXES = (".csv", ".json", ".jsonl", ".ndjson")
 
 MAX_BATCH_RECORDS = 20_000
 """A batch of JSON records has at most so many, which bounds the memory that it takes."""
-
-MAX_DOCUMENT_BYTES = 512 << 20
-"""The largest JSON document, or line of NDJSON, that is read."""
 
 _CHUNK_BYTES = 1 << 20
 _NAME_DIGITS = 24
@@ -44,8 +42,6 @@ EVENT_TYPE_ALIASES = {
     "DocumentAttachmentDownoads": "DocumentAttachmentDownloads",
 }
 """EVENT_TYPE texts inside files that differ from the file's EventType."""
-
-FileRecord: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +72,15 @@ def _list_folder(folder: Path, *, recursive: bool) -> Iterator[Path | SkippedFil
     for parent, folders, names in os.walk(folder, onerror=errors.append):
         folders[:] = sorted(folders) if recursive else []
         for path in sorted(Path(parent, name) for name in names):
-            if not _has_known_suffix(path):
+            if not has_known_suffix(path):
                 continue
             yield path if path.is_file() else SkippedFile(path=path, reason="is no ordinary file")
     for error in errors:
         yield SkippedFile(path=Path(error.filename), reason=_describe_error(error))
 
 
-def _has_known_suffix(path: Path) -> bool:
+def has_known_suffix(path: Path) -> bool:
+    """Whether a file is called as logs are, gzipped or not."""
     return (Path(path.stem) if path.suffix == ".gz" else path).suffix.lower() in FILE_SUFFIXES
 
 
@@ -99,7 +96,7 @@ def read_batches(
     else the known type that the file's name holds. What cannot be examined is a SkippedFile.
     """
     try:
-        with path.open("rb") as raw, _open_unzipped(raw) as file:
+        with open_regular_file(path) as raw, _open_unzipped(raw) as file:
             if file.peek(_CHUNK_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
                 yield from _read_json(path, file, spool, event_type)
             else:
@@ -220,7 +217,7 @@ def _read_json(
     by_name = _guess_event_type(path)
     refusals: Counter[str] = Counter()
     records_by_type: dict[str, list[FileRecord]] = {}
-    for record in _read_records(file, refusals):
+    for record in read_records(file, refusals):
         resolved_type = event_type or read_event_type(record) or by_name
         if resolved_type is None or not (event_type or _is_event(record, resolved_type)):
             refusals["a record that is no known event: give --type to say what it is"] += 1
@@ -254,55 +251,3 @@ def _is_event(record: FileRecord, event_type: str) -> bool:
     if fields is None:
         return event_type.endswith(("Event", "EventStore")) or "EVENT_TYPE" in record
     return any(key in fields for key in record)
-
-
-def _read_records(file: BufferedReader, refusals: Counter[str]) -> Iterator[FileRecord]:
-    """All records; what is none is counted in `refusals`."""
-    for document in _read_documents(file, refusals):
-        yield from _unwrap_records(document)
-
-
-def _read_documents(file: BufferedReader, refusals: Counter[str]) -> Iterator[Any]:
-    """The document that a file is, or those that its lines are."""
-    first = _check_size(file.readline(MAX_DOCUMENT_BYTES + 1))
-    try:
-        document = _parse_document(first)
-    except ValueError:
-        yield _parse_document(_check_size(first + file.read(MAX_DOCUMENT_BYTES + 1)))
-        return
-    yield document
-    while line := _check_size(file.readline(MAX_DOCUMENT_BYTES + 1)):
-        try:
-            document = _parse_document(line) if line.strip() else []
-        except (ValueError, RecursionError):
-            refusals["a line that is no JSON"] += 1
-            continue
-        yield document
-
-
-def _check_size(data: bytes) -> bytes:
-    if len(data) > MAX_DOCUMENT_BYTES:
-        raise CorruptDownloadError(
-            f"a JSON document is larger than {MAX_DOCUMENT_BYTES >> 20} MB: split it"
-        )
-    return data
-
-
-def _parse_document(data: bytes) -> Any:
-    # Numbers stay the text that they were: `50000.0` is not `50000`.
-    return json.loads(data.decode("utf-8-sig", "replace"), parse_float=str, parse_int=str)
-
-
-def _unwrap_records(document: Any) -> Iterator[FileRecord]:
-    """The records inside a list, a query's answer, or the envelope of a streamed event."""
-    if isinstance(document, list):
-        for item in document:
-            yield from _unwrap_records(item)
-    elif isinstance(document, dict):
-        data = document.get("data")
-        payload = data.get("payload") if isinstance(data, dict) else None
-        inner = document.get("records", payload)
-        if isinstance(inner, list | dict):
-            yield from _unwrap_records(inner)
-        else:
-            yield document

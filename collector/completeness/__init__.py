@@ -10,6 +10,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from collector.archive.store import ArchiveStore
+from collector.clock import EARLIEST_TIME
 from collector.completeness.archive_comparison import ArchiveComparison, compare_archive
 from collector.completeness.balances import EventTypeBalance, compute_balances
 from collector.completeness.hourly_files import (
@@ -19,14 +20,17 @@ from collector.completeness.hourly_files import (
     find_sequence_gaps,
 )
 from collector.completeness.window_coverage import WindowCoverage, compute_window_coverage
-from collector.model import Stream, StreamPurpose
-from collector.store import batch_inventory, stream_coverage
+from collector.model import LogFileFacts, Stream, StreamPurpose
+from collector.store import batch_inventory, ledger_folding, stream_coverage
+from collector.store.batch_inventory import InventoryItem
+from collector.store.ledger_folding import FoldedTotal
 from collector.store.stream_coverage import CoverageSpan
 
 __all__ = [
     "ArchiveComparison",
     "CompletenessReport",
     "EventTypeBalance",
+    "FoldedTotal",
     "QuietHours",
     "SequenceGap",
     "WindowCoverage",
@@ -40,7 +44,11 @@ class _AuditPart(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletenessReport:
-    """The proof of one org between two times."""
+    """The proof of one org between two times.
+
+    Of the batches in `folded`, which are older than the ledger keeps, nothing is known but how many
+    they were: they are no part of the others.
+    """
 
     org: str
     since: datetime
@@ -50,6 +58,7 @@ class CompletenessReport:
     quiet_hours: Sequence[QuietHours]
     window_coverage: Sequence[WindowCoverage]
     archive_comparisons: Sequence[ArchiveComparison]
+    folded: Sequence[FoldedTotal]
 
     @property
     def problems(self) -> list[str]:
@@ -73,20 +82,34 @@ def build_completeness_report(
     items = batch_inventory.list_inventory_items(connection, org=org, since=since, until=until)
     files = batch_inventory.list_batch_files(connection, org=org, since=since, until=until)
     covered_spans = stream_coverage.list_org_coverage(connection, org=org)
+    folded = ledger_folding.list_folded_totals(connection, org=org, since=since)
     return CompletenessReport(
         org=org,
         since=since,
         until=until,
         balances=list(compute_balances(items)),
         sequence_gaps=list(
-            find_sequence_gaps(items, listing_start=_find_listing_start(covered_spans, until))
+            find_sequence_gaps(
+                items,
+                listing_start=max(
+                    _find_listing_start(covered_spans, until), _find_folded_end(items, folded)
+                ),
+            )
         ),
         quiet_hours=list(find_quiet_hours(items)),
         window_coverage=list(
             compute_window_coverage(covered_spans, within=CoverageSpan(start=since, until=until))
         ),
         archive_comparisons=list(compare_archive(items, files, archive)),
+        folded=folded,
     )
+
+
+def _find_folded_end(items: Sequence[InventoryItem], folded: Sequence[FoldedTotal]) -> datetime:
+    """Up to when log files of these sources may be only counted."""
+    sources = {item.stream.source for item in items if isinstance(item.facts, LogFileFacts)}
+    newest = [total.newest for total in folded if total.source in sources]
+    return max(newest, default=EARLIEST_TIME)
 
 
 def _find_listing_start(

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from collector.model import BatchState, LogFileFacts, ObservationFacts, RowCountFacts, WindowFacts
+from collector.model import (
+    BatchState,
+    LogFileFacts,
+    ObservationFacts,
+    RowCountFacts,
+    UnknownFacts,
+    WindowFacts,
+)
 from collector.store.batch_inventory import InventoryItem
 
 MAX_REASONS = 5
@@ -24,6 +31,7 @@ class EventTypeBalance:
         unit: `files` or `records`.
         fetched: what was downloaded of what was listed.
         rows: events in the archive.
+        pruned: events that were, and are older than they are kept.
         duplicates: records that it had already.
         failing: of the pending files, those that were tried and could not be had.
         unaccounted: what no state explains. It has to be 0.
@@ -39,6 +47,7 @@ class EventTypeBalance:
     stored: int
     batches: int
     rows: int
+    pruned: int
     duplicates: int
     quarantined: int
     lost: int
@@ -93,6 +102,7 @@ def _balance_files(items: Sequence[InventoryItem]) -> EventTypeBalance:
         stored=states.count(BatchState.STORED),
         batches=len(items) - states.count(BatchState.PENDING),
         rows=sum(item.rows for item in items),
+        pruned=sum(item.pruned for item in items),
         duplicates=sum(item.duplicates for item in items),
         quarantined=states.count(BatchState.QUARANTINED),
         lost=states.count(BatchState.LOST),
@@ -116,9 +126,10 @@ def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
         unit="records",
         listed=served,
         fetched=served,
-        stored=sum(item.rows for item in stored_items),
+        stored=sum(item.rows + item.pruned for item in stored_items),
         batches=len(items),
         rows=sum(item.rows for item in stored_items),
+        pruned=sum(item.pruned for item in stored_items),
         duplicates=sum(item.duplicates for item in stored_items),
         quarantined=quarantined,
         lost=len(items) - len(stored_items),
@@ -130,14 +141,17 @@ def _balance_records(items: Sequence[InventoryItem]) -> EventTypeBalance:
 
 
 def _count_served(item: InventoryItem) -> int:
+    known = item.rows + item.pruned + item.duplicates
     match item.facts:
         case WindowFacts(rows=rows) | ObservationFacts(rows=rows) | RowCountFacts(rows=rows):
             return rows
-    return item.rows + item.duplicates
+        case UnknownFacts(rows=rows):
+            return max(rows, known)
+    return known
 
 
 def _count_unread(item: InventoryItem) -> int:
-    return _count_served(item) - item.rows - item.duplicates
+    return _count_served(item) - item.rows - item.pruned - item.duplicates
 
 
 def _list_reasons(items: Iterable[InventoryItem]) -> list[str]:

@@ -29,8 +29,9 @@ SUPPLEMENT_DELAY = timedelta(days=3)
 class HourlyDailyComparison:
     """A day of an event type by its hourly files and by its daily files.
 
-    `hourly_rows` are events in the archive. `daily_rows` is None where they were not counted,
-    `daily_bytes` where there is no daily file. `trouble` says why they could not be counted.
+    `hourly_rows` are events that are, or were, in the archive. `daily_rows` is None where they were
+    not counted, `daily_bytes` where there is no daily file. `trouble` says why they could
+    not be counted.
     """
 
     org: str
@@ -88,7 +89,7 @@ def sum_hourly_files(
         totals[key] = replace(
             total,
             hourly_files=total.hourly_files + 1,
-            hourly_rows=total.hourly_rows + item.rows,
+            hourly_rows=total.hourly_rows + item.rows + item.pruned,
             hourly_bytes=total.hourly_bytes + (facts.bytes or 0),
         )
     return totals

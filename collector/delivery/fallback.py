@@ -20,6 +20,14 @@ REMOVED_CHANNEL = "the channel is not configured any more"
 """Why what waits on such a channel cannot leave."""
 
 
+def explain_removed_channel(channel: str) -> str:
+    """The same, and what can be done about it."""
+    return (
+        f"{REMOVED_CHANNEL}; configure it again, or give its messages up by"
+        f" `collector deliveries discard --channel {channel}`"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackPlan:
     """Who stands in for whom: the routes, all channels that there are, and their policies."""

@@ -48,6 +48,7 @@ class MessageBuilder:
             attempt=delivery.attempts,
             user_url=f"{login_url}/{user_id}" if user_id and login_url else None,
             instead_of=delivery.instead_of,
+            served_recipients=delivery.served_recipients,
         )
 
 
@@ -62,6 +63,7 @@ def _build_digest_message(
         digest=_strip_org_texts(digest) if delivery.refusals else digest,
         is_update=delivery.revision > 1,
         attempt=delivery.attempts,
+        served_recipients=delivery.served_recipients,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from collector.delivery.fallback import REMOVED_CHANNEL, FallbackPlan
+from collector.delivery.fallback import FallbackPlan, explain_removed_channel
 from collector.model import DeliveryState
 from collector.store import delivery_list, outbox, storms
 from collector.store.channel_status import read_channel_status
@@ -25,7 +25,8 @@ def describe_undelivered(
             continue
         noun = "1 message" if stats.count == 1 else f"{stats.count:,} messages"
         if stats.channel not in plan.channels:
-            yield f"{stats.channel}: {noun} {stats.state}: {REMOVED_CHANNEL}"
+            explanation = explain_removed_channel(stats.channel)
+            yield f"{stats.channel}: {noun} {stats.state}: {explanation}"
             continue
         limit = plan.get_policy(stats.channel).limit
         status = read_channel_status(connection, stats.channel)

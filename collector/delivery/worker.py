@@ -243,6 +243,11 @@ def _record_success(
     return outbox.expedite_deliveries(connection, delivery.channel, now=now)
 
 
+def _list_served(delivery: Delivery, outcome: RetryLater | IndeterminateDelivery) -> frozenset[str]:
+    newly_served = outcome.served_recipients if isinstance(outcome, RetryLater) else frozenset()
+    return delivery.served_recipients | newly_served
+
+
 def _record_failure(
     connection: sa.Connection,
     delivery: Delivery,
@@ -256,6 +261,12 @@ def _record_failure(
     if isinstance(outcome, DeliveryRejection):
         outbox.mark_rejected(connection, delivery.key, reason=outcome.reason, due=plan.due, now=now)
     else:
-        outbox.postpone_delivery(connection, delivery.key, reason=outcome.reason, due=plan.due)
+        outbox.postpone_delivery(
+            connection,
+            delivery.key,
+            reason=outcome.reason,
+            due=plan.due,
+            served_recipients=_list_served(delivery, outcome),
+        )
     save_channel_status(connection, plan.status)
     return plan

@@ -89,6 +89,11 @@ def simulate_rogue_package(day: ScenarioDay, people: People, at: datetime) -> li
             story="An administrator installs the connected app My Ticket Portal.",
         ),
         ExpectedAlert(
+            rule="app-name-lure",
+            severity=Severity.HIGH,
+            story="My Ticket Portal is a name that callers have talked people into.",
+        ),
+        ExpectedAlert(
             rule="package-or-app-installed",
             severity=Severity.HIGH,
             story="The unmanaged package Ticket Export Helper is installed.",
@@ -99,10 +104,11 @@ def simulate_rogue_package(day: ScenarioDay, people: People, at: datetime) -> li
 def simulate_bulk_theft(
     day: ScenarioDay, people: People, at: datetime
 ) -> tuple[list[ExpectedAlert], BulkJob]:
-    """A bulk query exports all contacts; its job is deleted as soon as it is read."""
+    """Objects are counted; a bulk query exports all contacts, and is deleted once it is read."""
     thief = _build_tool("chat.widget", "Chat Widget", "python-requests/2.32.4")
     stolen_user = replace(people.programs["chat.widget"], ip=THIEF_IP)
     session = _open_stolen_session(day, stolen_user, thief, at - timedelta(minutes=4))
+    _count_objects(day, session, thief, at - timedelta(minutes=3))
     job = BulkJob(
         id=day.ids.make_record_id("750"),
         kind="V2Query",
@@ -123,6 +129,17 @@ def simulate_bulk_theft(
         {**session.object_fields, **download},
     )
     _store_anomaly(day, session, at + timedelta(minutes=9))
+    return _list_theft_alerts(), job
+
+
+def _count_objects(day: ScenarioDay, session: UserSession, thief: ApiClient, at: datetime) -> None:
+    """What is worth taking: five counts within a minute."""
+    for number, entity in enumerate(("Account", "Contact", "User", "Case", "Opportunity")):
+        counting = replace(thief, entity=entity, query=f"SELECT COUNT() FROM {entity}")
+        store_api_event(day, session, counting, at + number * timedelta(seconds=7), 1)
+
+
+def _list_theft_alerts() -> list[ExpectedAlert]:
     return [
         ExpectedAlert(
             rule="bulk-api-job",
@@ -131,7 +148,7 @@ def simulate_bulk_theft(
         ),
         ExpectedAlert(
             rule="bulk-api-job",
-            severity=Severity.MEDIUM,
+            severity=Severity.LOW,
             story="Its result is downloaded: an unknown number of records, and no job id.",
         ),
         ExpectedAlert(
@@ -139,7 +156,22 @@ def simulate_bulk_theft(
             severity=Severity.CRITICAL,
             story="Salesforce's own detection finds it unusual: score 0.958.",
         ),
-    ], job
+        ExpectedAlert(
+            rule="soql-count-recon",
+            severity=Severity.LOW,
+            story="Five objects are counted first, by a user that is an integration.",
+        ),
+        ExpectedAlert(
+            rule="user-agent-ioc",
+            severity=Severity.INFORMATIONAL,
+            story="The tool calls itself as many programs do: python-requests.",
+        ),
+        ExpectedAlert(
+            rule="data-theft-chain",
+            severity=Severity.CRITICAL,
+            story="The whole theft in one alert: a thief's client, counting, a large export.",
+        ),
+    ]
 
 
 def _build_tool(user: str, app: str, agent: str) -> ApiClient:

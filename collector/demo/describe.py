@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from collector.demo.sobjects import SOBJECTS, SObject, SObjectField, SObjectKind
@@ -40,7 +41,7 @@ def _summarize_sobject(sobject: SObject, version: str) -> dict[str, Any]:
     base = f"/services/data/v{version}/sobjects/{sobject.name}"
     return {
         "name": sobject.name,
-        "label": sobject.name,
+        "label": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", sobject.name),
         "keyPrefix": sobject.prefix or None,
         "custom": False,
         "createable": False,

@@ -42,16 +42,7 @@ class EventLog:
         """Log an event; missing columns are empty, times and ids are filled in."""
         if not self._start <= at < self._until:
             return
-        text = at.isoformat(timespec="milliseconds")[:23]
-        columns = {
-            "EVENT_TYPE": event_type,
-            "TIMESTAMP": text.translate(_NO_SEPARATORS),
-            "TIMESTAMP_DERIVED": text + "Z",
-            "REQUEST_ID": self._ids.make_request_id(),
-            "ORGANIZATION_ID": ORGANIZATION_ID[:15],
-            **values,
-        }
-        line = render_csv_line([columns.get(column, "") for column in COLUMNS[event_type]])
+        line = render_event(event_type, at, values, self._ids)
         self._rows.setdefault((event_type, floor_hour(at)), []).append(line)
 
     def count_events(self) -> dict[str, int]:
@@ -112,6 +103,20 @@ class EventLog:
             sequence=sequence,
             content=(text.rstrip("\n") if sequence == SUPPLEMENT_SEQUENCE else text).encode(),
         )
+
+
+def render_event(event_type: str, at: datetime, values: Mapping[str, str], ids: IdGenerator) -> str:
+    """The line of an event; missing columns are empty, times and ids are filled in."""
+    text = at.isoformat(timespec="milliseconds")[:23]
+    columns = {
+        "EVENT_TYPE": event_type,
+        "TIMESTAMP": text.translate(_NO_SEPARATORS),
+        "TIMESTAMP_DERIVED": text + "Z",
+        "REQUEST_ID": ids.make_request_id(),
+        "ORGANIZATION_ID": ORGANIZATION_ID[:15],
+        **values,
+    }
+    return render_csv_line([columns.get(column, "") for column in COLUMNS[event_type]])
 
 
 def render_csv_line(values: list[str]) -> str:

@@ -6,12 +6,14 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
-from jwt.types import Options
 
 from collector.demo.oauth import ConnectedApp, OAuthError
+
+if TYPE_CHECKING:  # jwt is loaded by whoever verifies a token
+    from jwt.types import Options
 
 MAX_ASSERTION_LIFE = timedelta(minutes=3)
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from collector.demo.org_store import BulkJob
 from collector.demo.people import BROWSERS, People, Person
+from collector.demo.report_activity import run_report
 from collector.demo.scenario_day import LoginKind, ScenarioDay, UserSession
-from collector.demo.user_activity import run_report
 
 _LONG_QUERY = (
     "SELECT Id, Name, Phone, Email,\n  (SELECT Id, Subject FROM Tasks)\nFROM Contact\n"

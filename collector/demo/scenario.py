@@ -15,9 +15,9 @@ from collector.demo.attacks import (
 )
 from collector.demo.event_log import floor_hour
 from collector.demo.oauth import ORGANIZATION_ID, ConnectedApp
+from collector.demo.org_directory import FOUNDED, build_directory_rows
 from collector.demo.org_store import BulkJob, OrgLogFile, OrgStore
 from collector.demo.people import People, build_collector_user, build_people
-from collector.demo.permissions import build_permission_rows
 from collector.demo.program_activity import (
     API_CLIENTS,
     build_program_login,
@@ -92,10 +92,11 @@ def build_scenario(*, end: datetime, seed: int = 7) -> DemoScenario:
         end=end,
         files=tuple(day.event_log.build_files(rng)),
         rows={
-            name: tuple(rows) for name, rows in (day.rows | _build_directory(people, ids)).items()
+            name: tuple(rows)
+            for name, rows in (day.rows | _build_directory(day, people, ids)).items()
         },
         jobs=(*jobs, theft),
-        expected_alerts=(*attacks, *loads),
+        expected_alerts=(*attacks, *loads, *_list_ordinary_alerts()),
         event_counts=counts,
     )
 
@@ -120,6 +121,22 @@ def _simulate_refused_logins(day: ScenarioDay, people: People) -> None:
         (people.staff[2], "LOGIN_ERROR_USER_INACTIVE"),
     ):
         day.record_login(person, noon, build_browser_login(person), status=status)
+
+
+def _list_ordinary_alerts() -> list[ExpectedAlert]:
+    """What ordinary people cause that somebody may want to know."""
+    return [
+        ExpectedAlert(
+            rule="setup-while-logged-in-as",
+            severity=Severity.LOW,
+            story="An administrator changes a user's phone number while logged in as that user.",
+        ),
+        ExpectedAlert(
+            rule="login-inactive-user",
+            severity=Severity.INFORMATIONAL,
+            story="A user who is inactive tries to log in.",
+        ),
+    ]
 
 
 def _simulate_loads(day: ScenarioDay, people: People) -> tuple[list[ExpectedAlert], list[BulkJob]]:
@@ -157,13 +174,10 @@ def _compute_anchor(day: ScenarioDay) -> datetime:
     return floor_hour(day.end) - timedelta(hours=9)
 
 
-def _build_directory(people: People, ids: IdGenerator) -> dict[str, list[SObjectRow]]:
+def _build_directory(
+    day: ScenarioDay, people: People, ids: IdGenerator
+) -> dict[str, list[SObjectRow]]:
     """Users, their profiles and permissions, the tokens of programs, the organization itself."""
-    long_ago = datetime.fromisoformat("2024-02-01T09:00:00+00:00")
-    users = [*people.list_users(), build_collector_user(ConnectedApp().username)]
-    profiles = {
-        name: ids.make_record_id("00e") for name in sorted({user.profile for user in users})
-    }
     organization = {
         "Id": ORGANIZATION_ID,
         "Name": "Acme",
@@ -172,14 +186,14 @@ def _build_directory(people: People, ids: IdGenerator) -> dict[str, list[SObject
         "IsSandbox": False,
         "TimeZoneSidKey": "America/Chicago",
         "LanguageLocaleKey": "en_US",
-        "CreatedDate": long_ago,
+        "CreatedDate": FOUNDED,
     }
     tokens: list[SObjectRow] = [
         {
             "AppName": client.app,
             "UserId": people.programs[client.user].id,
             "AppMenuItemId": ids.make_record_id("0DS"),
-            "CreatedDate": long_ago,
+            "CreatedDate": FOUNDED,
             "UseCount": 41_207,
             **{
                 secret: ids.make_surrogate_key() + ids.make_surrogate_key()
@@ -190,8 +204,11 @@ def _build_directory(people: People, ids: IdGenerator) -> dict[str, list[SObject
     ]
     return {
         "OauthToken": tokens,
-        "User": [user.to_row(profiles[user.profile], long_ago) for user in users],
-        "Profile": [{"Id": profile_id, "Name": name} for name, profile_id in profiles.items()],
         "Organization": [organization],
-        **build_permission_rows(ids, profiles[users[-1].profile]),
+        **build_directory_rows(
+            people,
+            build_collector_user(ConnectedApp().username),
+            day.rows.get("ReportEvent", ()),
+            ids,
+        ),
     }

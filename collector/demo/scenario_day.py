@@ -19,7 +19,12 @@ STATUS_LABELS = {
     "LOGIN_ERROR_PASSWORD_LOCKOUT": "Password Lockout",
     "LOGIN_ERROR_USER_INACTIVE": "User is Inactive",
 }
-_LOGIN_TYPES = {"A": "Application", "i": "Remote Access 2.0", "I": "Other Apex API"}
+_LOGIN_TYPES = {
+    "8": "SAML Sfdc Initiated SSO",
+    "A": "Application",
+    "I": "Other Apex API",
+    "i": "Remote Access 2.0",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,10 +31,18 @@ STANDARD_FIELDS = {
     " AuthenticationServiceId LoginGeoId! TlsProtocol CipherSuite OptionsIsGet:boolean"
     " OptionsIsPost:boolean Browser! Platform! Status! Application! ClientVersion! ApiType!"
     " ApiVersion! CountryIso AuthMethodReference! LoginSubType! ForwardedForIp! NetworkId",
-    "User 005": "Username Name Email IsActive:boolean UserType ProfileId Department Title"
-    " CompanyName TimeZoneSidKey FederationIdentifier LastLoginDate LastPasswordChangeDate"
-    " CreatedDate LastModifiedDate SystemModstamp",
-    "Profile 00e": "Name UserType CreatedDate LastModifiedDate SystemModstamp",
+    "User 005": "Username Name Email IsActive:boolean UserType ProfileId UserRoleId ManagerId"
+    " Department Title CompanyName TimeZoneSidKey FederationIdentifier LastLoginDate"
+    " LastPasswordChangeDate CreatedDate LastModifiedDate SystemModstamp",
+    "Profile 00e": "Name UserType UserLicenseId CreatedDate LastModifiedDate SystemModstamp",
+    "UserRole 00E": "Name DeveloperName CreatedDate SystemModstamp",
+    "UserLicense 100": "Name MasterLabel CreatedDate SystemModstamp",
+    "ConnectedApplication 0H4": "Name CreatedDate LastModifiedDate SystemModstamp StartUrl"
+    " OptionsAllowAdminApprovedUsersOnly:boolean OptionsIsInternal:boolean",
+    "ExternalClientApplication 0xI": "DeveloperName MasterLabel CreatedDate LastModifiedDate"
+    " SystemModstamp",
+    "Report 00O": "Name DeveloperName FolderName OwnerId Format CreatedDate LastModifiedDate"
+    " LastRunDate SystemModstamp",
     "PermissionSet 0PS": "Name Label IsOwnedByProfile:boolean ProfileId CreatedDate SystemModstamp "
     + " ".join(f"Permissions{name}:boolean" for name in _PERMISSIONS.split()),
     "PermissionSetAssignment 0Pa": "AssigneeId PermissionSetId ExpirationDate IsActive:boolean"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from collector.demo.api_errors import build_malformed_query
+from collector.soql.tokens import iterate_tokens
 
 MAX_STRING_LENGTH = 4000
 
@@ -35,17 +36,7 @@ DATE_LITERALS = (
 )
 COUNTED_DATE_LITERALS = ("LAST_N_DAYS", "NEXT_N_DAYS", "N_DAYS_AGO")
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<string>'(?:[^'\\]|\\.)*')
-    | (?P<datetime>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)(?![\w:.]))
-    | (?P<date>\d{4}-\d\d-\d\d(?![\w:.-]))
-    | (?P<number>[+-]?\d+(?:\.\d+)?(?![\w:.-]))
-    | (?P<word>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::\d+)?)
-    | (?P<symbol><=|>=|!=|<>|[=<>(),])
-    )""",
-    re.VERBOSE | re.DOTALL | re.ASCII,
-)
+_NO_TOKENS = frozenset({"cut", "comment", "other"})
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _ESCAPES = {
     **dict(zip("nrtbfNRTBF", "\n\r\t\b\f" * 2, strict=True)),
@@ -57,15 +48,11 @@ _ESCAPES = {
 def split_tokens(text: str) -> list[SoqlToken]:
     """The tokens of a query. Raises ApiError for text that is no token."""
     tokens = []
-    end = len(text.rstrip())
-    position = 0
-    while position < end:
-        match = _TOKEN.match(text, position, end)
-        if match is None:
-            raise build_malformed_query(f"unexpected token: '{text[position:end].strip()[:20]}'")
-        kind = match.lastgroup or ""
-        tokens.append(SoqlToken(kind=kind, text=match[kind]))
-        position = match.end()
+    for found in iterate_tokens(text):
+        if found.lastgroup is None or found.lastgroup in _NO_TOKENS:
+            rest = text[found.start() :].strip()[:20]
+            raise build_malformed_query(f"unexpected token: '{rest}'")
+        tokens.append(SoqlToken(kind=found.lastgroup, text=found[0]))
     return tokens
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from collector.demo.people import Person
+from collector.demo.report_activity import run_report
 from collector.demo.scenario_day import LoginKind, ScenarioDay, UserSession
 
 _ENTITIES = (
@@ -21,12 +22,6 @@ _ACTIONS = (
     "aura://RecordUiController/ACTION$getRecord=18;aura://RecordUiController/ACTION$getLayout=7",
     "serviceComponent://ui.force.components.controllers.lists.ListViewManager/ACTION$getItems=64",
     "apex://CaseTimelineController/ACTION$timeline=120",
-)
-_REPORTS = (
-    ("Pipeline by stage", "Opportunity", "[OPPORTUNITY_NAME, AMOUNT, STAGE_NAME, CLOSE_DATE]"),
-    ("Open cases by owner", "Case", "[CASE_NUMBER, OWNER, STATUS, SUBJECT]"),
-    ("Leads of this week", "Lead", "[LEAD_NAME, COMPANY, RATING]"),
-    ("Renewals, next quarter", "Opportunity", "[OPPORTUNITY_NAME, AMOUNT, CLOSE_DATE]"),
 )
 _FILES = (("PDF", 400_000), ("EXCEL_X", 90_000), ("WORD_X", 60_000), ("PNG", 200_000))
 
@@ -77,9 +72,9 @@ def _simulate_session(day: ScenarioDay, person: Person, at: datetime) -> None:
         if chance < 0.08:
             run_report(day, session, at, origin="ReportRunFromLightning")
         elif chance < 0.16:
-            _store_list_view(day, session, at)
+            store_list_view(day, session, at)
         elif chance < 0.23:
-            _log_file_transfer(day, session, at)
+            log_file_transfer(day, session, at)
         elif chance < 0.42 or person.team == "admin":
             _log_classic_page(day, session, at)
     if day.rng.random() < 0.6:
@@ -172,49 +167,8 @@ def _log_classic_page(day: ScenarioDay, session: UserSession, at: datetime) -> N
     day.event_log.add_event("URI", at + timedelta(seconds=2), {**session.log_columns, **page})
 
 
-def run_report(day: ScenarioDay, session: UserSession, at: datetime, *, origin: str) -> None:
-    """A report, in its log file and as a stored event."""
-    name, entity, headers = _REPORTS[int(day.rng.random() * len(_REPORTS))]
-    report, rows = day.ids.make_record_id("00O"), 20 + int(day.rng.random() ** 3 * 1900)
-    log_columns = {
-        "RUN_TIME": day.pick_number(2500),
-        "CPU_TIME": day.pick_number(400),
-        "URI": "/lightning/r/Report",
-        "URI_ID_DERIVED": report,
-        "DB_TOTAL_TIME": day.pick_number(900_000_000),
-        "ENTITY_NAME": entity,
-        "DISPLAY_TYPE": "S",
-        "REPORT_ID": report[:15],
-        "REPORT_ID_DERIVED": report,
-        "ROW_COUNT": str(rows),
-        "NUMBER_COLUMNS": str(headers.count(",") + 1),
-        "AVERAGE_ROW_SIZE": day.pick_number(900),
-        "SORT": 'Created Date, "descending"',
-        "ORIGIN": origin,
-    }
-    day.event_log.add_event("Report", at, {**session.log_columns, **log_columns})
-    object_fields = {
-        "Name": name,
-        "ReportId": report,
-        "Operation": origin,
-        "EventSource": "Lightning" if origin.endswith("Lightning") else "API",
-        "ExecutionIdentifier": day.ids.make_uuid(),
-        "ColumnHeaders": headers,
-        "NumberOfColumns": headers.count(",") + 1,
-        "QueriedEntities": entity,
-        "RowsProcessed": float(rows),
-        "Format": "Tabular",
-        "Scope": "organization",
-        "Sequence": 1,
-        "IsScheduled": False,
-        "OwnerId": session.person.id,
-        "LoginHistoryId": session.history_id,
-        "EvaluationTime": 0.0,
-    }
-    day.store_event("ReportEvent", at, {**session.object_fields, **object_fields})
-
-
-def _store_list_view(day: ScenarioDay, session: UserSession, at: datetime) -> None:
+def store_list_view(day: ScenarioDay, session: UserSession, at: datetime) -> None:
+    """A list view of the person's own records, as a stored event."""
     entity, _ = _ENTITIES[int(day.rng.random() * len(_ENTITIES))]
     event = {
         "Name": f"My {entity}s",
@@ -237,7 +191,8 @@ def _store_list_view(day: ScenarioDay, session: UserSession, at: datetime) -> No
     day.store_event("ListViewEvent", at, {**session.object_fields, **event})
 
 
-def _log_file_transfer(day: ScenarioDay, session: UserSession, at: datetime) -> None:
+def log_file_transfer(day: ScenarioDay, session: UserSession, at: datetime) -> None:
+    """A file that is read, or now and then written, in its log file."""
     kind, size = _FILES[int(day.rng.random() * len(_FILES))]
     document, version = day.ids.make_record_id("069"), day.ids.make_record_id("068")
     is_upload = day.rng.random() < 0.3

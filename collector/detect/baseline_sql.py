@@ -1,25 +1,29 @@
-"""Baselines as SQL: the windows of groups, measured and compared with the windows before."""
+"""Baselines as SQL: the windows of groups, measured and compared with earlier ones or others."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from collector.clock import duration_to_micros
+from collector.detect.baseline_stats import render_is_exceeded
+from collector.detect.compared_windows import render_compared_sum, render_peers_digest
+from collector.detect.predicates.members import select_members
 from collector.detect.selected_events import (
     RuleRelation,
     list_value_columns,
     name_value_column,
     render_key_digest,
+    unnest_column,
 )
 from collector.escaping import quote_identifier
 from collector.model import Baseline, Rule, Severity
+from collector.model.member_columns import SEPARATORS
 from collector.stable_ids import hash_json
 
 _FIELD_TYPES = {
     "metric": "DOUBLE",
     "mean": "DOUBLE",
+    "times_mean": "DOUBLE",
     "deviations": "DOUBLE",
     "history": "BIGINT",
     "event_count": "BIGINT",
@@ -45,53 +49,6 @@ def as_baseline(rule: Rule) -> Baseline:
     raise TypeError(f"{rule.name} is no baseline")
 
 
-# ---- scoring
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineStats:
-    """A group's past: the number of windows, and sums of their values and of the squares."""
-
-    window_count: int
-    total: float
-    sum_of_squares: float
-
-    @property
-    def mean(self) -> float | None:
-        """The mean of their values; None without any."""
-        return self.total / self.window_count if self.window_count else None
-
-    @property
-    def standard_deviation(self) -> float | None:
-        """Their standard deviation as a whole population; None without any."""
-        return self._scaled_deviation / self.window_count if self.window_count else None
-
-    @property
-    def _scaled_deviation(self) -> float:
-        return math.sqrt(
-            max(self.window_count * self.sum_of_squares - self.total * self.total, 0.0)
-        )
-
-    def is_exceeded(self, rule: Baseline, value: float) -> bool:
-        """Whether a window with that value fires."""
-        if self.window_count < rule.minimum:
-            return rule.cold_start is not None and value >= rule.cold_start
-        # Multiplied out: sums of whole numbers are exact, their quotients are not.
-        above = self.window_count * value - self.total > rule.deviations * self._scaled_deviation
-        return above and value >= rule.floor
-
-    def count_deviations(self, value: float) -> float | None:
-        """How many standard deviations a value lies above the mean."""
-        if self.mean is None or not self.standard_deviation:
-            return None
-        return (value - self.mean) / self.standard_deviation
-
-
-def compute_lowest_alert(rule: Baseline) -> float:
-    """The smallest value with which a window can fire."""
-    return rule.floor if rule.cold_start is None else min(rule.floor, rule.cold_start)
-
-
 def compute_window_uid(rule: Rule, key: str, start: int) -> str:
     """The match uid of a window; `key` is the digest of its group."""
     return f"window:{hash_json([rule.name, key, start])}"
@@ -100,20 +57,42 @@ def compute_window_uid(rule: Rule, key: str, start: int) -> str:
 # ---- SQL
 
 
+def render_group_digest(rule: Rule) -> str:
+    """SQL: the digest of a group, given its value columns."""
+    return render_key_digest(len(as_baseline(rule).group_by))
+
+
 def select_measured_events(part: RuleRelation) -> str:
-    """SQL: group, window start, times (microseconds) and measured value of a rule's events."""
+    """SQL: group, window start, times (microseconds) and measured value of a rule's events.
+
+    Of an event of which several values are measured, only the row of the first has a `uid`.
+    """
     baseline = as_baseline(part.rule)
-    return part.select_events(
-        baseline.group_by,
-        {
-            "start": _render_start(baseline),
-            "us": 'epoch_us("time")',
-            "arrived": "epoch_us(received)",
-            "uid": "event_uid",
-            "measured": _render_measured(baseline),
-            "of_type": "event_type",
-        },
-    )
+    columns = {
+        "start": _render_start(baseline),
+        "us": 'epoch_us("time")',
+        "arrived": "epoch_us(received)",
+        "uid": "event_uid",
+        "measured": _render_measured(baseline),
+        "of_type": "event_type",
+    }
+    select = part.select_events(baseline.group_by, columns)
+    if baseline.metric != "distinct" or baseline.field not in SEPARATORS:
+        return select
+    return _unnest_measured(select, [*_list_value_names(baseline), *columns])
+
+
+def _unnest_measured(select: str, names: Sequence[str]) -> str:
+    """SQL: a row for each of the values that are measured of an event."""
+    marked = f"SELECT *, measured[1] AS head FROM ({select}) AS events"
+    rows = unnest_column("measured", [*names, "head"], marked)
+    uid = "CASE WHEN measured IS NOT DISTINCT FROM head THEN uid END AS uid"
+    columns = ", ".join(uid if name == "uid" else name for name in names)
+    return f"SELECT {columns} FROM ({rows}) AS events"
+
+
+def _list_value_names(baseline: Baseline) -> list[str]:
+    return [name_value_column(place) for place in range(len(baseline.group_by))]
 
 
 def select_window_keys(rule: Rule, rows: Sequence[str]) -> str:
@@ -130,14 +109,18 @@ def select_window_keys(rule: Rule, rows: Sequence[str]) -> str:
 
 
 def select_windows(rule: Rule, rows: str) -> str:
-    """SQL: key, start, value, events, last and received of each window with events in `rows`."""
+    """SQL: key, start, value, events, last, received and peers of each window of `rows`.
+
+    `peers` is the digest of what a group has in common with its peers; NULL where it has none.
+    """
     baseline = as_baseline(rule)
     count = len(baseline.group_by)
     keys = list_value_columns(count)
     return (
-        f"SELECT {render_key_digest(count)}, start, value, events, last, received"
+        f"SELECT {render_key_digest(count)}, start, value, events, last, received,"
+        f" {render_peers_digest(baseline)} AS peers"
         f" FROM (SELECT {keys}, start, CAST({_METRICS[baseline.metric]} AS DOUBLE) AS value,"
-        " count(*) AS events, max(us) AS last, max(arrived) AS received"
+        " count(uid) AS events, max(us) AS last, max(arrived) AS received"
         f" FROM ({rows}) GROUP BY {keys}, start)"
     )
 
@@ -151,7 +134,7 @@ def select_heaviest_events(rule: Rule, rows: str, limit: int) -> str:
         f"SELECT {render_key_digest(len(baseline.group_by))} AS key, start, {keys}, uid, of_type,"
         f" row_number() OVER (PARTITION BY {keys}, start"
         f" ORDER BY {weight} DESC NULLS LAST, us DESC, uid) AS rank"
-        f" FROM ({rows}) QUALIFY rank <= {limit}"
+        f" FROM ({rows}) WHERE uid IS NOT NULL QUALIFY rank <= {limit}"
     )
 
 
@@ -191,7 +174,7 @@ def select_scored_windows(parts: Sequence[RuleRelation]) -> str:
 
     Columns: the names of the group's fields, `window_start` and `last_time` (microseconds),
     `metric`, `event_count`, `history`, `mean`, `stddev` and `fires`. It needs nothing stored; live
-    evaluation has the same result for the same events.
+    evaluation has the same result for the same events. With peers, these stand for the past.
     """
     baseline = as_baseline(parts[0].rule)
     keys = list_value_columns(len(baseline.group_by))
@@ -200,32 +183,22 @@ def select_scored_windows(parts: Sequence[RuleRelation]) -> str:
         for place, name in enumerate(baseline.group_by)
     )
     rows = " UNION ALL ".join(map(select_measured_events, parts))
-    past = (
-        f"OVER (PARTITION BY {keys} ORDER BY start"
-        f" RANGE BETWEEN {duration_to_micros(baseline.history)} PRECEDING AND 1 PRECEDING)"
-    )
     spread = "sqrt(greatest(history * squares - total * total, 0))"
+    compared = {"history": "count(*)", "total": "sum(value)", "squares": "sum(value * value)"}
+    sums = ", ".join(
+        f"{render_compared_sum(baseline, aggregate)} AS {name}"
+        for name, aggregate in compared.items()
+    )
     return (
         f"SELECT {named}, start AS window_start, last AS last_time, value AS metric,"
-        " events AS event_count, history, total / history AS mean,"
+        " events AS event_count, history, total / nullif(history, 0) AS mean,"
         f" {spread} / nullif(history, 0) AS stddev,"
-        f" {_render_fires(baseline, spread)} AS fires"
-        f" FROM (SELECT *, count(*) {past} AS history, sum(value) {past} AS total,"
-        f" sum(value * value) {past} AS squares"
+        f" {render_is_exceeded(baseline, spread)} AS fires"
+        f" FROM (SELECT *, {sums}"
         f" FROM (SELECT {keys}, start, CAST({_METRICS[baseline.metric]} AS DOUBLE) AS value,"
-        f" count(*) AS events, max(us) AS last FROM ({rows}) AS events GROUP BY {keys}, start"
+        f" count(uid) AS events, max(us) AS last FROM ({rows}) AS events GROUP BY {keys}, start"
         ") AS windows) AS windows"
     )
-
-
-def _render_fires(baseline: Baseline, spread: str) -> str:
-    is_above = (
-        f"history >= {baseline.minimum} AND value >= {baseline.floor!r}"
-        f" AND coalesce(history * value - total > {baseline.deviations!r} * {spread}, FALSE)"
-    )
-    if baseline.cold_start is None:
-        return f"({is_above})"
-    return f"({is_above} OR history < {baseline.minimum} AND value >= {baseline.cold_start!r})"
 
 
 def _render_start(baseline: Baseline) -> str:
@@ -236,5 +209,7 @@ def _render_start(baseline: Baseline) -> str:
 def _render_measured(baseline: Baseline) -> str:
     if baseline.metric == "count" or baseline.field is None:
         return "NULL"
+    if baseline.metric == "distinct" and baseline.field in SEPARATORS:
+        return f"coalesce({select_members(baseline.field)}, [CAST(NULL AS VARCHAR)])"
     column = quote_identifier(baseline.field)
     return _NUMBER.format(column) if baseline.metric == "sum" else f"CAST({column} AS VARCHAR)"

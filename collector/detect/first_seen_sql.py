@@ -93,11 +93,14 @@ def select_matches(parts: Sequence[RuleRelation], *, since: datetime) -> str:
     rows = " UNION ALL ".join(
         part.select_events(as_first_seen(part.rule).key, columns) for part in parts
     )
+    # Of an event with several keys that are new, what was never seen tells more.
+    last_seen = "CASE WHEN count(last_seen) = count(*) THEN max(last_seen) END"
     before = f"lag({{}}) OVER (PARTITION BY {keys} ORDER BY us, event_uid)"
     return (
-        f'SELECT event_uid, "time", last_seen FROM (SELECT *,'
+        f'SELECT event_uid, "time", {last_seen} AS last_seen FROM (SELECT *,'
         f" {before.format('us')} AS seen, {before.format(chr(34) + 'time' + chr(34))} AS last_seen"
         f" FROM ({rows}) AS events) AS events"
         f" WHERE us >= {to_micros(since) + duration_to_micros(first_seen.learn)}"
         f" AND (seen IS NULL OR us - seen > {duration_to_micros(first_seen.forget)})"
+        ' GROUP BY event_uid, "time"'
     )

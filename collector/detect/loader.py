@@ -6,31 +6,43 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sigma.exceptions import SigmaError
 
-from collector.detect import yaml_files
 from collector.detect.event_schema import EventSchema
 from collector.detect.language import (
     correlation_drafts,
+    correlation_filters,
     dry_run,
+    filter_targets,
     rule_drafts,
     rule_filters,
     yaml_document,
 )
-from collector.detect.language.document_library import DocumentLibrary
+from collector.detect.language.borrowed_documents import borrow_documents, refers_to
+from collector.detect.language.document_completion import complete_documents
+from collector.detect.language.document_library import DocumentLibrary, determine_kind, read_name
+from collector.detect.language.filter_targets import FilteredDrafts
 from collector.detect.language.rule_compiler import compile_correlation, compile_rule
 from collector.detect.language.rule_drafts import CorrelationDraft, RuleDraft
+from collector.detect.language.silenced_rules import find_silencers
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists import NO_LISTS, ValueLists
 from collector.detect.lists.list_files import LISTS_FOLDER
+from collector.detect.recent_rule_sets import RecentRuleSets, RuleSources
+from collector.detect.rule_switches import borrow_rules, switch_rules
 from collector.detect.ruleset import RuleSet
+from collector.detect.tuning.entries import TuningEntry
+from collector.detect.tuning.tuned_library import TunedLibrary, tune_library
 from collector.errors import Problem, RulesError
 from collector.model import Rule
+from collector.yaml_source import yaml_files
 
-__all__ = ["RuleSet", "load_rule_set"]
+__all__ = ["RuleSet", "load_named_rule_set", "load_rule_set"]
+
+_RECENT = RecentRuleSets()
 
 
 def load_rule_set(
@@ -40,6 +52,7 @@ def load_rule_set(
     disable: Sequence[str] = (),
     lists: ValueLists = NO_LISTS,
     left_out: AbstractSet[Path] = frozenset(),
+    tuning: Sequence[TuningEntry] = (),
 ) -> RuleSet:
     """The rules of files and of folders (`*.yml` and `*.yaml`, at any depth, but for `lists`).
 
@@ -48,7 +61,8 @@ def load_rule_set(
         schema: the event table that the rules are over.
         disable: names, ids or globs of documents to leave out, whatever is wrong with them.
         lists: the value lists that rules may name.
-        left_out: files that are not read.
+        left_out: files that are not read; what is wrong with tuning in one of them is not told.
+        tuning: what is different in which rules; what is wrong in it is left out.
 
     Raises RulesError with every problem of every file.
     """
@@ -57,7 +71,57 @@ def load_rule_set(
         files = [file for file in _list_rule_files(paths, problems) if file not in left_out]
         documents = _read_documents(files, problems)
         library = DocumentLibrary.from_documents(documents, disable)
-        return _compile_rule_set(library, problems, schema=schema, lists=lists)
+        problems += library.find_duplicates()
+        tuned = tune_library(library, tuning, schema, lists)
+        problems += (each for each in tuned.problems if each.path not in left_out)
+        return _compile_rule_set(tuned, problems, schema=schema, lists=lists)
+
+
+def load_named_rule_set(
+    paths: Sequence[Path],
+    *,
+    other_paths: Sequence[Path],
+    schema: EventSchema,
+    disable: Sequence[str] = (),
+    lists: ValueLists = NO_LISTS,
+    tuning: Sequence[TuningEntry] = (),
+) -> RuleSet:
+    """The rules of files and folders, with those of others that they look at, as `borrowed`.
+
+    Args:
+        paths: as of `load_rule_set`.
+        other_paths: where rules are borrowed from; what the named files have themselves is not.
+        schema: the event table that the rules are over.
+        disable: names, ids or globs of what is not borrowed.
+        lists: the value lists that rules may name.
+        tuning: what is different in which rules; what of it changes nothing is not told.
+
+    Raises RulesError with every problem of the named files, and of those that they need.
+    """
+    with _pause_garbage_collection():
+        problems: list[Problem] = []
+        other_problems: list[Problem] = []
+        files = list(_list_rule_files(paths, problems))
+        documents = _read_documents(files, problems)
+        other_files = _list_other_files(other_paths, files, other_problems)
+        others = DocumentLibrary.from_documents(
+            _read_documents(other_files, other_problems), disable
+        )
+        borrowed = borrow_documents(documents, others.documents)
+        library = replace(others, documents=(*documents, *borrowed))
+        problems += library.find_duplicates()
+        tuned = tune_library(library, tuning, schema, lists)
+        problems += tuned.problems
+        tuned = replace(tuned, warnings=())
+        try:
+            rules = _compile_rule_set(tuned, problems, schema=schema, lists=lists)
+        except RulesError as error:  # a file that cannot be read may have what is missing
+            raise RulesError([*error.problems, *other_problems]) from None
+        filters = [each for each in documents if determine_kind(each) == "filter"]
+        filtered = {
+            read_name(each) for each in borrowed if any(refers_to(one, each) for one in filters)
+        }
+        return borrow_rules(rules, {read_name(each) for each in borrowed}, filtered)
 
 
 @contextmanager
@@ -76,24 +140,55 @@ def _pause_garbage_collection() -> Iterator[None]:
 
 
 def _compile_rule_set(
-    library: DocumentLibrary, problems: list[Problem], *, schema: EventSchema, lists: ValueLists
+    tuned: TunedLibrary, problems: list[Problem], *, schema: EventSchema, lists: ValueLists
 ) -> RuleSet:
-    problems += library.find_duplicates()
-    drafts = _read_drafts(library, schema, lists, problems)
-    correlations, further = correlation_drafts.read_correlations(library, drafts, schema)
+    """Compile what nothing is wrong with, or find it compiled. Raises RulesError with all else."""
+    sources = RuleSources(tuned=tuned, lists=lists, schema=schema)
+    if problems:
+        return _compile_sources(sources, problems)
+    return _RECENT.compile(sources, lambda each: _compile_sources(each, []))
+
+
+def _compile_sources(sources: RuleSources, problems: list[Problem]) -> RuleSet:
+    tuned, lists, schema = sources.tuned, sources.lists, sources.schema
+    library = tuned.library
+    filtered = _read_drafts(library, schema, lists, problems)
+    correlations, further = correlation_drafts.read_correlations(library, filtered.drafts, schema)
     problems += further
-    builder = _RuleSetBuilder(problems=problems)
-    builder.compile_drafts(drafts, correlations)
+    silencers = find_silencers(
+        filtered.drafts.values(), [each for each in correlations if tuned.is_on(each.name)]
+    )
+    final = correlation_filters.filter_correlations(
+        () if problems else filtered.correlation_filters,
+        filtered.drafts,
+        correlations,
+        () if problems else tuned.member_conditions,
+    )
+    member_warnings = [each for one in tuned.member_conditions for each in one.list_warnings()]
+    builder = _RuleSetBuilder(problems=problems, silencers=silencers)
+    builder.compile_drafts([*final.drafts.values(), *final.correlations])
     if not problems:
         builder.refuse_unrunnable_rules(schema)
     if problems:
         raise RulesError(problems)
-    return RuleSet(
+    rules = RuleSet(
         rules=tuple(builder.rules),
         variants=builder.variants,
         documents=builder.documents,
+        silencers=builder.silencers,
         lists=lists,
+        filter_warnings=(*filtered.warnings, *final.warnings),
+        adjustments=tuned.adjustments,
+        tuning_warnings=(*tuned.warnings, *member_warnings),
+        tuning_problems=tuned.problems,
+        compile_again=lambda names, other_lists: _compile_rule_set(
+            replace(tuned, library=library.select_names(names)),
+            [],
+            schema=schema,
+            lists=other_lists,
+        ),
     )
+    return switch_rules(rules)
 
 
 # ---- files
@@ -103,10 +198,18 @@ def _read_documents(files: Iterable[Path], problems: list[Problem]) -> list[Yaml
     documents = []
     for path in dict.fromkeys(files):
         try:
-            documents += yaml_document.read_documents(path)
+            documents += complete_documents(yaml_document.read_documents(path))
         except RulesError as error:
             problems += error.problems
     return documents
+
+
+def _list_other_files(
+    paths: Sequence[Path], files: Sequence[Path], problems: list[Problem]
+) -> Iterator[Path]:
+    """The files of these paths that are none of the given ones, whatever path leads there."""
+    known = {file.resolve() for file in files}
+    return (file for file in _list_rule_files(paths, problems) if file.resolve() not in known)
 
 
 def _list_rule_files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
@@ -126,8 +229,8 @@ def _list_rule_files(paths: Sequence[Path], problems: list[Problem]) -> Iterator
 
 def _read_drafts(
     library: DocumentLibrary, schema: EventSchema, lists: ValueLists, problems: list[Problem]
-) -> dict[str, RuleDraft]:
-    """The rules over events in which nothing is wrong, filters applied, by name."""
+) -> FilteredDrafts:
+    """The rules over events in which nothing is wrong, filters applied."""
     drafts: dict[str, RuleDraft] = {}
     filters = []
     for each in library.select_by_kind("rule"):
@@ -141,9 +244,9 @@ def _read_drafts(
             filters.append(rule_filters.read_filter(each, schema, lists))
         except RulesError as error:
             problems += error.problems
-    result, filter_problems = rule_filters.apply_filters(filters, drafts, library)
-    problems += filter_problems
-    return result
+    filtered = filter_targets.apply_filters(filters, drafts, library)
+    problems += filtered.problems
+    return filtered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,24 +254,21 @@ class _RuleSetBuilder:
     """Compiles drafts into the parts of a rule set."""
 
     problems: list[Problem]
+    silencers: Mapping[str, tuple[str, ...]]
     rules: list[Rule] = field(default_factory=list)
     variants: dict[tuple[str, str], Rule] = field(default_factory=dict)
     documents: dict[str, YamlDocument] = field(default_factory=dict)
 
-    def compile_drafts(
-        self, drafts: Mapping[str, RuleDraft], correlations: Sequence[CorrelationDraft]
-    ) -> None:
+    def compile_drafts(self, drafts: Sequence[RuleDraft | CorrelationDraft]) -> None:
         """Compile all drafts; a rule alerts unless it or a correlation over it says otherwise."""
-        generate_flags = correlation_drafts.collect_generate_flags(correlations)
-        all_drafts: list[RuleDraft | CorrelationDraft] = [*drafts.values(), *correlations]
-        for each in all_drafts:
-            is_explicit = "alert" in each.block.model_fields_set
-            alert = each.block.alert if is_explicit else generate_flags.get(each.name, True)
+        for each in drafts:
             try:
-                self._compile_draft(each, alert=alert)
+                self._compile_draft(
+                    each, alert=each.block.alert and each.name not in self.silencers
+                )
             except SigmaError as error:
                 self.problems.append(each.document.build_problem(("detection",), str(error)))
-            except RecursionError:  # of a rule under hundreds of filters
+            except RecursionError:
                 message = "its condition is too deep, filters included"
                 self.problems.append(each.document.build_problem(("detection",), message))
 

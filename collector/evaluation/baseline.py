@@ -1,8 +1,10 @@
-"""Baselines over a batch: the windows of groups that are far above the group's own past."""
+"""Baselines over a batch: the windows of groups that are far above their past or their peers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import sqlalchemy as sa
 
 from collector.clock import duration_to_micros
 from collector.detect import RuleSet, baseline_sql
@@ -13,19 +15,26 @@ from collector.evaluation.baseline_history import (
     WindowUpdate,
 )
 from collector.evaluation.baseline_matches import build_matches
-from collector.evaluation.baseline_scoring import WindowChanges, score_windows
+from collector.evaluation.baseline_scoring import ScoredWindows, WindowChanges, score_windows
 from collector.evaluation.baseline_windows import (
     TouchedWindows,
     find_touched_windows,
     measure_archive,
     measure_windows,
 )
-from collector.evaluation.event_views import EventViews
+from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.evaluation.peer_groups import add_firing_groups
+from collector.evaluation.peer_history import ArchivePeers, StoredPeers
+from collector.evaluation.peer_scoring import (
+    add_compared_windows,
+    read_compared_windows,
+    score_peers,
+)
 from collector.evaluation.result import EvaluationResult
 from collector.evaluation.rule_selection import RuleSelection
 from collector.evaluation.stateful_rules import StatefulRules
 from collector.evaluation.temp_tables import TempTables, open_temp_tables
-from collector.model import ArchiveFile, Baseline, Withdrawal
+from collector.model import ArchiveFile, Baseline, Match, Withdrawal
 from collector.store import rule_fingerprints
 from collector.store.baseline_memory import BaselineWindow, BaselineWindowKey
 from collector.store.database import Database
@@ -51,9 +60,16 @@ class BaselineEvaluator:
     def evaluate_batch(self, events: EventViews, files: Sequence[ArchiveFile]) -> EvaluationResult:
         """The result for the windows with events of a batch's new files, and for later ones.
 
-        Those are the windows of the same groups that have one of these in their past.
+        Those are the windows of the same groups that have one of these in their past. Of baselines
+        with peers they are the same windows of these.
         """
         return self._stateful_rules.evaluate_batch(events, files, self._evaluate_rule)
+
+    def rejudge_events(
+        self, events: EventViews, span: TimeSpan, names: Collection[str]
+    ) -> EvaluationResult:
+        """The result of these rules for events that are judged again."""
+        return self._stateful_rules.rejudge_events(events, span, names, self._evaluate_rule)
 
     def _evaluate_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None
@@ -72,21 +88,16 @@ class BaselineEvaluator:
             return EvaluationResult()
         org, name = selection.events.org, selection.rule.name
         with self._database.read() as connection:
-            stored = StoredHistory(connection=connection, org=org, rule=name)
-            before = _read_previous(selection, windows, stored)
-            change = WindowChanges(
-                before=before,
-                touched_keys=windows.window_keys,
-                measured_windows=measure_windows(selection, windows),
-            )
-            scored = score_windows(baseline_sql.as_baseline(selection.rule), change, stored)
+            change, scored = _score_remembered(selection, windows, connection)
         rule = selection.rule
         uids = sorted(baseline_sql.compute_window_uid(rule, *key) for key in scored.withdrawn_keys)
         withdrawal = Withdrawal(org=org, rule=name, event_uids=tuple(uids))
         return EvaluationResult(
-            matches=build_matches(selection, scored, windows, tables),
+            matches=_build_matches(selection, scored, windows, tables),
             withdrawals=[withdrawal] if uids else [],
-            state_changes=[WindowUpdate(org=org, rule=name, before=before, after=scored.windows)],
+            state_changes=[
+                WindowUpdate(org=org, rule=name, before=change.before, after=scored.windows)
+            ],
         )
 
 
@@ -99,8 +110,7 @@ def _evaluate_relearned(
     change = WindowChanges(
         before=touched, touched_keys=windows.window_keys, measured_windows=touched
     )
-    past = ArchiveHistory(measured, windows.group_keys)
-    scored = score_windows(baseline_sql.as_baseline(selection.rule), change, past)
+    scored = _score_archive(selection, change, measured)
     replacement = WindowReplacement(
         org=selection.events.org,
         rule=selection.rule.name,
@@ -108,24 +118,68 @@ def _evaluate_relearned(
         windows={**measured, **scored.windows},
     )
     return EvaluationResult(
-        matches=build_matches(selection, scored, windows, tables), state_changes=[replacement]
+        matches=_build_matches(selection, scored, windows, tables), state_changes=[replacement]
     )
+
+
+def _score_remembered(
+    selection: RuleSelection, windows: TouchedWindows, connection: sa.Connection
+) -> tuple[WindowChanges, ScoredWindows]:
+    """The windows that the batch makes a difference to, before it and scored."""
+    baseline = baseline_sql.as_baseline(selection.rule)
+    of_rule = {"org": selection.events.org, "rule": selection.rule.name}
+    stored = StoredHistory(connection=connection, **of_rule)
+    change = WindowChanges(
+        before=_read_previous(selection, windows, stored),
+        touched_keys=windows.window_keys,
+        measured_windows=measure_windows(selection, windows),
+    )
+    if not baseline.peers:
+        return change, score_windows(baseline, change, stored)
+    peers = StoredPeers(connection=connection, **of_rule)
+    compared = read_compared_windows(baseline, change, peers)
+    change = add_compared_windows(change, compared)
+    return change, score_peers(baseline, change, compared, peers)
+
+
+def _score_archive(
+    selection: RuleSelection,
+    change: WindowChanges,
+    measured: Mapping[BaselineWindowKey, BaselineWindow],
+) -> ScoredWindows:
+    """The windows of the batch, scored by all that the archive has."""
+    baseline = baseline_sql.as_baseline(selection.rule)
+    if not baseline.peers:
+        past = ArchiveHistory(measured, {key for key, _ in change.touched_keys})
+        return score_windows(baseline, change, past)
+    peers = ArchivePeers(windows=measured)
+    compared = read_compared_windows(baseline, change, peers)
+    return score_peers(baseline, change, compared, peers)
+
+
+def _build_matches(
+    selection: RuleSelection, scored: ScoredWindows, windows: TouchedWindows, tables: TempTables
+) -> list[Match]:
+    groups = add_firing_groups(selection, scored, windows, tables)
+    return build_matches(selection, scored, groups, tables)
 
 
 def _read_previous(
     selection: RuleSelection, windows: TouchedWindows, stored: StoredHistory
 ) -> dict[BaselineWindowKey, BaselineWindow]:
     """The touched windows, and the later ones of their groups whose past they are."""
+    baseline = baseline_sql.as_baseline(selection.rule)
     first_starts: dict[str, int] = {}
     for key, start in windows.window_keys:
         first_starts[key] = min(start, first_starts.get(key, start))
     last_start = max(start for _, start in windows.window_keys)
-    history = duration_to_micros(baseline_sql.as_baseline(selection.rule).history)
+    history = 0 if baseline.peers else duration_to_micros(baseline.history)
     stored_windows = stored.read_windows(
         first_starts, min(first_starts.values()), last_start + history
     )
     return {
         window_key: window
         for window_key, window in stored_windows.items()
-        if window_key[1] >= first_starts[window_key[0]]
+        if window_key in windows.window_keys
+        or (not baseline.peers and window_key[1] >= first_starts[window_key[0]])
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from collector.clock import duration_to_micros
 from collector.detect import baseline_sql, dedup, title_template
-from collector.detect.baseline_sql import BaselineStats
+from collector.detect.baseline_stats import BaselineStats
 from collector.detect.event_rows import build_event, list_column_names
 from collector.detect.selected_events import list_value_columns, name_value_column
 from collector.escaping import quote_literal
@@ -49,13 +49,15 @@ class Outlier:
         facts = {
             "metric": self.measure.value,
             "mean": self.stats.mean,
+            "times_mean": self.stats.divide_by_mean(self.measure.value),
             "deviations": self.stats.count_deviations(self.measure.value),
             "history": self.stats.window_count,
             "event_count": self.measure.events,
             "window_start": micros_to_time(start),
             "window_end": micros_to_time(start + duration_to_micros(rule.window)),
         }
-        return {**facts, **self.group}
+        # Empty text stands for what the events lack.
+        return {**facts, **{name: value or None for name, value in self.group.items()}}
 
 
 def build_matches(
@@ -115,9 +117,12 @@ def _read_event_rows(
 ) -> Iterator[tuple[BaselineWindowKey, int, dict[str, str], Event]]:
     names = baseline_sql.as_baseline(selection.rule).group_by
     group = ", ".join(f"heaviest.{name_value_column(place)}" for place in range(len(names)))
+    shown = selection.events.show_events(
+        relation, f"(SELECT uid AS event_uid FROM {heaviest})", selection.rule.fields
+    )
     result = selection.events.connection.execute(
         f"SELECT heaviest.key, heaviest.start, heaviest.rank, {group}, events.*"
-        f" FROM {relation} AS events JOIN {heaviest} AS heaviest"
+        f" FROM {shown} AS events JOIN {heaviest} AS heaviest"
         " ON events.event_uid = heaviest.uid AND events.event_type = heaviest.of_type"
     )
     head = 3 + len(names)
@@ -206,6 +211,15 @@ def _build_context(rule: Rule, outlier: Outlier) -> dict[str, object]:
         "window_start": fields["window_start"].isoformat(),
         "window_end": fields["window_end"].isoformat(),
         "group": dict(outlier.group),
+        **_describe_compared(baseline, outlier),
+    }
+
+
+def _describe_compared(baseline: Baseline, outlier: Outlier) -> dict[str, object]:
+    """What the window was compared with: its past, or what its peers have in common with it."""
+    if baseline.peers:
+        return {"peers": {name: outlier.group[name] for name in baseline.peers}}
+    return {
         "history_days": duration_to_days(baseline.history),
         "recent": [
             [micros_to_time(start).isoformat(), value]

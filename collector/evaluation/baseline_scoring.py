@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from collector.clock import duration_to_micros
-from collector.detect.baseline_sql import BaselineStats, compute_lowest_alert
+from collector.detect.baseline_stats import BaselineStats, compute_lowest_alert
 from collector.evaluation.baseline_history import BaselineHistory, list_recent_windows
 from collector.model import Baseline
 from collector.store.baseline_memory import BaselineSums, BaselineWindow, BaselineWindowKey
@@ -67,12 +67,23 @@ def score_windows(rule: Baseline, change: WindowChanges, past: BaselineHistory) 
         for key, stats in _compute_stats(rule, change, after, past)
         if stats.is_exceeded(rule, after[key].value)
     }
+    recent = list_recent_windows(
+        past, after, change.touched_keys, firing, duration_to_micros(rule.history)
+    )
+    return build_scored_windows(change, after, firing, recent)
+
+
+def build_scored_windows(
+    change: WindowChanges,
+    after: Mapping[BaselineWindowKey, BaselineWindow],
+    firing: Mapping[BaselineWindowKey, BaselineStats],
+    recent_windows: Mapping[BaselineWindowKey, Sequence[tuple[int, float]]],
+) -> ScoredWindows:
+    """The windows after a change, given those of them that fire."""
     told = {key for key, window in change.before.items() if window.told}
     return ScoredWindows(
         firing_windows=firing,
-        recent_windows=list_recent_windows(
-            past, after, change.touched_keys, firing, duration_to_micros(rule.history)
-        ),
+        recent_windows=recent_windows,
         windows={key: _set_told(window, told=key in firing) for key, window in after.items()},
         withdrawn_keys=frozenset(told - firing.keys()),
     )

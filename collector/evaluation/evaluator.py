@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
-import duckdb
-
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
+from collector.evaluation.awaited_absences import AwaitedAbsences, begin_judging
 from collector.evaluation.baseline import BaselineEvaluator
 from collector.evaluation.correlation import CorrelationEvaluator, PreviousMatches
+from collector.evaluation.derived_records import DerivedRecordEvaluator
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.first_seen import FirstSeenEvaluator
-from collector.evaluation.result import EvaluationResult
+from collector.evaluation.rejudging import SingleEventRejudging
+from collector.evaluation.remembered_matches import RememberedMatches, index_changes
+from collector.evaluation.result import MATCHES_PER_COMMIT, EvaluationResult
 from collector.evaluation.rule_matcher import RuleMatcher
 from collector.evaluation.rule_selection import ALL_TIME, compute_time_span
 from collector.model import ArchiveFile, Correlation, Match
+from collector.store.awaited_absences import AbsenceHorizon
 from collector.store.database import Database
-
-MATCHES_PER_COMMIT = 2_000
-"""The most matches of single events that are held in memory and committed together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +43,13 @@ class RuleEvaluator:
     def __init__(self, rules: RuleSet, database: Database) -> None:
         single = [rule for rule in rules.rules if rule.raises_alert and rule.aggregation is None]
         self._rules = rules
+        self._database = database
         self._logged_rules = replace(rules, rules=tuple(single))
-        # A rule about every type looks at each event once: as it was logged, not as derived.
-        self._derived_rules = replace(
-            rules, rules=tuple(rule for rule in single if rule.event_types)
-        )
-        self._derived_matcher = RuleMatcher(self._derived_rules)
+        self._derived_records = DerivedRecordEvaluator(self._logged_rules)
         self._archive_failures: dict[str, str] = {}
         self._correlations = CorrelationEvaluator(rules)
         self._first_seen = FirstSeenEvaluator(database, rules)
+        self._absences = AwaitedAbsences(database=database, rules=rules)
         self._baselines = BaselineEvaluator(database, rules)
 
     def take_failures(self) -> Mapping[str, str]:
@@ -59,7 +57,7 @@ class RuleEvaluator:
         failures: dict[str, str] = {}
         parts = (
             self._archive_failures,
-            self._derived_matcher.failures,
+            self._derived_records.failures,
             self._correlations.failures,
             self._first_seen.failures,
             self._baselines.failures,
@@ -91,13 +89,16 @@ class RuleEvaluator:
         """
         if not files:
             return EvaluationResult()
+        events = events.remember_files()
         span = compute_time_span(files)
-        result = EvaluationResult(matches=list(self._match_derived(events, span)))
-        result = result.merge_with(
-            self._correlations.evaluate_batch(events, span, previous_matches)
-        )
+        result = self._derived_records.evaluate_batch(events, span, previous_matches)
         result = result.merge_with(self._first_seen.evaluate_batch(events, files))
-        return result.merge_with(self._baselines.evaluate_batch(events, files))
+        result = result.merge_with(self._baselines.evaluate_batch(events, files))
+        remembered = self._remember_matches(events, span, result)
+        result = result.merge_with(begin_judging(events.org, remembered.horizons))
+        return result.merge_with(
+            self._correlations.evaluate_batch(span, remembered, previous_matches)
+        )
 
     def evaluate_archive(
         self, name: str, events: EventViews, previous_matches: PreviousMatches
@@ -110,7 +111,8 @@ class RuleEvaluator:
         if not rule.raises_alert:
             return
         if isinstance(rule.aggregation, Correlation):
-            yield self._correlations.evaluate_archive(name, events, ALL_TIME, previous_matches)
+            remembered = self._remember_committed(events)
+            yield self._correlations.evaluate_archive(name, ALL_TIME, remembered, previous_matches)
         elif rule.aggregation is None:
             matcher = RuleMatcher(replace(self._rules, rules=(rule,)))
             try:
@@ -118,6 +120,74 @@ class RuleEvaluator:
             except EVALUATION_ERRORS as error:
                 matcher.failures[name] = describe_error(error)
             self._archive_failures.update(matcher.failures)
+
+    def judge_absence(
+        self,
+        name: str,
+        horizon: AbsenceHorizon,
+        events: EventViews,
+        previous_matches: PreviousMatches,
+    ) -> EvaluationResult:
+        """What a rule that waits for something finds in windows that are past with a horizon.
+
+        Those that were past before are not looked at. It holds only as long as nothing else is
+        committed.
+        """
+        remembered = self._remember_committed(events)
+        following = replace(remembered, horizons={**remembered.horizons, name: horizon})
+        since = remembered.horizons[name].until
+        return self._correlations.judge_past_windows(name, since, following, previous_matches)
+
+    def rejudge_events(
+        self, events: EventViews, names: Collection[str], previous_matches: PreviousMatches
+    ) -> Iterator[EvaluationResult]:
+        """What these rules find in events that another directory changes (`events.rejudged`).
+
+        Part by part; what does not hold any more comes with the last. It holds only as long as
+        nothing else is committed.
+        """
+        rejudged = events.rejudged
+        if rejudged is None:
+            return
+        events = events.remember_files()
+        single = [rule for rule in self._logged_rules.rules if rule.name in names]
+        rejudging = SingleEventRejudging(
+            rules=self._rules, single_rules=single, failures=self._archive_failures
+        )
+        yield from rejudging.find_matches(events, rejudged)
+        result = EvaluationResult(
+            withdrawals=list(rejudging.find_withdrawals(events, rejudged, previous_matches))
+        )
+        span = rejudged.span
+        result = result.merge_with(self._first_seen.rejudge_events(events, span, names))
+        result = result.merge_with(self._baselines.rejudge_events(events, span, names))
+        remembered = self._remember_matches(events, span, result)
+        yield result.merge_with(
+            self._correlations.rejudge_events(span, remembered, previous_matches, names)
+        )
+
+    def _remember_matches(
+        self, events: EventViews, span: TimeSpan, result: EvaluationResult
+    ) -> RememberedMatches:
+        """What rules that compare with the past match, given their result for a batch."""
+        return RememberedMatches(
+            database=self._database,
+            rules=self._rules,
+            events=events,
+            span=span,
+            changes=index_changes(result.state_changes),
+            failures={**self._first_seen.failures, **self._baselines.failures},
+            horizons=self._absences.read_horizons(events.org),
+        )
+
+    def _remember_committed(self, events: EventViews) -> RememberedMatches:
+        """What rules that compare with the past match in what is committed."""
+        return RememberedMatches(
+            database=self._database,
+            rules=self._rules,
+            events=events,
+            horizons=self._absences.read_horizons(events.org),
+        )
 
     def _match_archive(
         self, matcher: RuleMatcher, event_types: Sequence[str], events: EventViews
@@ -139,31 +209,6 @@ class RuleEvaluator:
         if relation is not None:
             yield from self._match_relation(matcher, events, event_type, relation)
 
-    def _match_derived(self, events: EventViews, span: TimeSpan) -> Iterator[Match]:
-        for event_type in events.list_batch_types():
-            if event_type == events.event_type or not self._derived_rules.select_by_type(
-                event_type
-            ):
-                continue
-            try:
-                yield from self._match_derived_type(events, event_type, span)
-            except duckdb.Error as error:
-                # What a batch brings is stored whatever becomes of the records made of it.
-                self._blame_derived_rules(event_type, error)
-
-    def _match_derived_type(
-        self, events: EventViews, event_type: str, span: TimeSpan
-    ) -> Iterator[Match]:
-        relation = events.select_batch_events(event_type, span, ())
-        if relation is not None:
-            yield from self._match_relation(self._derived_matcher, events, event_type, relation)
-
-    def _blame_derived_rules(self, event_type: str, error: duckdb.Error) -> None:
-        """Record the rules about a derived type as failed."""
-        reason = f"{event_type} cannot be made: {describe_error(error)}"
-        for rule in self._derived_rules.select_by_type(event_type):
-            self._derived_matcher.failures[rule.name] = reason
-
     def _match_relation(
         self, matcher: RuleMatcher, events: EventViews, event_type: str, relation: str
     ) -> Iterator[Match]:
@@ -173,4 +218,5 @@ class RuleEvaluator:
             columns=events.list_columns(relation),
             event_type=event_type,
             org=events.org,
+            directory=events.directory,
         )

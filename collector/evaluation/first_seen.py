@@ -6,7 +6,7 @@ at the time, which decides whether a rule was still learning.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,8 +15,8 @@ from collector.detect import RuleSet, first_seen_sql
 from collector.detect.first_seen_sql import EventRun
 from collector.detect.selected_events import RuleRelation
 from collector.escaping import quote_literal
-from collector.evaluation import first_seen_runs
-from collector.evaluation.event_views import EventViews
+from collector.evaluation import first_seen_runs, key_members
+from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.first_seen_runs import BatchRuns, RunDiff, RunReplacement, RunUpdate
 from collector.evaluation.result import EvaluationResult
 from collector.evaluation.rule_matcher import RuleMatcher
@@ -34,10 +34,13 @@ from collector.store.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _NewRuns:
-    """New runs by the uid of their first event, each with the time of the event before it."""
+    """New runs by the uid of their first event.
+
+    Each with its key before it, and after it the time of the event before it.
+    """
 
     history_start: datetime
-    runs_by_uid: dict[str, tuple[EventRun, int | None]]
+    runs_by_uid: Mapping[str, Sequence[tuple[str, EventRun, int | None]]]
 
 
 class FirstSeenEvaluator:
@@ -61,6 +64,12 @@ class FirstSeenEvaluator:
     def evaluate_batch(self, events: EventViews, files: Sequence[ArchiveFile]) -> EvaluationResult:
         """The result for the keys that a batch's new files have events of."""
         return self._stateful_rules.evaluate_batch(events, files, self._evaluate_rule)
+
+    def rejudge_events(
+        self, events: EventViews, span: TimeSpan, names: Collection[str]
+    ) -> EvaluationResult:
+        """The result of these rules for events that are judged again."""
+        return self._stateful_rules.rejudge_events(events, span, names, self._evaluate_rule)
 
     def _evaluate_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None
@@ -99,7 +108,7 @@ class FirstSeenEvaluator:
         with self._database.read() as connection:
             before = first_seen_runs.load_runs(connection, org, rule, batch_runs.touched_keys)
         diff = first_seen_runs.compute_run_diff(selection, before, batch_runs)
-        lost_uids = tuple(diff.list_lost_uids())
+        lost_uids = tuple(diff.list_lost_uids(key_members.choose_match_namer(selection)))
         return EvaluationResult(
             matches=self._build_matches(selection, batch_runs, diff),
             withdrawals=[Withdrawal(org=org, rule=rule, event_uids=lost_uids)] if lost_uids else [],
@@ -114,11 +123,10 @@ class FirstSeenEvaluator:
             first_seen_sql.as_first_seen(selection.rule).learn
         )
         fresh_uids = batch_runs.first_uids
-        runs_by_uid = {
-            run.uid: (run, last)
-            for run, last in run_diff.list_new_runs(fresh_uids)
-            if run.start >= learnt_at
-        }
+        runs_by_uid: dict[str, list[tuple[str, EventRun, int | None]]] = {}
+        for key, run, last in run_diff.list_new_runs(fresh_uids):
+            if run.start >= learnt_at:
+                runs_by_uid.setdefault(run.uid, []).append((key, run, last))
         if not runs_by_uid:
             return []
         new_runs = _NewRuns(history_start=history_start, runs_by_uid=runs_by_uid)
@@ -131,7 +139,9 @@ class FirstSeenEvaluator:
             )
         )
         if earlier_uids := runs_by_uid.keys() - fresh_uids:
-            times = [micros_to_time(runs_by_uid[uid][0].start) for uid in earlier_uids]
+            times = [
+                micros_to_time(run.start) for uid in earlier_uids for _, run, _ in runs_by_uid[uid]
+            ]
             parts = selection.list_relations((min(times), max(times)))
             matches += self._match_first_events(selection, new_runs, parts, earlier_uids)
         return matches
@@ -145,6 +155,7 @@ class FirstSeenEvaluator:
     ) -> Iterator[Match]:
         """The events with these uids as matches of the rule, with their history as context."""
         connection = selection.events.connection
+        name_match = key_members.choose_match_namer(selection)
         for part in parts if uids else ():
             matcher = RuleMatcher(
                 replace(self._rule_set, rules=(_restrict_to_uids(part.rule, uids),), variants={})
@@ -155,10 +166,15 @@ class FirstSeenEvaluator:
                 columns=selection.events.list_columns(part.relation),
                 event_type="",
                 org=selection.events.org,
+                directory=selection.events.directory,
             ):
-                yield replace(
-                    match, context=(_build_context(part.rule, match, new_runs), *match.context)
-                )
+                for key, _, last in new_runs.runs_by_uid[match.event_uid]:
+                    context = _build_context(part.rule, match, new_runs.history_start, key, last)
+                    yield replace(
+                        match,
+                        event_uid=name_match(key, match.event_uid),
+                        context=(context, *match.context),
+                    )
             self.failures.update(matcher.failures)
 
     def _find_history_start(self, selection: RuleSelection) -> datetime:
@@ -167,6 +183,8 @@ class FirstSeenEvaluator:
             first = ledger.find_earliest_event_time(
                 connection, org=selection.events.org, event_types=selection.list_source_types()
             )
+        if selection.events.rejudged is not None:
+            return first or ALL_TIME[1]
         return min(first or ALL_TIME[1], selection.span[0])
 
 
@@ -177,13 +195,14 @@ def _restrict_to_uids(rule: Rule, uids: Collection[str]) -> Rule:
     return replace(rule, aggregation=None, event_types=(), predicate=predicate)
 
 
-def _build_context(rule: Rule, match: Match, new_runs: _NewRuns) -> dict[str, object]:
+def _build_context(
+    rule: Rule, match: Match, history_start: datetime, key: str, last: int | None
+) -> dict[str, object]:
     first_seen = first_seen_sql.as_first_seen(rule)
-    _, last = new_runs.runs_by_uid[match.event_uid]
     return {
         "kind": "first_seen",
-        "key": {name: str(match.event.get(name, "")) for name in first_seen.key},
-        "since": new_runs.history_start.isoformat(),
+        "key": key_members.find_key_values(first_seen.key, match.event, key),
+        "since": history_start.isoformat(),
         "last_seen": None if last is None else micros_to_time(last).isoformat(),
         "learn_days": duration_to_days(first_seen.learn),
         "forget_days": duration_to_days(first_seen.forget),

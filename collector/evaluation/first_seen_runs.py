@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -21,6 +21,9 @@ from collector.store.rule_fingerprints import FIRST_SEEN_KIND
 
 RunsByKey: TypeAlias = Mapping[str, Sequence[EventRun]]
 """The runs of each key, in order, by the key's digest."""
+
+MatchNamer: TypeAlias = Callable[[str, str], str]
+"""The uid of a match, given the digest of its key and the uid of its event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +54,23 @@ class RunDiff:
     before: RunsByKey
     after: RunsByKey
 
-    def list_new_runs(self, fresh: Collection[str]) -> Iterator[tuple[EventRun, int | None]]:
+    def list_new_runs(self, fresh: Collection[str]) -> Iterator[tuple[str, EventRun, int | None]]:
         """The runs that begin with a fresh event, begin anew, or after another pause than before.
 
-        Each with the time of the key's last event before it.
+        Each with its key before it, and after it the time of the key's last event before it.
         """
         for key, runs in self.after.items():
             previous_runs = dict(_pair_with_previous(self.before.get(key, ())))
             starts = {run[:2]: last for run, last in previous_runs.items()}
             for run, last in _pair_with_previous(runs):
                 if run.uid in fresh or run[:2] not in starts or starts[run[:2]] != last:
-                    yield run, last
+                    yield key, run, last
 
-    def list_lost_uids(self) -> list[str]:
-        """The events with which a run began and none begins any more."""
-        first = {run.uid for runs in self.after.values() for run in runs}
-        return sorted({run.uid for runs in self.before.values() for run in runs} - first)
+    def list_lost_uids(self, name_match: MatchNamer) -> list[str]:
+        """The matches of events with which a run began and none begins any more."""
+        first = {name_match(key, run.uid) for key, runs in self.after.items() for run in runs}
+        before = {name_match(key, run.uid) for key, runs in self.before.items() for run in runs}
+        return sorted(before - first)
 
 
 # ---- from events

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 from collector.model import Match, Withdrawal
 
+MATCHES_PER_COMMIT = 2_000
+"""The most matches of single events that are held in memory and committed together."""
+
 
 class RuleStateChange(Protocol):
     """A change to what a rule remembers."""

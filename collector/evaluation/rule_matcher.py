@@ -17,15 +17,13 @@ from collector.detect.ruleset import RuleSet
 from collector.detect.severity_sql import build_severity_sql
 from collector.detect.title_template import TitleTemplate
 from collector.escaping import quote_identifier, truncate_text
+from collector.evaluation.event_directory import EventDirectory
+from collector.evaluation.matched_events import MatchedEvents
 from collector.model import Event, Match, Rule, Severity
-from collector.model.event_columns import CANONICAL_COLUMNS, ENTITY_COLUMNS
+from collector.model.event_columns import ENTITY_COLUMNS
 
 MAX_ENTITY_LENGTH = 500
 PAGE_SIZE = 2_000
-MAX_EVENT_COLUMNS = 1_000
-"""Events with more are matched and shown without what no rule names. The engine holds memory for
-each column of what it sorts, and no type that Salesforce documents has half as many."""
-
 _POSITION_COLUMN = quote_identifier("#")  # no column of Salesforce's can have this name
 _table_numbers = itertools.count()
 
@@ -50,6 +48,7 @@ class RuleMatcher:
         columns: frozenset[str],
         event_type: str,
         org: str,
+        directory: EventDirectory | None = None,
     ) -> Iterator[Match]:
         """The matches, rule by rule, each in the order of (time, event_uid).
 
@@ -62,14 +61,20 @@ class RuleMatcher:
             columns: its columns; those that rules need beyond them are NULL.
             event_type: the type of the events.
             org: the org whose events they are.
+            directory: what completes the events: for what rules ask, all of them; with what titles,
+                keys and severities read, and with names, those that match. None: nothing.
 
         Raises duckdb.Error when the relation itself cannot be read.
         """
         rules = self._rules.select_by_type(event_type)
         if not rules:
             return
-        events = _add_missing_columns(
-            _drop_excess_columns(relation, rules, columns), rules, columns
+        events = MatchedEvents(
+            relation=relation,
+            columns=columns,
+            rules=rules,
+            directory=directory or EventDirectory(),
+            event_type=event_type,
         )
         table = quote_identifier(f"candidates_{next(_table_numbers)}")
         try:
@@ -86,14 +91,21 @@ class RuleMatcher:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _copy_candidates(
-        self, connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        events: MatchedEvents,
+        rules: Sequence[Rule],
+        table: str,
     ) -> Sequence[Rule]:
         """Copy the events that any rule may match into a table; return the rules to run over it."""
         try:
-            return rules if _fill_candidate_table(connection, events, rules, table) else ()
+            if not _fill_candidate_table(connection, events, rules, table):
+                return ()
+            return _select_matching_rules(connection, rules, table)
         except duckdb.Error:
             _probe_columns(connection, events, rules)
-        runnable_rules = [rule for rule in rules if self._can_run(connection, events, rule)]
+        asked = events.select_asked()
+        runnable_rules = [rule for rule in rules if self._can_run(connection, asked, rule)]
         return (
             runnable_rules
             if runnable_rules and _fill_candidate_table(connection, events, runnable_rules, table)
@@ -132,36 +144,13 @@ class RuleMatcher:
 # ---- SQL
 
 
-def _drop_excess_columns(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> str:
-    """The relation; of one with too many columns, those that every event has and rules name."""
-    if len(columns) <= MAX_EVENT_COLUMNS:
-        return relation
-    wanted = {name.lower() for rule in rules for name in rule.fields} | CANONICAL_COLUMNS.keys()
-    kept = sorted(name for name in columns if name.lower() in wanted)
-    return f"(SELECT {', '.join(map(quote_identifier, kept))} FROM {relation})"
-
-
-def _add_missing_columns(relation: str, rules: Sequence[Rule], columns: frozenset[str]) -> str:
-    """The relation, with the columns that rules need and it does not have."""
-    present = {name.lower() for name in columns}
-    missing = {
-        name.lower(): name for rule in rules for name in rule.fields if name.lower() not in present
-    }
-    if not missing:
-        return f"{relation} AS events"
-    nulls = "".join(
-        f", CAST(NULL AS VARCHAR) AS {quote_identifier(name)}" for name in sorted(missing.values())
-    )
-    return f"(SELECT *{nulls} FROM {relation}) AS events"
-
-
 def _fill_candidate_table(
-    connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule], table: str
+    connection: duckdb.DuckDBPyConnection, events: MatchedEvents, rules: Sequence[Rule], table: str
 ) -> bool:
     """Fill a table with the events that match any rule, in order; return whether there is one."""
     # Two steps: of every event only the columns of the rules are read, the others of few or none.
     select = case_folding.build_any_match_query(
-        events, [rule.predicate for rule in rules], '"event_uid"'
+        events.select_asked(), [rule.predicate for rule in rules], '"event_uid"'
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
     if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
@@ -169,18 +158,28 @@ def _fill_candidate_table(
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {table} AS"
         f' SELECT row_number() OVER (ORDER BY "time", "event_uid") AS {_POSITION_COLUMN}, *'
-        f' FROM {events} WHERE "event_uid" IN (SELECT "event_uid" FROM {table})'
+        f" FROM {events.select_whole(table)}"
     )
     return True
 
 
+def _select_matching_rules(
+    connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], table: str
+) -> list[Rule]:
+    """The rules that match any of the candidates: one statement in place of one for each rule."""
+    predicates = [rule.predicate for rule in rules]
+    query = case_folding.build_match_answers_query(table, predicates)
+    row = connection.execute(query).fetchone()
+    return [rule for rule, answer in zip(rules, row or (), strict=True) if answer]
+
+
 def _probe_columns(
-    connection: duckdb.DuckDBPyConnection, events: str, rules: Sequence[Rule]
+    connection: duckdb.DuckDBPyConnection, events: MatchedEvents, rules: Sequence[Rule]
 ) -> None:
     """Raises duckdb.Error when reading the rules' columns fails, rather than a rule."""
-    names = sorted({name.lower() for rule in rules for name in rule.fields})
+    names = sorted({name.lower() for rule in rules for name in rule.condition_fields})
     counts = ", ".join(f"count({quote_identifier(name)})" for name in names)
-    connection.execute(f"SELECT {counts or 'count(*)'} FROM {events}").fetchall()
+    connection.execute(f"SELECT {counts or 'count(*)'} FROM {events.select_asked()}").fetchall()
 
 
 def _fetch_page(

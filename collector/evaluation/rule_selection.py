@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+from collector import normalize
 from collector.clock import from_micros, to_micros
 from collector.detect import RuleSet
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews, TimeSpan
-from collector.model import ArchiveFile, Rule
+from collector.model import Aggregation, ArchiveFile, Rule
 from collector.model.event_columns import HEADER_COLUMNS
+from collector.model.member_columns import SEPARATORS
 from collector.normalize.derived_types import expand_derived_types
 from collector.stable_ids import FULL_DIGITS, hash_json
 
@@ -57,6 +59,15 @@ class RuleSelection:
         types = self.rule.event_types or self.events.list_logged_types()
         return self._select_relations(types, self.events.select_events, span)
 
+    def list_whole_relations(self, span: TimeSpan) -> Iterator[RuleRelation]:
+        """The same with all fields of the rule: what titles, keys and severities read, too."""
+        for event_type in self.rule.event_types or self.events.list_logged_types():
+            rule = self.find_variant(event_type)
+            needs = sorted({*rule.fields, *HEADER_COLUMNS})
+            relation = self.events.select_events(event_type, span, needs)
+            if relation is not None:
+                yield RuleRelation(rule=rule, relation=relation)
+
     def list_source_types(self) -> list[str]:
         """The stored types that its events come from; none where it is about every type."""
         return list(expand_derived_types(self.rule.event_types))
@@ -70,15 +81,24 @@ class RuleSelection:
     ) -> Iterator[RuleRelation]:
         for event_type in event_types:
             rule = self.find_variant(event_type)
-            relation = select_events(event_type, span, sorted({*rule.fields, *HEADER_COLUMNS}))
+            needs = sorted({*rule.condition_fields, *HEADER_COLUMNS})
+            relation = select_events(event_type, span, needs)
             if relation is not None:
                 yield RuleRelation(rule=rule, relation=relation)
 
     def _list_batch_types(self) -> Iterator[str]:
         for event_type in self.events.list_batch_types():
             # A rule about every type looks at logged events, not at derived ones.
-            if event_type in (self.rule.event_types or (self.events.event_type,)):
+            if (
+                event_type in self.rule.event_types
+                if self.rule.event_types
+                else event_type not in normalize.DERIVED_EVENT_TYPES
+            ):
                 yield event_type
+
+
+_UNUSED_LATER_VALUES = (", times_mean=None", ", missing='skip'", ", peers=()")
+"""What rules were without when the first of them were remembered: it makes none of them new."""
 
 
 def compute_fingerprint(rules: RuleSet, rule: Rule) -> str:
@@ -89,10 +109,28 @@ def compute_fingerprint(rules: RuleSet, rule: Rule) -> str:
         if name == rule.name
     }
     forms = [
-        (event_type, variant.predicate, repr(variant.aggregation))
+        (
+            event_type,
+            variant.predicate,
+            _describe_aggregation(variant.aggregation),
+            *_list_separators(variant),
+        )
         for event_type, variant in sorted({**variants, "": rule}.items())
     ]
     return hash_json([sorted(rule.event_types), forms], digits=FULL_DIGITS)
+
+
+def _describe_aggregation(aggregation: Aggregation | None) -> str:
+    """All of its values; of those that came later only what makes a difference."""
+    text = repr(aggregation)
+    for unused in _UNUSED_LATER_VALUES:
+        text = text.replace(unused, "")
+    return text
+
+
+def _list_separators(rule: Rule) -> list[tuple[str, str]]:
+    """The columns of the rule that are lists, each with what parts its members."""
+    return [(name, SEPARATORS[name]) for name in sorted(rule.fields) if name in SEPARATORS]
 
 
 def compute_time_span(files: Iterable[ArchiveFile]) -> TimeSpan:

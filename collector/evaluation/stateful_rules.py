@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
-from collector.evaluation.event_views import EventViews
+from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.result import EvaluationResult
 from collector.evaluation.rule_selection import (
     RuleSelection,
@@ -61,7 +61,8 @@ class StatefulRules:
         self._rules_by_name = {
             rule.name: (rule, compute_fingerprint(rules, rule))
             for rule in rules.rules
-            if isinstance(rule.aggregation, over) and rule.raises_alert
+            if isinstance(rule.aggregation, over)
+            and (rule.raises_alert or rule.name in rules.correlation_inputs)
         }
 
     def evaluate_batch(
@@ -86,17 +87,44 @@ class StatefulRules:
                 result = result.merge_with(self._try_rule(selection, relearn_as, evaluate_rule))
         return result
 
+    def rejudge_events(
+        self,
+        events: EventViews,
+        span: TimeSpan,
+        names: Collection[str],
+        evaluate_rule: EvaluateRule,
+    ) -> EvaluationResult:
+        """The result of these rules for events that are judged again.
+
+        A rule that has not learned yet in its present form will learn by the directory as it is.
+        """
+        with self._database.read() as connection:
+            stored = rule_fingerprints.read_fingerprints(
+                connection, org=events.org, kind=self._kind
+            )
+        result = EvaluationResult()
+        for name in names:
+            rule, fingerprint = self._rules_by_name.get(name, (None, ""))
+            if rule is not None and stored.get(name) == fingerprint:
+                selection = RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span)
+                result = result.merge_with(self._try_rule(selection, None, evaluate_rule))
+        return result
+
     def _try_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None, evaluate_rule: EvaluateRule
     ) -> EvaluationResult:
         """The result of a rule; one that fails is forgotten, since its memory misses the batch."""
         try:
-            return evaluate_rule(selection, relearn_fingerprint)
+            result = evaluate_rule(selection, relearn_fingerprint)
         except EVALUATION_ERRORS as error:
             self.failures[selection.rule.name] = describe_error(error)
             return EvaluationResult(
                 state_changes=[self._build_reset(selection.events, selection.rule.name)]
             )
+
+        if selection.rule.raises_alert:
+            return result
+        return EvaluationResult(state_changes=result.state_changes)  # of which correlations speak
 
     def _build_reset(self, events: EventViews, rule: str) -> MemoryReset:
         return MemoryReset(org=events.org, rule=rule, kind=self._kind)

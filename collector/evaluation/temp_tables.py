@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -20,10 +20,10 @@ class TempTables:
         self._connection = connection
         self._names: list[str] = []
 
-    def create_table(self, select: str) -> str:
+    def create_table(self, select: str, parameters: Sequence[object] = ()) -> str:
         """The name, quoted, of a table with the rows of a SELECT. Raises duckdb.Error."""
         name = quote_identifier(f"table_{next(_table_numbers)}")
-        self._connection.execute(f"CREATE TEMP TABLE {name} AS {select}")
+        self._connection.execute(f"CREATE TEMP TABLE {name} AS {select}", parameters)
         self._names.append(name)
         return name
 

@@ -35,6 +35,7 @@ class HealthMonitor:
     """Finds symptoms. Each episode of one becomes one event.
 
     Present symptoms are kept in the state, written in the transaction that stores the event.
+    `find_more_symptoms` finds those of what it cannot see from here.
     """
 
     def __init__(
@@ -45,12 +46,16 @@ class HealthMonitor:
         spool: Path,
         read_schedule: Callable[[], PollSchedule],
         disk_reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+        find_journal_problem: Callable[[], str] = str,
+        find_more_symptoms: Callable[[], Sequence[Symptom]] = tuple,
     ) -> None:
         self._database = database
         self._pipeline = pipeline
         self._spool = spool
         self._read_schedule = read_schedule
         self._disk_reserve_bytes = disk_reserve_bytes
+        self._find_journal_problem = find_journal_problem
+        self._find_more_symptoms = find_more_symptoms
         self._started_at = clock.now()
         self._lock = threading.Lock()
 
@@ -64,7 +69,13 @@ class HealthMonitor:
             disk = measure_disk_space(self._spool.parent, self._disk_reserve_bytes)
             symptoms = [
                 *find_symptoms(snapshot, schedule, now=now, started_at=self._started_at),
-                *find_storage_symptoms(snapshot.damaged_files, disk, now=now),
+                *find_storage_symptoms(
+                    snapshot.damaged_files,
+                    disk,
+                    journal_problem=self._find_journal_problem(),
+                    now=now,
+                ),
+                *self._find_more_symptoms(),
             ]
             orgs = {COLLECTOR_ORG, *(org for org, _ in schedule), *(one.org for one in symptoms)}
             by_org = {org: [one for one in symptoms if one.org == org] for org in sorted(orgs)}

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from collector.errors import CollectorError
+from collector.named_files import open_regular_file
 
 
 def load_trust(ca_file: Path | None) -> ssl.SSLContext:
@@ -37,6 +38,7 @@ def trust_certificates(context: ssl.SSLContext, ca_file: Path | None) -> ssl.SSL
     """
     if ca_file is not None:
         try:
+            open_regular_file(ca_file).close()  # a pipe would be waited for
             context.load_verify_locations(cafile=ca_file)
         except OSError as problem:  # ssl.SSLError is one
             raise CollectorError(f"{ca_file} cannot be read as certificates: {problem}") from None

@@ -10,28 +10,36 @@ from datetime import timedelta
 import duckdb
 import sqlalchemy as sa
 
+from collector import clock
 from collector.archive.found_files import FoundFile
-from collector.errors import ArchiveWithoutLedgerError
-from collector.ingest import quarantine
+from collector.archive.member_origins import count_by_batch
+from collector.errors import ArchiveWithoutLedgerError, CollectorError
+from collector.ingest import adopted_batches
+from collector.ingest.adopted_batches import FoundBatch
+from collector.ingest.adopted_damage import enter_damaged_files
+from collector.ingest.folded_members import leave_folded_batches
 from collector.ingest.state_paths import StatePaths
 from collector.model import (
-    ArchiveFile,
     Batch,
-    BatchState,
     Cursor,
     LogFileFacts,
-    ObservationFacts,
-    RowCountFacts,
     Stream,
     StreamPurpose,
     WindowFacts,
 )
 from collector.sources import SOURCES
-from collector.store import ledger, ledger_identity, stream_coverage
+from collector.sources.log_file import KIND as LOG_FILES
+from collector.store import (
+    batch_inventory,
+    compacted_files,
+    ledger,
+    ledger_identity,
+    listed_files,
+    retired_files,
+    stream_coverage,
+)
 from collector.store.chunks import split_chunks
 from collector.store.database import Database
-
-LOG_FILES = "event_log_file"
 
 RELISTED_SPAN = timedelta(days=1)
 """How far before the newest log file of an earlier version files are listed again: such a file does
@@ -39,8 +47,6 @@ not say when its org made it."""
 
 HOURLY_SPAN = timedelta(hours=1, minutes=5)
 """The events of an hourly log file lie nearer to each other."""
-
-LAST_FILE_REASON = "the state was lost while it may have been taken in: it is read again"
 
 _WINDOWED_SOURCES = frozenset(spec.kind for spec in SOURCES if spec.windowed)
 
@@ -52,7 +58,8 @@ class AdoptedFiles:
     Attributes:
         undescribed_count: files of an earlier version, which do not say of themselves what they
             are; the ledger has of them what their events tell.
-        unreadable: by their places, why files were left out.
+        unreadable: by their places, why files cannot be read.
+        damaged: those of them that are entered as damaged, and set aside; others were left out.
     """
 
     file_count: int = 0
@@ -60,6 +67,7 @@ class AdoptedFiles:
     event_count: int = 0
     undescribed_count: int = 0
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    damaged: frozenset[str] = frozenset()
 
 
 def adopt_files(
@@ -78,21 +86,37 @@ def adopt_files(
     """
     _claim_archive(database, paths)
     found, unreadable = _read_files(database, connection, paths, report_progress)
-    batches = _group_by_batch(_name_log_streams(found))
-    entries = _build_entries(batches, paths)
+    found = list(_name_log_streams(found))
+    entered = leave_folded_batches(database, found)
+    batches = adopted_batches.group_by_batch(entered)
+    entries = adopted_batches.build_entries(batches, paths)
     for chunk in split_chunks(sorted(batches)):
         with database.begin() as state:
             for key in chunk:
-                _record_batch(state, *batches[key], entries[key])
+                _record_batch(state, batches[key], entries[key])
+    for one in entered:
+        if one.is_compacted:
+            with database.begin() as state:
+                _record_compacted_file(state, one, entries)
     with database.begin() as state:
-        _save_cursors(state, [batch for batch, _ in batches.values()])
+        _save_cursors(state, [one.batch for one in batches.values()])
+    damaged = enter_damaged_files(database, paths, unreadable, found, now=clock.now())
     return AdoptedFiles(
         file_count=len(found),
         batch_count=len(batches),
         event_count=sum(one.file.rows for one in found),
         undescribed_count=sum(not one.is_described for one in found),
         unreadable=unreadable,
+        damaged=damaged,
     )
+
+
+def find_replaced_paths(
+    database: Database, connection: duckdb.DuckDBPyConnection, paths: StatePaths
+) -> frozenset[str]:
+    """The places of what the files were made of that `adopt_files` would enter; it enters none."""
+    found, _ = _read_files(database, connection, paths, lambda _: None)
+    return frozenset(path for one in found for path in one.replaced_hashes)
 
 
 def is_adopted(database: Database) -> bool:
@@ -135,17 +159,31 @@ def _read_files(
     report_progress: Callable[[float], object],
 ) -> tuple[list[FoundFile], dict[str, str]]:
     with database.read() as state:
-        committed = ledger.list_archive_files(state)
-    places = paths.archive.list_uncommitted_paths(committed)
+        known_paths = list(retired_files.list_known_paths(state))
+    places = paths.archive.list_uncommitted_paths(known_paths)
     found: list[FoundFile] = []
     unreadable: dict[str, str] = {}
     for place in places:
         try:
             found.append(paths.archive.read_found_file(connection, place))
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException, PermissionError) as error:
+            raise CollectorError(
+                f"{place} cannot be read now, which says nothing of the file: {error}"
+            ) from None
         except (duckdb.Error, ValueError, OSError) as error:
             unreadable[place] = str(error).split("\n\n", maxsplit=1)[0]
         report_progress(1 / len(places))
-    return found, unreadable
+    return _select_latest(found), unreadable
+
+
+def _select_latest(found: Sequence[FoundFile]) -> list[FoundFile]:
+    """The files without those whose events another one of them has, too."""
+    replaced = {item for one in found for item in one.replaced_hashes.items()}
+    return [
+        one
+        for one in found
+        if replaced.isdisjoint([(one.file.path, ""), (one.file.path, one.file.sha256)])
+    ]
 
 
 def _name_log_streams(found: Sequence[FoundFile]) -> Iterator[FoundFile]:
@@ -153,82 +191,54 @@ def _name_log_streams(found: Sequence[FoundFile]) -> Iterator[FoundFile]:
     daily_orgs = {
         one.file.org
         for one in found
-        if one.batch.stream.source == LOG_FILES
+        if one.members[0].batch.stream.source == LOG_FILES
+        and not one.is_compacted
         and one.file.last_time - one.file.first_time > HOURLY_SPAN
     }
     for one in found:
-        if one.is_described or one.batch.stream.source != LOG_FILES:
+        member = one.members[0]
+        if one.is_described or member.batch.stream.source != LOG_FILES:
             yield one
             continue
         name = "daily" if one.file.org in daily_orgs else "hourly"
-        stream = replace(one.batch.stream, name=name)
-        yield replace(one, batch=replace(one.batch, stream=stream))
+        stream = replace(member.batch.stream, name=name)
+        named = replace(member, batch=replace(member.batch, stream=stream))
+        yield replace(one, members=(named,))
 
 
-_BatchFiles = tuple[Batch, list[ArchiveFile]]
+def _record_batch(state: sa.Connection, found: FoundBatch, entry: ledger.LedgerEntry) -> None:
+    """Enter a batch; where the ledger has a part of it, its files are added.
 
-
-def _group_by_batch(found: Iterator[FoundFile]) -> dict[str, _BatchFiles]:
-    batches: dict[str, _BatchFiles] = {}
-    for one in found:
-        batches.setdefault(one.batch.key, (one.batch, []))[1].append(one.file)
-    return batches
-
-
-def _build_entries(
-    batches: Mapping[str, _BatchFiles], paths: StatePaths
-) -> dict[str, ledger.LedgerEntry]:
-    quarantined = {one.batch.key: one for one in quarantine.list_batches(paths.quarantine)}
-    last_keys = set(_find_last_log_files([batch for batch, _ in batches.values()]))
-    entries: dict[str, ledger.LedgerEntry] = {}
-    for key, (batch, files) in batches.items():
-        rows = sum(file.rows for file in files)
-        if key in quarantined:
-            entries[key] = ledger.LedgerEntry(
-                state=BatchState.QUARANTINED,
-                reason="; ".join(quarantined[key].reasons),
-                rows=rows,
-                quarantined=len(quarantined[key].indexes),
-            )
-        elif key in last_keys:
-            entries[key] = ledger.LedgerEntry(
-                state=BatchState.DAMAGED, reason=LAST_FILE_REASON, rows=rows
-            )
-        else:
-            duplicates = max(0, _count_served(batch) - rows)
-            entries[key] = ledger.LedgerEntry(
-                state=BatchState.STORED, rows=rows, duplicates=duplicates
-            )
-    return entries
-
-
-def _find_last_log_files(batches: Sequence[Batch]) -> Iterator[str]:
-    """The keys of what may have been taken in half when the state was lost: nothing says so."""
-    last: dict[Stream, Batch] = {}
-    for batch in batches:
-        if batch.stream.source == LOG_FILES:
-            other = last.get(batch.stream)
-            last[batch.stream] = (
-                batch if other is None else max(batch, other, key=lambda one: one.received)
-            )
-    return (batch.key for batch in last.values())
-
-
-def _count_served(batch: Batch) -> int:
-    match batch.facts:
-        case WindowFacts(rows=rows) | ObservationFacts(rows=rows) | RowCountFacts(rows=rows):
-            return rows
-    return 0
-
-
-def _record_batch(
-    state: sa.Connection, batch: Batch, files: Sequence[ArchiveFile], entry: ledger.LedgerEntry
-) -> None:
-    """Enter a batch; where the ledger has a part of it, its files are added."""
-    before = ledger.read_ledger_batch(state, batch.key)
+    One of which compacted files alone were found, and which the ledger has, may have had its events
+    there all the time, in the files that these were made of: it stays what it is.
+    """
+    if not found.files and batch_inventory.holds_batch(state, found.batch.key):
+        return
+    before = ledger.read_ledger_batch(state, found.batch.key)
     rows = before.entry.rows + entry.rows
-    ledger.record_batch(state, batch, replace(entry, rows=rows), [*before.files, *files])
-    stream_coverage.cover_batch_window(state, batch)
+    files = [*before.files, *found.files]
+    ledger.record_batch(state, found.batch, replace(entry, rows=rows), files)
+    stream_coverage.cover_batch_window(state, found.batch)
+    listed_files.record_fetched_file(state, found.batch)
+
+
+def _record_compacted_file(
+    state: sa.Connection, found: FoundFile, entries: Mapping[str, ledger.LedgerEntry]
+) -> None:
+    """Enter a compacted file, whose batches are there; those that it has more of are whole now."""
+    members = count_by_batch(found.members)
+    before = batch_inventory.count_stored_rows(state, members)
+    compacted_files.adopt_compacted_file(
+        state, found.file, members, found.replaced_hashes, now=clock.now()
+    )
+    after = batch_inventory.count_stored_rows(state, members)
+    for member in found.members:
+        key = member.batch.key
+        if after[key] > before[key]:
+            stored = ledger.read_ledger_batch(state, key)
+            entry = replace(entries[key], rows=after[key])
+            ledger.record_batch(state, member.batch, entry, stored.files)
+            stream_coverage.cover_batch_window(state, member.batch)
 
 
 def _save_cursors(state: sa.Connection, batches: Sequence[Batch]) -> None:

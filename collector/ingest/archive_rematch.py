@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import duckdb
-
 from collector import normalize
 from collector.evaluation.result import EvaluationResult
 from collector.ingest.ingest_context import ActiveRules, IngestContext
@@ -47,12 +45,19 @@ def _match_archive(
     """The alerts that are enqueued, as they are committed."""
     turns = context.state_turns
     with context.cursors.open_cursor() as cursor:
-        results = _evaluate_rule(context, active_rules, org, name, cursor)
+        events = context.committed.build_event_views(org, cursor)
+        previous = context.committed.build_match_lookup(org)
+        results = active_rules.evaluator.evaluate_archive(name, events, previous)
         if _depends_on_events_alone(active_rules.rules.by_name[name]):
             for result in results:
                 context.raise_if_stopped()
                 with turns.take_turn(Lane.BULK):
-                    yield from _commit_result(context, active_rules, result)
+                    is_current = context.directories.is_current(org, events.directory)
+                    if is_current:
+                        yield from _commit_result(context, active_rules, result)
+                if not is_current:
+                    yield from _match_archive(context, active_rules, org, name)
+                    return
         else:
             with turns.take_turn(Lane.BULK):
                 for result in results:
@@ -62,18 +67,6 @@ def _match_archive(
 def _take_failures(context: IngestContext, active_rules: ActiveRules) -> Mapping[str, str]:
     with context.state_turns.take_turn(Lane.BULK):
         return context.take_failures(active_rules)
-
-
-def _evaluate_rule(
-    context: IngestContext,
-    active_rules: ActiveRules,
-    org: str,
-    name: str,
-    cursor: duckdb.DuckDBPyConnection,
-) -> Iterator[EvaluationResult]:
-    events = context.committed.build_event_views(org, cursor)
-    previous = context.committed.build_match_lookup(org)
-    return active_rules.evaluator.evaluate_archive(name, events, previous)
 
 
 def _commit_result(

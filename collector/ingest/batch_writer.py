@@ -12,11 +12,16 @@ import duckdb
 from collector import engine
 from collector.archive.parquet_sql import FileLocation, build_relation
 from collector.archive.store import ArchiveStore
+from collector.geoip import NO_PLACES, PlaceDatabases
 from collector.ingest.segment_staging import SegmentStager, StagedSegment
+from collector.ingest.spare_engine import SpareEngine
 from collector.model import ArchiveFile, Batch
 
 ExistingFiles = Callable[[tuple[str, str]], Sequence[ArchiveFile]]
-"""The committed files of the batch's org and type between two days, both included."""
+"""The committed files between two days, both included, that may have events of the batch: those of
+its org and type, or, where its records are not served twice, compacted ones with some of them."""
+
+ALL_DATES = ("0001-01-01", "9999-12-31")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +56,22 @@ class BatchWriter:
     """Writes batches to the archive; sets aside what cannot be read below `quarantine_root`."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, *, archive: ArchiveStore, quarantine_root: Path
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        archive: ArchiveStore,
+        quarantine_root: Path,
+        spare_engine: SpareEngine,
+        databases: PlaceDatabases = NO_PLACES,
     ) -> None:
         self._engine = connection
         self._archive = archive
-        self._stager = SegmentStager(archive=archive, quarantine_root=quarantine_root)
+        self._stager = SegmentStager(
+            archive=archive,
+            quarantine_root=quarantine_root,
+            spare_engine=spare_engine,
+            databases=databases,
+        )
 
     def write_segments(
         self, batch: Batch, indexes: Sequence[int], existing_files: ExistingFiles
@@ -76,6 +92,9 @@ class BatchWriter:
     ) -> WrittenBatch:
         if batch.dedupe:
             return self._write_new_events(batch, indexes, existing_files)
+        if existing_files(ALL_DATES):
+            # Read again, or tried again: what of it is in compacted files stays there.
+            return replace(self._write_new_events(batch, indexes, existing_files), duplicates=0)
         with ThreadPoolExecutor(engine.count_threads(self._engine)) as pool:
             return _merge_written(
                 list(pool.map(lambda index: self._write_segment(batch, index), indexes))

@@ -8,12 +8,22 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from collector import clock
 from collector.evaluation.result import EvaluationResult
 from collector.ingest.batch_writer import WrittenBatch
 from collector.ingest.notifications import Audience, enqueue_alerts
 from collector.ingest.stored_episodes import fold_matches, save_episodes
 from collector.model import Alert, Batch, BatchState, Rule
-from collector.store import ledger, stream_coverage, tracked_objects, unfinished_batches
+from collector.store import (
+    compacted_files,
+    damaged_files,
+    directory_entries,
+    file_expiry,
+    ledger,
+    stream_coverage,
+    tracked_objects,
+    unfinished_batches,
+)
 from collector.store.unfinished_batches import WHOLE_BATCH, BatchProgress
 
 
@@ -75,6 +85,7 @@ def record_batch(
     entry = before.entry
     if _begins_anew(connection, batch, entry):
         entry = ledger.LedgerEntry(state=BatchState.PENDING)
+        file_expiry.forget_pruned_events(connection, batch.key)
     files = {file.path: file for file in (*before.files, *written.files)}
     quarantined = entry.quarantined + len(written.reasons_by_segment)
     ledger.record_batch(
@@ -83,7 +94,8 @@ def record_batch(
         ledger.LedgerEntry(
             state=_choose_state(progress, quarantined),
             reason="; ".join(filter(None, [entry.reason, *written.quarantine_reasons])),
-            rows=sum(file.rows for file in files.values()),
+            rows=sum(file.rows for file in files.values())
+            + compacted_files.count_compacted_rows(connection, batch.key),
             duplicates=entry.duplicates + written.duplicates,
             quarantined=quarantined,
             bad_records=entry.bad_records + written.bad_records,
@@ -92,6 +104,17 @@ def record_batch(
         files.values(),
     )
     unfinished_batches.save_progress(connection, batch.key, progress)
+
+
+def settle_reread_batch(
+    connection: sa.Connection, batch: Batch, written: WrittenBatch, progress: BatchProgress
+) -> None:
+    """Let a batch that was read from its beginning to its end make good compacted files' damage."""
+    if progress.segments:
+        return
+    before = ledger.read_ledger_batch(connection, batch.key)
+    rows_by_path = {file.path: file.rows for file in (*before.files, *written.files)}
+    damaged_files.settle_compacted_damage(connection, batch.key, rows=sum(rows_by_path.values()))
 
 
 def forget_quarantined(connection: sa.Connection, batch: Batch) -> None:
@@ -126,7 +149,11 @@ def advance_coverage(connection: sa.Connection, batch: Batch) -> None:
 
 
 def advance_cursor(connection: sa.Connection, batch: Batch) -> None:
-    """Save the batch's cursor and object states."""
+    """Save the batch's cursor and object states, and what it says of the directory."""
     if batch.cursor is not None:
         ledger.save_cursor(connection, batch.stream, batch.cursor)
     tracked_objects.save_object_states(connection, batch)
+    if batch.directory is not None:
+        directory_entries.save_directory_page(
+            connection, batch.stream.org, batch.directory, now=clock.now()
+        )

@@ -13,10 +13,10 @@ import duckdb
 from collector import clock
 from collector.archive.store import ArchiveStore
 from collector.engine import open_cursor
-from collector.errors import CollectorError
+from collector.ingest.archive_claim import require_archive
 from collector.logs import log
 from collector.model import ArchiveFile
-from collector.store import damaged_files, ledger_identity
+from collector.store import damaged_files
 from collector.store.database import Database
 
 SOUND_SECONDS = 3600.0
@@ -48,8 +48,15 @@ class FileGuard:
         self._sound_until: dict[str, float] = {}
 
     def note_files(self, files: Iterable[ArchiveFile]) -> None:
-        """Note which files this thread is about to read."""
-        self._get_noted().update((file.path, file) for file in files)
+        """Note which files this thread is about to read.
+
+        Raises duckdb.IOException where one is a pipe or a device: the engine would wait for it.
+        """
+        noted = {file.path: file for file in files}
+        self._get_noted().update(noted)
+        for file in noted.values():
+            if self._archive.is_special(file):
+                raise duckdb.IOException(f"{file.path} is no file")
 
     def read(self, work: Callable[[], _Result]) -> _Result:
         """The result of work that looks files up and reads them.
@@ -90,15 +97,29 @@ class FileGuard:
         self._set_files_aside(by_path, self._find_damages(by_path.values()), now)
         return tuple(by_path.values())
 
+    def select_unaltered_files(self, files: Iterable[ArchiveFile]) -> tuple[ArchiveFile, ...]:
+        """Those of the files whose bytes are what was committed; the others are set aside.
+
+        Raises CollectorError where the whole archive is gone.
+        """
+        by_path = {file.path: file for file in files}
+        alterations = {
+            path: self._archive.describe_alteration(file) for path, file in by_path.items()
+        }
+        reasons = {path: reason for path, reason in alterations.items() if reason is not None}
+        self._set_files_aside(by_path, reasons, clock.now())
+        return tuple(by_path.values())
+
+    def check_files(self, files: Iterable[ArchiveFile]) -> tuple[ArchiveFile, ...]:
+        """`select_sound_files`, whatever earlier looks have found."""
+        checked = tuple(files)
+        for file in checked:
+            self._sound_until.pop(file.path, None)
+        return self.select_sound_files(checked)
+
     def require_archive(self) -> None:
         """Raise CollectorError where the archive is gone: what is written would be in another."""
-        with self._database.read() as connection:
-            database_id = ledger_identity.read_ledger_id(connection)
-        if self._archive.read_ledger_id() != database_id:
-            raise CollectorError(
-                f"the archive {self._archive.place} is not there, or it is another one: is its"
-                " volume mounted? Nothing was changed"
-            )
+        require_archive(self._database, self._archive)
 
     def set_absent_aside(self, files: Iterable[ArchiveFile], now: datetime) -> None:
         """Set those of the files aside that are not there as they were committed.

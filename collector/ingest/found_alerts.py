@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from collector import alerting
 from collector.ingest.notifications import Audience
+from collector.ingest.repeated_alerts import has_grown
 from collector.model import Alert, AlertStatus, Rule, Severity
 from collector.store import recovered_deliveries
 from collector.store.database import Database
@@ -51,7 +52,12 @@ def settle_found_alerts(
             margin = rules[alert.rule].dedup_window
             candidates = by_rule.get((alert.org, alert.rule), [])
             tellings = [one for one in candidates if one.is_of(alert, margin=margin)]
-            channels = alerting.select_channels(alert, audience.routes, audience.channels)
+            channels = alerting.select_channels(
+                alert,
+                audience.routes,
+                audience.channels,
+                least=rules[alert.rule].notified_severity,
+            )
             if tellings:
                 _continue_telling(connection, alert, tellings, channels, now=now)
                 told_before += 1
@@ -92,21 +98,10 @@ def _continue_telling(
     outdated = [
         channel
         for channel in channels
-        if channel in told_channels and _has_grown(continued, tellings, channel)
+        if channel in told_channels and has_grown(continued, tellings, channel)
     ]
     if outdated:
         continued = recovered_deliveries.enqueue_update(connection, continued, outdated, now=now)
     if _is_repeated(continued, has_journal=True, now=now):
         missed = [channel for channel in channels if channel not in told_channels]
         recovered_deliveries.enqueue_repeats(connection, continued, missed, now=now)
-
-
-def _has_grown(alert: Alert, tellings: Sequence[ToldAlert], channel: str) -> bool:
-    """Whether an alert says more by now than what a channel was told of it."""
-    heard = [told for told in tellings if told.channel == channel]
-    as_told = replace(
-        alert,
-        told_severity=max(told.severity for told in heard),
-        told_count=max(told.count for told in heard),
-    )
-    return alerting.needs_notification(as_told)

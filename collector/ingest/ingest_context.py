@@ -13,11 +13,16 @@ from collector.detect import RuleSet
 from collector.errors import StoppedError
 from collector.evaluation.evaluator import RuleEvaluator
 from collector.evaluation.result import EvaluationResult
+from collector.geoip import NO_PLACES, PlaceDatabases
 from collector.ingest import commit
+from collector.ingest.batches_at_work import BatchesAtWork
 from collector.ingest.committed_archive import CommittedArchive
+from collector.ingest.directory_cache import DirectoryCache
 from collector.ingest.engine_cursors import EngineCursors
 from collector.ingest.file_guard import FileGuard
+from collector.ingest.file_swaps import FileSwaps
 from collector.ingest.notifications import Audience
+from collector.ingest.spare_engine import SpareEngine
 from collector.ingest.state_paths import StatePaths
 from collector.ingest.work_turns import WorkTurns
 from collector.logs import log
@@ -41,9 +46,13 @@ class IngestContext:
     Attributes:
         guard: sets damaged files of the archive aside.
         active_rules: replaced by whoever has the state's turn.
+        spare_engine: is opened for what their engine has no memory for.
+        databases: say where the addresses of events are.
         write_turns: bulk work writes one part at a time, since the engine's memory is bounded.
         state_turns: whoever reads what is committed, and commits, has a turn of these.
-        keys_at_work: the batches that are being taken in.
+        batches_at_work: those that are being taken in.
+        swaps: which files were made of which others.
+        directories: what the ids in the events of each org stood for at their times.
     """
 
     database: Database
@@ -52,15 +61,21 @@ class IngestContext:
     guard: FileGuard
     audience: Audience
     active_rules: ActiveRules
+    directories: DirectoryCache
     stop_event: threading.Event
+    spare_engine: SpareEngine
+    databases: PlaceDatabases = NO_PLACES
     write_turns: WorkTurns = field(default_factory=WorkTurns)
     state_turns: WorkTurns = field(default_factory=WorkTurns)
-    keys_at_work: set[str] = field(default_factory=set)
+    batches_at_work: BatchesAtWork = field(default_factory=BatchesAtWork)
+    swaps: FileSwaps = field(default_factory=FileSwaps)
 
     @property
     def committed(self) -> CommittedArchive:
         """The archive as the ledger knows it."""
-        return CommittedArchive(self.database, self.paths.archive, self.guard)
+        return CommittedArchive(
+            self.database, self.paths.archive, self.guard, self.swaps, self.directories
+        )
 
     def raise_if_stopped(self) -> None:
         """Raises StoppedError if we were asked to end, or our queries were cut short."""

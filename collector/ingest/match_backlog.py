@@ -6,8 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from collector.detect import RuleSet
-from collector.evaluation.evaluator import MATCHES_PER_COMMIT, LoggedMatches
-from collector.evaluation.result import EvaluationResult
+from collector.evaluation.evaluator import LoggedMatches
+from collector.evaluation.event_directory import EventDirectory
+from collector.evaluation.result import MATCHES_PER_COMMIT, EvaluationResult
+from collector.evaluation.temp_tables import open_temp_tables
+from collector.ingest.committed_batches import open_committed_batch
 from collector.ingest.ingest_context import IngestContext
 from collector.model import Alert, Match
 from collector.sources.spec import Lane
@@ -17,15 +20,19 @@ from collector.store.unfinished_batches import BatchProgress, UnfoldedBatch
 
 @dataclass(frozen=True, slots=True)
 class MatchBacklog:
-    """Matches that are still to be found and folded; `next_matches` are the next of them."""
+    """Matches that are still to be found and folded; `next_matches` are the next of them.
+
+    `directory` is what they were found with.
+    """
 
     matches: LoggedMatches
     next_matches: list[Match]
+    directory: EventDirectory
 
     @classmethod
-    def read_ahead(cls, matches: LoggedMatches) -> MatchBacklog:
+    def read_ahead(cls, matches: LoggedMatches, directory: EventDirectory) -> MatchBacklog:
         """What is left of these."""
-        return cls(matches, matches.read_matches(MATCHES_PER_COMMIT))
+        return cls(matches, matches.read_matches(MATCHES_PER_COMMIT), directory)
 
     @property
     def is_empty(self) -> bool:
@@ -44,7 +51,8 @@ class MatchBacklog:
         """Fold what is left into alerts, part by part; others get in between.
 
         With the last part the batch is as far as `progress` says. Folding a match again changes
-        nothing, so whoever dies in between begins again (`fold_unfolded_batch`).
+        nothing, so whoever dies in between begins again (`fold_unfolded_batch`), and so do we where
+        the directory says something else meanwhile.
 
         Returns the alerts that were enqueued.
 
@@ -56,13 +64,19 @@ class MatchBacklog:
         while matches:
             context.raise_if_stopped()
             following = self.matches.read_matches(MATCHES_PER_COMMIT)
-            with context.state_turns.take_turn(lane), context.database.begin() as connection:
-                result = EvaluationResult(matches=matches)
-                notified += context.commit_result(connection, result, rules)
-                if not following:
-                    unfinished_batches.save_progress(connection, key, progress)
+            with context.state_turns.take_turn(lane):
+                if not context.directories.is_current(matches[0].org, self.directory):
+                    unfolded = UnfoldedBatch(key=key, org=matches[0].org)
+                    break
+                with context.database.begin() as connection:
+                    result = EvaluationResult(matches=matches)
+                    notified += context.commit_result(connection, result, rules)
+                    if not following:
+                        unfinished_batches.save_progress(connection, key, progress)
             matches = following
-        return notified
+        else:
+            return notified
+        return notified + fold_unfolded_batch(context, unfolded)
 
 
 def fold_unfolded_batches(context: IngestContext) -> list[Alert]:
@@ -75,7 +89,7 @@ def fold_unfolded_batches(context: IngestContext) -> list[Alert]:
         batches = unfinished_batches.list_unfolded_batches(connection)
     notified: list[Alert] = []
     for batch in batches:
-        if batch.key not in context.keys_at_work:
+        if batch.key not in context.batches_at_work:
             notified += fold_unfolded_batch(context, batch)
     return notified
 
@@ -85,24 +99,32 @@ def fold_unfolded_batch(context: IngestContext, batch: UnfoldedBatch) -> list[Al
 
     Returns the alerts that were enqueued.
     """
-    with context.cursors.open_cursor() as cursor, ExitStack() as stack:
+    with (
+        context.cursors.open_cursor() as cursor,
+        open_temp_tables(cursor) as temp_tables,
+        ExitStack() as stack,
+    ):
         active_rules = context.active_rules
-        files = context.guard.select_sound_files(batch.files)
-        events = replace(
-            context.committed.build_event_views(batch.org, cursor),
-            event_type=batch.event_type,
-            fresh_files=tuple(context.paths.archive.locate_files(files)),
-        )
-        matches = stack.enter_context(active_rules.evaluator.match_logged_events(events, files))
-        backlog = MatchBacklog.read_ahead(matches)
         with context.database.read() as connection:
             stored = unfinished_batches.read_progress(connection, batch.key)
         progress = replace(stored, has_unfolded_matches=False)
+        committed = open_committed_batch(context, batch.key, cursor, temp_tables)
+        if committed is None:
+            _save_progress(context, batch.key, progress)
+            return []
+        matches = stack.enter_context(
+            active_rules.evaluator.match_logged_events(committed.events, committed.files)
+        )
+        backlog = MatchBacklog.read_ahead(matches, committed.events.directory)
         if backlog.is_empty:  # the rules have changed since
-            with context.database.begin() as connection:
-                unfinished_batches.save_progress(connection, batch.key, progress)
+            _save_progress(context, batch.key, progress)
         notified = backlog.fold_matches(
             context, batch.key, progress, rules=active_rules.rules, lane=Lane.BULK
         )
     context.record_failures(batch.org, matches.failures)
     return notified
+
+
+def _save_progress(context: IngestContext, key: str, progress: BatchProgress) -> None:
+    with context.database.begin() as connection:
+        unfinished_batches.save_progress(connection, key, progress)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import duckdb
 
 from collector import clock
-from collector.evaluation.evaluator import MATCHES_PER_COMMIT
 from collector.evaluation.event_views import EventViews
-from collector.evaluation.result import EvaluationResult
+from collector.evaluation.result import MATCHES_PER_COMMIT, EvaluationResult
 from collector.evaluation.temp_tables import TempTables, open_temp_tables
 from collector.ingest import commit
 from collector.ingest.batch_parts import BatchPart
@@ -46,7 +45,11 @@ class _PreparedPart:
 
     def is_current(self, context: IngestContext) -> bool:
         """Whether nothing that it depends on was changed meanwhile."""
-        return self.active_rules is context.active_rules and not self.files.has_changed()
+        return (
+            self.active_rules is context.active_rules
+            and context.directories.is_current(self.events.org, self.events.directory)
+            and not self.files.has_changed()
+        )
 
 
 def take_part(context: IngestContext, part: BatchPart, lane: Lane) -> PartResult:
@@ -109,10 +112,11 @@ class _PartIntake:
         files = self.context.committed.build_file_lookup(self.part.batch)
         written = self.context.guard.read(lambda: self._write_part(files))
         active_rules = self.context.active_rules
-        events = replace(
-            self.context.committed.build_event_views(self._org, self.cursor),
+        events = self.context.committed.build_batch_views(
+            self.cursor,
+            written.files,
+            org=self._org,
             event_type=self.part.batch.event_type,
-            fresh_files=tuple(self.context.paths.archive.locate_files(written.files)),
             temp_tables=self.temp_tables,
         )
         matches = self.stack.enter_context(
@@ -124,7 +128,7 @@ class _PartIntake:
             active_rules=active_rules,
             events=events,
             first_matches=matches.read_matches(MATCHES_PER_COMMIT),
-            backlog=MatchBacklog.read_ahead(matches),
+            backlog=MatchBacklog.read_ahead(matches, events.directory),
         )
 
     def _write_part(self, files: FileLookup) -> WrittenBatch:
@@ -138,6 +142,8 @@ class _PartIntake:
             self.cursor,
             archive=self.context.paths.archive,
             quarantine_root=self.context.paths.quarantine,
+            spare_engine=self.context.spare_engine,
+            databases=self.context.databases,
         )
         return writer.write_segments(self.part.batch, self.part.indexes, files)
 
@@ -149,6 +155,8 @@ class _PartIntake:
         with self.context.database.begin() as connection:
             if self.part.were_quarantined:
                 commit.forget_quarantined(connection, self.part.batch)
+            else:
+                commit.settle_reread_batch(connection, self.part.batch, prepared.written, progress)
             return commit.commit_batch(
                 connection,
                 self.part.batch,

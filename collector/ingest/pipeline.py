@@ -9,19 +9,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 
+from collector import engine
 from collector.detect import RuleSet
+from collector.directory.user_claims import NO_CLAIMS, UserClaims
+from collector.engine import EngineShares
 from collector.evaluation.evaluator import RuleEvaluator
-from collector.ingest import archive_rematch, commit, match_backlog, part_intake, quarantine
+from collector.geoip import NO_PLACES, PlaceDatabases
+from collector.ingest import (
+    archive_rematch,
+    batch_rematch,
+    commit,
+    directory_settlement,
+    match_backlog,
+    part_intake,
+    quarantine,
+)
+from collector.ingest.absence_settlement import AbsenceSettlement
+from collector.ingest.archive_scrub import ArchiveScrubber
+from collector.ingest.archive_verification import settle_reports
 from collector.ingest.batch_parts import BatchPart, split_batch
+from collector.ingest.compaction import ArchiveCompactor
+from collector.ingest.directory_cache import DirectoryCache
 from collector.ingest.engine_cursors import EngineCursors
 from collector.ingest.file_guard import FileGuard
 from collector.ingest.ingest_context import ActiveRules, IngestContext
 from collector.ingest.notifications import Audience
 from collector.ingest.part_intake import PartResult
+from collector.ingest.spare_engine import SpareEngine
 from collector.ingest.state_paths import StatePaths
 from collector.logs import log
 from collector.model import Alert, Batch, Route, render_facts
@@ -55,7 +73,12 @@ class RematchResult:
 
 
 class Pipeline:
-    """The one path that every batch takes. Safe to share between threads."""
+    """The one path that every batch takes. Safe to share between threads.
+
+    Attributes:
+        compactor: makes few files of the many that it writes.
+        absences: tells what has not come.
+    """
 
     def __init__(
         self,
@@ -67,18 +90,28 @@ class Pipeline:
         routes: Sequence[Route] = (),
         channels: Sequence[str] = (),
         stop_event: threading.Event | None = None,
+        claims: UserClaims = NO_CLAIMS,
+        databases: PlaceDatabases = NO_PLACES,
+        engine_shares: EngineShares | None = None,
     ) -> None:
+        shares = engine_shares or engine.share_resources(engine.choose_resources())
+        cursors = EngineCursors(connection)
         self._context = IngestContext(
             database=database,
             paths=paths,
-            cursors=EngineCursors(connection),
+            cursors=cursors,
+            directories=DirectoryCache(database, cursors, claims),
             guard=FileGuard(
                 database, connection, archive=paths.archive, damaged_root=paths.damaged_files
             ),
             audience=Audience(routes=routes, channels=channels),
             active_rules=_activate_rules(rules, database),
             stop_event=stop_event or threading.Event(),
+            spare_engine=SpareEngine(shares.spare),
+            databases=databases,
         )
+        self.compactor = ArchiveCompactor(self._context, shares.compaction)
+        self.absences = AbsenceSettlement(context=self._context)
 
     def ingest(self, batch: Batch, *, lane: Lane = Lane.BULK) -> IngestResult:
         """Take a batch in. One that the ledger holds already changes nothing.
@@ -87,11 +120,10 @@ class Pipeline:
             StoppedError: we were asked to end. What was committed of a large batch stays, and it
                 goes on from there when it is taken in the next time.
         """
-        self._context.keys_at_work.add(batch.key)
         try:
-            return self._ingest_batch(batch, lane)
+            with self._context.batches_at_work.hold_batch(batch.key):
+                return self._ingest_batch(batch, lane)
         finally:
-            self._context.keys_at_work.discard(batch.key)
             for segment in batch.segments:
                 segment.unlink(missing_ok=True)
 
@@ -115,6 +147,13 @@ class Pipeline:
                 failed |= result.failures.keys()
         return RematchResult(notified_alerts=tuple(notified), failed_rules=frozenset(failed))
 
+    def rematch_batch(self, key: str) -> list[Alert]:
+        """Run the rules over the committed events of a batch that no rule has seen.
+
+        Returns the alerts that were enqueued.
+        """
+        return batch_rematch.rematch_batch(self._context, key)
+
     def fold_unfolded_matches(self) -> None:
         """Fold the matches that an earlier process, or a failure, has left.
 
@@ -123,14 +162,25 @@ class Pipeline:
         """
         match_backlog.fold_unfolded_batches(self._context)
 
+    def settle_directory(self) -> list[Alert]:
+        """Judge the events again of which the directory has learned something since.
+
+        Returns the alerts that were enqueued.
+
+        Raises:
+            StoppedError: we were asked to end; what was settled stays so, the rest follows later.
+        """
+        return directory_settlement.settle_directories(self._context)
+
     def interrupt_queries(self) -> None:
         """Cut short what is at work. Nothing more is taken in, and nothing is left in doubt."""
         self._context.cursors.interrupt_queries()
+        self.compactor.interrupt_queries()
 
     def set_absent_files_aside(self, now: datetime) -> None:
         """Set committed files aside that are not there any more, before somebody reads them.
 
-        `now` is when they are found missing.
+        And those that were reported as altered, if they are. `now` is when they are found missing.
 
         Raises:
             CollectorError: the whole archive is gone.
@@ -138,6 +188,15 @@ class Pipeline:
         # A batch that is being committed may replace its files.
         with self._context.state_turns.take_turn(Lane.BULK):
             self._context.committed.set_absent_aside(now)
+            settle_reports(self._context.database, self._context.guard)
+
+    def scrub_archive(self, period: timedelta) -> None:
+        """Read a slice of the archive, if it is time for one: all of it once in a period.
+
+        Raises:
+            StoppedError: we were asked to end.
+        """
+        ArchiveScrubber(context=self._context, period=period).scrub_slice()
 
     def mark_lost(self, batch: Batch, reason: str) -> None:
         """Record that a batch is lost, and move the cursor after it."""
@@ -148,6 +207,10 @@ class Pipeline:
 
     def retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:
         """Read what was set aside once more; what can be read now joins its batch."""
+        with self._context.batches_at_work.hold_batch(quarantined_batch.batch.key):
+            return self._retry_quarantined(quarantined_batch)
+
+    def _retry_quarantined(self, quarantined_batch: quarantine.QuarantinedBatch) -> IngestResult:
         batch = quarantined_batch.batch
         part = BatchPart(
             batch=batch,
@@ -167,7 +230,7 @@ class Pipeline:
     def _ingest_batch(self, batch: Batch, lane: Lane) -> IngestResult:
         if not batch.segments or self._is_recorded(batch):
             self._advance_coverage(batch)
-            return IngestResult()
+            return IngestResult(notified_alerts=tuple(self._settle_page(batch)))
         self._context.guard.require_archive()
         results: list[PartResult] = []
         for part in split_batch(batch, start=self._resume_batch(batch).segments):
@@ -184,17 +247,18 @@ class Pipeline:
         with self._context.database.read() as connection:
             progress = unfinished_batches.read_progress(connection, batch.key)
         if progress.has_unfolded_matches:
-            with self._context.database.read() as connection:
-                files = ledger.read_ledger_batch(connection, batch.key).files
-            unfolded = UnfoldedBatch(
-                key=batch.key, org=batch.stream.org, event_type=batch.event_type, files=files
-            )
+            unfolded = UnfoldedBatch(key=batch.key, org=batch.stream.org)
             match_backlog.fold_unfolded_batch(self._context, unfolded)
         return progress
 
     def _advance_coverage(self, batch: Batch) -> None:
         with self._context.database.begin() as connection:
             commit.advance_coverage(connection, batch)
+
+    def _settle_page(self, batch: Batch) -> list[Alert]:
+        if batch.directory is None:
+            return []
+        return directory_settlement.settle_few_entries(self._context, batch.stream.org)
 
     def _is_recorded(self, batch: Batch) -> bool:
         with self._context.database.read() as connection:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from collector import engine, normalize
+from collector import normalize
 from collector.archive.parquet_writer import StagedFile
 from collector.archive.store import ArchiveStore
 from collector.csv_records import has_one_record
+from collector.geoip import NO_PLACES, PlaceDatabases
 from collector.ingest import quarantine
 from collector.ingest.quarantined_records import RecordShelf, iterate_records
+from collector.ingest.spare_engine import SpareEngine
 from collector.model import Batch
 from collector.normalize import SegmentRelation
 
@@ -43,8 +45,17 @@ class StagedSegment:
 class SegmentStager:
     """Stages segments; a record that cannot be read costs no other one."""
 
-    def __init__(self, *, archive: ArchiveStore, quarantine_root: Path) -> None:
+    def __init__(
+        self,
+        *,
+        archive: ArchiveStore,
+        quarantine_root: Path,
+        spare_engine: SpareEngine,
+        databases: PlaceDatabases = NO_PLACES,
+    ) -> None:
+        self._spare_engine = spare_engine
         self._archive = archive
+        self._databases = databases
         self._quarantine_root = quarantine_root
 
     def stage_segment(
@@ -75,8 +86,7 @@ class SegmentStager:
         Repaired, since numbers that are read take less than numbers that are counted.
         """
         spill_directory = batch.segments[index].parent
-        with closing(engine.open_engine(spill_directory)) as connection:
-            connection.execute("SET threads = 1")
+        with self._spare_engine.open_spare(spill_directory) as connection:
             try:
                 return self._stage_repaired(connection, batch, index)
             except duckdb.OutOfMemoryException as error:
@@ -148,7 +158,10 @@ class SegmentStager:
         *,
         name_suffix: str = "",
     ) -> StagedFile | None:
-        select = normalize.build_segment_select(batch=batch, segment=index, relation=relation)
+        lookups = normalize.load_lookups(connection, batch, relation, self._databases)
+        select = normalize.build_segment_select(
+            batch=batch, segment=index, relation=relation, lookups=lookups
+        )
         name = f"{batch.key}-{index:04d}{name_suffix}"
         return self._archive.stage_events(connection, select, name=name, batch=batch)
 

@@ -49,9 +49,29 @@ class StatePaths:
         return self.state_dir / "damaged"
 
     @property
+    def snapshots(self) -> Path:
+        """Copies of the state database, each in a folder of its own, unless others are set."""
+        return self.state_dir / "snapshots"
+
+    @property
+    def restoring(self) -> Path:
+        """A state that is being put back; absent otherwise."""
+        return self.state_dir / "restoring"
+
+    @property
     def delivery_journal(self) -> Path:
         """Which alerts were told; absent as long as none was."""
         return self.state_dir / "told.jsonl"
+
+    @property
+    def column_sets(self) -> Path:
+        """Which files of the archive have the same columns; may be deleted at any time."""
+        return self.state_dir / "column_sets.json"
+
+    @property
+    def rules_outline(self) -> Path:
+        """What the rules look at, for those who do not compile them; may be deleted at any time."""
+        return self.state_dir / "rules_outline.json"
 
     def create_folders(self) -> None:
         """Create what is missing, for the owner alone.

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from collector import alerting, normalize
 from collector.alerting import flooding
+from collector.evaluation.directory_changes import is_rated_by_directory
 from collector.evaluation.result import EvaluationResult
 from collector.ingest.nearby_alerts import NearbyAlerts
 from collector.model import Alert, AlertMatch, AlertStatus, Match, Rule, Severity
@@ -184,10 +185,10 @@ def _fold_key(
 
 
 def _is_reevaluated(rule: Rule) -> bool:
-    """Whether its matches of an event can change with events that come later."""
-    return rule.aggregation is not None or not normalize.DERIVED_EVENT_TYPES.keys().isdisjoint(
-        rule.event_types
-    )
+    """Whether its matches of an event can change with later events, or with the directory."""
+    if rule.aggregation is not None or is_rated_by_directory(rule):
+        return True
+    return not normalize.DERIVED_EVENT_TYPES.keys().isdisjoint(rule.event_types)
 
 
 def _rank_match(match: Match) -> tuple[Severity, float, tuple[str, ...], str]:

@@ -11,6 +11,7 @@ from collector.model.batch_facts import (
     ObservationFacts,
     OtherFacts,
     RowCountFacts,
+    UnknownFacts,
     WindowFacts,
     parse_facts,
     render_facts,
@@ -31,7 +32,15 @@ from collector.model.deliveries import (
 )
 from collector.model.derived_type import DerivedType
 from collector.model.digests import AlertDigest, DigestEntry, DigestGroup, StormLimit
+from collector.model.directory_entries import (
+    DirectoryPage,
+    EntryReading,
+    EntrySweep,
+    EntryValues,
+    EntryVersion,
+)
 from collector.model.event_family import EventFamily
+from collector.model.fetch_history import FetchHistory
 from collector.model.fold_state import EntityOrigin, EvidenceOrigin, FoldState
 from collector.model.participants import (
     ParticipantKind,
@@ -41,6 +50,12 @@ from collector.model.participants import (
     list_participants,
     merge_participants,
 )
+from collector.model.rule_tests import (
+    AlertExpectation,
+    DirectorySample,
+    RecordTemplate,
+    RuleTest,
+)
 from collector.model.rules import (
     Aggregation,
     Baseline,
@@ -48,8 +63,9 @@ from collector.model.rules import (
     Event,
     FirstSeen,
     Match,
+    MemberCondition,
+    MemberLink,
     Rule,
-    RuleTest,
     SeverityCase,
     SeverityStep,
 )
@@ -68,6 +84,7 @@ __all__ = [
     "Aggregation",
     "Alert",
     "AlertDigest",
+    "AlertExpectation",
     "AlertMatch",
     "AlertStatus",
     "ArchiveFile",
@@ -90,22 +107,32 @@ __all__ = [
     "DigestEntry",
     "DigestGroup",
     "DigestMessage",
+    "DirectoryPage",
+    "DirectorySample",
     "EntityOrigin",
+    "EntryReading",
+    "EntrySweep",
+    "EntryValues",
+    "EntryVersion",
     "Event",
     "EventFamily",
     "EvidenceOrigin",
+    "FetchHistory",
     "FindingLevel",
     "FirstSeen",
     "FoldState",
     "IndeterminateDelivery",
     "LogFileFacts",
     "Match",
+    "MemberCondition",
+    "MemberLink",
     "Message",
     "ObservationFacts",
     "OtherFacts",
     "ParticipantKind",
     "ParticipantOrigins",
     "PollState",
+    "RecordTemplate",
     "RejectionScope",
     "RetryLater",
     "Route",
@@ -118,6 +145,7 @@ __all__ = [
     "StormLimit",
     "Stream",
     "StreamPurpose",
+    "UnknownFacts",
     "WindowFacts",
     "Withdrawal",
     "find_participants",

@@ -56,13 +56,25 @@ class RowCountFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownFacts:
+    """Nobody knows any more: all that told of it were files that cannot be read.
+
+    `rows` is how many events they had, 0 where that is not known, either.
+    """
+
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherFacts:
     """JSON that none of the others says, kept as it is; nothing, for a file that was at hand."""
 
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
-BatchFacts = LogFileFacts | WindowFacts | ObservationFacts | RowCountFacts | OtherFacts
+BatchFacts = (
+    LogFileFacts | WindowFacts | ObservationFacts | RowCountFacts | UnknownFacts | OtherFacts
+)
 
 
 def render_facts(facts: BatchFacts) -> dict[str, Any]:
@@ -86,6 +98,8 @@ def render_facts(facts: BatchFacts) -> dict[str, Any]:
             return {"observed": _render_time(facts.observed), "rows": facts.rows}
         case RowCountFacts():
             return {"rows": facts.rows}
+        case UnknownFacts():
+            return {"unknown": True, **({"rows": facts.rows} if facts.rows else {})}
         case OtherFacts():
             return dict(facts.document)
 
@@ -116,6 +130,8 @@ def _read_facts(document: Mapping[str, Any]) -> BatchFacts:
         return WindowFacts(start=start, until=until, rows=rows, is_truncated=is_truncated)
     if "observed" in document:
         return ObservationFacts(observed=_parse_time(document["observed"]), rows=document["rows"])
+    if "unknown" in document:
+        return UnknownFacts(rows=document.get("rows", 0))
     return RowCountFacts(rows=document["rows"])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.model.batch_facts import BatchFacts, OtherFacts
+from collector.model.directory_entries import DirectoryPage
 
 
 class StreamPurpose(StrEnum):
@@ -83,6 +84,7 @@ class Batch:
         facts: what the ledger keeps beside, by where the batch came from.
         state_updates: by id, the JSON object that its source keeps of an object of the org once
             this batch is committed; None forgets it.
+        directory: what was read of the org's directory; such a batch has no segments.
     """
 
     key: str
@@ -97,6 +99,7 @@ class Batch:
     cursor: Cursor | None
     facts: BatchFacts = field(default_factory=OtherFacts)
     state_updates: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    directory: DirectoryPage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,8 @@ class ArchiveFile:
     """A Parquet file of the archive.
 
     `path` is relative to its root, `date` is YYYY-MM-DD (UTC), `first_time` and
-    `last_time` are those of its earliest and its latest event.
+    `last_time` are those of its earliest and its latest event. `sha256` is that of its bytes in 64
+    hex digits, empty where nobody has computed it: files of earlier versions.
     """
 
     path: str
@@ -115,3 +119,4 @@ class ArchiveFile:
     bytes: int
     first_time: datetime
     last_time: datetime
+    sha256: str = ""

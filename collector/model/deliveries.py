@@ -18,6 +18,7 @@ class Message:
     `key` is the same on every attempt, so that a repeat can be recognised. `user_url` leads to the
     user in the org and was built by us, not copied from an event. `instead_of` is the channel that
     should have told it and does not take messages; empty for the channel of the routes.
+    `served_recipients` are the addresses that have this very message from an earlier attempt.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Message:
     attempt: int
     user_url: str | None = None
     instead_of: str = ""
+    served_recipients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +35,14 @@ class DigestMessage:
     """Many alerts that a channel is asked to send as one message.
 
     `key` is the same on every attempt, so that a repeat can be recognised. It is an update where
-    the same storm has had a digest before.
+    the same storm has had a digest before. `served_recipients` are as those of `Message`.
     """
 
     key: str
     digest: AlertDigest
     is_update: bool
     attempt: int
+    served_recipients: frozenset[str] = frozenset()
 
 
 ChannelMessage: TypeAlias = Message | DigestMessage
@@ -57,6 +60,8 @@ class Delivery:
         attempts: how often it was sent, this time included.
         refusals: how often in a row the receiver refused it.
         instead_of: the channel in whose place it is sent; empty for the channel of the routes.
+        served_recipients: the addresses that have it, where its channel writes to several and
+            others were refused for now.
     """
 
     key: str
@@ -68,6 +73,7 @@ class Delivery:
     refusals: int = 0
     storm: str = ""
     instead_of: str = ""
+    served_recipients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +97,15 @@ class RejectionScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLater:
-    """Not taken now; it may be taken later, not before `retry_after` seconds if given."""
+    """Not taken now; it may be taken later, not before `retry_after` seconds if given.
+
+    `served_recipients` are the addresses that have it nevertheless.
+    """
 
     reason: str
     retry_after: float | None = None
     scope: RejectionScope = RejectionScope.CHANNEL
+    served_recipients: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

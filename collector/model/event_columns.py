@@ -42,6 +42,7 @@ class EventColumn:
         keyword_rank: its place among the columns in which Sigma's keywords are looked for.
         in_evidence: whether an alert keeps it of the events that it shows.
         links_events: whether events that have the same value in it belong together.
+        separator: the characters that part the members of its text, where that is a list.
     """
 
     name: str
@@ -54,6 +55,7 @@ class EventColumn:
     keyword_rank: int | None = None
     in_evidence: bool = True
     links_events: bool = False
+    separator: str = ""
 
 
 EVENT_COLUMNS = (
@@ -90,9 +92,18 @@ EVENT_COLUMNS = (
     EventColumn(name="app_name", kind="name", entity_rank=10, label="App", detail_rank=10),
     EventColumn(name="session_key", entity_rank=5, label="Session", links_events=True),
     EventColumn(name="login_key", entity_rank=6, label="Session", links_events=True),
+    EventColumn(name="login_type"),
+    EventColumn(name="login_sub_type"),
     EventColumn(name="request_id", kind="other_id", links_events=True),
     EventColumn(name="operation", detail_rank=1, keyword_rank=6),
-    EventColumn(name="entity", entity_rank=13, label="Object", detail_rank=2, keyword_rank=7),
+    EventColumn(
+        name="entity",
+        entity_rank=13,
+        label="Object",
+        detail_rank=2,
+        keyword_rank=7,
+        separator=',;[]"',
+    ),
     EventColumn(name="record_count", sql_type="BIGINT", detail_rank=3),
     EventColumn(name="outcome", detail_rank=4),
     EventColumn(name="status", detail_rank=5),
@@ -103,6 +114,25 @@ EVENT_COLUMNS = (
     EventColumn(name="target_user", entity_rank=12, label="To whom", detail_rank=13),
     EventColumn(name="detail", detail_rank=16, keyword_rank=3),
     EventColumn(name="score", sql_type="DOUBLE", detail_rank=6),
+    # `target_user` is the first of these two that has a value.
+    EventColumn(name="target_user_id", kind="record_id"),
+    EventColumn(name="target_user_name", kind="name", entity_rank=17, label="To whom"),
+    EventColumn(name="permission"),
+    EventColumn(name="old_value"),
+    EventColumn(name="new_value"),
+    EventColumn(name="range_size", sql_type="DOUBLE"),
+    # What `query` asks for; lists are joined by commas.
+    EventColumn(name="soql_objects", separator=","),
+    EventColumn(name="soql_fields", separator=","),
+    EventColumn(name="soql_is_count"),
+    EventColumn(name="soql_has_relationship"),
+    EventColumn(name="soql_limit", sql_type="BIGINT"),
+    EventColumn(name="soql_where"),
+    EventColumn(name="network"),
+    EventColumn(name="asn", sql_type="BIGINT"),
+    EventColumn(name="as_org"),
+    EventColumn(name="agent_family"),
+    EventColumn(name="uri_pattern"),
     # What came as the time and is none, where `time` is for that reason the batch's; else NULL.
     EventColumn(name="time_defect"),
 )

@@ -6,9 +6,14 @@ from enum import StrEnum
 
 
 class EventFamily(StrEnum):
-    """Of log files, of Real-Time Event Monitoring, of ordinary objects or our own, or computed."""
+    """Where such records come from.
+
+    Of log files, of these as objects (`LoginEventLog`), of Real-Time Event Monitoring, of ordinary
+    objects or our own, or computed.
+    """
 
     LOG_FILE = "elf"
+    LOG_OBJECT = "elf_object"
     STORED = "stored"
     OBJECT = "object"
     DERIVED = "derived"

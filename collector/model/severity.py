@@ -21,6 +21,10 @@ class Severity(IntEnum):
         """So many levels graver, but not above `maximum`; never less grave than it was."""
         return max(self, Severity(min(self + increment, maximum)))
 
+    def lower_by_one(self) -> Severity:
+        """One level less grave, if there is one."""
+        return Severity(max(self - 1, Severity.INFORMATIONAL))
+
     @classmethod
     def parse(cls, text: str) -> Severity:
         """The level of that name. Raises ValueError for any other text."""

@@ -7,6 +7,7 @@ from collector.normalize.event_schema import (
     list_event_types,
     list_fields,
 )
+from collector.normalize.lookup_loading import load_lookups
 from collector.normalize.segment_repair import (
     BadRecord,
     repair_segment,
@@ -32,6 +33,7 @@ __all__ = [
     "find_physical_column",
     "list_event_types",
     "list_fields",
+    "load_lookups",
     "repair_segment",
     "write_numbered_header",
     "write_numbered_record",

@@ -1,4 +1,4 @@
-"""Event types derived from logged ones: one record per bulk job, and one per login."""
+"""Event types derived from logged ones: one record for each bulk job, login, API call and so on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 
-from collector.model.event_columns import CANONICAL_COLUMNS
-from collector.normalize import sign_ins
-
-MAX_JOB_AGE = timedelta(days=8)
-"""Salesforce deletes a bulk job about 7 days, at most 8, after its creation."""
+from collector.model.event_columns import CANONICAL_COLUMNS, ColumnType
+from collector.normalize import bulk_jobs
+from collector.normalize.api_calls import API_CALL
+from collector.normalize.fact_changes import DerivedChanges, TableMaker, compute_fact_changes
+from collector.normalize.fact_records import (
+    NEARBY_DISTANCE,
+    build_affected_events,
+    build_fact_select,
+    build_nearby_events,
+)
+from collector.normalize.fact_types import FactType
+from collector.normalize.file_downloads import FILE_DOWNLOAD
+from collector.normalize.impersonations import IMPERSONATION
+from collector.normalize.report_runs import REPORT_RUN
+from collector.normalize.sign_ins import SIGN_IN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,103 +30,100 @@ class DerivedTypeSql:
     """An event type that is computed from stored ones and never stored.
 
     Attributes:
+        uid_prefix: what its uids begin with.
+        key_column: the column of the events that it is made of which has the rest of its uid.
         source_types: the stored event types that it is computed from.
+        columns: those of its records, in order.
         required_columns: what `build_select`'s relation must have, NULL where a source lacks it.
-        build_select: SQL for the canonical columns from a SQL FROM item over events of the sources.
+        build_select: SQL for `columns` from a SQL FROM item over events of the sources.
         build_affected: a SQL FROM item with all events that the records of fresh ones are made of,
             from two with the required columns: the fresh events, and all stored ones, the fresh
             among them. `build_select` makes the same records of it as of everything.
-        build_nearby: a SQL FROM item from the same two, cheaply: stored events of which
-            `build_affected` makes the same as of all.
+        fresh_columns: those of fresh events by which it is known what else is near them.
+        build_nearby: a SQL FROM item with all events that decide what the records of fresh ones
+            are, from two with `fresh_columns`: the fresh events, and all stored ones.
+        nearby_distance: how far in time these may lie from the fresh events.
+        compute_changes: the records that differ with the fresh events, from a FROM item with their
+            `fresh_columns`, and one with the required columns of (at least) what is near them.
         restrict_sources: the same type, where there are events of only some of the source types.
         max_event_distance: how far apart in time the events of one record may lie; whole days.
     """
 
     event_type: str
+    uid_prefix: str
+    key_column: str
     source_types: tuple[str, ...]
+    columns: Mapping[str, ColumnType]
     required_columns: tuple[str, ...]
     build_select: Callable[[str], str]
     build_affected: Callable[[str, str], str]
+    fresh_columns: tuple[str, ...]
     build_nearby: Callable[[str, str], str]
+    nearby_distance: timedelta
+    compute_changes: Callable[[TableMaker, str, str], DerivedChanges]
     restrict_sources: Callable[[Collection[str]], DerivedTypeSql]
     max_event_distance: timedelta
 
 
-_COLUMN_OVERRIDES = {
-    "event_uid": "'job:' || org || ':' || job_id",
-    "org": "org",
-    "event_type": "'BulkJob'",
-    "time": "min(time)",
-    "received": "max(received)",
-    "job_id": "job_id",
-    "record_count": "try_cast(greatest(max(job_total), sum(batch_total)) AS BIGINT)",
-    "score": "NULL",
-}
-
-
-def build_bulk_job_select(relation: str) -> str:
-    """SQL that gives one event per bulk job: what its newest event says, and how many records.
-
-    Bulk API 2.0 and the job resource count up over a job's events: the number is the highest. Bulk
-    API 1.0 counts each batch, perhaps repeatedly: the sum of each batch's highest. Events are never
-    summed; of the two numbers the greater one holds.
-    """
-    columns = ", ".join(
-        f"({_COLUMN_OVERRIDES.get(name, f'arg_max({name}, age)')})::{kind} AS {name}"
-        for name, kind in CANONICAL_COLUMNS.items()
-    )
-    return f"SELECT {columns} FROM ({_build_counted_events(relation)}) GROUP BY org, job_id"
-
-
-def _build_counted_events(relation: str) -> str:
-    """SQL: the jobs' events with their order, each total on exactly one row of its job."""
-    batch = 'PARTITION BY org, job_id, event_type, "BATCH_ID"'
-    return (
-        "SELECT *, row_number() OVER (PARTITION BY org, job_id ORDER BY time, received, event_uid)"
-        " AS age, CASE WHEN event_type <> 'BulkApi' THEN record_count END AS job_total,"
-        " CASE WHEN event_type = 'BulkApi' AND row_number() OVER"
-        f" ({batch} ORDER BY record_count DESC NULLS LAST) = 1 THEN record_count END"
-        f" AS batch_total FROM {relation}"
-        # Rows without an operation are Bulk API 1.0's bookkeeping.
-        " WHERE job_id IS NOT NULL AND (event_type <> 'BulkApi' OR operation IS NOT NULL)"
-    )
-
-
-def _build_same_jobs(fresh: str, stored: str) -> str:
-    return f"(SELECT * FROM {stored} WHERE job_id IN (SELECT job_id FROM {fresh}))"
+_MAX_FACT_AGE = timedelta(days=1)
 
 
 def _define_bulk_job(_: Collection[str]) -> DerivedTypeSql:
     return DerivedTypeSql(
         event_type="BulkJob",
-        source_types=("BulkApi2", "BulkApi", "BulkJobInfo"),
-        required_columns=(*CANONICAL_COLUMNS, "BATCH_ID"),
-        build_select=build_bulk_job_select,
-        build_affected=_build_same_jobs,
-        build_nearby=_build_same_jobs,
+        uid_prefix="job",
+        key_column="job_id",
+        source_types=bulk_jobs.SOURCE_TYPES,
+        columns=CANONICAL_COLUMNS,
+        required_columns=bulk_jobs.REQUIRED_COLUMNS,
+        build_select=bulk_jobs.build_bulk_job_select,
+        build_affected=bulk_jobs.build_same_jobs,
+        fresh_columns=bulk_jobs.FRESH_COLUMNS,
+        build_nearby=bulk_jobs.build_same_jobs,
+        nearby_distance=bulk_jobs.MAX_JOB_AGE,
+        compute_changes=bulk_jobs.compute_job_changes,
         restrict_sources=_define_bulk_job,
-        max_event_distance=MAX_JOB_AGE,
+        max_event_distance=bulk_jobs.MAX_JOB_AGE,
     )
 
 
-def _define_sign_in(types: Collection[str]) -> DerivedTypeSql:
-    kinds = tuple(name for name in sign_ins.SOURCE_TYPES if name in types)
+def _define_fact(fact: FactType, types: Collection[str]) -> DerivedTypeSql:
     return DerivedTypeSql(
-        event_type="SignIn",
-        source_types=sign_ins.SOURCE_TYPES,
-        required_columns=sign_ins.REQUIRED_COLUMNS,
-        build_select=partial(sign_ins.build_sign_in_select, kinds=kinds),
-        build_affected=partial(sign_ins.build_affected_events, kinds=kinds),
-        build_nearby=sign_ins.build_nearby_events,
-        restrict_sources=_define_sign_in,
-        max_event_distance=timedelta(days=1),
+        event_type=fact.event_type,
+        uid_prefix=fact.uid_prefix,
+        key_column="event_uid",
+        source_types=fact.source_types,
+        columns=fact.columns,
+        required_columns=fact.required_columns,
+        build_select=partial(build_fact_select, fact, event_types=types),
+        build_affected=partial(build_affected_events, fact, event_types=types),
+        fresh_columns=fact.fresh_columns,
+        build_nearby=partial(build_nearby_events, fact),
+        nearby_distance=_MAX_FACT_AGE if fact.link_columns else NEARBY_DISTANCE,
+        compute_changes=partial(compute_fact_changes, fact),
+        restrict_sources=partial(_define_fact, fact),
+        max_event_distance=_MAX_FACT_AGE,
     )
 
+
+FACT_TYPES = (SIGN_IN, API_CALL, REPORT_RUN, FILE_DOWNLOAD, IMPERSONATION)
+"""The types with one event for each fact that several sources may tell of."""
 
 DERIVED_EVENT_TYPES: Mapping[str, DerivedTypeSql] = MappingProxyType(
-    {"BulkJob": _define_bulk_job(()), "SignIn": _define_sign_in(sign_ins.SOURCE_TYPES)}
+    {"BulkJob": _define_bulk_job(())}
+    | {fact.event_type: _define_fact(fact, fact.source_types) for fact in FACT_TYPES}
 )
 """Every derived event type, by name."""
+
+
+MAX_EVENT_DISTANCE = max(derived.max_event_distance for derived in DERIVED_EVENT_TYPES.values())
+"""How far apart in time the events of any derived record may lie."""
+
+
+def list_affected_types(event_type: str) -> tuple[str, ...]:
+    """The type that was logged, and those that are derived from it."""
+    derived = (each for each in DERIVED_EVENT_TYPES.values() if event_type in each.source_types)
+    return (event_type, *(each.event_type for each in derived))
 
 
 def expand_derived_types(event_types: tuple[str, ...]) -> tuple[str, ...]:

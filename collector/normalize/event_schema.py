@@ -19,22 +19,41 @@ from collector.model.event_columns import (
     NAME_COLUMNS,
 )
 from collector.normalize.column_mappings import is_verbatim_column, resolve_mapping
+from collector.normalize.derived_types import DERIVED_EVENT_TYPES, DerivedTypeSql
+from collector.normalize.query_outlines import SOQL_COLUMNS
 
-DERIVED_TYPE_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
+COMPUTED_COLUMNS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "BulkJob": frozenset(
-            {"user_id", "user_name", "user_type", "source_ip", "source_ip_key", "session_key"}
-            | {"login_key", "request_id", "operation", "entity", "record_count", "outcome"}
-            | {"status", "uri", "job_id", "detail"}
-        ),
-        "SignIn": frozenset(
-            {"user_id", "user_name", "user_type", "source_ip", "source_ip_key", "country"}
-            | {"user_agent", "app_name", "session_key", "login_key", "request_id", "outcome"}
-            | {"status", "uri"}
-        ),
+        "target_user_id": frozenset({"target_user"}),
+        "target_user_name": frozenset({"target_user"}),
+        "source_ip": frozenset({"network", "country", "asn", "as_org"}),
+        "user_agent": frozenset({"agent_family"}),
+        "uri": frozenset({"uri_pattern"}),
+        "query": frozenset({"entity", *SOQL_COLUMNS}),
     }
 )
-"""By derived event type, the canonical columns that it fills."""
+"""By canonical column, those that are computed from it."""
+
+
+_MORE_DERIVED_FIELDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"BulkJob": frozenset({"user_name", "user_type"})}
+)
+"""By derived event type, columns that its sources have in some orgs, though undocumented."""
+
+FIELD_ALIASES: Mapping[str, str] = MappingProxyType(
+    {f"soql.{column.removeprefix('soql_')}": column for column in SOQL_COLUMNS}
+)
+"""By the name that rules use, the canonical column that it stands for."""
+
+_SHARED_NAMES = CANONICAL_COLUMNS.keys() | FIELD_ALIASES.keys()
+"""What means the same in every event type."""
+
+NAMESAKE_PREFIX = "raw_"
+"""What stands before the name of a native column that is called like a canonical one."""
+
+LOG_OBJECT_SUFFIX = "EventLog"
+RENAMED_LOG_OBJECTS = frozenset({"UiTelemetryNavTmEventLog", "UiTelemetryRsrcTmEventLog"})
+"""Event log objects that are not called as their log files are. Source: Object Reference."""
 
 MAX_NAME_LENGTH = 120
 _UNUSUAL_CHARACTER = re.compile(r"[^A-Za-z0-9_.]")
@@ -42,12 +61,12 @@ _UNUSUAL_CHARACTER = re.compile(r"[^A-Za-z0-9_.]")
 
 def list_event_types() -> frozenset[str]:
     """Every documented event type."""
-    return frozenset(_map_families()) | DERIVED_TYPE_COLUMNS.keys()
+    return frozenset(_map_families()) | DERIVED_EVENT_TYPES.keys()
 
 
 def find_family(event_type: str) -> EventFamily | None:
     """The family of an event type; None if it is undocumented."""
-    if event_type in DERIVED_TYPE_COLUMNS:
+    if event_type in DERIVED_EVENT_TYPES:
         return EventFamily.DERIVED
     return _map_families().get(event_type)
 
@@ -61,12 +80,12 @@ def list_native_columns(event_type: str) -> frozenset[str]:
 
 @cache
 def list_fields(event_type: str) -> frozenset[str] | None:
-    """Every name that a rule may use on events of this type; None if the type is undocumented."""
+    """Every name that a rule may use on events of this type; None if its columns are not known."""
     family = find_family(event_type)
-    if family is None:
+    if family is None or family is EventFamily.LOG_OBJECT:
         return None
     if family is EventFamily.DERIVED:
-        return COMMON_COLUMNS | DERIVED_TYPE_COLUMNS[event_type]
+        return _list_derived_fields(DERIVED_EVENT_TYPES[event_type])
     natives = list_native_columns(event_type)
     filled_columns = {
         column
@@ -74,8 +93,19 @@ def list_fields(event_type: str) -> frozenset[str] | None:
         if any(candidate.native_column in natives for candidate in candidates)
     }
     filled_columns |= {key for column, key in ADDRESS_KEYS.items() if column in filled_columns}
-    filled_columns |= {"entity"} if "query" in filled_columns else set()
-    return COMMON_COLUMNS | filled_columns | natives
+    for source, columns in COMPUTED_COLUMNS.items():
+        filled_columns |= columns if source in filled_columns else set()
+    aliases = {name for name, column in FIELD_ALIASES.items() if column in filled_columns}
+    return COMMON_COLUMNS | filled_columns | aliases | natives
+
+
+def _list_derived_fields(derived: DerivedTypeSql) -> frozenset[str]:
+    """The columns that some source fills, and those that only the type itself has."""
+    told = (list_fields(source) for source in derived.source_types)
+    own = derived.columns.keys() - CANONICAL_COLUMNS.keys()
+    return frozenset(own | _MORE_DERIVED_FIELDS.get(derived.event_type, frozenset())).union(
+        *(fields & _SHARED_NAMES for fields in told if fields is not None)
+    )
 
 
 def find_physical_column(field: str, event_type: str) -> str:
@@ -87,10 +117,12 @@ def find_physical_column(field: str, event_type: str) -> str:
     """
     if field in CANONICAL_COLUMNS:
         return field
+    if field in FIELD_ALIASES:
+        return FIELD_ALIASES[field]
     name = _clean_name(field)
     if name.lower() not in CANONICAL_COLUMNS:
         return name
-    return name.lower() if is_verbatim_column(name, event_type) else f"raw_{name}"
+    return name.lower() if is_verbatim_column(name, event_type) else f"{NAMESAKE_PREFIX}{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +161,7 @@ def assign_native_columns(columns: Sequence[str], event_type: str) -> tuple[Nati
         if canonical is not None and canonical not in NAME_COLUMNS:
             result.append(NativeColumn(canonical=canonical, stored_name=None))
             continue
-        name = _make_distinct(f"raw_{column}" if namesake else column, names)
+        name = _make_distinct(f"{NAMESAKE_PREFIX}{column}" if namesake else column, names)
         names.add(name.lower())
         result.append(NativeColumn(canonical=canonical, stored_name=name))
     return tuple(result)
@@ -156,6 +188,8 @@ def _load_native_columns() -> dict[str, dict[str, list[str]]]:
 @cache
 def _map_families() -> dict[str, EventFamily]:
     families = (EventFamily.LOG_FILE, EventFamily.STORED, EventFamily.OBJECT)
-    return {
+    documented = {
         event_type: family for family in families for event_type in _load_native_columns()[family]
     }
+    log_objects = {f"{name}{LOG_OBJECT_SUFFIX}" for name in _load_native_columns()["elf"]}
+    return documented | dict.fromkeys(log_objects | RENAMED_LOG_OBJECTS, EventFamily.LOG_OBJECT)

@@ -6,6 +6,7 @@ In steps, each over the result of the one before, since each needs it several ti
 from __future__ import annotations
 
 from collector.escaping import quote_literal
+from collector.plain_addresses import PORT_PATTERN
 
 KEY_LENGTH = 32
 """Hex digits of an address."""
@@ -22,7 +23,9 @@ _ADDRESS_HINT = r"(?:^|[^0-9A-Za-z.:])(?:(?:[0-9]+\.){3}[0-9]|[0-9A-Fa-f]*:[0-9A
 """The beginning of an address, after anything that is no part of one."""
 
 _BETWEEN_ADDRESSES = "[^0-9A-Za-z.:]+"
-_PORT_PATTERN = r"^([0-9.]+):[0-9]{1,5}$"
+_TRAILING_DOTS = r"\.+$"
+"""Of an address that is written as a whole host name: `1.2.3.4.`."""
+
 _LEADING_ZEROS = r"\b0+([0-9A-Fa-f])"
 
 PRIVATE_KEY_PATTERN = (
@@ -44,22 +47,49 @@ def select_addresses(relation: str, text: str) -> str:
     They are the source address in the column `text` and the keys of all addresses in it, that of
     the source first, with blanks between; NULL where there is none. Of several addresses the
     source is the first public one, or else the first. A key is 32 lower-case hex digits; IPv4 has
-    that of `::ffff:a.b.c.d`. Ports, brackets, zones (`%eth0`) and zeros before numbers are no part
-    of an address.
+    that of `::ffff:a.b.c.d`. Ports, brackets, zones (`%eth0`), zeros before numbers and a final dot
+    are no part of an address.
     """
-    rows = f"SELECT *, {_build_ipv4_key(text)} AS ipv4_key FROM {relation}"
-    others = f"ipv4_key IS NULL AND {match_address(text)}"
+    rows = _select_single_key(relation, text)
+    others = f"single_key IS NULL AND {match_address(text)}"
     keys = _build_keys(_split_addresses(text))
     keyed_parts = f"list_filter({keys}, lambda part: part.key IS NOT NULL)"
     rows = _select_when(rows, others, keyed_parts, "keyed_parts")
     rows = _select_when(rows, "keyed_parts IS NOT NULL", _choose_source(), "source_part")
     return (
-        "SELECT * EXCLUDE (ipv4_key, keyed_parts, source_part),"
-        f" CASE WHEN ipv4_key IS NOT NULL THEN {text}"
+        "SELECT * EXCLUDE (address_text, address_groups, single_key, keyed_parts, source_part),"
+        f" CASE WHEN single_key IS NOT NULL THEN {text}"
         " WHEN source_part IS NOT NULL THEN source_part.text END AS read_address,"
-        " CASE WHEN ipv4_key IS NOT NULL THEN ipv4_key"
+        " CASE WHEN single_key IS NOT NULL THEN single_key"
         f" WHEN source_part IS NOT NULL THEN {_join_keys()} END AS read_address_key FROM ({rows})"
     )
+
+
+def match_ipv4(text: str) -> str:
+    """SQL: whether the SQL expression `text` is nothing, or an IPv4 address and no more."""
+    return f"coalesce(regexp_full_match({text}, '{_IPV4_PATTERN}'), TRUE)"
+
+
+def select_ipv4_addresses(relation: str, text: str) -> str:
+    """What `select_addresses` gives where each text is nothing, or an IPv4 address and no more."""
+    key = f"CASE WHEN {text} IS NOT NULL THEN repeat('0', 20) || {_build_ipv4_hex(text)} END"
+    return f"SELECT *, {text} AS read_address, {key} AS read_address_key FROM {relation}"
+
+
+def build_address_keys(texts: str) -> str:
+    """SQL: for each text of a list its key if it is an address and no more; else NULL."""
+    return f"list_transform({_build_keys(texts)}, lambda part: part.key)"
+
+
+def _select_single_key(relation: str, text: str) -> str:
+    """A SELECT of a FROM item's columns, and of the key where a text is an address and no more.
+
+    Nearly every text is; to look for several in a text costs many times as much.
+    """
+    rows = f"SELECT *, {_build_groups_text(text)} AS address_text FROM {relation}"
+    rows = f"SELECT *, {_build_groups('address_text')} AS address_groups FROM ({rows})"
+    key = f"coalesce({_build_ipv4_key(text)}, {_build_ipv6_key('address_groups')})"
+    return f"SELECT *, {key} AS single_key FROM ({rows})"
 
 
 def _select_when(rows: str, condition: str, value: str, name: str) -> str:
@@ -76,11 +106,11 @@ def _build_groups_text(text: str) -> str:
     NULL for what has no colon; nothing is checked yet.
     """
     tail = f"regexp_extract({text}, ':({_IPV4_PATTERN})$', 1)"
-    digits = _build_ipv4_hex(tail)
+    groups = f"regexp_replace({_build_ipv4_hex(tail)}, '^ffff(.{{4}})', '\\1:')"
     head = f"regexp_replace({text}, '[0-9.]+$', '')"
     return (
         f"CASE WHEN contains({text}, ':') THEN lower(CASE WHEN contains({text}, '.') AND"
-        f" {tail} <> '' THEN {head} || {digits}[5:8] || ':' || {digits}[9:12] ELSE {text} END) END"
+        f" {tail} <> '' THEN {head} || {groups} ELSE {text} END) END"
     )
 
 
@@ -122,10 +152,12 @@ def _build_ipv4_hex(text: str) -> str:
 
 
 def _split_addresses(text: str) -> str:
-    """The pieces of a text that may be addresses, without ports and leading zeros."""
+    """The pieces of a text that may be addresses, without ports, final dots and leading zeros."""
     pieces = f"string_split_regex({text}, '{_BETWEEN_ADDRESSES}')"
-    plain = f"regexp_replace(regexp_replace(piece, '{_PORT_PATTERN}', '\\1'),"
-    return f"list_transform({pieces}, lambda piece: {plain} '{_LEADING_ZEROS}', '\\1', 'g'))"
+    plain = f"regexp_replace(piece, '^{PORT_PATTERN}$', '\\1')"
+    plain = f"regexp_replace({plain}, '{_TRAILING_DOTS}', '')"
+    plain = f"regexp_replace({plain}, '{_LEADING_ZEROS}', '\\1', 'g')"
+    return f"list_transform({pieces}, lambda piece: {plain})"
 
 
 def _build_keys(pieces: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from collector.escaping import quote_literal
-from collector.plain_names import INVISIBLE_CHARACTERS, TRIMMED_CHARACTERS, WHITE_SPACE
+from collector.plain_names import DASHES, INVISIBLE_CHARACTERS, TRIMMED_CHARACTERS, WHITE_SPACE
 
 _EDGE = "[!#-&(-_a-~]"
 PLAIN_NAME_PATTERN = f"{_EDGE}(?:[ -~]*{_EDGE})?"
@@ -32,29 +32,43 @@ def select_plain_names(relation: str, names: Mapping[str, str]) -> str:
     `names` are the columns with the names, by those that get their plain forms; what is nothing in
     its plain form is NULL.
     """
-    are_plain = " AND ".join(
-        f"coalesce(regexp_full_match({name}, {quote_literal(PLAIN_NAME_PATTERN)}), TRUE)"
-        for name in names.values()
-    )
+    are_plain = match_plain_names(names.values())
     # In one list, since to plan the expression takes longer than to read a few hundred rows.
     written = (
         f"list_transform([{', '.join(names.values())}], lambda name: {_build_visible('name')})"
     )
-    written = f"list_transform({written}, lambda name: {_build_trimmed(_build_nfkc('name'))})"
+    plain = _build_trimmed(_build_hyphens(_build_nfkc("name")))
+    written = f"list_transform({written}, lambda name: {plain})"
     rows = (
         f"SELECT *, CASE WHEN NOT ({are_plain}) THEN {written} END AS plain_names FROM {relation}"
     )
-    plain = "".join(
+    results = "".join(
         f", CASE WHEN plain_names IS NULL THEN {name} ELSE plain_names[{place}] END AS {result}"
         for place, (result, name) in enumerate(names.items(), start=1)
     )
-    return f"SELECT * EXCLUDE (plain_names){plain} FROM ({rows})"
+    return f"SELECT * EXCLUDE (plain_names){results} FROM ({rows})"
+
+
+def select_same_names(relation: str, names: Mapping[str, str]) -> str:
+    """What `select_plain_names` gives where all names are plain (`match_plain_names`)."""
+    results = "".join(f", {name} AS {result}" for result, name in names.items())
+    return f"SELECT *{results} FROM {relation}"
+
+
+def match_plain_names(names: Iterable[str]) -> str:
+    """SQL: whether each of the names in SQL expressions is nothing, or its own plain form."""
+    pattern = quote_literal(PLAIN_NAME_PATTERN)
+    return " AND ".join(f"coalesce(regexp_full_match({name}, {pattern}), TRUE)" for name in names)
 
 
 def _build_visible(text: str) -> str:
     """The text without what nobody sees, blanks for other white space."""
     shown = f"regexp_replace({text}, {quote_literal(f'[{WHITE_SPACE}]')}, ' ', 'g')"
     return f"regexp_replace({shown}, {quote_literal(f'[{INVISIBLE_CHARACTERS}]')}, '', 'g')"
+
+
+def _build_hyphens(text: str) -> str:
+    return f"regexp_replace({text}, {quote_literal(f'[{DASHES}]')}, '-', 'g')"
 
 
 def _build_trimmed(text: str) -> str:

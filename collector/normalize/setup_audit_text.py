@@ -6,6 +6,7 @@ anchored to the words that it needs at both ends.
 
 from __future__ import annotations
 
+from collector.escaping import quote_literal
 from collector.normalize.value_readers import capture_group, capture_record_id
 
 _APP_PATTERN = (
@@ -22,6 +23,9 @@ _GRANTED_APP_PATTERN = (
 _PACKAGE_PATTERN = r"(?is)^(?:installed|upgraded|uninstalled) appexchange package: (.+)$"
 
 _USER_ID_PATTERN = r"(?s)^.*\(UserID: \[([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)\]\)"
+_RENAMED_USER_ID_PATTERN = (
+    r"(?is)^changed username for (005[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?) from "
+)
 _USER_PATTERN = (
     r"(?is)^(?:"
     r"created new (?:[a-z]+ )*?user"
@@ -51,7 +55,14 @@ def read_package_name(sentence: str) -> str:
     return capture_group(_PACKAGE_PATTERN)(sentence)
 
 
-def read_target_user(sentence: str) -> str:
-    """The user that something was done to: the id where there is one, else the name."""
-    user_id = capture_record_id(_USER_ID_PATTERN)(sentence)
-    return f"coalesce({user_id}, {capture_group(_USER_PATTERN)(sentence)})"
+def read_target_user_id(sentence: str) -> str:
+    """The id of the user that something was done to, where the sentence has it."""
+    behind_name = capture_record_id(_USER_ID_PATTERN)(sentence)
+    return f"coalesce({behind_name}, {capture_record_id(_RENAMED_USER_ID_PATTERN)(sentence)})"
+
+
+def read_target_user_name(sentence: str) -> str:
+    """The name of the user that something was done to, or the username where that stands there."""
+    name = capture_group(_USER_PATTERN)(sentence)
+    is_id = f"regexp_matches({sentence}, {quote_literal(_RENAMED_USER_ID_PATTERN)})"
+    return f"CASE WHEN NOT {is_id} THEN {name} END"

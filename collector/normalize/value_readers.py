@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from collector.escaping import quote_literal
+from collector.plain_addresses import ESCAPES, NARROW_CHARACTERS, WIDE_CHARACTERS
+from collector.plain_names import REPEATED_ESCAPE
 
 ValueReader = Callable[[str], str]
+
+_ODD_IN_ADDRESSES = "[^ -$&-~]"
+"""Anything but printable ASCII, and the beginning of an escape."""
 
 
 def read_text(native: str) -> str:
@@ -24,8 +29,17 @@ def read_known_text(native: str) -> str:
 
 
 def read_address(native: str) -> str:
-    """The text, which may hold IP addresses; NULL for `Salesforce.com IP`, an internal caller."""
-    return f"nullif({native}, 'Salesforce.com IP')"
+    """The text, which may hold IP addresses; NULL for `Salesforce.com IP`, an internal caller.
+
+    Wide characters are narrow in it and escapes are read, as `simplify_addresses` has it.
+    """
+    plain = f"translate({native}, '{WIDE_CHARACTERS}', '{NARROW_CHARACTERS}')"
+    for pattern, character in ESCAPES.items():
+        plain = f"regexp_replace({plain}, '{pattern}', '{character}', 'g')"
+    return (
+        f"CASE WHEN regexp_matches({native}, '{_ODD_IN_ADDRESSES}') THEN {plain}"
+        f" ELSE nullif({native}, 'Salesforce.com IP') END"
+    )
 
 
 def read_unquoted(native: str) -> str:
@@ -135,7 +149,10 @@ def _clamp_score(number: str) -> str:
 
 def read_name(native: str) -> str:
     """A name without %-escapes; what else differs from its plain form stays."""
-    plain = f"coalesce(replace(try(url_decode({native})), chr(0), ''), {native})"
+    # What was escaped twice, or more often, is read at once.
+    once = f"regexp_replace({native}, '{REPEATED_ESCAPE}', '%\\1', 'g')"
+    read = f"coalesce(try(url_decode({once})), try(url_decode({native})))"
+    plain = f"coalesce(replace({read}, chr(0), ''), {native})"
     return f"CASE WHEN contains({native}, '%') THEN {plain} ELSE {native} END"
 
 

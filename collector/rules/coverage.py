@@ -6,18 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from collector.detect import RuleSet
 from collector.health.health_events import HEALTH_EVENT_TYPE
-from collector.model import Correlation, PollState, Rule
+from collector.model import PollState
+from collector.model.rules import COPY_MARK
 from collector.normalize import find_family
 from collector.normalize.derived_types import expand_derived_types
+from collector.rules.outline import OutlinedRule, OutlinedRules
 from collector.settings import SourceSettings, SourcesSettings
 from collector.settings.values import matches_any
 from collector.sources import SOURCES, SourceSpec
 from collector.sources.registry import find_supplier
 from collector.sources.spec import TypeRequirement
-from collector.store.ledger import PollStatus
+
+if TYPE_CHECKING:  # rules are listed and checked without a state, too
+    from collector.store.ledger import PollStatus
 
 
 class RuleStanding(StrEnum):
@@ -85,7 +89,7 @@ class SilentRule:
     can_fire: bool
 
 
-def list_silent_rules(rules: RuleSet, view: OrgView) -> Iterator[SilentRule]:
+def list_silent_rules(rules: OutlinedRules, view: OrgView) -> Iterator[SilentRule]:
     """The rules that no event of the org has reached yet."""
     for coverage in compute_coverage(rules, view):
         if coverage.state != RuleStanding.FIRES:
@@ -97,9 +101,11 @@ def list_silent_rules(rules: RuleSet, view: OrgView) -> Iterator[SilentRule]:
             )
 
 
-def compute_coverage(rules: RuleSet, view: OrgView) -> Iterator[RuleCoverage]:
-    """The coverage of every rule."""
+def compute_coverage(rules: OutlinedRules, view: OrgView) -> Iterator[RuleCoverage]:
+    """The coverage of every rule that stands in a file."""
     for rule in rules.rules:
+        if COPY_MARK in rule.name:
+            continue
         types = expand_derived_types(list_rule_types(rule, rules))
         yield RuleCoverage(
             org=view.org,
@@ -112,16 +118,16 @@ def compute_coverage(rules: RuleSet, view: OrgView) -> Iterator[RuleCoverage]:
         )
 
 
-def list_rule_types(rule: Rule, rules: RuleSet) -> tuple[str, ...]:
+def list_rule_types(rule: OutlinedRule, rules: OutlinedRules) -> tuple[str, ...]:
     """The types that a rule looks at, a correlation through its parts; none if it is every type."""
-    if not isinstance(rule.aggregation, Correlation):
+    if not rule.correlated_rules:
         return rule.event_types
-    parts = [list_rule_types(rules.by_name[name], rules) for name in rule.aggregation.rules]
+    parts = [list_rule_types(rules.by_name[name], rules) for name in rule.correlated_rules]
     return tuple(dict.fromkeys(name for part in parts for name in part)) if all(parts) else ()
 
 
 def list_rule_needs(
-    rule: Rule, rules: RuleSet, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
+    rule: OutlinedRule, rules: OutlinedRules, specs: Sequence[SourceSpec[SourceSettings]] = SOURCES
 ) -> list[TypeRequirement]:
     """What it takes to read each of the event types that a rule looks at."""
     types = expand_derived_types(list_rule_types(rule, rules))
@@ -141,13 +147,11 @@ def find_requirement(
 # ---- rules
 
 
-def _compute_state(rule: Rule, rules: RuleSet, view: OrgView) -> RuleStanding:
-    if isinstance(rule.aggregation, Correlation):
-        parts = [
-            _compute_state(rules.by_name[name], rules, view) for name in rule.aggregation.rules
-        ]
-        wants_all = rule.aggregation.type.startswith("temporal")
-        return _pick_worst(parts) if wants_all else _pick_best(parts)
+def _compute_state(rule: OutlinedRule, rules: OutlinedRules, view: OrgView) -> RuleStanding:
+    if rule.correlated_rules:
+        names = dict.fromkeys(rule.required_rules)
+        parts = [_compute_state(rules.by_name[name], rules, view) for name in names]
+        return _pick_best(parts, needed=rule.needed_correlated)
     if not rule.event_types:
         return RuleStanding.FIRES if view.seen_types else RuleStanding.WAITS
     return _pick_best(
@@ -169,12 +173,9 @@ def _has_events(event_type: str, view: OrgView) -> bool:
     return event_type in view.seen_types or event_type == HEALTH_EVENT_TYPE
 
 
-def _pick_best(states: Iterable[RuleStanding]) -> RuleStanding:
-    return min(states, key=list(RuleStanding).index)
-
-
-def _pick_worst(states: Iterable[RuleStanding]) -> RuleStanding:
-    return max(states, key=list(RuleStanding).index)
+def _pick_best(states: Iterable[RuleStanding], needed: int = 1) -> RuleStanding:
+    """The worst of so many of the states that are best."""
+    return sorted(states, key=list(RuleStanding).index)[needed - 1]
 
 
 # ---- event types
@@ -186,11 +187,18 @@ def _explain_absence(event_type: str, view: OrgView) -> str:
     poll = _find_last_poll(event_type, view)
     if poll is None:
         return "not polled yet; is its source switched on?"
+    if poll.state == PollState.FAILED and _is_common_stream(poll, event_type):
+        return f"no event so far; of its source something failed: {poll.reason}"
     if poll.state == PollState.FAILED:
         return f"could not be polled: {poll.reason}"
     if poll.state == PollState.UNAVAILABLE:
         return poll.reason.replace(poll.stream.name, "it")
     return "no event so far"
+
+
+def _is_common_stream(poll: PollStatus, event_type: str) -> bool:
+    """Whether a stream brings several types, so that what failed may be of another one."""
+    return poll.stream.name not in {"*", event_type}
 
 
 def _explain_switched_off(event_type: str, view: OrgView) -> str:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import TypeAlias
 
 from collector import clock
-from collector.detect import RuleSet, yaml_files
+from collector.detect import RuleSet
 from collector.detect.lists.value_list import ValueList
 from collector.errors import Problem, RulesError
 from collector.ingest.pipeline import Pipeline
 from collector.logs import log
+from collector.rules.file_stamps import FileStamps, stamp_files
+from collector.rules.outline import RuleOutlineFile, outline_rules
 from collector.store import rule_status
 from collector.store.database import Database
-
-FileStamps: TypeAlias = frozenset[tuple[str, int, int, int]]
-"""Files by path, times of change of content and of anything in nanoseconds, and size."""
 
 
 class RuleReloader:
@@ -27,6 +25,9 @@ class RuleReloader:
     `load_rules` gives the rules of the files as they are now, and raises RulesError; `paths` are
     the files and folders that it reads. `file_stamps` are from before `rules` were loaded: what
     has changed since is seen at the first look. `problems` are of files that `rules` go without.
+    `list_newest_days` says of which types the archive has which day's files: their columns may be
+    what problems are about, so that rules are loaded again when it changes.
+    Where there is an `outline_file`, it has the outline of the rules at work, and these problems.
     """
 
     def __init__(
@@ -39,16 +40,26 @@ class RuleReloader:
         pipeline: Pipeline,
         database: Database,
         problems: Sequence[Problem] = (),
+        list_newest_days: Callable[[], AbstractSet[str]] = frozenset,
+        outline_file: RuleOutlineFile | None = None,
     ) -> None:
         self._load_rules = load_rules
         self._paths = paths
         self._pipeline = pipeline
         self._database = database
+        self._outline_file = outline_file
+        self._list_newest_days = list_newest_days
+        self._known_days: AbstractSet[str] = frozenset()
         self._lock = threading.Lock()
         self._file_stamps = file_stamps
         self._rules = rules
         self._problems: tuple[str, ...] = ()
         self._initial_problems = tuple(map(str, problems))
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules at work."""
+        return self._rules
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -60,6 +71,7 @@ class RuleReloader:
         with self._lock:
             self._save_load_status(())
             self._report_problems(self._initial_problems)
+            self._keep_outline(self._initial_problems)
             self._rematch_grown_lists()
 
     def reload_rules(self) -> bool:
@@ -83,12 +95,16 @@ class RuleReloader:
             return True
 
     def _load_changed(self) -> RuleSet | None:
-        """The rules of the files, if any of these has changed since the last look."""
+        """The rules of the files, if any of these has changed since the last look.
+
+        Or if there are problems, which files that have been archived meanwhile may have ended.
+        """
         # The stamp is older than what is loaded: a change under way is seen at the next look.
         stamps = stamp_files(self._paths)
-        if stamps == self._file_stamps:
+        days = self._list_newest_days() if self._problems else self._known_days
+        if stamps == self._file_stamps and days == self._known_days:
             return None
-        self._file_stamps = stamps
+        self._file_stamps, self._known_days = stamps, days
         return self._load_rules()
 
     def _apply_rules(self, rules: RuleSet) -> None:
@@ -96,9 +112,10 @@ class RuleReloader:
         self._rules = rules
         self._pipeline.set_rules(rules)
         self._save_load_status(())
+        self._keep_outline(())
         log.info(
             "rules_loaded",
-            rules=len(rules.rules),
+            rules=len(rules.active_rules),
             added=sorted(new_names - old_names),
             gone=sorted(old_names - new_names),
         )
@@ -114,10 +131,15 @@ class RuleReloader:
     def _save_load_status(self, problems: tuple[str, ...]) -> None:
         self._problems = problems
         status = rule_status.RuleLoadStatus(
-            changed=clock.now(), rules=len(self._rules.rules), problems=problems
+            changed=clock.now(), rules=len(self._rules.active_rules), problems=problems
         )
         with self._database.begin() as connection:
             rule_status.save_load_status(connection, status)
+
+    def _keep_outline(self, problems: tuple[str, ...]) -> None:
+        if self._outline_file is not None:
+            outline = outline_rules(self._rules, problems)
+            self._outline_file.save_outline(self._file_stamps, outline)
 
     def _rematch_grown_lists(self) -> None:
         """Match the archive with grown lists: a new indicator finds last week's login."""
@@ -156,24 +178,3 @@ def _find_digests(lists: Mapping[str, frozenset[str]], name: str) -> frozenset[s
 
 def _list_digests(value_list: ValueList) -> frozenset[str]:
     return frozenset(entry.digest for entry in value_list.entries)
-
-
-def stamp_files(paths: Iterable[Path]) -> FileStamps:
-    """What the files of these paths, and the YAML files of folders among them, look like now."""
-    return frozenset(
-        stamp for path in paths for file in _list_files(path) if (stamp := _stamp_file(file))
-    )
-
-
-def _list_files(path: Path) -> Iterable[Path]:
-    if not path.is_dir():
-        return (path,)
-    return yaml_files.list_yaml_files(path)
-
-
-def _stamp_file(file: Path) -> tuple[str, int, int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None  # it was there a moment ago; its absence is a change, too
-    return str(file), status.st_mtime_ns, status.st_ctime_ns, status.st_size

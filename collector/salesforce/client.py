@@ -25,6 +25,7 @@ from collector.salesforce.authenticator import Authenticator
 from collector.salesforce.call_counter import CallCounter
 from collector.salesforce.clock_skew import compute_clock_skew
 from collector.salesforce.connection import CALL_HEADERS, SalesforceConnection
+from collector.salesforce.endless_answers import EndlessAnswers
 from collector.salesforce.log_download import download_log
 from collector.salesforce.login_throttle import LoginLimits
 from collector.salesforce.org_session import READ_TRIES, RETRY_PAUSE, OrgSession
@@ -83,6 +84,7 @@ class SalesforceClient:
         api_usage: what the newest answer said about API calls.
         call_counter: the API calls that this client has made, by what they were made for.
         clock_skew: the org's clock minus ours, by the newest answer; good to about a second.
+        endless_answers: which objects and lists are left alone, as their answers had no end.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class SalesforceClient:
         self.api_usage: ApiUsage | None = None
         self.call_counter = CallCounter()
         self.clock_skew: timedelta | None = None
+        self.endless_answers = EndlessAnswers(org.name, now=now)
         self._header_lock = threading.Lock()
         self._org = org
         self._stop_event = stop_event
@@ -115,7 +118,7 @@ class SalesforceClient:
             stop_event=stop_event,
             retry_pause=retry_pause,
         )
-        self._queries = QueryReader(org.name, self._session)
+        self._queries = QueryReader(org.name, self._session, self.endless_answers)
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -237,6 +240,7 @@ class SalesforceClient:
                 name=name,
                 expected_length=expected_length,
                 stop_event=self._stop_event,
+                note_status=connection.trial.note_status,
             )
 
         return self._call_with_login(

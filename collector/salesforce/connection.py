@@ -18,6 +18,7 @@ from collector.salesforce.api_errors import build_api_error, build_unreachable_e
 from collector.salesforce.json_documents import QueryPage, load_document, parse_query_page
 from collector.salesforce.responses import JsonObject, require_object
 from collector.salesforce.token_request import AccessToken
+from collector.salesforce.token_trial import TokenTrial
 
 CALL_HEADERS = {"Sforce-Call-Options": "client=collector"}
 """Marks our calls in the org's own logs."""
@@ -28,6 +29,8 @@ LARGE_PAGE, SMALL_PAGE = 2000, 200
 
 class SalesforceConnection:
     """An org's API with one token in one version (`67.0`), over a session of `build_session`.
+
+    `trial` is what is known of the token; the session notes in it what is answered.
 
     Each method asks once and returns the JSON object that came; several threads may call them.
     Raises what `build_api_error` makes of a refusal, AnswerTooLongError for more than
@@ -40,9 +43,11 @@ class SalesforceConnection:
         *,
         org: str,
         version: str,
+        trial: TokenTrial,
         open_session: Callable[[], requests.Session],
     ) -> None:
         self.token = token
+        self.trial = trial
         self.version = version
         self._org = org
         self._open_session = open_session

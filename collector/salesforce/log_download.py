@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,11 +36,13 @@ def download_log(
     name: str,
     expected_length: int | None,
     stop_event: threading.Event | None,
+    note_status: Callable[[int], None],
 ) -> CsvSegments:
     """The log at `url` as segments `directory/name-….csv`, in one try.
 
     `where` names the org and what is asked for; `expected_length` is how many bytes the log has,
-    decoded, or None where that is not known. Whatever is raised, no file remains.
+    decoded, or None where that is not known; `note_status` is told the HTTP status before the body
+    is read. Whatever is raised, no file remains.
 
     Raises:
         CorruptDownloadError: what came is no log, or not the whole log.
@@ -53,6 +55,7 @@ def download_log(
     try:
         with _translate_errors(where):
             with http.stream("GET", url, headers=dict(headers)) as answer:
+                note_status(answer.status_code)
                 _feed_segmenter(segmenter, _open_log(answer, where, expected_length), stop_event)
             segments = segmenter.finish_segments(whole_size=expected_length)
             _check_length(segments.size, expected_length)

@@ -16,9 +16,7 @@ from collector import clock
 from collector.errors import (
     ApiVersionError,
     InstanceGoneError,
-    LimitExceededError,
     NotAvailableError,
-    QueryTooWideError,
     SalesforceError,
     SessionExpiredError,
     StoppedError,
@@ -31,6 +29,7 @@ from collector.salesforce.api_errors import build_version_error
 from collector.salesforce.authenticator import Authenticator
 from collector.salesforce.connection import SalesforceConnection, fetch_api_versions
 from collector.salesforce.token_request import AccessToken
+from collector.salesforce.token_trial import TokenTrial
 from collector.settings import OrgSettings
 
 NEWEST_KNOWN_VERSION = "67.0"
@@ -41,15 +40,15 @@ RETRY_PAUSE = (0.5, 2.0)
 PATIENCE_SECONDS = 45.0
 """After this long no further try of the same request begins: the next poll will ask again."""
 
-MAX_CONNECTIONS = 6
+MAX_CONNECTIONS = 10
 """So many tokens, places and versions one request is tried with: a token may be used up by others
 between two tries."""
 
 MOVE_PAUSE_SECONDS = 300.0
 """How often at most a login asks whether an org that does not answer has moved."""
 
-VERDICTS = (LimitExceededError, NotAvailableError, QueryTooWideError)
-"""Refusals that are not about the token: the org has looked at it and found it good."""
+NO_VERDICTS = (SessionExpiredError, UnreachableError, ApiVersionError)
+"""What says nothing good of the token; for any other refusal the org has looked at it first."""
 
 ResultT = TypeVar("ResultT")
 
@@ -89,12 +88,11 @@ class OrgSession:
         self._lock = threading.Lock()
         # What follows is guarded by the lock.
         self._token: AccessToken | None = None
+        self._trial = TokenTrial()
         self._version = org.api_version
         self._is_version_served = org.api_version is None
         self._connection: SalesforceConnection | None = None
         self._next_move_check = -inf
-        # Not this: it is only ever replaced as a whole.
-        self._accepted_token: AccessToken | None = None
 
     def call(
         self,
@@ -112,8 +110,9 @@ class OrgSession:
             try:
                 return self._ask_once(ask, connection, tries, retry_on)
             except SessionExpiredError as refusal:
-                if has_new_token and not self._is_accepted(connection):
-                    self._authenticator.report_rejected_token(refusal)
+                if has_new_token and not connection.trial.await_verdict(self._stop_event):
+                    if connection.trial.reject():
+                        self._authenticator.report_rejected_token(refusal)
                     raise
                 connection, has_new_token = self._replace_token(connection), True
             except InstanceGoneError as absence:
@@ -142,14 +141,20 @@ class OrgSession:
         retry_on: tuple[type[Exception], ...],
     ) -> ResultT:
         """The answer to one token. That the token is good is noted, whatever the answer is."""
+
+        def ask_openly() -> ResultT:
+            with connection.trial.open_request():
+                return ask(connection)
+
         try:
-            answer = self._ask_with_retries(partial(ask, connection), tries, retry_on)
-        except VERDICTS as refusal:
-            self._note_accepted(connection)
+            answer = self._ask_with_retries(ask_openly, tries, retry_on)
+        except SalesforceError as refusal:
+            if not isinstance(refusal, NO_VERDICTS):
+                connection.trial.note_accepted()
             if isinstance(refusal, NotAvailableError):
                 self._raise_if_version_is_wrong(connection, refusal)
             raise
-        self._note_accepted(connection)
+        connection.trial.note_accepted()
         return answer
 
     def _ask_with_retries(
@@ -167,12 +172,6 @@ class OrgSession:
         self.raise_if_stopped()
         return ask()
 
-    def _note_accepted(self, connection: SalesforceConnection) -> None:
-        self._accepted_token = connection.token
-
-    def _is_accepted(self, connection: SalesforceConnection) -> bool:
-        return self._accepted_token is connection.token
-
     # ---- connecting
 
     def _connect(self) -> SalesforceConnection:
@@ -186,12 +185,16 @@ class OrgSession:
             self._token,
             org=self._org.name,
             version=self._version,
-            open_session=partial(build_session, self._http),
+            trial=self._trial,
+            open_session=partial(build_session, self._http, note_status=self._trial.note_status),
         )
         return self._connection
 
     def _obtain_token(self) -> AccessToken:
-        return self._authenticator.obtain_token(self._read_clock_skew())
+        """A new token, which has yet to show that it is any good."""
+        token = self._authenticator.obtain_token(self._read_clock_skew())
+        self._trial = TokenTrial()
+        return token
 
     def _replace_token(self, connection: SalesforceConnection) -> SalesforceConnection:
         with self._lock:

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from collector.errors import (
     AnswerTooLongError,
+    EndlessAnswerError,
     LimitExceededError,
     LoginRefusedError,
     SalesforceError,
     SessionExpiredError,
+    TurnOverError,
     UnreachableError,
 )
 from collector.logs import log
 from collector.salesforce import composite
+from collector.salesforce.endless_answers import EndlessAnswers, find_object
 from collector.salesforce.json_documents import QueryPage
 from collector.salesforce.org_session import OrgSession
 from collector.salesforce.record_pages import Page, RecordPage, read_pages
@@ -22,11 +25,12 @@ from collector.salesforce.record_pages import Page, RecordPage, read_pages
 class QueryReader:
     """Reads what queries find. Several threads may ask at a time."""
 
-    def __init__(self, org: str, session: OrgSession) -> None:
+    def __init__(self, org: str, session: OrgSession, endless_answers: EndlessAnswers) -> None:
         self._org = org
         self._where = f"{org}: query"
         self._session = session
         self._composite_gate = composite.CompositeGate()
+        self._endless_answers = endless_answers
 
     @property
     def queries_per_call(self) -> int:
@@ -36,7 +40,8 @@ class QueryReader:
     def query(self, soql: str) -> Iterator[RecordPage]:
         """The records that a query finds, page by page, each page asked for when it is wanted.
 
-        Raises QueryTooWideError where the org gave up on the query, or its answer is too large.
+        Raises QueryTooWideError where the org gave up on the query, or its answer is too large, and
+        UnreachableError while its object is left alone, as its answers have no end.
         """
         return self._read_pages(soql, None)
 
@@ -84,7 +89,14 @@ class QueryReader:
                 lambda connection: connection.query(soql, page_size=page_size)
             )
 
-        return read_pages(self._where, fetch_page, first_page=first_page)
+        name = find_object(soql)
+        self._endless_answers.check_object(name)
+        try:
+            yield from read_pages(self._where, fetch_page, first_page=first_page)
+        except (EndlessAnswerError, TurnOverError):
+            self._endless_answers.record_endless(name)
+            raise
+        self._endless_answers.record_end(name)
 
     def _log_refusal(self, error: SalesforceError, seconds: float) -> None:
         log.info("composite_refused", org=self._org, reason=str(error), seconds=seconds)

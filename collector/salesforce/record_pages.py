@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from collector.errors import AnswerTooLongError, QueryTooWideError, UnreachableError
-from collector.salesforce import responses
+from collector.errors import (
+    AnswerTooLongError,
+    EndlessAnswerError,
+    QueryTooWideError,
+    UnreachableError,
+)
+from collector.salesforce import page_watch, responses
 from collector.salesforce.connection import LARGE_PAGE, SMALL_PAGE
 
 MAX_ANSWER_RECORDS = 200_000
 MAX_ANSWER_BYTES = 512 << 20
-MAX_PAGES = 1_000
+MAX_PAGES = 250
 MAX_EMPTY_PAGES = 5
 """The most of one answer. Whoever asks about a stretch of time asks about a shorter one then."""
 
@@ -77,12 +82,16 @@ def read_pages(
 
     Raises:
         AnswerTooLongError: even a small page is too long.
-        QueryTooWideError: the whole is.
+        QueryTooWideError: the whole is, as its first page says.
+        EndlessAnswerError: the whole is, and its first page did not say so.
         UnreachableError: a page neither is the last nor leads on, or the pages go on without
             records.
+        CollectorError: no further page may be asked for (`page_watch`).
     """
     locator, page_size, records, size, empty_pages = "", LARGE_PAGE, 0, 0, 0
-    for _ in range(MAX_PAGES):
+    for number in range(MAX_PAGES):
+        if number:
+            page_watch.check_next_page()
         try:
             page = fetch_page(locator, page_size) if first_page is None else first_page
         except AnswerTooLongError:
@@ -92,17 +101,24 @@ def read_pages(
         locator = responses.parse_next_locator(where, page.envelope, locator)
         records, size = records + len(page), size + page.size
         if max(records, _read_total(page)) > MAX_ANSWER_RECORDS or size > MAX_ANSWER_BYTES:
-            raise QueryTooWideError(
-                f"{where}: the answer has more than {MAX_ANSWER_RECORDS:,} records or"
-                f" {MAX_ANSWER_BYTES >> 20} MB"
-            )
+            raise _build_size_error(where, page_count=number + 1)
         if locator and empty_pages == MAX_EMPTY_PAGES:
             # Narrower windows would be asked in vain: that is no answer that is too large.
             raise UnreachableError(f"{where}: page after page is empty, and none is the last")
         yield RecordPage(where=where, page=page)
         if not locator:
             return
-    raise QueryTooWideError(f"{where}: the answer has more than {MAX_PAGES:,} pages")
+    raise EndlessAnswerError(f"{where}: the answer goes on after {MAX_PAGES:,} pages")
+
+
+def _build_size_error(where: str, *, page_count: int) -> QueryTooWideError:
+    """The error for an answer that is too large; its first page may have said so."""
+    limits = f"{MAX_ANSWER_RECORDS:,} records or {MAX_ANSWER_BYTES >> 20} MB"
+    if page_count == 1:
+        return QueryTooWideError(f"{where}: the answer has more than {limits}")
+    return EndlessAnswerError(
+        f"{where}: the answer goes on after {page_count:,} pages: more than {limits}"
+    )
 
 
 def _read_total(page: Page) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 
-from collector.settings.models import list_model_keys
+from collector.settings.settings_model import list_model_keys
 from collector.yaml_source.nodes import YamlNode, YamlPath, quote_name
 from collector.yaml_source.problem_report import SourcePosition
 
@@ -50,7 +50,7 @@ def locate_error(file: ErrorLocation, path: YamlPath) -> ErrorLocation:
 
 def _follow_part(location: ErrorLocation, part: int | str) -> ErrorLocation | None:
     kind, rest = location.kind, location.rest[1:]
-    if _is_union(kind):  # the part is a tag: no place of its own
+    if _is_union(kind) and part != "[key]":  # the part is a tag: no place of its own
         return replace(location, rest=rest, kind=list_tags(kind).get(str(part)))
     entry = location.node.find_entry(part)
     if entry is None:

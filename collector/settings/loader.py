@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from collector.errors import Problem, SettingsError
 from collector.settings.models import PasswordAuth, Settings
 from collector.settings.name_checks import check_names
+from collector.settings.retention_checks import check_keeping_times, warn_of_unknown_types
+from collector.settings.rules_source import RulesSource
 from collector.settings.secret import find_secrets
 from collector.settings.validation_errors import report_validation_errors
 from collector.yaml_source.dialect import CONFIGURATION
@@ -39,7 +41,11 @@ class LoadedSettings:
 
 
 def read_settings(
-    path: Path, environ: Mapping[str, str], *, model: type[Settings]
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    model: type[Settings],
+    list_event_types: Callable[[], Collection[str]] = tuple,
 ) -> LoadedSettings:
     """The settings of a YAML (or JSON) file, with its references replaced.
 
@@ -47,6 +53,7 @@ def read_settings(
         path: the file; relative paths in it are relative to its folder.
         environ: what `${env:NAME}` refers to.
         model: what `compose_settings` made of the sources and channels there are.
+        list_event_types: the event types that are known; asked where the file names some.
 
     Raises SettingsError with every problem of the file, also when it cannot be read at all.
     No secret is in a problem or a warning.
@@ -57,9 +64,13 @@ def read_settings(
     root = references.resolve_node(read_tree(report, CONFIGURATION))
     check_names(root, report)
     settings = _validate_tree(root, folder, report, model)
+    if settings is not None:
+        check_keeping_times(settings, root, report)
     if settings is None or report.problems:
         raise report.build_error()
-    return LoadedSettings(settings=settings, warnings=_find_warnings(settings, root, path))
+    warnings = _find_warnings(settings, root, path, list_event_types)
+    settings = _place_rules(settings, root, path)
+    return LoadedSettings(settings=settings, warnings=warnings)
 
 
 def _validate_tree(
@@ -73,8 +84,20 @@ def _validate_tree(
     return None  # outside of `except`: a SettingsError must not carry pydantic's inputs along
 
 
-def _find_warnings(settings: Settings, root: YamlNode, path: Path) -> tuple[Problem, ...]:
+def _place_rules(settings: Settings, root: YamlNode, path: Path) -> Settings:
+    """The settings with what it takes to tell where something is wrong with those of rules."""
+    source = RulesSource(path=path, node=root.get_child("rules"))
+    return settings.model_copy(update={"rules": settings.rules.place_settings(source)})
+
+
+def _find_warnings(
+    settings: Settings,
+    root: YamlNode,
+    path: Path,
+    list_event_types: Callable[[], Collection[str]],
+) -> tuple[Problem, ...]:
     report = ProblemReport(path=path, error_type=SettingsError)
+    warn_of_unknown_types(root, report, list_event_types)
     for keys, secret in find_secrets(settings):
         node = root.follow_path(keys)
         if node.has_reference or (keys[-1] in _URL_KEYS and _is_public(secret.reveal())):

@@ -3,24 +3,28 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from collector.disk_space import DEFAULT_RESERVE_BYTES
 from collector.model import Severity
+from collector.settings.archive_settings import ArchiveSettings
+from collector.settings.directory_settings import UserClaimsSettings
+from collector.settings.geoip_settings import GeoIpSettings
+from collector.settings.rules_source import RulesSource
 from collector.settings.secret import Secret
+from collector.settings.settings_model import SettingsModel
+from collector.settings.tune_settings import TuneSettings
 from collector.settings.values import (
     ApiVersion,
     ByteCount,
@@ -35,35 +39,11 @@ from collector.settings.values import (
     ProxyUrl,
     ReadablePath,
     SeverityName,
+    SnapshotCount,
     TextLine,
     ThreadCount,
     refuse_boolean,
 )
-
-
-class SettingsModel(BaseModel):
-    """What all settings have in common: frozen, strict about names, silent about values."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty_keys(cls, data: Any, info: ValidationInfo) -> Any:
-        """In a file (only then is there a context) `key:` without a value is no key."""
-        if info.context is None or not isinstance(data, dict):
-            return data
-        known_keys = list_model_keys(cls)
-        return {
-            key: value for key, value in data.items() if value is not None or key not in known_keys
-        }
-
-
-def list_model_keys(model: type[BaseModel]) -> Mapping[str, Any]:
-    """The keys that a file may hold for that model, each with the type of its value."""
-    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-
 
 # ---- orgs
 
@@ -167,12 +147,23 @@ class ListFileSettings(SettingsModel):
     file: ReadablePath
 
 
+def _choose_entry_tag(value: Any) -> str:
+    return "attributes" if isinstance(value, Mapping) else "value"
+
+
 def _choose_list_tag(value: Any) -> str:
     return "file" if isinstance(value, dict | ListFileSettings) else "values"
 
 
+ListEntrySettings = Annotated[
+    Annotated[ListValue, Tag("value")] | Annotated[Mapping[str, Any], Tag("attributes")],
+    Discriminator(_choose_entry_tag),
+]
+"""A value, or an entry with attributes as files of lists have it, which lists check."""
+
 ListSettings = Annotated[
-    Annotated[tuple[ListValue, ...], Tag("values")] | Annotated[ListFileSettings, Tag("file")],
+    Annotated[tuple[ListEntrySettings, ...], Tag("values")]
+    | Annotated[ListFileSettings, Tag("file")],
     Discriminator(_choose_list_tag),
 ]
 
@@ -180,12 +171,25 @@ ListSettings = Annotated[
 class RulesSettings(SettingsModel):
     """`paths` are added to the shipped pack, `disable` (ids, names or globs) taken away.
 
-    `lists` are added to the shipped value lists of the same names.
+    `lists` are added to the shipped value lists of the same names. `tune` is by name, id or glob.
     """
 
     paths: tuple[FilePath, ...] = ()
     disable: tuple[TextLine, ...] = ()
     lists: Mapping[ListName, ListSettings] = Field(default_factory=dict)
+    tune: Mapping[TextLine, TuneSettings] = Field(default_factory=dict)
+    _source: RulesSource = PrivateAttr(default=RulesSource())
+
+    @property
+    def source(self) -> RulesSource:
+        """Where they are written."""
+        return self._source
+
+    def place_settings(self, source: RulesSource) -> Self:
+        """The same settings, known to be written there."""
+        placed = self.model_copy()
+        placed._source = source  # noqa: SLF001 - a copy of its own
+        return placed
 
 
 class RouteSettings(SettingsModel):
@@ -234,6 +238,18 @@ class EngineSettings(SettingsModel):
     memory: MemorySize | None = None
 
 
+class BackupSettings(SettingsModel):
+    """Snapshots of the state that the daemon keeps, in `dir` or in `state_dir`/snapshots.
+
+    The `keep` newest stay, and the last one of each of the last `days` on which there was any.
+    """
+
+    every: Period = timedelta(hours=1)
+    keep: SnapshotCount = 3
+    days: SnapshotCount = 7
+    dir: FilePath | None = None
+
+
 # ---- all of it
 
 
@@ -247,7 +263,11 @@ class Settings(SettingsModel):
     database_url: Secret | None = None
     disk_reserve: ByteCount = DEFAULT_RESERVE_BYTES
     engine: EngineSettings = EngineSettings()
+    backup: BackupSettings = BackupSettings()
     orgs: Annotated[tuple[OrgSettings, ...], Field(min_length=1)]
     rules: RulesSettings = RulesSettings()
+    directory: UserClaimsSettings = UserClaimsSettings()
     channels: Mapping[ChannelName, ChannelSettings] = Field(default_factory=dict)
     routes: tuple[RouteSettings, ...] = ()
+    archive: ArchiveSettings = ArchiveSettings()
+    geoip: GeoIpSettings = GeoIpSettings()

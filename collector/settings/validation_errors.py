@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from collector.settings.error_locations import ErrorLocation, list_tags, locate_error, locate_file
-from collector.settings.models import list_model_keys
+from collector.settings.error_sentences import build_error_sentence
 from collector.settings.name_checks import suggest_public_name
+from collector.settings.settings_model import list_model_keys
 from collector.yaml_source.nodes import YamlNode, quote_name
 from collector.yaml_source.problem_report import ProblemReport, SourcePosition
 
@@ -86,23 +87,9 @@ _DESCRIBERS: Mapping[str, Callable[[ErrorDetails, ErrorLocation], PlacedMessage 
     "union_tag_invalid": _describe_unknown_tag,
 }
 
-_SENTENCES: Mapping[str, str] = {
-    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
-    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "must hold keys"),
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
-    "int_parsing_size": "must be a smaller number",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be {expected}",
-    "path_type": "must be a path",
-    "string_type": "must be text",
-    "tuple_type": "must be a list, such as [one, two]",
-    "value_error": "{error}",
-}
-
 
 def _build_sentence(kind: str, context: Mapping[str, Any], location: ErrorLocation) -> str:
-    sentence = _SENTENCES.get(kind, "must be another kind of value").format(**context)
+    sentence = build_error_sentence(kind, context)
     if kind == "string_type" and isinstance(location.node.value, bool | int | float):
         sentence += ": put it in quotes"
     return f"{location.name} {sentence}" if sentence.startswith("must ") else sentence

@@ -24,6 +24,7 @@ from pydantic import (
 
 from collector.loopback import is_loopback
 from collector.model import Severity
+from collector.named_files import open_regular_file
 from collector.settings.secret import Secret
 
 
@@ -78,6 +79,7 @@ def refuse_boolean(value: object) -> object:
 
 
 Port = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=65535)]
+SnapshotCount = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=1_000)]
 ThreadCount = Annotated[int, BeforeValidator(refuse_boolean), Field(ge=1, le=256)]
 
 _MEMORY_UNITS = {"MB": 10**6, "GB": 10**9}
@@ -127,7 +129,7 @@ def _check_path_text(value: object) -> object:
 
 def _check_readable(path: Path) -> Path:
     try:
-        path.open("rb").close()
+        open_regular_file(path).close()
     except OSError as error:
         raise ValueError(f"must be a file that can be read: {error.strerror}") from None
     return path

@@ -10,7 +10,7 @@ from collector.sources.contract import (
     UnavailableStream,
 )
 from collector.sources.registry import SOURCES, build_sources
-from collector.sources.spec import Lane, Source, SourceSpec
+from collector.sources.spec import Lane, Source, SourceSpec, select_lane
 
 __all__ = [
     "SOURCES",
@@ -25,4 +25,5 @@ __all__ = [
     "SourceSpec",
     "UnavailableStream",
     "build_sources",
+    "select_lane",
 ]

@@ -14,8 +14,9 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from collector.errors import NotAvailableError, SalesforceError
+from collector.errors import EndlessAnswerError, NotAvailableError, SalesforceError, TurnOverError
 from collector.model import Batch, Cursor, Stream
+from collector.salesforce.page_watch import check_next_page
 from collector.salesforce.soql import parse_datetime
 from collector.settings import SourceSettings
 from collector.settings.values import Duration, Period
@@ -31,6 +32,9 @@ JOB_LISTS = (QUERY_JOBS, INGEST_JOBS)
 
 JOB_LIFETIME = timedelta(days=7)
 """Salesforce itself deletes a job after this time: that it is gone then is no event."""
+
+MAX_LIST_PAGES = 100
+"""The most pages of a list that are read: of as many as 1,000 jobs each."""
 
 MAX_DETAIL_REQUESTS = 200
 """How many jobs are asked for by themselves in one poll; the others wait for the next one."""
@@ -173,8 +177,25 @@ def _check_stream(context: SourceContext, name: str) -> Stream | UnavailableStre
 
 def _list_jobs(context: SourceContext, resource: str) -> Iterator[JobRecord]:
     """The list entries of all pages. Nothing is concluded from a list that breaks off."""
-    path, read_paths = f"jobs/{resource}", set[str]()
+    name, endless_answers = f"jobs/{resource}", context.client.endless_answers
+    endless_answers.check_object(name)
+    try:
+        yield from _read_list_pages(context, resource, name)
+    except (EndlessAnswerError, TurnOverError):
+        endless_answers.record_endless(name)
+        raise
+    endless_answers.record_end(name)
+
+
+def _read_list_pages(context: SourceContext, resource: str, first_path: str) -> Iterator[JobRecord]:
+    path, read_paths = first_path, set[str]()
     while path:
+        if len(read_paths) == MAX_LIST_PAGES:
+            raise EndlessAnswerError(
+                f"{context.org}: {first_path}: the list goes on after {MAX_LIST_PAGES} pages"
+            )
+        if read_paths:
+            check_next_page()
         read_paths.add(path)
         page = context.client.get_resource(path)
         records, path = page.get("records"), page.get("nextRecordsUrl") or ""

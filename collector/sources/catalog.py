@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from collector import clock
 from collector.errors import NotAvailableError
 from collector.salesforce.call_counter import DESCRIPTIONS, assign_activity
-from collector.salesforce.client import FieldDescription, SalesforceClient
+
+if TYPE_CHECKING:  # a source's settings and facts are read without a client
+    from collector.salesforce.client import FieldDescription, SalesforceClient
 
 CATALOG_LIFETIME = timedelta(days=1)
 

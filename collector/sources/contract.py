@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from collector.errors import CollectorError
-from collector.model import Batch, Cursor, Stream
-from collector.salesforce.client import SalesforceClient
+from collector.model import Batch, Cursor, FetchHistory, Stream
 from collector.sources.catalog import Catalog
 from collector.sources.window_batch import WindowBatch
+from collector.sources.window_widths import WindowWidths
 from collector.stable_ids import hash_lines
+
+if TYPE_CHECKING:  # a source's settings and facts are read without a client
+    from collector.salesforce.client import SalesforceClient
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -45,7 +48,7 @@ def _ignore_listing(
     """Record nothing."""
 
 
-def _find_no_failures(_keys: Sequence[str]) -> Mapping[str, int]:
+def _find_no_histories(_keys: Sequence[str]) -> Mapping[str, FetchHistory]:
     return {}
 
 
@@ -59,12 +62,13 @@ class SourceContext:
         catalog: what the org has.
         spool: the folder for what is fetched.
         find_stored_keys: of these batch keys, those that the ledger holds.
-        find_failure_counts: of these batch keys, how often each could not be fetched.
+        find_fetch_histories: of these batch keys, what was tried to fetch those that failed.
         find_newest_time: the log time of a stream's newest batch.
         read_state: what a source has stored by its batches (`Batch.state_updates`), by id.
         record_listing: takes what the org lists.
         until: where to stop reading, in a backfill; None reads up to the present.
         window_batch: the streams that a poll reads, where several may be asked for together.
+        window_widths: how wide the windows of streams may be.
         explain_download_pause: why no further file may be downloaded now; empty where it may.
     """
 
@@ -74,11 +78,12 @@ class SourceContext:
     spool: Path
     find_stored_keys: Callable[[Sequence[str]], frozenset[str]]
     find_newest_time: Callable[[Stream], datetime | None]
-    find_failure_counts: Callable[[Sequence[str]], Mapping[str, int]] = _find_no_failures
+    find_fetch_histories: Callable[[Sequence[str]], Mapping[str, FetchHistory]] = _find_no_histories
     read_state: Callable[[str], Mapping[str, Mapping[str, Any]]] = _read_no_state
     record_listing: ListingRecorder = _ignore_listing
     until: datetime | None = None
     window_batch: WindowBatch | None = None
+    window_widths: WindowWidths = field(default_factory=WindowWidths)
     explain_download_pause: Callable[[], str] = _explain_nothing
 
     def compute_horizon(self, now: datetime) -> datetime:

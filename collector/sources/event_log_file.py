@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from collector.errors import BudgetExhaustedError, NotAvailableError, UnreachableError
+from collector import clock
+from collector.errors import NotAvailableError, UnreachableError
 from collector.model import Cursor, EventFamily, Stream
 from collector.salesforce.call_counter import DOWNLOADS, assign_activity
 from collector.salesforce.soql import render_literal
@@ -30,11 +31,11 @@ from collector.sources.contract import (
     UnavailableStream,
     resolve_present_time,
 )
-from collector.sources.log_file import KIND, ListedLogFile
+from collector.sources.download_plan import DownloadPlan, DownloadQueue, plan_downloads
+from collector.sources.log_file import KIND, OBJECT_NAME, ListedLogFile
 from collector.sources.spec import Lane, ProbeResult, SourceSpec, SuppliedTypes
 
 HOURLY, DAILY = "hourly", "daily"
-OBJECT_NAME = "EventLogFile"
 LICENCE = "Shield or the Event Monitoring add-on"
 PERMISSION = "View Event Log Files"
 
@@ -110,19 +111,17 @@ class EventLogFileReader:
         """The files created since the cursor, oldest first; those that failed before come last.
 
         No file moves the cursor past one that is yet to come. A file that cannot be had now is
-        a FetchFailure: the later ones are still read. Raises BudgetExhaustedError after the last
-        one that may be downloaded now.
+        a FetchFailure: the later ones are still read. So is one that has failed so often that it
+        waits. Raises BudgetExhaustedError after the last one that may be downloaded now.
         """
-        failures, files = self._list_new_files(context, stream, cursor)
-        yield from failures
-        if cursor is None and files:
+        losses, plan = self._list_new_files(context, stream, cursor)
+        yield from losses
+        if cursor is None and plan.oldest is not None:
             # However often the first one fails, it does not grow too old to be looked for.
-            first_cursor = Cursor(time=files[0].created_date)
-            yield replace(log_file.build_batch(context, stream, files[0]), cursor=first_cursor)
+            first_cursor = Cursor(time=plan.oldest.created_date)
+            yield replace(log_file.build_batch(context, stream, plan.oldest), cursor=first_cursor)
         unreachable_count = 0
-        files = log_file.order_downloads(context, files)
-        early_ids = _find_early_ids(files)
-        queue = _DownloadQueue(context, files)
+        queue = DownloadQueue(context, plan.due)
         for file, download in parallel_downloads.prefetch_files(
             queue, partial(_download_file, context, stream)
         ):
@@ -134,7 +133,8 @@ class EventLogFileReader:
                 if unreachable_count == MAX_UNREACHABLE_FILES:
                     raise
                 result = log_file.build_failure(context, file, error)
-            yield _hold_cursor(result) if file.id in early_ids else result
+            yield _hold_cursor(result) if file.id in plan.early_ids else result
+        yield from plan.waiting
         queue.check_end()
 
     def _choose_interval(self, context: SourceContext) -> str:
@@ -150,17 +150,16 @@ class EventLogFileReader:
 
     def _list_new_files(
         self, context: SourceContext, stream: Stream, cursor: Cursor | None
-    ) -> tuple[list[FetchFailure], list[ListedLogFile]]:
-        """The failures to parse a listed file, and the settled files that are wanted and new."""
+    ) -> tuple[list[LostBatch], DownloadPlan]:
+        """The new records that list no file, and a plan for the settled files that are new."""
         now = resolve_present_time(context, cursor)
         handover = _find_handover(context, stream)
         since = cursor.time - RELIST_SPAN if cursor else handover or now - self._settings.lookback
-        entries = [
-            log_file.parse_record(record)
-            for record in _query_records(context, _build_listing_query(stream.name, since))
-        ]
+        records = _query_records(context, _build_listing_query(stream.name, since))
         # The answer has told the org's time: what is younger is still settling.
-        until = context.compute_horizon(context.client.estimate_org_time() - self._settings.settle)
+        now = context.client.estimate_org_time()
+        entries = [log_file.parse_record(record, now) for record in records]
+        until = context.compute_horizon(now - self._settings.settle)
         wanted = [
             file
             for file in entries
@@ -171,48 +170,21 @@ class EventLogFileReader:
         ]
         new_files = log_file.select_new_files(context, wanted)
         batches = [log_file.build_batch(context, stream, file) for file in new_files]
+        histories = log_file.find_fetch_histories(context, new_files)
         context.record_listing(stream, batches, since=since, until=until)
-        return [entry for entry in entries if isinstance(entry, FetchFailure)], new_files
-
-
-class _DownloadQueue:
-    """The files in their order, as far as our share of API calls allows their downloads."""
-
-    def __init__(self, context: SourceContext, files: Sequence[ListedLogFile]) -> None:
-        self._context = context
-        self._files = files
-        self._pause_reason = ""
-        self._left_count = 0
-
-    def __iter__(self) -> Iterator[ListedLogFile]:
-        for number, file in enumerate(self._files):
-            self._pause_reason = self._context.explain_download_pause()
-            if self._pause_reason:
-                self._left_count = len(self._files) - number
-                return
-            yield file
-
-    def check_end(self) -> None:
-        """Raises BudgetExhaustedError where files are left over."""
-        if self._pause_reason:
-            raise BudgetExhaustedError(f"{self._left_count:,} files wait: {self._pause_reason}")
+        plan = plan_downloads(new_files, histories, clock.now())
+        losses = [
+            log_file.build_record_loss(context, stream, record, entry)
+            for record, entry in zip(records, entries, strict=True)
+            if isinstance(entry, FetchFailure)
+        ]
+        known_keys = context.find_stored_keys([loss.batch.key for loss in losses])
+        return [loss for loss in losses if loss.batch.key not in known_keys], plan
 
 
 def _download_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> FetchResult:
     with assign_activity(DOWNLOADS):
         return log_file.fetch_file(context, stream, file)
-
-
-def _find_early_ids(files: Sequence[ListedLogFile]) -> frozenset[str]:
-    """The files that come before one that was created earlier."""
-    early_ids = set()
-    oldest: datetime | None = None
-    for file in reversed(files):
-        if oldest is not None and oldest < file.created_date:
-            early_ids.add(file.id)
-            continue
-        oldest = file.created_date
-    return frozenset(early_ids)
 
 
 def _hold_cursor(result: FetchResult) -> FetchResult:

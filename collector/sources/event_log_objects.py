@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from collector.errors import SalesforceError
-from collector.model import Cursor, Stream
+from collector.model import Cursor, EventFamily, Stream
 from collector.salesforce.composite import MAX_QUERIES
 from collector.settings.values import Duration, Period, matches_any
 from collector.sources import query_windows
@@ -98,7 +98,7 @@ SPEC = SourceSpec(
     settings=EventLogObjectsSettings,
     on_by_default=False,
     build=EventLogObjectsReader,
-    event_types=SuppliedTypes(have_own_streams=True),
+    event_types=SuppliedTypes(family=EventFamily.LOG_OBJECT, have_own_streams=True),
     windowed=True,
     backfillable=True,
     value_rank=60,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector.clock import EARLIEST_TIME, FUTURE_TOLERANCE, LATEST_TIME
+from collector.clock import EARLIEST_TIME, FUTURE_TOLERANCE
 from collector.csv_segments import CsvSegments
 from collector.errors import (
     CorruptDownloadError,
@@ -22,7 +24,7 @@ from collector.errors import (
 )
 from collector.escaping import escape_terminal, is_file_name
 from collector.logs import log
-from collector.model import Batch, Cursor, LogFileFacts, Stream
+from collector.model import Batch, Cursor, FetchHistory, LogFileFacts, Stream
 from collector.salesforce.soql import parse_datetime, render_literal
 from collector.sources.contract import (
     FetchFailure,
@@ -33,6 +35,10 @@ from collector.sources.contract import (
 )
 
 KIND = "event_log_file"
+OBJECT_NAME = "EventLogFile"
+UNKNOWN_INTERVAL = "*"
+"""In place of the name of a stream: whether it was an hourly or a daily file, nobody knows."""
+
 LISTING_FIELDS = (
     "Id",
     "EventType",
@@ -77,20 +83,40 @@ def select_new_files(context: SourceContext, files: Sequence[ListedLogFile]) -> 
     return sorted(new_files, key=lambda file: (file.created_date, file.id))
 
 
-def parse_record(record: Mapping[str, Any]) -> ListedLogFile | FetchFailure:
-    """The file that a record of EventLogFile lists."""
+def parse_record(record: Mapping[str, Any], now: datetime) -> ListedLogFile | FetchFailure:
+    """The file that a record of EventLogFile lists; `now` is the org's time."""
     try:
-        return _build_log_file(record)
+        return _build_log_file(record, now)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         return FetchFailure(reason=f"an EventLogFile record cannot be read: {error!r:.100}")
 
 
-def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
+def build_record_loss(
+    context: SourceContext, stream: Stream, record: Mapping[str, Any], failure: FetchFailure
+) -> LostBatch:
+    """The loss of a record that lists no file that could be asked for; the same each time."""
+    content = json.dumps(record, sort_keys=True, default=str)
+    event_type = str(record.get("EventType"))
+    now = context.client.estimate_org_time()
+    batch = Batch(
+        key=build_batch_key(context.org, KIND, "record", content),
+        stream=stream,
+        event_type=event_type if is_file_name(event_type) else OBJECT_NAME,
+        log_time=now,
+        received=now,
+        segments=(),
+        columns=(),
+        record_prefix="",
+        dedupe=False,
+        cursor=None,
+    )
+    return LostBatch(batch=batch, reason=failure.reason)
+
+
+def _build_log_file(record: Mapping[str, Any], now: datetime) -> ListedLogFile:
     if not _ID_PATTERN.fullmatch(record["Id"]):
         raise ValueError("its Id is none")
-    created_date = parse_datetime(record["CreatedDate"])
-    if not EARLIEST_TIME <= created_date <= LATEST_TIME:
-        raise ValueError("its CreatedDate cannot be")
+    created_date = _read_created_date(record, now)
     return ListedLogFile(
         id=record["Id"],
         event_type=str(record["EventType"]),
@@ -100,6 +126,21 @@ def _build_log_file(record: Mapping[str, Any]) -> ListedLogFile:
         sequence=int(record["Sequence"]),
         path=str(record["LogFile"]),
     )
+
+
+def _read_created_date(record: Mapping[str, Any], now: datetime) -> datetime:
+    """When the file was made; the time that it is of, where its CreatedDate cannot be or be read.
+
+    Raises ValueError where neither can be.
+    """
+    for name in ("CreatedDate", "LogDate"):
+        with suppress(ValueError, TypeError):
+            moment = parse_datetime(record[name])
+            if EARLIEST_TIME <= moment <= now + FUTURE_TOLERANCE:
+                return moment
+        text = escape_terminal(str(record[name]), 40)
+        log.warning("file_date_unusable", file=record["Id"], field=name, date=text)
+    raise ValueError("neither its CreatedDate nor its LogDate can be")
 
 
 def _read_log_date(record: Mapping[str, Any], created_date: datetime) -> datetime:
@@ -143,14 +184,13 @@ def fetch_file(context: SourceContext, stream: Stream, file: ListedLogFile) -> F
     )
 
 
-def order_downloads(context: SourceContext, files: Sequence[ListedLogFile]) -> list[ListedLogFile]:
-    """The files in the order to try them: those that failed most often last.
-
-    So one that can never be read takes no download from one that can.
-    """
-    keys = {file.id: _build_file_key(context, file) for file in files}
-    failures = context.find_failure_counts(list(keys.values()))
-    return sorted(files, key=lambda file: failures.get(keys[file.id], 0))
+def find_fetch_histories(
+    context: SourceContext, files: Sequence[ListedLogFile]
+) -> dict[str, FetchHistory]:
+    """By file id, what was tried to fetch those of the files that could not be fetched."""
+    ids = {_build_file_key(context, file): file.id for file in files}
+    histories = context.find_fetch_histories(list(ids))
+    return {ids[key]: history for key, history in histories.items()}
 
 
 def build_failure(context: SourceContext, file: ListedLogFile, error: Exception) -> FetchFailure:
@@ -236,5 +276,5 @@ def fetch_file_again(
     )
     for page in context.client.query(soql):
         for record in page:
-            file = parse_record(record)
+            file = parse_record(record, context.client.estimate_org_time())
             yield file if isinstance(file, FetchFailure) else fetch_file(context, stream, file)

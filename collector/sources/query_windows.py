@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from collector import clock
 from collector.csv_segments import write_records
-from collector.errors import AnswerTooLongError, NotAvailableError, QueryTooWideError
+from collector.errors import (
+    AnswerTooLongError,
+    BudgetExhaustedError,
+    EndlessAnswerError,
+    NotAvailableError,
+    QueryTooWideError,
+    TurnOverError,
+)
 from collector.model import Batch, Cursor, Stream, WindowFacts
+from collector.salesforce.page_watch import check_next_page
 from collector.salesforce.soql import check_identifier, render_literal
 from collector.settings import SourceSettings
 from collector.settings.values import Duration
@@ -22,18 +29,18 @@ from collector.sources.contract import (
     build_batch_key,
     resolve_present_time,
 )
+from collector.sources.flat_records import PAGE_SIZE, FlatRecords
 from collector.sources.query_window import QueryWindow, WindowQuery, assign_window_calls
 from collector.sources.window_batch import RecordPages
+from collector.sources.window_widths import WindowWidths
 
-INITIAL_WIDTH = timedelta(hours=6)
 MIN_WIDTH = timedelta(seconds=1)
 MIN_LONG_WIDTH = timedelta(milliseconds=1)
 """How narrow a window becomes where the answer is too long for our memory; SOQL knows no less."""
 
 MAX_WIDTH = timedelta(days=7)
-PAGE_SIZE = 2000
-"""Salesforce serves at most this many records at a time, and big objects may have no second page:
-exactly so many and no more is taken for a cut, and asked for again in narrower windows."""
+ENDLESS_DIVISOR = 16
+"""So many times narrower is the window after one whose pages had no end: each costs many calls."""
 
 
 class WindowSettings(SourceSettings):
@@ -77,7 +84,7 @@ def plan_window(
         query=window_query,
         columns=columns,
         start=start,
-        end=min(start + INITIAL_WIDTH, horizon),
+        end=min(start + context.window_widths.find_width(stream), horizon),
         horizon=horizon,
     )
 
@@ -94,25 +101,34 @@ def fetch_window_sequence(
     `first_pages` are the first window's records, if somebody has asked for them already.
     """
     start, horizon, pages = first.start, first.horizon, first_pages
-    width, narrow_until = INITIAL_WIDTH, first.start
+    widths, narrow_until = context.window_widths, first.start
+    width = widths.find_width(first.stream)
     while start < horizon:
         window = replace(first, start=start, end=min(start + width, horizon))
         try:
             with assign_window_calls(window):
                 batch, facts = _fetch_window(context, window, pages)
         except AnswerTooLongError as error:
-            # The smallest pages that there are were too long: less time is all that can help.
-            pages, narrow_until = None, max(narrow_until, window.end)
+            # The smallest pages that there are were too long: less time is all that can help. What
+            # lies behind the last such window is likely short: there the width grows again.
+            pages, narrow_until = None, window.end
             if window.end - start <= MIN_LONG_WIDTH:
                 yield from _report_unreadable_window(context, window, cursor, error)
                 start = window.end
             width = max((window.end - start) / 2, MIN_LONG_WIDTH)
+            _check_narrower_window(widths, window.stream, width)
             continue
-        except QueryTooWideError:
+        except QueryTooWideError as error:
+            divisor = ENDLESS_DIVISOR if isinstance(error, EndlessAnswerError) else 2
+            pages, width = None, max((window.end - start) / divisor, MIN_WIDTH)
             if window.end - start <= MIN_WIDTH:
+                widths.narrow(window.stream, width)
                 raise
-            width, pages = max((window.end - start) / 2, MIN_WIDTH), None
+            _check_narrower_window(widths, window.stream, width)
             continue
+        except (TurnOverError, BudgetExhaustedError):
+            widths.narrow(window.stream, max((window.end - start) / ENDLESS_DIVISOR, MIN_WIDTH))
+            raise
         # Where our clock has been set ahead, the answer has told: nobody has seen the future.
         horizon, pages = min(horizon, context.client.estimate_org_time()), None
         if facts.is_truncated:
@@ -121,6 +137,18 @@ def fetch_window_sequence(
         if facts.rows < PAGE_SIZE // 2 and window.end >= narrow_until:
             width = min(width * 2, MAX_WIDTH)
         start = window.end
+        if start < horizon:
+            check_next_page()
+    widths.widen(first.stream, width)
+
+
+def _check_narrower_window(widths: WindowWidths, stream: Stream, width: timedelta) -> None:
+    """Raises what forbids to ask for a narrower window now; the next poll begins with it then."""
+    try:
+        check_next_page()
+    except (TurnOverError, BudgetExhaustedError):
+        widths.narrow(stream, max(width, MIN_WIDTH))
+        raise
 
 
 def _list_columns(context: SourceContext, window_query: WindowQuery) -> tuple[str, ...]:
@@ -137,7 +165,7 @@ def _fetch_window(
 ) -> tuple[Batch, WindowFacts]:
     """One window. Raises QueryTooWideError also when there may be more than the org has served."""
     key = _build_window_key(context, window)
-    records = _RecordCounter(context.client.query(window.build_soql()) if pages is None else pages)
+    records = FlatRecords(context.client.query(window.build_soql()) if pages is None else pages)
     try:
         segments = write_records(context.spool, key, window.columns, records)
     except NotAvailableError:
@@ -237,34 +265,3 @@ def _report_unreadable_window(
 def _set_cursor(batch: Batch, end: datetime, cursor: Cursor | None) -> Batch:
     """The batch with the cursor at the end of its window; within the overlap it stays."""
     return replace(batch, cursor=Cursor(time=max(end, cursor.time) if cursor else end))
-
-
-class _RecordCounter:
-    """The records of all pages, flat, counted as they pass."""
-
-    def __init__(self, pages: Iterable[Collection[Mapping[str, Any]]]) -> None:
-        self.row_count = 0
-        self._pages = pages
-        self._page_count = 0
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether they fill one page to the last place, and no other page came."""
-        return self._page_count == 1 and self.row_count == PAGE_SIZE
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        for page in self._pages:
-            self._page_count += 1
-            for record in page:
-                self.row_count += 1
-                yield _flatten_record(record)
-
-
-def _flatten_record(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            flat.update({f"{name}.{inner}": inner_value for inner, inner_value in value.items()})
-        else:
-            flat[name] = value
-    return flat

@@ -8,6 +8,7 @@ from collector.model import EventFamily
 from collector.settings import SourceSettings, SourcesSettings
 from collector.sources import (
     bulk_jobs,
+    directory,
     event_log_file,
     event_log_objects,
     login_history,
@@ -24,6 +25,7 @@ SOURCES: tuple[SourceSpec[SourceSettings], ...] = (
     setup_audit_trail.SPEC,
     login_history.SPEC,
     bulk_jobs.SPEC,
+    directory.SPEC,
     oauth_tokens.SPEC,
     org_limits.SPEC,
     event_log_objects.SPEC,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -222,3 +222,8 @@ class Source:
         return next(
             (group for group in self.groups if stream_name in group.stream_names), self.groups[-1]
         )
+
+
+def select_lane(sources: Iterable[Source], lane: Lane) -> list[Source]:
+    """Those of some sources that are of a lane."""
+    return [source for source in sources if source.spec.lane is lane]

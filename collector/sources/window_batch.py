@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from collector.errors import CollectorError
 from collector.model import Cursor, Stream
-from collector.salesforce.client import SalesforceClient
-from collector.salesforce.record_pages import RecordPage
 from collector.sources.query_window import QueryWindow, assign_window_calls
 
-RecordPages = Iterator[RecordPage]
+if TYPE_CHECKING:  # a source's settings and facts are read without a client
+    from collector.salesforce.client import SalesforceClient
+    from collector.salesforce.record_pages import RecordPage
+
+RecordPages: TypeAlias = "Iterator[RecordPage]"
 WindowPlanner = Callable[[Stream, Cursor | None], QueryWindow]
 """The first window of a stream from its cursor on. Raises CollectorError."""
 

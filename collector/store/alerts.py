@@ -13,6 +13,7 @@ from collector.model import Alert, AlertMatch, AlertStatus, FoldState, Severity
 from collector.stable_ids import hash_json
 from collector.store import tables
 from collector.store.chunks import split_chunks
+from collector.store.sound_rows import read_sound_rows
 from collector.store.upsert import upsert_rows
 
 TimeSpan: TypeAlias = tuple[datetime, datetime]
@@ -38,10 +39,12 @@ def find_nearby_alerts(
     keys = {compute_key_digest(key): key for key in spans}
     nearby: dict[tuple[str, ...], list[Alert]] = {}
     for digests in split_chunks(keys):
-        for row in connection.execute(_build_nearby_query(org, rule, keys, spans, digests)):
-            key = keys[row.key_digest]
-            if row.last_time >= spans[key][0] and row.first_time <= spans[key][1]:
-                nearby.setdefault(key, []).append(_parse_alert_row(row))
+        query = _build_nearby_query(org, rule, keys, spans, digests)
+        rows = read_sound_rows(connection, tables.alerts, query, _parse_keyed_row)
+        for digest, alert in rows:
+            key = keys[digest]
+            if alert.last_time >= spans[key][0] and alert.first_time <= spans[key][1]:
+                nearby.setdefault(key, []).append(alert)
     return nearby
 
 
@@ -91,13 +94,18 @@ def read_alerts(connection: sa.Connection, alert_ids: Iterable[str]) -> Iterator
     """The alerts with those ids."""
     for chunk in split_chunks(sorted(alert_ids)):
         query = sa.select(tables.alerts).where(tables.alerts.c.id.in_(chunk))
-        yield from (_parse_alert_row(row) for row in connection.execute(query))
+        yield from read_sound_rows(connection, tables.alerts, query, _parse_alert_row)
 
 
 def find_alerts_by_prefix(connection: sa.Connection, prefix: str) -> list[Alert]:
     """The alerts whose id begins with `prefix`, at most 10."""
-    query = sa.select(tables.alerts).where(tables.alerts.c.id.startswith(prefix, autoescape=True))
-    return [_parse_alert_row(row) for row in connection.execute(query.limit(10))]
+    id_column = tables.alerts.c.id
+    query = sa.select(tables.alerts).where(
+        # Ids are hexadecimal: the range, unlike a pattern, is looked up in the index.
+        id_column.between(prefix, f"{prefix}g"),
+        id_column.startswith(prefix, autoescape=True),
+    )
+    return read_sound_rows(connection, tables.alerts, query.limit(10), _parse_alert_row)
 
 
 def list_alerts(
@@ -110,7 +118,7 @@ def list_alerts(
     limit: int | None = None,
     include_merged: bool = False,
 ) -> list[Alert]:
-    """Alerts, the newest event first."""
+    """Alerts, the newest event first; rows that are damaged are left out, and logged."""
     table = tables.alerts
     query = (
         sa.select(table)
@@ -126,7 +134,7 @@ def list_alerts(
         query = query.where(table.c.rule == rule)
     if org is not None:
         query = query.where(table.c.org == org)
-    return [_parse_alert_row(row) for row in connection.execute(query)]
+    return read_sound_rows(connection, table, query, _parse_alert_row)
 
 
 def save_alerts(
@@ -252,6 +260,10 @@ def _parse_alert_row(row: sa.Row[Any]) -> Alert:
     values.update({name: tuple(values[name]) for name in _TUPLE_COLUMNS})
     state = columns[_FOLD_STATE_COLUMN]
     return Alert(**values, fold_state=FoldState.from_json(state) if state else None)
+
+
+def _parse_keyed_row(row: sa.Row[Any]) -> tuple[str, Alert]:
+    return row.key_digest, _parse_alert_row(row)
 
 
 def _build_match_row(match: AlertMatch) -> dict[str, Any]:

@@ -15,12 +15,17 @@ _CHUNK_SIZE = 2_000
 
 
 class BaselineWindow(NamedTuple):
-    """A window of a group; times are in microseconds. `told` says whether it is a match."""
+    """A window of a group; times are in microseconds.
+
+    `peers` is the digest of what the group has in common with its peers, `told` says whether it is
+    a match.
+    """
 
     value: float
     events: int
     last: int
     received: int
+    peers: str | None = None
     told: bool = False
 
 
@@ -30,16 +35,18 @@ BaselineWindowKey = tuple[str, int]
 BaselineSums = tuple[int, float, float]
 """How many windows, the sum of their values and that of the squares."""
 
+WINDOW_COLUMNS = tuple(tables.baseline_windows.c[name] for name in BaselineWindow._fields)
+"""The columns of a `BaselineWindow`, in order."""
+
 
 def read_windows(
     connection: sa.Connection, *, org: str, rule: str, keys: Collection[str], first: int, last: int
 ) -> dict[BaselineWindowKey, BaselineWindow]:
     """The windows of those groups that start from `first` to `last`, both included."""
     table = tables.baseline_windows
-    columns = (table.c.value, table.c.events, table.c.last, table.c.received, table.c.told)
     windows: dict[BaselineWindowKey, BaselineWindow] = {}
     for chunk in split_chunks(keys, _CHUNK_SIZE):
-        query = sa.select(table.c.key, table.c.start, *columns).where(
+        query = sa.select(table.c.key, table.c.start, *WINDOW_COLUMNS).where(
             table.c.org == org,
             table.c.rule == rule,
             table.c.key.in_(chunk),
@@ -48,6 +55,22 @@ def read_windows(
         for key, start, *values in connection.execute(query):
             windows[key, start] = BaselineWindow(*values)
     return windows
+
+
+def read_told_windows(
+    connection: sa.Connection, *, org: str, rule: str, first: int, last: int
+) -> dict[BaselineWindowKey, BaselineWindow]:
+    """The windows that are matches and whose last event lies in a span, both ends included."""
+    table = tables.baseline_windows
+    query = sa.select(table.c.key, table.c.start, *WINDOW_COLUMNS).where(
+        table.c.org == org,
+        table.c.rule == rule,
+        table.c.told,
+        table.c.last.between(first, last),
+    )
+    return {
+        (key, start): BaselineWindow(*values) for key, start, *values in connection.execute(query)
+    }
 
 
 def sum_windows(
@@ -96,8 +119,3 @@ def delete_windows(
     rule_memory.delete_rows(
         connection, tables.baseline_windows, org=org, rule=rule, row_keys=window_keys
     )
-
-
-def expire_windows(connection: sa.Connection, *, before: int) -> None:
-    """Drop the windows whose last event was before that moment, in microseconds since 1970."""
-    rule_memory.expire_rows(connection, tables.baseline_windows, before=before)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from collector.model import ChannelState
 from collector.store import tables
+from collector.store.sound_rows import read_sound_rows
 from collector.store.upsert import upsert_row
 
 
@@ -47,7 +48,7 @@ def read_channel_status(connection: sa.Connection, channel: str) -> ChannelStatu
 def list_channel_statuses(connection: sa.Connection) -> list[ChannelStatus]:
     """The status of every channel that was tried, by name."""
     query = sa.select(tables.channel_statuses).order_by(tables.channel_statuses.c.channel)
-    return [_parse_status_row(row) for row in connection.execute(query)]
+    return read_sound_rows(connection, tables.channel_statuses, query, _parse_status_row)
 
 
 def save_channel_status(connection: sa.Connection, status: ChannelStatus) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +10,18 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from collector.errors import CollectorError, StateDatabaseError
+from collector.errors import CollectorError, DamagedStateError, StateDatabaseError
 from collector.store import postgres_engine, schema_version, sqlite_engine
 from collector.store.postgres_engine import ServerPatience, hold_exclusive_lock
 from collector.store.sqlite_engine import DATABASE_FILE_NAME, DatabaseFile
+from collector.store.state_check import (
+    READING_DEPTH,
+    UNREADABLE_WORDS,
+    WORKING_DEPTH,
+    CheckDepth,
+    choose_error_type,
+    require_sound_file,
+)
 
 __all__ = ["DATABASE_FILE_NAME", "Database", "open_database", "open_database_for_reading"]
 
@@ -27,7 +36,8 @@ class Database:
     short and do no input or output of its own.
 
     Every transaction raises StateDatabaseError where the database does not answer, cannot be
-    written, is damaged, or is not there any more.
+    written, is locked by another process for longer than a moment, is damaged, or is not there any
+    more.
     """
 
     def __init__(
@@ -107,12 +117,14 @@ class Database:
     def _translate_errors(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError:
+            place = _describe_place(self._engine)
+            raise DamagedStateError(
+                f"the state database {place} is damaged ({UNREADABLE_WORDS})"
+            ) from None
         except sa.exc.DatabaseError as error:
             if isinstance(error, _DATABASE_ERRORS) or type(error) is sa.exc.DatabaseError:
-                raise StateDatabaseError(
-                    f"the state database {_describe_place(self._engine)} failed:"
-                    f" {_describe_cause(error)}"
-                ) from error
+                raise choose_error_type(error)(_explain(error, self._engine, "failed")) from error
             raise
 
 
@@ -121,12 +133,13 @@ def open_database(state_dir: Path, url: str | None = None) -> Database:
 
     Raises:
         CollectorError: it cannot be opened; the message never holds the URL's password.
+        DamagedStateError: it is damaged; nothing was changed.
     """
     if url:
         return _open_server_database(url)
     path = state_dir / DATABASE_FILE_NAME
     sqlite_engine.create_file(path)
-    engine = _open_engine(sqlite_engine.create_engine(path))
+    engine = _open_engine(sqlite_engine.create_engine(path), WORKING_DEPTH)
     return Database(engine, file=DatabaseFile.find(path))
 
 
@@ -135,11 +148,12 @@ def open_database_for_reading(state_dir: Path, url: str | None = None) -> Databa
 
     Raises:
         CollectorError: it cannot be opened, or has an older schema and may not be written.
+        DamagedStateError: it is damaged.
     """
     if url:
         return _open_server_database(url)
     path = state_dir / DATABASE_FILE_NAME
-    return Database(_open_engine(sqlite_engine.create_reading_engine(path)))
+    return Database(_open_engine(sqlite_engine.create_reading_engine(path), READING_DEPTH))
 
 
 def _open_server_database(url: str) -> Database:
@@ -148,27 +162,36 @@ def _open_server_database(url: str) -> Database:
     return Database(engine, patience=patience)
 
 
-def _open_engine(engine: sa.Engine) -> sa.Engine:
+def _open_engine(engine: sa.Engine, depth: CheckDepth | None = None) -> sa.Engine:
+    """The engine, once its database was found sound, as deep as is asked for, and up to date."""
     try:
+        if depth is not None:
+            require_sound_file(engine, depth, place=_describe_place(engine))
         schema_version.migrate_schema(engine)
     except CollectorError:
         engine.dispose()
         raise
-    except sa.exc.SQLAlchemyError as error:
+    except UnicodeDecodeError:
         engine.dispose()
-        raise StateDatabaseError(
-            f"the state database {_describe_place(engine)} cannot be opened:"
-            f" {_describe_cause(error)}"
+        raise DamagedStateError(
+            f"the state database {_describe_place(engine)} is damaged ({UNREADABLE_WORDS})"
         ) from None
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        engine.dispose()
+        raise choose_error_type(error)(_explain(error, engine, "cannot be opened")) from None
     return engine
+
+
+def _explain(error: Exception, engine: sa.Engine, what: str) -> str:
+    """A sentence on a database that does not work; `what` becomes of it where it is not locked."""
+    original = getattr(error, "orig", None) or error
+    place = f"the state database {_describe_place(engine)}"
+    if isinstance(original, sqlite3.Error) and sqlite_engine.is_lock_error(original):
+        return f"{place} {sqlite_engine.describe_lock(engine)}"
+    return f"{place} {what}: {str(original).splitlines()[0]}"
 
 
 def _describe_place(engine: sa.Engine) -> str:
     if engine.dialect.name == "sqlite":
         return sqlite_engine.get_path(engine)
     return engine.url.render_as_string(hide_password=True)
-
-
-def _describe_cause(error: sa.exc.SQLAlchemyError) -> str:
-    original = getattr(error, "orig", None) or error
-    return str(original).splitlines()[0]

@@ -148,4 +148,5 @@ def _lease_row(
         refusals=row.refusals,
         storm=row.storm,
         instead_of=row.instead_of,
+        served_recipients=frozenset(row.served),
     )

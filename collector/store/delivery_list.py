@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from collector.model import DeliveryState, Severity
 from collector.store import tables
 from collector.store.channel_status import read_channel_status, save_channel_status
+from collector.store.sound_rows import read_sound_rows
 
 WAITING_STATES = (
     DeliveryState.READY,
@@ -82,7 +83,7 @@ def list_outbox_entries(
         query = query.where(table.c.channel == channel)
     if digest is not None:
         query = query.where(table.c.digest == digest)
-    return [OutboxEntry(**row._asdict()) for row in connection.execute(query)]
+    return read_sound_rows(connection, table, query, lambda row: OutboxEntry(**row._asdict()))
 
 
 def make_deliveries_due(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from collector.model import BatchFacts, DeliveryState, Severity, Stream, parse_facts
 from collector.store import tables
 from collector.store.ledger import LedgerEntry, parse_ledger_entry
+from collector.store.sound_rows import read_sound_rows
 from collector.store.stream_rows import parse_stream_row
 
 
@@ -73,7 +74,7 @@ def list_batch_origins(connection: sa.Connection, keys: Sequence[str]) -> list[B
         .where(batches.c.key.in_(keys))
         .order_by(batches.c.received, batches.c.key)
     )
-    return [_parse_batch_origin(row) for row in connection.execute(query)]
+    return read_sound_rows(connection, batches, query, _parse_batch_origin)
 
 
 def list_collected_orgs(connection: sa.Connection) -> list[str]:
@@ -124,7 +125,7 @@ def list_deliveries(connection: sa.Connection, alert_id: str) -> list[DeliveryRe
         .where(table.c.alert_id == alert_id)
         .order_by(table.c.revision, table.c.channel)
     )
-    return [DeliveryRecord(**row._asdict()) for row in connection.execute(query)]
+    return read_sound_rows(connection, table, query, lambda row: DeliveryRecord(**row._asdict()))
 
 
 def _parse_batch_origin(row: sa.Row[Any]) -> BatchOrigin:

@@ -34,6 +34,20 @@ def read_runs(
     return found
 
 
+def read_runs_between(
+    connection: sa.Connection, *, org: str, rule: str, first: int, last: int
+) -> list[tuple[str, FirstSeenRow]]:
+    """The runs that start in a span, both ends included, each with its key."""
+    table = tables.first_seen_runs
+    query = sa.select(table.c.key, table.c.start, table.c.uid, table.c.last).where(
+        table.c.org == org,
+        table.c.rule == rule,
+        table.c.last >= first,  # what ends before has started before: this one has an index
+        table.c.start.between(first, last),
+    )
+    return [(row.key, (row.start, row.uid, row.last)) for row in connection.execute(query)]
+
+
 def save_runs(
     connection: sa.Connection, *, org: str, rule: str, runs: Iterable[tuple[str, FirstSeenRow]]
 ) -> None:
@@ -50,8 +64,3 @@ def delete_runs(
 ) -> None:
     """Drop the runs with these keys and starts."""
     rule_memory.delete_rows(connection, tables.first_seen_runs, org=org, rule=rule, row_keys=starts)
-
-
-def expire_runs(connection: sa.Connection, *, before: int) -> None:
-    """Drop the runs that ended before that moment, in microseconds since 1970."""
-    rule_memory.expire_rows(connection, tables.first_seen_runs, before=before)

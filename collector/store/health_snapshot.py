@@ -82,7 +82,7 @@ def read_health_snapshot(connection: sa.Connection, *, now: datetime) -> HealthS
         activity={
             stream: activity for stream, activity in activities.items() if activity is not None
         },
-        unusable_batches=_list_unusable_batches(connection, since=now - RECENT_PERIOD),
+        unusable_batches=list_unusable_batches(connection, now - RECENT_PERIOD),
         waiting_deliveries=[
             stats
             for stats in queue_stats
@@ -123,15 +123,13 @@ def _read_stream_activity(
     )
 
 
-def _list_unusable_batches(connection: sa.Connection, *, since: datetime) -> list[UnusableBatches]:
+def list_unusable_batches(connection: sa.Connection, since: datetime) -> list[UnusableBatches]:
+    """What was lost or quarantined from the day of a moment on, by org, source, type and day."""
     table = tables.batches
     columns = (table.c.org, table.c.source, table.c.event_type, table.c.state)
     query = (
         sa.select(*columns, table.c.received, table.c.reason)
-        .where(
-            table.c.state.in_((BatchState.LOST, BatchState.QUARANTINED)),
-            table.c.received >= _floor_to_day(since),
-        )
+        .where(tables.IS_UNUSABLE, table.c.received >= _floor_to_day(since))
         .order_by(table.c.received, table.c.key)
     )
     groups: dict[tuple[str, ...], UnusableBatches] = {}

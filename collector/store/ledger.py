@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from collector.clock import EARLIEST_TIME, EPOCH, FUTURE_TOLERANCE
 from collector.model import ArchiveFile, Batch, BatchState, Cursor, PollState, Stream, render_facts
-from collector.store import damaged_files, tables
+from collector.store import damaged_files, hash_chain, tables
 from collector.store.archive_file_rows import build_file_row, parse_archive_file
 from collector.store.chunks import split_chunks
+from collector.store.compacted_files import UNSETTLED_STATES
+from collector.store.sound_rows import read_sound_rows
 from collector.store.stream_rows import build_stream_row, match_stream, parse_stream_row
 from collector.store.upsert import upsert_row
 
@@ -70,6 +72,9 @@ def record_batch(
     connection: sa.Connection, batch: Batch, entry: LedgerEntry, files: Iterable[ArchiveFile]
 ) -> None:
     """Write a batch and its files into the ledger. A replay replaces what stood there."""
+    written = tuple(files)
+    document = {"key": batch.key, "state": entry.state, "rows": entry.rows}
+    hash_chain.append_batch_entry(connection, document, written)
     upsert_row(
         connection,
         tables.batches,
@@ -92,7 +97,7 @@ def record_batch(
     connection.execute(
         sa.delete(tables.archive_files).where(tables.archive_files.c.batch == batch.key)
     )
-    rows = [build_file_row(batch.key, file) for file in files]
+    rows = [build_file_row(batch.key, file) for file in written]
     if rows:
         connection.execute(sa.insert(tables.archive_files), rows)
     damaged_files.settle_batch(connection, batch.key, written_paths=[row["path"] for row in rows])
@@ -126,8 +131,7 @@ def read_ledger_batch(connection: sa.Connection, key: str) -> LedgerBatch:
 def find_known_keys(connection: sa.Connection, keys: Sequence[str]) -> frozenset[str]:
     """Those of the batch keys that the ledger holds, as a whole and not to be read again."""
     table = tables.batches
-    states = (BatchState.PENDING, BatchState.DAMAGED)
-    query = sa.select(table.c.key).where(table.c.state.not_in(states))
+    query = sa.select(table.c.key).where(table.c.state.not_in(UNSETTLED_STATES))
     known_keys: set[str] = set()
     for chunk in split_chunks(keys):
         known_keys.update(connection.scalars(query.where(table.c.key.in_(chunk))))
@@ -240,61 +244,18 @@ def list_poll_statuses(connection: sa.Connection, *, org: str | None = None) -> 
     query = sa.select(table).order_by(table.c.org, table.c.source, table.c.stream)
     if org is not None:
         query = query.where(table.c.org == org)
-    return [
-        PollStatus(
-            stream=parse_stream_row(row),
-            state=row.state,
-            reason=row.reason,
-            last_attempt=row.last_attempt,
-            last_success=row.last_success,
-            since=row.since,
-        )
-        for row in connection.execute(query)
-    ]
+    return read_sound_rows(connection, table, query, _parse_poll_row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerTotal:
-    """What the ledger holds of one event type of one org."""
-
-    org: str
-    source: str
-    event_type: str
-    batches: int
-    rows: int
-    duplicates: int
-    quarantined: int
-    bad_records: int
-    unknown_times: int
-    lost: int
-    newest: datetime
-
-
-def list_ledger_totals(connection: sa.Connection) -> list[LedgerTotal]:
-    """The ledger, added up per org, source and event type."""
-    table = tables.batches
-    group = (table.c.org, table.c.source, table.c.event_type)
-    query = (
-        sa.select(
-            *group,
-            sa.func.count().label("batches"),
-            _sum_as_int(table.c.rows).label("rows"),
-            _sum_as_int(table.c.duplicates).label("duplicates"),
-            _sum_as_int(table.c.quarantined).label("quarantined"),
-            _sum_as_int(table.c.bad_records).label("bad_records"),
-            _sum_as_int(table.c.unknown_times).label("unknown_times"),
-            _sum_as_int(sa.case((table.c.state == BatchState.LOST, 1), else_=0)).label("lost"),
-            sa.func.max(table.c.nominal, type_=tables.MicrosecondTime()).label("newest"),
-        )
-        .group_by(*group)
-        .order_by(*group)
+def _parse_poll_row(row: sa.Row[Any]) -> PollStatus:
+    return PollStatus(
+        stream=parse_stream_row(row),
+        state=row.state,
+        reason=row.reason,
+        last_attempt=row.last_attempt,
+        last_success=row.last_success,
+        since=row.since,
     )
-    return [LedgerTotal(**row._asdict()) for row in connection.execute(query)]
-
-
-def _sum_as_int(amount: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
-    """The sum; PostgreSQL's own is a decimal number."""
-    return sa.cast(sa.func.sum(amount), sa.BigInteger)
 
 
 def parse_ledger_entry(row: sa.Row[Any]) -> LedgerEntry:

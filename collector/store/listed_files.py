@@ -12,6 +12,8 @@ from collector.model import (
     Batch,
     BatchState,
     Cursor,
+    FetchHistory,
+    LogFileFacts,
     Stream,
     StreamPurpose,
     parse_facts,
@@ -48,6 +50,19 @@ def record_listed_files(
     )
 
 
+def record_fetched_file(connection: sa.Connection, batch: Batch) -> None:
+    """Write down that a log file was listed, where the state that knew it is lost."""
+    if isinstance(batch.facts, LogFileFacts) and not is_listed(connection, batch.key):
+        record_listed_files(connection, [batch], now=batch.received)
+
+
+def is_listed(connection: sa.Connection, key: str) -> bool:
+    """Whether the file that is to be that batch was listed, fetched or not."""
+    table = tables.listed_files
+    query = sa.select(table.c.key).where(table.c.key == key)
+    return connection.scalar(query) is not None
+
+
 def record_listing_coverage(connection: sa.Connection, stream: Stream, span: CoverageSpan) -> None:
     """Write down that all that was created in that time was listed."""
     if span.start < span.until:
@@ -65,15 +80,20 @@ def record_fetch_failure(connection: sa.Connection, key: str, reason: str) -> No
     )
 
 
-def find_failure_counts(connection: sa.Connection, keys: Sequence[str]) -> dict[str, int]:
-    """By batch key, how often each could not be fetched; without those that never failed."""
+def find_fetch_histories(connection: sa.Connection, keys: Sequence[str]) -> dict[str, FetchHistory]:
+    """By batch key, what was tried so far to fetch each; without those that never failed."""
     table = tables.listed_files
-    query = sa.select(table.c.key, table.c.failures).where(table.c.failures > 0)
-    counts: dict[str, int] = {}
-    for chunk in split_chunks(keys):
-        rows = connection.execute(query.where(table.c.key.in_(chunk)))
-        counts.update((row.key, row.failures) for row in rows)
-    return counts
+    query = sa.select(table).where(table.c.failures > 0)
+    return {
+        row.key: FetchHistory(
+            failures=row.failures,
+            reason=row.reason,
+            first_listed=row.first_listed,
+            last_listed=row.last_listed,
+        )
+        for chunk in split_chunks(keys)
+        for row in connection.execute(query.where(table.c.key.in_(chunk)))
+    }
 
 
 def mark_unlisted_lost(connection: sa.Connection, stream: Stream, *, now: datetime) -> list[Batch]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from collector.model import Alert, Delivery, DeliveryState
 from collector.store import tables
+from collector.store.chunks import split_chunks
 from collector.store.upsert import build_insert
 
 
@@ -56,6 +57,30 @@ def list_told_alert_ids(connection: sa.Connection, delivery: Delivery) -> set[st
         table.c.digest == delivery.key, table.c.state != DeliveryState.SUPERSEDED
     )
     return set(connection.scalars(query))
+
+
+def find_last_sent(connection: sa.Connection) -> datetime | None:
+    """When a message was taken last; None where none was."""
+    table = tables.deliveries
+    newest = sa.func.max(table.c.finished, type_=tables.MicrosecondTime())
+    sent: datetime | None = connection.scalar(
+        sa.select(newest).where(table.c.state == DeliveryState.SENT)
+    )
+    return sent
+
+
+def list_sent_revisions(
+    connection: sa.Connection, alert_ids: Iterable[str]
+) -> set[tuple[str, str, int]]:
+    """Of some alerts, the channels that have messages of them, and of which revisions."""
+    table = tables.deliveries
+    sent: set[tuple[str, str, int]] = set()
+    for chunk in split_chunks(sorted(alert_ids)):
+        query = sa.select(table.c.alert_id, table.c.channel, table.c.revision).where(
+            table.c.alert_id.in_(chunk), table.c.state == DeliveryState.SENT
+        )
+        sent.update((row.alert_id, row.channel, row.revision) for row in connection.execute(query))
+    return sent
 
 
 def find_notified_channels(connection: sa.Connection, alert_id: str) -> frozenset[str]:
@@ -119,6 +144,7 @@ def mark_sent(
         "reference": reference,
         "reason": refusals,
         "finished": now,
+        "served": [],
     }
     _update_delivery(connection, key, **values)
     connection.execute(
@@ -145,12 +171,24 @@ def mark_rejected(
 
 def mark_superseded(connection: sa.Connection, key: str, *, reason: str, now: datetime) -> None:
     """Record that there is nothing to tell by it any more."""
-    _update_delivery(connection, key, state=DeliveryState.SUPERSEDED, reason=reason, finished=now)
+    _update_delivery(
+        connection, key, state=DeliveryState.SUPERSEDED, reason=reason, finished=now, served=[]
+    )
 
 
-def postpone_delivery(connection: sa.Connection, key: str, *, reason: str, due: datetime) -> None:
-    """Record that it was not taken, and make it due again then."""
-    _update_delivery(connection, key, state=DeliveryState.READY, reason=reason, due=due)
+def postpone_delivery(
+    connection: sa.Connection,
+    key: str,
+    *,
+    reason: str,
+    due: datetime,
+    served_recipients: Iterable[str] = (),
+) -> None:
+    """Record that it was not taken, or by these recipients alone, and make it due again then."""
+    served = sorted(served_recipients)
+    _update_delivery(
+        connection, key, state=DeliveryState.READY, reason=reason, due=due, served=served
+    )
 
 
 def expedite_deliveries(
@@ -193,6 +231,7 @@ def list_queue_stats(connection: sa.Connection) -> list[QueueStats]:
             sa.func.min(table.c.created, type_=tables.MicrosecondTime()).label("oldest"),
             sa.func.max(table.c.reason).label("reason"),
         )
+        .where(table.c.state.in_(list(DeliveryState)))  # what is damaged is none of them
         .group_by(table.c.channel, table.c.state)
         .order_by(table.c.channel, table.c.state)
     )
@@ -251,7 +290,7 @@ def _supersede_deliveries(
     connection.execute(
         sa.update(tables.deliveries)
         .where(*conditions)
-        .values(state=DeliveryState.SUPERSEDED, finished=now)
+        .values(state=DeliveryState.SUPERSEDED, finished=now, served=[])
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from collector.model import Alert, DeliveryState
 from collector.store import alerts, outbox, tables
 from collector.store.delivery_journal import ToldAlert
+from collector.store.upsert import upsert_row
 
 TOLD_REASON = "told before the state was lost"
 REPEAT_REASON = "found again after the state was lost: it may have been told before"
@@ -95,6 +96,22 @@ def enqueue_repeats(
         )
 
 
+def mark_waiting_deliveries(connection: sa.Connection) -> int:
+    """Let the next attempt of all that waits say of itself that it may be a repeat.
+
+    Returns how many messages that are.
+    """
+    table = tables.deliveries
+    return connection.execute(
+        sa.update(table)
+        .where(table.c.state.in_((DeliveryState.READY, DeliveryState.LEASED)))
+        .values(
+            attempts=sa.case((table.c.attempts == 0, 1), else_=table.c.attempts),
+            reason=REPEAT_REASON,
+        )
+    ).rowcount
+
+
 def record_silence(
     connection: sa.Connection, alert: Alert, channels: Iterable[str], *, now: datetime
 ) -> None:
@@ -124,19 +141,23 @@ def _insert_delivery(
     now: datetime,
     reference: str = "",
 ) -> None:
-    connection.execute(
-        sa.insert(tables.deliveries).values(
-            key=f"{alert.id}.{revision}.{channel}",
-            alert_id=alert.id,
-            channel=channel,
-            revision=revision,
-            severity=alert.severity,
-            state=state,
-            attempts=attempts,
-            due=now,
-            reason=reason,
-            reference=reference,
-            created=now,
-            finished=None if state == DeliveryState.READY else now,
-        )
+    upsert_row(
+        connection,
+        tables.deliveries,
+        {
+            "key": f"{alert.id}.{revision}.{channel}",
+            "alert_id": alert.id,
+            "channel": channel,
+            "revision": revision,
+            "severity": alert.severity,
+            "state": state,
+            "attempts": attempts,
+            "due": now,
+            "leased_until": None,
+            "reason": reason,
+            "reference": reference,
+            "digest": "",
+            "created": now,
+            "finished": None if state == DeliveryState.READY else now,
+        },
     )

@@ -1,12 +1,14 @@
-"""Deletes rows of the memories of rules: by org, rule, key and start, or by their last time."""
+"""Deletes rows of the memories of rules: by org, rule, key and start, or what is too old."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from types import MappingProxyType
 
 import sqlalchemy as sa
 
+from collector.clock import to_micros
 from collector.store import rule_fingerprints, tables
 from collector.store.rule_fingerprints import BASELINE_KIND, FIRST_SEEN_KIND
 
@@ -41,6 +43,18 @@ def forget_rule(connection: sa.Connection, *, org: str, kind: str, rule: str) ->
     rule_fingerprints.delete_fingerprint(connection, org=org, kind=kind, rule=rule)
 
 
-def expire_rows(connection: sa.Connection, table: sa.Table, *, before: int) -> None:
-    """Drop what was last before that moment, in microseconds since 1970."""
-    connection.execute(sa.delete(table).where(table.c.last < before))
+def list_remembering_rules(connection: sa.Connection) -> list[str]:
+    """The rules that remember something of some org."""
+    column = tables.rule_fingerprints.c.rule
+    return list(connection.scalars(sa.select(column).distinct().order_by(column)))
+
+
+def expire_rule_memory(connection: sa.Connection, rule: str, *, before: datetime) -> int:
+    """Drop what a rule remembers that was last before then, of all orgs; how many rows it were."""
+    micros = to_micros(before)
+    return sum(
+        connection.execute(
+            sa.delete(table).where(table.c.last < micros, table.c.rule == rule)
+        ).rowcount
+        for table in _TABLES_BY_KIND.values()
+    )

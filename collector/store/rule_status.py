@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from collector.model.rules import strip_copy_mark
 from collector.store import tables
 from collector.store.chunks import split_chunks
 from collector.store.upsert import build_insert, upsert_row
@@ -43,9 +44,9 @@ class RuleLoadStatus:
 def record_faults(
     connection: sa.Connection, org: str, reasons: Mapping[str, str], *, now: datetime
 ) -> None:
-    """Write down that rules failed just now, with the reason of each."""
+    """Write down that rules failed just now, with the reason of each; copies as their rules."""
     table = tables.rule_faults
-    for rule, reason in reasons.items():
+    for rule, reason in {strip_copy_mark(name): each for name, each in reasons.items()}.items():
         insert = build_insert(connection, table).values(
             rule=rule, org=org, count=1, first=now, last=now, reason=reason
         )

@@ -15,11 +15,14 @@ import sqlalchemy as sa
 from collector import clock
 from collector.durable_files import sync_path
 from collector.errors import StateDatabaseError
+from collector.store.damaged_cells import mend_row, parse_json_cell
+from collector.store.file_lock_holders import describe_lock_holders
 
 DATABASE_FILE_NAME = "state.db"
 
 _BUSY_SECONDS = 5.0
 _RETRY_SECONDS = 0.02
+_PRIMARY_CODE_MASK = 0xFF
 _WRITING_PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
@@ -54,6 +57,23 @@ def create_reading_engine(path: Path) -> sa.Engine:
     """
     _require_file(path)
     return _build_engine(path, partial(_connect_reading, path))
+
+
+def is_lock_error(error: sqlite3.Error) -> bool:
+    """Whether SQLite has waited in vain for a lock that another process holds."""
+    code = getattr(error, "sqlite_errorcode", None)  # not of errors that Python itself raises
+    return code is not None and code & _PRIMARY_CODE_MASK == sqlite3.SQLITE_BUSY
+
+
+def describe_lock(engine: sa.Engine) -> str:
+    """What to say of a database that is locked: who may have done it, and what to do."""
+    holders = describe_lock_holders(Path(get_path(engine)))
+    held = f"by {holders}" if holders else "by another process"
+    return (
+        f"is locked {held}, which did not let go of it for {_BUSY_SECONDS:.0f} seconds: a collector"
+        " at work on much, a backup, or a program that has it open. Nothing was changed; try again"
+        " in a moment, or end that process"
+    )
 
 
 def get_path(engine: sa.Engine) -> str:
@@ -144,7 +164,7 @@ def _require_file(path: Path) -> None:
 
 def _build_engine(path: Path, connect: Callable[[], sqlite3.Connection]) -> sa.Engine:
     url = sa.URL.create("sqlite", database=str(path))
-    engine = sa.create_engine(url, creator=connect)
+    engine = sa.create_engine(url, creator=connect, json_deserializer=parse_json_cell)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
@@ -157,6 +177,7 @@ def _connect(path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connect
         isolation_level=None,  # we say BEGIN ourselves
         check_same_thread=False,  # the pool hands a connection to one thread at a time
     )
+    connection.row_factory = mend_row
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
     return connection

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from collector.model import DeliveryState, Severity, StormLimit
 from collector.stable_ids import hash_lines
 from collector.store import tables
+from collector.store.recovered_deliveries import REPEAT_REASON
 
 _STORM_ID_DIGITS = 16
 
@@ -70,10 +71,18 @@ def compose_digest(
         storm, revision = last.storm, last.revision + 1
     key = f"{storm}.{revision}.{channel}"
     severity = connection.scalar(sa.select(sa.func.max(table.c.severity)).where(*waiting))
+    repeat = sa.select(table.c.key).where(*waiting, table.c.reason == REPEAT_REASON).limit(1)
+    has_repeat = connection.execute(repeat).first() is not None
     connection.execute(
         sa.update(table)
         .where(*waiting)
-        .values(state=DeliveryState.DIGESTED, digest=key, attempts=table.c.attempts + 1, reason="")
+        .values(
+            state=DeliveryState.DIGESTED,
+            digest=key,
+            attempts=table.c.attempts + 1,
+            reason="",
+            served=[],
+        )
     )
     connection.execute(
         sa.insert(table).values(
@@ -81,7 +90,7 @@ def compose_digest(
             channel=channel,
             revision=revision,
             state=DeliveryState.READY,
-            attempts=0,
+            attempts=int(has_repeat),  # its next attempt is not the first then: that marks it
             due=now,
             created=now,
             severity=severity,
@@ -150,15 +159,29 @@ def _count_waiting(connection: sa.Connection, channel: str) -> int:
 def _count_recent(
     connection: sa.Connection, channel: str, limit: StormLimit, *, now: datetime
 ) -> int:
-    """How many messages below critical left alone within the window."""
+    """How many messages below critical left alone within the window, for some recipients or all."""
     table = tables.deliveries
+    is_sent = table.c.state == DeliveryState.SENT, *_lies_within(table.c.finished, limit, now)
+    is_served = _has_served(), *_lies_within(table.c.attempted, limit, now)
     query = sa.select(sa.func.count()).where(
         table.c.channel == channel,
-        table.c.finished > now - limit.window,
-        table.c.finished <= now,
-        table.c.state == DeliveryState.SENT,
         table.c.severity < Severity.CRITICAL,
         table.c.alert_id.is_not(None),
         table.c.digest == "",
     )
-    return int(connection.scalar(query) or 0)
+    # Two questions, so that each has its index.
+    return sum(
+        int(connection.scalar(query.where(*conditions)) or 0) for conditions in (is_sent, is_served)
+    )
+
+
+def _lies_within(
+    time: sa.ColumnElement[datetime | None], limit: StormLimit, now: datetime
+) -> tuple[sa.ColumnElement[bool], ...]:
+    return time > now - limit.window, time <= now
+
+
+def _has_served() -> sa.ColumnElement[bool]:
+    """Some of its recipients have it, and others wait for it."""
+    table = tables.deliveries
+    return sa.and_(table.c.state == DeliveryState.READY, sa.cast(table.c.served, sa.Text) != "[]")

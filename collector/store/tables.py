@@ -19,6 +19,7 @@ from collector.model import (
     PollState,
     Severity,
 )
+from collector.store.damaged_cells import read_cell
 
 
 class MicrosecondTime(TypeDecorator[datetime]):
@@ -31,7 +32,7 @@ class MicrosecondTime(TypeDecorator[datetime]):
         return None if value is None else to_micros(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002, D102
-        return None if value is None else from_micros(value)
+        return None if value is None else read_cell("time", value, from_micros)
 
 
 class SeverityRank(TypeDecorator[Severity]):
@@ -44,7 +45,7 @@ class SeverityRank(TypeDecorator[Severity]):
         return None if value is None else int(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Severity | None:  # noqa: ARG002, D102
-        return None if value is None else Severity(value)
+        return None if value is None else read_cell("severity", value, Severity)
 
 
 class StateText(TypeDecorator[StrEnum]):
@@ -61,11 +62,21 @@ class StateText(TypeDecorator[StrEnum]):
         return None if value is None else self.states(value).value
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> StrEnum | None:  # noqa: ARG002, D102
-        return None if value is None else self.states(value)
+        return None if value is None else read_cell(self.states.__name__, value, self.states)
 
 
 def _build_text_keys(*names: str) -> list[sa.Column[str]]:
     return [sa.Column(name, sa.Text, primary_key=True) for name in names]
+
+
+def _build_file_columns() -> list[sa.Column[Any]]:
+    """What is known of a file of the archive but for its path and batch."""
+    return [
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("org", "event_type", "date")),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("rows", "bytes")),
+        *(sa.Column(name, MicrosecondTime, nullable=False) for name in ("first", "last")),
+        sa.Column("sha256", sa.Text, nullable=False, server_default=""),
+    ]
 
 
 metadata = sa.MetaData()
@@ -98,6 +109,13 @@ polls = sa.Table(
     comment="How the last poll of each stream went; what is due is computed from it.",
 )
 
+COUNTS_OF_NOTE = ("duplicates", "quarantined", "bad_records", "unknown_times", "pruned")
+"""The columns of `batches` that are 0 of most of them."""
+
+# Without bound values, from which SQLite could not tell that an index of some rows has them all.
+IS_OF_NOTE = sa.text(" OR ".join(f"{name} > 0" for name in COUNTS_OF_NOTE))
+IS_UNUSABLE = sa.text(f"state IN ('{BatchState.LOST}', '{BatchState.QUARANTINED}')")
+
 batches = sa.Table(
     "batches",
     metadata,
@@ -113,10 +131,17 @@ batches = sa.Table(
     sa.Column("quarantined", sa.Integer, nullable=False),
     sa.Column("bad_records", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("unknown_times", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("pruned", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("nominal", MicrosecondTime, nullable=False),
     sa.Column("received", MicrosecondTime, nullable=False),
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Index("batches_of_stream", "org", "source", "stream", "nominal"),
+    # All that totals are made of, in the order in which they are grouped: no row is looked up.
+    sa.Index("batches_of_type", "org", "source", "event_type", "state", "nominal", "rows"),
+    # The migrations make these of the rows alone that they are for: to say so here would load a
+    # dialect that is not used.
+    sa.Index("batches_of_note", "org", "source", "event_type", *COUNTS_OF_NOTE),
+    sa.Index("unusable_batches", "received", "key"),
     comment="The ledger: what was taken in, in which state (stored, quarantined, lost).",
 )
 
@@ -179,36 +204,52 @@ archive_files = sa.Table(
     "files",
     metadata,
     sa.Column("path", sa.Text, primary_key=True),
-    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), nullable=False),
-    sa.Column("org", sa.Text, nullable=False),
-    sa.Column("event_type", sa.Text, nullable=False),
-    sa.Column("date", sa.Text, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("first", MicrosecondTime, nullable=False),
-    sa.Column("last", MicrosecondTime, nullable=False),
+    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key")),
+    *_build_file_columns(),
+    sa.Index("files_of_batch", "batch"),
     sa.Index("files_of_type", "org", "event_type", "date"),
     sa.Index("files_by_time", "org", "event_type", "last"),
-    comment="The committed Parquet files of the archive; others do not exist for any reader.",
+    comment=(
+        "The committed Parquet files of the archive; others do not exist for any reader. One"
+        " without `batch` is compacted, and has rows of those in `members`."
+    ),
+)
+
+file_members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("path", sa.Text, sa.ForeignKey("files.path", ondelete="CASCADE"), primary_key=True),
+    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Index("members_of_batch", "batch"),
+    comment="How many events of which batches a compacted file has.",
+)
+
+retired_files = sa.Table(
+    "retired",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Text),
+    *_build_file_columns(),
+    sa.Column("since", MicrosecondTime, nullable=False),
+    comment="Files that were compacted or pruned; deleted once nobody reads them.",
 )
 
 damaged_files = sa.Table(
     "damaged",
     metadata,
     sa.Column("path", sa.Text, primary_key=True),
-    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), nullable=False),
-    sa.Column("org", sa.Text, nullable=False),
-    sa.Column("event_type", sa.Text, nullable=False),
-    sa.Column("date", sa.Text, nullable=False),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("first", MicrosecondTime, nullable=False),
-    sa.Column("last", MicrosecondTime, nullable=False),
+    sa.Column("batch", sa.Text, sa.ForeignKey("batches.key"), primary_key=True),
+    *_build_file_columns(),
     sa.Column("state", StateText(DamageState), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("since", MicrosecondTime, nullable=False),
+    sa.Column("compacted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("damaged_of_org", "org"),
-    comment="Files that were committed and cannot be read; none of them is in `files` any more.",
+    comment=(
+        "Files that were committed and cannot be read; none of them is in `files` any more. A"
+        " compacted one has a row for each batch that it has rows of."
+    ),
 )
 
 api_calls = sa.Table(
@@ -280,6 +321,7 @@ alerts = sa.Table(
     sa.Index("alerts_of_key", "org", "rule", "key_digest", "last_time"),
     sa.Index("alerts_of_rule", "org", "rule", "first_time"),
     sa.Index("alerts_by_creation", "created"),
+    sa.Index("alerts_by_time", "last_time"),
 )
 
 deliveries = sa.Table(
@@ -304,6 +346,7 @@ deliveries = sa.Table(
     sa.Column("instead_of", sa.Text, nullable=False, server_default=""),
     sa.Column("redirected", MicrosecondTime),
     sa.Column("attempted", MicrosecondTime),
+    sa.Column("served", sa.JSON, nullable=False, server_default="[]"),
     sa.Index("deliveries_due", "channel", "state", "severity", "due"),
     sa.Index("deliveries_finished", "channel", "finished"),
     sa.Index("deliveries_of_alert", "alert_id"),
@@ -311,7 +354,8 @@ deliveries = sa.Table(
     sa.Index("deliveries_of_storm", "channel", "storm"),
     comment=(
         "The outbox: ready, leased, digested, sent, refused, superseded. A digest is a delivery of"
-        " a storm and no alert; its key stands in `digest` of what it tells."
+        " a storm and no alert; its key stands in `digest` of what it tells. `served` are the"
+        " addresses that have a message for which others still wait."
     ),
 )
 
@@ -384,7 +428,59 @@ baseline_windows = sa.Table(
     sa.Column("events", sa.BigInteger, nullable=False),
     sa.Column("last", sa.BigInteger, nullable=False),
     sa.Column("received", sa.BigInteger, nullable=False),
+    sa.Column("peers", sa.Text),
     sa.Column("told", sa.Boolean, nullable=False),
     sa.Index("measures_by_time", "last"),
-    comment="Baselines: each group's windows, in microseconds since 1970; `told` are matches.",
+    sa.Index("measures_by_peers", "org", "rule", "start", "peers"),  # of those that have peers
+    comment="Baselines: each group's windows, in microseconds since 1970; `told` are matches, and"
+    " `peers` (a digest) is what groups have in common that are compared with each other.",
+)
+
+restorations = sa.Table(
+    "restorations",
+    metadata,
+    sa.Column("restored", MicrosecondTime, primary_key=True, autoincrement=False),
+    sa.Column("until", MicrosecondTime, nullable=False),
+    comment="When an older state was put back, and when the one that it replaced ended at most.",
+)
+
+told_before = sa.Table(
+    "told_before",
+    metadata,
+    *_build_text_keys("alert_id", "channel"),
+    sa.Column("telling", sa.JSON, nullable=False),
+    comment="What was told of alerts that this state does not know yet, as the journal has it.",
+)
+
+directory_entries = sa.Table(
+    "directory_entries",
+    metadata,
+    *_build_text_keys("org", "kind", "id"),
+    sa.Column("valid_from", MicrosecondTime, primary_key=True, autoincrement=False),
+    sa.Column("noticed", MicrosecondTime, nullable=False),
+    sa.Column("values", sa.JSON, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("directory_by_settled", "settled", "org"),
+    comment="What is known of users, apps, reports and objects, each version from its time on; once"
+    " it is `settled`, rules have judged the events of its time by it.",
+)
+
+directory_revisions = sa.Table(
+    "directory_revisions",
+    metadata,
+    *_build_text_keys("org"),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    comment="How often versions of the directory were settled, by which readers know theirs.",
+)
+
+awaited_absences = sa.Table(
+    "awaited_absences",
+    metadata,
+    *_build_text_keys("org", "rule"),
+    sa.Column("until", MicrosecondTime, nullable=False),
+    sa.Column("unread", sa.JSON, nullable=False),
+    sa.Column("begun", sa.Boolean, nullable=False),
+    comment="Rules that wait for what does not come: the windows that end by then were judged;"
+    " streams that had not been read so far, each with the microseconds up to which it was. Until"
+    " it is `begun`, nobody has asked how far the streams were read: no window was judged.",
 )

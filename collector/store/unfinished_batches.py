@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from collector.model import ArchiveFile
-from collector.store import ledger, tables
+from collector.store import tables
 from collector.store.upsert import upsert_row
 
 
@@ -26,12 +25,10 @@ class BatchProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfoldedBatch:
-    """The committed files of a batch of which not all matches are in alerts yet."""
+    """A committed batch of which not all matches are in alerts yet."""
 
     key: str
     org: str
-    event_type: str
-    files: tuple[ArchiveFile, ...]
 
 
 WHOLE_BATCH = BatchProgress()
@@ -68,17 +65,9 @@ def list_unfolded_batches(connection: sa.Connection) -> list[UnfoldedBatch]:
     """The batches whose matches are not all in alerts, in the order in which they came."""
     table, batches = tables.unfinished_batches, tables.batches
     query = (
-        sa.select(batches.c.key, batches.c.org, batches.c.event_type)
+        sa.select(batches.c.key, batches.c.org)
         .join(table, table.c.key == batches.c.key)
         .where(table.c.unfolded)
         .order_by(batches.c.received, batches.c.key)
     )
-    return [
-        UnfoldedBatch(
-            key=row.key,
-            org=row.org,
-            event_type=row.event_type,
-            files=ledger.read_ledger_batch(connection, row.key).files,
-        )
-        for row in connection.execute(query).all()
-    ]
+    return [UnfoldedBatch(key=row.key, org=row.org) for row in connection.execute(query)]

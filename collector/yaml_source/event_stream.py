@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from collector.yaml_source.dialect import YamlLoader
 from collector.yaml_source.problem_report import START_POSITION, ProblemReport, SourcePosition
 from collector.yaml_source.source_text import locate_character
 
@@ -16,15 +17,18 @@ if TYPE_CHECKING:
 class YamlEventStream:
     """The events of a text, one by one.
 
-    They come from PyYAML's own parser: libyaml has limits that depend on its version.
+    They come from PyYAML's own parser, unless a dialect has another loader: libyaml has limits that
+    depend on its version, and takes a little that is no YAML.
     """
 
-    def __init__(self, text: str, report: ProblemReport, *, syntax_message: str) -> None:
+    def __init__(
+        self, text: str, report: ProblemReport, *, syntax_message: str, loader: YamlLoader
+    ) -> None:
         """In `syntax_message`, `{}` stands for what is wrong, where that can be explained."""
         self._text = text
         self._report = report
         self._syntax_message = syntax_message
-        self._events = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._events = yaml.parse(text, Loader=loader)
         self._last_mark: yaml.Mark | LibraryMark | None = None
 
     def next_event(self) -> yaml.Event:

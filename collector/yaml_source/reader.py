@@ -37,5 +37,7 @@ def parse_trees(text: str, report: ProblemReport, dialect: YamlDialect) -> list[
 
 
 def _open_text(text: str, report: ProblemReport, dialect: YamlDialect) -> TreeBuilder:
-    events = YamlEventStream(text, report, syntax_message=dialect.syntax_message)
+    events = YamlEventStream(
+        text, report, syntax_message=dialect.syntax_message, loader=dialect.loader
+    )
     return TreeBuilder(events, report, dialect)

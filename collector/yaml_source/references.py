@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collector.named_files import read_small_file
 from collector.yaml_source.nodes import YamlEntry, YamlNode
 from collector.yaml_source.problem_report import ProblemReport
 
@@ -84,8 +85,7 @@ def _read_variable(name: str, environ: Mapping[str, str]) -> str:
 def _read_content(name: str, folder: Path) -> str:
     what = f"file {_quote_name(name)}"
     try:
-        with (folder / name).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_small_file(folder / name, limit=MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ValueError(f"{what} cannot be read: {error.strerror}") from None
     if len(data) > MAX_FILE_BYTES:

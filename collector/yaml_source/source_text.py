@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collector.named_files import read_small_file
 from collector.yaml_source.problem_report import START_POSITION, ProblemReport, SourcePosition
 
 MAX_BYTES = 1_000_000
@@ -29,8 +30,7 @@ def locate_character(text: str, index: int) -> SourcePosition:
 
 def _read_bytes(report: ProblemReport, max_bytes: int) -> bytes:
     try:
-        with report.path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        data = read_small_file(report.path, limit=max_bytes + 1)
     except OSError as error:
         reason = str(error.strerror)
     except ValueError:

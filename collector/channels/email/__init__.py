@@ -1,9 +1,11 @@
 """E-mail: its message, and how it is sent."""
 
 from collector.channels.channel_spec import ChannelSpec
-from collector.channels.email.sender import EmailNotifier
+from collector.channels.email import sender
 from collector.channels.email.settings import EmailSettings
 
 SPEC = ChannelSpec(
-    kind="email", settings=EmailSettings, build=lambda settings: EmailNotifier(settings=settings)
+    kind="email",
+    settings=EmailSettings,
+    build=lambda settings: sender.EmailNotifier(settings=settings),
 )

@@ -8,7 +8,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from ipaddress import ip_address
@@ -16,7 +16,6 @@ from typing import TypeAlias
 
 from collector import clock, escaping
 from collector.channels.email.message import compose_mail
-from collector.channels.email.served_recipients import ServedRecipients
 from collector.channels.email.settings import EmailSettings
 from collector.errors import CollectorError
 from collector.http import trust_certificates
@@ -51,13 +50,12 @@ class EmailNotifier:
     - So it is after a certificate that does not verify, or without STARTTLS: nothing has left, and
       it heals when the server is mended or whoever sits in between has gone.
     - Recipients refused for good beside others that are not make it a success that names
-      them, with the server's words. Those refused for now are tried again alone, as long as
-      this process remembers who has the mail already; after a restart all get it again.
+      them, with the server's words. Where some are refused for now, the outcome names those who
+      have the mail; whoever a message names as served is left out.
     """
 
     settings: EmailSettings
     timeout_seconds: float = TIMEOUT_SECONDS
-    served_recipients: ServedRecipients = field(default_factory=ServedRecipients)
 
     def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Hand the message over once."""
@@ -75,7 +73,7 @@ class EmailNotifier:
                     self._greet(server)
                     or self._start_tls(server)
                     or self._log_in(server)
-                    or self._submit_mail(server, mail, message.key)
+                    or self._submit_mail(server, mail, message.served_recipients)
                 )
         except CollectorError as problem:
             return RetryLater(reason=str(problem))
@@ -137,7 +135,7 @@ class EmailNotifier:
         return None
 
     def _submit_mail(
-        self, server: smtplib.SMTP, mail: EmailMessage, message_key: str
+        self, server: smtplib.SMTP, mail: EmailMessage, served: frozenset[str]
     ) -> DeliveryOutcome:
         settings = self.settings
         is_international = not "".join((settings.sender, *settings.to)).isascii()
@@ -150,12 +148,11 @@ class EmailNotifier:
         if code != 250:
             return self._build_refusal(f"the sender {settings.sender}", code, reply)
         content = mail.as_bytes(policy=SMTPUTF8 if is_international else SMTP)
-        return self._serve_recipients(server, content, message_key)
+        return self._serve_recipients(server, content, served.intersection(settings.to))
 
     def _serve_recipients(
-        self, server: smtplib.SMTP, content: bytes, message_key: str
+        self, server: smtplib.SMTP, content: bytes, served: frozenset[str]
     ) -> DeliveryOutcome:
-        served = self.served_recipients.list_served(message_key)
         answers = {
             address: server.rcpt(address) for address in self.settings.to if address not in served
         }
@@ -165,32 +162,28 @@ class EmailNotifier:
         # The mildest answer: if one of them may be had later, all of those are tried again.
         mildest = min(refused.items(), key=lambda item: item[1][0], default=None)
         if mildest and len(refused) == len(answers):
-            return self._settle_refused(message_key, refused, mildest)
+            return self._settle_refused(refused, mildest, served)
         outcome = self._send_data(server, content)
-        if not isinstance(outcome, DeliverySuccess):
+        if mildest is None or not isinstance(outcome, DeliverySuccess):
             return outcome
-        if mildest is None:
-            self.served_recipients.forget_message(message_key)
-            return outcome
-        self.served_recipients.add_served(message_key, answers.keys() - refused.keys())
-        return self._settle_refused(message_key, refused, mildest, outcome)
+        served |= answers.keys() - refused.keys()
+        return self._settle_refused(refused, mildest, served, outcome)
 
     def _settle_refused(
         self,
-        message_key: str,
         refused: Mapping[str, _Answer],
         mildest: tuple[str, _Answer],
+        served: frozenset[str],
         outcome: DeliverySuccess | None = None,
     ) -> DeliveryOutcome:
         """The outcome where recipients were refused; `outcome` is that of the others, if any."""
         address, (code, reply) = mildest
         refusal = self._build_refusal(f"the recipient {address}", code, reply)
-        if not self.served_recipients.list_served(message_key):
+        if not served:
             return refusal
         if isinstance(refusal, RetryLater):
             # The server takes mail: what comes for the others need not wait for this one.
-            return replace(refusal, scope=RejectionScope.MESSAGE)
-        self.served_recipients.forget_message(message_key)
+            return replace(refusal, scope=RejectionScope.MESSAGE, served_recipients=served)
         words = (
             f"{name}: {code} {_decode_reply(reply)}" for name, (code, reply) in refused.items()
         )

@@ -12,6 +12,7 @@ COMMANDS = {
     "export": "The rules as plain Sigma, or as SQL for DuckDB or Spark.",
     "lint": "All that is wrong or odd, as file:line:column.",
     "list": "The rules, what they look at and how grave they are.",
+    "new": "A rule to begin with, of any kind.",
     "test": "Run the tests inside the rule files.",
 }
 """Every command; the module of that name in this package holds it as `command`."""
@@ -21,6 +22,7 @@ COMMANDS = {
 def command() -> None:
     """List, test, lint, backtest and export detection rules, and see which can fire.
 
-    Without PATHS the shipped rules are meant; with PATHS those files and folders alone. Exit code 2
-    when a rule is wrong, each mistake on a line of its own as file:line:column.
+    Without PATHS the rules of the configuration are meant, or the shipped ones where there is none;
+    with PATHS those files and folders, loaded with what they name of the others. Exit code 2 when a
+    rule is wrong, each mistake on a line of its own as file:line:column.
     """

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 from rich.text import Text
 
 from collector.api.rule_coverage import (
@@ -29,9 +28,10 @@ from collector.cli.output import (
     print_stderr,
     print_table,
 )
-from collector.cli.rules.common import paths_argument
+from collector.cli.rules.common import has_config, paths_argument
+from collector.rules.configured_schema import build_event_schema
 from collector.rules.coverage import RuleCoverage, RuleStanding
-from collector.rules.rule_files import choose_rules, load_rule_files
+from collector.rules.rule_files import load_rule_files
 
 _STATE_STYLES = {
     RuleStanding.FIRES: "green",
@@ -45,9 +45,7 @@ _STATE_STYLES = {
 @click.option("--attack", "by_technique", is_flag=True, help="By ATT&CK technique.")
 @json_option
 @paths_argument
-@click.pass_context
 def command(
-    context: click.Context,
     config: Path,
     paths: Sequence[Path],
     *,
@@ -60,7 +58,7 @@ def command(
     and is blind where the org or the configuration shows it none. Without a configuration: what the
     event types of each rule need.
     """
-    report = _read_coverage(paths, config if _has_config(context, config) else None)
+    report = _read_coverage(paths, config if has_config(config) else None)
     if as_json and by_technique:
         print_json_lines(map(to_technique_json, list_techniques(report)))
     elif as_json:
@@ -74,17 +72,13 @@ def command(
         _print_needs(report)
 
 
-def _has_config(context: click.Context, config: Path) -> bool:
-    """Whether there is a configuration to look at; one that was named has to be."""
-    is_named = context.get_parameter_source("config") != ParameterSource.DEFAULT
-    return is_named or config.exists()
-
-
 def _read_coverage(paths: Sequence[Path], config: Path | None) -> RuleCoverageReport:
     if config is None:
         return RuleCoverageReport(rules=load_rule_files(paths))
     settings = load_settings(config)
-    report = read_rule_coverage(settings, choose_rules(paths, settings.rules))
+    report = read_rule_coverage(
+        settings, load_rule_files(paths, settings.rules, schema=build_event_schema(settings))
+    )
     if report.warning:
         print_stderr(report.warning)
     return report
@@ -128,7 +122,7 @@ def _explain_state(coverage: RuleCoverage, needs: Mapping[str, str]) -> str:
 
 def _print_needs(report: RuleCoverageReport) -> None:
     table = build_table(build_fixed_column("rule"), "event types", "need")
-    for rule in report.rules.rules:
+    for rule in report.rules.active_rules:
         types: dict[str, list[str]] = {}
         for event_type, need in list_needs_by_type(report, rule.name).items():
             types.setdefault(need, []).append(event_type)

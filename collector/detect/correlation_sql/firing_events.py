@@ -14,7 +14,15 @@ from collector.detect.correlation_sql.frames import (
     render_over_clause,
     render_window_frame,
 )
-from collector.detect.correlation_sql.input_rows import as_correlation
+from collector.detect.correlation_sql.input_rows import (
+    as_correlation,
+    list_carried_fields,
+    name_carried_column,
+)
+from collector.detect.correlation_sql.member_conditions import (
+    list_answer_columns,
+    list_window_answers,
+)
 from collector.detect.severity_sql import build_severity_sql
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Correlation, Rule, Severity
@@ -46,6 +54,11 @@ def render_grouped_uid(correlation: Correlation) -> str:
     return f"event_uid || {quote_literal(UID_SEPARATOR)} || {mark}"
 
 
+def mark_event_uid(digest: str, event_uid: str) -> str:
+    """An event_uid with a mark of what it was matched for, given the digest of that (hex)."""
+    return f"{event_uid}{UID_SEPARATOR}{digest[:_MARK_LENGTH]}"
+
+
 def strip_group_mark(match_uid: str) -> str:
     """The uid of a member's event, given its match uid with or without a mark."""
     return _MARK_PATTERN.sub("", match_uid)
@@ -55,12 +68,12 @@ def select_in_firing(rule: Rule, anchors: str) -> str:
     """SQL: the firing events, given the SQL of the anchors."""
     correlation = as_correlation(rule)
     names = [name for _, name in list_named_groups(correlation)]
-    start = f"time - INTERVAL {duration_to_micros(correlation.timespan)} MICROSECONDS"
+    start, end = _render_window_bounds(correlation)
     window_columns = {
         "metric": "metric",
         "event_count": "event_count",
         "window_start": start,
-        "window_end": "time",
+        "window_end": end,
     }
     selected = [
         f"CASE WHEN {FIRES_COLUMN} THEN {expression} END AS {name}"
@@ -75,8 +88,19 @@ def select_in_firing(rule: Rule, anchors: str) -> str:
     selected.append(
         f"CASE WHEN {FIRES_COLUMN} THEN {_COMPLETE_COLUMN} ELSE received END AS complete"
     )
-    columns = ", ".join([*HEADER_COLUMNS, *names, *selected])
+    answers = list_answer_columns(correlation)
+    carried = [
+        f"{name_carried_column(field)} AS {quote_identifier(field)}"
+        for field in list_carried_fields(correlation, ())
+    ]
+    columns = ", ".join([*HEADER_COLUMNS, *names, *selected, *answers, *carried])
     return f"SELECT {columns} FROM ({_select_near_firing(correlation, anchors)}) AS events"
+
+
+def _render_window_bounds(correlation: Correlation) -> tuple[str, str]:
+    """When the window of a row begins and ends."""
+    length = f"INTERVAL {duration_to_micros(correlation.timespan)} MICROSECONDS"
+    return ("time", f"time + {length}") if correlation.absent else (f"time - {length}", "time")
 
 
 def _select_near_firing(correlation: Correlation, anchors: str) -> str:
@@ -84,8 +108,9 @@ def _select_near_firing(correlation: Correlation, anchors: str) -> str:
     named = [f"{column} AS {name}" for column, name in list_named_groups(correlation)]
     following = render_over_clause(correlation, FROM_NOW)
     window = render_over_clause(correlation, render_window_frame(correlation))
+    answers = list_window_answers(correlation, window)
     return (
-        f"SELECT * FROM (SELECT *{append_columns(named)},"
+        f"SELECT * FROM (SELECT *{append_columns([*named, *answers])},"
         f" min(CASE WHEN {FIRES_COLUMN} THEN {MICROS_COLUMN} END) {following} AS {_NEXT_COLUMN},"
         f" max(received) {window} AS {_COMPLETE_COLUMN}"
         f" FROM ({anchors}) AS events) AS events"

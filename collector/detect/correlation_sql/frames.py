@@ -40,6 +40,25 @@ def name_flag_column(rule: int) -> str:
     return quote_identifier(f"#is{rule}")
 
 
+def render_is_member(correlation: Correlation) -> str | None:
+    """SQL: a row is of a rule that decides whether windows fire; None where all are."""
+    if not correlation.optional:
+        return None
+    flags = [name_flag_column(place) for place in range(len(set(correlation.members)))]
+    return " OR ".join(f"{flag} = 1" for flag in flags)
+
+
+def render_member_count(correlation: Correlation) -> str:
+    """SQL: an aggregate that counts the rows of these rules."""
+    is_member = render_is_member(correlation)
+    return f"count(CASE WHEN {is_member} THEN 1 END)" if is_member else "count(*)"
+
+
+def render_micros(correlation: Correlation) -> str:
+    """The time of a row for its windows: counted backwards where these begin with a row."""
+    return "-epoch_us(time)" if correlation.absent else "epoch_us(time)"
+
+
 def render_window_frame(correlation: Correlation) -> str:
     """The frame of the window that ends with a row."""
     return f"{duration_to_micros(correlation.timespan)} PRECEDING AND CURRENT ROW"

@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from collector.clock import duration_to_micros
+from collector.detect.correlation_sql.absence import build_absence_windows, drop_absent
 from collector.detect.correlation_sql.frames import (
-    BEFORE_NOW,
     FIRES_COLUMN,
-    JUST_NOW,
-    MICROS_COLUMN,
-    UNTIL_NOW,
     VALUE_COLUMN,
-    name_flag_column,
+    render_is_member,
+    render_member_count,
     render_over_clause,
     render_window_frame,
 )
-from collector.detect.correlation_sql.input_rows import list_distinct_rules
-from collector.escaping import quote_identifier
+from collector.detect.correlation_sql.member_rows import HEAD_COLUMN, counts_members, mark_heads
+from collector.detect.correlation_sql.rule_overlaps import RuleGroup
+from collector.detect.correlation_sql.temporal import build_temporal_windows
 from collector.model import Correlation
 
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "<>"}
 
 
-def select_measured_rows(correlation: Correlation, rows: str) -> str:
-    """The rows with `metric`, `event_count` and whether their window fires."""
+def select_measured_rows(
+    correlation: Correlation,
+    rows: str,
+    overlaps: Sequence[RuleGroup],
+    known_until: str | None = None,
+) -> str:
+    """The rows with `metric`, `event_count` and whether their window fires.
+
+    `overlaps` are the rules that are to match, in groups that have no event type in common;
+    `known_until` is as `build_absence_windows` says.
+    """
     windows = render_over_clause(correlation, render_window_frame(correlation))
-    if correlation.type in _ORDERS:
-        rows, fires = _ORDERS[correlation.type](correlation, rows)
-        metric = f"count(*) {windows}"
+    if counts_members(correlation):
+        return _select_counted_members(correlation, windows, rows)
+    if correlation.type in _METRICS:
+        metric, fires = _METRICS[correlation.type](correlation, windows), None
     else:
-        fires = _render_comparison(correlation)
-        metric = _METRICS[correlation.type](correlation, windows)
+        temporal = build_temporal_windows(drop_absent(correlation), rows, overlaps)
+        rows, metric, fires = temporal.rows, temporal.metric, temporal.fires
+    fires = fires or _render_comparison(correlation)
+    event_count = _render_event_count(correlation, windows)
+    if correlation.absent:
+        absence = build_absence_windows(correlation, rows, known_until)
+        rows, fires = absence.rows, f"({fires}) AND {absence.holds}"
+        metric = event_count
+    if is_member := render_is_member(correlation):
+        fires = f"({is_member}) AND ({fires})"
     return (
-        f"SELECT *, COALESCE({fires}, FALSE) AS {FIRES_COLUMN} FROM (SELECT *,"
-        f" CAST({metric} AS DOUBLE) AS metric, count(*) {windows} AS event_count"
+        f"SELECT *, COALESCE({fires}, FALSE) AS {FIRES_COLUMN}"
+        f" FROM (SELECT *, CAST({metric} AS DOUBLE) AS metric, {event_count} AS event_count"
         f" FROM ({rows}) AS events) AS events"
+    )
+
+
+def _select_counted_members(correlation: Correlation, windows: str, rows: str) -> str:
+    """The same where an event may have several of the values that are counted."""
+    return (
+        f"SELECT *, COALESCE({_render_comparison(correlation)}, FALSE) AS {FIRES_COLUMN}"
+        f" FROM (SELECT *, CAST({_render_value_count(correlation, windows)} AS DOUBLE) AS metric,"
+        f" count({HEAD_COLUMN}) {windows} AS event_count"
+        f" FROM ({mark_heads(correlation, rows)}) AS events) AS events WHERE {HEAD_COLUMN} = 1"
     )
 
 
@@ -47,8 +72,8 @@ def _render_comparison(correlation: Correlation) -> str:
     return f"metric {_SIGNS[str(correlation.operator)]} CAST({correlation.limit} AS DOUBLE)"
 
 
-def _render_event_count(_: Correlation, windows: str) -> str:
-    return f"count(*) {windows}"
+def _render_event_count(correlation: Correlation, windows: str) -> str:
+    return f"{render_member_count(correlation)} {windows}"
 
 
 def _render_value_count(_: Correlation, windows: str) -> str:
@@ -84,94 +109,4 @@ _METRICS: Mapping[str, Callable[[Correlation, str], str]] = {
     "value_avg": _render_average,
     "value_percentile": _render_percentile,
     "value_median": _render_median,
-}
-
-
-# ---- every rule, in any order or in order
-
-
-def _require_all_rules(correlation: Correlation, rows: str) -> tuple[str, str]:
-    """Every rule has an event whose time is in the window."""
-    places = range(len(list_distinct_rules(correlation)))
-    earlier = render_over_clause(correlation, UNTIL_NOW)
-    last = [
-        f"max(CASE WHEN {name_flag_column(place)} = 1 THEN {MICROS_COLUMN} END) {earlier}"
-        f" AS {_name_last_column(place)}"
-        for place in places
-    ]
-    fires = " AND ".join(
-        f"{_name_last_column(place)} >= {_render_window_start(correlation)}" for place in places
-    )
-    return f"SELECT *, {', '.join(last)} FROM ({rows}) AS events", fires
-
-
-def _require_order(correlation: Correlation, rows: str) -> tuple[str, str]:
-    """The latest start of a chain of events, one of each rule, that ends with the row.
-
-    What happens at one time is in order, whatever the rules, but a rule that is named twice needs
-    two events. So a chain is a chain that ended earlier, and for its last steps enough events now.
-    """
-    last = list_distinct_rules(correlation).index(correlation.rules[-1])
-    start = _render_latest_start(correlation, len(correlation.rules))
-    fires = f"{name_flag_column(last)} = 1 AND {start} >= {_render_window_start(correlation)}"
-    return _add_chains(correlation, _add_counts(correlation, rows)), fires
-
-
-def _add_counts(correlation: Correlation, rows: str) -> str:
-    """How many events of each rule there are at the time of a row."""
-    now = render_over_clause(correlation, JUST_NOW)
-    places = range(len(list_distinct_rules(correlation)))
-    counts = [
-        f"sum({name_flag_column(place)}) {now} AS {_name_count_column(place)}" for place in places
-    ]
-    return f"SELECT *, {', '.join(counts)} FROM ({rows}) AS events"
-
-
-def _add_chains(correlation: Correlation, rows: str) -> str:
-    """The latest start of the chains of the first steps that ended before a row."""
-    before = render_over_clause(correlation, BEFORE_NOW)
-    for step in range(1, len(correlation.rules)):
-        start = f"max({_render_latest_start(correlation, step)}) {before}"
-        rows = f"SELECT *, {start} AS {_name_chain_column(step)} FROM ({rows}) AS events"
-    return rows
-
-
-def _render_latest_start(correlation: Correlation, step: int) -> str:
-    """Of the chains of so many steps that end with what happens now."""
-    starts = [
-        f"CASE WHEN {_render_enough_events(correlation, earlier, step)}"
-        f" THEN {_name_chain_column(earlier)} END"
-        for earlier in range(step)
-    ]
-    return f"GREATEST({', '.join(starts)})" if len(starts) > 1 else starts[0]
-
-
-def _render_enough_events(correlation: Correlation, earlier: int, step: int) -> str:
-    """Whether what happens now has an event for each of the steps since an earlier one."""
-    needed = Counter(correlation.rules[earlier:step])
-    places = list_distinct_rules(correlation)
-    return " AND ".join(
-        f"{_name_count_column(places.index(rule))} >= {times}" for rule, times in needed.items()
-    )
-
-
-def _render_window_start(correlation: Correlation) -> str:
-    return f"{MICROS_COLUMN} - {duration_to_micros(correlation.timespan)}"
-
-
-def _name_last_column(place: int) -> str:
-    return quote_identifier(f"#last{place}")
-
-
-def _name_count_column(place: int) -> str:
-    return quote_identifier(f"#count{place}")
-
-
-def _name_chain_column(steps: int) -> str:
-    return quote_identifier(f"#chain{steps}") if steps else MICROS_COLUMN
-
-
-_ORDERS: Mapping[str, Callable[[Correlation, str], tuple[str, str]]] = {
-    "temporal": _require_all_rules,
-    "temporal_ordered": _require_order,
 }

@@ -29,6 +29,7 @@ from collector.detect.language import window_columns
 from collector.detect.language.yaml_document import YamlDocument
 from collector.escaping import quote_identifier, quote_literal
 from collector.model import Baseline, Event, Rule
+from collector.model.rules import strip_copy_mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,16 @@ def _ask_engine(
         yield dict(zip(distinct, row, strict=False)), build_event(names, row[len(distinct) :])
 
 
+def list_read_columns(subject: ExplainSubject) -> frozenset[str]:
+    """The columns that are read of an event to explain it."""
+    return _list_needed(subject, tuple(build_questions(subject)))
+
+
+def _list_needed(subject: ExplainSubject, parts: Sequence[SelectionQuestion]) -> frozenset[str]:
+    # A selection that the condition does not use reads what the rule does not.
+    return subject.rule.fields.union(*(part.read_columns for part in parts))
+
+
 def _pad_columns(
     relation: str,
     subject: ExplainSubject,
@@ -120,11 +131,10 @@ def _pad_columns(
     columns: frozenset[str],
 ) -> str:
     """The relation with the columns that are read and it does not have."""
-    # A selection that the condition does not use reads what the rule does not.
-    needed = subject.rule.fields.union(*(part.read_columns for part in parts))
+    needed = _list_needed(subject, parts)
     present = {name.lower() for name in columns}
     missing = {name.lower(): name for name in sorted(needed) if name.lower() not in present}
-    types = subject.schema.column_types
+    types = subject.schema.field_types
     nulls = "".join(
         f", CAST(NULL AS {types.get(name, 'VARCHAR')}) AS {quote_identifier(name)}"
         for name in missing.values()
@@ -142,7 +152,7 @@ def _build_explanation(
     rule, document = subject.rule, subject.document
     condition = document.data["detection"]["condition"]
     explanation = Explanation(
-        rule=rule.name,
+        rule=strip_copy_mark(rule.name),
         path=rule.path,
         event=event,
         holds=answers[rule.predicate],

@@ -11,13 +11,17 @@ from sigma.rule import SigmaDetections
 
 from collector.detect.event_schema import EventSchema
 from collector.detect.language.detection_checks import parse_item
+from collector.detect.language.time_zones import read_time_zone
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists import NO_LISTS, ValueLists
 from collector.detect.lists.value_list import ListEntry
 from collector.detect.predicates import condition_sql
 from collector.detect.predicates.field_columns import FieldColumns
+from collector.detect.predicates.sigma_extensions import PAIR
+from collector.detect.tuning.event_conditions import TUNING_PREFIX
 from collector.model import Event, Rule
 from collector.model.event_columns import KEYWORD_COLUMNS
+from collector.model.member_columns import split_members
 from collector.yaml_source.nodes import YamlPath
 
 FILTER_PREFIX = "_filter"
@@ -44,9 +48,14 @@ class ExplainSubject:
         return self.schema.resolve_column(field, self.event_type)
 
     def build_columns(self) -> FieldColumns:
-        """The columns of these events."""
+        """The columns of these events; where the rule tells of expired entries, these count."""
+        tells_expired = self.rule.unexpired is not None
         return FieldColumns(
-            column_types=self.schema.column_types, resolve_column=self.find_column, lists=self.lists
+            column_types=self.schema.field_types,
+            resolve_column=self.find_column,
+            lists=self.lists,
+            time_zone=read_time_zone(self.document),
+            outliving_lists=self.lists.names if tells_expired else frozenset(),
         )
 
 
@@ -68,6 +77,7 @@ class SelectionQuestion:
 
     name: str
     line: int | None
+    origin: str
     alternatives: tuple[tuple[_ItemQuestion, ...], ...]
     predicate: str
     read_columns: frozenset[str]
@@ -84,6 +94,7 @@ def build_questions(subject: ExplainSubject) -> Iterator[SelectionQuestion]:
         yield SelectionQuestion(
             name=name,
             line=_find_line(subject, place),
+            origin=subject.document.describe_origin(place),
             predicate=condition_sql.compile_predicate(_parse_selection(definition), columns),
             alternatives=tuple(
                 tuple(_build_item_question(subject, columns, each) for each in alternative)
@@ -94,7 +105,9 @@ def build_questions(subject: ExplainSubject) -> Iterator[SelectionQuestion]:
 
 
 def _find_line(subject: ExplainSubject, place: YamlPath) -> int | None:
-    return None if str(place[1]).startswith(FILTER_PREFIX) else subject.document.find_line(place)
+    """The line in the rule's file; None for what filters and tuning have added."""
+    is_foreign = str(place[1]).startswith((FILTER_PREFIX, TUNING_PREFIX))
+    return None if is_foreign else subject.document.find_line(place)
 
 
 def _parse_selection(definition: Any) -> condition_sql.ConditionNode:
@@ -125,6 +138,8 @@ def _build_item_question(
     field, *modifiers = key.split("|")
     values = tuple(value) if isinstance(value, list) else (value,)
     fields = [field] if field else list(KEYWORD_COLUMNS)
+    if PAIR in modifiers:
+        fields.append(values[1])
     if "fieldref" in modifiers:
         fields += [each for each in values if isinstance(each, str)]
     return _ItemQuestion(
@@ -151,7 +166,7 @@ class ItemAnswer:
     """One `field|modifier: values` of a selection, and what the event has there.
 
     Attributes:
-        line: None where a filter file has added it.
+        line: None where a filter file or tuning has added it.
         key: empty for values without a field.
         event_values: the event's values by column, None where it has none.
         list_entries: the entries of lists that hold one of them.
@@ -167,12 +182,16 @@ class ItemAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionAnswer:
-    """A selection: it holds where all items of one of its alternatives do."""
+    """A selection: it holds where all items of one of its alternatives do.
+
+    `origin` is where it was written, as path:line, if that is not the rule's file.
+    """
 
     name: str
     line: int | None
     alternatives: tuple[tuple[ItemAnswer, ...], ...]
     holds: bool
+    origin: str = ""
 
 
 def answer_selection(
@@ -182,6 +201,7 @@ def answer_selection(
     return SelectionAnswer(
         name=part.name,
         line=part.line,
+        origin=part.origin,
         holds=answers[part.predicate],
         alternatives=tuple(
             tuple(_answer_item(each, lists, answers, event) for each in alternative)
@@ -213,6 +233,8 @@ def _find_list_entries(item: _ItemQuestion, lists: ValueLists, event: Event) -> 
         return
     for name in (match[1] for match in names if match and match[1] in lists):
         for column in item.columns:
-            entry = lists[name].find_entry(str(event.get(column, "")), event["time"], field=column)
-            if entry:
-                yield entry
+            for value in split_members(column, str(event.get(column, ""))):
+                entry = lists[name].find_entry(value, event["time"], field=column)
+                entry = entry or lists[name].find_expired_entry(value, event["time"], field=column)
+                if entry:
+                    yield entry

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from collector.detect.language.asked_rules import AskedRule
 from collector.detect.language.collector_block import COLLECTOR_KEY
+from collector.detect.language.list_conditions import ListCondition
 from collector.detect.language.yaml_document import YamlDocument
-from collector.detect.severity_sql import build_severity_sql
+from collector.detect.severity_sql import build_level_sql, build_severity_sql
 from collector.model import Event, Rule, Severity, SeverityCase, SeverityStep
 
 CASES_KEY, STEPS_KEY = "severity", "severity_step"
@@ -21,10 +23,11 @@ class SeverityRung:
     """A case or a step: its text, its effect, and the values of the event.
 
     `is_decisive` says that it made the severity what it is: it is the first case that holds, or a
-    step that raised it.
+    step that raised it. Where tuning wrote it, there is no `line`, but an `origin` as path:line.
     """
 
-    line: int
+    line: int | None
+    origin: str
     text: str
     effect: str
     event_values: Mapping[str, Any]
@@ -44,9 +47,10 @@ class SeverityLadder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderDefinition:
-    """The cases and steps of a rule, as its document defines them."""
+    """The cases and steps of a rule, as its document defines them; `line` is its detection's."""
 
     rule: Rule
+    line: int
     cases: tuple[RungDefinition, ...]
     steps: tuple[RungDefinition, ...]
 
@@ -56,6 +60,7 @@ class LadderDefinition:
         cases = [case.predicate for case in self.rule.severity_cases]
         return [
             *cases,
+            build_level_sql(self.rule),
             *(step.predicate for step in self.rule.severity_steps),
             build_severity_sql(self.rule),
         ]
@@ -63,9 +68,10 @@ class LadderDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RungDefinition:
-    """A rung as the file defines it; `column` is what it compares, if anything."""
+    """A rung as it is defined; `column` is what it compares, if anything."""
 
-    line: int
+    line: int | None
+    origin: str
     text: str
     column: str | None
 
@@ -76,6 +82,7 @@ def parse_ladder(
     """The cases and steps of a rule as its document defines them."""
     return LadderDefinition(
         rule=rule,
+        line=document.find_line(("detection",)),
         cases=tuple(_parse_rungs(document, CASES_KEY, physical)),
         steps=tuple(_parse_rungs(document, STEPS_KEY, physical)),
     )
@@ -87,14 +94,26 @@ def _parse_rungs(
     block = document.data.get(COLLECTOR_KEY) or {}
     for position, rung in enumerate(block.get(name) or ()):
         field = rung.get("field")
+        compared = f"{field} of every event" if rung.get("members") == "all" else field
         comparisons = [
-            f"{field} {sign} {rung[key]}" for key, sign in _COMPARISONS.items() if key in rung
+            f"{compared} {sign} {rung[key]}" for key, sign in _COMPARISONS.items() if key in rung
         ]
+        origin = document.describe_origin((COLLECTOR_KEY, name, position))
         yield RungDefinition(
-            line=document.find_line((COLLECTOR_KEY, name, position)),
-            text=" and ".join([rung["when"], *comparisons] if "when" in rung else comparisons),
+            line=None if origin else document.find_line((COLLECTOR_KEY, name, position)),
+            origin=origin,
+            text=" and ".join([*_render_when(rung), *comparisons]),
             column=None if field is None else physical(field),
         )
+
+
+def _render_when(rung: Mapping[str, Any]) -> list[str]:
+    when = rung.get("when")
+    if isinstance(when, Mapping) and "rule" in when:
+        return [AskedRule.model_validate(when).describe()]
+    if isinstance(when, Mapping):
+        return [ListCondition.model_validate(when).describe()]
+    return [] if when is None else [when]
 
 
 def evaluate_ladder(
@@ -103,8 +122,8 @@ def evaluate_ladder(
     """The ladder of an event, given the engine's answers to the questions."""
     rule = definition.rule
     first = next((case for case in rule.severity_cases if answers[case.predicate]), None)
-    level = first.level if first else rule.level
-    steps = []
+    level = Severity(answers[build_level_sql(rule)])
+    steps = _explain_expiry(definition, first.level if first else rule.level, level)
     for step, rung in zip(rule.severity_steps, definition.steps, strict=True):
         holds = answers[step.predicate]
         raised_level = level.raise_by(step.increment, maximum=step.max_severity) if holds else level
@@ -120,6 +139,26 @@ def evaluate_ladder(
         steps=tuple(steps),
         severity=Severity(answers[build_severity_sql(rule)]),
     )
+
+
+def _explain_expiry(
+    definition: LadderDefinition, stated: Severity, level: Severity
+) -> list[SeverityRung]:
+    """Why the level is another than the case states: what has expired of a list."""
+    if level == stated:
+        return []
+    effect = "1 level lower" if level < stated else f"{level}, as it excuses nothing"
+    return [
+        SeverityRung(
+            line=definition.line,
+            origin="",
+            text="the entry of the list has expired",
+            effect=effect,
+            event_values={},
+            holds=True,
+            is_decisive=True,
+        )
+    ]
 
 
 def _evaluate_cases(
@@ -140,6 +179,7 @@ def _build_rung(
     column = rung.column
     return SeverityRung(
         line=rung.line,
+        origin=rung.origin,
         text=rung.text,
         effect=effect,
         event_values={} if column is None else {column: event.get(column)},

@@ -18,6 +18,8 @@ def _convert_node(node: exp.Expression) -> exp.Expression:
             # Spark has no count(DISTINCT …) over windows.
             node.set("this", exp.Anonymous(this="collect_set", expressions=[argument]))
             return exp.Anonymous(this="size", expressions=[node])
+        case exp.Extract(this=exp.Var(this=part)) if str(part).upper() == "ISODOW":
+            node.set("this", exp.Var(this="DOW_ISO"))
         case exp.PercentileCont(this=value, expression=part):
             return exp.Anonymous(this="percentile", expressions=[value, part])
         case exp.Anonymous(this=name, expressions=arguments) if name.lower() == "epoch_us":

@@ -18,6 +18,7 @@ _MODIFIERS: Mapping[EntryForm, str] = {
     "prefix": "|startswith",
     "contains": "|contains",
 }
+_PLACEMENTS: Mapping[str, EntryForm] = {"contains": "contains", "startswith": "prefix"}
 _SPECIAL = re.compile(r"[\\*?]")
 _NO_VALUE = "(the list was empty)"
 """A value that no field has, since Sigma has no empty lists."""
@@ -52,19 +53,24 @@ def _expand_item(
         return [[(key, value)]]
     values = _as_list(value)
     groups = [[each] for each in values] if "all" in modifiers else [values]
-    parts = [_group_by_form(field, each, lists, at) for each in groups]
+    placements = [_PLACEMENTS[each] for each in modifiers if each in _PLACEMENTS]
+    values_as: EntryForm = placements[0] if placements else "value"
+    parts = [_group_by_form(field, each, lists, at, values_as) for each in groups]
     if "neq" in modifiers:
         return [[(f"{name}|neq", texts) for name, texts in part] for part in parts]
     return list(product(*parts))
 
 
 def _group_by_form(
-    field: str, values: Sequence[Any], lists: ValueLists, at: datetime
+    field: str, values: Sequence[Any], lists: ValueLists, at: datetime, values_as: EntryForm
 ) -> list[_KeyedValues]:
-    """The alternative items, one for each form, that match any of the values."""
+    """The alternative items, one for each form, that match any of the values.
+
+    Whole values are compared as `values_as`.
+    """
     by_form: dict[EntryForm, list[str]] = {}
     for form, text in _list_entries(values, lists, at):
-        by_form.setdefault(form, []).append(text)
+        by_form.setdefault(values_as if form == "value" else form, []).append(text)
     texts_by_form = by_form or {"value": [_NO_VALUE]}
     return [(field + _MODIFIERS[form], texts) for form, texts in texts_by_form.items()]
 

@@ -10,20 +10,26 @@ from typing import Any
 import yaml
 
 from collector.detect.export import ExportedRule
+from collector.detect.export.foreign_words import explain_foreign_words
 from collector.detect.export.inlined_lists import inline_lists
+from collector.detect.export.rule_conditions import (
+    explain_unnamed_rules,
+    render_rule_condition,
+)
 from collector.detect.export.severity_levels import build_level_rules, split_by_level
 from collector.detect.language.collector_block import COLLECTOR_KEY
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
 from collector.detect.ruleset import RuleSet
 from collector.model import Baseline, Correlation, FirstSeen, Rule
+from collector.model.rules import COPY_MARK
 
 _EVENT_TYPES = "_event_types"
 """The selection with the rule's event types; `them` does not include it."""
 
 _UNSUPPORTED_KINDS: Mapping[type, str] = {
     FirstSeen: "Sigma has no words for what is seen for the first time",
-    Baseline: "Sigma has no words for a measure held against its past",
+    Baseline: "Sigma has no words for a measure held against its past or its peers",
 }
 
 SigmaDocument = dict[str, Any]
@@ -77,18 +83,50 @@ def _explain_unsupported(rule: Rule, context: _ExportContext) -> str:
     if reason := _UNSUPPORTED_KINDS.get(type(rule.aggregation)):
         return reason
     if isinstance(rule.aggregation, Correlation):
-        parts = [context.rules.by_name[name] for name in rule.aggregation.rules]
+        if reason := _explain_unsupported_correlation(rule.aggregation):
+            return reason
+        parts = [context.rules.by_name[name] for name in rule.aggregation.members]
         broken = [part.name for part in parts if _explain_unsupported(part, context)]
         return f"it looks at {broken[0]}, which Sigma has no words for" if broken else ""
     try:
         _build_detection(context.rules.documents[rule.name], context)
     except UnsupportedSigmaError as error:
         return str(error)
+    if reason := explain_foreign_words(context.rules.documents[rule.name]):
+        return reason
     is_idle = not rule.raises_alert and rule.name not in context.rules.correlation_inputs
     return "it tells nobody, and no correlation looks at it" if is_idle else ""
 
 
+def _explain_unsupported_correlation(correlation: Correlation) -> str:
+    if correlation.link is not None:
+        return "Sigma has no words for an event that links others"
+    return explain_unnamed_rules(correlation)
+
+
 def _build_documents(rule: Rule, context: _ExportContext) -> list[SigmaDocument]:
+    return [_rename_copies(each) for each in _build_named_documents(rule, context)]
+
+
+def _rename_copies(document: SigmaDocument) -> SigmaDocument:
+    """The document with copies of rules called as rules may be, wherever it names them."""
+    renamed = {**document, "name": _rename_copy(document["name"])}
+    if mapping := document.get("correlation"):
+        names = mapping["rules"] if isinstance(mapping["rules"], list) else [mapping["rules"]]
+        aliases = {
+            alias: {_rename_copy(name): field for name, field in fields.items()}
+            for alias, fields in (mapping.get("aliases") or {}).items()
+        }
+        renamed["correlation"] = {**mapping, "rules": list(map(_rename_copy, names))}
+        renamed["correlation"] |= {"aliases": aliases} if aliases else {}
+    return renamed
+
+
+def _rename_copy(name: str) -> str:
+    return name.replace(COPY_MARK, "--")
+
+
+def _build_named_documents(rule: Rule, context: _ExportContext) -> list[SigmaDocument]:
     document = context.rules.documents[rule.name]
     if isinstance(rule.aggregation, Correlation):
         return [_build_correlation(document, rule.aggregation, context)]
@@ -133,9 +171,12 @@ def _build_correlation(
 ) -> SigmaDocument:
     """The correlation; `generate` where the rules that it looks at raise alerts of their own."""
     data = {key: value for key, value in document.data.items() if key != COLLECTOR_KEY}
-    parts = [context.rules.by_name[name] for name in correlation.rules]
+    parts = [context.rules.by_name[name] for name in correlation.members]
     generates = any(part.raises_alert and _has_single_level(part, context) for part in parts)
-    return {**data, "correlation": {**data["correlation"], "generate": generates}}
+    mapping = {**data["correlation"], "generate": generates}
+    if isinstance(mapping.get("condition"), str):
+        mapping["condition"] = render_rule_condition(correlation)
+    return {**data, "correlation": mapping}
 
 
 def _has_single_level(rule: Rule, context: _ExportContext) -> bool:

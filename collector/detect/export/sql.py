@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,13 @@ from collector.detect import baseline_sql, correlation_sql, first_seen_sql
 from collector.detect.event_schema import EventSchema
 from collector.detect.export import ExportedRule
 from collector.detect.export.dialect import to_spark
+from collector.detect.export.directory_fields import (
+    explain_directory_fields,
+    forget_shown_fields,
+)
+from collector.detect.export.member_events import render_learnt_time, select_member_uids
+from collector.detect.export.rule_conditions import KNOWN_UNTIL, list_past_comments
+from collector.detect.member_sql import is_remembering
 from collector.detect.ruleset import RuleSet
 from collector.detect.selected_events import RuleRelation
 from collector.detect.severity_sql import build_severity_sql
@@ -67,7 +74,11 @@ def export_rules(rules: RuleSet, table: EventTable) -> Iterator[ExportedRule]:
 
     It returns the events, with their severity, that the rule matches in one org.
     """
+    rules = forget_shown_fields(rules)
     for rule in rules.rules:
+        if reason := explain_directory_fields(rule, rules):
+            yield ExportedRule(rule=rule.name, reason=reason)
+            continue
         statement = _build_statement(rule, rules, table)
         if table.dialect == "spark":
             statement = to_spark(statement)
@@ -84,6 +95,7 @@ def _build_comments(rule: Rule, rules: RuleSet, table: EventTable) -> Iterator[s
         yield f"ATT&CK: {', '.join(rule.attack)}"
     yield "reads the view events, which holds one org:"
     yield _VIEW_STATEMENTS[table.dialect]
+    yield from list_past_comments(rule)
     natives = sorted(set(_list_read_columns(rule, rules, table)) - table.schema.column_types.keys())
     if natives and table.dialect == "spark":
         yield f"add what no file has yet to the view, as NULL: {', '.join(natives)}"
@@ -114,10 +126,7 @@ def _map_columns(fields: Sequence[str], types: _TypeSet, table: EventTable) -> d
 def _build_statement(rule: Rule, rules: RuleSet, table: EventTable) -> str:
     if isinstance(rule.aggregation, Correlation):
         return _select_correlation(rule, rule.aggregation, rules, table)
-    parts = [
-        RuleRelation(rule=variant, relation=_select_types(types, variant.fields, table))
-        for types, variant in _group_variants(rule, rules)
-    ]
+    parts = _list_parts(rule, rules, table)
     if isinstance(rule.aggregation, FirstSeen):
         return _select_first_seen(rule.aggregation, parts, table)
     return (
@@ -125,6 +134,13 @@ def _build_statement(rule: Rule, rules: RuleSet, table: EventTable) -> str:
         if isinstance(rule.aggregation, Baseline)
         else _select_events(parts, table)
     )
+
+
+def _list_parts(rule: Rule, rules: RuleSet, table: EventTable) -> list[RuleRelation]:
+    return [
+        RuleRelation(rule=variant, relation=_select_types(types, variant.fields, table))
+        for types, variant in _group_variants(rule, rules)
+    ]
 
 
 def _group_variants(rule: Rule, rules: RuleSet) -> list[tuple[_TypeSet, Rule]]:
@@ -169,7 +185,7 @@ def _select_matches(part: RuleRelation, natives: Sequence[str], table: EventTabl
 
 def _render_severity(rule: Rule) -> str:
     """The severity of a row, by its name."""
-    if not rule.severity_cases and not rule.severity_steps:
+    if not rule.severity_cases and not rule.severity_steps and rule.unexpired is None:
         return quote_literal(str(rule.level))
     return _render_level_name(build_severity_sql(rule))
 
@@ -179,18 +195,19 @@ def _render_level_name(number: str) -> str:
     return f"CASE {number} {names} END"
 
 
-def _select_types(types: _TypeSet, columns: Iterable[str], table: EventTable) -> str:
+def _select_types(types: _TypeSet, columns: Collection[str], table: EventTable) -> str:
     """A FROM item with the events of some types, in which these columns exist."""
     derived = [table.derived_types[name] for name in types.names if name in table.derived_types]
     stored = [name for name in types.names if name not in table.derived_types]
-    selected = _render_columns(columns, table, is_derived=True)
     selects = [
-        f"SELECT {selected} FROM ({_select_derived(each, table)}) AS events" for each in derived
+        f"SELECT {_render_columns(columns, table, each.columns)}"
+        f" FROM ({_select_derived(each, table)}) AS events"
+        for each in derived
     ]
     if not derived or not types.is_inclusive:
         return _select_stored(types, columns, table)
     if stored:
-        selected = _render_columns(columns, table, is_derived=False)
+        selected = _render_columns(columns, table, columns)
         others = _select_stored(_TypeSet(names=tuple(stored)), columns, table)
         selects.append(f"SELECT {selected} FROM {others} AS events")
     return f"({' UNION ALL '.join(selects)})"
@@ -201,13 +218,13 @@ def _select_derived(derived: DerivedType, table: EventTable) -> str:
     return derived.build_select(_select_stored(sources, derived.required_columns, table))
 
 
-def _render_columns(columns: Iterable[str], table: EventTable, *, is_derived: bool) -> str:
-    """SQL of the canonical columns and the others, which are NULL in derived events."""
+def _render_columns(columns: Iterable[str], table: EventTable, present: Collection[str]) -> str:
+    """SQL of the canonical columns and of others, NULL where they are not among the present."""
     canonical = table.schema.column_types
     names = [quote_identifier(name) for name in canonical]
     for name in sorted(set(columns) - canonical.keys()):
         column = quote_identifier(name)
-        names.append(f"CAST(NULL AS VARCHAR) AS {column}" if is_derived else column)
+        names.append(column if name in present else f"CAST(NULL AS VARCHAR) AS {column}")
     return ", ".join(names)
 
 
@@ -232,16 +249,21 @@ def _select_correlation(
 ) -> str:
     def select_leaf(name: str, fields: Sequence[str]) -> str:
         leaf = rules.by_name[name]
-        return " UNION ALL ".join(
+        events = " UNION ALL ".join(
             _select_leaf_events(variant, types, fields, table)
             for types, variant in _group_variants(leaf, rules)
         )
+        if not is_remembering(leaf):
+            return events
+        uids = select_member_uids(_list_parts(leaf, rules, table))
+        return f"SELECT * FROM ({events}) AS events WHERE event_uid IN ({uids})"
 
-    members = correlation_sql.select_firing_events(rule, rules.by_name, select_leaf)
+    members = correlation_sql.select_firing_events(
+        rule, rules.by_name, select_leaf, known_until=KNOWN_UNTIL
+    )
     columns = dict.fromkeys([*HEADER_COLUMNS, *correlation.group_by, *_WINDOW_COLUMNS])
-    selected = ", ".join(map(quote_identifier, columns))
-    severity = _render_level_name("severity")
-    return f"SELECT {severity} AS severity, {selected}\nFROM ({members}) AS members"
+    selected = [f"{_render_level_name('severity')} AS severity", *map(quote_identifier, columns)]
+    return f"SELECT {', '.join(selected)}\nFROM ({members}) AS members"
 
 
 def _select_leaf_events(
@@ -262,19 +284,17 @@ def _select_leaf_events(
 def _select_first_seen(
     first_seen: FirstSeen, parts: Sequence[RuleRelation], table: EventTable
 ) -> str:
-    times = " UNION ALL ".join(f"SELECT time FROM {part.relation} AS events" for part in parts)
-    history_start = f"SELECT min(time) FROM ({times}) AS events"
-    alerts_since = f"({history_start}) + INTERVAL {int(first_seen.learn.total_seconds())} SECONDS"
     matches = first_seen_sql.select_matches(parts, since=EPOCH)
     return (
         f"SELECT events.*, seen.last_seen\nFROM ({_select_events(parts, table)}) AS events\n"
         f"JOIN ({matches}) AS seen ON events.event_uid = seen.event_uid\n"
-        f"WHERE events.time >= {alerts_since}"
+        f"WHERE events.time >= {render_learnt_time(first_seen, parts)}"
     )
 
 
 def _select_baseline(rule: Rule, parts: Sequence[RuleRelation]) -> str:
     deviations = "CASE WHEN stddev > 0 THEN (metric - mean) / stddev END AS deviations"
     windows = f"({baseline_sql.select_scored_windows(parts)}) AS windows"
-    scored = f"SELECT *, {deviations} FROM {windows} WHERE fires"
+    times_mean = "metric / nullif(mean, 0) AS times_mean"
+    scored = f"SELECT *, {deviations}, {times_mean} FROM {windows} WHERE fires"
     return f"SELECT {_render_severity(rule)} AS severity, windows.*\nFROM ({scored}) AS windows"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from collector.detect.language.collector_block import COLLECTOR_KEY, BaselineBlock, CollectorBlock
 from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.peer_checks import find_peer_problems
 from collector.detect.language.window_columns import RESERVED_COLUMNS
 from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
@@ -65,7 +66,10 @@ def _find_baseline_problems(
         yield document.build_problem((*place, "field"), scope.explain_unknown_field(baseline.field))
     yield from find_unknown_fields(document, baseline.group_by, (*place, "group_by"), scope)
     yield from find_group_problems(document, baseline.group_by, (*place, "group_by"))
-    yield from _find_history_problems(document, baseline, place)
+    if baseline.peers:
+        yield from find_peer_problems(document, baseline, place, scope)
+    else:
+        yield from _find_history_problems(document, baseline, place)
 
 
 def _find_history_problems(
@@ -74,8 +78,9 @@ def _find_history_problems(
     windows = baseline.history // baseline.window
     if windows < 2:
         yield document.build_problem((*place, "history"), "'history' must hold two windows or more")
-    elif windows < baseline.minimum:
+    elif windows < baseline.least_windows:
         message = (
-            f"history holds {windows} windows, so a minimum of {baseline.minimum} is never met"
+            f"history holds {windows} windows, so a minimum of {baseline.least_windows} is never"
+            " met"
         )
         yield document.build_problem((*place, "minimum"), message)

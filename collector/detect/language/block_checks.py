@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from collector.detect import title_template
 from collector.detect.language.aggregation_checks import find_unknown_fields
+from collector.detect.language.asked_rules import AskedRule
 from collector.detect.language.block_scopes import BlockScopes
 from collector.detect.language.collector_block import (
     COLLECTOR_KEY,
     CollectorBlock,
-    RuleTestBlock,
     SeverityCondition,
 )
 from collector.detect.language.detection_checks import find_item_problem, find_when_problem
 from collector.detect.language.document_library import read_service
 from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.list_conditions import ListCondition, find_list_condition_problem
+from collector.detect.language.member_cases import find_member_problem
+from collector.detect.language.rule_test_checks import find_rule_test_problems
 from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
 from collector.yaml_source.nodes import YamlPath
-from collector.yaml_source.suggestions import find_nearest_name
 
 
 def resolve_event_types(document: YamlDocument, block: CollectorBlock) -> tuple[str, ...]:
@@ -35,6 +35,9 @@ def find_block_problems(
 ) -> Iterator[Problem]:
     """The problems of the block beyond its shape, for a rule over events of a scope."""
     yield from _find_type_problems(document, block, scope)
+    if block.link is not None and block_scopes.rule_names is None:
+        message = "a link goes with a correlation, whose events it fills"
+        yield document.build_problem((COLLECTOR_KEY, "link"), message)
     for name in ("severity", "severity_step"):
         for position, each in enumerate(getattr(block, name)):
             yield from _find_comparison_problems(
@@ -46,8 +49,7 @@ def find_block_problems(
         place = (COLLECTOR_KEY, "dedup", key)
         fields = getattr(block.dedup, key)
         yield from find_unknown_fields(document, fields, place, block_scopes.dedup_key)
-    for position, example in enumerate(block.tests):
-        yield from _find_test_problems(document, example, (COLLECTOR_KEY, "tests", position), scope)
+    yield from find_rule_test_problems(document, block, scope)
 
 
 def _find_type_problems(
@@ -82,52 +84,40 @@ def _find_comparison_problems(
     elif each.field is not None:
         for key, value in comparisons.items():
             if message := find_item_problem(key, value, block_scopes.cases):
-                yield document.build_problem((*place, "field"), message)
-    if each.when is not None and (message := _find_when_problem(document, each.when, block_scopes)):
+                yield document.build_problem(*_locate_comparison(key, place, message))
+    if problem := find_member_problem(each, block_scopes.rule_names, block_scopes.groups):
+        yield document.build_problem((*place, problem[0]), problem[1])
+    elif each.when and (message := _find_when_problem(document, each.when, block_scopes)):
         yield document.build_problem((*place, "when"), message)
 
 
-def _find_when_problem(document: YamlDocument, when: str, block_scopes: BlockScopes) -> str | None:
-    if block_scopes.allows_selections:
+def _locate_comparison(key: str, place: YamlPath, message: str) -> tuple[YamlPath, str]:
+    """Where a comparison is wrong, and in which words: in the bound where that is a field."""
+    modifiers = key.split("|")[1:]
+    if "fieldref" in modifiers:
+        return (
+            *place,
+            modifiers[-1],
+        ), f"{modifiers[-1]!r} must be a number or a field: {message}"
+    return (*place, "field"), message
+
+
+def _find_when_problem(
+    document: YamlDocument, when: str | ListCondition | AskedRule, block_scopes: BlockScopes
+) -> str | None:
+    if block_scopes.allows_selections and isinstance(when, ListCondition):
+        return find_list_condition_problem(document, when, block_scopes.cases)
+    if block_scopes.allows_selections and isinstance(when, str):
         return find_when_problem(document, when)
+    if block_scopes.rule_names is not None:
+        return None  # a rule, as `find_member_problem` and `find_asked_problems` have seen
+    if isinstance(when, AskedRule):
+        return "'when' about another rule goes with a correlation, whose window both are in"
     return "'when' is about an event, and this rule tells of windows: compare a 'field'"
 
 
 def _find_title_problems(document: YamlDocument, text: str, scope: FieldScope) -> Iterator[Problem]:
     try:
-        template = title_template.parse_template(text, scope.has_field)
+        title_template.parse_template(text, scope.has_field)
     except ValueError as error:
         yield document.build_problem((COLLECTOR_KEY, "title"), str(error))
-        return
-    for part in template.parts:
-        fallback = part.fallback if isinstance(part, title_template.TitleSlot) else None
-        if fallback and _is_misspelt(fallback, scope):
-            message = f"{fallback!r} is no field; write it in words if it is meant as text"
-            yield document.build_problem((COLLECTOR_KEY, "title"), message)
-
-
-def _is_misspelt(fallback: str, scope: FieldScope) -> bool:
-    if not re.fullmatch(r"\w+", fallback):
-        return False
-    return find_nearest_name(fallback, sorted(scope.schema.column_types)) is not None
-
-
-def _find_test_problems(
-    document: YamlDocument, rule_test: RuleTestBlock, place: YamlPath, scope: FieldScope
-) -> Iterator[Problem]:
-    name = rule_test.event_type
-    if name is not None and (message := scope.schema.find_type_problem(name)):
-        yield document.build_problem((*place, "event_type"), message)
-    if name is None and len(scope.event_types) != 1:
-        yield from _find_untyped_events(document, rule_test.events, (*place, "events"))
-
-
-def _find_untyped_events(
-    document: YamlDocument, events: Iterable[Any], place: YamlPath
-) -> Iterator[Problem]:
-    for position, event in enumerate(events):
-        attributes = event.get("attributes")
-        has_type = isinstance(attributes, dict) and "type" in attributes
-        if not has_type and "EVENT_TYPE" not in event:
-            message = "of which type? Give the test an 'event_type', or the event its EVENT_TYPE"
-            yield document.build_problem((*place, position), message)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from collector.detect.language import block_model
+from collector.detect.language.asked_rules import AskedRule
 from collector.detect.language.block_model import BlockModel
+from collector.detect.language.field_scope import UnknownFields
+from collector.detect.language.link_block import LinkBlock
+from collector.detect.language.list_conditions import ListCondition
+from collector.detect.language.parameters import ParameterBlock
+from collector.detect.language.rule_test_block import RuleTestBlock
+from collector.detect.language.time_zones import TimeZoneName
 from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.predicates.field_columns import UTC_ZONE
 from collector.model import Severity
+from collector.model.rules import MissingValues
+from collector.settings.tune_settings import ParameterName
 from collector.settings.values import Duration, Period, SeverityName
 
 COLLECTOR_KEY = "collector"
 DEFAULT_DEDUP_KEY = ("user_id", "source_ip")
 DEFAULT_DEDUP_WINDOW = timedelta(minutes=60)
+DEFAULT_DEVIATIONS = 3.0
+DEFAULT_WINDOWS = 20
+"""So many windows of a group's past a baseline needs."""
+DEFAULT_PEERS = 5
+"""So many other groups it needs, where it compares with peers."""
 
 ONE_DAY = timedelta(days=1)
 
@@ -36,23 +52,45 @@ def _require_even_window(value: timedelta) -> timedelta:
     return value
 
 
-class SeverityCondition(BlockModel):
-    """A condition over selections, a comparison of a field, or both."""
+def _name_condition(value: object) -> str:
+    """Which kind of `when` a value is meant to be; what is neither is told of as text."""
+    if not isinstance(value, Mapping):
+        return type(value).__name__ if isinstance(value, BlockModel) else "str"
+    is_list = any(name in value for name in ("list", *ListCondition.model_fields))
+    return "ListCondition" if is_list else "AskedRule"
 
-    when: str | None = None
+
+WhenCondition = (
+    Annotated[
+        Annotated[str, Tag("str")]
+        | Annotated[ListCondition, Tag("ListCondition")]
+        | Annotated[AskedRule, Tag("AskedRule")],
+        Discriminator(_name_condition),
+    ]
+    | None
+)
+
+
+class SeverityCondition(BlockModel):
+    """A condition over selections, list entries or a rule, a comparison of a field, or both."""
+
+    when: WhenCondition = None
     field: str | None = None
-    gte: float | None = None
-    gt: float | None = None
-    lte: float | None = None
-    lt: float | None = None
+    gte: float | str | None = None
+    gt: float | str | None = None
+    lte: float | str | None = None
+    lt: float | str | None = None
     eq: str | int | float | bool | None = None
+    members: Literal["any", "all"] | None = None
 
     @property
     def detection_items(self) -> dict[str, Any]:
-        """The comparison as Sigma detection items."""
+        """The comparison as Sigma detection items; a bound that is text is another field."""
         bounds = {name: getattr(self, name) for name in ("gte", "gt", "lte", "lt")}
         items = {
-            f"{self.field}|{name}": limit for name, limit in bounds.items() if limit is not None
+            f"{self.field}{'|fieldref' if isinstance(limit, str) else ''}|{name}": limit
+            for name, limit in bounds.items()
+            if limit is not None
         }
         return items if self.eq is None else {**items, f"{self.field}": self.eq}
 
@@ -84,44 +122,55 @@ class FirstSeenBlock(BlockModel):
     key: FieldNames
     learn: Duration = timedelta(days=14)
     forget: Annotated[Duration, AfterValidator(_require_full_day)] = timedelta(days=90)
+    missing: MissingValues = "skip"
 
 
 class BaselineBlock(BlockModel):
-    """Matches windows whose metric exceeds their group's past, instead of every event."""
+    """Matches windows whose metric exceeds their group's past, or peers, instead of every event."""
 
     metric: Literal["sum", "count", "distinct"]
     field: str | None = None
     group_by: list[str] = Field(default_factory=list)
     window: Annotated[Period, AfterValidator(_require_even_window)] = timedelta(hours=1)
     history: Duration = timedelta(days=30)
-    deviations: NonNegativeNumber = 3
+    deviations: NonNegativeNumber | None = None
+    times_mean: Annotated[float | None, Field(gt=1)] = None
     floor: NonNegativeNumber = 0
-    minimum: Annotated[int, Field(ge=1)] = 20
+    minimum: Annotated[int | None, Field(ge=1)] = None
     cold_start: NonNegativeNumber | None = None
+    missing: MissingValues = "skip"
+    peers: str | FieldNames = Field(default_factory=list)
 
+    @property
+    def peer_fields(self) -> list[str]:
+        """What groups have in common that are held against each other; none without peers."""
+        return [self.peers] if isinstance(self.peers, str) else self.peers
 
-class ExpectationBlock(BlockModel):
-    """The expected alerts of a test; all but `alerts` is expected of every alert."""
+    @property
+    def groups(self) -> list[str]:
+        """All fields that tell windows apart."""
+        return [*self.group_by, *self.peer_fields]
 
-    alerts: Annotated[int, Field(ge=0)] = 1
-    severity: SeverityName | None = None
-    title: str | None = None
-    dedup: list[str] | None = None
+    @property
+    def least_windows(self) -> int:
+        """With how many windows one is compared at least."""
+        if self.minimum is not None:
+            return self.minimum
+        return DEFAULT_PEERS if self.peers else DEFAULT_WINDOWS
 
-
-class RuleTestBlock(BlockModel):
-    """A test: records as Salesforce serves them, and what is expected of them."""
-
-    name: str
-    event_type: str | None = None
-    events: Annotated[list[dict[str, Any]], Field(min_length=1)]
-    expect: ExpectationBlock
+    @property
+    def least_deviations(self) -> float:
+        """How many deviations above the mean are asked for; none where `times_mean` decides."""
+        if self.deviations is not None:
+            return self.deviations
+        return DEFAULT_DEVIATIONS if self.times_mean is None else 0.0
 
 
 class CollectorBlock(BlockModel):
     """The whole block."""
 
     event_types: list[str] = Field(default_factory=list)
+    time_zone: TimeZoneName = UTC_ZONE
     severity: list[SeverityCaseBlock] = Field(default_factory=list)
     severity_step: list[SeverityStepBlock] = Field(default_factory=list)
     title: str | None = None
@@ -129,8 +178,14 @@ class CollectorBlock(BlockModel):
     first_seen: FirstSeenBlock | None = None
     baseline: BaselineBlock | None = None
     triage: str = ""
+    defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)
     tests: list[RuleTestBlock] = Field(default_factory=list)
     alert: bool = True
+    notify: SeverityName = Severity.INFORMATIONAL
+    unknown_fields: UnknownFields = "refuse"
+    enabled: bool = True
+    link: LinkBlock | None = None
+    parameters: dict[ParameterName, ParameterBlock] = Field(default_factory=dict)
 
 
 def parse_collector_block(document: YamlDocument) -> CollectorBlock:

@@ -51,12 +51,6 @@ def _require_one_field(value: object) -> object:
     return value[0] if isinstance(value, list) and value else value
 
 
-def _refuse_text(value: object) -> object:
-    if isinstance(value, str):
-        raise ValueError("over the names of rules is not served; write a limit such as {gte: 3}")  # noqa: TRY004 - pydantic's contract
-    return value
-
-
 class CorrelationCondition(BlockModel):
     """An operator with its limit, and the operands of the metric."""
 
@@ -76,6 +70,16 @@ class CorrelationCondition(BlockModel):
         return {name: limit for name, limit in found.items() if limit is not None}
 
 
+class RuleCondition(CorrelationCondition):
+    """A condition over the names of rules, `a and not b`, in place of a limit."""
+
+    text: str
+
+
+def _read_text(value: object) -> object:
+    return RuleCondition(text=value) if isinstance(value, str) else value
+
+
 class CorrelationBlock(BlockModel):
     """The whole mapping."""
 
@@ -86,7 +90,7 @@ class CorrelationBlock(BlockModel):
     )
     timespan: Annotated[timedelta, BeforeValidator(_parse_timespan)]
     aliases: dict[str, dict[str, str]] = Field(default_factory=dict)
-    condition: Annotated[CorrelationCondition | None, BeforeValidator(_refuse_text)] = None
+    condition: Annotated[CorrelationCondition | None, BeforeValidator(_read_text)] = None
     generate: bool = False
 
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-
-from sigma.correlations import SigmaCorrelationRule
+from collections.abc import Iterator, Mapping
 
 from collector.detect.event_schema import EventSchema
+from collector.detect.language.absence_checks import parse_sigma_correlation
+from collector.detect.language.asked_rule_checks import find_asked_problems, find_optional_rules
 from collector.detect.language.block_checks import find_block_problems
 from collector.detect.language.block_scopes import build_correlation_scopes
 from collector.detect.language.collector_block import CollectorBlock, parse_collector_block
@@ -18,7 +18,8 @@ from collector.detect.language.correlation_checks import (
 )
 from collector.detect.language.document_library import DocumentLibrary, read_name
 from collector.detect.language.field_scope import FieldScope
-from collector.detect.language.metadata_checks import find_metadata_problems, parse_sigma_rule
+from collector.detect.language.link_checks import find_link_problems
+from collector.detect.language.metadata_checks import find_metadata_problems
 from collector.detect.language.rule_drafts import CorrelationDraft, RuleDraft
 from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem, RulesError
@@ -44,6 +45,7 @@ def read_correlations(
         documents_by_reference=library.index_by_reference(),
         drafts=drafts,
         correlations=blocks,
+        schema=schema,
     )
     correlations = []
     for document in documents:
@@ -56,15 +58,6 @@ def read_correlations(
     return correlations, problems
 
 
-def collect_generate_flags(drafts: Sequence[CorrelationDraft]) -> dict[str, bool]:
-    """By rule that correlations look at, whether one of them lets it alert by itself."""
-    flags: dict[str, bool] = {}
-    for each in drafts:
-        for name in each.rules:
-            flags[name] = flags.get(name, False) or each.correlation.generate
-    return flags
-
-
 def _build_draft(
     document: YamlDocument, context: CorrelationContext, schema: EventSchema
 ) -> CorrelationDraft:
@@ -73,6 +66,7 @@ def _build_draft(
     correlation = context.correlations.get(read_name(document))
     if correlation is not None:
         problems += find_correlation_problems(document, correlation, context)
+        problems += find_asked_problems(document, correlation, context)
     try:
         block = parse_collector_block(document)
     except RulesError as error:
@@ -80,8 +74,13 @@ def _build_draft(
     problems += find_foreign_keys(document, block)
     if correlation is None:
         raise RulesError(problems)
+    problems += find_link_problems(document, block, correlation, context)
     events = FieldScope(schema=schema, event_types=())
-    scopes = build_correlation_scopes(correlation.group_by, schema)
+    optional = find_optional_rules(document, correlation, context)
+    types = context.list_types(read_name(document))
+    if types:
+        types = frozenset().union(types, *map(context.list_types, optional.values()))
+    scopes = build_correlation_scopes(correlation, types, schema)
     problems += find_block_problems(document, _clear_event_types(block), events, scopes)
     if problems:
         raise RulesError(problems)
@@ -90,8 +89,10 @@ def _build_draft(
         block=block,
         correlation=correlation,
         block_scopes=scopes,
-        sigma=parse_sigma_rule(document, SigmaCorrelationRule),
+        sigma=parse_sigma_correlation(document),
+        schema=schema,
         rules=tuple(_resolve_names(correlation.rules, context)),
+        optional_rules=optional,
         aliases={
             alias: dict(zip(_resolve_names(fields, context), fields.values(), strict=True))
             for alias, fields in correlation.aliases.items()

@@ -15,8 +15,13 @@ from sigma.rule.detection import EmptySigmaDetections, SigmaDetectionItem
 from collector.detect.language.condition_depth import find_depth_problem
 from collector.detect.language.field_scope import FieldScope
 from collector.detect.language.modifier_checks import find_modifier_problem
+from collector.detect.language.placeholders import (
+    explain_placeholder,
+    find_misspelt_placeholder,
+)
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.predicates import condition_sql
+from collector.detect.predicates.sigma_extensions import PAIR
 from collector.errors import Problem
 from collector.yaml_source.nodes import YamlPath
 from collector.yaml_source.suggestions import suggest_name
@@ -34,11 +39,42 @@ def find_detection_problems(document: YamlDocument, scope: FieldScope) -> Iterat
     item_problems = [
         document.build_problem(place, message)
         for place, key, value in _list_items(detection)
-        if (message := find_item_problem(key, value, scope))
+        if (message := _find_parameter_problem(document, key, value, scope))
     ]
     yield from item_problems
     if not item_problems and "condition" in detection:
         yield from _find_condition_problems(document, detection)
+
+
+def list_named_fields(detection: Mapping[str, Any]) -> Iterator[str]:
+    """The fields that the items of a valid detection name, also to compare others with."""
+    for _, key, value in _list_items(detection):
+        yield from _list_item_fields(key, value)
+
+
+def _list_item_fields(key: str | None, value: Any) -> Iterator[str]:
+    field, *modifiers = (key or "").split("|")
+    values = value if isinstance(value, list) else [value]
+    if field:
+        yield field
+    if PAIR in modifiers:
+        yield from values[1:2]
+    if "fieldref" in modifiers:
+        yield from (each for each in values if isinstance(each, str))
+
+
+def _find_parameter_problem(
+    document: YamlDocument, key: str | None, value: Any, scope: FieldScope
+) -> str | None:
+    """The problem of an item, in other words where a text in it looks like a parameter."""
+    message = find_item_problem(key, value, scope)
+    values = value if isinstance(value, list) else [value]
+    if "expand" in (key or "").split("|"):
+        return message
+    if message is None:
+        return find_misspelt_placeholder(values, document.data)
+    hints = (explain_placeholder(each, document.data) for each in values)
+    return next((hint for hint in hints if hint), message)
 
 
 def _list_items(detection: Mapping[str, Any]) -> Iterator[tuple[YamlPath, str | None, Any]]:
@@ -68,9 +104,7 @@ def find_item_problem(key: str | None, value: Any, scope: FieldScope) -> str | N
         return f"modifier {unknown[0]!r} is not served{suggest_name(unknown[0], MODIFIERS)}"
     if message := _find_value_problem(values) or find_modifier_problem(field, modifiers, values):
         return message
-    fields = [field] if field else []
-    if "fieldref" in modifiers:
-        fields += [each for each in values if isinstance(each, str)]
+    fields = _list_item_fields(key, value)
     if unknown_fields := [each for each in fields if not scope.has_field(each)]:
         return scope.explain_unknown_field(unknown_fields[0])
     try:

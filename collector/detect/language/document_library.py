@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem
+from collector.model.rules import strip_copy_mark
 from collector.yaml_source.suggestions import suggest_name
 
 DocumentKind = Literal["rule", "correlation", "filter"]
@@ -49,6 +51,19 @@ class DocumentLibrary:
         others = tuple(each for each in documents if not _matches_patterns(each, disable_patterns))
         return cls(documents=others, disabled_documents=disabled)
 
+    def select_names(self, names: AbstractSet[str]) -> DocumentLibrary:
+        """The filters, and the rules of these names or of whose copies these are the names."""
+        written = {strip_copy_mark(name) for name in names}
+
+        def is_selected(document: YamlDocument) -> bool:
+            return determine_kind(document) == "filter" or read_name(document) in written
+
+        others = tuple(each for each in self.documents if not is_selected(each))
+        return DocumentLibrary(
+            documents=tuple(filter(is_selected, self.documents)),
+            disabled_documents=(*self.disabled_documents, *others),
+        )
+
     def select_by_kind(self, kind: DocumentKind) -> tuple[YamlDocument, ...]:
         """The documents of a kind."""
         return tuple(each for each in self.documents if determine_kind(each) == kind)
@@ -59,7 +74,7 @@ class DocumentLibrary:
             key: each
             for each in self.documents
             if determine_kind(each) != "filter"
-            for key in _list_references(each)
+            for key in list_references(each)
         }
 
     def explain_missing(self, reference: str) -> str:
@@ -67,7 +82,7 @@ class DocumentLibrary:
         documents_by_reference = {
             key: each
             for each in (*self.documents, *self.disabled_documents)
-            for key in _list_references(each)
+            for key in list_references(each)
         }
         document = documents_by_reference.get(normalize_reference(reference))
         if any(document is each for each in self.disabled_documents):
@@ -99,10 +114,10 @@ def normalize_reference(reference: str) -> str:
     return reference.lower()
 
 
-def _list_references(document: YamlDocument) -> Iterator[str]:
-    for key in ("name", "id"):
-        if value := document.data.get(key):
-            yield normalize_reference(str(value))
+def list_references(document: YamlDocument) -> tuple[str, ...]:
+    """The name and the id of a document, as far as it has them, in lower case."""
+    values = (document.data.get(key) for key in ("name", "id"))
+    return tuple(normalize_reference(str(value)) for value in values if value)
 
 
 def _matches_patterns(document: YamlDocument, patterns: Sequence[str]) -> bool:

@@ -50,7 +50,7 @@ def find_refused_rules(
 
 def _build_event_query(rule: Rule, schema: EventSchema) -> _DryRunQuery:
     columns = {
-        name: schema.column_types.get(name, TEXT_TYPE) for name in (*rule.fields, "event_uid")
+        name: schema.field_types.get(name, TEXT_TYPE) for name in (*rule.fields, "event_uid")
     }
     is_windowed = bool(window_columns.list_window_columns(rule))
     severity = () if is_windowed else _list_severity_predicates(rule)

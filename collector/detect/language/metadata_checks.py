@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
@@ -40,7 +41,8 @@ _KNOWN_KEYS = {
     if not name.startswith("_")
 }
 _NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
-_ATTACK_TAG_PATTERN = re.compile(r"t\d{4}(\.\d{3})?|[gs]\d{4}|[a-z]+([-_][a-z]+)*")
+_MISSPELT = 0.85
+"""How similar to a known key one of the author's own is that means that key."""
 
 _KEY_OF_ERROR: Mapping[type[SigmaError], str] = {
     exceptions.SigmaTitleError: "title",
@@ -77,14 +79,14 @@ def find_metadata_problems(document: YamlDocument) -> Iterator[Problem]:
             yield document.build_problem((key,), f"missing key {key!r}")
     for key in data.keys() & _FOREIGN_KEYS[kind].keys():
         yield document.build_problem((key,), _FOREIGN_KEYS[kind][key])
-    for key in data.keys() - _KNOWN_KEYS:
-        if nearest := find_nearest_name(key, sorted(_KNOWN_KEYS)):  # others are the author's own
+    missing_keys = {*_REQUIRED_KEYS[kind], COLLECTOR_KEY} - data.keys()
+    for key in data.keys() - _KNOWN_KEYS:  # others are the author's own
+        if nearest := find_nearest_name(key, sorted(missing_keys)):
             message = f"unknown key {key!r}, did you mean {nearest!r}?"
             yield document.build_problem((key,), message)
     if kind == "rule" and "detection" in data and not isinstance(data["detection"], dict):
         yield document.build_problem(("detection",), "a detection is a mapping of selections")
     yield from _find_text_problems(document)
-    yield from _find_tag_problems(document)
     yield from _find_logsource_problems(document)
 
 
@@ -102,13 +104,13 @@ def _find_text_problems(document: YamlDocument) -> Iterator[Problem]:
             yield document.build_problem(("references", position), "a reference is text")
 
 
-def _find_tag_problems(document: YamlDocument) -> Iterator[Problem]:
-    tags = document.data.get("tags")
-    for position, tag in enumerate(tags if isinstance(tags, list) else ()):
-        namespace, _, name = str(tag).partition(".")
-        if namespace == "attack" and not _ATTACK_TAG_PATTERN.fullmatch(name):
-            message = f"no ATT&CK tag: {tag!r}; write attack.t1078, attack.t1078.004 or a tactic"
-            yield document.build_problem(("tags", position), message)
+def find_misspelt_keys(document: YamlDocument) -> Iterator[Problem]:
+    """Keys of the author's own that look like keys of Sigma's that the document does not have."""
+    absent_keys = _KNOWN_KEYS - document.data.keys()
+    for key in document.data.keys() - _KNOWN_KEYS:
+        for nearest in difflib.get_close_matches(key, absent_keys, n=1, cutoff=_MISSPELT):
+            message = f"unknown key {key!r}, did you mean {nearest!r}?"
+            yield document.build_problem((key,), message)
 
 
 def _find_logsource_problems(document: YamlDocument) -> Iterator[Problem]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from collector.detect.predicates.list_membership import LIST_ENTRY_MESSAGE
+from collector.detect.predicates.sigma_extensions import COMPARISONS, PAIR, WEEKDAY
 
 _PLACEMENTS = frozenset({"contains", "startswith", "endswith"})
 _ENCODINGS = frozenset({"base64", "base64offset", "wide", "utf16", "utf16be", "windash"})
-_TIME_PARTS = frozenset({"minute", "hour", "day", "week", "month", "year"})
-_NUMERIC_MODIFIERS = _TIME_PARTS | {"gt", "gte", "lt", "lte"}
+_TIME_PARTS = frozenset({"minute", "hour", "day", "week", "month", "year", WEEKDAY})
+_NUMERIC_MODIFIERS = _TIME_PARTS | COMPARISONS
 _FIELD_MODIFIERS = _NUMERIC_MODIFIERS | {
     "startswith",
     "endswith",
@@ -18,13 +19,14 @@ _FIELD_MODIFIERS = _NUMERIC_MODIFIERS | {
     "fieldref",
     "cidr",
     "expand",
+    PAIR,
 }
 
 
 _REGEX_FLAGS = frozenset({"i", "m", "s", "ignorecase", "multiline", "dotall"})
 _VALUE_TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(
-        _PLACEMENTS | _ENCODINGS | {"re", "cased", "cidr", "fieldref", "expand"}, (str,)
+        _PLACEMENTS | _ENCODINGS | {"re", "cased", "cidr", "fieldref", "expand", PAIR}, (str,)
     ),
     **dict.fromkeys(_NUMERIC_MODIFIERS, (int, float)),
     "exists": (bool,),
@@ -48,10 +50,15 @@ def find_modifier_problem(
 
 
 def _check_values(modifiers: Sequence[str], values: Sequence[Any]) -> str | None:
+    is_reference = "fieldref" in modifiers
     for name in modifiers:
-        kinds = _VALUE_TYPES.get(name)
+        kinds = None if is_reference and name in COMPARISONS else _VALUE_TYPES.get(name)
         if kinds and not all(_is_of_type(each, kinds) for each in values):
             return f"{name} needs {_TYPE_DESCRIPTIONS[kinds]}"
+    if PAIR in modifiers and len(values) != 2:
+        return "pair needs a list and the other field: [app_networks, source_ip]"
+    if WEEKDAY in modifiers and not all(1 <= each <= 7 for each in values):
+        return "weekday is 1 (Monday) to 7 (Sunday)"
     return None
 
 
@@ -65,10 +72,15 @@ def _check_keyword(field: str, modifiers: Sequence[str]) -> str | None:
 
 
 def _check_list(_: str, modifiers: Sequence[str]) -> str | None:
-    others = sorted(set(modifiers) - {"expand", "all", "neq"})
+    others = sorted(set(modifiers) - {"expand", "all", "neq", "contains", "startswith"})
     if "expand" not in modifiers or not others:
         return None
     return f"{LIST_ENTRY_MESSAGE}, so {others[0]} does not go with expand"
+
+
+def _check_pair(_: str, modifiers: Sequence[str]) -> str | None:
+    others = sorted(set(modifiers) - {PAIR, "neq"})
+    return f"{others[0]} does not go with pair" if PAIR in modifiers and others else None
 
 
 def _check_regex_placement(_: str, modifiers: Sequence[str]) -> str | None:
@@ -93,8 +105,14 @@ def _check_cased_regex(_: str, modifiers: Sequence[str]) -> str | None:
 def _check_fieldref(_: str, modifiers: Sequence[str]) -> str | None:
     if "fieldref" not in modifiers:
         return None
-    others = sorted(set(modifiers) - _PLACEMENTS - {"fieldref", "all", "neq"})
-    return f"{others[0]} does not go with fieldref" if others else None
+    others = sorted(set(modifiers) - _PLACEMENTS - COMPARISONS - {"fieldref", "all", "neq"})
+    if others:
+        return f"{others[0]} does not go with fieldref"
+    sizes = [each for each in modifiers if each in COMPARISONS]
+    if len(sizes) > 1 or (sizes and not _PLACEMENTS.isdisjoint(modifiers)):
+        return f"{sizes[0]} stands alone with fieldref"
+    is_early = sizes and modifiers.index(sizes[0]) < modifiers.index("fieldref")
+    return f"{sizes[0]} must come after fieldref" if is_early else None
 
 
 def _check_cased_order(_: str, modifiers: Sequence[str]) -> str | None:
@@ -127,6 +145,7 @@ _CHECKS: Sequence[Callable[[str, Sequence[str]], str | None]] = (
     _check_duplicates,
     _check_keyword,
     _check_list,
+    _check_pair,
     _check_regex_placement,
     _check_flag_order,
     _check_cased_regex,

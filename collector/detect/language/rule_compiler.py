@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from sigma.conditions import ConditionAND, ConditionOR, SigmaCondition
+from sigma.conditions import ConditionOR
 from sigma.rule import SigmaDetections
 from sigma.rule.base import SigmaRuleBase
 
 from collector.detect import title_template
 from collector.detect.event_schema import EventSchema
-from collector.detect.language import window_columns
+from collector.detect.language import list_expiry, window_columns
+from collector.detect.language.aggregation_compiler import build_aggregation
 from collector.detect.language.collector_block import (
-    COLLECTOR_KEY,
     DEFAULT_DEDUP_WINDOW,
-    CollectorBlock,
     SeverityCondition,
 )
-from collector.detect.language.detection_checks import parse_item
+from collector.detect.language.correlation_compiler import build_case_compiler, build_correlation
 from collector.detect.language.rule_drafts import CorrelationDraft, RuleDraft
-from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.language.rule_test_builder import build_rule_tests
+from collector.detect.language.severity_conditions import compile_severity_condition
 from collector.detect.predicates import condition_sql
 from collector.detect.predicates.field_columns import FieldColumns
 from collector.model import (
     Aggregation,
     Baseline,
-    Correlation,
     FirstSeen,
     Rule,
-    RuleTest,
     Severity,
     SeverityCase,
     SeverityStep,
 )
 
 FieldRenamer = Callable[[str], str]
+
+_TECHNIQUE_PATTERN = re.compile(r"T\d{4}(\.\d{3})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +81,74 @@ def _compile_for_type(
 
     Severity and title of a baseline are over groups, named by their columns in the first type.
     """
-    aggregation = _build_aggregation(draft.block, resolve_column)
-    columns = draft.scope.build_columns(resolve_column)
-    predicate = condition_sql.compile_predicate(_join_conditions(draft.detections), columns)
+    aggregation = build_aggregation(draft.block, resolve_column)
+    columns = replace(draft.scope.build_columns(resolve_column), time_zone=draft.block.time_zone)
     if isinstance(aggregation, Baseline):
-        windows = FieldColumns(
-            column_types=window_columns.BASELINE_COLUMNS, resolve_column=resolve_first_column
+        return _compile_baseline(draft, aggregation, columns, resolve_first_column, alert=alert)
+    return _compile_over_events(draft, aggregation, columns, alert=alert)
+
+
+def _compile_baseline(
+    draft: RuleDraft,
+    baseline: Baseline,
+    columns: FieldColumns,
+    resolve_first_column: FieldRenamer,
+    *,
+    alert: bool,
+) -> Rule:
+    predicate = condition_sql.compile_predicate(_join_conditions(draft.detections), columns)
+    asked = {*columns.accessed_columns, *_list_key_columns(baseline)}
+    windows = FieldColumns(
+        column_types=window_columns.BASELINE_COLUMNS, resolve_column=resolve_first_column
+    )
+    rule = _build_rule(
+        draft,
+        baseline,
+        predicate,
+        partial(compile_severity_condition, draft, windows),
+        rename=resolve_first_column,
+        alert=alert,
+    )
+    window_names = {*window_columns.BASELINE_COLUMNS, *window_columns.WINDOW_BOUNDS}
+    titled = _parse_title(draft).rename_fields(columns.resolve_column).fields - window_names
+    return replace(
+        rule,
+        fields=frozenset(asked | titled),
+        condition_fields=frozenset(asked),
+        lists=frozenset(columns.accessed_lists),
+    )
+
+
+def _compile_over_events(
+    draft: RuleDraft, aggregation: FirstSeen | None, columns: FieldColumns, *, alert: bool
+) -> Rule:
+    condition = _join_conditions(draft.detections)
+    rename = columns.resolve_column
+
+    def build_rule(predicate: str, read: FieldColumns) -> Rule:
+        compile_condition = partial(compile_severity_condition, draft, read)
+        return _build_rule(
+            draft, aggregation, predicate, compile_condition, rename=rename, alert=alert
         )
-        rule = _build_rule(
-            draft, aggregation, predicate, windows, rename=resolve_first_column, alert=alert
-        )
-        measured = {aggregation.field} if aggregation.field else set()
-        fields = {*columns.accessed_columns, *aggregation.group_by, *measured}
-        return replace(rule, fields=frozenset(fields), lists=frozenset(columns.accessed_lists))
-    rule = _build_rule(draft, aggregation, predicate, columns, rename=resolve_column, alert=alert)
-    title_fields = _parse_title(draft).rename_fields(resolve_column).fields
-    key = aggregation.key if isinstance(aggregation, FirstSeen) else ()
-    fields = {*columns.accessed_columns, *title_fields, *rule.dedup_key, *rule.dedup_fallback, *key}
-    return replace(rule, fields=frozenset(fields), lists=frozenset(columns.accessed_lists))
+
+    if alert:
+        columns = list_expiry.count_expired(columns)
+    predicate = condition_sql.compile_predicate(condition, columns)
+    asked = {*columns.accessed_columns, *_list_key_columns(aggregation)}
+    rule = build_rule(predicate, columns)
+    if list_expiry.has_expiring_entries(columns):
+        unexpired = list_expiry.count_unexpired(columns, draft.block)
+        sql = condition_sql.compile_predicate(condition, unexpired)
+        rule = list_expiry.lower_expired(rule, build_rule(sql, unexpired))
+    title_fields = _parse_title(draft).rename_fields(rename).fields
+    shown = {*columns.accessed_columns, *title_fields, *rule.dedup_key, *rule.dedup_fallback}
+    return replace(
+        rule,
+        fields=frozenset(shown | asked),
+        condition_fields=frozenset(asked),
+        severity_fields=frozenset(columns.accessed_columns),
+        lists=frozenset(columns.accessed_lists),
+    )
 
 
 def compile_correlation(draft: CorrelationDraft, *, alert: bool) -> Rule:
@@ -105,11 +156,11 @@ def compile_correlation(draft: CorrelationDraft, *, alert: bool) -> Rule:
 
     Its fields are the event columns that its title shows, without those of its windows.
     """
-    correlation = _build_correlation(draft)
-    windows = FieldColumns(
-        column_types=window_columns.CORRELATION_COLUMNS, resolve_column=_keep_name
-    )
-    rule = _build_rule(draft, correlation, "FALSE", windows, rename=_keep_name, alert=alert)
+    cases = build_case_compiler(draft)
+    rule = _build_rule(draft, None, "FALSE", cases.compile_case, rename=_keep_name, alert=alert)
+    correlation = build_correlation(draft, cases, (*rule.dedup_key, *rule.dedup_fallback))
+    asked = (name for each in correlation.member_conditions for name in each.columns)
+    rule = replace(rule, aggregation=correlation, severity_fields=frozenset(asked))
     names = {*window_columns.CORRELATION_COLUMNS, *window_columns.WINDOW_BOUNDS}
     return replace(rule, fields=_parse_title(draft).fields - names - {*correlation.group_by})
 
@@ -121,43 +172,14 @@ def _keep_name(name: str) -> str:
 # ---- aggregations
 
 
-def _build_aggregation(
-    block: CollectorBlock, resolve_column: FieldRenamer
-) -> FirstSeen | Baseline | None:
-    if first_seen := block.first_seen:
-        key = tuple(map(resolve_column, first_seen.key))
-        return FirstSeen(key=key, learn=first_seen.learn, forget=first_seen.forget)
-    if baseline := block.baseline:
-        return Baseline(
-            metric=baseline.metric,
-            field=None if baseline.field is None else resolve_column(baseline.field),
-            group_by=tuple(map(resolve_column, baseline.group_by)),
-            window=baseline.window,
-            history=baseline.history,
-            deviations=baseline.deviations,
-            floor=baseline.floor,
-            minimum=baseline.minimum,
-            cold_start=baseline.cold_start,
-        )
-    return None
-
-
-def _build_correlation(draft: CorrelationDraft) -> Correlation:
-    mapping = draft.correlation
-    condition = mapping.condition
-    limits = [] if condition is None or mapping.is_temporal else list(condition.limits.items())
-    operator, limit = limits[0] if limits else (None, None)
-    return Correlation(
-        type=mapping.type,
-        rules=draft.rules,
-        group_by=tuple(mapping.group_by),
-        timespan=mapping.timespan,
-        aliases=draft.aliases,
-        field=condition.field if condition else None,
-        percentile=condition.percentile if condition else None,
-        operator=operator,
-        limit=limit,
-    )
+def _list_key_columns(aggregation: FirstSeen | Baseline | None) -> tuple[str, ...]:
+    """The columns by which a rule that remembers tells its events apart, and what it measures."""
+    if isinstance(aggregation, FirstSeen):
+        return aggregation.key
+    if isinstance(aggregation, Baseline):
+        measured = () if aggregation.field is None else (aggregation.field,)
+        return (*aggregation.group_by, *measured)
+    return ()
 
 
 # ---- all rules
@@ -167,15 +189,14 @@ def _build_rule(
     draft: RuleDraft | CorrelationDraft,
     over: Aggregation | None,
     predicate: str,
-    severity_columns: FieldColumns,
+    compile_condition: Callable[[SeverityCondition], str],
     *,
     rename: FieldRenamer,
     alert: bool,
 ) -> Rule:
-    """The rule, without its fields. Cases and steps read `severity_columns`."""
+    """The rule, without its fields; `compile_condition` makes SQL of its cases and steps."""
     block, sigma = draft.block, draft.sigma
     key, window = _resolve_dedup(draft)
-    compile_condition = partial(_compile_severity_condition, draft, severity_columns)
     return Rule(
         id=str(sigma.id),
         name=str(sigma.name),
@@ -200,11 +221,12 @@ def _build_rule(
         dedup_fallback=tuple(map(rename, block.dedup.fallback)),
         dedup_window=window,
         raises_alert=alert,
+        notified_severity=block.notify,
         description=(sigma.description or "").strip(),
         attack=tuple(_list_techniques(sigma)),
         references=tuple(sigma.references),
         triage=block.triage.strip(),
-        tests=tuple(_build_tests(draft.document, block)),
+        tests=tuple(build_rule_tests(draft.document, block)),
         path=draft.document.path,
         aggregation=over,
     )
@@ -213,16 +235,6 @@ def _build_rule(
 def _join_conditions(detections: SigmaDetections) -> condition_sql.ConditionNode:
     conditions = [condition.parse() for condition in detections.parsed_condition]
     return conditions[0] if len(conditions) == 1 else ConditionOR(conditions)
-
-
-def _compile_severity_condition(
-    draft: RuleDraft | CorrelationDraft, columns: FieldColumns, each: SeverityCondition
-) -> str:
-    """The condition of a case or step as SQL; it may name selections of the rule's own file."""
-    conditions = [parse_item(key, value) for key, value in each.detection_items.items()]
-    if each.when is not None and isinstance(draft, RuleDraft):
-        conditions.insert(0, SigmaCondition(each.when, draft.sigma.detection).parse())
-    return condition_sql.compile_predicate(ConditionAND(conditions), columns)
 
 
 def _parse_title(draft: RuleDraft | CorrelationDraft) -> title_template.TitleTemplate:
@@ -256,20 +268,4 @@ def _choose_default_dedup(draft: RuleDraft | CorrelationDraft) -> tuple[Sequence
 
 def _list_techniques(sigma: SigmaRuleBase) -> list[str]:
     names = [tag.name.upper() for tag in sigma.tags if tag.namespace == "attack"]
-    return [name for name in names if name.startswith("T") and name[1:2].isdigit()]
-
-
-def _build_tests(document: YamlDocument, block: CollectorBlock) -> list[RuleTest]:
-    return [
-        RuleTest(
-            name=example.name,
-            events=tuple(example.events),
-            alert_count=example.expect.alerts,
-            event_type=example.event_type,
-            severity=example.expect.severity,
-            title=example.expect.title,
-            dedup_key=None if example.expect.dedup is None else tuple(example.expect.dedup),
-            line=document.find_line((COLLECTOR_KEY, "tests", position)),
-        )
-        for position, example in enumerate(block.tests)
-    ]
+    return [name for name in names if _TECHNIQUE_PATTERN.fullmatch(name)]

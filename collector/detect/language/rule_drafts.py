@@ -10,16 +10,12 @@ from sigma.rule import SigmaDetections, SigmaRule
 from collector.detect.event_schema import EventSchema
 from collector.detect.language.aggregation_checks import find_aggregation_problems
 from collector.detect.language.block_checks import find_block_problems, resolve_event_types
-from collector.detect.language.block_scopes import (
-    BlockScopes,
-    build_baseline_scopes,
-    build_event_scopes,
-)
+from collector.detect.language.block_scopes import BlockScopes, choose_scopes
 from collector.detect.language.collector_block import CollectorBlock, parse_collector_block
 from collector.detect.language.correlation_block import CorrelationBlock
 from collector.detect.language.detection_checks import find_detection_problems
 from collector.detect.language.document_library import read_name
-from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.field_scope import ADVICE, FURTHER_NAMES, FieldScope
 from collector.detect.language.metadata_checks import find_metadata_problems, parse_sigma_rule
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lists import ValueLists
@@ -34,6 +30,7 @@ class RuleDraft:
         document: as it is written.
         filtered_document: the document with the detection that is run, filters included.
         detections: of `filtered_document`, parsed; those of `sigma` are of `document`.
+        filters: the documents of the filters that were added.
     """
 
     document: YamlDocument
@@ -43,6 +40,7 @@ class RuleDraft:
     block_scopes: BlockScopes
     sigma: SigmaRule
     detections: SigmaDetections
+    filters: tuple[YamlDocument, ...] = ()
 
     @property
     def name(self) -> str:
@@ -52,14 +50,20 @@ class RuleDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationDraft:
-    """A correlation. `rules` are the names that its references lead to, in order."""
+    """A correlation. `rules` are the names that its references lead to, in order.
+
+    `schema` is the event table; `optional_rules` are the names of rules that only its cases ask
+    for, by their references.
+    """
 
     document: YamlDocument
     block: CollectorBlock
     correlation: CorrelationBlock
     block_scopes: BlockScopes
     sigma: SigmaCorrelationRule
+    schema: EventSchema
     rules: tuple[str, ...]
+    optional_rules: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -77,8 +81,14 @@ def build_rule_draft(document: YamlDocument, schema: EventSchema, lists: ValueLi
         block = parse_collector_block(document)
     except RulesError as error:
         raise RulesError([*problems, *error.problems]) from None
-    scope = FieldScope(schema=schema, event_types=resolve_event_types(document, block), lists=lists)
-    scopes = _choose_scopes(block, scope)
+    scope = FieldScope(
+        schema=schema,
+        event_types=resolve_event_types(document, block),
+        lists=lists,
+        further_names=FURTHER_NAMES[block.unknown_fields],
+        advice=ADVICE,
+    )
+    scopes = choose_scopes(block, scope)
     problems += find_detection_problems(document, scope)
     problems += find_aggregation_problems(document, block, scope)
     problems += find_block_problems(document, block, scope, scopes)
@@ -94,9 +104,3 @@ def build_rule_draft(document: YamlDocument, schema: EventSchema, lists: ValueLi
         sigma=sigma,
         detections=sigma.detection,
     )
-
-
-def _choose_scopes(block: CollectorBlock, scope: FieldScope) -> BlockScopes:
-    if block.baseline is not None:
-        return build_baseline_scopes(block.baseline.group_by)
-    return build_event_scopes(scope)

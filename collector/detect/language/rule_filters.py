@@ -1,6 +1,7 @@
 """Sigma filters: their additions to the rules that they name, and their problems.
 
-The condition is added as it is written, as pySigma does: an exception reads `not selection`.
+The condition is added as it is written, as pySigma does: an exception reads `not selection`. A rule
+whose events lack a field of the filter stays as it is, whatever the condition would say without it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from sigma.filters import SigmaFilter
@@ -16,19 +16,14 @@ from sigma.rule import SigmaDetections
 
 from collector.detect.event_schema import EventSchema
 from collector.detect.language.detection_checks import find_detection_problems
-from collector.detect.language.document_library import (
-    DocumentLibrary,
-    determine_kind,
-    normalize_reference,
-    read_name,
-    read_service,
-)
-from collector.detect.language.field_scope import FieldScope
+from collector.detect.language.document_library import read_service
+from collector.detect.language.field_scope import FILES_ADVICE, FieldScope
 from collector.detect.language.metadata_checks import find_metadata_problems, parse_sigma_rule
 from collector.detect.language.rule_drafts import RuleDraft
-from collector.detect.language.yaml_document import YamlDocument
+from collector.detect.language.yaml_document import ForeignPlace, YamlDocument
 from collector.detect.lists import ValueLists
 from collector.errors import Problem, RulesError
+from collector.yaml_source.nodes import YamlPath
 
 FILTER_KEY = "filter"
 ANY_RULE = "any"
@@ -65,7 +60,7 @@ def read_filter(document: YamlDocument, schema: EventSchema, lists: ValueLists) 
     mapping = document.data[FILTER_KEY]
     if not isinstance(mapping, dict):
         raise RulesError(
-            [*problems, document.build_problem((FILTER_KEY,), "'filter' should be a mapping")]
+            [*problems, document.build_problem((FILTER_KEY,), "'filter' must hold keys")]
         )
     service = read_service(document)
     if service is not None and (message := schema.find_type_problem(service)):
@@ -74,7 +69,7 @@ def read_filter(document: YamlDocument, schema: EventSchema, lists: ValueLists) 
     if not problems:
         detection_document = _convert_to_rule(document, mapping)
         event_types = () if service is None else (service,)
-        scope = FieldScope(schema=schema, event_types=event_types, lists=lists)
+        scope = FieldScope(schema=schema, event_types=event_types, lists=lists, advice=FILES_ADVICE)
         problems += find_detection_problems(detection_document, scope)
     if problems:
         raise RulesError(problems)
@@ -124,84 +119,54 @@ def _convert_to_rule(document: YamlDocument, mapping: Mapping[str, Any]) -> Yaml
     )
 
 
-# ---- applying filters
+# ---- adding to a rule
 
 
-def apply_filters(
-    filters: Sequence[RuleFilter], drafts: Mapping[str, RuleDraft], library: DocumentLibrary
-) -> tuple[dict[str, RuleDraft], list[Problem]]:
-    """The drafts with filters applied, and the problems of filters among rules."""
-    problems: list[Problem] = []
-    result = dict(drafts)
-    for rule_filter in filters:
-        target_problems, names = _resolve_targets(rule_filter, library)
-        problems += target_problems
-        targets = [drafts[name] for name in names if name in drafts]
-        applicable = [draft for draft in targets if rule_filter.applies_to(draft)]
-        if rule_filter.references and targets and not applicable:
-            message = (
-                f"none of these rules is about {rule_filter.service} alone, so it filters nothing"
-            )
-            problems.append(rule_filter.document.build_problem((FILTER_KEY, "rules"), message))
-        for draft in applicable:
-            found = list(_find_problems_for_rule(rule_filter, draft))
-            problems += found
-            result[draft.name] = draft if found else _add_filter(result[draft.name], rule_filter)
-    return result, problems
+def add_filters(draft: RuleDraft, filters: Sequence[RuleFilter]) -> RuleDraft:
+    """The rule with the selections and conditions of filters beside its own."""
+    if not filters:
+        return draft
+    document, earlier = draft.filtered_document, len(draft.filters)
+    detection: dict[str, Any] = document.data["detection"]
+    places = dict(document.foreign_places)
+    for position, rule_filter in enumerate(filters, start=earlier):
+        prefix = f"_filter{len(detection)}_"
+        places |= _place_selections(rule_filter, prefix)
+        detection = _merge_detections(detection, rule_filter, prefix, is_first=position == 0)
+    data = {**document.data, "detection": detection}
+    return replace(
+        draft,
+        filtered_document=replace(document, data=data, foreign_places=places),
+        detections=SigmaDetections.from_dict(detection),
+        filters=(*draft.filters, *(each.document for each in filters)),
+    )
 
 
-def _resolve_targets(
-    rule_filter: RuleFilter, library: DocumentLibrary
-) -> tuple[list[Problem], list[str]]:
-    """The problems of a filter's references, and the names of its rules."""
-    rules = [read_name(document) for document in library.select_by_kind("rule")]
-    if rule_filter.references is None:
-        return [], rules
-    problems, names = [], []
-    documents = library.index_by_reference()
-    for position, reference in enumerate(rule_filter.references):
-        place = (FILTER_KEY, "rules", position)
-        matching = [name for name in rules if fnmatchcase(name, reference)]
-        found = documents.get(normalize_reference(reference))
-        if found is not None and determine_kind(found) == "correlation":
-            problems.append(rule_filter.document.build_problem(place, _CORRELATION_MESSAGE))
-        elif found is not None:
-            names.append(read_name(found))
-        elif matching:
-            names += matching
-        elif not library.has_disabled(reference):
-            message = library.explain_missing(reference)
-            problems.append(rule_filter.document.build_problem(place, message))
-    return problems, list(dict.fromkeys(names))
-
-
-_CORRELATION_MESSAGE = "a correlation has no events to filter; name the rules that it looks at"
-
-
-def _find_problems_for_rule(rule_filter: RuleFilter, draft: RuleDraft) -> Iterator[Problem]:
-    for problem in find_detection_problems(rule_filter.detection_document, draft.scope):
-        yield replace(problem, message=f"for rule {draft.name!r}: {problem.message}")
-
-
-def _add_filter(draft: RuleDraft, rule_filter: RuleFilter) -> RuleDraft:
-    detection = draft.filtered_document.data["detection"]
+def _merge_detections(
+    detection: Mapping[str, Any], rule_filter: RuleFilter, prefix: str, *, is_first: bool
+) -> dict[str, Any]:
     filter_detection = rule_filter.detection_document.data["detection"]
-    prefix = f"_filter{len(detection)}_"
     selections = {
         prefix + name: selection
         for name, selection in filter_detection.items()
         if name not in _FILTER_ONLY_KEYS
     }
     condition = f"({_prefix_selections(filter_detection['condition'], prefix)})"
-    merged = {
-        **detection,
-        **selections,
-        "condition": _join_conditions(detection["condition"], condition),
+    join = join_conditions if is_first else _append_condition
+    return {**detection, **selections, "condition": join(detection["condition"], condition)}
+
+
+def _place_selections(rule_filter: RuleFilter, prefix: str) -> dict[YamlPath, ForeignPlace]:
+    """Where the selections of a filter are written, by their places in a filtered rule."""
+    document = rule_filter.document
+    return {
+        ("detection", prefix + name): ForeignPlace(
+            path=document.path,
+            position=document.node.find_position((FILTER_KEY, name)),
+            node=document.node.follow_path((FILTER_KEY, name)),
+        )
+        for name in document.data[FILTER_KEY].keys() - _FILTER_ONLY_KEYS
     }
-    filtered = replace(
-        draft.filtered_document, data={**draft.filtered_document.data, "detection": merged}
-    )
-    return replace(draft, filtered_document=filtered, detections=SigmaDetections.from_dict(merged))
 
 
 def _prefix_selections(condition: str, prefix: str) -> str:
@@ -216,7 +181,15 @@ def _prefix_selections(condition: str, prefix: str) -> str:
     return _TOKEN_PATTERN.sub(add_prefix, condition)
 
 
-def _join_conditions(condition: str | list[str], further: str) -> str | list[str]:
+def join_conditions(condition: str | list[str], further: str) -> str | list[str]:
+    """The condition of a detection, each of its alternatives with a further one."""
     if isinstance(condition, list):
         return [f"({each}) and {further}" for each in condition]
     return f"({condition}) and {further}"
+
+
+def _append_condition(condition: str | list[str], further: str) -> str | list[str]:
+    """The same of a condition that `join_conditions` has made: side by side, not nested."""
+    if isinstance(condition, list):
+        return [f"{each} and {further}" for each in condition]
+    return f"{condition} and {further}"

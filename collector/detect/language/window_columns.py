@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from collector.detect.predicates.field_columns import TEXT_TYPE, TIME_TYPE
-from collector.model import Baseline, Correlation, Rule
+from collector.model import Baseline, Correlation, MemberCondition, Rule
 
 CORRELATION_COLUMNS: Mapping[str, str] = {"metric": "DOUBLE", "event_count": "BIGINT"}
 """Numbers that cases, steps and titles of a correlation may name, with their DuckDB types."""
@@ -13,10 +13,12 @@ CORRELATION_COLUMNS: Mapping[str, str] = {"metric": "DOUBLE", "event_count": "BI
 BASELINE_COLUMNS: Mapping[str, str] = {
     **CORRELATION_COLUMNS,
     "mean": "DOUBLE",
+    "times_mean": "DOUBLE",
     "deviations": "DOUBLE",
     "history": "BIGINT",
 }
-"""The same of a baseline; `history` is the number of past windows."""
+"""The same of a baseline; `history` is the number of past windows, `times_mean` what part of their
+mean the metric is."""
 
 WINDOW_BOUNDS: Mapping[str, str] = {"window_start": TIME_TYPE, "window_end": TIME_TYPE}
 """The columns that only titles may name."""
@@ -37,8 +39,10 @@ def list_window_columns(rule: Rule) -> dict[str, str]:
     The rule is one of `RuleSet.rules`. Empty for a rule over single events.
     """
     match rule.aggregation:
-        case Correlation(group_by=groups):
-            return add_group_columns(CORRELATION_COLUMNS, groups)
+        case Correlation(group_by=groups, member_conditions=conditions):
+            answers = [MemberCondition.name_answer(place) for place in range(len(conditions))]
+            numbers = {**CORRELATION_COLUMNS, **dict.fromkeys(answers, "INTEGER")}
+            return add_group_columns(numbers, groups)
         case Baseline(group_by=groups):
             return add_group_columns(BASELINE_COLUMNS, groups)
     return {}

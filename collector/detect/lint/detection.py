@@ -21,7 +21,12 @@ from collector.detect.lint.condition_outcomes import (
     compute_outcomes,
     list_required_comparisons,
 )
+from collector.detect.lint.list_entries import lint_entry_cases, lint_pairs
+from collector.detect.lint.members import lint_members
 from collector.detect.lint.severity import is_empty_range
+from collector.detect.lint.unknown_fields import allows_unknown_fields
+from collector.detect.lint.values import lint_values
+from collector.detect.lists import ValueLists
 from collector.detect.predicates.condition_sql import ConditionNode
 from collector.errors import Problem
 from collector.model import Correlation, Rule
@@ -33,12 +38,15 @@ _BOUND_OPERATORS = frozenset({"gte", "gt", "lte", "lt"})
 
 
 def lint_detection(
-    document: YamlDocument, rule: Rule, *, schema: EventSchema, empty_lists: AbstractSet[str]
+    document: YamlDocument, rule: Rule, *, schema: EventSchema, lists: ValueLists
 ) -> Iterator[Problem]:
     """Warnings about the selections and the condition of a rule over events."""
     if isinstance(rule.aggregation, Correlation):
         return
     detection = document.data["detection"]
+    empty_lists = {
+        name for name in lists.names if not lists[name].entries and not lists[name].is_optional
+    }
     used_selections = set(_list_used_selections(document))
     for name in detection.keys() - {"condition"} - used_selections:
         yield document.build_problem(("detection", name), f"nobody asks for the selection {name!r}")
@@ -49,6 +57,10 @@ def lint_detection(
     for place, items in _list_item_mappings(detection):
         yield from _lint_ranges(document, place, items)
         yield from _lint_lists(document, place, items, unmatchable)
+        yield from lint_members(document, place, items)
+        yield from lint_pairs(document, place, items, lists)
+        yield from lint_values(document, place, items, schema)
+    yield from lint_entry_cases(document, lists)
     yield from _lint_selections(document, rule, schema, used_selections, detections)
     yield from _lint_event_types(document, rule, schema, condition)
 
@@ -62,13 +74,21 @@ def _list_used_selections(document: YamlDocument) -> Iterator[str]:
     selections = detection.keys() - {"condition"}
     block = document.data.get(COLLECTOR_KEY) or {}
     rungs = [*(block.get("severity") or ()), *(block.get("severity_step") or ())]
-    for text in (*_as_list(detection["condition"]), *(rung.get("when", "") for rung in rungs)):
+    written_block = document.node.get_child(COLLECTOR_KEY)
+    rungs += written_block.get_child("severity").to_plain() or ()  # tuning may stand for them
+    for text in (*_as_list(detection["condition"]), *map(_read_when, rungs)):
         words = _WORD_PATTERN.findall(str(text))
         for before, word in zip(["", *words], words, strict=False):
             if before == "of" and word == "them":
                 yield from (name for name in selections if not name.startswith("_"))
             else:
                 yield from (name for name in selections if fnmatchcase(name, word))
+
+
+def _read_when(rung: Mapping[str, Any]) -> str:
+    """The condition over selections of a case or step, if it has one."""
+    when = rung.get("when")
+    return when if isinstance(when, str) else ""
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -136,7 +156,7 @@ def _lint_selections(
     used_selections: Iterable[str],
     detections: SigmaDetections,
 ) -> Iterator[Problem]:
-    types = [_build_type_facts(name, schema) for name in rule.event_types]
+    types = [_build_type_facts(document, name, schema) for name in rule.event_types]
     for name in used_selections if types else ():
         selection = detections.detections[name].postprocess(detections)
         if all(compute_outcomes(selection, each) == NEVER for each in types):
@@ -150,18 +170,22 @@ def _lint_event_types(
     """Warnings about types for which the rule can never match, if there are others."""
     if len(rule.event_types) > 1:
         for position, name in enumerate(rule.event_types):
-            type_facts = _build_type_facts(name, schema)
+            type_facts = _build_type_facts(document, name, schema)
             if compute_outcomes(condition, type_facts) == NEVER:
                 place = (COLLECTOR_KEY, "event_types", position)
                 message = _describe_unreachable(name, condition, type_facts)
                 yield document.build_problem(place, message)
 
 
-def _build_type_facts(event_type: str, schema: EventSchema) -> EventTypeFacts:
-    fields = schema.list_fields(event_type)
-    field_names = None if fields is None else fields | NON_NULL_COLUMNS
+def _build_type_facts(
+    document: YamlDocument, event_type: str, schema: EventSchema
+) -> EventTypeFacts:
+    allows_any = allows_unknown_fields(document)
     return EventTypeFacts(
-        event_type=event_type, has_field=lambda field: field_names is None or field in field_names
+        event_type=event_type,
+        has_field=lambda field: (
+            allows_any or field in NON_NULL_COLUMNS or schema.has_field(field, event_type)
+        ),
     )
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from collector.detect.language.collector_block import COLLECTOR_KEY
+from collector.detect.language.document_completion import TIMEFRAME_KEY, has_timeframe
+from collector.detect.language.metadata_checks import find_misspelt_keys
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lint import mitre_attack
 from collector.errors import Problem
@@ -13,7 +15,7 @@ from collector.model import Rule
 from collector.yaml_source.nodes import YamlPath
 
 _TECHNIQUE_PATTERN = re.compile(r"t\d{4}(\.\d{3})?")
-_OTHER_ID_PATTERN = re.compile(r"[gs]\d{4}")
+_OTHER_ID_PATTERN = re.compile(r"(?:[gs]|ta)\d{4}")
 
 _KEY_QUESTIONS = {
     "description": "what does it mean when this fires?",
@@ -26,6 +28,10 @@ _KEY_QUESTIONS = {
 def lint_metadata(document: YamlDocument, rule: Rule, *, is_correlated: bool) -> Iterator[Problem]:
     """Warnings about tags and keys; `is_correlated`: whether a correlation looks at the rule."""
     yield from _lint_tags(document)
+    yield from find_misspelt_keys(document)
+    if has_timeframe(document):
+        message = "a timeframe means nothing beside this condition: a correlation has a timespan"
+        yield document.build_problem(("detection", TIMEFRAME_KEY), message)
     if not rule.raises_alert:
         if not is_correlated:
             message = "no correlation looks at this rule, and it tells nobody of what it finds"

@@ -37,8 +37,15 @@ def lint_severity(document: YamlDocument) -> Iterator[Problem]:
 
 def is_empty_range(bounds: Mapping[str, Any]) -> bool:
     """Whether no number lies within `gte`, `gt`, `lte` and `lt`."""
+    if _names_fields(bounds):
+        return False
     low, high = _find_lower_bound(bounds), _find_upper_bound(bounds)
     return low > high
+
+
+def _names_fields(bounds: Mapping[str, Any]) -> bool:
+    """Whether a bound is another field."""
+    return any(isinstance(bounds.get(name), str) for name in _BOUND_OPERATORS)
 
 
 def _find_last_relevant(cases: Sequence[CaseMapping], level: object) -> int:
@@ -55,6 +62,8 @@ def _covers_case(wider: CaseMapping, case: CaseMapping) -> bool:
         return True
     if wider["field"] != case.get("field"):
         return False
+    if _names_fields(wider) or _names_fields(case):  # whose values nobody knows
+        return {**wider, "level": ""} == {**case, "level": ""}
     if "eq" in wider or "eq" in case:
         return wider.get("eq") == case.get("eq") and not any(
             key in wider for key in _BOUND_OPERATORS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
+from ipaddress import ip_address, ip_network
 from typing import Any, get_args
 
 from collector.detect.language.yaml_document import YamlDocument
@@ -22,8 +23,9 @@ DATE_KEYS = ("first_seen", "last_seen", "expires")
 METADATA_KEYS = frozenset({*TEXT_KEYS, *DATE_KEYS, "confidence"})
 """The metadata of an entry, or of a list for those of its entries that lack it."""
 
-LIST_KEYS = frozenset({"name", "description", "entries"}) | METADATA_KEYS
-ENTRY_KEYS = METADATA_KEYS | frozenset(ENTRY_FORMS)
+LIST_KEYS = frozenset({"name", "description", "entries", "optional"}) | METADATA_KEYS
+NETWORKS_KEY = "networks"
+ENTRY_KEYS = METADATA_KEYS | {*ENTRY_FORMS, NETWORKS_KEY}
 MAX_ENTRY_LENGTH = 1000
 
 _CONFIDENCE_LEVELS: tuple[Confidence, ...] = get_args(Confidence)
@@ -61,6 +63,7 @@ def build_entry(raw_entry: Any, list_metadata: Mapping[str, Any]) -> ListEntry:
         last_seen=_parse_date(metadata, "last_seen"),
         expires=_parse_date(metadata, "expires"),
         confidence=metadata.get("confidence"),
+        networks=tuple(map(_parse_paired_network, metadata.get(NETWORKS_KEY, ()))),
     )
 
 
@@ -90,6 +93,14 @@ def _parse_network(value: Any) -> str:
     if network is None:
         raise ValueError("'cidr' must be a network such as 10.0.0.0/8 or 2001:db8::/32")
     return network
+
+
+def _parse_paired_network(value: Any) -> str:
+    """A network, or the one that an address is."""
+    try:
+        return str(ip_network(ip_address(_check_text(value))))
+    except ValueError:
+        return _parse_network(value)
 
 
 def _parse_date(metadata: Mapping[str, Any], key: str) -> date | None:
@@ -128,6 +139,8 @@ def find_list_problems(document: YamlDocument, name: str | None) -> Iterator[Pro
     yield from _find_metadata_problems(document, (), data)
     if not isinstance(data.get("description", ""), str):
         yield document.build_problem(("description",), "'description' must be text")
+    if not isinstance(data.get("optional", False), bool):
+        yield document.build_problem(("optional",), "'optional' must be true or false")
     entries = data.get("entries")
     if not isinstance(entries, list):
         yield document.build_problem(("entries",), "'entries' must be a list; [] is an empty one")
@@ -148,7 +161,7 @@ def _find_entries_problems(document: YamlDocument, entries: list[Any]) -> Iterat
     seen: set[tuple[EntryForm, str]] = set()
     for position, raw_entry in enumerate(entries):
         place = ("entries", position)
-        problems = list(_find_entry_problems(document, place, raw_entry))
+        problems = list(find_entry_problems(document, place, raw_entry))
         yield from problems
         if problems:
             continue
@@ -158,19 +171,36 @@ def _find_entries_problems(document: YamlDocument, entries: list[Any]) -> Iterat
         seen.add(key)
 
 
-def _find_entry_problems(
+def find_entry_problems(
     document: YamlDocument, place: YamlPath, raw_entry: Any
 ) -> Iterator[Problem]:
+    """The problems of an entry at its place."""
     if isinstance(raw_entry, dict):
         yield from _find_unknown_keys(document, place, raw_entry, ENTRY_KEYS)
         yield from _find_metadata_problems(document, place, raw_entry)
         if len(raw_entry.keys() & set(ENTRY_FORMS)) != 1:
             yield document.build_problem(place, f"an entry has one of {', '.join(ENTRY_FORMS)}")
             return
+        yield from _find_network_problems(document, (*place, NETWORKS_KEY), raw_entry)
     try:
         _parse_form(raw_entry if isinstance(raw_entry, dict) else _check_text(raw_entry))
     except ValueError as error:
         yield document.build_problem(place, str(error))
+
+
+def _find_network_problems(
+    document: YamlDocument, place: YamlPath, raw_entry: dict[str, Any]
+) -> Iterator[Problem]:
+    networks = raw_entry.get(NETWORKS_KEY, [])
+    if not isinstance(networks, list):
+        yield document.build_problem(place, f"{NETWORKS_KEY!r} must be a list of networks")
+        return
+    for position, value in enumerate(networks):
+        try:
+            _parse_paired_network(value)
+        except ValueError as error:
+            message = str(error).replace("'cidr'", f"each of {NETWORKS_KEY!r}")
+            yield document.build_problem((*place, position), message)
 
 
 def _find_metadata_problems(

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from collector.detect import yaml_files
-from collector.detect.language.yaml_document import read_documents
+from collector.detect.language.yaml_document import YamlDocument, read_documents
 from collector.detect.lists.entry_lines import read_line_entry
 from collector.detect.lists.list_checks import (
+    METADATA_KEYS,
     build_entry,
     build_plain_entry,
     find_entry_doubt,
@@ -19,34 +20,43 @@ from collector.detect.lists.list_checks import (
 )
 from collector.detect.lists.value_list import ListEntry, ValueList
 from collector.errors import Problem, RulesError
+from collector.yaml_source import yaml_files
 from collector.yaml_source.problem_report import ProblemReport
 from collector.yaml_source.source_text import read_text
 
 LISTS_FOLDER = "lists"
 """The name of folders below the rules that hold lists, not rules."""
 
+ListSource: TypeAlias = Path | Sequence[str] | YamlDocument
+"""A file, values, or a document whose `entries` may have attributes."""
+
 MAX_ENTRIES = 50_000
 MAX_FILE_BYTES = 5_000_000
 
 
 def find_list_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The YAML files in folders called `lists` below the paths, each once."""
-    files = {
-        file: None
-        for path in paths
-        for file in yaml_files.list_yaml_files(path)
-        if LISTS_FOLDER in file.relative_to(path).parts[:-1]
-    }
-    return iter(files)
+    """The YAML files in folders called `lists`, below folders and beside files; each once."""
+    yield from dict.fromkeys(file for path in paths for file in _list_files_around(path))
 
 
-def read_list(source: Path | Sequence[str], *, name: str | None) -> ValueList:
-    """The list of a file, or of values in the configuration.
+def _list_files_around(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield from yaml_files.list_yaml_files(path.parent / LISTS_FOLDER)
+        return
+    for file in yaml_files.list_yaml_files(path):
+        if LISTS_FOLDER in file.relative_to(path).parts[:-1]:
+            yield file
+
+
+def read_list(source: ListSource, *, name: str | None) -> ValueList:
+    """The list of a file, or of values or entries with attributes in the configuration.
 
     `name` is its name in rules; without one, the file's key `name`, or the name of the file.
 
     Raises RulesError with every problem.
     """
+    if isinstance(source, YamlDocument):
+        return _build_document_list(source, name)
     if not isinstance(source, Path):
         return _build_plain_list(Path(f"rules.lists.{name}"), source, name or "")
     if source.suffix in yaml_files.YAML_SUFFIXES:
@@ -58,18 +68,22 @@ def _read_yaml_list(path: Path, name: str | None) -> ValueList:
     documents = read_documents(path)
     if len(documents) != 1:
         raise _build_error(path, "a file of a list holds one document with the key 'entries'")
-    (document,) = documents
+    return _build_document_list(documents[0], name)
+
+
+def _build_document_list(document: YamlDocument, name: str | None) -> ValueList:
     problems = list(find_list_problems(document, name))
     entries = document.data.get("entries")
     if isinstance(entries, list) and len(entries) > MAX_ENTRIES:
         problems = [document.build_problem(("entries",), f"more than {MAX_ENTRIES:,} entries")]
     if problems:
         raise RulesError(problems)
-    metadata = {key: value for key, value in document.data.items() if key != "entries"}
+    metadata = {key: document.data[key] for key in METADATA_KEYS & document.data.keys()}
     entries_read = tuple(build_entry(each, metadata) for each in document.data["entries"])
     return ValueList(
-        name=name or str(document.data.get("name", path.stem)),
+        name=name or str(document.data.get("name", document.path.stem)),
         entries=entries_read,
+        is_optional=bool(document.data.get("optional")),
         warnings=tuple(
             document.build_problem(("entries", position), message)
             for position, entry in enumerate(entries_read)

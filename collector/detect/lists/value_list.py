@@ -13,9 +13,10 @@ from typing import Literal, TypeAlias
 
 from collector.detect.predicates import salesforce_ids
 from collector.detect.predicates.cidr import parse_address, to_ipv6
-from collector.detect.predicates.sql_literals import fold_text
+from collector.detect.predicates.folded_text import fold_text
+from collector.detect.predicates.name_columns import is_name_column
 from collector.errors import Problem
-from collector.model.event_columns import ADDRESS_KEYS, NAME_COLUMNS
+from collector.model.event_columns import ADDRESS_KEYS
 from collector.plain_names import simplify_beginning, simplify_name, simplify_part
 from collector.stable_ids import hash_json
 
@@ -35,6 +36,7 @@ class ListEntry:
         campaign: the campaign that it is a sign of.
         first_seen, last_seen: when it was observed.
         expires: the last day (UTC) whose events it counts for.
+        networks: those that it makes pairs with.
     """
 
     form: EntryForm
@@ -46,6 +48,7 @@ class ListEntry:
     expires: date | None = None
     confidence: Confidence | None = None
     note: str | None = None
+    networks: tuple[str, ...] = ()
 
     @property
     def expiry_time(self) -> datetime | None:
@@ -54,28 +57,39 @@ class ListEntry:
             return None
         return datetime.combine(self.expires + timedelta(days=1), time(), UTC)
 
+    def has_expired(self, at: datetime) -> bool:
+        """Whether it does not count any more at that time."""
+        return self.expiry_time is not None and at >= self.expiry_time
+
     @property
     def network(self) -> IPv4Network | IPv6Network:
         """The network of a `cidr` entry."""
         return ip_network(self.text)
 
     @property
+    def paired_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of its pairs."""
+        return tuple(map(ip_network, self.networks))
+
+    @property
     def digest(self) -> str:
         """A digest that is equal for entries that match the same events."""
         expires = self.expires.isoformat() if self.expires else None
-        return hash_json([self.form, self.text, expires])
+        return hash_json([self.form, self.text, expires, *self.networks])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueList:
     """The entries that rules know under one name, in the order of their files.
 
-    `warnings` tell of entries that mean something else than their author may think.
+    `warnings` tell of entries that mean something else than their author may think. A list that
+    `is_optional` may be empty: it is for whoever wants to fill it.
     """
 
     name: str
     entries: tuple[ListEntry, ...]
     warnings: tuple[Problem, ...] = ()
+    is_optional: bool = False
     _index: Mapping[_IndexKey, list[ListEntry]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -94,13 +108,21 @@ class ValueList:
             field: the column of the value: ids mind case, `source_ip` is an address, names are in
                 their plain form. Without it the value is text, and an address if it is one.
         """
+        found = self._list_entries(value, field)
+        return next((entry for entry in found if not entry.has_expired(at)), None)
+
+    def find_expired_entry(
+        self, value: str, at: datetime, *, field: str | None = None
+    ) -> ListEntry | None:
+        """The entry that would hold the value if it had not expired, if one does."""
+        found = self._list_entries(value, field)
+        return next((entry for entry in found if entry.has_expired(at)), None)
+
+    def _list_entries(self, value: str, field: str | None) -> Iterator[ListEntry]:
         for key in _list_lookup_keys(value, field):
             for entry in self._index.get(key, ()):
-                if (entry.expiry_time is None or at < entry.expiry_time) and _matches_value(
-                    entry, value, field
-                ):
-                    return entry
-        return None
+                if _matches_value(entry, value, field):
+                    yield entry
 
 
 def _list_index_keys(entry: ListEntry) -> Iterator[_IndexKey]:
@@ -123,7 +145,7 @@ def _list_lookup_keys(value: str, field: str | None) -> Iterator[_IndexKey]:
     if field is not None and salesforce_ids.is_id_column(field):
         yield "id", value
         yield "id", value[: salesforce_ids.SHORT_ID_LENGTH]
-    elif field in NAME_COLUMNS:
+    elif is_name_column(field):
         yield "name", fold_text(value)
     else:
         yield "folded", fold_text(value)
@@ -147,7 +169,7 @@ def _matches_value(entry: ListEntry, value: str, field: str | None) -> bool:
     is_id = field is not None and salesforce_ids.is_id_column(field)
     if entry.form == "value":
         return not is_id or salesforce_ids.are_ids_equal(value, entry.text)
-    entry_text = _simplify_entry(entry) if field in NAME_COLUMNS else entry.text
+    entry_text = _simplify_entry(entry) if is_name_column(field) else entry.text
     if not is_id:
         value, entry_text = fold_text(value), fold_text(entry_text)
     return value.startswith(entry_text) if entry.form == "prefix" else entry_text in value

@@ -16,12 +16,14 @@ from ipaddress import (
     ip_address,
 )
 
+from collector.plain_addresses import PORT_PATTERN, simplify_addresses
+
 KEY_LENGTH = 32
 """Hex digits of an address's key."""
 
 _IPV4_MAPPED = 0xFFFF << 32
 _BRACKETS = re.compile(r"\[(.*)\](?::\d{1,5})?", re.ASCII)
-_PORT = re.compile(r"([\d.]+):\d{1,5}", re.ASCII)
+_PORT = re.compile(PORT_PATTERN)
 _LEADING_ZEROS = re.compile(r"\b0+(?=[0-9A-Fa-f])")
 
 
@@ -40,13 +42,14 @@ def list_prefixes(networks: Iterable[IPv4Network | IPv6Network]) -> Mapping[int,
 def parse_address(text: str) -> int | None:
     """An address, in any spelling, as the number of an IPv6 address; None for other text.
 
-    A port, brackets, a zone (`%eth0`), quotes and zeros before numbers are no part of an address.
+    A port, brackets, a zone (`%eth0`), quotes, zeros before numbers and a final dot are no part of
+    an address.
     """
-    bare = text.strip("\"' \t\r\n")
+    bare = simplify_addresses(text).strip("\"' \t\r\n")
     for pattern in (_BRACKETS, _PORT):
         bare = pattern.sub(r"\1", bare) if pattern.fullmatch(bare) else bare
     try:
-        address = ip_address(_LEADING_ZEROS.sub("", bare.partition("%")[0]))
+        address = ip_address(_LEADING_ZEROS.sub("", bare.partition("%")[0].rstrip(".")))
     except ValueError:
         return None
     return _IPV4_MAPPED | int(address) if isinstance(address, IPv4Address) else int(address)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any, TypeAlias
 
 from sigma.conditions import (
@@ -19,7 +20,6 @@ from sigma.conditions import (
     ConditionValueExpression,
 )
 from sigma.types import (
-    CompareOperators,
     SigmaBool,
     SigmaCasedString,
     SigmaCIDRExpression,
@@ -35,10 +35,19 @@ from sigma.types import (
     SigmaType,
 )
 
-from collector.detect.predicates import equality, salesforce_ids
-from collector.detect.predicates.field_columns import TEXT_TYPE, TIME_TYPE, FieldColumns
-from collector.detect.predicates.list_membership import match_list, parse_list_name
+from collector.detect.predicates import equality
+from collector.detect.predicates.field_columns import FieldColumns
+from collector.detect.predicates.field_comparisons import (
+    compare_fields,
+    compare_number,
+    match_field,
+    match_time_part,
+)
+from collector.detect.predicates.list_membership import match_list, parse_list_reference
+from collector.detect.predicates.list_pairs import match_pair
+from collector.detect.predicates.members import match_any_member
 from collector.detect.predicates.name_patterns import simplify_pattern
+from collector.detect.predicates.sigma_extensions import FieldComparison, ListPair
 from collector.detect.predicates.sql_literals import (
     WILDCARD,
     UnsupportedSigmaError,
@@ -54,14 +63,6 @@ from collector.model.event_columns import KEYWORD_COLUMNS
 ConditionNode: TypeAlias = (
     ConditionItem | ConditionFieldEqualsValueExpression | ConditionValueExpression | None
 )
-
-_OPERATORS = {
-    CompareOperators.LT: "<",
-    CompareOperators.LTE: "<=",
-    CompareOperators.GT: ">",
-    CompareOperators.GTE: ">=",
-    CompareOperators.NEQ: "<>",
-}
 
 
 def compile_predicate(condition: ConditionNode, columns: FieldColumns) -> str:
@@ -80,7 +81,8 @@ def _compile_node(condition: ConditionNode, columns: FieldColumns) -> str:
             parts = [_compile_node(each, columns) for each in args]
             return f"({' AND '.join(parts)})" if len(parts) > 1 else parts[0]
         case ConditionNOT(args=[negated]):
-            return f"NOT {compile_predicate(negated, columns)}"
+            # What is left out is left out for as long as a list says, and no longer.
+            return f"NOT {compile_predicate(negated, columns.refuse_expired())}"
         case ConditionFieldEqualsValueExpression():
             return _compile_field(condition.field, condition.value, columns)
         case ConditionValueExpression():
@@ -138,7 +140,13 @@ def _match_any_value(
             networks = [each.network for each in values if isinstance(each, SigmaCIDRExpression)]
             return equality.match_networks(name, networks, columns)
         case _ValueKind.NUMBER:
-            return equality.compare_with_literals(columns.cast_to_number(name), map(str, values))
+            return match_any_member(
+                name,
+                columns,
+                lambda one: equality.compare_with_literals(
+                    one.cast_to_number(name), map(str, values)
+                ),
+            )
         case _ValueKind.EXACT_TEXT:
             return equality.match_cased_texts(name, list(map(extract_text, values)), columns)
     return equality.match_texts(name, list(map(extract_text, values)), columns)
@@ -159,6 +167,8 @@ def _choose_operands(
 def _compile_field(name: str, value: SigmaType, columns: FieldColumns) -> str:
     if kind := _classify_value(value):
         return _match_any_value(name, kind, [value], columns)
+    if convert := _MEMBER_COMPILERS.get(type(value)):
+        return match_any_member(name, columns, partial(convert, name, value))
     if convert := _FIELD_COMPILERS.get(type(value)):
         return convert(name, value, columns)
     raise UnsupportedSigmaError(f"values of type {type(value).__name__} are not served")
@@ -167,12 +177,12 @@ def _compile_field(name: str, value: SigmaType, columns: FieldColumns) -> str:
 def _compile_text(name: str, value: SigmaString, columns: FieldColumns) -> str:
     """Empty text, text with wildcards, or the name of a list."""
     if value.contains_placeholder():
-        return match_list(name, parse_list_name(value), columns)
+        return match_list(name, parse_list_reference(value), columns)
     if not value.s or value.s == [""]:
         return f"({columns.quote_column(name)} IS NULL OR {columns.cast_to_text(name)} = '')"
     if all(part is WILDCARD for part in value.s):
         return f"{columns.quote_column(name)} IS NOT NULL"
-    return _match_pattern(name, value, columns)
+    return match_any_member(name, columns, partial(_match_pattern, name, value))
 
 
 def _match_pattern(name: str, value: SigmaString, columns: FieldColumns) -> str:
@@ -198,53 +208,6 @@ def _compile_regex(name: str, value: SigmaRegularExpression, columns: FieldColum
     return f"regexp_matches({columns.cast_to_text(name)}, {quote_regex(value)})"
 
 
-def _compile_comparison(name: str, value: SigmaCompareExpression, columns: FieldColumns) -> str:
-    number = value.number
-    if isinstance(number, SigmaTimestampPart):
-        subject = _extract_time_part(name, number, columns)
-    else:
-        subject = columns.cast_to_number(name)
-    return f"{subject} {_OPERATORS[value.op]} {number.number}"
-
-
-def _compile_timestamp_part(name: str, value: SigmaTimestampPart, columns: FieldColumns) -> str:
-    return f"{_extract_time_part(name, value, columns)} = {value.number}"
-
-
-def _extract_time_part(name: str, value: SigmaTimestampPart, columns: FieldColumns) -> str:
-    part = value.timestamp_part.name
-    if columns.find_type(name) != TIME_TYPE:
-        raise UnsupportedSigmaError(
-            f"{part.lower()} is served for time and received, not for {name}"
-        )
-    return f"EXTRACT({part} FROM {columns.quote_column(name)})"
-
-
-def _compile_fieldref(name: str, value: SigmaFieldReference, columns: FieldColumns) -> str:
-    is_whole = not (value.starts_with or value.ends_with)
-    if is_whole and TEXT_TYPE not in {columns.find_type(name), columns.find_type(value.field)}:
-        return f"{columns.quote_column(name)} = {columns.quote_column(value.field)}"
-    is_id = columns.holds_ids(name) or columns.holds_ids(value.field)
-    cast = columns.cast_to_text if is_id else columns.fold_case
-    left, right = cast(name), cast(value.field)
-    match value.starts_with, value.ends_with:
-        case True, True:
-            return f"POSITION({right} IN {left}) > 0"
-        case True, False:
-            return f"LEFT({left}, LENGTH({right})) = {right}"
-        case False, True:
-            return f"RIGHT({left}, LENGTH({right})) = {right}"
-    return _compare_ids(left, right) if is_id else f"{left} = {right}"
-
-
-def _compare_ids(one: str, other: str) -> str:
-    short_ids = " = ".join(
-        f"substr({each}, 1, {salesforce_ids.SHORT_ID_LENGTH})" for each in (one, other)
-    )
-    lengths = " AND ".join(equality.has_id_length(each) for each in (one, other))
-    return f"({one} = {other} OR ({short_ids} AND {lengths}))"
-
-
 def _compile_expansion(name: str, value: SigmaExpansion, columns: FieldColumns) -> str:
     alternatives = [ConditionFieldEqualsValueExpression(name, each) for each in value.values]
     return _compile_alternatives(alternatives, columns)
@@ -253,15 +216,22 @@ def _compile_expansion(name: str, value: SigmaExpansion, columns: FieldColumns) 
 _FIELD_COMPILERS: Mapping[type[SigmaType], Callable[[str, Any, FieldColumns], str]] = {
     SigmaString: _compile_text,
     SigmaCasedString: _compile_text,
-    SigmaBool: _compile_boolean,
     SigmaNull: _compile_null,
     SigmaExists: _compile_exists,
-    SigmaRegularExpression: _compile_regex,
-    SigmaCompareExpression: _compile_comparison,
-    SigmaTimestampPart: _compile_timestamp_part,
-    SigmaFieldReference: _compile_fieldref,
+    SigmaTimestampPart: match_time_part,
+    ListPair: match_pair,
     SigmaExpansion: _compile_expansion,
 }
+"""By type of value, what compiles a comparison with it."""
+
+_MEMBER_COMPILERS: Mapping[type[SigmaType], Callable[[str, Any, FieldColumns], str]] = {
+    SigmaBool: _compile_boolean,
+    SigmaRegularExpression: _compile_regex,
+    SigmaCompareExpression: compare_number,
+    SigmaFieldReference: match_field,
+    FieldComparison: compare_fields,
+}
+"""The same where, of a field that is a list, each member is compared."""
 
 
 # ---- values without a field

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from collector.detect.predicates import cidr, salesforce_ids
 from collector.detect.predicates.field_columns import FieldColumns
+from collector.detect.predicates.members import match_any_member, match_any_text
 from collector.detect.predicates.sql_literals import (
     UnsupportedSigmaError,
     quote_exact,
@@ -56,32 +57,51 @@ def match_texts(name: str, values: Sequence[str], columns: FieldColumns) -> str:
 
     Ids match in either form, addresses in any spelling, names in their plain form.
     """
-    return _match_values(name, values, columns, lambda: columns.fold_case(name), quote_folded)
+    return _match_values(name, values, columns, FieldColumns.fold_case, quote_folded)
 
 
 def match_cased_texts(name: str, values: Sequence[str], columns: FieldColumns) -> str:
     """SQL: the same with regard to case."""
-    return _match_values(name, values, columns, lambda: columns.cast_to_text(name), quote_exact)
+    return _match_values(name, values, columns, FieldColumns.cast_to_text, quote_exact)
 
 
 def _match_values(
     name: str,
     values: Sequence[str],
     columns: FieldColumns,
-    build_subject: Callable[[], str],
+    read_text: Callable[[FieldColumns, str], str],
     literal: Callable[[str], str],
 ) -> str:
     if columns.holds_ids(name):
         return match_ids(name, values, columns)
+    if columns.holds_list(name):
+        return _match_members(name, values, columns, read_text, literal)
     if columns.holds_names(name):
-        return compare_with_texts(build_subject(), map(simplify_name, values), literal)
+        return compare_with_texts(read_text(columns, name), map(simplify_name, values), literal)
     key = columns.find_address_key(name)
     numbers = {value: cidr.parse_address(value) for value in values} if key else {}
     addresses = [number for number in numbers.values() if number is not None]
     others = [value for value in values if numbers.get(value) is None]
     parts = [_match_addresses(key, addresses, columns)] if key and addresses else []
-    parts += [compare_with_texts(build_subject(), others, literal)] if others else []
+    parts += [compare_with_texts(read_text(columns, name), others, literal)] if others else []
     return join_alternatives(parts)
+
+
+def _match_members(
+    name: str,
+    values: Sequence[str],
+    columns: FieldColumns,
+    read_text: Callable[[FieldColumns, str], str],
+    literal: Callable[[str], str],
+) -> str:
+    """SQL: a member of a field that is a list equals one of the texts."""
+    if len(set(values)) <= MAX_INLINE_VALUES:
+        return match_any_member(
+            name, columns, lambda one: compare_with_texts(read_text(one, name), values, literal)
+        )
+    subject = read_text(columns, name)
+    single = compare_with_texts(subject, values, literal)
+    return match_any_text(name, columns, subject, _list_texts(values, literal), single)
 
 
 def match_ids(name: str, values: Sequence[str], columns: FieldColumns) -> str:
@@ -155,7 +175,7 @@ def _list_further_beginnings(column: str, length: int) -> str:
     return f"regexp_extract_all({column}, ' ([0-9a-f]{{{length}}})', 1)"
 
 
-def _list_texts(values: Iterable[str]) -> str:
+def _list_texts(values: Iterable[str], literal: Callable[[str], str] = quote_exact) -> str:
     """SQL: a list of texts, of which there may be very many."""
     joined = _SEPARATOR.join(dict.fromkeys(values))
-    return f"string_split({quote_exact(joined)}, {quote_literal(_SEPARATOR)})"
+    return f"string_split({literal(joined)}, {quote_literal(_SEPARATOR)})"

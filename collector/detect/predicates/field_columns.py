@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collector.detect import lists
 from collector.detect.lists.value_list import ValueList
+from collector.detect.predicates.name_columns import is_name_column
 from collector.detect.predicates.salesforce_ids import is_id_column
 from collector.detect.predicates.sql_literals import UnsupportedSigmaError
 from collector.escaping import quote_identifier
-from collector.model.event_columns import ADDRESS_KEYS, NAME_COLUMNS
+from collector.model.event_columns import ADDRESS_KEYS
+from collector.model.member_columns import SEPARATORS
 from collector.yaml_source.suggestions import suggest_name
 
 TEXT_TYPE, TIME_TYPE = "VARCHAR", "TIMESTAMPTZ"
+UTC_ZONE = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,9 @@ class FieldColumns:
         resolve_column: the column that holds a field.
         lists: the value lists that there are.
         accessed_columns, accessed_lists: the names of the columns and lists used so far.
+        whole_texts: fields that are compared as one text, even where they are lists.
+        time_zone: the zone in which hours, days and the like are read from times.
+        outliving_lists: the value lists whose entries count even after they have expired.
     """
 
     column_types: Mapping[str, str]
@@ -32,6 +38,13 @@ class FieldColumns:
     lists: lists.ValueLists = lists.NO_LISTS
     accessed_columns: set[str] = field(default_factory=set)
     accessed_lists: set[str] = field(default_factory=set)
+    whole_texts: frozenset[str] = frozenset()
+    time_zone: str = UTC_ZONE
+    outliving_lists: frozenset[str] = frozenset()
+
+    def refuse_expired(self) -> FieldColumns:
+        """The same columns, where no entry of a list counts after it has expired."""
+        return replace(self, outliving_lists=frozenset()) if self.outliving_lists else self
 
     def quote_column(self, name: str) -> str:
         """The column as it is."""
@@ -63,7 +76,11 @@ class FieldColumns:
 
     def holds_names(self, name: str) -> bool:
         """Whether the column holds the plain form of names, which theirs is compared with."""
-        return self.resolve_column(name) in NAME_COLUMNS
+        return is_name_column(self.resolve_column(name))
+
+    def holds_list(self, name: str) -> bool:
+        """Whether the column's text is a list, of which each member is compared."""
+        return name not in self.whole_texts and self.resolve_column(name) in SEPARATORS
 
     def find_address_key(self, name: str) -> str | None:
         """The name of the column with the keys of the field's addresses, if it has one."""

@@ -46,13 +46,6 @@ def quote_folded(text: str) -> str:
     return f"lower({quote_literal(text)})"  # engines and Python differ on letters such as İ
 
 
-def fold_text(text: str) -> str:
-    """The text as engines lower it: every character by itself, never two for one."""
-    if text.isascii():
-        return text.lower()
-    return "".join(character.lower()[0] for character in text)
-
-
 def match_wildcards(subject: str, value: SigmaString, literal: Callable[[str], str]) -> str:
     """Whether the subject fits a string with wildcards."""
     extract_text(value)

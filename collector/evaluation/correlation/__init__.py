@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TypeAlias
 
-import duckdb
-
+from collector.clock import duration_to_micros
 from collector.detect import RuleSet, correlation_sql
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.evaluation.correlation.batch_scan import BatchScan, ScannedEvents
+from collector.evaluation.correlation.event_shortage import lacks_events, read_event_counts
 from collector.evaluation.correlation.leaf_events import LeafEvents
 from collector.evaluation.correlation.matches import FiringEvents, build_matches
-from collector.evaluation.event_views import EventViews, TimeSpan
+from collector.evaluation.correlation.past_windows import PastWindows, has_events
+from collector.evaluation.correlation.shared_events import SharedEvents, read_shared_events
+from collector.evaluation.correlation.touched_windows import (
+    TouchedWindow,
+    read_time_limits,
+    touch_window,
+    widen_span,
+)
+from collector.evaluation.event_views import TimeSpan
+from collector.evaluation.remembered_matches import RememberedMatches, join_near_spans
 from collector.evaluation.result import EvaluationResult
 from collector.evaluation.temp_tables import TempTables, open_temp_tables
 from collector.model import Correlation, Rule, Severity, Withdrawal
@@ -40,128 +50,236 @@ class CorrelationEvaluator:
         self._batch_scan = BatchScan(rules=rules, leaves_by_rule=self._leaves_by_rule)
 
     def evaluate_batch(
-        self, events: EventViews, span: TimeSpan, previous_matches: PreviousMatches
+        self,
+        span: TimeSpan,
+        remembered: RememberedMatches,
+        previous_matches: PreviousMatches,
     ) -> EvaluationResult:
         """The result of the correlations for the windows that the batch's events lie in.
 
-        `span` holds the times of all that the batch brings.
+        `span` holds the times of all that the batch brings; `remembered` has what rules that
+        compare with the past match after it, and the events.
         """
+        return self._evaluate_touched(self._batch_scan, span, remembered, previous_matches)
+
+    def rejudge_events(
+        self,
+        span: TimeSpan,
+        remembered: RememberedMatches,
+        previous_matches: PreviousMatches,
+        names: Collection[str],
+    ) -> EvaluationResult:
+        """The same of these correlations alone, for events that are judged again.
+
+        All matches of the windows are in it, since they may say something else.
+        """
+        named = {name: leaves for name, leaves in self._leaves_by_rule.items() if name in names}
+        scan = replace(self._batch_scan, leaves_by_rule=named)
+        return self._evaluate_touched(scan, span, remembered, previous_matches)
+
+    def _evaluate_touched(
+        self,
+        batch_scan: BatchScan,
+        span: TimeSpan,
+        remembered: RememberedMatches,
+        previous_matches: PreviousMatches,
+    ) -> EvaluationResult:
+        """The result of the correlations of a scan for the windows that it finds."""
         result = EvaluationResult()
-        if not self._leaves_by_rule:
+        if not batch_scan.leaves_by_rule:
             return result
+        events = remembered.events
         with open_temp_tables(events.connection) as tables:
-            scanned = self._batch_scan.scan_batch(events, span, tables)
-            self._propagate_failures()
-            for name, leaves in self._leaves_by_rule.items():
-                if any(not events_of_type.leaves.isdisjoint(leaves) for events_of_type in scanned):
-                    result = result.merge_with(
-                        self._try_rule(name, events, scanned, previous_matches)
-                    )
+            scanned = batch_scan.scan_batch(remembered.events, span, tables)
+            self._propagate_failures({**remembered.failures, **batch_scan.failures})
+            touched = [
+                window
+                for name in batch_scan.leaves_by_rule
+                for window in self._try_find_windows(name, scanned, remembered, tables)
+            ]
+            shared = read_shared_events(events, [window.leaf_events for window in touched], tables)
+            for window in touched:
+                result = result.merge_with(self._try_window(window, shared, previous_matches))
         return result
 
     def evaluate_archive(
-        self, name: str, events: EventViews, span: TimeSpan, previous_matches: PreviousMatches
+        self,
+        name: str,
+        span: TimeSpan,
+        remembered: RememberedMatches,
+        previous_matches: PreviousMatches,
     ) -> EvaluationResult:
         """The result of one correlation for all events of a span."""
-        rule = self._rules.by_name[name]
-        try:
-            with open_temp_tables(events.connection) as tables:
-                return self._evaluate_window(
-                    rule,
-                    events,
-                    (span, span),
-                    groups=None,
-                    previous_matches=previous_matches,
-                    tables=tables,
-                )
-        except EVALUATION_ERRORS as error:
-            self.failures[name] = describe_error(error)
-            return EvaluationResult()
+        with open_temp_tables(remembered.events.connection) as tables:
+            leaf_events = self._build_leaf_events(name, span, remembered, tables)
+            window = TouchedWindow(leaf_events=leaf_events, scope=span)
+            return self._try_window(window, SharedEvents(), previous_matches)
 
-    def _propagate_failures(self) -> None:
+    def judge_past_windows(
+        self,
+        name: str,
+        since: datetime,
+        remembered: RememberedMatches,
+        previous_matches: PreviousMatches,
+    ) -> EvaluationResult:
+        """The result of a correlation that waits, for windows that are past now and were not since.
+
+        Its horizon in `remembered` says what is past now.
+        """
+        rule = self._rules.by_name[name]
+        past = PastWindows(rule=rule, since=since, until=remembered.horizons[name].until)
+        with open_temp_tables(remembered.events.connection) as tables:
+            events = self._build_leaf_events(
+                name, past.find_first_events(self._rules.by_name), remembered, tables
+            )
+            try:
+                if not has_events(events, past.list_leaves(self._rules.by_name)):
+                    return EvaluationResult()
+            except EVALUATION_ERRORS as error:
+                self.failures[name] = describe_error(error)
+                return EvaluationResult()
+            reach = correlation_sql.compute_reach(rule, self._rules.by_name)
+            span = widen_span(past.scope, 2 * reach)
+            window = TouchedWindow(
+                leaf_events=self._build_leaf_events(name, span, remembered, tables),
+                scope=past.scope,
+                touched=past.beginnings,
+            )
+            return self._try_window(window, SharedEvents(), previous_matches)
+
+    def _propagate_failures(self, failures: Mapping[str, str]) -> None:
         """A correlation fails with any of the rules that it looks at."""
-        for leaf, reason in self._batch_scan.failures.items():
+        for leaf, reason in failures.items():
             message = f"its rule {leaf}: {reason}"
             self.failures |= {
                 name: message for name, leaves in self._leaves_by_rule.items() if leaf in leaves
             }
         self._batch_scan.failures.clear()
 
-    def _try_rule(
+    def _try_find_windows(
         self,
         name: str,
-        events: EventViews,
         scanned: Sequence[ScannedEvents],
-        previous_matches: PreviousMatches,
-    ) -> EvaluationResult:
-        rule = self._rules.by_name[name]
+        remembered: RememberedMatches,
+        tables: TempTables,
+    ) -> list[TouchedWindow]:
+        """What a correlation has to look at again; nothing where the batch has nothing for it."""
         try:
-            with open_temp_tables(events.connection) as tables:
-                groups_table = tables.create_table(self._batch_scan.select_groups(rule, scanned))
-                span = _read_time_span(events.connection, groups_table)
-                if span is None:
-                    return EvaluationResult()
-                # An event changes windows that end up to a reach after it, whose events lie up to a
-                # reach before it; evaluating all of these takes one reach more on either side.
-                reach = correlation_sql.compute_reach(rule, self._rules.by_name)
-                spans = _widen_span(span, reach), _widen_span(span, 2 * reach)
-                groups = groups_table if self._batch_scan.has_independent_groups(rule) else None
-                return self._evaluate_window(
-                    rule,
-                    events,
-                    spans,
-                    groups=groups,
-                    previous_matches=previous_matches,
-                    tables=tables,
-                )
+            return list(self._find_windows(name, scanned, remembered, tables))
         except EVALUATION_ERRORS as error:
             self.failures[name] = describe_error(error)
+            return []
+
+    def _find_windows(
+        self,
+        name: str,
+        scanned: Sequence[ScannedEvents],
+        remembered: RememberedMatches,
+        tables: TempTables,
+    ) -> Iterator[TouchedWindow]:
+        rule = self._rules.by_name[name]
+        groups_table, spans = None, []
+        leaves = self._leaves_by_rule[name]
+        if looked_at := [each for each in scanned if not each.leaves.isdisjoint(leaves)]:
+            groups_table = tables.create_table(self._batch_scan.select_groups(rule, scanned))
+            spans = read_time_limits(remembered.events.connection, groups_table)
+        reach = correlation_sql.compute_reach(rule, self._rules.by_name)
+        for leaf in self._batch_scan.list_remembering_leaves(rule):
+            spans += ((time, time) for time in remembered.list_changed_times(leaf))
+        # What is lost may have been in any group; of what only comes, the groups are known. Events
+        # that are judged again may leave theirs.
+        is_independent = (
+            remembered.events.rejudged is None
+            and self._batch_scan.has_independent_groups(rule)
+            and not any(each.is_lost for each in looked_at)
+        )
+        for span in join_near_spans(spans, 4 * duration_to_micros(reach)):
+            leaf_events = self._build_leaf_events(
+                name, widen_span(span, 2 * reach), remembered, tables
+            )
+            chosen = replace(leaf_events, groups_table=groups_table if is_independent else None)
+            yield touch_window(chosen, span)
+
+    def _build_leaf_events(
+        self, name: str, span: TimeSpan, remembered: RememberedMatches, tables: TempTables
+    ) -> LeafEvents:
+        """The events of a span that a correlation looks at, of every group."""
+        rule = self._rules.by_name[name]
+        return LeafEvents(
+            rules=self._rules,
+            rule=rule,
+            events=remembered.events,
+            span=span,
+            groups_table=None,
+            members={
+                leaf: remembered.create_table(leaf, span, tables)
+                for leaf in self._batch_scan.list_remembering_leaves(rule)
+            },
+            horizon=remembered.horizons.get(name),
+        )
+
+    def _try_window(
+        self, window: TouchedWindow, shared: SharedEvents, previous_matches: PreviousMatches
+    ) -> EvaluationResult:
+        leaf_events = window.leaf_events
+        try:
+            with open_temp_tables(leaf_events.events.connection) as tables:
+                events = shared.share_with(leaf_events)
+                return self._evaluate_window(window.read_from(events), previous_matches, tables)
+        except EVALUATION_ERRORS as error:
+            self.failures[leaf_events.rule.name] = describe_error(error)
             return EvaluationResult()
 
     def _evaluate_window(
         self,
-        rule: Rule,
-        events: EventViews,
-        spans: tuple[TimeSpan, TimeSpan],
-        *,
-        groups: str | None,
+        window: TouchedWindow,
         previous_matches: PreviousMatches,
         tables: TempTables,
     ) -> EvaluationResult:
-        """The result for the first span, computed from the events of the second."""
-        scope, span = spans
-        leaf_events = LeafEvents(
-            rules=self._rules, rule=rule, events=events, span=span, groups_table=groups
-        )
+        """The result for the scope, computed from the events of the span around it."""
+        leaf_events = window.leaf_events
+        rule, events = leaf_events.rule, leaf_events.events
         leaves = {
             leaf: tables.create_table(leaf_events.select_leaf(leaf))
             for leaf in self._leaves_by_rule[rule.name]
         }
+        previous = previous_matches(rule.name, window.scope)
+        counts = read_event_counts(events.connection, leaves)
+        if lacks_events(rule, self._rules.by_name, counts):
+            return EvaluationResult(
+                withdrawals=()
+                if leaf_events.groups_table
+                else _build_withdrawals(events.org, rule, previous)
+            )
         members = correlation_sql.select_firing_events(
-            rule, self._rules.by_name, lambda leaf, _: f"SELECT * FROM {leaves[leaf]}"
+            rule,
+            self._rules.by_name,
+            lambda leaf, _: f"SELECT * FROM {leaves[leaf]}",
+            known_until=leaf_events.render_known_until(),
         )
         firing = FiringEvents(
-            rules=self._rules, rule=rule, table=tables.create_table(members), scope=scope, span=span
+            rules=self._rules,
+            rule=rule,
+            table=tables.create_table(members),
+            scope=window.scope,
+            span=leaf_events.span,
+            touched=window.touched,
+            horizon=leaf_events.horizon,
         )
-        previous = previous_matches(rule.name, scope)
         weights = firing.read_weights(events.connection)
-        changed_uids = [uid for uid, weight in weights.items() if previous.get(uid) != weight]
+        touched_uids = firing.list_touched_uids(events.connection)
+        changed_uids = [
+            uid
+            for uid, weight in weights.items()
+            if uid in touched_uids or previous.get(uid) != weight or events.rejudged is not None
+        ]
         return EvaluationResult(
             matches=list(build_matches(firing, events, changed_uids)) if changed_uids else [],
-            # Only monotonic correlations are restricted to groups, and those never lose a match.
+            # Restricted to groups are monotonic correlations that lose no event, and so no match.
             withdrawals=()
-            if groups
+            if leaf_events.groups_table
             else _build_withdrawals(events.org, rule, previous.keys() - weights.keys()),
         )
-
-
-def _read_time_span(connection: duckdb.DuckDBPyConnection, table: str) -> TimeSpan | None:
-    row = connection.execute(f"SELECT min(time), max(time) FROM {table}").fetchone()
-    return None if row is None or row[0] is None else (row[0], row[1])
-
-
-def _widen_span(span: TimeSpan, by: timedelta) -> TimeSpan:
-    return span[0] - by, span[1] + by
 
 
 def _build_withdrawals(org: str, rule: Rule, uids: Iterable[str]) -> tuple[Withdrawal, ...]:

@@ -1,0 +1,1 @@
+"""What is older than it is kept goes: events, alerts, and what the state remembers of them."""
