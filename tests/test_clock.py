@@ -39,3 +39,11 @@ def test_a_moment_in_milliseconds_is_less_than_one_before_it(moment):
 
 def test_durations_count_microseconds():
     assert 86_400_000_000 == clock.DAY_MICROS == clock.duration_to_micros(timedelta(days=1))
+
+
+def test_a_simulated_time_holds_for_all_until_it_ends():
+    then = datetime(2031, 5, 6, tzinfo=UTC)
+    read_now = clock.now
+    with clock.simulate_time(lambda: then):
+        assert then == clock.now() == read_now()
+    assert clock.now() < then

@@ -93,6 +93,21 @@ def test_lines_are_counted_from_the_header_on():
     assert lines == [3, 5]
 
 
+@pytest.mark.parametrize("quote", [b"", b'"'])
+@pytest.mark.parametrize("width", [1, 3])
+def test_line_ends_may_differ_and_be_mangled(quote, width):
+    ends = [b"\n", b"\r\n", b"\r\r\n", b"\r\r\r\n", b"\r"]
+    records = [b",".join([quote + b"x" + quote] * width) + end for end in ends]
+    data = b",".join([b"A"] * width) + b"\r\r\n" + b"".join(records)
+
+    assert [(record, "") for record in records] == read(data, width)
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\n\r", b"\r\r\n \r\r\n\r\r"])
+def test_blank_lines_at_the_end_are_no_records(end):
+    assert read(b"A,B\n1,2" + end, 2)[1:] == []
+
+
 def test_typed_text_is_no_record_however_it_looks():
     """Its quotes are doubled, so the best that it can be is a record of empty fields."""
     forged = b",".join(b'""x""' for _ in range(8))

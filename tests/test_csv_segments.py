@@ -150,7 +150,7 @@ class TestHeader:
             (b"A\0\n", "column names"),
             (b"A" * (csv_segments.MAX_HEADER_BYTES + 1), "column names"),
             (b"A" * 200_000 + b"\n", "column names"),
-            (b"A," * csv_segments.MAX_COLUMNS + b"A\n", "column names"),
+            (b"A," * csv_segments.MAX_COLUMNS + b"A\n", "the log has 5,001 columns, and no more"),
             (b"\x1f\x8b\x08\0\0\0\n", "column names"),
         ],
     )

@@ -85,3 +85,13 @@ def test_a_limit_of_the_container_is_the_memory_there_is(tmp_path):
     (tmp_path / "memory.max").write_text(f"{700 * engine.MIB}\n")
 
     assert 700 * engine.MIB == engine.measure_memory(tmp_path)
+
+
+@pytest.mark.parametrize("memory", [256 * 10**6, 512 * engine.MIB, 4096 * engine.MIB])
+def test_engines_side_by_side_have_no_more_together_than_was_set(memory):
+    shares = engine.share_resources(engine.EngineResources(threads=4, memory_bytes=memory))
+    limits = [each.memory_bytes for each in (shares.main, shares.compaction, shares.spare)]
+
+    assert sum(limits) <= memory
+    assert limits[0] >= memory // 2
+    assert (4, 1, 1) == (shares.main.threads, shares.compaction.threads, shares.spare.threads)

@@ -1,5 +1,7 @@
 """A rule that floods is one alert beyond the limit, and nothing of it is lost or counted twice."""
 
+import pytest
+
 from collector.alerting.flooding import FLOOD_LIMIT, is_flood_key
 from collector.channels.context_sentences import render_context
 from collector.model import FirstSeen, Severity
@@ -29,6 +31,7 @@ def split_flood(bench):
     return floods, [alert for alert in alerts if alert not in floods]
 
 
+@pytest.mark.slow
 def test_up_to_the_limit_every_key_has_its_alert(episodes):
     episodes.ingest_matches(*build_matches(FLOOD_LIMIT))
 
@@ -65,6 +68,7 @@ def test_a_critical_match_in_the_middle_of_a_flood_is_an_alert_of_its_own(episod
     ]
 
 
+@pytest.mark.slow
 def test_many_small_batches_flood_like_a_large_one(database):
     at_once, one_by_one = (EpisodeBench(database, org=org) for org in ("acme", "other"))
     matches = build_matches(FLOOD_LIMIT + MORE)
@@ -79,6 +83,7 @@ def test_many_small_batches_flood_like_a_large_one(database):
     assert whole == parts
 
 
+@pytest.mark.slow
 def test_a_flood_that_is_found_again_stays_as_it_is(episodes):
     matches = build_matches(FLOOD_LIMIT + MORE)
     episodes.ingest_matches(*matches)
@@ -115,6 +120,7 @@ def test_another_hour_begins_anew(episodes):
     assert 5 == sum(alert.first_time > NOON for alert in others)
 
 
+@pytest.mark.slow
 def test_what_is_taken_back_leaves_the_flood(database):
     aggregation = FirstSeen(key=("user_id",), learn=NOON - NOON, forget=NOON - NOON)
     novelties = EpisodeBench(database, aggregation=aggregation)

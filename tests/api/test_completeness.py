@@ -14,7 +14,7 @@ from collector.api.completeness import (
     prove_completeness,
     to_json_lines,
 )
-from collector.completeness import QuietHours, SequenceGap
+from collector.completeness import FoldedTotal, QuietHours, SequenceGap
 from collector.completeness.daily_audit import HourlyDailyComparison
 from collector.errors import CollectorError
 from fakes.collector_setup import DAY
@@ -22,13 +22,14 @@ from fakes.model_samples import NOON
 
 KEYS = {
     "count": (
-        "kind org source event_type unit listed fetched stored batches rows duplicates quarantined"
-        " lost pending failing unaccounted reasons"
+        "kind org source event_type unit listed fetched stored batches rows pruned duplicates"
+        " quarantined lost pending failing unaccounted reasons"
     ),
     "sequence_gap": "kind org event_type hour present missing explained",
     "quiet_hours": "kind org event_type hours",
     "windows": "kind org source stream start until gaps",
     "archived": "kind org event_type rows filed files missing",
+    "folded": "kind org source event_type batches rows newest",
     "daily": (
         "kind org event_type day hourly_files hourly_rows hourly_bytes daily_files daily_rows"
         " daily_bytes trouble verdict"
@@ -79,6 +80,9 @@ def test_json_has_these_kinds_with_these_keys_in_this_order(proof):
             SequenceGap(org="acme", event_type="Login", hour=NOON, present=[1], missing=[2])
         ],
         quiet_hours=[QuietHours(org="acme", event_type="Login", hours=[NOON])],
+        folded=[
+            FoldedTotal(org="acme", source="s", event_type="Login", batches=1, rows=3, newest=NOON)
+        ],
     )
     compared = HourlyDailyComparison(org="acme", event_type="Login", day=date(2026, 3, 1))
     lines = to_json_lines(replace(proof, report=report, daily_comparisons=[compared]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -22,10 +23,14 @@ JOB = "750000000000001"
 CLI = {"BROWSER_TYPE": "Salesforce-CLI/1.0", "SESSION_KEY": "s'1", "LOGIN_KEY": "l1"}
 
 
-@pytest.fixture
-def bench(tmp_path):
+CHANNELS = ["here", "there"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     """A log file that was listed and fetched, with a login that alerts, and a job in two files."""
-    with open_pipeline_bench(tmp_path, channels=["here", "there"]) as bench:
+    folder = tmp_path_factory.mktemp("events")
+    with open_pipeline_bench(folder, channels=CHANNELS) as bench:
         rows = [
             build_login_row(1, **CLI),
             build_login_row(2, SESSION_KEY="s'1"),
@@ -39,6 +44,14 @@ def bench(tmp_path):
         for key, minute in (("a" * 32, 0), ("b" * 32, 5)):
             job = build_bulk_row(JOB, 100_000, minute, SESSION_KEY="s'1")
             bench.pipeline.ingest(bench.write_batch("BulkApi2", [job], key=key, record_prefix=key))
+    return folder
+
+
+@pytest.fixture
+def bench(folder, tmp_path):
+    """A copy of it, which a test may go on with."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    with open_pipeline_bench(tmp_path, channels=CHANNELS) as bench:
         yield bench
 
 

@@ -17,10 +17,10 @@ JOB = "750000000000001"
 LOGINS = "0AT000000000002AAA"
 
 
-@pytest.fixture
-def bench(tmp_path):
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
     """Two events of one bulk job in two files, one of another job, and two logins."""
-    with open_pipeline_bench(tmp_path) as bench:
+    with open_pipeline_bench(tmp_path_factory.mktemp("events")) as bench:
         for key, event_type, rows in (
             (
                 "a" * 32,
@@ -40,13 +40,13 @@ def bench(tmp_path):
         yield bench
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def connection():
     with engine.open_engine() as connection:
         yield connection
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def find(bench, connection):
     def run(*uids, **chosen):
         with bench.database.read() as state:
@@ -143,3 +143,18 @@ def test_every_derived_type_can_be_found():
     assert normalize.DERIVED_EVENT_TYPES.keys() == {
         name for name, _ in event_lookup.DERIVED_UID_KINDS.values()
     }
+
+
+def test_an_event_is_looked_for_around_its_alerts_before_it_is_everywhere(bench):
+    """As far as the events of one record may lie from each other; every org may have its uid."""
+    far = event_lookup.MAX_EVENT_DISTANCE + timedelta(days=1)
+    with bench.database.read() as state:
+        every = ledger.list_archive_files(state)
+        near, after_near = event_lookup.list_searched_files(state, {"acme": (NOON, NOON)})
+        none, _ = event_lookup.list_searched_files(state, {"acme": (NOON + far, NOON + far)})
+        other, _ = event_lookup.list_searched_files(state, {"other": (NOON, NOON)})
+        spans = {"acme": (NOON, NOON), "other": (NOON, NOON)}
+        (together,) = event_lookup.list_searched_files(state, spans)
+
+    assert 3 == len(every)
+    assert [every, every, [], [], every] == [near, after_near, none, other, together]

@@ -43,8 +43,8 @@ def test_json_has_these_keys_in_this_order(trace):
     for expected, part in (
         (
             (
-                "event_uid org event_type late_seconds event files made_of batches alerts"
-                " neighbours sql"
+                "event_uid org event_type late_seconds event files made_of batches"
+                " folded_batches alerts neighbours sql"
             ),
             written,
         ),

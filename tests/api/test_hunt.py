@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from collector.api.hunt import run_hunt, to_json_lines
+from collector.clock import EPOCH
 from collector.errors import CollectorError, HuntError, HuntLimitError, InvalidSqlError
+from collector.model import DirectoryPage, EntryReading
+from collector.settings.directory_settings import UserClaimsSettings
+from collector.store import directory_entries
+from fakes.databases import open_sqlite_state
 
 
 def hunt(settings, sql, *, seconds=30.0, limit=10):
@@ -32,7 +37,7 @@ def test_json_numbers_columns_of_the_same_name(collected):
     [
         ("SELEC", "syntax error"),
         ("SELECT nothing FROM Login", "nothing"),
-        ("SELECT * FROM nowhere", "There are events, Login, LoginHistory, SignIn$"),
+        ("SELECT * FROM nowhere", "There are events, Login, LoginHistory, SignIn, users, apps"),
     ],
 )
 def test_a_mistake_is_told_as_one_in_one_sentence(collected, sql, words):
@@ -53,3 +58,19 @@ def test_a_query_that_takes_too_long_is_no_mistake(collected):
 def test_a_state_that_is_not_there_is_told(uncollected):
     with pytest.raises(CollectorError, match="nothing has been collected yet"):
         hunt(uncollected, "SELECT 1")
+
+
+def test_the_directory_can_be_asked_before_there_are_events(uncollected):
+    uncollected.state_dir.mkdir()
+    reading = EntryReading(kind="user", id="0051", values={"username": "ada@acme.com"})
+    database = open_sqlite_state(uncollected.state_dir)
+    with database.begin() as connection:
+        page = DirectoryPage(read=EPOCH, readings=(reading,))
+        directory_entries.save_directory_page(connection, "acme", page, now=EPOCH)
+    database.close()
+    claims = UserClaimsSettings(admins=("ada@acme.com",))
+    settings = uncollected.model_copy(update={"directory": claims})
+
+    answer = hunt(settings, "SELECT org, username, is_admin FROM Users")
+
+    assert (("acme", "ada@acme.com", True),) == answer.rows

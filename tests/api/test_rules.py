@@ -13,8 +13,10 @@ from collector.api.rule_coverage import (
     to_json_lines,
     to_technique_json,
 )
-from collector.api.rule_lint import lint_rule_files, to_error_json, to_warning_json
+from collector.api.rule_lint import build_lint_report, to_error_json, to_warning_json
 from collector.errors import RulesError
+from collector.rules.coverage import OrgView, compute_coverage
+from collector.rules.outline import outline_rules
 from collector.rules.rule_files import load_rule_files
 
 RULE = """\
@@ -50,7 +52,10 @@ def test_a_rule_is_described_with_what_it_needs(path):
 
     assert ("event", ("Login",)) == (described.kind, tuple(described.event_types))
     assert ["Login"] == [need.event_type for need in described.needs]
-    keys = "name id level kind alert event_types lists attack needs tests path"
+    keys = (
+        "name id level kind alert notify silenced_by enabled off tuned parameters event_types lists"
+        " attack needs tests path"
+    )
     assert keys == " ".join(written)
     assert ["event_type", "source", "licence", "storing", "permissions"] == list(
         written["needs"][0]
@@ -58,7 +63,7 @@ def test_a_rule_is_described_with_what_it_needs(path):
 
 
 def test_warnings_are_told_by_place(path):
-    report = lint_rule_files([path])
+    report = build_lint_report(load_rule_files([path]))
     written = to_warning_json(report.warnings[0])
 
     assert ["a-login"] == [rule.name for rule in report.rules.rules]
@@ -71,7 +76,7 @@ def test_warnings_are_told_by_place(path):
 def test_mistakes_are_told_by_place(path):
     path.write_text(RULE.replace("condition: ada", "condition: eve"))
     with pytest.raises(RulesError) as caught:
-        lint_rule_files([path])
+        load_rule_files([path])
     written = to_error_json(caught.value.problems[0])
 
     assert ["kind", "path", "line", "column", "message"] == list(written)
@@ -84,7 +89,55 @@ def test_each_test_of_a_rule_is_run_and_told(path):
 
     assert [True, False] == [line["passed"] for line in written]
     assert "expected 1 alerts, got 0: none" == results[1].failure == written[1]["complaint"]
-    assert ["rule", "test", "passed", "complaint", "path", "line"] == list(written[0])
+    assert ["rule", "test", "passed", "complaint", "reasons", "path", "line"] == list(written[0])
+
+
+FILTERED_CHAIN = """\
+title: Read
+id: 6f1f6c1e-54a8-4c5f-9d0a-0d5d5a4e1b12
+name: read
+level: low
+logsource: {product: salesforce, service: ApiEvent}
+detection: {any: {user_id|exists: true}, condition: any}
+collector: {alert: false}
+---
+title: Reads
+id: 6f1f6c1e-54a8-4c5f-9d0a-0d5d5a4e1b13
+name: reads
+level: low
+correlation: {type: event_count, rules: [read], group-by: [user_id], timespan: 1h, condition: {gte: 2}}
+collector:
+  tests:
+    - name: of somebody
+      events:
+        - {EventIdentifier: e1, EventDate: "2026-03-01T10:00:00.000Z", UserId: 005000000000001AAA, Username: ada@acme.com}
+        - {EventIdentifier: e2, EventDate: "2026-03-01T10:01:00.000Z", UserId: 005000000000001AAA, Username: ada@acme.com}
+      event_type: ApiEvent
+      expect: {alerts: 1}
+    - name: of whom the filter leaves out
+      events:
+        - {EventIdentifier: e1, EventDate: "2026-03-01T10:00:00.000Z", UserId: 005000000000001AAA, Username: etl@acme.com}
+        - {EventIdentifier: e2, EventDate: "2026-03-01T10:01:00.000Z", UserId: 005000000000001AAA, Username: etl@acme.com}
+      event_type: ApiEvent
+      expect: {alerts: 0}
+---
+title: ETL may read
+name: etl-may-read
+logsource: {product: salesforce, service: ApiEvent}
+filter: {rules: [reads], etl: {user_name: etl@acme.com}, condition: not etl}
+"""  # noqa: E501 - rules as people write them
+
+
+def test_a_filter_on_a_correlation_filters_what_it_counts(path):
+    path.write_text(FILTERED_CHAIN)
+    rules = load_rule_files([path])
+
+    assert ["", ""] == [result.failure for result in rule_tests.run_tests(rules)]
+    assert ["read", "reads"] == [each.rule.name for each in rule_list.describe_rules(rules)]
+    view = OrgView(org="acme", polls=(), seen_types=frozenset({"ApiEvent"}))
+    assert [("read", "fires"), ("reads", "fires")] == [
+        (each.rule, each.state) for each in compute_coverage(outline_rules(rules), view)
+    ]
 
 
 # ---- coverage

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from collector.api.clock_status import ClockStatus
+from collector.api.directory_status import (
+    CERTAIN_KEYS,
+    DirectoryStatus,
+    list_directory_statuses,
+)
 from collector.api.readable_files import UnreadableFile
 from collector.api.state_view import open_state_view
 from collector.api.status import (
-    ClockStatus,
     RuleStatusReport,
     StatusReport,
     count_stored_events,
@@ -15,9 +20,12 @@ from collector.api.status import (
     to_json_lines,
 )
 from collector.errors import CollectorError
+from collector.model import DirectoryPage, EntryReading
 from collector.settings import RulesSettings
+from collector.store import directory_entries
 from collector.store.channel_status import ChannelStatus
 from collector.store.rule_status import RuleFault, RuleLoadStatus
+from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON
 
 KEYS = {
@@ -25,8 +33,8 @@ KEYS = {
         "kind org source stream state reason last_attempt last_success complete_until lag_seconds"
     ),
     "stored": (
-        "kind org source event_type batches rows duplicates quarantined bad_records unknown_times"
-        " lost newest"
+        "kind org source event_type batches rows pruned duplicates quarantined bad_records"
+        " unknown_times lost newest"
     ),
     "api_calls": (
         "kind org allowed made needed log_files downloads_allowed downloads_made fitting_percent"
@@ -37,7 +45,9 @@ KEYS = {
         " configured_calls paused reason"
     ),
     "clock": "kind org skew_seconds since reason",
+    "directory": "kind org entries unknown",
     "silent_rule": "kind org rule why can_fire",
+    "retention": "kind retention_days by_type_days alert_days holds last_run",
     "outbox": "kind channel state count oldest reason",
     "unreadable_file": "kind org event_type path rows state reason",
     "archive_problem": "kind problem",
@@ -116,6 +126,7 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
         silent_rules=(),
         rule_status=rules,
         clocks=(ClockStatus(org="acme", skew_seconds=300, since=NOON, reason="wrong"),),
+        directories=(DirectoryStatus(org="acme", entries={"user": 3}, unknown=("profile",)),),
         unreadable_files=(
             UnreadableFile(
                 org="acme", event_type="Login", path="x", rows=1, state="lost", reason="gone"
@@ -123,3 +134,23 @@ def _build_report(rules: RuleStatusReport) -> StatusReport:
         ),
         archive_problem="it is not there",
     )
+
+
+def test_what_no_user_has_is_what_the_org_keeps_from_us(tmp_path):
+    known = dict.fromkeys(CERTAIN_KEYS, "x")
+    del known["profile"]
+    readings = [
+        EntryReading(kind="user", id="0051", values={**known, "role": "Sales"}),
+        EntryReading(kind="user", id="0052", values={"username": "ada@acme.com"}),
+        EntryReading(kind="app", id="0H41", values={"name": "Loader"}),
+    ]
+    database = open_sqlite_state(tmp_path)
+    with database.begin() as connection:
+        page = DirectoryPage(read=NOON, readings=tuple(readings))
+        directory_entries.save_directory_page(connection, "acme", page, now=NOON)
+        found = list(list_directory_statuses(connection, ["acme", "other"]))
+    database.close()
+
+    assert [
+        DirectoryStatus(org="acme", entries={"user": 2, "app": 1}, unknown=("profile",))
+    ] == found

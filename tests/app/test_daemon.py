@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgLogFile, OrgStore
-from collector.store import alerts, ledger, outbox
+from collector.store import alerts, ledger, ledger_totals, outbox
 from collector.store import rule_status as rule_store
 from collector.store.database import open_database
 from fakes.dripping import DrippingServer
@@ -273,7 +273,7 @@ class Running:
 
     def stored(self):
         """How many logins."""
-        totals = self._read(ledger.list_ledger_totals)
+        totals = self._read(ledger_totals.list_ledger_totals)
         return sum(total.rows for total in totals if total.event_type == "Login")
 
     def loading(self):
@@ -351,8 +351,8 @@ def test_broken_rules_are_all_told_by_check(org, config, rules):
     ended = finished(path, environment, "check")
 
     assert 2 == ended.returncode
-    assert f"{rules / 'agent.yml'}:2:1: " in ended.stderr
-    assert f"{rules / 'known.yml'}:7:11: " in ended.stderr
+    assert f"{rules / 'agent.yml'}:2:1: " in ended.stdout
+    assert f"{rules / 'known.yml'}:7:11: " in ended.stdout
     assert "Traceback" not in ended.stderr
 
 

@@ -16,14 +16,14 @@ import pytest
 
 from collector.alerting.flooding import FLOOD_LIMIT
 from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
-from fakes.collector_setup import write_config
+from fakes.collector_setup import list_learning_rules, write_config
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
 pytestmark = pytest.mark.slow
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-ROWS = 20_000
+ROWS = 12_000
 RULES = """\
 title: Loud {user_id}
 id: 3c4e2a52-7a0e-4a39-9f59-3a1c5d2e0b01
@@ -71,10 +71,9 @@ def config(tmp_path):
             tmp_path,
             org,
             channels={"chat": {"type": "slack", "webhook_url": receiver.url}},
+            rules={"paths": [str(tmp_path / "rules.yml")], "disable": list_learning_rules()},
             event_log_file={"every": "1s", "settle": "0s"},
         )
-        settings = json.loads(path.read_text())
-        path.write_text(json.dumps({**settings, "rules": {"paths": [str(tmp_path / "rules.yml")]}}))
         yield path, receiver
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from collector.app.configuration import read_configuration
-from collector.app.daemon import run_once
+from collector.app.single_pass import run_once
 from collector.app.wiring import open_collector
 from collector.cli import cli
 from collector.demo import ConnectedApp, EmbeddedOrg, OrgStore

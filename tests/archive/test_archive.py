@@ -1,5 +1,6 @@
 """The archive: what is staged is nothing, what is placed is whole, what is swept is a stray."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -31,9 +32,12 @@ def events(*rows):
 
 
 TWO_DAYS = events(
-    ("a", "2026-03-01 23:59:59.999Z"), ("b", "2026-03-02 00:00:00Z"), ("c", "2026-03-03 12:00Z")
+    ("a", "2026-03-01 23:59:59.999Z"), ("b", "2026-03-02 00:00:00Z"), ("c", "2026-03-03 12:00:00Z")
 )
-ONE_DAY = events(("a", "2026-03-01 01:00Z"), ("b", "2026-03-01 02:00Z"))
+ONE_DAY = events(("a", "2026-03-01 01:00:00Z"), ("b", "2026-03-01 02:00:00Z"))
+
+
+SERVED_AGAIN = build_batch(dedupe=True)
 
 
 def uids(connection, archive, files):
@@ -50,6 +54,7 @@ def test_events_of_one_day_become_one_file_named_after_the_batch(connection, arc
     assert "org=acme/event_type=Login/date=2026-03-01/kkk-0000.parquet" == file.path
     assert (2, "2026-03-01") == (file.rows, file.date)
     assert (archive.root / file.path).stat().st_size == file.bytes
+    assert hashlib.sha256((archive.root / file.path).read_bytes()).hexdigest() == file.sha256
     assert 0o600 == (archive.root / file.path).stat().st_mode & 0o777
 
 
@@ -59,6 +64,8 @@ def test_events_of_several_days_lie_in_a_file_for_each(connection, archive):
 
     assert ["2026-03-01", "2026-03-02", "2026-03-03"] == [file.date for file in files]
     assert ["a", "b", "c"] == uids(connection, archive, files)
+    assert {None} == {archive.describe_alteration(file) for file in files}
+    assert 3 == len({file.sha256 for file in files})
     assert [] == list((archive.root / STAGING_FOLDER).iterdir())
 
 
@@ -88,10 +95,10 @@ def test_events_that_are_held_already_are_not_written_again(connection, archive)
     staged = archive.stage_events(connection, ONE_DAY, name="one-0000", batch=build_batch())
     first = archive.publish_events(connection, staged, build_batch())
     more = events(
-        ("b", "2026-03-01 02:00Z"), ("c", "2026-03-01 03:00Z"), ("c", "2026-03-01 03:00Z")
+        ("b", "2026-03-01 02:00:00Z"), ("c", "2026-03-01 03:00:00Z"), ("c", "2026-03-01 03:00:00Z")
     )
     staged = archive.stage_events(connection, more, name="two-0000", batch=build_batch())
-    second = archive.publish_new_events(connection, staged, build_batch(), first)
+    second = archive.publish_new_events(connection, staged, SERVED_AGAIN, first)
 
     assert ["c"] == uids(connection, archive, second)
 
@@ -101,7 +108,7 @@ def test_when_nothing_is_new_nothing_is_written(connection, archive):
     first = archive.publish_events(connection, staged, build_batch())
     staged = archive.stage_events(connection, ONE_DAY, name="two-0000", batch=build_batch())
 
-    assert [] == archive.publish_new_events(connection, staged, build_batch(), first)
+    assert [] == archive.publish_new_events(connection, staged, SERVED_AGAIN, first)
     assert archive.locate_files(first) == [str(path) for path in archive.root.rglob("*.parquet")]
 
 
@@ -144,10 +151,12 @@ def test_strays_are_set_aside_and_nothing_else(connection, archive, tmp_path):
     (root / STAGING_FOLDER / "half.parquet").write_bytes(b"PAR1")
     stray = (root / files[1].path).read_bytes()
 
-    assert 1 == archive.move_stray_files(files[:1], target_root=aside)
+    kept = [files[0].path]
+
+    assert 1 == archive.move_stray_files(kept, target_root=aside)
     assert [root / files[0].path] == list(root.rglob("*.parquet"))
     assert stray == (aside / files[1].path).read_bytes()
-    assert 0 == archive.move_stray_files(files[:1], target_root=aside)
+    assert 0 == archive.move_stray_files(kept, target_root=aside)
 
 
 def test_an_archive_says_whose_it_is(archive):
@@ -173,7 +182,7 @@ def test_an_archive_tells_how_long_a_file_is_and_that_it_is_gone(connection, arc
 
 def test_days_that_lie_far_apart_cost_no_more_than_two(connection, archive):
     """What is between them is not looked for: once it was a statement for each day."""
-    select = events(("a", "2000-01-01 00:00Z"), ("b", "2027-06-30 12:00Z"))
+    select = events(("a", "2000-01-01 00:00:00Z"), ("b", "2027-06-30 12:00:00Z"))
     staged = archive.stage_events(connection, select, name="kkk-0000", batch=build_batch())
     statements = StatementCounter(connection)
     files = archive.publish_events(statements, staged, build_batch())
@@ -200,9 +209,9 @@ def test_days_of_which_nothing_is_new_have_no_file(connection, archive):
     files = archive.publish_events(connection, staged, build_batch())
     again = archive.stage_events(connection, TWO_DAYS, name="lll-0000", batch=build_batch())
 
-    assert [] == archive.publish_new_events(connection, again, build_batch(), files)
+    assert [] == archive.publish_new_events(connection, again, SERVED_AGAIN, files)
     again = archive.stage_events(connection, TWO_DAYS, name="lll-0000", batch=build_batch())
-    (file,) = archive.publish_new_events(connection, again, build_batch(), files[:2])
+    (file,) = archive.publish_new_events(connection, again, SERVED_AGAIN, files[:2])
     assert ("2026-03-03", 1) == (file.date, file.rows)
 
 

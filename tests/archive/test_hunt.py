@@ -1,13 +1,17 @@
 """Hunting: one SELECT over committed files, and nothing else whatsoever."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from collector import engine
+from collector.archive.hunt_directory import HuntDirectory
 from collector.archive.hunt_query import run_hunt_query
 from collector.archive.local_archive import LocalArchive
+from collector.directory.user_claims import UserClaims
 from collector.errors import HuntError, HuntLimitError
+from collector.model import EntryVersion
 from fakes.model_samples import build_batch
 
 
@@ -19,7 +23,7 @@ def archive(tmp_path):
     for event_type in ("Login", "Logout"):
         rows = (
             f"SELECT '{event_type}' || i AS event_uid, '{event_type}' AS event_type,"
-            " TIMESTAMPTZ '2026-03-01 10:00Z' + INTERVAL (i) MINUTE AS time FROM range(5) r (i)"
+            " TIMESTAMPTZ '2026-03-01 10:00:00Z' + INTERVAL (i) MINUTE AS time FROM range(5) r (i)"
         )
         staged = store.stage_events(
             connection, rows, name=f"{event_type}-0000", batch=build_batch()
@@ -94,6 +98,7 @@ def test_files_that_are_not_committed_do_not_exist(archive):
         "SELECT 1; SELECT 2",
         "SELECT 1; COPY (SELECT 1) TO '/tmp/out.csv'",
         "PRAGMA database_list",
+        "/* é */ -- ü\n pragma database_list",
         "CALL pragma_version()",
         "EXPORT DATABASE '/tmp/x'",
         "",
@@ -126,6 +131,7 @@ def test_rows_beyond_the_limit_are_left_out_and_said_so(archive):
     assert not ask(archive, "SELECT * FROM events", limit=10).truncated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.001, 0.3])
 def test_the_time_counts_from_opening_files_to_the_last_row(archive, seconds):
     """Rows come at once, and never an end of them."""
@@ -134,6 +140,7 @@ def test_the_time_counts_from_opening_files_to_the_last_row(archive, seconds):
         ask(archive, endless, timeout_seconds=seconds, limit=10**9)
 
 
+@pytest.mark.slow
 def test_an_answer_that_memory_cannot_hold_is_refused(archive):
     huge = "SELECT repeat('x', 100000) AS text, [repeat('y', 100000)] AS list FROM range(100000)"
     with pytest.raises(
@@ -157,3 +164,44 @@ def test_an_answer_that_memory_cannot_hold_is_refused(archive):
 def test_what_cannot_be_run_or_shown_is_told_in_words(archive, sql, words):
     with pytest.raises(HuntError, match=words):
         ask(archive, sql)
+
+
+# ---- the directory
+
+
+def describe_user(entry_id, day, **values):
+    at = datetime(2026, 3, day, tzinfo=UTC)
+    return EntryVersion(
+        org="acme", kind="user", id=entry_id, valid_from=at, noticed=at, values=values
+    )
+
+
+DIRECTORY = HuntDirectory(
+    versions=(
+        describe_user("0051", 1, username="login1@acme.com", profile="Standard User"),
+        describe_user("0051", 2, username="login1@acme.com", profile="It's <Admin>"),
+        describe_user("0052", 1, username="etl@acme.com"),
+    ),
+    claims=UserClaims(integration_users=("etl@*",)),
+)
+
+
+def test_users_are_as_they_are_now_and_their_versions_as_they_were(archive):
+    def ask_directory(sql):
+        return ask(archive, sql, directory=DIRECTORY).rows
+
+    assert (("0051", "It's <Admin>", None), ("0052", None, True)) == ask_directory(
+        "SELECT id, profile, is_integration FROM users ORDER BY id"
+    )
+    assert (("Standard User", 1, 2), ("It's <Admin>", 2, None)) == ask_directory(
+        "SELECT profile, day(valid_from), day(valid_until) FROM user_versions"
+        " WHERE id = '0051' ORDER BY valid_from"
+    )
+    assert ((10, 2),) == ask_directory(
+        "SELECT count(*), count(DISTINCT u.id) FROM events e JOIN users u ON e.event_type = 'Login'"
+    )
+
+
+def test_kinds_of_which_nothing_is_known_are_empty_views(archive):
+    assert () == ask(archive, "SELECT name, kind FROM apps", directory=DIRECTORY).rows
+    assert () == ask(archive, "SELECT label, valid_until FROM object_versions").rows

@@ -23,8 +23,9 @@ from collector import engine
 from collector.archive.local_archive import LocalArchive
 from collector.archive.parquet_writer import PARQUET_OPTIONS
 from collector.backtest import MEMORY_LIMIT, OrgArchive, run_backtest
-from collector.detect import RuleSet, load_rule_set
+from collector.detect import RuleSet
 from collector.detect.lint import lint_rules
+from collector.detect.loader import load_rule_set
 from collector.model import ArchiveFile
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import ledger

@@ -92,6 +92,16 @@ def said(entry: dict[str, Any], /, **changes: Any) -> str:
     return sentence
 
 
+def test_a_baseline_says_with_whom_it_compares():
+    peers = {"user.profile": "Sales"}
+    alone = {"mean": None, "stddev": None, "windows": 0}
+
+    assert (
+        "120 ± 40 of 57 others of user.profile Sales in the same window of 1 h; this one 9,400"
+    ) == said(BASELINE, peers=peers)
+    assert "no others to compare with; this one 9,400" == said(BASELINE, peers=peers, **alone)
+
+
 def seen(message: Message, context: tuple[dict[str, Any], ...] = ALL) -> Message:
     """The message, seen against one thing of every kind."""
     return replace(message, alert=replace(message.alert, entities={}, context=context))
@@ -124,15 +134,30 @@ def test_each_kind_is_a_fact(message: Message) -> None:
             {"type": "value_avg", "metric": 12.345678, "timespan_seconds": 5400},
             "an average of 12.35 in 14 events within 1 h 30 min, 10 are asked for",
         ),
-        ({"type": "temporal", "rules": ["a", "b"]}, "a, b: 14 events within 5 min"),
+        ({"type": "temporal", "rules": ["a", "b"], "limit": None}, "a, b: 14 events within 5 min"),
         (
-            {"type": "temporal_ordered", "rules": ["a", "b"]},
+            {"type": "temporal", "rules": ["a", "b", "c"], "limit": 2, "metric": 2.0},
+            "2 of a, b, c: 14 events within 5 min",
+        ),
+        (
+            {"type": "temporal_ordered", "rules": ["a", "b"], "limit": None},
             "a, b in this order: 14 events within 5 min",
         ),
     ],
 )
 def test_a_window_says_what_its_condition_asks_for(changes: dict[str, Any], sentence: str) -> None:
     assert said(WINDOW, **changes) == sentence
+
+
+def test_a_window_says_what_has_not_come_and_what_could_not_be_read() -> None:
+    absence = {"type": "temporal_ordered", "rules": ["a"], "limit": None, "absent": ["b", "c"]}
+    unread = {"stored_events/ApiEvent": "2026-11-19T08:00:00+00:00", "x": "1970-01-01T00:00:00Z"}
+    assert said(WINDOW, **absence) == "a: 14 events within 5 min, and no b, c"
+    assert said(WINDOW, **absence, unread=unread) == (
+        "a: 14 events within 5 min, and no b, c; stored_events/ApiEvent could not be read since"
+        " 2026-11-19 08:00 UTC; x could not be read at all"
+    )
+    assert said(WINDOW, **absence, unread={"x": "moon"}).endswith("be read since moon")
 
 
 def test_a_list_says_which_entry_a_value_fell_under() -> None:

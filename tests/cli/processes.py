@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
 
 from collector.cli import cli
+from collector.sources import SOURCES
 
 SECRET = "k7Fq2mZx9-canary"
 MEDDLING_VARIABLES = {
@@ -22,6 +24,12 @@ MEDDLING_VARIABLES = {
     "PYTHONUNBUFFERED",
 }
 """What somebody's environment may hold, and what would change how a process behaves."""
+
+USUAL_SOURCES = {"org_limits": False}
+"""All but the one that has something to tell at every poll."""
+
+FEW_SOURCES = {spec.kind: False for spec in SOURCES} | {"setup_audit_trail": {}}
+"""Of which a pass is quick, where it is not about what they bring."""
 
 COMMAND = (sys.executable, "-m", "collector")
 
@@ -56,15 +64,16 @@ def parse_lines(result: Result) -> list[Any]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def write_config(folder: Path, login_url: str, **changes: Any) -> Path:
+def write_config(
+    folder: Path, login_url: str, *, sources: Mapping[str, Any] = USUAL_SOURCES, **changes: Any
+) -> Path:
     """A configuration for one org, `acme`, in its folder; the secret is in the environment."""
     auth = {
         "flow": "client_credentials",
         "client_id": "3MVG9.acme.collector",
         "client_secret": "${env:SF_SECRET}",
     }
-    sources = {"org_limits": False}  # It has something to tell at every poll.
-    org = {"name": "acme", "login_url": login_url, "auth": auth, "sources": sources}
+    org = {"name": "acme", "login_url": login_url, "auth": auth, "sources": dict(sources)}
     path = folder / "collector.yaml"
     path.write_text(json.dumps({"state_dir": "state", "orgs": [org], **changes}))
     return path

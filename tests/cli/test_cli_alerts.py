@@ -10,6 +10,7 @@ import pytest
 from cli.processes import invoke_command, parse_lines, run_collector, write_config
 
 from collector import clock
+from collector.cli.alerts.list import TABLE_ALERTS
 from collector.errors import CollectorError
 from collector.model import Severity
 from collector.store import alerts
@@ -97,6 +98,31 @@ def test_the_newest_comes_first(listed):
 )
 def test_the_list_can_be_narrowed(listed, options, expected):
     assert expected == titles(listed, *options)
+
+
+def test_a_table_shows_the_newest_and_says_so_and_json_has_all(tmp_path):
+    config = write_config(tmp_path, "https://acme.my.salesforce.com")
+    newest = clock.now()
+    found = [
+        build_alert(
+            id=f"{number:020}",
+            title=f"Alert {number:03}.",
+            first_time=newest - number * timedelta(minutes=1),
+            last_time=newest - number * timedelta(minutes=1),
+        )
+        for number in range(TABLE_ALERTS + 1)
+    ]
+    _save(tmp_path, *found)
+    whole, some = (
+        invoke_command("alerts", "list", "-c", config, *options)
+        for options in ((), ("--limit", "3"))
+    )
+
+    assert TABLE_ALERTS == whole.stdout.count("Alert ")
+    assert f"Alert {TABLE_ALERTS:03}." not in whole.stdout
+    assert f"only the newest {TABLE_ALERTS:,} alerts: see --limit and --since\n" == whole.stderr
+    assert (3, "") == (some.stdout.count("Alert "), some.stderr)
+    assert TABLE_ALERTS + 1 == len(titles(config))
 
 
 @pytest.mark.parametrize("since", ["24", "5 h", "-1d", "0x1d", "99999d"])

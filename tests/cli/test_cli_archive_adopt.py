@@ -14,6 +14,7 @@ from fakes.collector_setup import (
     HOUR,
     build_log_file,
     build_login_rows,
+    list_learning_rules,
     list_stored_values,
     write_config,
 )
@@ -54,6 +55,7 @@ def config(org, receiver, tmp_path):
         org,
         channels={"chat": {"type": "slack", "webhook_url": receiver.url}},
         event_log_file={"settle": "0s", "lookback": "7d"},
+        rules={"disable": list_learning_rules()},
         login_history={},
     )
     run(path)

@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from cli.processes import invoke_command, parse_lines, run_collector, write_config
+from cli.processes import FEW_SOURCES, invoke_command, parse_lines, run_collector, write_config
 
 from collector import clock
 from collector.demo import EmbeddedOrg, OrgStore
@@ -19,6 +19,7 @@ from collector.store.database import open_database
 from fakes.delivery_bench import DeliveryBench, open_delivery_bench
 from fakes.model_samples import build_alert
 from fakes.slack import WebhookReply, run_slack_receiver
+from fakes.smtp import run_mailbox
 from hostile.strings import HOSTILE_STRINGS
 
 GONE = WebhookReply(status=404, body="no_service")
@@ -125,10 +126,56 @@ def test_what_waits_on_a_channel_that_is_not_configured_any_more_is_said_to_stay
     assert "The next try" not in screen
     assert "due" not in screen.split()
     assert "channel" not in [line["kind"] for line in status]
-    assert ["the channel is not configured any more"] * 2 == [
+    remedy = "; configure it again, or give its messages up by"
+    remedy += " `collector deliveries discard --channel chat`"
+    assert [f"the channel is not configured any more{remedy}"] * 2 == [
         line["reason"] for line in status if line["kind"] == "outbox"
     ]
-    assert "chat: 2 messages cannot leave: the channel is not configured any more\n" == said
+    assert (
+        f"chat: 2 messages cannot leave: the channel is not configured any more{remedy}\n" == said
+    )
+
+
+def test_what_waits_on_a_channel_that_is_gone_is_given_up(state, tmp_path):
+    _, bench = state
+    bench.enqueue(*range(7))
+    bench.receivers["chat"].script.extend([WebhookReply(), WebhookReply(), GONE])
+    bench.worker.drain_channel("chat")
+    bench.enqueue(9, severity=Severity.CRITICAL)
+    config = write_config(tmp_path, "https://acme.my.salesforce.com", channels={})
+    asked = invoke_command("deliveries", "discard", "--channel", "chat", "-c", config)
+    said = invoke_command("deliveries", "discard", "--channel", "chat", "--yes", "-c", config)
+    lines = parse_lines(invoke_command("deliveries", "list", "--all", "--json", "-c", config))
+
+    question = "6 messages (1 critical, 5 low) on chat, will never be sent. Discard? [y/N]: "
+    assert question in asked.stderr
+    assert 1 == asked.exit_code
+    assert "chat: 6 messages discarded\n" == said.stdout
+    given_up = [line for line in lines if line["state"] == "superseded"]
+    assert 7 == len(given_up), "the digest as well"
+    for line in given_up:
+        assert line["reason"].startswith("discarded by `collector deliveries discard` at 20")
+        assert line["reason"].endswith("Z: the channel is not configured any more")
+        assert line["finished"]
+    assert 2 == sum(line["state"] == "sent" for line in lines)
+    assert [] == bench.build_worker().list_undelivered()
+    with pytest.raises(CollectorError, match="no message waits on 'chat'"):
+        raise invoke_command(
+            "deliveries", "discard", "--channel", "chat", "--yes", "-c", config
+        ).exception
+
+
+def test_what_is_being_sent_is_not_given_up(state):
+    """A daemon that is at work has leased it, and records what became of it."""
+    config, bench = state
+    bench.enqueue(1, 2)
+    bench.clock.now = clock.now()
+    leased = bench.worker._lease_delivery("chat")
+    said = invoke_command("deliveries", "discard", "--channel", "chat", "--yes", "-c", config)
+
+    assert "chat: 1 message discarded\n" == said.stdout
+    assert ["leased", "superseded"] == [row.state for row in bench.list_rows()]
+    assert leased.key == bench.list_rows()[0].key
 
 
 def test_what_waits_for_a_digest_is_not_said_to_be_due(state):
@@ -180,6 +227,7 @@ def test_no_text_acts_on_a_terminal(tmp_path):
     assert screen.replace("\n", "").isprintable()
 
 
+@pytest.mark.slow
 def test_a_state_that_is_not_there_is_told(tmp_path):
     config = write_config(tmp_path, "https://acme.my.salesforce.com")
 
@@ -196,6 +244,7 @@ def test_a_webhook_that_was_gone_for_a_while_loses_no_alert(tmp_path):
         config = write_config(
             tmp_path,
             org.base_url,
+            sources=FEW_SOURCES,
             channels={"chat": {"type": "slack", "webhook_url": receiver.url}},
         )
         secret = {"SF_SECRET": org.application.client_secret}
@@ -226,3 +275,43 @@ def test_a_webhook_that_was_gone_for_a_while_loses_no_alert(tmp_path):
             if line.get("alert_id") == alert.id
         ]
         assert ("sent", 2) == (line["state"], line["attempts"])
+
+
+@pytest.mark.slow
+def test_passes_that_share_nothing_but_the_state_mail_nobody_twice(tmp_path):
+    """`run --once` as a timer runs it, while the mail server greylists one of two recipients."""
+    with EmbeddedOrg(OrgStore()) as org, run_mailbox() as box:
+        mail = {
+            "type": "email",
+            "host": "127.0.0.1",
+            "port": box.port,
+            "tls": "none",
+            "from": "collector@example.com",
+            "to": ["soc@example.com", "ciso@example.com"],
+        }
+        config = write_config(tmp_path, org.base_url, sources=FEW_SOURCES, channels={"mail": mail})
+        secret = {"SF_SECRET": org.application.client_secret}
+        run_collector("run", "--once", "-c", config, cwd=tmp_path, **secret)
+        before = clock.now() - timedelta(hours=1)
+        with (
+            contextlib.closing(open_database(tmp_path / "state")) as database,
+            database.begin() as connection,
+        ):
+            alert = build_alert(severity=Severity.CRITICAL)
+            alerts.save_alerts(connection, [alert], {})
+            outbox.enqueue_alert(connection, alert, ["mail"], now=before)
+        box.refusals = {"ciso@example.com": "451 4.7.1 greylisted"}
+        for _ in range(2):
+            waiting = run_collector("run", "--once", "-c", config, cwd=tmp_path, **secret)
+            assert 1 == waiting.returncode
+            run_collector("deliveries", "retry", "-c", config, cwd=tmp_path, **secret)
+        box.refusals = {}
+        last = run_collector("run", "--once", "-c", config, cwd=tmp_path, **secret)
+
+        assert 0 == last.returncode, last.stderr
+        # Another mail tells of the collector's own health: that this one waits.
+        assert [["soc@example.com"], ["ciso@example.com"]] == [
+            received.recipients
+            for received in box.mails
+            if received.message["X-Collector-Alert"] == alert.id
+        ]

@@ -10,7 +10,7 @@ from cli.processes import invoke_command, parse_lines, write_config
 
 from collector.api.alert_evidence import EvidenceEvent
 from collector.api.alert_explanation import AlertExplanation, to_json
-from collector.cli import explain
+from collector.cli.alerts import explain
 from collector.cli.output import print_json
 from collector.errors import CollectorError
 from collector.store import alerts

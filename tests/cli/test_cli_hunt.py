@@ -80,6 +80,18 @@ def test_more_rows_than_the_limit_are_announced_on_stderr(polled):
     assert "only the first 2 rows: see --limit\n" == result.stderr
 
 
+def test_since_and_until_say_how_long_ago(polled):
+    """The logins of `polled` are of the last hours; a type without any then is an empty view."""
+    every, none, before = (
+        parse_lines(hunt(polled, "--json", *span, "SELECT count(*) AS n FROM Login"))
+        for span in (("--since", "30d"), ("--since", "1s"), ("--since", "40d", "--until", "30d"))
+    )
+
+    assert ([{"n": 3}], [{"n": 0}], [{"n": 0}]) == (every, none, before)
+    result = hunt(polled, "--since", "1d", "--until", "2d", "SELECT 1")
+    assert (2, True) == (result.exit_code, "longer ago than --until" in result.stderr)
+
+
 @pytest.mark.parametrize(
     ("sql", "words"),
     [

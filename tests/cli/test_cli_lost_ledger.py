@@ -107,6 +107,7 @@ def test_what_an_older_ledger_does_not_know_is_set_aside_and_told(state):
     assert len(before) - 1 == len(after)
 
 
+@pytest.mark.slow
 def test_an_archive_of_the_version_before_is_taken_over(state):
     """Neither it nor its database says which belongs to which; the committed files do."""
     (state.parent / "state" / "archive" / "_ledger_id").unlink()

@@ -88,6 +88,7 @@ def test_without_a_configuration_it_is_said_how_to_name_one_and_where_to_find_an
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_every_mistake_of_a_configuration_has_its_place_and_exits_with_2(tmp_path):
     config = tmp_path / "wrong.yaml"
     config.write_text('orgs: 5\nchanels: {}\n"\\e[31m": 1\n')
@@ -116,6 +117,7 @@ def test_what_only_looks_makes_no_state(tmp_path, command):
     assert [config] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_machine_is_one_sentence(tmp_path):
     (tmp_path / "state").write_text("a file where the folder should be")
     config = write_config(tmp_path, "https://acme.my.salesforce.com")
@@ -147,6 +149,7 @@ def test_a_reader_that_goes_away_is_no_reason_to_complain(polled, arguments):
     assert (1, "") == (process.returncode, process.stderr)
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_show_a_character_shows_its_code(polled):
     sql = "SELECT chr(9731) AS snowman"
     process = run_collector(

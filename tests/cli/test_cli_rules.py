@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
-from cli.processes import invoke_command, parse_lines, run_collector
+from cli.processes import invoke_command, parse_lines, run_collector, write_config
 
 from collector.errors import RulesError
 from collector.rules.rule_files import load_rule_files
@@ -48,7 +49,9 @@ def rule(tmp_path):
 def test_the_shipped_rules_are_meant_where_none_are_named():
     listed = parse_lines(invoke_command("rules", "list", "--json"))
 
-    assert {rule.name for rule in load_rule_files(()).rules} == {rule["name"] for rule in listed}
+    assert {rule.name for rule in load_rule_files(()).known_rules} == {
+        rule["name"] for rule in listed
+    }
     assert all(rule["tests"] and rule["attack"] for rule in listed if rule["alert"])
     assert all(rule["event_types"] and rule["needs"] for rule in listed)
 
@@ -57,14 +60,43 @@ def test_the_list_fits_the_terminal_and_cuts_no_name():
     screen = invoke_command("rules", "list").stdout
 
     assert 80 >= max(map(len, screen.splitlines()))
-    assert all(rule.name in screen.split() for rule in load_rule_files(()).rules)
-    assert "more" in screen.split()
+    rules = load_rule_files(()).known_rules
+    words = set(screen.split())
+    assert {rule.name for rule in rules if rule.raises_alert} <= words
+    assert not words & {rule.name for rule in rules if not rule.raises_alert}
+    assert len(screen.splitlines()) < 2 * len(rules)
 
 
 def test_a_rule_of_ones_own_is_tested_alone(rule):
     result = invoke_command("rules", "test", rule())
 
     assert (0, "1 rule: 1 test passed, 0 failed\n") == (result.exit_code, result.stdout)
+
+
+def test_lists_are_filled_for_the_run(rule, tmp_path):
+    path = rule(("user_name|contains: ada", 'user_name|expand: "%integration_users%"'))
+    (tmp_path / "users.txt").write_text("bob@acme.com\nada\u0441@acme.com\n")
+
+    assert "0 tests passed, 1 failed" in invoke_command("rules", "test", path).stdout
+    for source in ("x,ada\u0441@acme.com", f"@{tmp_path / 'users.txt'}"):
+        result = invoke_command("rules", "test", "--list", f"integration_users={source}", path)
+        assert "1 test passed, 0 failed" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("users", "'users': write NAME=VALUE,VALUE or NAME=@FILE"),
+        ("Users=x", "'Users' is no name of a list"),
+        ("users=@/nowhere/at-all", "there is no file '/nowhere/at-all'"),
+        ("users=ada", "none of these rules asks for a list 'users'"),
+    ],
+)
+def test_lists_that_cannot_be_are_refused(rule, value, message):
+    result = invoke_command("rules", "test", "--list", value, rule())
+
+    assert 2 == result.exit_code
+    assert message in " ".join(result.stderr.split())
 
 
 def test_a_test_that_fails_is_told_by_place_and_exits_with_1(rule):
@@ -133,6 +165,12 @@ def test_the_json_of_a_rule_says_where_it_stands(rule):
         "level": "low",
         "kind": "event",
         "alert": True,
+        "notify": "informational",
+        "silenced_by": [],
+        "enabled": True,
+        "off": "",
+        "tuned": [],
+        "parameters": [],
         "event_types": ["Login"],
         "lists": [],
         "attack": [],
@@ -201,7 +239,12 @@ def test_the_list_says_what_kind_each_rule_is_and_what_its_parts_look_at(rule):
     )
     assert ["Login", "SetupAuditTrail"] == listed["both"]["event_types"]
     assert ["Login", "SetupAuditTrail"] == [each["event_type"] for each in listed["both"]["needs"]]
-    assert "temporal" in invoke_command("rules", "list", path).stdout
+    assert (["both"], False) == tuple(listed["a-login"][key] for key in ("silenced_by", "alert"))
+    screen = invoke_command("rules", "list", path).stdout
+    assert "temporal" in screen
+    assert "by both" in " ".join(screen.split())
+    told = invoke_command("rules", "lint", path).stderr
+    assert "a-login raises no alert of its own: both tells of it" in told
 
 
 def test_the_list_knows_what_is_first_seen(rule, tmp_path):
@@ -216,5 +259,70 @@ def test_the_list_knows_what_is_first_seen(rule, tmp_path):
 def test_the_commands_about_rules_are_named():
     help_text = invoke_command("rules", "--help").stdout
 
-    assert all(name in help_text for name in ("coverage", "export", "lint", "list", "test"))
+    assert all(name in help_text for name in ("coverage", "export", "lint", "list", "new", "test"))
     assert 2 == invoke_command("rules", "lent").exit_code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "is_named"),
+    [
+        (("lint",), r"own\.yml:5:8: T9999 is no technique", True),
+        (("lint",), r"own\.yml:5:8: T9999 is no technique", False),
+        (("list", "--json"), '"name": "a-login"', False),
+        (("export", "--to", "sigma"), "name: a-login", True),
+    ],
+    ids=["lint -c", "lint", "list", "export -c"],
+)
+def test_without_paths_the_rules_of_the_configuration_are_meant(
+    tmp_path, monkeypatch, arguments, said, is_named
+):
+    (tmp_path / "own.yml").write_text(
+        RULE.replace("level: low", "level: low\ntags: [attack.t9999]")
+    )
+    config = write_config(
+        tmp_path,
+        "https://acme.my.salesforce.com",
+        rules={
+            "paths": [str(tmp_path / "own.yml")],
+        },
+    )
+    if not is_named:
+        monkeypatch.chdir(tmp_path)
+    named = ("-c", config) if is_named else ()
+
+    assert re.search(said, invoke_command("rules", *arguments, *named).stdout)
+
+
+def test_a_file_is_looked_at_without_the_secrets_of_a_configuration_that_lies_there(
+    tmp_path, monkeypatch
+):
+    write_config(tmp_path, "https://acme.my.salesforce.com")
+    (tmp_path / "own.yml").write_text(RULE)
+    monkeypatch.chdir(tmp_path)
+    config = (tmp_path / "collector.yaml").read_text().replace("SF_SECRET", "SF_SECRET_OF_OTHERS")
+    (tmp_path / "collector.yaml").write_text(config)
+    result = invoke_command("rules", "lint", "own.yml")
+
+    assert (0, "own.yml") == (result.exit_code, result.stdout.partition(":")[0])
+    assert invoke_command("rules", "lint").exception is not None
+
+
+def test_a_rule_to_begin_with_is_printed_or_written(tmp_path):
+    printed = invoke_command("rules", "new", "correlation", "many-failures")
+    written = invoke_command("rules", "new", "filter", "etl", "--out", tmp_path / "etl.yml")
+
+    assert "rules: [many-failures-event]" in printed.stdout
+    assert (0, "name: etl") == (
+        written.exit_code,
+        (tmp_path / "etl.yml").read_text().splitlines()[2],
+    )
+    assert 2 == invoke_command("rules", "new", "plain", "A Name").exit_code
+
+
+def test_a_failed_test_is_told_with_its_reasons(rule):
+    path = rule(("alerts: 1", "alerts: 0"))
+    told = invoke_command("rules", "test", path).stdout.splitlines()
+
+    assert told[0].startswith(f"{path}:13: a-login: of ada: expected 0 alerts, got 1")
+    assert told[1].startswith("    Login at ")
+    assert "user_name|contains: ada" in told[1]

@@ -80,7 +80,9 @@ def test_without_rules_those_of_the_configuration_are_meant(polled):
     }
 
     assert {
-        each["name"] for each in parse_lines(invoke_command("rules", "list", "--json"))
+        each["name"]
+        for each in parse_lines(invoke_command("rules", "list", "--json"))
+        if each["alert"] and each["enabled"]
     } == told.keys()
     assert 1 == told["cli-activity"]
 
@@ -135,6 +137,7 @@ def test_people_get_a_table_in_which_nothing_acts_and_a_sum(log, path):
     assert "".join(told).isprintable()
 
 
+@pytest.mark.slow
 def test_the_difference_to_another_version_is_shown(log, path, tmp_path):
     other = rules(tmp_path / "there", agent="Mozilla", name="other-call")
     arguments = ("rules", "backtest", "--files", log, "--against", other, path)
@@ -152,6 +155,7 @@ def test_the_difference_to_another_version_is_shown(log, path, tmp_path):
     assert "0 rules told the same in both versions, 3 did not" in told
 
 
+@pytest.mark.slow
 def test_versions_that_tell_the_same_have_no_difference(log, path):
     arguments = ("rules", "backtest", "--files", log, "--against", path, path)
 
@@ -171,6 +175,23 @@ def test_what_cannot_be_read_is_told_and_the_rest_counts(log, path):
     assert f"{broken}: its event type cannot be told" in result.stderr
 
 
+def test_further_files_are_files_and_not_rules(log, path):
+    """As a shell writes `--files *.csv`."""
+    other = log.with_name("more-Login.csv")
+    other.write_text(log.read_text().replace("2026-03-04", "2026-03-05"))
+    result = invoke_command("rules", "backtest", "--json", "--files", log, other, path)
+
+    assert 8 == parse_lines(result)[0]["events"]
+
+
+def test_a_log_without_files_before_it_is_told(log):
+    result = invoke_command("rules", "backtest", log)
+
+    assert 2 == result.exit_code
+    assert f"{log} holds no rules: give logs with --files" in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.slow
 def test_wrong_rules_are_told_by_their_place(log, path):
     (path / "wrong.yml").write_text("title: 5\n")
     process = run_collector("rules", "backtest", "--files", log, path, cwd=log.parent)
@@ -186,6 +207,7 @@ def test_files_are_of_no_configuration(log, path, polled):
     assert "leave out -c" in result.stderr
 
 
+@pytest.mark.slow
 def test_files_without_events_are_no_backtest(tmp_path, path):
     empty = tmp_path / "empty.json"
     empty.write_text("[]")

@@ -108,6 +108,10 @@ def test_a_list_that_is_empty_is_told_and_one_that_is_not_there_is_a_mistake(pat
     assert "the list 'admirals' is empty: nothing fits it until somebody fills it (warning)" in (
         result.stdout
     )
+    (folder / "admirals.yml").write_text("optional: true\nentries: []\n")
+    assert "admirals" not in invoke_command("rules", "lint", tmp_path).stdout
+    (folder / "admirals.yml").write_text("optional: maybe\nentries: []\n")
+    assert "'optional' must be" in str(invoke_command("rules", "lint", tmp_path).exception)
 
 
 def test_what_a_rule_says_does_nothing_to_the_terminal(path):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 
 import pytest
 from cli.conftest import AGENT
 from cli.processes import invoke_command, parse_lines, run_collector
 
 from collector.demo.event_log import render_csv_line
+from collector.errors import RulesError
 
 HEADER = render_csv_line(["EVENT_TYPE", "TIMESTAMP_DERIVED", "USER_NAME", "BROWSER_TYPE"])
 
@@ -92,6 +94,35 @@ def test_a_type_is_given_in_any_case_and_a_misspelt_one_is_noticed(log):
     assert 2 == invoke_command("scan", "--type", "../x", log).exit_code
 
 
+def test_further_rules_are_rules_and_not_logs(log, tmp_path):
+    """As a shell writes `--rules *.yml`."""
+    rule = (
+        "title: Any\nname: {0}\nlevel: low\nlogsource: {{product: salesforce, service: Login}}\n"
+        "detection: {{any: {{user_name|exists: true}}, condition: any}}\n"
+    )
+    paths = [tmp_path / f"{name}.yml" for name in ("one", "two")]
+    for path in paths:
+        path.write_text(rule.format(path.stem))
+    result = invoke_command("scan", "--json", "--rules", *paths, log)
+
+    assert {"cli-activity", "one", "two"} == {each["rule"] for each in parse_lines(result)}
+    told = invoke_command("scan", log, paths[0])
+    assert 2 == told.exit_code
+    assert f"{paths[0]} is no log: give rules with --rules" in told.stderr
+
+
+def test_a_type_is_looked_at_by_the_rules_over_what_is_derived_from_it(tmp_path):
+    """`BulkJob` is made of `BulkApi2`."""
+    log = tmp_path / "bulk.csv"
+    log.write_text(
+        '"EVENT_TYPE","TIMESTAMP_DERIVED","USER_ID","JOB_ID","OPERATION_TYPE","ENTITY_TYPE",'
+        '"RECORDS_PROCESSED","JOB_STATUS"\n"BulkApi2","2026-03-01T10:40:00.000Z",'
+        '"005000000000001","750000000000001","query","Contact","520000","JobComplete"\n'
+    )
+
+    assert f"{log}: 1 BulkApi2 event, 1 alert\n" == invoke_command("scan", log).stderr
+
+
 def test_rules_of_ones_own_are_added(log, tmp_path):
     rule = tmp_path / "mine.yml"
     rule.write_text(
@@ -148,3 +179,18 @@ def test_the_type_is_that_of_the_first_record_that_can_be_read(tmp_path, first):
     result = invoke_command("scan", "--json", path)
 
     assert ["cli-activity"] == [alert["rule"] for alert in parse_lines(result)]
+
+
+@pytest.mark.slow
+def test_a_pipe_is_refused_in_a_sentence_and_nobody_waits_for_who_writes_to_it(log, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    named = run_collector("scan", tmp_path / "pipe.csv", log, cwd=tmp_path)
+
+    assert 1 == named.returncode
+    assert (
+        f"{tmp_path}/pipe.csv: cannot be read: it is no regular file, but a pipe or a device\n"
+    ) in named.stderr
+    assert f"{log}: " in named.stderr
+    rules = invoke_command("scan", "--rules", tmp_path / "pipe.csv", log)
+    with pytest.raises(RulesError, match="it is a pipe that nobody writes to"):
+        raise rules.exception

@@ -149,3 +149,27 @@ def test_broken_rule_files_are_shown_before_anything_has_been_collected(tmp_path
     assert "nothing has been collected yet" in screen
     assert "Rule files are broken:" in screen
     assert f"{broken}:1:1: " in "".join(screen.split("\n"))
+
+
+def test_what_was_told_and_cannot_be_written_down_is_a_line(state, tmp_path):
+    config, database = state
+    remember(database, "ApiEvent", "ok")
+    (tmp_path / "state/told.jsonl").mkdir()
+    screen = " ".join(invoke_command("status", "-c", config).stdout.split())
+    (line,) = of_kind(config, "journal_problem")
+
+    assert "what is told cannot be written down in" in screen
+    assert "told.jsonl: Is a directory" in line["problem"]
+    assert "`collector archive adopt` would tell it again" in line["problem"]
+
+
+def test_what_it_says_of_the_rules_is_the_same_without_their_outline(polled):
+    outline = polled.config.parent / "state/rules_outline.json"
+    kept = outline.read_bytes()
+    with_outline = of_kind(polled.config, "silent_rule")
+    outline.unlink()
+    without = of_kind(polled.config, "silent_rule")
+    outline.write_bytes(kept)
+
+    assert [] != with_outline
+    assert without == with_outline

@@ -22,10 +22,10 @@ from fakes.polling_bench import (
     build_log_file,
     list_event_uids,
     open_polling_bench,
-    read_start_time,
     serve_org,
     sum_calls_by_source,
 )
+from fakes.start_time import read_start_time
 
 AUDIT = {"setup_audit_trail": {}}
 HOUR = timedelta(hours=1)
@@ -110,6 +110,7 @@ def list_calls(bench):
     return {(each.source, each.activity): (each.calls, each.polls) for each in sums}
 
 
+@pytest.mark.slow
 def test_every_call_is_counted_for_its_source_and_purpose_downloads_of_other_threads_too(tmp_path):
     with serve_org(*FILES) as org, open_polling_bench(tmp_path, org, {**AUDIT, **LOGS}) as bench:
         bench.poll_sources()
@@ -142,6 +143,7 @@ def test_the_calls_of_a_source_in_groups_are_told_apart(tmp_path):
     assert {"query jobs", "ingest jobs", DESCRIPTIONS} == {activity for _, activity in calls}
 
 
+@pytest.mark.slow
 def test_two_threads_that_poll_different_sources_count_each_their_own(tmp_path):
     sources = {**AUDIT, **LOGS, "login_history": {}}
     with serve_org(*FILES) as org, open_polling_bench(tmp_path, org, sources) as bench:
@@ -179,6 +181,7 @@ def test_reading_what_an_outage_has_left_is_no_cost_of_every_poll(tmp_path):
 # ---- pace
 
 
+@pytest.mark.slow
 def test_a_backlog_of_files_makes_no_stream_be_asked_less_often_now_or_after_a_restart(tmp_path):
     sources = {**AUDIT, **LOGS, "stored_events": {}}
     behaviour = OrgBehaviour(daily_call_limit=60_000)
@@ -197,6 +200,7 @@ def test_a_backlog_of_files_makes_no_stream_be_asked_less_often_now_or_after_a_r
     assert [5 * MINUTE, MINUTE, 10 * MINUTE] == intervals
 
 
+@pytest.mark.slow
 def test_downloads_stop_at_their_share_and_go_on_where_the_share_allows_it(tmp_path):
     behaviour = OrgBehaviour(daily_call_limit=5_000)
     with (

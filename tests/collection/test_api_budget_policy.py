@@ -38,11 +38,13 @@ def test_the_most_valuable_groups_are_those_that_tell_of_an_attack_soonest():
         "stored_events threat detection objects",
         "setup_audit_trail",
         "login_history",
+        "directory users",
         "bulk_jobs query jobs",
         "bulk_jobs ingest jobs",
         "stored_events other objects",
         "event_log_file",
         "oauth_tokens",
+        "directory apps, reports and objects",
         "event_log_objects",
         "org_limits",
     ] == [name for name, _ in GROUPS]

@@ -26,9 +26,10 @@ from fakes.collector_setup import (
 pytestmark = pytest.mark.slow
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-FILES = [build_log_file(n, NOW - (240 - n) * HOUR) for n in range(0, 236, 4)]
+HOURS = range(0, 236, 8)
+FILES = [build_log_file(n, NOW - (240 - n) * HOUR) for n in HOURS]
 ROWS = build_login_rows(NOW - 10 * DAY, 240, HOUR)
-NAMES = sorted(f"user{n:04}-{row:03}@example.com" for n in range(0, 236, 4) for row in range(3))
+NAMES = sorted(f"user{n:04}-{row:03}@example.com" for n in HOURS for row in range(3))
 SOURCES = {"event_log_file": {"settle": "0s"}, "login_history": {}}
 
 
@@ -155,7 +156,7 @@ def test_a_fault_is_told_the_rest_goes_on_and_the_next_run_reads_what_is_missing
 def test_it_leaves_the_rest_of_our_share_to_the_polls_and_goes_on_another_day(tmp_path):
     store = OrgStore()
     store.add_files(FILES)
-    with EmbeddedOrg(store, behaviour=OrgBehaviour(daily_call_limit=400)) as org:
+    with EmbeddedOrg(store, behaviour=OrgBehaviour(daily_call_limit=300)) as org:
         config = write_config(tmp_path, org, event_log_file={"settle": "0s"})
         with open_test_collector(config) as collector:
             steps = run(collector)
@@ -170,7 +171,7 @@ def test_it_leaves_the_rest_of_our_share_to_the_polls_and_goes_on_another_day(tm
         run(collector)
 
     (problem,) = problems(steps)
-    assert "of the 40 API calls that api_budget_percent: 10 allows us" in problem
+    assert "of the 30 API calls that api_budget_percent: 10 allows us" in problem
     assert 0 < some < len(NAMES)
     assert NAMES == of_files(tmp_path)
 
@@ -206,7 +207,7 @@ def killed(config, org, *, after):
 @pytest.mark.slow
 def test_killed_three_times_it_ends_with_each_event_once(org, tmp_path):
     config = write_config(tmp_path, org, **SOURCES)
-    assert all(killed(config, org, after=files) for files in (3, 11, 17))
+    assert all(killed(config, org, after=files) for files in (2, 5, 8))
     assert 0 < len(of_files(tmp_path)) < len(NAMES)
     last = finished(config)
 

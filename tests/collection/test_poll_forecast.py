@@ -43,7 +43,7 @@ def test_the_default_configuration_fits_the_default_share_of_an_org_with_everyth
 
     assert made.configured_calls <= 10_000
     assert made.does_fit
-    assert [""] * 9 == [group.reason for group in made.groups]
+    assert [""] * 11 == [group.reason for group in made.groups]
     assert [group.configured for group in made.groups] == [group.interval for group in made.groups]
     assert MINUTE == by_key(made)[THREATS].interval
     assert 2_880 == by_key(made)[THREATS].daily_calls, "seven objects are two calls"

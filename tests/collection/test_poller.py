@@ -128,6 +128,7 @@ def test_whichever_request_of_a_poll_fails_the_next_poll_leaves_no_gap(small, tm
             assert SMALL == bench.list_stored_values(), f"request {index} of {requests} failed"
 
 
+@pytest.mark.slow
 def test_an_org_that_is_down_from_any_request_on_is_caught_up_with(small, tmp_path):
     for index in (1, 4, 6, 8, 10):
         small.inject_faults(InjectedFault(times=index), build_maintenance_fault("", None))
@@ -160,6 +161,7 @@ def test_trouble_with_one_stream_stops_no_other(org, tmp_path):
         assert list_event_uids(*FILES, *CHANGES) == bench.list_stored_values()
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_taken_in_hides_no_later_one_and_is_not_given_up(tmp_path):
     store = OrgStore()
     files = [
@@ -290,7 +292,10 @@ def test_an_org_that_refuses_every_token_is_not_logged_in_to_again_and_again(org
         assert "the next login waits" in bench.read_poll_states()["event_log_file/*"].reason
 
 
-@pytest.mark.parametrize("reading", [3, 8, 13, 18])
+@pytest.mark.parametrize(
+    "reading",
+    [3, 13, *(pytest.param(later, marks=pytest.mark.slow) for later in (8, 18))],
+)
 def test_being_asked_to_end_leaves_nothing_in_doubt(tmp_path, reading):
     clock = OrgClock()
     with serve_org(store=filled(), clock=clock) as org:
@@ -347,6 +352,7 @@ def test_status_shows_every_stream_with_its_state_and_reason(tmp_path):
     assert "503" in streams["SetupAuditTrail"]["reason"]
 
 
+@pytest.mark.slow
 def test_a_source_with_a_backlog_gives_way_and_goes_on_with_the_next_poll(tmp_path):
     """After its turn one window of every object is read, so the first ones are asked again soon."""
     store = OrgStore()

@@ -216,6 +216,7 @@ def of(proof, event_type):
     return next(count for count in proof.balances if count.event_type == event_type)
 
 
+@pytest.mark.slow
 def test_at_every_moment_of_a_troubled_collection_all_that_was_listed_is_accounted_for(
     org, tmp_path
 ):

@@ -124,6 +124,7 @@ def test_a_daily_file_that_cannot_be_had_is_told_and_the_others_are_counted(comp
     assert 4 == found[1, "Login"].daily_rows
 
 
+@pytest.mark.slow
 def test_nothing_of_a_daily_file_remains(compared, tmp_path):
     compared()
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
 from collector.ingest.state_paths import StatePaths
 from collector.store import ledger
 from collector.store.database import open_database
+from fakes.collector_setup import list_learning_rules
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.slow
 HOUR = timedelta(hours=1)
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 20 * HOUR
 FILES, ROWS = 24, 150
+KILLS = 5
 
 
 def files():
@@ -61,7 +64,7 @@ def test_killed_again_and_again_nothing_is_lost_and_nothing_is_there_twice(org, 
     with run_slack_receiver() as receiver:
         config = configure(tmp_path, org, receiver.url)
         kills = 0
-        while kills < 10 and not passes(config, after=0.4 + 0.15 * kills):
+        while kills < KILLS and not passes(config, org, kills):
             kills += 1
         finished = run(config)
         assert 0 == finished.returncode, finished.stderr
@@ -95,12 +98,14 @@ def configure(directory, org, webhook):
                     "setup_audit_trail": False,
                     "login_history": False,
                     "org_limits": False,
+                    "directory": False,
                 },
             }
         ],
         "channels": {
             "chat": {"type": "slack", "webhook_url": webhook, "storm": {"messages": 1000}}
         },
+        "rules": {"disable": list_learning_rules()},
     }
     path = directory / "collector.yaml"
     path.write_text(json.dumps(config))
@@ -114,21 +119,28 @@ def command(config):
 def run(config):
     """One pass to its end."""
     return subprocess.run(
-        command(config), env=os.environ, capture_output=True, text=True, timeout=60, check=False
+        command(config), env=os.environ, capture_output=True, text=True, timeout=300, check=False
     )
 
 
-def passes(config, *, after):
-    """Whether a pass ends before it is killed."""
+def passes(config, org, number):
+    """Whether a pass ends before it is killed: while it fetches files, and some time after that."""
+    enough = count_downloads(org) + 2 * number
     process = subprocess.Popen(
         command(config), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    while process.poll() is None and count_downloads(org) <= enough:
+        time.sleep(0.005)
     try:
-        return process.wait(timeout=after) == 0
+        return process.wait(timeout=0.04 * number) == 0
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         return False
+
+
+def count_downloads(org):
+    return sum(visit.path.endswith("/LogFile") for visit in org.request_log)
 
 
 def stored(state):

@@ -16,6 +16,7 @@ from collector.demo import EmbeddedOrg, OrgLogFile, OrgStore
 from collector.ingest.state_paths import StatePaths
 from collector.store import alerts, ledger
 from collector.store.database import open_database
+from fakes.collector_setup import list_learning_rules
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
@@ -145,6 +146,7 @@ def configure(directory, org, webhook):
         "login_history": False,
         "org_limits": False,
         "bulk_jobs": False,
+        "directory": False,
         "oauth_tokens": False,
         "event_log_objects": False,
     }
@@ -163,7 +165,7 @@ def configure(directory, org, webhook):
                 "sources": {"event_log_file": {"settle": "0s", "lookback": "30h"}, **sources},
             }
         ],
-        "rules": {"paths": ["rules.yml"], "disable": ["collector-health"]},
+        "rules": {"paths": ["rules.yml"], "disable": ["collector-health", *list_learning_rules()]},
         "channels": {"chat": {"type": "slack", "webhook_url": webhook}},
     }
     path = directory / "collector.yaml"

@@ -14,6 +14,7 @@ from sigma.conditions import ConditionOR
 from sigma.rule import SigmaDetections
 
 from collector import detect, engine
+from collector.detect import lists, loader
 from collector.detect.predicates import condition_sql
 from collector.detect.predicates.field_columns import FieldColumns
 
@@ -131,6 +132,31 @@ def rules(schema: detect.EventSchema, tmp_path: Path) -> Callable[..., detect.Ru
             for number, document in enumerate(documents)
         ]
         path.write_text(yaml.safe_dump_all(whole), encoding="utf-8")
-        return detect.load_rule_set([path], schema=schema)
+        return loader.load_rule_set([path], schema=schema)
 
     return build_rules
+
+
+@pytest.fixture
+def load_beside_list(tmp_path: Path, schema: detect.EventSchema) -> Callable[..., detect.RuleSet]:
+    """Loads a rule over `Novelty` and a value list of that name, with the rule's block if any."""
+
+    def load(
+        name: str, entries: Sequence[Any], detection: Mapping[str, Any], **block: Any
+    ) -> detect.RuleSet:
+        (tmp_path / "lists").mkdir(exist_ok=True)
+        (tmp_path / "lists" / f"{name}.yml").write_text(yaml.safe_dump({"entries": entries}))
+        rule = {
+            "title": "A rule",
+            "id": "0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01",
+            "name": "a-rule",
+            "level": "high",
+            "logsource": {"product": "salesforce", "service": "Novelty"},
+            "detection": detection,
+            **({"collector": block} if block else {}),
+        }
+        (tmp_path / "rule.yml").write_text(yaml.safe_dump(rule))
+        known = lists.load_lists([tmp_path])
+        return loader.load_rule_set([tmp_path], schema=schema, lists=known)
+
+    return load

@@ -1,12 +1,13 @@
 """What is usual for a group, when a window is more than that, and how grave that is."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from collector import engine
 from collector.detect import baseline_sql
-from collector.detect.baseline_sql import BaselineStats, compute_lowest_alert
+from collector.detect.baseline_stats import BaselineStats, compute_lowest_alert
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
 from fakes.model_samples import NOON, build_rule
 
@@ -55,6 +56,17 @@ def test_a_window_is_told_by_its_past_or_as_a_new_group_by_itself(past, value, f
     assert fires is usual(*past).is_exceeded(OVER, value)
 
 
+@pytest.mark.parametrize(
+    ("past", "value", "fires"),
+    [((3, 7), 49, False), ((3, 7), 50, True), ((0, 0), 5, True), ((6,), 99, False)],
+)
+def test_a_window_may_have_to_be_so_many_times_the_mean(past, value, fires):
+    ratio = replace(OVER, deviations=0.0, times_mean=10.0)
+
+    assert fires is usual(*past).is_exceeded(ratio, value)
+    assert [10.0, None] == [usual(3, 7).divide_by_mean(50), usual().divide_by_mean(50)]
+
+
 def test_many_large_and_equal_values_have_no_deviation():
     assert 0.0 == usual(*[123_456_789.0] * 700).standard_deviation
 
@@ -89,9 +101,9 @@ def test_the_first_case_that_holds_and_every_step_decide():
         ),
     )
     windows = [
-        (11.0, 1.0, 2.0, 3, 1, NOON, NOON, "u2"),
-        (10.0, None, None, 0, 1, NOON, NOON, "u2"),
-        (10.0, 1.0, None, 3, 1, NOON, NOON, "u1"),
+        (11.0, 1.0, 11.0, 2.0, 3, 1, NOON, NOON, "u2"),
+        (10.0, None, None, None, 0, 1, NOON, NOON, "u2"),
+        (10.0, 1.0, 10.0, None, 3, 1, NOON, NOON, "u1"),
     ]
     with engine.open_engine() as connection:
         answers = connection.execute(

@@ -2,10 +2,11 @@
 
 from ipaddress import ip_address, ip_network
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.detect.predicates.cidr import list_prefixes
+from collector.detect.predicates.cidr import list_prefixes, parse_address
 
 
 def _key(address) -> str:
@@ -45,3 +46,15 @@ def test_prefixes_are_whole_digits_grouped_by_their_length():
 
     assert {26: ["00000000000000000000ffff0a"], 30: [*found[30]]} == found
     assert ["00000000000000000000ffff080808", "00000000000000000000ffff080809"] == found[30]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("192.0.2.1.", "192.0.2.1.:443", "192%2E0%2e2%252E1", "１９２．０。２．１"),
+        *("::ffff:192.0.2.1:443", "%5B::ffff:192.0.2.1%5D%3A443", "[::ffff:192.0.2.1]"),
+    ],
+)
+def test_an_address_is_one_however_it_is_spelt(text):
+    """As the columns of events have it; rules and lists are written by people, too."""
+    assert parse_address(text) == 0xFFFF << 32 | 0xC0000201

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector import detect
+from collector.detect import loader
 from collector.detect.language.condition_depth import MAX_CONDITION_DEPTH, measure_depth
 from collector.errors import RulesError
 
@@ -42,7 +42,7 @@ def test_a_condition_that_is_too_deep_is_refused_at_its_line(deep, shown, rule_f
     path = rule_file(BODY.format(condition=shown.format(deep)))
 
     with pytest.raises(RulesError) as caught:
-        detect.load_rule_set([path], schema=schema)
+        loader.load_rule_set([path], schema=schema)
 
     (problem,) = caught.value.problems
     assert problem.message == "the condition is nested more than 50 levels deep"
@@ -54,11 +54,11 @@ def test_a_case_that_is_too_deep_is_refused_at_its_line(rule_file, schema):
     path = rule_file(BODY.format(condition="a") + f"collector:\n{case}")
 
     with pytest.raises(RulesError, match="nested more than 50 levels deep"):
-        detect.load_rule_set([path], schema=schema)
+        loader.load_rule_set([path], schema=schema)
 
 
 def test_a_condition_as_deep_as_may_be_is_served(rule_file, schema):
     half = MAX_CONDITION_DEPTH // 2
     path = rule_file(BODY.format(condition="not (a and " * half + "b" + ")" * half))
 
-    assert len(detect.load_rule_set([path], schema=schema).rules) == 1
+    assert len(loader.load_rule_set([path], schema=schema).rules) == 1

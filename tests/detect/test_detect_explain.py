@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import detect
+from collector.detect import loader
 from collector.detect.explain import explain_events
 from collector.detect.explain.questions import ExplainSubject
 from collector.detect.lists import ValueLists
@@ -90,7 +90,7 @@ def asked(connection, schema, tmp_path):
     """What a rule says of events of a type."""
 
     def run(rule, *events, event_type="ApiEvent", columns=COLUMNS, further=(), **lists):
-        rules = detect.load_rule_set([written(tmp_path, rule), *further], schema=schema, **lists)
+        rules = loader.load_rule_set([written(tmp_path, rule), *further], schema=schema, **lists)
         (made,) = rules.select_by_type(event_type)
         subject = ExplainSubject(
             rule=made,
@@ -225,7 +225,7 @@ def test_explanation_and_engine_never_disagree(events, law):
 def law(connection, schema, tmp_path_factory):
     """The explanations of events, and by uid what the matcher makes of them."""
     path = written(tmp_path_factory.mktemp("law"), RULE)
-    rules = detect.load_rule_set([path], schema=schema)
+    rules = loader.load_rule_set([path], schema=schema)
     (rule,) = rules.select_by_type("ApiEvent")
     subject = ExplainSubject(
         rule=rule, document=rules.documents[rule.name], event_type="ApiEvent", schema=schema

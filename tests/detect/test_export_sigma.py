@@ -10,7 +10,7 @@ import pytest
 import yaml
 from sigma.collection import SigmaCollection
 
-from collector import detect
+from collector.detect import loader
 from collector.detect.export.inlined_lists import inline_lists
 from collector.detect.export.sigma import export_rules
 from collector.detect.lists import ValueList, ValueLists
@@ -60,7 +60,7 @@ def collection(*sheeted):
 @pytest.fixture
 def loaded(rule_file, schema):
     def load(body, **changes):
-        return detect.load_rule_set([rule_file(body, **changes)], schema=schema)
+        return loader.load_rule_set([rule_file(body, **changes)], schema=schema)
 
     return load
 
@@ -187,6 +187,11 @@ def test_lists_are_written_out_by_how_their_entries_are_compared(loaded):
         [{"a": 1}, {"b|expand": "%none%"}], lists, NOW
     )
     assert ["words", "more"] == inline_lists(["words", "more"], lists, NOW)
+    contained = inline_lists({"detail|contains|expand": ["%bad%", "plain"]}, lists, NOW)
+    assert "plain" in next(
+        each["detail|contains"] for each in contained if "detail|contains" in each
+    )
+    assert not any("detail" in each for each in contained)
 
 
 # ---- rules over several events
@@ -259,7 +264,7 @@ def test_a_ladder_of_a_building_block_is_never_told(many):
         ),
         (
             "baseline: {metric: count, group_by: [user_name], window: 1h, history: 30d}",
-            "Sigma has no words for a measure held against its past",
+            "Sigma has no words for a measure held against its past or its peers",
         ),
     ],
 )
@@ -282,6 +287,22 @@ def test_filters_are_applied(loaded):
     collection(sheet)
 
 
+def test_a_filter_on_a_correlation_comes_out_as_a_rule_of_its_own(many, rule_file, schema):
+    exception = (
+        "---\ntitle: But not these\nlogsource: {product: salesforce}\n"
+        "filter:\n  rules: [many]\n  us: {USER_NAME: us}\n  condition: not us\n"
+    )
+    found = exported(many(LOGIN + TELLS + exception))
+    texts = [sheet.text for sheet in found.values()]
+
+    assert ["a-rule--many"] == documents(found["many"])[0]["correlation"]["rules"]
+    assert ["a-rule", "a-rule--many", "many"] == [
+        rule.name for rule in collection(*found.values()).rules
+    ]
+    again = loader.load_rule_set([rule_file("---\n".join(texts), head="")], schema=schema)
+    assert ("a-rule--many",) == again.by_name["many"].correlated_rules
+
+
 def test_a_building_block_that_nobody_uses_is_left_out(loaded):
     (sheet,) = exported(loaded(LOGIN + "collector: {alert: false}\n")).values()
 
@@ -291,7 +312,7 @@ def test_a_building_block_that_nobody_uses_is_left_out(loaded):
 def test_a_list_in_a_rule_is_written_out(rule_file, schema):
     bad = ValueList(name="bad", entries=(entry("value", "x"), entry("contains", "evil")))
     path = rule_file(LOGIN.replace("USER_NAME: x", "USER_NAME|expand: '%bad%'"))
-    rules = detect.load_rule_set([path], schema=schema, lists=ValueLists(by_name={"bad": bad}))
+    rules = loader.load_rule_set([path], schema=schema, lists=ValueLists(by_name={"bad": bad}))
     (sheet,) = exported(rules).values()
 
     assert [{"USER_NAME": ["x"]}, {"USER_NAME|contains": ["evil"]}] == (
@@ -343,7 +364,7 @@ def test_a_rule_with_its_lists_written_out_holds_for_the_same_events(
     body = {"logsource": {"product": "salesforce"}, "detection": {"a": item, "condition": "a"}}
     head = {"title": "A", "id": ID, "name": "a-rule", "level": "low"}
     path.write_text(yaml.safe_dump({**head, **body}), encoding="utf-8")
-    whole = detect.load_rule_set([path], schema=schema, lists=lists)
+    whole = loader.load_rule_set([path], schema=schema, lists=lists)
     (sheet,) = exported(whole).values()
     collection(sheet)
 
@@ -361,7 +382,7 @@ def test_two_lists_of_one_field_at_once_are_more_than_sigma_can_say(rule_file, s
     )
     body = LOGIN.replace("USER_NAME: x", "USER_NAME|expand|all: ['%ours%', '%ex%']")
     (sheet,) = exported(
-        detect.load_rule_set([rule_file(body)], schema=schema, lists=lists)
+        loader.load_rule_set([rule_file(body)], schema=schema, lists=lists)
     ).values()
 
     assert "Sigma has no words for USER_NAME in two lists at once" == sheet.reason

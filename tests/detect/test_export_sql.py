@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from collector import detect
+from collector.detect import loader
 from collector.detect.export.sql import ARCHIVE_PLACEHOLDER, EventTable, export_rules
 from collector.escaping import quote_identifier, quote_literal
 
@@ -28,6 +28,7 @@ class Jobs:
 
     def __init__(self, canonical):
         self._canonical = canonical
+        self.columns = frozenset(canonical)
 
     def build_select(self, relation):
         own = {"event_uid": "'job:' || user_id", "user_id": "user_id", "event_type": "'BulkJob'"}
@@ -186,7 +187,7 @@ detection:
 
 @pytest.mark.parametrize("dialect", ["duckdb", "spark"])
 def test_a_correlation_finds_the_events_of_its_windows(exported, run, rule_file, schema, dialect):
-    loaded = detect.load_rule_set([rule_file(SEQUENCE)], schema=schema)
+    loaded = loader.load_rule_set([rule_file(SEQUENCE)], schema=schema)
     text = exported(loaded=loaded, dialect=dialect)["sequence"]
 
     if dialect == "duckdb":
@@ -208,6 +209,49 @@ def test_what_is_first_seen_is_found_after_the_archive_has_begun(exported, run):
     assert all(row["last_seen"] is None for row in rows)
 
 
+REMEMBERING = """\
+logsource: {product: salesforce}
+detection:
+  a: {user_id|exists: true}
+  condition: a
+collector:
+  event_types: [ApiEvent, Login]
+  first_seen: {key: [user_id, operation], learn: 1m, forget: 1d}
+---
+title: Much
+id: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a03
+name: much
+level: low
+logsource: {product: salesforce, service: ApiEvent}
+detection:
+  a: {operation: query}
+  condition: a
+collector:
+  baseline:
+    {metric: sum, field: record_count, group_by: [user_id], window: 1h, history: 1d, minimum: 1}
+---
+title: New, and much
+id: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a02
+name: new-and-much
+level: high
+correlation: {type: temporal, rules: [a-rule, much], group-by: [user_id], timespan: 2h}
+"""
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "spark"])
+def test_a_correlation_over_rules_with_a_past_has_their_matches(
+    exported, run, rule_file, schema, dialect
+):
+    """e3 is new for ada, e6 is much of hers; nothing of bob's is much."""
+    loaded = loader.load_rule_set([rule_file(REMEMBERING)], schema=schema)
+    text = exported(loaded=loaded, dialect=dialect)["new-and-much"]
+
+    if dialect == "duckdb":
+        assert {"e3": "informational", "e6": "high"} == found(run(text))
+    else:
+        assert "EXCEPT" not in text
+
+
 def test_a_window_that_is_unusual_is_found(exported, run):
     block = {
         "baseline": {
@@ -224,6 +268,17 @@ def test_a_window_that_is_unusual_is_found(exported, run):
 
     assert ("critical", "ada", 7000.0, 505.0) == tuple(
         row[name] for name in ("severity", "user_id", "metric", "mean")
+    )
+
+
+def test_a_window_that_is_unusual_among_its_peers_is_found(exported, run):
+    over = {"metric": "sum", "field": "record_count", "group_by": ["RowsProcessed"]}
+    compared = {"window": "1d", "peers": "operation", "minimum": 1, "times_mean": 2}
+    block = {"baseline": {**over, **compared}}
+    (row,) = run(exported(document({"operation": "query"}, block))["rule-0"])
+
+    assert ("query", 500.0, 1, 5.0) == tuple(
+        row[name] for name in ("operation", "metric", "history", "mean")
     )
 
 

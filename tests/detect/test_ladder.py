@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from collector import detect
+from collector.detect import loader
 from collector.detect.explain import explain_window
 from collector.model import Severity
 
@@ -43,7 +43,7 @@ def judged(connection, schema, tmp_path):
     """The ladder of a correlation with two cases and two steps, for a window."""
     path = tmp_path / "rules.yml"
     path.write_text(RULES, encoding="utf-8")
-    rules = detect.load_rule_set([path], schema=schema)
+    rules = loader.load_rule_set([path], schema=schema)
     made, written = rules.by_name["many"], rules.documents["many"]
     return lambda **values: explain_window(made, written, connection, values)
 

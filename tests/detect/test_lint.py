@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector import detect
+from collector.detect import loader
 from collector.detect.lint import lint_rules
 from collector.detect.lists import ValueList, ValueLists, load_lists
 
@@ -25,7 +25,7 @@ def found(rule_file, schema):
 
     def lint(body, *, head_lines=4, **changes):
         path = rule_file(body, **changes)
-        rules = detect.load_rule_set([path], schema=schema)
+        rules = loader.load_rule_set([path], schema=schema)
         return [
             (each.problem.line - head_lines, each.problem.message)
             for each in lint_rules(rules, schema=schema)
@@ -52,6 +52,51 @@ BOTH = "  event_types: [Login, ApiEvent]\n"
 
 def test_nothing_is_odd_about_a_complete_rule(found):
     assert [] == found(body(LOGIN, tags="attack.initial-access, attack.t1078"))
+
+
+def test_a_value_that_no_member_of_a_list_has_is_told(found):
+    text = body(
+        '  a: {entity|contains: "Lead,Case", operation: "x,y"}\n  condition: a\n',
+        service="service: BulkJob",
+    )
+
+    (warning,) = [each for each in messages(found(text)) if "is a list" in each]
+    assert warning.startswith("entity is a list, of which each member is compared")
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("  first_seen: {key: [user_id, operation]}\n", ["Login never has 'operation'"]),
+        ("  first_seen: {key: [user_id, operation], missing: value}\n", []),
+        (
+            "  baseline: {metric: count, group_by: [operation, user_name]}\n",
+            ["Login never has 'operation'", "ApiEvent never has 'user_name'"],
+        ),
+        ("  baseline: {metric: count, group_by: [user_id]}\n", []),
+        (
+            "  baseline: {metric: count, group_by: [user_id], peers: operation}\n",
+            ["Login never has 'operation'"],
+        ),
+    ],
+)
+def test_types_that_never_have_a_part_of_the_key_are_told(found, block, expected):
+    detection = "  a: {user_id: x}\n  condition: a\n"
+    warned = messages(found(body(detection, BOTH + block, service="")))
+
+    assert expected == [each.partition(":")[0] for each in warned if "never has" in each]
+
+
+def test_types_that_are_in_no_group_of_a_correlation_are_told(found):
+    base = body("  a: {user_id: x}\n  condition: a\n", BOTH, service="")
+    over = "{type: event_count, rules: [a-rule], group-by: [user_name], timespan: 1h,"
+    text = (
+        f"{base}---\ntitle: Often\nid: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a02\nname: often\n"
+        f"level: high\ncorrelation: {over} condition: {{gte: 2}}}}\n"
+    )
+
+    (warning,) = [each for each in messages(found(text)) if "in no group" in each]
+    assert warning.startswith("ApiEvent never has 'user_name': what a-rule matches there")
 
 
 # ---- metadata
@@ -205,7 +250,7 @@ def test_a_list_without_entries_is_told_where_a_value_must_be_on_it(rule_file, s
         "  a: {USER_NAME|expand: '%bad%'}\n  b: {USER_NAME|expand: '%good%'}\n"
         "  condition: a and not b\n"
     )
-    rules = detect.load_rule_set([rule_file(body(detection))], schema=schema, lists=lists)
+    rules = loader.load_rule_set([rule_file(body(detection))], schema=schema, lists=lists)
     (warned,) = lint_rules(rules, schema=schema)
 
     assert "the list 'bad' is empty: nothing fits it until somebody fills it" == (
@@ -218,7 +263,7 @@ def test_a_doubtful_entry_of_a_list_is_told_at_its_place(rule_file, schema, tmp_
     feed = tmp_path / "feed.txt"
     feed.write_text("1.2.3.4 # fine\n1.2.3.4.5\n")
     lists = load_lists([], {"feed": feed})
-    rules = detect.load_rule_set([rule_file(body(LOGIN))], schema=schema, lists=lists)
+    rules = loader.load_rule_set([rule_file(body(LOGIN))], schema=schema, lists=lists)
     (warned,) = lint_rules(rules, schema=schema)
 
     assert (feed, 2, None) == (warned.problem.path, warned.problem.line, warned.rule)
@@ -335,3 +380,26 @@ def test_a_case_that_decides_something_is_not_mentioned(found, cases):
     text = body(API, ladder(*cases), service="service: ApiEvent").replace("Login, e", "ApiEvent, e")
 
     assert [] == found(text)
+
+
+# ---- titles
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("{entity|records} read", []),
+        ("{user_id|userid}", []),
+        (
+            "{user_id|usr_id} read",
+            ["'usr_id' is no field here and is shown as it is written; was 'user_id' meant?"],
+        ),
+        ("{user_id|made_up_word_of_mine}", []),
+    ],
+)
+def test_words_after_the_last_bar_are_words_and_a_misspelt_field_is_told(title, expected, found):
+    block = f'  title: "{title}"\n'
+    service = "service: Login" if "entity" not in title else "service: BulkJob"
+    detection = LOGIN if "entity" not in title else "  a: {job_id: x}\n  condition: a\n"
+
+    assert expected == messages(found(body(detection, block, service=service)))

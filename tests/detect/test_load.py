@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from collector import detect
-from collector.detect import lists
+from collector.detect import lists, loader
 from collector.errors import RulesError
-from collector.model import Severity
+from collector.model import AlertExpectation, Severity
 
 WHOLE = """\
 description: Somebody logs in.
@@ -48,7 +47,7 @@ collector:
 def test_a_whole_rule_is_read(rule_file, schema):
     path = rule_file(WHOLE)
 
-    (rule,) = detect.load_rule_set([path], schema=schema).rules
+    (rule,) = loader.load_rule_set([path], schema=schema).rules
 
     assert "0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01" == rule.id
     assert ("a-rule", Severity.MEDIUM, ("Login",)) == (rule.name, rule.level, rule.event_types)
@@ -67,14 +66,23 @@ def test_a_whole_rule_is_read(rule_file, schema):
 
 
 def test_the_tests_of_a_rule_keep_their_records_as_written(rule_file, schema):
-    (rule,) = detect.load_rule_set([rule_file(WHOLE)], schema=schema).rules
+    (rule,) = loader.load_rule_set([rule_file(WHOLE)], schema=schema).rules
 
     first, second = rule.tests
 
-    assert ({"EVENT_TYPE": "Login", "TIMESTAMP": "2026-11-20"},) == first.events
-    assert (1, Severity.HIGH, "Login by admin") == (first.alert_count, first.severity, first.title)
-    assert (0, None, "ApiEvent") == (second.alert_count, second.severity, second.event_type)
-    assert [("005", ""), None] == [test.dedup_key for test in rule.tests]
+    (record,) = first.records
+    assert {"EVENT_TYPE": "Login", "TIMESTAMP": "2026-11-20"} == record.values
+    assert (1, Severity.HIGH, "Login by admin", ("005", "")) == (
+        first.alert_count,
+        first.expected.severity,
+        first.expected.title,
+        first.expected.dedup_key,
+    )
+    assert (0, AlertExpectation(), "ApiEvent") == (
+        second.alert_count,
+        second.expected,
+        second.event_type,
+    )
     assert [28, 31] == [test.line for test in rule.tests]
 
 
@@ -84,7 +92,7 @@ def test_a_plain_rule_has_defaults(rule_file, schema):
     detection: {s: {user_id: x}, condition: s}
     """
 
-    (rule,) = detect.load_rule_set([rule_file(body)], schema=schema).rules
+    (rule,) = loader.load_rule_set([rule_file(body)], schema=schema).rules
 
     assert ((), (), "A rule") == (rule.event_types, rule.severity_cases, rule.title)
     assert (("user_id", "source_ip"), ()) == (rule.dedup_key, rule.dedup_fallback)
@@ -107,7 +115,7 @@ def test_folders_are_read_to_the_bottom_and_files_count_once(rule_file, schema, 
     two = head("m", 3) + BODY + "---\n" + head("n", 4) + BODY + "---\n"
     path = rule_file("", name="m.yml", head=two)
 
-    loaded = detect.load_rule_set([tmp_path, path], schema=schema)
+    loaded = loader.load_rule_set([tmp_path, path], schema=schema)
 
     assert ["a", "m", "n", "z"] == [rule.name for rule in loaded.rules]
 
@@ -116,7 +124,7 @@ def test_folders_are_read_to_the_bottom_and_files_count_once(rule_file, schema, 
 def test_a_disabled_rule_is_not_there_whatever_is_wrong_with_it(pattern, rule_file, schema):
     path = rule_file("logsource: {product: nonsense}\n")
 
-    assert () == detect.load_rule_set([path], schema=schema, disable=[pattern]).rules
+    assert () == loader.load_rule_set([path], schema=schema, disable=[pattern]).rules
 
 
 # ---- problems: what is written, and what is said of it
@@ -132,7 +140,7 @@ FINE = (SOURCE, "detection:", "  s:", "    user_id: x", "  condition: s")
 
 def said(path, schema):
     with pytest.raises(RulesError) as caught:
-        detect.load_rule_set([path], schema=schema)
+        loader.load_rule_set([path], schema=schema)
     return [str(problem).removeprefix(f"{path}:") for problem in caught.value.problems]
 
 
@@ -184,11 +192,10 @@ def whole(*others, source=SOURCE):
 
 RULES = [
     (whole("collector:", "  titel: x"), "11:3: unknown key 'titel', did you mean 'title'?"),
-    (whole("collector:", "  title: 5"), "11:3: 'title' should be a string"),
-    (whole("collector:", "  alert: maybe"), "11:3: 'alert' should be a boolean"),
-    (whole("collector: [a]"), "10:1: 'collector' should be a mapping"),
+    (whole("collector:", "  title: 5"), "11:3: 'title' must be text"),
+    (whole("collector:", "  alert: maybe"), "11:3: 'alert' must be true or false"),
+    (whole("collector: [a]"), "10:1: 'collector' must hold keys"),
     (whole("collector:", "  title: '{usr_name}'"), "11:3: unknown field 'usr_name'"),
-    (whole("collector:", "  title: '{user_id|user_nme}'"), "11:3: 'user_nme' is no field"),
     (whole("collector:", "  title: '{user_id'"), "11:3: a '{' without its other half"),
     (whole("collector:", "  dedup: {key: [user_id, nme]}"), "11:26: Login has no field 'nme'"),
     (
@@ -213,7 +220,7 @@ RULES = [
     (whole("collector:", "  severity:", "    - {level: low}"), "12:7: a case needs 'when'"),
     (
         whole("collector:", "  severity_step:", "    - {when: s, add: 5}"),
-        "12:17: 'add' should be less than or equal to 4",
+        "12:17: 'add' must be at most 4",
     ),
     (
         whole("collector:", "  severity_step:", "    - {when: s, mx: high}"),
@@ -241,7 +248,7 @@ RULES = [
     ),
     (
         whole("collector:", "  severity:", "    - {field: user_id, gte: x, level: low}"),
-        "12:24: 'gte' should be a number",
+        "12:24: 'gte' must be a number",
     ),
     (
         whole("collector:", "  tests:", "    - {name: n, events: [], expect: {}}"),
@@ -277,15 +284,9 @@ RULES = [
         whole(source="logsource: {product: salesforce, service: Login, category: x}"),
         "5:50: a category says nothing here",
     ),
-    (whole("tags: [attack.t10780]"), "10:8: no ATT&CK tag: 'attack.t10780'"),
-    (whole("tags: [attack.T1078]"), "10:8: no ATT&CK tag: 'attack.T1078'"),
     (whole("tags: [nonsense]"), "10:1: Sigma tag must start with namespace"),
     (whole("status: ready"), "10:1: 'ready' is not a valid Sigma rule status"),
     (whole("references: [5]"), "10:14: a reference is text"),
-    (
-        whole("falsepositive: [x]"),
-        "10:1: unknown key 'falsepositive', did you mean 'falsepositives'?",
-    ),
     (whole("date: yesterday"), "10:1: Rule date 'yesterday' is invalid"),
     (lines(SOURCE, "detection:", "  s:", "    user_id: x"), "6:1: missing key 'condition'"),
     (
@@ -313,8 +314,6 @@ def test_a_rule_is_refused_at_the_line_of_what_is_wrong(body, expected, rule_fil
 
 HEADS = [
     ("id: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01\nname: a\nlevel: low\n", "1:1: missing key 'title'"),
-    ("title: T\nname: a\nlevel: low\n", "1:1: missing key 'id'"),
-    ("title: T\nid: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01\nlevel: low\n", "1:1: missing key 'name'"),
     ("title: T\nid: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01\nname: a\n", "1:1: missing key 'level'"),
     ("title: T\nid: 12\nname: a\nlevel: low\n", "2:1: a rule's id is a UUID"),
     ("title: T\nid: abc\nname: a\nlevel: low\n", "2:1: Sigma rule identifier must be an UUID"),
@@ -370,7 +369,7 @@ def test_a_field_needs_only_one_of_the_types(rule_file, schema):
     collector: {event_types: [Login, ApiEvent]}
     """
 
-    assert 1 == len(detect.load_rule_set([rule_file(body)], schema=schema).rules)
+    assert 1 == len(loader.load_rule_set([rule_file(body)], schema=schema).rules)
 
 
 def test_an_undocumented_type_may_have_any_native_field(rule_file, schema):
@@ -380,17 +379,17 @@ def test_an_undocumented_type_may_have_any_native_field(rule_file, schema):
     collector: {title: "{SomethingNew|nothing new}"}
     """
 
-    assert 1 == len(detect.load_rule_set([rule_file(body)], schema=schema).rules)
+    assert 1 == len(loader.load_rule_set([rule_file(body)], schema=schema).rules)
 
 
 def test_everything_wrong_in_every_file_is_told_at_once(rule_file, schema, tmp_path):
     rule_file("a: [\n", name="a.yml", head="")
-    rule_file(lines(*FINE, "tags: [attack.nope1]", "collector: {titel: x}"), name="b.yml")
+    rule_file(lines(*FINE, "references: [5]", "collector: {titel: x}"), name="b.yml")
     rule_file(lines(*FINE), name="c/d.yml")
     rule_file(lines(*FINE), name="e.yml")
 
     with pytest.raises(RulesError) as caught:
-        detect.load_rule_set([tmp_path, tmp_path / "none.yml"], schema=schema)
+        loader.load_rule_set([tmp_path, tmp_path / "none.yml"], schema=schema)
 
     told = [f"{p.path.name}:{p.line}" for p in caught.value.problems]
     assert ["a.yml:2", "b.yml:10", "b.yml:11"] == told[:3]
@@ -403,7 +402,7 @@ def test_two_rules_cannot_have_one_name_or_id(rule_file, schema, tmp_path):
     second = rule_file(lines(*FINE), name="b.yml")
 
     with pytest.raises(RulesError) as caught:
-        detect.load_rule_set([tmp_path], schema=schema)
+        loader.load_rule_set([tmp_path], schema=schema)
 
     assert [
         f"{second}:2:1: the rule at {first}:2 has the same id",
@@ -413,7 +412,7 @@ def test_two_rules_cannot_have_one_name_or_id(rule_file, schema, tmp_path):
 
 def test_a_folder_without_rules_is_a_mistake(tmp_path, schema):
     with pytest.raises(RulesError, match="a folder without rule files"):
-        detect.load_rule_set([tmp_path], schema=schema)
+        loader.load_rule_set([tmp_path], schema=schema)
 
 
 def test_what_only_the_engine_refuses_is_refused_when_loading(rule_file, schema):
@@ -431,13 +430,13 @@ def test_a_folder_of_lists_holds_no_rules(rule_file, schema, tmp_path):
     rule_file(BODY)
     rule_file("entries: [a]\n", name="lists/names.yml", head="")
 
-    assert 1 == len(detect.load_rule_set([tmp_path], schema=schema).rules)
+    assert 1 == len(loader.load_rule_set([tmp_path], schema=schema).rules)
 
 
 def test_a_folder_may_hold_lists_alone(rule_file, schema, tmp_path):
     rule_file("entries: [a]\n", name="lists/names.yml", head="")
 
-    assert () == detect.load_rule_set([tmp_path], schema=schema).rules
+    assert () == loader.load_rule_set([tmp_path], schema=schema).rules
 
 
 def test_a_rule_knows_the_lists_that_it_reads(rule_file, schema, tmp_path):
@@ -453,6 +452,6 @@ def test_a_rule_knows_the_lists_that_it_reads(rule_file, schema, tmp_path):
     rule_file("entries: [etl@example.com]\n", name="lists/robots.yml", head="")
     paths = [rule_file(body)]
 
-    loaded = detect.load_rule_set(paths, schema=schema, lists=lists.load_lists([tmp_path]))
+    loaded = loader.load_rule_set(paths, schema=schema, lists=lists.load_lists([tmp_path]))
 
     assert [frozenset({"admins", "robots"})] == [rule.lists for rule in loaded.rules]

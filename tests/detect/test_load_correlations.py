@@ -8,8 +8,7 @@ from itertools import pairwise
 import duckdb
 import pytest
 
-from collector import detect
-from collector.detect import title_template
+from collector.detect import loader, title_template
 from collector.detect.language import window_columns
 from collector.errors import RulesError
 from collector.model import Correlation
@@ -52,7 +51,7 @@ COUNT = {"condition": "{gte: 3}"}
 def load(rule_file, schema):
     def load(*documents, disable=()):
         path = rule_file("", head="".join(documents))
-        return detect.load_rule_set([path], schema=schema, disable=disable)
+        return loader.load_rule_set([path], schema=schema, disable=disable)
 
     return load
 
@@ -94,6 +93,40 @@ def test_temporal_types_ask_for_every_rule(kind, condition, load):
     over = load(LOGIN, READ, burst).by_name["burst"].aggregation
 
     assert (None, None, ()) == (over.operator, over.limit, over.group_by)
+
+
+@pytest.mark.parametrize("condition", ["{gte: 2}", "{gt: 1}"])
+def test_any_order_may_ask_for_some_of_the_rules(condition, load):
+    rules = "[login, read, other]"
+    other = READ.replace("000002", "000004").replace("read", "other")
+    burst = correlation(type="temporal", rules=rules, condition=condition)
+
+    over = load(LOGIN, READ, other, burst).by_name["burst"]
+
+    assert ("gte", 2, 2) == (
+        over.aggregation.operator,
+        over.aggregation.limit,
+        over.needed_correlated,
+    )
+    (found,) = said(
+        load,
+        *(LOGIN, READ, other),
+        correlation(type="temporal_ordered", rules=rules, condition=condition),
+    )
+    assert "temporal_ordered asks for every rule, in order" in found
+
+
+def test_so_many_rules_of_one_type_are_too_many(load):
+    numbers = range(10, 19)
+    reads = [READ.replace("000002", f"0000{n}").replace("read", f"read{n}") for n in numbers]
+    names = ", ".join(f"read{n}" for n in numbers)
+
+    (found,) = said(load, *reads, correlation(type="temporal", rules=f"[{names}]"))
+
+    assert found.split(": ", 1)[1].startswith("9 of these rules look at the same event types")
+    assert load(
+        *reads[1:], correlation(type="temporal", rules=f"[{names.removeprefix('read10, ')}]")
+    )
 
 
 def test_one_order_may_ask_for_a_rule_twice(load):
@@ -196,12 +229,11 @@ def mapping(**changes):
 
 
 WRONG = [
-    ({"type": "event_sum"}, "6:3: 'type' should be 'event_count', 'value_count'"),
+    ({"type": "event_sum"}, "6:3: 'type' must be 'event_count', 'value_count'"),
     ({"rules": None}, "5:1: missing key 'rules'"),
     ({"rules": "[]"}, "7:3: 'rules' must hold one item or more"),
     ({"rules": "[logins]"}, "7:11: unknown rule 'logins', did you mean 'login'?"),
     ({"rules": "[login, login]"}, "7:18: rule 'login' stands here twice"),
-    ({"rules": "[seen]"}, "7:11: rule 'seen' looks at more than one event"),
     ({"rules": "[burst]"}, "7:3: correlations that go round: burst → burst"),
     ({"timespan": None}, "5:1: missing key 'timespan'"),
     ({"timespan": "10 minutes"}, "8:3: 'timespan' must be a time span such as 10m, 1h or 7d"),
@@ -215,14 +247,14 @@ WRONG = [
     ({"condition": None}, "5:1: missing key 'condition'"),
     ({"condition": "{}"}, "10:3: a condition has one limit, which is one of gt, gte"),
     ({"condition": "{gte: 1, lte: 5}"}, "10:3: a condition has one limit"),
-    ({"condition": "{gte: many}"}, "10:15: 'gte' should be a number"),
-    ({"condition": "{gte: .nan}"}, "10:15: 'gte' should be a finite number"),
+    ({"condition": "{gte: many}"}, "10:15: 'gte' must be a number"),
+    ({"condition": "{gte: .nan}"}, "10:15: 'gte' must be a finite number"),
     ({"condition": "{at_least: 1}"}, "10:15: unknown key 'at_least'"),
-    ({"condition": "login and not read"}, "10:3: 'condition' over the names of rules is not"),
+    ({"condition": "login and not read"}, "10:3: event_count takes a limit such as"),
     ({"condition": "{gte: 3, field: user_id}"}, "10:23: event_count has no 'field'"),
     ({"condition": "{gte: 3, percentile: 5}"}, "10:23: event_count has no 'percentile'"),
     ({"aliases": "{who: {read: user_id}}"}, "11:19: an alias for 'read', which is none of"),
-    ({"generate": "maybe"}, "11:3: 'generate' should be a boolean"),
+    ({"generate": "maybe"}, "11:3: 'generate' must be true or false"),
     ({"fields": "[a]"}, "11:3: unknown key 'fields'"),
 ]
 
@@ -243,9 +275,11 @@ VALUES = [
     (
         "value_percentile",
         "{gte: 3, field: user_id, percentile: 101}",
-        "10:39: 'percentile' should be less than or equal to 100",
+        "10:39: 'percentile' must be at most 100",
     ),
-    ("temporal", "{gte: 2}", "10:3: temporal asks for every rule once or more"),
+    ("temporal", "{gte: 2}", "10:3: temporal counts rules: write {gte: N} with N from 1 to 1"),
+    ("temporal", "{lt: 1}", "10:3: temporal counts rules"),
+    ("temporal", "{gte: 0.5}", "10:3: temporal counts rules"),
     ("temporal", "{gte: 1, field: user_id}", "10:23: temporal has no 'field'"),
 ]
 
@@ -261,10 +295,19 @@ BLOCKS = [
     ("{event_types: [Login]}", "11:13: a correlation has no 'event_types'; the rules that"),
     ("{first_seen: {key: [user_id]}}", "11:13: a correlation has no 'first_seen'"),
     ("{baseline: {metric: count}}", "11:13: a correlation has no 'baseline'"),
-    ("{severity: [{when: s, level: low}]}", "11:25: 'when' is about an event"),
-    ("{severity: [{field: source_ip, eq: x, level: low}]}", "11:25: its window has no field"),
-    ("{severity: [{field: mean, gte: 1, level: low}]}", "11:25: its window has no field 'mean'"),
-    ("{dedup: {key: [source_ip]}}", "11:27: its window has no field 'source_ip'; known are"),
+    ("{severity: [{when: s, level: low}]}", "11:25: 'when' of a correlation is the name of one"),
+    ("{severity: [{when: lgin, level: low}]}", "11:25: 'when' of a correlation is the name of"),
+    ("{severity: [{field: entity, eq: x, level: low}]}", "11:25: 'entity' never has a value in"),
+    ("{severity: [{field: mean, gte: 1, level: low}]}", "11:25: Login has no field 'mean'"),
+    (
+        "{severity: [{field: metric, gte: 1, members: all, level: low}]}",
+        "11:48: 'members' goes with a 'field' of events",
+    ),
+    (
+        "{severity: [{field: source_ip, eq: x, members: al, level: low}]}",
+        "11:50: 'members' must be 'any' or 'all'",
+    ),
+    ("{dedup: {key: [entity]}}", "11:27: 'entity' never has a value in Login"),
     ("{title: '{nme}'}", "11:13: unknown field 'nme'"),
     ("{tests: [{name: n, events: [{a: 1}], expect: {}}]}", "11:40: of which type?"),
 ]
@@ -301,13 +344,41 @@ def test_a_name_that_is_no_alias_for_a_rule_is_a_field_of_it(load):
     assert found.startswith("9:14: in rule 'read' ApiEvent has no field 'who'")
 
 
-def test_an_outer_correlation_sees_the_groups_of_the_inner_one_alone(load):
+def test_an_outer_correlation_sees_the_fields_of_the_event_with_which_an_inner_one_ends(load):
     inner = correlation(group_by="[user_id]", **COUNT)
     outer = correlation("outer", 8, rules="[burst]", group_by="[source_ip]", **COUNT)
+    wrong = correlation("outer", 8, rules="[burst]", group_by="[entity]", **COUNT)
 
-    (found,) = said(load, outer, inner, LOGIN)
+    assert load(outer, inner, LOGIN)
+    (found,) = said(load, wrong, inner, LOGIN)
+    assert found.startswith("9:14: in rule 'burst' 'entity' never has a value in Login")
 
-    assert found.startswith("9:14: in rule 'burst' its window has no field 'source_ip'")
+
+def test_cases_of_a_correlation_ask_for_the_events_of_its_windows(load):
+    block = (
+        "{severity: [{field: source_ip, eq: 192.0.2.1, members: all, level: critical},"
+        " {when: READ, field: metric, gte: 9, level: high}, {field: metric, gte: 5, level: high}],"
+        " dedup: {key: [source_ip]}}"
+    )
+    burst = correlation(rules="[login, read]", group_by="[user_id]", block=block, **COUNT)
+
+    found = load(LOGIN, READ, burst).by_name["burst"]
+
+    first, second = found.aggregation.member_conditions
+    assert (None, True) == (first.rule, first.is_about_all)
+    assert ["source_ip_key"] == list(first.columns)
+    assert ("read", False, {}) == (second.rule, second.is_about_all, second.columns)
+    assert "#when" not in found.severity_cases[2].predicate
+    assert ("source_ip",) == found.aggregation.carried
+
+
+def test_a_baseline_is_seen_by_its_own_groups_alone(load):
+    usual = "{baseline: {metric: count, group_by: [user_id]}}"
+    much = rule("seen", "ApiEvent", "operation", block=usual)
+
+    assert load(much, correlation(rules="[seen]", group_by="[user_id]", **COUNT))
+    (found,) = said(load, much, correlation(rules="[seen]", group_by="[source_ip]", **COUNT))
+    assert "in rule 'seen' its window has no field 'source_ip'; known are user_id" in found
 
 
 def test_what_is_disabled_cannot_be_correlated(load):

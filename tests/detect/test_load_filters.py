@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from collector import detect
+from collector.detect import loader
 from collector.errors import RulesError
 
 RULES = """\
@@ -45,7 +45,7 @@ def load(rule_file, schema):
     def load(*filters, disable=()):
         rules = rule_file("", head=RULES, name="rules.yml")
         path = rule_file("", head="".join(filters), name="quiet.yml")
-        return detect.load_rule_set([path, rules], schema=schema, disable=disable)
+        return loader.load_rule_set([path, rules], schema=schema, disable=disable)
 
     return load
 
@@ -154,7 +154,7 @@ def said(load, *filters):
 
 
 WRONG = [
-    ("filter: [a]\n", "4:1: 'filter' should be a mapping"),
+    ("filter: [a]\n", "4:1: 'filter' must hold keys"),
     ("filter: {s: {user_id: x}, condition: s}\n", "4:1: missing key 'rules'"),
     ("filter: {rules: {a: b}, s: {user_id: x}, condition: s}\n", "4:10: 'rules' are names"),
     ("filter: {rules: any, s: {user_id: x}}\n", "4:1: missing key 'condition'"),
@@ -165,7 +165,6 @@ WRONG = [
     ("filter: {rules: any, s: {usr_id: x}, condition: s}\n", "4:26: Login has no field 'usr_id'"),
     (BODY % "[logn]", "4:18: unknown rule 'logn', did you mean 'login'?"),
     (BODY % "['x*']", "4:18: unknown rule 'x*'"),
-    (BODY % "[burst]", "4:18: a correlation has no events to filter; name the rules that it"),
     (BODY % "[read]", "4:10: none of these rules is about Login alone, so it filters nothing"),
     (BODY % "any" + "collector: {alert: false}\n", "5:1: a filter has no 'collector' block"),
     (BODY % "any" + "detection: {}\n", "5:1: the selections of a filter stand below 'filter'"),
@@ -180,12 +179,78 @@ def test_what_is_wrong_is_told_at_the_line_of_the_filter(body, expected, load):
     assert found.startswith(expected)
 
 
-def test_a_field_that_one_of_its_rules_has_not_is_told_at_the_filter(load):
-    body = "filter: {rules: any, s: {LOGIN_STATUS: x}, condition: not s}\n"
+@pytest.mark.parametrize("condition", ["not s", "s"])
+def test_a_filter_leaves_alone_the_rules_that_lack_its_field_and_says_so(condition, load):
+    body = f"filter: {{rules: any, s: {{LOGIN_STATUS: b}}, condition: {condition}}}\n"
 
-    (found,) = said(load, quiet(body, service=""))
+    loaded = load(quiet(body, service=""))
 
-    assert found.startswith("4:26: for rule 'read': ApiEvent has no field 'LOGIN_STATUS'")
+    assert loaded.by_name["read"] == load().by_name["read"]
+    filtered = [holds(loaded.by_name["login"], status, "u")[0] for status in "ab"]
+    assert [condition == "not s", condition == "s"] == filtered
+    (warning,) = loaded.filter_warnings
+    assert str(warning).endswith("quiet.yml:4:10: it leaves alone what has no LOGIN_STATUS: read")
+
+
+def test_a_rule_under_many_filters_stays_one_that_can_be_run(load):
+    body = "filter: {rules: login, s: {user_id: u%d}, condition: not not not s}\n"
+    filters = [quiet(body % n, name=f"quiet-{n}") for n in range(40)]
+
+    login = load(*filters).by_name["login"]
+
+    assert [True, False, False] == [holds(login, "a", user)[0] for user in ("u", "u0", "u39")]
+
+
+# ---- correlations
+
+CHAIN = """\
+title: Bursts
+id: 0d9ff9fb-6f0f-4c55-9f0b-000000000004
+name: bursts
+level: low
+correlation: {type: temporal, rules: [burst, read], timespan: 1h}
+---
+"""
+
+
+def test_a_filter_on_a_correlation_is_for_what_it_looks_at_alone(load):
+    plain, loaded = load(), load(quiet(BODY % "burst"))
+
+    assert plain.by_name["login"] == loaded.by_name["login"]
+    assert ("login.burst",) == loaded.by_name["burst"].correlated_rules
+    copy = loaded.by_name["login.burst"]
+    assert not copy.raises_alert
+    assert (True, True) == holds(copy, "a", "u")
+    assert (False, True) == holds(copy, "a", "r")
+    assert [rule.name for rule in plain.rules] == [rule.name for rule in loaded.own_rules]
+    assert ["login.burst"] == loaded.documents["burst"].data["correlation"]["rules"]
+
+
+def test_a_filter_on_a_correlation_reaches_the_correlations_below_it(load):
+    loaded = load(CHAIN, quiet(BODY % "bursts", service=""), quiet(BODY % "bursts", name="more"))
+    names = [rule.name for rule in loaded.rules]
+
+    assert ("burst.bursts", "read.bursts") == loaded.by_name["bursts"].correlated_rules
+    assert ("login.bursts",) == loaded.by_name["burst.bursts"].correlated_rules
+    assert ("login",) == loaded.by_name["burst"].correlated_rules
+    assert names.index("login.bursts") < names.index("burst.bursts") < names.index("bursts")
+    assert 2 == loaded.documents["login.bursts"].data["detection"]["condition"][0].count("not")
+
+
+def test_a_filter_on_a_correlation_without_its_field_says_so(load):
+    body = "filter: {rules: bursts, s: {LOGIN_STATUS: b}, condition: not s}\n"
+    loaded = load(CHAIN, quiet(body, service=""))
+
+    assert ("burst.bursts", "read") == loaded.by_name["bursts"].correlated_rules
+    assert ["LOGIN_STATUS: read"] == [
+        str(each).partition("no ")[2] for each in loaded.filter_warnings
+    ]
+
+
+def test_a_filter_on_a_correlation_over_other_events_says_so(load):
+    (warning,) = load(quiet(BODY % "burst", service=", service: ApiEvent")).filter_warnings
+
+    assert str(warning).endswith("no rule below 'burst' is about ApiEvent alone")
 
 
 def test_a_filter_needs_a_title_and_a_logsource(load):

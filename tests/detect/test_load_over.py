@@ -7,8 +7,7 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from collector import detect
-from collector.detect import title_template
+from collector.detect import loader, title_template
 from collector.detect.language import window_columns
 from collector.errors import RulesError
 from collector.model import Baseline, FirstSeen, Severity
@@ -25,7 +24,7 @@ collector:
 def load(rule_file, schema):
     def load(*block, types="ApiEvent"):
         body = DETECTION % types + "".join(f"  {line}\n" for line in block)
-        return detect.load_rule_set([rule_file(body)], schema=schema)
+        return loader.load_rule_set([rule_file(body)], schema=schema)
 
     return load
 
@@ -83,6 +82,18 @@ def test_a_baseline_has_defaults(load):
     assert {"user_id", "record_count"} == rule.fields
 
 
+def test_peers_are_groups_that_have_something_in_common(load):
+    (rule,) = load(
+        "baseline: {metric: count, group_by: [user_id], peers: operation, window: 1d}",
+        'title: "{user_id} of {operation}"',
+    ).rules
+
+    over = rule.aggregation
+    assert (("user_id", "operation"), ("operation",)) == (over.group_by, over.peers)
+    assert (5, timedelta(days=1), ("user_id",)) == (over.minimum, over.history, rule.dedup_key)
+    assert {"user_id", "operation"} == rule.condition_fields
+
+
 def test_what_is_said_of_windows_is_about_what_they_compute(load):
     (rule,) = load(
         WHOLE,
@@ -95,7 +106,8 @@ def test_what_is_said_of_windows_is_about_what_they_compute(load):
     empty = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
     asked = ", ".join(each.predicate for each in (*rule.severity_cases, *rule.severity_steps))
     assert [(False, False)] == duckdb.sql(f"SELECT {asked} FROM (SELECT {empty})").fetchall()
-    assert {"metric", "event_count", "mean", "deviations", "history", "user_id"} == set(columns)
+    numbers = {"metric", "event_count", "mean", "times_mean", "deviations", "history"}
+    assert numbers | {"user_id"} == set(columns)
     row = {"metric": 9000.0, "user_id": "005", "mean": 12.5, "history": 40}
     shown = title_template.parse_rule_title(rule).render_title(row)
     assert "9,000 by 005, usually 12.5 in 40, since unknown" == shown
@@ -131,7 +143,7 @@ WRONG = [
     ("first_seen: {key: [job_id]}", "22: 'job_id' never has a value in ApiEvent"),
     ("first_seen: {key: [user_id], forget: 2h}", "32: 'forget' must be at least 1d"),
     ("first_seen: {key: [user_id], lern: 2d}", "32: unknown key 'lern', did you mean 'learn'?"),
-    ("baseline: {metric: max}", "14: 'metric' should be 'sum', 'count' or 'distinct'"),
+    ("baseline: {metric: max}", "14: 'metric' must be 'sum', 'count' or 'distinct'"),
     ("baseline: {metric: sum}", "3: the metric sum needs a 'field'"),
     ("baseline: {metric: count, field: user_id}", "29: a count is of events and has no 'field'"),
     ("baseline: {metric: sum, field: records}", "27: ApiEvent has no field 'records'"),
@@ -143,9 +155,23 @@ WRONG = [
     ("baseline: {metric: count, window: 0s}", "29: 'window' must be at least 1s"),
     ("baseline: {metric: count, window: 1d, history: 1d}", "41: 'history' must hold two windows"),
     ("baseline: {metric: count, window: 7d}", "3: history holds 4 windows, so a minimum of 20"),
-    ("baseline: {metric: count, floor: -1}", "29: 'floor' should be greater than or equal to 0"),
-    ("baseline: {metric: count, floor: .inf}", "29: 'floor' should be a finite number"),
-    ("baseline: {metric: count, minimum: 0}", "29: 'minimum' should be greater than"),
+    ("baseline: {metric: count, floor: -1}", "29: 'floor' must be at least 0"),
+    ("baseline: {metric: count, floor: .inf}", "29: 'floor' must be a finite number"),
+    ("baseline: {metric: count, minimum: 0}", "29: 'minimum' must be at least 1"),
+    ("baseline: {metric: count, peer: user_id}", "29: unknown key 'peer', did you mean 'peers'?"),
+    ("baseline: {metric: count, peers: user_id}", "29: peers are other groups: 'group_by' says"),
+    ("baseline: {metric: count, group_by: [user_id], peers: [a]}", "58: ApiEvent has no field 'a'"),
+    ("baseline: {metric: count, group_by: [user_id], peers: usr_id}", "50: ApiEvent has no field"),
+    ("baseline: {metric: count, group_by: [user_id], peers: user_id}", "50: 'user_id' tells"),
+    ("baseline: {metric: count, group_by: [user_id], peers: mean}", "50: ApiEvent has no field"),
+    (
+        "baseline: {metric: count, group_by: [user_id], peers: time}",
+        "50: peers cannot have 'time' in common, which windows have of their own",
+    ),
+    (
+        "baseline: {metric: count, group_by: [user_id], peers: operation, history: 30d}",
+        "68: peers are compared in the same window, so there is no 'history' to look at",
+    ),
 ]
 
 
@@ -165,8 +191,7 @@ TOGETHER = [
     ("severity: [{field: operation, eq: x, level: low}]", "15: its window has no field"),
     ("severity: [{field: metrics, gte: 1, level: low}]", "15: its window has no field 'metrics'"),
     ("severity_step: [{field: window_end, gte: 1}]", "20: its window has no field 'window_end'"),
-    ("title: '{operation}'", "3: unknown field 'operation'"),
-    ("title: '{user_id|metrc}'", "3: 'metrc' is no field"),
+    ("title: '{operatio}'", "3: unknown field 'operatio'"),
 ]
 
 
@@ -182,3 +207,15 @@ def test_a_baseline_of_everything_has_one_group(load):
 
     assert ((), ()) == (rule.aggregation.group_by, rule.dedup_key)
     assert timedelta(days=2) == rule.dedup_window
+
+
+def test_a_ratio_takes_the_place_of_deviations_unless_both_are_asked_for(load):
+    ratio = WHOLE.replace("floor: 500", "times_mean: 10")
+    (rule,) = load(ratio, "severity: [{field: metric, gte: mean, level: high}]").rules
+    (both,) = load(WHOLE.replace("floor: 500", "deviations: 4, times_mean: 10")).rules
+
+    assert (0.0, 10.0) == (rule.aggregation.deviations, rule.aggregation.times_mean)
+    assert (4.0, 10.0) == (both.aggregation.deviations, both.aggregation.times_mean)
+    case = rule.severity_cases[0].predicate
+    windows = "(VALUES (5.0, 4.0), (4.0, 5.0), (4.0, NULL)) AS windows(metric, mean)"
+    assert [(True,), (False,), (False,)] == duckdb.sql(f"SELECT {case} FROM {windows}").fetchall()

@@ -16,13 +16,14 @@ FIELDS = ("user_name", "time", "source_ip", "record_count", "user_id", "")
 SERVED_ALONE = (
     MODIFIERS
     - {"i", "m", "s", "ignorecase", "multiline", "dotall"}
-    - {*("wide", "utf16", "utf16be")}
+    - {*("wide", "utf16", "utf16be"), "pair"}
 )
 
 
 @pytest.fixture
 def scope(schema):
-    return FieldScope(schema=schema, event_types=())
+    """Over a type whose columns nobody knows, so that any may be named."""
+    return FieldScope(schema=schema, event_types=("Undocumented",))
 
 
 def test_every_modifier_that_pysigma_knows_is_known():
@@ -54,7 +55,16 @@ REFUSED = [
     ("user_name|cased|windash", "a", "cased must come after windash"),
     ("user_name|fieldref|cased", "detail", "cased does not go with fieldref"),
     ("user_name|contains|contains", "a", "contains stands there twice"),
-    ("user_name|contains|expand", "%x%", "so contains does not go with expand"),
+    ("user_name|endswith|expand", "%x%", "so endswith does not go with expand"),
+    ("user_name|pair", "x", "pair needs a list and the other field"),
+    ("user_name|pair|all", ["x", "source_ip"], "all does not go with pair"),
+    ("user_name|pair", ["x", "source_ip"], "unknown list 'x'"),
+    ("user_name|pair", ["x", "sourceip"], "no field 'sourceip'"),
+    ("time|weekday", 8, "weekday is 1 (Monday) to 7 (Sunday)"),
+    ("record_count|weekday", 1, "weekday is served for time and received, not for record_count"),
+    ("record_count|gt|fieldref", "score", "gt must come after fieldref"),
+    ("record_count|fieldref|gt|lt", "score", "gt stands alone with fieldref"),
+    ("record_count|fieldref|lt", "time", "record_count is a number, which no time"),
     ("source_ip|cidr|expand", "%x%", "so cidr does not go with expand"),
     ("time|hour|day", 5, "hour and day do not go together"),
     ("|startswith", "a", "startswith needs a field"),

@@ -56,7 +56,7 @@ TABLE = [
     ({"ROWS|lt": 0.5}, ["0.4", "-7"], ["0.5", "x", None]),
     ({"ROWS|lte": 0.5}, ["0.5", "0"], ["0.51", None]),
     ({"ROWS": [1, 2]}, ["1", "2.0"], ["3", "12"]),
-    ({"user_agent|windash|contains": " -x"}, ["a -x", "a /x", "a –x"], ["a x", "-x"]),
+    ({"uri|windash|contains": " -x"}, ["a -x", "a /x", "a –x"], ["a x", "-x"]),
     ({"detail|base64": "secret"}, [b64encode(b"secret").decode()], ["secret"]),
     (
         {"detail|base64offset|contains": "secret"},

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from collector.detect import correlation_sql
-from collector.model import Severity, SeverityCase, SeverityStep
+from collector.detect.correlation_sql.rule_overlaps import join_by_types
+from collector.model import MemberCondition, Severity, SeverityCase, SeverityStep
 from fakes.correlation_samples import (
     MINUTE,
     NOON,
@@ -43,6 +44,80 @@ def members(run):
 
 def at(*minutes, **fields):
     return [build_event(f"e{n}", minute, **fields) for n, minute in enumerate(minutes)]
+
+
+# ---- lists
+
+
+def test_the_members_of_a_list_are_counted_each_once_and_events_once(run):
+    rule = build_correlation(type="value_count", field="entity", operator="gte", limit=3)
+    sets = ["Account", "Account,Lead", None, "lead ; Case, Account"]
+    events = [build_event(f"e{n}", n, entity=entity) for n, entity in enumerate(sets)]
+
+    rows = run(rule, ask=correlation_sql.select_anchors, login=events)
+    assert [1, 2, 2, 4] == [row["metric"] for row in rows]
+    assert [1, 2, 3, 4] == [row["event_count"] for row in rows]
+
+
+def test_what_two_rules_match_has_each_of_its_members_once(run):
+    over = {"type": "value_count", "field": "entity", "operator": "gte", "limit": 3}
+    rule = build_correlation(rules=("login", "query"), **over)
+    event = build_event("e0", 0, entity="Account,Lead,Case")
+
+    (row,) = run(rule, login=[event], query=[event])
+    assert (3, 1) == (row["metric"], row["event_count"])
+
+
+def test_an_event_is_in_the_group_of_each_member(run):
+    rule = build_correlation(group_by=("entity",), limit=2)
+    sets = ["Account,Lead,Account", "Lead", "Case"]
+    events = [build_event(f"e{n}", n, entity=entity) for n, entity in enumerate(sets)]
+
+    rows = run(rule, login=events)
+    assert [("e0", "Lead"), ("e1", "Lead")] == [(row["event_uid"], row["entity"]) for row in rows]
+
+
+def test_cases_and_keys_have_the_whole_of_a_list_whose_members_are_counted(run):
+    condition = MemberCondition(
+        predicate="COALESCE(\"entity\" = 'Account,Lead', FALSE)",
+        columns={"entity": "VARCHAR"},
+        is_about_all=True,
+    )
+    rule = build_correlation(
+        type="value_count",
+        field="entity",
+        operator="gte",
+        limit=2,
+        member_conditions=(condition,),
+        carried=("entity",),
+    )
+    events = [build_event("e0", 0, entity="Account,Lead"), build_event("e1", 1, entity="Case")]
+
+    rows = run(rule, login=events)
+    assert [("e0", "Account,Lead", 1), ("e1", "Case", 0)] == [
+        (row["event_uid"], row["entity"], row[condition.name_answer(0)]) for row in rows
+    ]
+
+
+def test_windows_are_told_apart_by_the_members_of_lists_that_their_events_have(run):
+    inner = build_correlation(name="inner", group_by=("user_id",), limit=1)
+    rule = build_correlation(rules=("inner",), group_by=("entity",), limit=2)
+    events = [
+        build_event("e0", 0, user_id="u1", entity="Account,Lead"),
+        build_event("e1", 1, user_id="u2", entity="Lead"),
+    ]
+
+    rows = run(rule, index_rules(inner, rule), login=events)
+    assert [("e0", "Lead"), ("e1", "Lead")] == [(row["event_uid"], row["entity"]) for row in rows]
+
+
+def test_an_event_with_several_members_counts_once_for_a_window_over_its_windows(run):
+    inner = build_correlation(name="inner", group_by=("entity",), limit=1)
+    rule = build_correlation(rules=("inner",), group_by=("user_id",), limit=2)
+    (event,) = at(0, user_id="u1", entity="Account,Lead")
+
+    rows = run(rule, index_rules(inner, rule), correlation_sql.select_anchors, login=[event])
+    assert [1] == [row["event_count"] for row in rows]
 
 
 # ---- counts
@@ -234,8 +309,45 @@ def test_a_rule_too_long_ago_is_missing(members):
     assert [] == members(temporal("login", "query"), query=[build_event("q", 0)], login=at(10.1))
 
 
-def test_one_event_may_stand_for_two_rules(members):
-    assert ["e0"] == members(temporal("login", "query"), login=at(0), query=at(0))
+def test_one_event_stands_for_one_rule(members):
+    rule = temporal("login", "query")
+
+    assert [] == members(rule, login=at(0), query=at(0))
+    assert ["e0", "e1"] == members(rule, login=at(0, 1), query=at(0, 1))
+    assert ["e0", "e1"] == members(rule, login=at(0), query=at(0, 1))
+
+
+def test_three_rules_do_not_share_two_events(members):
+    """Each pair of rules has two events, all three have not three."""
+    rule = temporal("login", "query", "export")
+
+    assert [] == members(rule, login=at(0, 1), query=at(0, 1), export=at(0, 1))
+    assert ["e0", "e1", "e2"] == members(rule, login=at(0, 1), query=at(0, 1), export=at(0, 1, 2))
+
+
+def test_some_of_the_rules_are_enough_and_the_metric_says_how_many_fit(run):
+    rule = temporal("login", "query", "export", operator="gte", limit=2)
+    rows = run(
+        rule, ask=correlation_sql.select_anchors, login=at(0, 1), query=at(0, 1, 2), export=at(0, 1)
+    )
+
+    assert [(1.0, False), (2.0, True), (3.0, True)] == [
+        (row["metric"], row["fires"]) for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("types", "groups"),
+    [
+        ([{"A"}, {"B"}, {"C"}], ((0,), (1,), (2,))),
+        ([{"A"}, {"B"}, {"A", "C"}], ((0, 2), (1,))),
+        ([{"A"}, {"B"}, {"A", "B"}], ((0, 1, 2),)),
+        ([{"A"}, set(), {"B"}], ((0, 1, 2),)),
+        ([set(), {"A"}], ((0, 1),)),
+    ],
+)
+def test_rules_of_different_types_share_no_event(types, groups):
+    assert groups == join_by_types(list(map(frozenset, types)))
 
 
 # ---- every rule, in order
@@ -305,8 +417,12 @@ def test_a_rule_that_comes_again_later_needs_another_event(members):
     assert ["e0", "e1", "q"] == members(rule, login=at(0, 0), query=query)
 
 
-def test_one_event_may_be_two_steps_of_different_rules(members):
-    assert ["e0"] == members(ordered("login", "query"), login=at(0), query=at(0))
+def test_one_event_is_one_step(members):
+    rule = ordered("login", "query")
+
+    assert [] == members(rule, login=at(0), query=at(0))
+    assert ["e0", "e1"] == members(rule, login=at(0), query=at(0, 0))
+    assert ["e0", "e1"] == members(rule, login=at(0), query=at(0, 1))
 
 
 # ---- correlations of correlations
@@ -331,10 +447,13 @@ def test_a_correlation_computes_with_what_another_has_measured(run):
     assert (7.0, 2) == (last["metric"], last["event_count"])
 
 
-def test_what_another_correlation_is_not_grouped_by_has_no_value(members):
-    outer = build_correlation("other", rules=("burst",), group_by=("ip",), limit=1)
+def test_a_window_has_what_the_event_has_with_which_it_ends(members):
+    """Only the windows that end with an event of address b are of group b."""
+    outer = build_correlation("other", rules=("burst",), group_by=("ip",), limit=2)
+    logins = [build_event(f"e{n}", n, ip=ip) for n, ip in enumerate("aaabba")]
 
-    assert [] == members(outer, index_rules(outer, BURST), login=at(0, 1, 2, ip="a"))
+    assert ["e3", "e4"] == members(outer, index_rules(outer, BURST), login=logins[:5])
+    assert ["e2", "e3", "e4", "e5"] == members(outer, index_rules(outer, BURST), login=logins)
 
 
 def test_a_wider_group_has_an_event_of_two_narrower_ones_once(run):

@@ -90,6 +90,19 @@ def test_what_is_far_above_the_past_is_told(world):
     assert {3: 17} == starts(org)
 
 
+def test_a_window_may_be_told_by_its_ratio_to_the_mean(world):
+    org = world()
+    made = much(deviations=0.0, times_mean=10.0, changes={"title": "{times_mean} times the usual"})
+    org.ingest_events(judge(org, made), usual(10, 14, 119, 600), "ApiEvent")
+
+    assert {3: 600} == starts(org)
+    (match,) = org.active_matches.values()
+    assert "12.59 times the usual" == match.title
+    sql = baseline_sql.select_scored_windows(org.select_parts(made, "ApiEvent"))
+    fires = org.connection.execute(f"SELECT metric FROM ({sql}) WHERE fires").fetchall()
+    assert [(600.0,)] == fires
+
+
 def test_exactly_so_many_deviations_are_not_enough(world):
     org, made = world(), much(deviations=1.0)
     org.ingest_events(judge(org, made), [*usual(10, 14), event("e", 2, 14)], "ApiEvent")
@@ -123,6 +136,40 @@ def test_a_window_is_told_before_it_is_over_and_grows(world):
     assert (100, 2) == (second.weight, second.count)
     assert ["f", "e"] == [each["event_uid"] for each in (second.event, *second.evidence)]
     assert (NOON + 3.9 * HOUR, "f") == (second.time, second.event["event_uid"])
+
+
+def test_the_members_of_a_list_are_counted_and_make_groups(world):
+    """An event with several values counts as one, and is in the group of each."""
+    org = world()
+    kinds = much(metric="distinct", field="entity", minimum=1)
+    sets = [
+        ("a", 0, "Account"),
+        ("b", 1, "Account,Lead ; Case"),
+        ("c", 1.5, "Lead"),
+        ("d", 1.6, ""),
+    ]
+    events = [event(uid, hours, entity=entity or None) for uid, hours, entity in sets]
+    org.ingest_events(judge(org, kinds), events, "ApiEvent")
+    (match,) = org.active_matches.values()
+
+    assert (3, 3) == (match.weight, match.count)
+    assert {"b", "c", "d"} == {each["event_uid"] for each in (match.event, *match.evidence)}
+    groups = world()
+    made = much(metric="count", field=None, group_by=("entity",), minimum=1, cold_start=2.0)
+    groups.ingest_events(judge(groups, made), events, "ApiEvent")
+    assert ["Lead"] == [match.event["entity"] for match in groups.active_matches.values()]
+
+
+def test_events_without_a_group_may_be_a_group_of_their_own(world):
+    org = world()
+    made = much(metric="count", field=None, cold_start=2.0, minimum=1, missing="value")
+    rows = [event("a", 0, user=None), event("b", 0.1, user=None), event("c", 0.2, user="u2")]
+    org.ingest_events(judge(org, made), rows, "ApiEvent")
+
+    (match,) = org.active_matches.values()
+    assert (2, {"user_id": ""}) == (match.count, match.context[0]["group"])
+    assert match.title.startswith("2 by")
+    assert "user_id" not in match.event
 
 
 def test_late_events_raise_what_is_usual_and_take_matches_back(world):
@@ -302,7 +349,7 @@ def _fires(over, values, place):
 
 
 LAW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -9,7 +9,7 @@ from collector import engine
 from collector.api.alert_evidence import ExplainContext
 from collector.api.alert_explanation import explain_alert
 from collector.api.event_trace import trace_event
-from collector.detect import load_rule_set
+from collector.detect.loader import load_rule_set
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import alerts
 from fakes.pipeline_bench import build_login_row, open_pipeline_bench

@@ -12,12 +12,14 @@ import structlog
 from cli.processes import invoke_command, parse_lines, write_config
 
 from collector import engine
-from collector.detect import RuleSet, load_rule_set
+from collector.detect import RuleSet
+from collector.detect.loader import load_rule_set
 from collector.health.symptoms import find_symptoms
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.model import Cursor, Severity, SeverityCase
-from collector.rules.hot_reload import RuleReloader, stamp_files
+from collector.rules.file_stamps import stamp_files
+from collector.rules.hot_reload import RuleReloader
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import ledger
 from collector.store import rule_status as rule_store

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector import engine
-from collector.detect import RuleSet, first_seen_sql
+from collector.detect import RuleSet, correlation_sql, first_seen_sql
 from collector.evaluation.first_seen import FirstSeenEvaluator
 from collector.model import FirstSeen
 from collector.store import tables
@@ -54,6 +54,11 @@ def event(uid, hours, user="u1", app="a1", outcome="success", **more):
         "outcome": outcome,
         **more,
     }
+
+
+def first_uids(org):
+    """The events that are told of, without what marks one of several keys."""
+    return set(map(correlation_sql.strip_group_mark, org.active_matches))
 
 
 def test_a_key_is_told_once_and_again_when_it_was_forgotten(world):
@@ -108,6 +113,23 @@ def test_events_without_a_part_of_the_key_say_nothing(world):
     assert {"e2"} == org.active_matches.keys()
 
 
+def test_to_lack_a_part_of_the_key_may_be_a_value_of_its_own(world):
+    org, made = world(), first_seen(key=("user_id", "app_name", "entity"))
+    made = replace(made, aggregation=replace(made.aggregation, missing="value"))
+    rows = [
+        event("e1", 0, app=None),
+        event("e2", 1, app=None, entity=""),
+        event("e3", 2, app=None, entity="Lead"),
+        event("e4", 3, entity="Lead"),
+    ]
+    for row in rows:
+        org.ingest_events(judge(org, made), [row], "Login")
+
+    assert {"e1", "e3", "e4"} == first_uids(org)
+    sql = first_seen_sql.select_matches(org.select_parts(made, "Login"), since=NOON)
+    assert {"e1", "e3", "e4"} == {row[0] for row in org.connection.execute(sql).fetchall()}
+
+
 def test_values_that_look_alike_when_put_together_are_other_keys(world):
     org, made = world(), first_seen()
     org.ingest_events(
@@ -115,6 +137,23 @@ def test_values_that_look_alike_when_put_together_are_other_keys(world):
     )
 
     assert {"e1", "e2"} == org.active_matches.keys()
+
+
+def test_each_member_of_a_list_is_a_key(world):
+    """What is new is told once, whatever stands beside it; a late event takes but its own."""
+    org, made = world(), first_seen(key=("app_name", "entity"))
+    sets = [("e1", 5, "Account"), ("e2", 6, "Account;Account"), ("e3", 7, "Account,Lead ; Case")]
+    for uid, hours, entity in sets:
+        org.ingest_events(judge(org, made), [event(uid, hours, entity=entity)], "Login")
+    before = sorted(map(correlation_sql.strip_group_mark, org.active_matches))
+    keys = [match.context[0]["key"]["entity"] for match in org.active_matches.values()]
+    org.ingest_events(judge(org, made), [event("e4", 1, entity="Case")], "Login")
+
+    assert ["e1", "e3", "e3"] == before
+    assert ["Account", "Case", "Lead"] == sorted(keys)
+    assert {"e1", "e3", "e4"} == first_uids(org)
+    sql = first_seen_sql.select_matches(org.select_parts(made, "Login"), since=NOON)
+    assert {"e1", "e3", "e4"} == {row[0] for row in org.connection.execute(sql).fetchall()}
 
 
 def test_a_match_shows_what_it_was_held_against(world):
@@ -192,7 +231,7 @@ def test_a_bulk_job_that_goes_on_is_the_same_first(world):
         row = event(uid, hours, job_id="750A", entity="Contact", operation="query")
         org.ingest_events(judge(org, made), [row], "BulkApi2")
 
-    assert {f"job:{org.name}:750A"} == org.active_matches.keys()
+    assert {f"job:{org.name}:750A"} == first_uids(org)
     assert [NOON + 5 * HOUR] == [match.time for match in org.active_matches.values()]
     ((_, _, start, _, last),) = org.read_rows(tables.first_seen_runs)
     assert start == last
@@ -208,7 +247,7 @@ def test_a_bulk_job_that_turns_out_to_be_of_another_kind_was_never_of_the_first(
     row = event("e4", 1, job_id="750A", entity="Lead", operation="query")
     org.ingest_events(judge(org, made), [row], "BulkApi2")
 
-    assert {f"job:{org.name}:750A", f"job:{org.name}:750B"} == org.active_matches.keys()
+    assert {f"job:{org.name}:750A", f"job:{org.name}:750B"} == first_uids(org)
 
 
 def test_a_login_that_is_told_again_in_other_words_was_always_of_these(world):
@@ -282,7 +321,7 @@ def slow(made, events, since):
 
 
 LAW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -317,6 +356,36 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, for
     assert org.read_rows(tables.first_seen_runs) == grown
 
 
+SETS = st.lists(
+    st.tuples(
+        st.integers(0, 20).map(lambda number: number * 12),
+        st.lists(st.sampled_from("ABC"), min_size=1, max_size=3).map(",".join),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.mark.slow
+@LAW
+@given(st.data(), SETS)
+def test_lists_in_any_order_end_with_the_same_matches(world, data, drawn):
+    """For each member as if it had come alone."""
+    org, made = world(), first_seen(key=("user_id", "entity"))
+    sets = [event(f"e{n}", hours, entity=text) for n, (hours, text) in enumerate(drawn)]
+    for each in split(data, sets):
+        org.ingest_events(judge(org, made), each, "Login")
+
+    expected = set()
+    for member in "ABC":
+        alone = [each | {"entity": member} for each in sets if member in each["entity"]]
+        expected |= {(uid, member) for uid in slow(made, alone, NOON)}
+    assert expected == {
+        (match.event["event_uid"], match.context[0]["key"]["entity"])
+        for match in org.active_matches.values()
+    }
+
+
 # No job lives longer than eight days.
 JOBS = st.lists(
     st.tuples(
@@ -346,4 +415,4 @@ def test_records_that_change_end_with_the_same_matches(world, data, drawn, forge
         org.ingest_events(judge(org, made), each, kind)
 
     sql = first_seen_sql.select_matches(org.select_parts(made, "BulkJob", "Login"), since=NOON)
-    assert {row[0] for row in org.connection.execute(sql).fetchall()} == org.active_matches.keys()
+    assert {row[0] for row in org.connection.execute(sql).fetchall()} == first_uids(org)

@@ -7,7 +7,7 @@ import pytest
 
 from collector.collection.local_files import build_batch
 from collector.csv_segments import write_records
-from collector.detect import load_rule_set
+from collector.detect.loader import load_rule_set
 from collector.ingest.temporary_pipeline import open_temporary_pipeline
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import alerts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from collector.app.wiring import Collector, open_collector
 from collector.archive import parquet_sql
 from collector.demo import EmbeddedOrg, OrgLogFile
 from collector.ingest.state_paths import StatePaths
+from collector.settings.shipped_files import find_shipped_folder
 from collector.sources import SOURCES
 from collector.store import ledger
 from collector.store.database import open_database
@@ -25,8 +27,31 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
+QUICK_RULES = frozenset(
+    {
+        *("api-anomaly", "bulk-api-job", "bulk-job-removed", "cli-activity", "collector-health"),
+        "package-or-app-installed",
+    }
+)
+
+
+def list_learning_rules() -> list[str]:
+    """The shipped rules but for a few that remember nothing: for tests of many processes.
+
+    To load and to ask them takes each process longer than all that it is there for.
+    """
+    texts = (path.read_text() for path in find_shipped_folder("rules").glob("*/*.yml"))
+    names = (name for text in texts for name in re.findall(r"^name: (\S+)$", text, re.MULTILINE))
+    return sorted({*names} - QUICK_RULES)
+
+
 def write_config(
-    directory: Path, org: EmbeddedOrg, *, channels: Mapping[str, Any] | None = None, **chosen: Any
+    directory: Path,
+    org: EmbeddedOrg,
+    *,
+    channels: Mapping[str, Any] | None = None,
+    rules: Mapping[str, Any] | None = None,
+    **chosen: Any,
 ) -> Path:
     """A configuration file; sources that are not chosen are off."""
     (directory / "client_secret").write_text(org.application.client_secret)
@@ -45,6 +70,7 @@ def write_config(
             }
         ],
         "channels": dict(channels or {}),
+        "rules": dict(rules or {}),
     }
     path = directory / "collector.yaml"
     path.write_text(json.dumps(config))

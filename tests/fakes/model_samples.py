@@ -4,7 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from collector.model import Alert, Batch, Cursor, LogFileFacts, Match, Rule, Severity, Stream
+from collector.model import (
+    Alert,
+    ArchiveFile,
+    Batch,
+    Cursor,
+    LogFileFacts,
+    Match,
+    Rule,
+    Severity,
+    Stream,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STREAM = Stream(org="acme", source="event_log_file", name="hourly")
@@ -90,6 +100,20 @@ def build_batch(**changes):
         dedupe=False,
         cursor=Cursor(time=NOON, tiebreaker="0AT000000000001AAA"),
         facts=build_log_file_facts(),
+    )
+    return replace(made, **changes)
+
+
+def build_archive_file(**changes):
+    made = ArchiveFile(
+        path="org=acme/event_type=Login/date=2026-03-01/x.parquet",
+        org="acme",
+        event_type="Login",
+        date="2026-03-01",
+        rows=3,
+        bytes=9,
+        first_time=NOON,
+        last_time=NOON + timedelta(seconds=1),
     )
     return replace(made, **changes)
 

@@ -104,7 +104,9 @@ class OrgSimulation:
             stop_event=stop,
         )
         try:
-            yield PollingBench(org=self.org, poller=poller, places=places, stop=stop)
+            yield PollingBench(
+                org=self.org, poller=poller, places=places, stop=stop, connection=connection
+            )
         finally:
             client.close()
             connection.close()

@@ -7,12 +7,14 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from collector import engine
 from collector.archive import parquet_sql
 from collector.csv_segments import CsvSegmenter
-from collector.detect import RuleSet, load_rule_set
+from collector.detect import RuleSet, lists
+from collector.detect.loader import load_rule_set
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
 from collector.model import Alert, Batch
@@ -24,8 +26,10 @@ from fakes.databases import open_sqlite_state
 from fakes.model_samples import build_batch
 
 
+@cache
 def load_shipped_rules() -> RuleSet:
-    return load_rule_set([find_shipped_folder("rules")], schema=EVENT_SCHEMA)
+    folders = [find_shipped_folder("rules")]
+    return load_rule_set(folders, schema=EVENT_SCHEMA, lists=lists.load_lists(folders))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,10 @@ class PipelineBench:
 
 
 @contextmanager
-def open_pipeline_bench(directory: Path, **options) -> Iterator[PipelineBench]:
+def open_pipeline_bench(
+    directory: Path, *, rules: RuleSet | None = None, **options
+) -> Iterator[PipelineBench]:
+    """The path with these rules, those that are shipped when none are given."""
     places = StatePaths(state_dir=directory / "state")
     places.create_folders()
     database = open_sqlite_state(places.state_dir)
@@ -79,7 +86,7 @@ def open_pipeline_bench(directory: Path, **options) -> Iterator[PipelineBench]:
             database=database,
             connection=connection,
             paths=places,
-            rules=load_shipped_rules(),
+            rules=load_shipped_rules() if rules is None else rules,
             **options,
         )
         yield PipelineBench(places=places, database=database, pipeline=pipeline)

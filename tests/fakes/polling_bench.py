@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
+
 from collector import clock, engine
 from collector.app.configuration import SETTINGS_MODELS
 from collector.archive import parquet_sql
@@ -23,7 +25,7 @@ from collector.model import Cursor, Stream
 from collector.salesforce.client import SalesforceClient
 from collector.settings import OrgSettings
 from collector.sources import SOURCES, build_sources
-from collector.store import api_usage, ledger
+from collector.store import api_usage, ledger, ledger_totals
 from fakes.databases import open_sqlite_state
 from fakes.pipeline_bench import build_login_row, render_elf_csv
 
@@ -33,21 +35,6 @@ SECOND, MINUTE, HOUR, DAY = (
 MILLISECOND = timedelta(milliseconds=1)
 NOW = datetime.now(UTC).replace(microsecond=0)
 """When the tests began, for tables that are made then."""
-
-
-class TimeOrigin:
-    """When the present test began: the org's clock and ours are a little later."""
-
-    start_time = NOW
-
-    @classmethod
-    def mark_start(cls) -> None:
-        # An org tells its time in whole seconds, so what has just begun may still be ahead of it.
-        cls.start_time = datetime.now(UTC).replace(microsecond=0) - 3 * SECOND
-
-
-def read_start_time() -> datetime:
-    return TimeOrigin.start_time
 
 
 QUICK_SOURCES = {
@@ -124,6 +111,7 @@ class PollingBench:
     poller: Poller
     places: StatePaths
     stop: threading.Event
+    connection: duckdb.DuckDBPyConnection
 
     @property
     def client(self) -> SalesforceClient:
@@ -150,13 +138,13 @@ class PollingBench:
         if not files:
             return []
         relation = parquet_sql.build_relation(self.places.archive.locate_files(files))
-        with engine.open_engine() as connection:
+        with engine.open_cursor(self.connection) as connection:
             rows = connection.execute(f"SELECT {columns} FROM {relation} ORDER BY ALL").fetchall()
         return [row[0] for row in rows]
 
     def count_lost(self) -> int:
         with self.poller._database.read() as connection:
-            return sum(total.lost for total in ledger.list_ledger_totals(connection))
+            return sum(total.lost for total in ledger_totals.list_ledger_totals(connection))
 
     def read_poll_states(self) -> dict[str, ledger.PollStatus]:
         """How `collector status` sees the streams."""
@@ -201,6 +189,7 @@ def open_polling_bench(
             org=org,
             places=places,
             stop=stop,
+            connection=connection,
             poller=Poller(
                 org="acme",
                 client=salesforce,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -40,6 +40,7 @@ from sigma.types import (
     SpecialChars,
 )
 
+from collector.detect.predicates.sigma_extensions import FieldComparison, ListPair
 from collector.plain_names import (
     simplify_beginning,
     simplify_end,
@@ -57,6 +58,8 @@ ListEntries: TypeAlias = Sequence[Mapping[str, Any]]
 NO_LISTS: Mapping[str, ListEntries] = MappingProxyType({})
 KEYWORD_FIELDS = ("query", "uri", "detail", "user_agent", "client_name", "operation", "entity")
 ADDRESS_FIELD = "source_ip"
+LIST_FIELDS = {"entity": ',;[]"', "SecurityEventData": "[]{}", "PREFIXES_SEARCHED": " "}
+"""By field whose text is a list, what parts its members, each with blanks and commas around it."""
 NAME_FIELDS = ("user_name", "user_agent", "client_name", "app_name", "package_name")
 
 _ID_FIELD = re.compile(r"user_id|app_id|job_id|request_id|.*_ID|.*_ID_DERIVED|.*Id")
@@ -79,13 +82,27 @@ def matches_event(
 
 
 def compile_detection(
-    detection: Mapping[str, Any], *, lists: Mapping[str, ListEntries] = NO_LISTS
+    detection: Mapping[str, Any],
+    *,
+    lists: Mapping[str, ListEntries] = NO_LISTS,
+    zone: tzinfo = UTC,
 ) -> Callable[[EventRow], bool]:
-    """`holds` for many events: the detection is parsed once."""
+    """`holds` for many events, whose times are read in a zone: the detection is parsed once."""
     conditions = [
         each.parse() for each in SigmaDetections.from_dict(dict(detection)).parsed_condition
     ]
-    return lambda row: any(_holds_condition(each, row, lists) for each in conditions)
+    told = {
+        name: [{**entry, "expires": None} for entry in entries] for name, entries in lists.items()
+    }
+
+    def holds(row: EventRow) -> bool:
+        local = {
+            name: value.astimezone(zone) if isinstance(value, datetime) else value
+            for name, value in row.items()
+        }
+        return any(_holds_condition(each, local, told, lists) for each in conditions)
+
+    return holds
 
 
 def fold_case(text: str) -> str:
@@ -107,14 +124,20 @@ def is_id_field(field: str) -> bool:
 # ---- the tree
 
 
-def _holds_condition(condition: Any, row: EventRow, lists: Mapping[str, ListEntries]) -> bool:
+def _holds_condition(
+    condition: Any,
+    row: EventRow,
+    lists: Mapping[str, ListEntries],
+    excusing: Mapping[str, ListEntries],
+) -> bool:
+    """Whether a condition holds; under NOT, what has expired is not among the entries of lists."""
     match condition:
         case ConditionOR(args=args):
-            return any(_holds_condition(each, row, lists) for each in args)
+            return any(_holds_condition(each, row, lists, excusing) for each in args)
         case ConditionAND(args=args):
-            return all(_holds_condition(each, row, lists) for each in args)
+            return all(_holds_condition(each, row, lists, excusing) for each in args)
         case ConditionNOT(args=[negated]):
-            return not _holds_condition(negated, row, lists)
+            return not _holds_condition(negated, row, excusing, excusing)
         case ConditionFieldEqualsValueExpression(field=field, value=value):
             return _matches_field(field, value, row, lists)
         case ConditionValueExpression(value=value):
@@ -149,19 +172,48 @@ def _matches_field(field: str, value: Any, row: EventRow, lists: Mapping[str, Li
             return given is None
         case SigmaString() if not "".join(map(str, value.s)):
             return given in {None, ""}
-    if given is None:
-        return False
-    return _matches_value(field, value, row, lists)
+    members = [] if given is None else _split_list(field, given)
+    return any(_matches_value(field, value, {**row, field: each}, lists) for each in members)
+
+
+def _split_list(field: str, given: Any) -> list[Any]:
+    """What is compared of a value: each member of a list, else itself."""
+    parts = [given]
+    for separator in LIST_FIELDS.get(field, ""):
+        parts = [piece for part in parts for piece in part.split(separator)]
+    if len(parts) == 1:
+        return parts
+    blanks = " \t\n\f\r,"
+    inner = [part.strip(blanks) for part in parts[1:-1]]
+    whole = [parts[0].rstrip(blanks), *inner, parts[-1].lstrip(blanks)]
+    return [part for place, part in enumerate(whole) if part or place in {0, len(whole) - 1}]
 
 
 def _matches_value(field: str, value: Any, row: EventRow, lists: Mapping[str, ListEntries]) -> bool:
     match value:
-        case SigmaString(s=[Placeholder(name=name)] | (Placeholder(name=name),)):
-            return any(_matches_entry(each, field, row) for each in lists[name])
+        case SigmaString() if placeholders := [p for p in value.s if isinstance(p, Placeholder)]:
+            form = {1: "value", 2: "prefix", 3: "contains"}[len(value.s)]
+            entries = lists[placeholders[0].name]
+            placed = [
+                {**each, "value": None} | {form: each["value"]} if "value" in each else each
+                for each in entries
+            ]
+            return any(_matches_entry(_drop_none(each), field, row) for each in placed)
         case SigmaString():
             return _matches_text(field, value, _to_text(row[field]))
         case SigmaFieldReference():
             return _matches_reference(field, value, row)
+        case ListPair(list_name=name, field=other):
+            return any(
+                _matches_entry(entry, field, row)
+                and any(
+                    _is_in_network(row.get(other), ipaddress.ip_network(each))
+                    for each in entry.get("networks", ())
+                )
+                for entry in lists[name]
+            )
+        case FieldComparison():
+            return _matches_comparison(field, value, row)
     return _matches_typed_value(value, row[field])
 
 
@@ -251,9 +303,27 @@ def _matches_regex(value: SigmaRegularExpression, given: str) -> bool:
 
 
 def _matches_reference(field: str, value: SigmaFieldReference, row: EventRow) -> bool:
-    one, other = row[field], row.get(value.field)
-    if other is None:
-        return False
+    others = [] if row.get(value.field) is None else _split_list(value.field, row[value.field])
+    return any(_matches_one_reference(field, value, row[field], other) for other in others)
+
+
+def _matches_comparison(field: str, value: FieldComparison, row: EventRow) -> bool:
+    others = [] if row.get(value.field) is None else _split_list(value.field, row[value.field])
+    compare = _COMPARATORS[value.op]
+    pairs = [(_read_size(row[field]), _read_size(other)) for other in others]
+    return any(compare(one, other) for one, other in pairs if None not in (one, other))
+
+
+def _read_size(given: Any) -> Any:
+    """A time or a number to compare; None for what is neither."""
+    if isinstance(given, datetime | int | float):
+        return given
+    if not _NUMBER.fullmatch(given):
+        return None
+    return Decimal(given.strip()).quantize(Decimal("1e-9"), ROUND_HALF_UP, Context(38))
+
+
+def _matches_one_reference(field: str, value: SigmaFieldReference, one: Any, other: Any) -> bool:
     if value.starts_with or value.ends_with or isinstance(one, str) or isinstance(other, str):
         return _matches_text_reference(field, value, _to_text(one), _to_text(other))
     return bool(one == other)
@@ -291,7 +361,10 @@ def _compare_number(given: Any, compare: Callable[[Any, Any], bool], limit: Sigm
 
 
 def _extract_time_part(value: SigmaTimestampPart, given: datetime) -> int:
-    name, moment = value.timestamp_part.name.lower(), given.astimezone(UTC)
+    """A part of a time, as its own zone has it."""
+    name, moment = value.timestamp_part.name.lower(), given
+    if name == "weekday":
+        return moment.isoweekday()
     return moment.isocalendar().week if name == "week" else int(getattr(moment, name))
 
 
@@ -299,7 +372,9 @@ def _read_addresses(text: str) -> list[ipaddress.IPv6Address]:
     """The addresses in a text as IPv6, `::ffff:a.b.c.d` for IPv4."""
     found = []
     for piece in re.split(r"[^0-9A-Za-z.:]+", text, flags=re.ASCII):
-        bare = re.sub(r"^([0-9.]+):[0-9]{1,5}$", r"\1", piece)
+        bare = re.sub(r"^((?:[0-9A-Fa-f:]*:)?[0-9]+\.[0-9.]+):[0-9]{1,5}$", r"\1", piece).rstrip(
+            "."
+        )
         try:
             address = ipaddress.ip_address(re.sub(r"\b0+(?=[0-9A-Fa-f])", "", bare))
         except ValueError:
@@ -323,6 +398,10 @@ def _is_in_network(given: Any, network: ipaddress.IPv4Network | ipaddress.IPv6Ne
 
 
 # ---- lists
+
+
+def _drop_none(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if value is not None}
 
 
 def _matches_entry(entry: Mapping[str, Any], field: str, row: EventRow) -> bool:
@@ -365,6 +444,7 @@ def match_rows(
     rows: Iterable[EventRow],
     *,
     lists: Mapping[str, ListEntries] = NO_LISTS,
+    zone: tzinfo = UTC,
 ) -> list[bool]:
     """`holds` of every row, in order."""
-    return list(map(compile_detection(detection, lists=lists), rows))
+    return list(map(compile_detection(detection, lists=lists, zone=zone), rows))

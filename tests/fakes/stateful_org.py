@@ -17,6 +17,7 @@ from collector.archive.parquet_sql import FileLocation
 from collector.detect.selected_events import RuleRelation
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.rule_selection import compute_time_span
+from collector.evaluation.temp_tables import TempTables
 from collector.model import ArchiveFile, BatchState, Match, Stream
 from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.store import ledger
@@ -80,10 +81,12 @@ class StatefulOrg:
         return EventViews(
             connection=self.connection,
             org=self.name,
-            list_files=lambda types, span: self.archive.locate_files(self.list_files(types, span)),
+            list_files=self.list_files,
+            locate_files=self.archive.locate_files,
             list_types=list_types,
             event_type=event_type,
             fresh_files=fresh,
+            temp_tables=TempTables(self.connection),
         )
 
     def list_files(self, types=None, span=None) -> list[ArchiveFile]:

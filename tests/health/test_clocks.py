@@ -32,6 +32,7 @@ def run_once(tmp_path, org):
     return config, invoke_command("run", "--once", "-c", config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lead", "words"),
     [
@@ -74,6 +75,7 @@ def test_a_minute_is_not_worth_a_word(tmp_path, serve):
     assert "clock" not in invoke_command("status", "-c", config).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "date", [datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
 )

@@ -6,11 +6,13 @@ import pytest
 
 from collector import clock
 from collector.app import daemon
+from collector.app.single_pass import run_once
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
 from collector.health.monitor import HealthMonitor
 from collector.model import BatchState, OtherFacts, Severity, Stream
 from collector.store import alerts, ledger, outbox, tracked_objects
 from collector.store.channel_status import ChannelStatus, save_channel_status
+from collector.store.delivery_journal import DeliveryJournal
 from fakes.collector_setup import (
     DAY,
     HOUR,
@@ -47,6 +49,7 @@ def watch(bench):
         pipeline=bench.pipeline,
         spool=bench.places.spool,
         read_schedule=lambda: EXPECTED,
+        find_journal_problem=DeliveryJournal(bench.places.delivery_journal).find_problem,
     )
 
 
@@ -126,6 +129,24 @@ def test_streams_of_one_source_that_fall_ill_together_are_one_message(told):
     assert 1 == owed(told)
 
 
+def test_what_was_told_and_cannot_be_written_down_is_an_alert(bench):
+    """After a loss of the state nobody could say what was told."""
+    bench.places.delivery_journal.mkdir()
+    eyes = watch(bench)
+    for hours in (0, 1):
+        eyes.check_health(NOW + hours * HOUR)
+    bench.places.delivery_journal.rmdir()
+    eyes.check_health(NOW + 2 * HOUR)
+
+    assert [("broken", "outbox"), ("recovered", "outbox")] == [
+        (row[0], row[3]) for row in events(bench)
+    ]
+    (alert,) = bench.list_alerts()
+    assert alert.title.startswith(
+        "Collector: outbox told.jsonl is broken: what is told cannot be written down in "
+    )
+
+
 def test_lost_batches_are_told_once_a_day_and_nothing_recovers_from_them(bench):
     with bench.database.begin() as connection:
         made = build_batch(stream=API, event_type="ApiEvent", received=NOW)
@@ -176,18 +197,19 @@ def test_nothing_remains_in_the_spool(bench):
     assert [] == list(bench.places.spool.iterdir())
 
 
+@pytest.mark.slow
 def test_one_pass_tells_of_a_permission_that_went_away(tmp_path):
     channels = {"here": {"type": "terminal"}}
     with EmbeddedOrg(OrgStore()) as org:
         config = write_config(tmp_path, org, channels=channels, login_history={})
         with open_test_collector(config) as collector:
-            daemon.run_once(collector)
+            run_once(collector)
     with EmbeddedOrg(
         OrgStore(), behaviour=OrgBehaviour(missing=frozenset({"LoginHistory"}))
     ) as org:
         config = write_config(tmp_path, org, channels=channels, login_history={})
         with open_test_collector(config) as collector:
-            told = [daemon.run_once(collector).delivery_count for _ in range(2)]
+            told = [run_once(collector).delivery_count for _ in range(2)]
             with collector.database.read() as connection:
                 (alert,) = alerts.list_alerts(connection)
 

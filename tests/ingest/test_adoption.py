@@ -1,13 +1,15 @@
 """A ledger that is built from the files of its archive is the one that was lost."""
 
+import os
+
 import pytest
 
 from collector import engine
 from collector.errors import ArchiveWithoutLedgerError
 from collector.ingest.adoption import adopt_files, finish_adoption
 from collector.ingest.archive_claim import claim_archive
-from collector.model import Cursor, Stream, WindowFacts
-from collector.store import ledger, ledger_identity, stream_coverage
+from collector.model import Cursor, DamageState, Stream, UnknownFacts, WindowFacts
+from collector.store import damaged_files, ledger, ledger_identity, stream_coverage
 from collector.store.database import open_database
 from fakes.model_samples import NOON, STREAM, build_log_file_facts
 from fakes.pipeline_bench import build_login_row, open_pipeline_bench
@@ -117,14 +119,108 @@ def test_streams_go_on_where_nothing_can_be_missing(bench):
     database.close()
 
 
-def test_a_file_that_cannot_be_read_is_named_and_the_others_are_entered(bench):
+def damage(bench, pattern):
+    """Make a file unreadable, and return its place."""
     root = bench.places.state_dir / "archive"
-    (path,) = root.rglob("event_type=ApiEvent/*/*.parquet")
+    (path,) = root.rglob(pattern)
     path.write_bytes(bytes(path.stat().st_size))
+    return str(path.relative_to(root))
+
+
+def list_damages(database):
+    with database.read() as connection:
+        return damaged_files.list_damaged_files(connection)
+
+
+def test_a_file_that_cannot_be_read_is_entered_as_far_as_its_place_tells(bench):
+    place = damage(bench, "event_type=ApiEvent/*/*.parquet")
     database, report = lose_and_adopt(bench)
 
-    assert {str(path.relative_to(root))} == set(report.unreadable)
+    assert {place} == set(report.unreadable) == report.damaged
     assert 3 == len(dump(database, *FILES))
+    (damaged,) = list_damages(database)
+    assert ("w" * 32, WINDOW_STREAM, UnknownFacts(), DamageState.WAITING, 0) == (
+        damaged.batch,
+        damaged.stream,
+        damaged.facts,
+        damaged.state,
+        damaged.file.rows,
+    )
+    assert ("acme", "ApiEvent", "2026-03-01") == (
+        damaged.file.org,
+        damaged.file.event_type,
+        damaged.file.date,
+    )
+    assert (bench.places.damaged_files / place).exists()
+    assert not (bench.places.state_dir / "archive" / place).exists()
+    database.close()
+
+
+@pytest.mark.slow
+def test_what_other_files_of_its_batch_say_is_known_of_a_damaged_one(bench):
+    place = damage(bench, "date=2026-02-28/*.parquet")
+    database, _ = lose_and_adopt(bench)
+
+    (damaged,) = list_damages(database)
+    assert (place, "k" * 32, STREAM, build_log_file_facts().file_id) == (
+        damaged.file.path,
+        damaged.batch,
+        damaged.stream,
+        damaged.facts.file_id,
+    )
+    with database.read() as connection:
+        assert not ledger.find_known_keys(connection, ["k" * 32]), "it is fetched again as a whole"
+    database.close()
+
+
+def test_log_files_are_listed_again_from_the_day_of_a_damaged_one(bench):
+    place = damage(bench, f"{'l' * 32}-*.parquet")
+    database, _ = lose_and_adopt(bench)
+
+    (damaged,) = list_damages(database)
+    assert (place, "l" * 32, STREAM, UnknownFacts()) == (
+        damaged.file.path,
+        damaged.batch,
+        damaged.stream,
+        damaged.facts,
+    )
+    with database.read() as connection:
+        assert NOON - 12 * HOUR == ledger.read_cursor(connection, STREAM).time
+        assert not ledger.find_known_keys(connection, ["l" * 32])
+    database.close()
+
+
+@pytest.mark.slow
+def test_a_pipe_is_damage_and_what_lies_nowhere_is_left_alone(bench):
+    root = bench.places.state_dir / "archive"
+    pipe = root / "org=acme/event_type=Login/date=2026-03-01/ppp-0000.parquet"
+    elsewhere, no_day = root / "notes.parquet", root / "org=a/event_type=b/date=today/x.parquet"
+    no_day.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    for path in (elsewhere, no_day):
+        path.write_text("no file of events")
+    database, report = lose_and_adopt(bench)
+
+    assert {str(pipe.relative_to(root))} == report.damaged
+    assert 3 == len(report.unreadable)
+    assert [True, True, False] == [path.exists() for path in (elsewhere, no_day, pipe)]
+    assert ["ppp"] == [damaged.batch for damaged in list_damages(database)]
+    database.close()
+
+
+@pytest.mark.slow
+def test_damage_that_is_found_twice_is_entered_once(bench):
+    place = damage(bench, "event_type=ApiEvent/*/*.parquet")
+    database, _ = lose_and_adopt(bench)
+    before = list_damages(database)
+    copy = bench.places.damaged_files / place
+    copy.rename(bench.places.state_dir / "archive" / place)
+    with engine.open_engine() as connection:
+        report = adopt_files(database, connection, bench.places, lambda _: None)
+
+    assert {place} == report.damaged
+    assert before == list_damages(database)
+    assert copy.exists()
     database.close()
 
 

@@ -1,11 +1,13 @@
 """A damaged file of the archive costs its own events: rules go on over all the others."""
 
+import os
+
 import pytest
 
 from collector import clock
 from collector.collection.local_files import build_batch
 from collector.csv_segments import write_records
-from collector.detect import load_rule_set
+from collector.detect.loader import load_rule_set
 from collector.ingest.temporary_pipeline import open_temporary_pipeline
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import alerts, damaged_files, rule_status
@@ -71,7 +73,20 @@ def zero(path):
     path.write_bytes(b"\0" * path.stat().st_size)
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), zero], ids=["gone", "zeros"])
+def turn_into_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: path.unlink(), marks=pytest.mark.slow),
+        pytest.param(zero, marks=pytest.mark.slow),
+        turn_into_pipe,
+    ],
+    ids=["gone", "zeros", "a pipe, which no reader would come back from"],
+)
 def test_a_broken_file_of_one_type_stops_no_rule_over_it_and_another(bench, damage):
     ingest(bench, "Login", "one", build_login(1))
     (path,) = (bench.paths.state_dir / "archive").rglob("*.parquet")

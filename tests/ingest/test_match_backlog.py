@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from collector.alerting.flooding import FLOOD_LIMIT
-from collector.detect import load_rule_set
+from collector.detect.loader import load_rule_set
 from collector.errors import StoppedError
-from collector.evaluation.evaluator import MATCHES_PER_COMMIT
+from collector.evaluation.result import MATCHES_PER_COMMIT
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import unfinished_batches
 from fakes.pipeline_bench import build_login_row, open_pipeline_bench
@@ -61,6 +61,7 @@ def sum_counts(bench):
     return sum(alert.count for alert in bench.list_alerts())
 
 
+@pytest.mark.slow
 def test_a_file_full_of_matches_is_some_alerts_and_one_for_the_others(tmp_path):
     with open_pipeline_bench(tmp_path, channels=("chat",)) as bench:
         done = bench.pipeline.ingest(write_flood(bench))
@@ -106,6 +107,7 @@ def test_a_batch_whose_matches_are_not_all_folded_is_not_read_again(tmp_path):
         assert ROWS == sum_counts(bench)
 
 
+@pytest.mark.slow
 def test_a_critical_match_of_another_rule_comes_before_the_flood(tmp_path):
     (tmp_path / "rules.yml").write_text(RULES)
     rules = load_rule_set([tmp_path / "rules.yml"], schema=EVENT_SCHEMA)

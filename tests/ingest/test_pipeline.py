@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from collector import engine
 from collector.channels.message_card import build_card
 from collector.csv_segments import MAX_COLUMNS
-from collector.detect import RuleSet, load_rule_set
+from collector.detect import RuleSet
+from collector.detect.loader import load_rule_set
 from collector.ingest import quarantine
 from collector.model import Cursor, Message, Route, Severity
 from collector.rules.rule_files import EVENT_SCHEMA
-from collector.store import ledger, outbox, rule_status, tables
+from collector.store import ledger, ledger_totals, outbox, rule_status, tables
 from fakes.model_samples import NOON, STREAM, build_batch
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
@@ -44,7 +45,7 @@ def test_a_batch_becomes_events_a_ledger_entry_and_a_cursor(bench):
         assert Cursor(time=NOON, tiebreaker="0AT000000000001AAA") == ledger.read_cursor(
             connection, STREAM
         )
-        (total,) = ledger.list_ledger_totals(connection)
+        (total,) = ledger_totals.list_ledger_totals(connection)
     assert ("Login", 1, 3, 0) == (total.event_type, total.batches, total.rows, total.quarantined)
 
 
@@ -81,6 +82,7 @@ def test_routes_decide_who_is_told(tmp_path):
         assert {("mail", "ready"): 1} == owed(bench)
 
 
+@pytest.mark.slow
 def test_many_segments_are_one_batch_with_uids_that_never_clash(bench):
     rows = [build_login_row(n, USER_NAME=f"user{n}@example.com") for n in range(500)]
     done = bench.pipeline.ingest(bench.write_batch("Login", rows, segment_bytes=4_000))
@@ -126,7 +128,7 @@ def test_a_window_without_news_moves_the_cursor_and_leaves_no_entry(bench):
 
     with bench.database.read() as connection:
         assert later == ledger.read_cursor(connection, STREAM)
-        assert [] == ledger.list_ledger_totals(connection)
+        assert [] == ledger_totals.list_ledger_totals(connection)
 
 
 def test_a_file_without_events_is_entered_so_that_it_is_not_fetched_again(bench):
@@ -208,7 +210,7 @@ def test_a_batch_that_is_lost_is_written_down_and_gone_on_after(bench):
     bench.pipeline.mark_lost(build_batch(), "deleted")
 
     with bench.database.read() as connection:
-        (total,) = ledger.list_ledger_totals(connection)
+        (total,) = ledger_totals.list_ledger_totals(connection)
         assert build_batch().cursor == ledger.read_cursor(connection, STREAM)
     assert (1, 0) == (total.lost, total.rows)
 
@@ -252,13 +254,13 @@ def test_what_a_batch_brings_is_stored_though_no_derived_record_can_be_made_of_i
         )
     with bench.database.begin() as connection:  # else it would be taken for damaged
         size = Path(str(location)).stat().st_size
-        connection.execute(sa.update(tables.archive_files).values(bytes=size))
+        connection.execute(sa.update(tables.archive_files).values(bytes=size, sha256=""))
     row = build_bulk_row("750A", 20)
     done = bench.pipeline.ingest(bench.write_batch("BulkApi2", [row], key="b" * 32))
 
     assert 1 == done.rows
     with bench.database.read() as connection:
-        assert 2 == sum(total.batches for total in ledger.list_ledger_totals(connection))
+        assert 2 == sum(total.batches for total in ledger_totals.list_ledger_totals(connection))
         faults = {fault.rule: fault.reason for fault in rule_status.list_faults(connection)}
     assert faults["bulk-api-job"].startswith("BulkJob cannot be made: ")
 
@@ -285,7 +287,7 @@ def test_events_of_unknown_time_are_counted_and_say_so_in_the_alert(bench):
 
     assert (2, 1) == (done.rows, done.unknown_times)
     with bench.database.read() as connection:
-        (total,) = ledger.list_ledger_totals(connection)
+        (total,) = ledger_totals.list_ledger_totals(connection)
     assert (2, 1) == (total.rows, total.unknown_times)
     (alert,) = bench.list_alerts()
     card = build_card(Message(key="k", alert=alert, is_update=False, attempt=1))
@@ -300,7 +302,7 @@ def test_events_of_unknown_time_that_are_dropped_as_known_are_counted_once(bench
         bench.pipeline.ingest(batch)
 
     with bench.database.read() as connection:
-        totals = ledger.list_ledger_totals(connection)
+        totals = ledger_totals.list_ledger_totals(connection)
     assert (1, 1) == (sum(t.rows for t in totals), sum(t.unknown_times for t in totals))
 
 
@@ -349,6 +351,7 @@ def test_files_of_versions_without_a_column_are_read_as_if_they_had_it(bench, tm
     }
 
 
+@pytest.mark.slow
 def test_a_segment_that_no_engine_has_memory_for_is_set_aside_and_not_tried_for_ever(
     tmp_path, monkeypatch
 ):

@@ -129,6 +129,7 @@ class TestOneBadRecord:
         agents = [agent for (agent,) in bench.list_rows("user_agent")]
         assert 8 == agents.count(text.decode().replace("\n", " ").strip())
 
+    @pytest.mark.slow
     def test_may_be_longer_than_any_that_is_read(self, bench):
         long = b'"' + b"x" * MAX_RECORD_BYTES + b'"'
         content = render_lines()[1].replace(b'"Mozilla/5.0"', long)
@@ -139,6 +140,7 @@ class TestOneBadRecord:
         assert f"{len(content):,} bytes, more than {MAX_RECORD_BYTES:,}" == record.reason
         assert content == record.read_content()
 
+    @pytest.mark.slow
     def test_of_the_greatest_length_is_good(self, bench):
         line = render_lines()[1]
         content = line.replace(b"Mozilla/5.0", b"x" * (MAX_RECORD_BYTES - len(line) + 11))
@@ -266,6 +268,7 @@ class TestRetry:
             entry.bad_records,
         )
 
+    @pytest.mark.slow
     def test_deletes_long_records_that_were_read(self, bench):
         long = b'"' + b"x" * MAX_RECORD_BYTES + b'"'
         line = render_lines()[1]

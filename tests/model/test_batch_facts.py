@@ -12,6 +12,7 @@ from collector.model import (
     ObservationFacts,
     OtherFacts,
     RowCountFacts,
+    UnknownFacts,
     WindowFacts,
     parse_facts,
     render_facts,
@@ -41,12 +42,13 @@ FACTS = st.one_of(
     ),
     st.builds(ObservationFacts, observed=MILLISECONDS, rows=COUNTS),
     st.builds(RowCountFacts, rows=COUNTS),
+    st.just(UnknownFacts()),
     st.just(OtherFacts()),
 )
 KEYS = st.sampled_from(
     (
         *("file", "log_date", "created_date", "interval", "sequence", "announced_bytes", "bytes"),
-        *("from", "to", "rows", "cut", "observed", "of another version"),
+        *("from", "to", "rows", "cut", "observed", "unknown", "of another version"),
     )
 )
 VALUES = st.none() | st.booleans() | st.integers() | st.text() | st.just("2026-03-01T12:00:00Z")
@@ -58,6 +60,7 @@ STORED = {
     ' "rows": 7, "cut": false}',
     ObservationFacts: '{"observed": "2026-03-01T12:00:00.123Z", "rows": 7}',
     RowCountFacts: '{"rows": 7}',
+    UnknownFacts: '{"unknown": true}',
     OtherFacts: "{}",
 }
 

@@ -47,10 +47,13 @@ class Normalizer:
 
     def normalize_segment(self, event_type, columns, path, *, segment=0):
         """The Parquet file's rows, and its columns with their types."""
+        batch = self.build_batch(event_type, columns, [path])
+        relation = normalize.build_segment_relation(path, columns)
         select = normalize.build_segment_select(
-            batch=self.build_batch(event_type, columns, [path]),
+            batch=batch,
             segment=segment,
-            relation=normalize.build_segment_relation(path, columns),
+            relation=relation,
+            lookups=normalize.load_lookups(self.connection, batch, relation),
         )
         target = path.with_suffix(".parquet")
         self.connection.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet)")

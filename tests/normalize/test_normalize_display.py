@@ -74,6 +74,112 @@ def test_users(normalizer, display, target_user):
     )
 
 
+@pytest.mark.parametrize(
+    ("display", "user_id", "user_name"),
+    [
+        ("Deactivated user Bob Example (UserID: [0055f00000HyJSw])", LONG, "Bob Example"),
+        ("Permission set A: assigned to user Bob (UserID: [0055f00000HyJSw])", LONG, "Bob"),
+        ("Changed username for 0055f00000HyJSw from a@acme.com to b@acme.com", LONG, None),
+        ("Created new user Bob Example", None, "Bob Example"),
+        ("Changed password expiry policy from 90 days to 180 days", None, None),
+    ],
+)
+def test_ids_and_names_of_users_stand_apart(normalizer, display, user_id, user_name):
+    event = normalizer.normalize_record("SetupAuditTrail", Display=display)
+
+    assert (user_id, user_name) == (event["target_user_id"], event["target_user_name"])
+    assert event["target_user"] == (user_id or user_name)
+
+
+CHANGES = [
+    (
+        (
+            "Changed permission set Sales: Modify All Data permission was changed from disabled to"
+            " enabled"
+        ),
+        ("Modify All Data", "disabled", "enabled"),
+    ),
+    (
+        (
+            "Changed profile A: B: general user permission Author Apex was changed from disabled to"
+            " enabled"
+        ),
+        ("Author Apex", "disabled", "enabled"),
+    ),
+    (
+        (
+            "Changed permission set S: Account object permissions were changed from No Access to"
+            " Read, Create, View All, Modify All"
+        ),
+        ("Account object permissions", "No Access", "Read, Create, View All, Modify All"),
+    ),
+    ("Permission set Admin: Extra: assigned to user Bob", ("Admin: Extra", None, None)),
+    (
+        "Changed permission set Sales: Ticket Portal connected app is enabled",
+        ("Ticket Portal connected app", None, "enabled"),
+    ),
+    (
+        "Changed profile for user Bob from Sales to System Administrator",
+        (None, "Sales", "System Administrator"),
+    ),
+    (
+        (
+            "Changed federation id for user Bob from x to y (UserID: [0055f00000HyJSw]) from null"
+            " to bob@acme.com"
+        ),
+        (None, None, "bob@acme.com"),
+    ),
+    (
+        "Changed connected app Portal scopes from null to full, refresh_token",
+        (None, None, "full, refresh_token"),
+    ),
+    ("Created new user Bob from x to y", (None, None, None)),
+    (
+        "Created permission set X: Modify All Data permission was changed: with no license",
+        (None, None, None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("display", "change"), CHANGES, ids=[display for display, _ in CHANGES])
+def test_what_was_changed_and_from_what_to_what(normalizer, display, change):
+    event = normalizer.normalize_record("SetupAuditTrail", Display=display)
+
+    assert change == (event["permission"], event["old_value"], event["new_value"])
+
+
+@pytest.mark.parametrize(
+    ("display", "values", "size"),
+    [
+        (
+            "Added Login Ip Range to Admin from 0.0.0.0 to 255.255.255.255",
+            (None, "0.0.0.0 - 255.255.255.255"),
+            2**32,
+        ),
+        (
+            "Deleted Ip AllowList from 192.0.2.0 to 192.0.2.255",
+            ("192.0.2.0 - 192.0.2.255", None),
+            256,
+        ),
+        (
+            "Added Login Ip Range to P from 2001:db8:: to 2001:db8:0:1::",
+            (None, "2001:db8:: - 2001:db8:0:1::"),
+            2.0**64,
+        ),
+        (
+            "Added Login Ip Range to P from 192.0.2.9 to 192.0.2.1",
+            (None, "192.0.2.9 - 192.0.2.1"),
+            None,
+        ),
+        ("Added Login Ip Range to P from 1.2 to 3.4", (None, "1.2 - 3.4"), None),
+    ],
+)
+def test_a_range_of_addresses_has_a_size(normalizer, display, values, size):
+    event = normalizer.normalize_record("SetupAuditTrail", Display=display)
+
+    assert (*values, size) == (event["old_value"], event["new_value"], event["range_size"])
+
+
 def test_an_audit_row_says_who_did_what_where(normalizer):
     event = normalizer.normalize_record(
         "SetupAuditTrail",

@@ -67,6 +67,7 @@ def test_every_documented_column_is_kept_and_every_event_has_all_canonical_colum
     assert len({event["event_uid"] for event in events}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "event_type", "columns"), FORMS, ids=lambda v: str(v)[:40])
 def test_what_a_type_is_said_to_fill_is_the_only_thing_that_it_fills(
     normalizer, form, event_type, columns

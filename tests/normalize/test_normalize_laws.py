@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.normalize import ip_address_sql, soql_object, value_readers
+from collector.normalize import ip_address_sql, value_readers
+from collector.normalize.query_outlines import OutlineReader
+from collector.soql import outline_query
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +58,11 @@ def keys(text):
     found = {
         key: None
         for piece in re.split(r"[^0-9A-Za-z.:]+", text, flags=re.ASCII)
-        if (key := key_of(re.sub(r"^([0-9.]+):[0-9]{1,5}$", r"\1", piece)))
+        if (
+            key := key_of(
+                re.sub(r"^((?:[0-9A-Fa-f:]*:)?[0-9]+\.[0-9.]+):[0-9]{1,5}$", r"\1", piece)
+            )
+        )
     }
     public = [key for key in found if not is_private(key)]
     first = (*public, *found)[:1]
@@ -65,7 +71,7 @@ def keys(text):
 
 def key_of(piece):
     try:
-        address = ipaddress.ip_address(re.sub(r"\b0+(?=[0-9A-Fa-f])", "", piece))
+        address = ipaddress.ip_address(re.sub(r"\b0+(?=[0-9A-Fa-f])", "", piece.rstrip(".")))
     except ValueError:
         return None
     mapped = 0xFFFF << 32 if address.version == 4 else 0
@@ -90,7 +96,7 @@ LISTS = st.lists(
     st.tuples(
         st.sampled_from(["", "[", '"', "for=", "unknown, ", "0", "00"]),
         ADDRESSES,
-        st.sampled_from(["", "]", ":443", "]:443", "%eth0", '"', "/24"]),
+        st.sampled_from(["", "]", ":443", "]:443", "%eth0", '"', "/24", ".", ".:443"]),
     ).map("".join),
     max_size=4,
 ).map(", ".join)
@@ -192,59 +198,57 @@ CONDITIONS = st.just("") | st.builds(
 queries = selects(CONDITIONS)
 
 
-@settings(max_examples=40, deadline=None)
-@given(queries=st.lists(queries, min_size=1, max_size=8))
-def test_the_object_of_a_query_is_the_one_that_a_scanner_finds(evaluate, queries):
-    found = evaluate(soql_object.extract_main_object("x"), queries)
-
-    assert found == [main_object(query) for query in queries]
-    assert None not in found
+@settings(max_examples=60, deadline=None)
+@given(query=queries)
+def test_the_object_of_a_query_is_the_one_that_a_scanner_finds(query):
+    assert main_object(query) == outline_query(query).main_object is not None
 
 
 SCRAPS = st.lists(
     st.sampled_from(
         [
             *("SELECT", "FROM", "Account", "Contact", "(", ")", "'", "\\", "/*", "*/", "--", "\n"),
-            *(" ", "WHERE", ",", "FROMAGE", "x_FROM", "Id", '"', "é"),
+            *(
+                " ",
+                "WHERE",
+                ",",
+                "FROMAGE",
+                "x_FROM",
+                "Id",
+                '"',
+                "é",
+                "LIMIT",
+                "5",
+                "'x'",
+                "FIND {",
+            ),
+            *("TYPEOF", "END", "COUNT(", "FIELDS(", "2026-03-01T10:00:00Z", "2026-03-01", "a.b"),
         ]
     ),
-    max_size=20,
+    max_size=25,
 ).map(lambda parts: "SELECT " + " ".join(parts))
 
 
 @settings(max_examples=100, deadline=None)
-@given(queries=st.lists(SCRAPS, min_size=1, max_size=20))
-def test_what_is_no_query_at_all_confuses_neither(evaluate, queries):
-    assert evaluate(soql_object.extract_main_object("x"), queries) == [
-        main_object(query) for query in queries
-    ]
+@given(texts=st.lists(queries | SCRAPS | st.text(max_size=50), min_size=1, max_size=10))
+def test_alike_queries_that_are_read_once_are_read_as_each_is(texts):
+    reader = OutlineReader()
 
+    for text in texts:
+        outline = outline_query(text)
+        span = outline.where_span if outline else None
+        facts = reader.read_query(text)
 
-@pytest.mark.parametrize(
-    ("query", "name"),
-    [
-        ("SELECT Id FROM Contact", "Contact"),
-        ("  select id\nfrom\nContact c, c.Account a", "Contact"),
-        ("SELECT COUNT()FROM Contact", "Contact"),
-        ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "Account"),
-        ("SELECT (SELECT Id FROM A WHERE ((((((((((((x = 1)))))))))))))) FROM B", None),
-        ("SELECT (SELECT Id FROM A WHERE ((((((((((((x = 1))))))))))))) FROM B", "B"),
-        ("SELECT Id FROM ns__Thing__c USING SCOPE mine", "ns__Thing__c"),
-        ("SELECT Name, 'FROM Lie' FROM Account", "Account"),
-        ("SELECT Id FROM", None),
-        ("SELECT FROM ' ' SELECT", None),
-        ("SELECT Id, 'cut off FROM Account", None),
-        ("FIND {x} RETURNING Account(Id)", None),
-        ("page=1&from=2", None),
-        ("SELECTED FROM Account", None),
-        ("SELECT Id FROM Account " + "x" * 100_000, None),
-    ],
-)
-def test_the_object_of_a_query(evaluate, query, name):
-    assert evaluate(soql_object.extract_main_object("x"), [query]) == [name]
-
-
-def test_the_longest_query_of_nothing_but_parentheses_is_read_to_its_end(evaluate):
-    query = "SELECT " + "()" * 49_000 + " FROM Account"
-
-    assert evaluate(soql_object.extract_main_object("x"), [query]) == ["Account"]
+        assert facts.where == (text[slice(*span)] if span else "")
+        assert facts.shared.split("\x1f") == (
+            [""] * 6
+            if outline is None
+            else [
+                outline.main_object or "",
+                ",".join(outline.objects),
+                ",".join(outline.fields),
+                str(outline.is_count).lower(),
+                str(outline.has_relationship).lower(),
+                "" if outline.limit is None else str(outline.limit),
+            ]
+        )

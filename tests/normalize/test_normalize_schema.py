@@ -59,7 +59,14 @@ def test_every_type_knows_its_family():
         event_type: normalize.find_family(event_type) for event_type in normalize.list_event_types()
     }
 
-    assert set(families.values()) == {"elf", "stored", "object", "derived"}
+    assert set(families.values()) == {
+        "elf",
+        "elf_object",
+        "stored",
+        "object",
+        "derived",
+    }
+    assert families["LoginEventLog"] == families["UiTelemetryNavTmEventLog"] == "elf_object"
     assert families["Login"] == "elf"
     assert families["ApiEvent"] == "stored"
     assert families["SetupAuditTrail"] == "object"
@@ -84,6 +91,20 @@ def test_a_rule_may_use_what_the_type_has_and_nothing_else():
 
     assert {"time", "user_id", "source_ip_key", "user_agent", "outcome", "LOGIN_STATUS"} <= login
     assert not {"job_id", "package_name", "score", "PolicyOutcome"} & login
+
+
+def test_what_real_files_have_is_known_and_fills_its_column(normalizer):
+    login = normalize.list_fields("Login")
+    event = normalizer.normalize_record("Login", EVENT_TYPE="Login", COUNTRY_CODE="DE")
+
+    assert {"COUNTRY_CODE", "USE_API_TOKEN", "HTTP_REFERER", "country"} <= login
+    assert {"PLANNER_ID", "BOT_ID"} <= normalize.list_fields("ApiTotalUsage")
+    assert "uri" in normalize.list_fields("BlockedRedirections")
+    assert event["country"] == "DE"
+
+
+def test_any_column_goes_with_an_event_log_object():
+    assert normalize.list_fields("ApiTotalUsageEventLog") is None
 
 
 def test_both_forms_of_a_stored_event_count_as_documented():

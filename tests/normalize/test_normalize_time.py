@@ -20,7 +20,6 @@ DAY = timedelta(days=1)
         ({"TIMESTAMP_DERIVED": "2026-03-01T10:00:00Z"}, None),
         ({"TIMESTAMP_DERIVED": "", "TIMESTAMP": "20260301100000.000"}, None),
         ({"TIMESTAMP_DERIVED": "9999-12-31T00:00:00Z", "TIMESTAMP": "20260301100000.000"}, None),
-        ({"EventDate": "soon", "CreatedDate": "2026-03-01T10:00:00.000+0000"}, None),
         ({"TIMESTAMP_DERIVED": "31.12.2026 10:00"}, "31.12.2026 10:00"),
         ({"TIMESTAMP_DERIVED": " ", "TIMESTAMP": "\x1b[31m"}, "\x1b[31m"),
         ({"TIMESTAMP_DERIVED": "0001-01-01T00:00:00Z"}, "0001-01-01T00:00:00Z"),
@@ -37,6 +36,32 @@ def test_what_is_no_time_is_told_with_what_came_for_it(normalizer, record, defec
     assert event["time_defect"] == defect
     expected = LOG_TIME if defect else datetime(2026, 3, 1, 10, tzinfo=UTC)
     assert event["time"] == expected
+
+
+@pytest.mark.parametrize(
+    ("event_type", "record", "defect"),
+    [
+        ("ApiEvent", {"EventDate": "soon", "CreatedDate": "2026-03-01T10:00:00.000+0000"}, "soon"),
+        (
+            "ApiEvent",
+            {"EventDate": "9999-12-31", "CreatedDate": "2026-03-01T10:00:00Z"},
+            "9999-12-31",
+        ),
+        ("ApiEvent", {"EventDate": " ", "CreatedDate": "2026-03-01T10:00:00Z"}, "none given"),
+        ("ApiEvent", {"EventDate": "2026-03-01T10:00:00Z", "CreatedDate": "soon"}, None),
+        ("BulkJobInfo", {"systemModstamp": "x", "createdDate": "2026-03-01T10:00:00Z"}, "x"),
+        ("SetupAuditTrail", {"CreatedDate": "2026-03-01T10:00:00.000+0000"}, None),
+        ("OauthTokenRemoved", {"ObservedDate": "2026-03-01T10:00:00.000+0000"}, None),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_when_its_record_was_made_stands_in_for_an_event_time_and_that_is_told(
+    normalizer, event_type, record, defect
+):
+    """Records of a kind that has no other time have it for their own."""
+    event = normalizer.normalize_record(event_type, **record)
+
+    assert (event["time"], event["time_defect"]) == (datetime(2026, 3, 1, 10, tzinfo=UTC), defect)
 
 
 def read_log_file(normalizer, time):

@@ -130,6 +130,15 @@ def test_job_and_app_ids_have_eighteen_characters_too(normalizer):
         ({"SourceIp": "1:2:3:4::5:6:7:8"}, None, None),
         ({"SourceIp": "fe80::1%eth0"}, "fe80::1", "fe800000000000000000000000000001"),
         ({"IP_ADDRESS": "192.0.2.1"}, "192.0.2.1", ...),
+        ({"CLIENT_IP": "192.0.2.1."}, "192.0.2.1", f"{V4}c0000201"),
+        ({"CLIENT_IP": "192.0.2.1.:443"}, "192.0.2.1", f"{V4}c0000201"),
+        ({"CLIENT_IP": "192%2E0%2e2%252E1"}, "192.0.2.1", f"{V4}c0000201"),
+        ({"CLIENT_IP": "%5B2001%3Adb8%3A%3A1%5D%3A443"}, "2001:db8::1", ...),
+        ({"CLIENT_IP": "10.0.0.1%2C%20192.0.2.1"}, "192.0.2.1", f"{V4}c0000201 {V4}0a000001"),
+        ({"CLIENT_IP": "１９２．０。２．１"}, "192.0.2.1", f"{V4}c0000201"),
+        ({"CLIENT_IP": "::ffff:192.0.2.1:443"}, "::ffff:192.0.2.1", f"{V4}c0000201"),
+        ({"CLIENT_IP": "fe80::1%25"}, "fe80::1", "fe800000000000000000000000000001"),
+        ({"SOURCE_IP": "n／a", "CLIENT_IP": "192.0.2.1"}, "192.0.2.1", ...),
     ],
 )
 def test_only_an_address_is_a_source_address(normalizer, record, source_ip, key):
@@ -350,3 +359,28 @@ def test_what_was_quoted_twice_stays_so_in_the_native_column(normalizer):
     assert (
         normalizer.normalize_record("Search", SEARCH_QUERY='"secret"')["SEARCH_QUERY"] == '"secret"'
     )
+
+
+@pytest.mark.parametrize(
+    ("event_type", "record", "expected"),
+    [
+        ("Login", {"LOGIN_TYPE": "i", "LOGIN_SUB_TYPE": "oauthtoken"}, "OAuth User-Agent"),
+        ("Login", {"LOGIN_TYPE": "i", "LOGIN_SUB_TYPE": "newflow"}, "newflow"),
+        (
+            "LoginHistory",
+            {"LoginType": "Remote Access 2.0", "LoginSubType": "OAuth Refresh Token"},
+            "OAuth Refresh Token",
+        ),
+        ("LoginEvent", {"LoginType": "Remote Access 2.0"}, None),
+    ],
+)
+def test_how_somebody_logged_in_is_in_one_vocabulary(normalizer, event_type, record, expected):
+    event = normalizer.normalize_record(event_type, **record)
+
+    assert (event["login_type"], event["login_sub_type"]) == ("Remote Access 2.0", expected)
+
+
+def test_the_case_of_a_login_type_matters_and_the_code_stays(normalizer):
+    event = normalizer.normalize_record("Login", LOGIN_TYPE="I")
+
+    assert (event["login_type"], event["raw_LOGIN_TYPE"]) == ("Other Apex API", "I")

@@ -53,6 +53,10 @@ PARTS = st.sampled_from(
         "%C3%A9",
         "%ff",
         "%2",
+        "%252D",
+        "%2525",
+        "\u2010",
+        "–",
         "\u200b",
         "\t",
         "ﬁ",
@@ -82,7 +86,27 @@ def is_nothing(text):
 def test_escapes_make_no_difference(text):
     shown = f"a{text}b"
 
-    assert plain_names.simplify_name(quote(shown)) == plain_names.simplify_name(shown)
+    plain = plain_names.simplify_name(shown)
+    once, twice, thrice = quote(shown), quote(quote(shown)), quote(quote(quote(shown)))
+    assert [plain] * 3 == list(map(plain_names.simplify_name, (once, twice, thrice)))
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Salesforce%252DCLI", "Salesforce-CLI"),
+        ("Salesforce%25252dCLI", "Salesforce-CLI"),
+        ("Salesforce\u2010CLI", "Salesforce-CLI"),
+        ("Salesforce%E2%80%91CLI", "Salesforce-CLI"),
+        ("Salesforce\u2212CLI", "Salesforce-CLI"),
+        ("100%25", "100%"),
+        ("a%2525b", "a%b"),
+        ("5%25ff", "5%ff"),
+    ],
+)
+def test_what_was_escaped_twice_and_every_dash_is_read(evaluate, text, plain):
+    assert plain_names.simplify_name(text) == plain
+    assert evaluate("plain", [text], NAMES_READ) == [plain]
 
 
 def test_ends_are_trimmed_where_they_are_ends():

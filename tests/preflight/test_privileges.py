@@ -150,6 +150,7 @@ def test_a_list_of_objects_that_is_hidden_does_not_hide_the_rest(verdict):
     assert "ok" == level
 
 
+@pytest.mark.slow
 def test_an_org_in_trouble_is_no_verdict(verdict):
     fault = InjectedFault(address_pattern="PermissionSetAssignment", times=None, status=500)
     level, message = verdict(store(("x", READS)), fault)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from collector.app.configuration import SETTINGS_MODELS
 from collector.detect import RuleSet
 from collector.model import Correlation, Stream
@@ -42,13 +44,24 @@ def view(*, polls=(), seen=(), sources=None):
     return OrgView(org="acme", polls=polls, seen_types=frozenset(seen), sources=sources)
 
 
-def correlation(kind, *names):
-    over = Correlation(type=kind, rules=names, group_by=("user_id",), timespan=timedelta(hours=1))
+def correlation(kind, *names, **condition):
+    group = ("user_id",)
+    over = Correlation(
+        type=kind, rules=names, group_by=group, timespan=timedelta(hours=1), **condition
+    )
     return build_rule(name=kind, event_types=(), aggregation=over)
 
 
 def states(*rules, **known):
     return {each.rule: each.state for each in compute_coverage(RuleSet(rules=rules), view(**known))}
+
+
+def test_what_must_not_match_does_not_make_a_rule_fire():
+    waiting = correlation("temporal", "login", "jobs", absent=("login",))
+    rules = (LOGIN, JOBS, waiting)
+
+    assert states(*rules, seen={"Login"})["temporal"] == RuleStanding.WAITS
+    assert states(*rules, seen={"BulkApi2"})["temporal"] == RuleStanding.FIRES
 
 
 def test_a_rule_of_which_one_event_type_has_been_seen_is_not_mentioned():
@@ -138,6 +151,19 @@ def test_a_sequence_is_as_blind_as_its_blindest_part():
     assert RuleStanding.WAITS == states(LOGIN, api, all_of, seen={"Login"})["temporal"]
 
 
+@pytest.mark.parametrize(
+    ("needed", "state"), [(1, RuleStanding.FIRES), (2, RuleStanding.WAITS), (3, RuleStanding.BLIND)]
+)
+def test_a_correlation_of_some_rules_needs_so_many_of_them(needed, state):
+    hidden = poll("stored_events", "ApiEvent", "unavailable", "no ApiEvent")
+    api = build_rule(name="api", event_types=("ApiEvent",))
+    some = correlation("temporal", "login", "api", "jobs", operator="gte", limit=needed)
+
+    found = states(LOGIN, api, JOBS, some, polls=[hidden], seen={"Login"})
+
+    assert state == found["temporal"]
+
+
 def test_a_correlation_looks_at_the_event_types_of_its_parts_at_any_depth():
     inner = correlation("event_count", "login", "stored")
     outer = build_rule(
@@ -173,4 +199,14 @@ def test_what_is_observed_comes_from_the_stream_of_its_source():
     gone = build_rule(name="gone", event_types=("BulkJobRemoved",))
     (found,) = silent(gone, polls=[poll("bulk_jobs", "query", "failed", "down")])
 
-    assert {"BulkJobRemoved": "could not be polled: down"} == found.why
+    assert {"BulkJobRemoved": "no event so far; of its source something failed: down"} == found.why
+
+
+def test_a_file_of_another_type_that_failed_does_not_make_a_type_unpolled():
+    failed = poll("event_log_file", "hourly", "failed", "URI 0AT000000000001AAA: 503")
+    (found,) = silent(LOGIN, polls=[failed])
+
+    assert found.can_fire
+    assert {
+        "Login": "no event so far; of its source something failed: URI 0AT000000000001AAA: 503"
+    } == found.why

@@ -7,12 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector import engine
-from collector.detect import lists, load_rule_set
+from collector.detect import lists
+from collector.detect.loader import load_rule_set
 from collector.health.symptoms import find_symptoms
 from collector.ingest.pipeline import Pipeline
 from collector.ingest.state_paths import StatePaths
-from collector.rules.hot_reload import RuleReloader, stamp_files
+from collector.rules.file_stamps import stamp_files
+from collector.rules.hot_reload import RuleReloader
+from collector.rules.outline import RuleOutlineFile
 from collector.rules.rule_files import EVENT_SCHEMA
+from collector.settings import RulesSettings
 from collector.store import rule_status as rule_store
 from collector.store.health_snapshot import read_health_snapshot
 from fakes.databases import open_sqlite_state
@@ -83,6 +87,7 @@ def made(tmp_path, folder):
         rules=rules,
         pipeline=pipeline,
         database=database,
+        outline_file=RuleOutlineFile(path=places.rules_outline, settings=RulesSettings()),
     )
     reload.begin()
     yield PipelineBench(places=places, database=database, pipeline=pipeline), reload
@@ -93,6 +98,13 @@ def made(tmp_path, folder):
 def loading(bench):
     with bench.database.read() as connection:
         return rule_store.read_load_status(connection)
+
+
+def outlined(bench, folder):
+    """The rules of the outline that is kept; None where it is of other files."""
+    file = RuleOutlineFile(path=bench.places.rules_outline, settings=RulesSettings())
+    outline = file.load_outline(stamp_files([folder]))
+    return outline and [rule.name for rule in outline.rules]
 
 
 def titles(bench):
@@ -412,3 +424,15 @@ def test_hidden_files_are_no_rules(made, folder):
     (folder / "..2026_11_20" / "odd.yml").write_text(RULE)
 
     assert not reload.reload_rules()
+
+
+def test_the_outline_is_of_the_rules_at_work(made, folder):
+    bench, reload = made
+
+    assert ["odd-status"] == outlined(bench, folder)
+    (folder / "lists" / "bad_ip.yml").write_text("entries: [192.0.2.1]\n")
+    (folder / "known.yml").write_text(LISTED)
+    assert None is outlined(bench, folder)
+    reload.reload_rules()
+
+    assert [rule.name for rule in reload.rules.rules] == outlined(bench, folder)

@@ -142,6 +142,7 @@ def test_an_app_that_is_revoked_heals_when_access_returns(world, flow):
     assert there.logins == [200, 400, 200]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", FLOWS)
 def test_hours_of_refusals_are_at_most_four_logins_each(world, flow):
     there = world()

@@ -23,7 +23,8 @@ from collector.errors import (
 from collector.salesforce.client import SalesforceClient
 from collector.salesforce.composite import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS, CompositeGate
 from collector.settings import ClientCredentialsAuth, OrgSettings, Secret
-from fakes.polling_bench import SECOND, build_api_event, read_start_time
+from fakes.polling_bench import SECOND, build_api_event
+from fakes.start_time import read_start_time
 
 OBJECTS = ("ApiEvent", "LoginEvent", "UriEvent", "ReportEvent", "LogoutEvent")
 SOQLS = [f"SELECT EventIdentifier FROM {name} ORDER BY EventDate DESC" for name in OBJECTS]

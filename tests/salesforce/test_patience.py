@@ -77,6 +77,7 @@ def test_the_deadline_ends_it_too_though_every_byte_comes_in_time(drip):
         web.read_body(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["body", "chunk", "body to the end"])
 def test_a_body_has_a_deadline_of_its_own(name):
     with (
@@ -122,6 +123,7 @@ def test_the_stop_ends_a_login_after_five_seconds_that_it_has_to_finish(stop, dr
     assert 5 <= time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_a_login_that_has_begun_is_finished_after_the_stop(stop, tmp_path):
     """Its answer may hold the only copy of a refresh token."""
     with FakeSalesforce() as fake:

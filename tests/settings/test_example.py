@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from collector.app.configuration import read_configuration
 from collector.settings import Settings
-from collector.settings.models import list_model_keys
+from collector.settings.settings_model import list_model_keys
 from fakes.settings_models import list_models
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "collector.example.yaml"

@@ -292,7 +292,7 @@ def _survives(path, content):
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(text=TEXTS)
 @example(text='"\\ud83d": 1')
@@ -333,7 +333,7 @@ TOP = st.sampled_from(["orgs", "channels", "routes", "rules", "state_dir", "data
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(document=st.dictionaries(TOP, VALUES, max_size=5))
 def test_any_structure_is_settings_or_problems(tmp_path, document):

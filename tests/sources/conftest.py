@@ -1,4 +1,4 @@
-"""An org with a clock, and a present for every test, however long the tests before it took."""
+"""An org with a clock, and a collector that watches it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from fakes.polling_bench import TimeOrigin
 from fakes.watched_org import SteppedClock, open_watched_org
-
-
-@pytest.fixture(autouse=True)
-def present():
-    TimeOrigin.mark_start()
 
 
 @pytest.fixture

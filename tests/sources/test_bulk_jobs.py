@@ -158,6 +158,7 @@ def test_at_the_first_look_old_jobs_are_no_news_but_their_end_is(jobs, clock):
     assert [("bulk-job-removed", Severity.MEDIUM)] == said(jobs)
 
 
+@pytest.mark.slow
 def test_every_page_of_the_list_is_read(jobs, clock):
     many = [
         replace(THEFT, id=f"7505f00000{number:05}AAA", deleted=None, created=NOON - 3 * DAY)
@@ -173,6 +174,7 @@ def test_every_page_of_the_list_is_read(jobs, clock):
     assert 1_101 == len(jobs.collector.pollers[0].context.read_state("bulk_jobs"))
 
 
+@pytest.mark.slow
 def test_more_jobs_than_one_poll_asks_for_are_told_in_the_next(jobs, clock):
     many = [replace(LOAD, id=f"7505f00000{number:05}AAA") for number in range(250)]
     jobs.store.add_jobs(many)

@@ -11,9 +11,9 @@ from fakes.polling_bench import (
     build_log_file,
     list_event_uids,
     open_polling_bench,
-    read_start_time,
     serve_org,
 )
+from fakes.start_time import read_start_time
 
 FILES = list(range(10))
 
@@ -80,6 +80,7 @@ def test_a_download_that_fails_fails_for_its_file_alone():
     assert [number for number in FILES if number != 3] == done
 
 
+@pytest.mark.slow
 def test_many_files_of_an_org_are_taken_in_once_each(tmp_path):
     files = [build_log_file(n, read_start_time() - (2 + n % 5) * HOUR) for n in range(30)]
     with (

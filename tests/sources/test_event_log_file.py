@@ -21,9 +21,9 @@ from fakes.polling_bench import (
     build_log_file,
     list_event_uids,
     open_polling_bench,
-    read_start_time,
     serve_org,
 )
+from fakes.start_time import read_start_time
 
 ELF = {"event_log_file": {"settle": "0s", "lookback": "10d"}}
 SOURCE = "event_log_file"
@@ -81,6 +81,7 @@ def test_hourly_files_that_the_org_does_not_have_are_unavailable_in_words(tmp_pa
     assert "`interval: auto` reads the daily ones" in polled.reason
 
 
+@pytest.mark.slow
 def test_from_daily_to_hourly_files_every_event_is_read_once(tmp_path):
     """The change is made at a day's beginning, once hourly files reach back before it."""
     today = datetime(
@@ -117,6 +118,7 @@ def test_from_daily_to_hourly_files_every_event_is_read_once(tmp_path):
         assert list_event_uids(*days[:2], *from_third) == bench.list_stored_values()
 
 
+@pytest.mark.slow
 def test_from_hourly_to_daily_files_no_event_is_lost(tmp_path):
     """A day of which hourly files did not tell the end is read as a whole."""
     today = datetime(
@@ -325,6 +327,7 @@ def test_a_permission_that_is_taken_away_loses_no_file(tmp_path):
         assert list_event_uids(*files) == bench.list_stored_values()
 
 
+@pytest.mark.slow
 def test_an_org_that_breaks_every_download_is_not_asked_for_each_file(tmp_path):
     files = [build_log_file(n, read_start_time() - HOUR) for n in range(19)]
     with serve_org(*files) as org, open_polling_bench(tmp_path, org, ELF) as bench:

@@ -117,6 +117,7 @@ def test_tokens_that_cannot_be_told_apart_are_counted(tokens):
     assert ["App 1"] * 3 == granted(tokens)
 
 
+@pytest.mark.slow
 def test_more_tokens_than_a_query_finds_are_all_known(tokens):
     """Salesforce serves 2,500 and says nothing of the others."""
     tokens.poll_sources()

@@ -121,6 +121,7 @@ def test_it_is_polled(tmp_path, org):
     assert 23 == len(list_stored_values(tmp_path, "event_uid"))
 
 
+@pytest.mark.slow
 def test_its_calls_are_counted_and_it_is_asked_less_often_where_they_are_short(tmp_path):
     with (
         serve_users(behaviour=OrgBehaviour(daily_call_limit=1_000)) as org,

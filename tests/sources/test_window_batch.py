@@ -16,9 +16,9 @@ from fakes.polling_bench import (
     SECOND,
     build_api_event,
     open_polling_bench,
-    read_start_time,
     serve_org,
 )
+from fakes.start_time import read_start_time
 
 THREATS = [name for name in STANDARD_OBJECTS if name.lower() in SOBJECTS]
 EVERY_OBJECT = (*THREATS, *BIG_OBJECTS)
@@ -51,6 +51,7 @@ def list_requests(org, part):
     return [request for request in org.request_log if part in f"{request.method} {request.path}"]
 
 
+@pytest.mark.slow
 def test_every_object_is_read_completely_and_once_by_five_in_a_call(store, tmp_path):
     with serve_org(store=store) as org, open_polling_bench(tmp_path, org, ALL) as bench:
         polled = bench.poll_sources()
@@ -90,6 +91,7 @@ def test_event_log_objects_are_asked_together_too(tmp_path):
         assert 1 == org.api_calls - calls
 
 
+@pytest.mark.slow
 def test_streams_that_are_not_due_fill_the_last_call_and_the_others_are_not_asked(store, tmp_path):
     with serve_org(store=store) as org, open_polling_bench(tmp_path, org, ALL) as bench:
         bench.poll_sources()
@@ -156,6 +158,7 @@ def test_an_object_that_cannot_be_read_is_asked_alone_until_it_can(store, tmp_pa
     assert [3, 2, 2, 3] == [together, len(second), len(third), len(fourth)]
 
 
+@pytest.mark.slow
 def test_a_page_of_a_big_object_without_a_successor_is_no_end_of_a_window(tmp_path):
     store = OrgStore()
     rows = [build_api_event(n, read_start_time() - n * SECOND) for n in range(3_000)]

@@ -15,6 +15,7 @@ from collector.demo.faults import (
     build_timeout_fault,
 )
 from collector.salesforce.soql import render_literal
+from fakes.org_simulation import open_simulation
 from fakes.polling_bench import (
     DAY,
     HOUR,
@@ -26,9 +27,9 @@ from fakes.polling_bench import (
     build_audit_row,
     list_event_uids,
     open_polling_bench,
-    read_start_time,
     serve_org,
 )
+from fakes.start_time import read_start_time
 
 BIG = {"stored_events": {"objects": ["ApiEvent"], "overlap": "0s"}}
 TRAIL = {"setup_audit_trail": {"overlap": "0s"}}
@@ -227,6 +228,7 @@ def test_narrow_windows_inside_the_overlap_never_move_the_cursor_back(store, org
         assert read_start_time() - MINUTE == bench.read_cursor("stored_events", "ApiEvent").time
 
 
+@pytest.mark.slow
 def test_a_page_without_a_successor_is_no_end_of_a_window(tmp_path):
     """A big object may stop at 2,000 records and say that it is done."""
     store = OrgStore()
@@ -245,7 +247,7 @@ def test_a_page_without_a_successor_is_no_end_of_a_window(tmp_path):
 
 @pytest.mark.slow
 def test_what_no_narrower_window_can_reach_is_told_once_and_stays_on_record(tmp_path):
-    store, moment = OrgStore(), clock.now().replace(microsecond=0) - 30 * SECOND
+    store, moment = OrgStore(), clock.now().replace(microsecond=0) - 8 * SECOND
     flood = [build_api_event(n, moment + n % 900 * MILLISECOND) for n in range(2500)]
     others = [
         build_api_event(9000, moment - 5 * SECOND),
@@ -268,6 +270,7 @@ def test_what_no_narrower_window_can_reach_is_told_once_and_stays_on_record(tmp_
         assert bench.read_cursor("stored_events", "ApiEvent").time > moment + 5 * SECOND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2000, 2001])
 def test_any_number_of_rows_in_one_second_is_read_where_pages_follow_each_other(
     store, org, tmp_path, count
@@ -335,24 +338,29 @@ def test_queries_that_are_typed_long_to_hide_an_attack_hide_nothing(store, org, 
 
 
 @pytest.mark.slow
-def test_a_moment_that_is_too_long_is_told_and_what_lies_around_it_is_read(store, org, tmp_path):
-    """Not even 200 records of 200 kB fit, and SOQL knows no narrower window than a millisecond."""
-    moment = clock.now().replace(microsecond=500_000) - 4 * SECOND
-    flood = [build_long_event(n, moment, 200_000) for n in range(200)]
-    others = [
-        build_api_event(9000 + n, moment + lead)
-        for n, lead in enumerate([-SECOND, -MILLISECOND, MILLISECOND, 2 * SECOND])
-    ]
-    store.add_rows("ApiEvent", *flood, *others)
-    sources = {"stored_events": {"objects": ["ApiEvent"], "lookback": "1m", "overlap": "0s"}}
-    with open_polling_bench(tmp_path, org, sources) as bench:
-        polled = bench.poll_sources()["ApiEvent"]
+def test_a_moment_that_is_too_long_is_told_and_what_lies_around_it_is_read(tmp_path):
+    """Not even 200 records of 200 kB fit, and SOQL knows no narrower window than a millisecond.
 
-        assert "failed" == polled.state
-        assert f"{render_literal(moment)} cannot be read" in polled.reason
-        assert "longer than 32 MB" in polled.reason
-        assert 1 == bench.count_lost()
-        assert list_event_uids(*others) == bench.list_stored_values()
+    Behind the moment the windows grow again: nobody's calls go in milliseconds.
+    """
+    with open_simulation() as at:
+        moment = at.time - 1000 * MILLISECOND
+        flood = [build_long_event(n, moment, 200_000) for n in range(200)]
+        others = [
+            build_api_event(9000 + n, moment + lead * MILLISECOND)
+            for n, lead in enumerate([-1000, -1, 1, 100])
+        ]
+        at.org.store.add_rows("ApiEvent", *flood, *others)
+        sources = {"stored_events": {"objects": ["ApiEvent"], "lookback": "3s", "overlap": "0s"}}
+        with at.open_polling_bench(tmp_path, sources) as bench:
+            polled = bench.poll_sources()["ApiEvent"]
+
+            assert len(bench.list_requests("FROM ApiEvent")) < 60
+            assert "failed" == polled.state
+            assert f"{render_literal(moment)} cannot be read" in polled.reason
+            assert "longer than 32 MB" in polled.reason
+            assert 1 == bench.count_lost()
+            assert list_event_uids(*others) == bench.list_stored_values()
 
 
 # ---- clocks

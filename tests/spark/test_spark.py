@@ -15,12 +15,21 @@ import pytest
 import yaml
 
 from collector import detect, engine
-from collector.detect import correlation_sql
+from collector.detect import baseline_sql, correlation_sql, loader
 from collector.detect.export.dialect import to_spark
 from collector.detect.predicates import equality
+from collector.detect.selected_events import RuleRelation
 from collector.escaping import quote_identifier, quote_literal
-from collector.model import Severity, SeverityCase, SeverityStep
+from collector.model import (
+    Baseline,
+    MemberCondition,
+    MemberLink,
+    Severity,
+    SeverityCase,
+    SeverityStep,
+)
 from fakes.correlation_samples import MINUTE, build_correlation, build_event, index_rules
+from fakes.model_samples import build_rule
 
 pytestmark = [
     pytest.mark.xdist_group("spark"),  # one virtual machine for all
@@ -55,6 +64,7 @@ TEXTS = (
         "0055f00000ETL01",
     ),
 )
+ENTITIES = ("Account", "Lead;Account", "Case,Lead , login", '["Case"]', None)
 MANY = tuple(f"odd-{number}" for number in range(2 * equality.MAX_INLINE_VALUES))
 """Too many texts to stand one by one in a rule."""
 
@@ -94,6 +104,12 @@ PREDICATES: Sequence[Mapping[str, Any]] = (
     {"user_name|fieldref|endswith": "operation"},
     {"user_id": "0055f00000ETL01AAA"},
     {"time|minute": 7},
+    {"entity": "account"},
+    {"entity": [*MANY, "LEAD"]},
+    {"entity|endswith": "e"},
+    {"entity|re": "^(Lead|X)$"},
+    {"operation|fieldref": "entity"},
+    {"record_count|fieldref|gt": "score"},
 )
 
 
@@ -160,6 +176,7 @@ def _events() -> str:
             detail=text,
             user_name=TEXTS[(n * 7) % len(TEXTS)],
             user_id=text,
+            entity=ENTITIES[n % len(ENTITIES)],
             operation="n" if n % 2 else "LOGIN",
             source_ip_key=NETWORK_KEYS[n % 5],
             record_count=n,
@@ -176,6 +193,7 @@ def _events() -> str:
             operation=chance.choice(("login", "query", "export")),
             user_id=chance.choice(("ann", "Ann", "bob", None)),
             detail=chance.choice("ab"),
+            entity=chance.choice(ENTITIES),
             rows=chance.choice(("1", "2.5", "many", None, "1e2", "-4")),
         )
         for n in range(BUSY)
@@ -221,7 +239,7 @@ def predicates(folder) -> dict[str, str]:
         for number, (each, condition) in enumerate(words)
     ]
     path.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
-    loaded = detect.load_rule_set([path], schema=schema).rules
+    loaded = loader.load_rule_set([path], schema=schema).rules
     return {
         f"{condition}: {each}": rule.predicate
         for (each, condition), rule in zip(words, loaded, strict=True)
@@ -244,6 +262,17 @@ def test_every_predicate_tells_events_apart(duckdb, predicates):
     assert [] == [word for word, count in held if not 0 < count < events[1]]
 
 
+def test_days_and_hours_are_the_same_in_any_zone(ask):
+    moment = "(time + INTERVAL 11 HOURS) AT TIME ZONE 'Europe/Berlin'"
+
+    in_duckdb, in_spark = ask(
+        f"SELECT event_uid, EXTRACT(ISODOW FROM time), EXTRACT(ISODOW FROM {moment}),"
+        f" EXTRACT(HOUR FROM {moment}) FROM events"
+    )
+    assert in_duckdb == in_spark
+    assert any(row.endswith(", 7, 1, 0)") for row in in_duckdb)
+
+
 # ---- windows
 
 CASES = (SeverityCase(predicate='"metric" >= 4', level=Severity.HIGH),)
@@ -251,6 +280,21 @@ STEPS = (SeverityStep(predicate='"event_count" > 3', increment=1, max_severity=S
 INNER = build_correlation(
     "inner", rules=("login", "query"), group_by=("user_id", "detail"), limit=2
 )
+
+
+TWO_AND_ROWS = {
+    "operator": "gte",
+    "limit": 2,
+    "member_conditions": (
+        MemberCondition(predicate='COALESCE("rows" >= 2, FALSE)', columns={"rows": "DOUBLE"}),
+    ),
+    "carried": ("rows",),
+    "rule": {
+        "severity_cases": (
+            SeverityCase(predicate='COALESCE("#when0" = 1, FALSE)', level=Severity.HIGH),
+        )
+    },
+}
 
 
 def _correlations() -> list[Any]:
@@ -266,16 +310,46 @@ def _correlations() -> list[Any]:
         ),
         build_correlation("alone", group_by=(), operator="lt", limit=3),
         build_correlation("kinds", type="value_count", limit=2, **value),
+        build_correlation("members", type="value_count", limit=4, **(value | {"field": "entity"})),
+        build_correlation("member", limit=3, **(value | {"field": None, "group_by": ("entity",)})),
         build_correlation("sum", type="value_sum", operator="gt", limit=3.5, **value),
         build_correlation("average", type="value_avg", operator="lte", limit=50, **value),
         build_correlation("percentile", type="value_percentile", percentile=75, limit=2, **value),
         build_correlation("median", type="value_median", operator="neq", limit=1, **value),
         build_correlation("all", type="temporal", rules=three, **chain),
         build_correlation("order", type="temporal_ordered", rules=three, **chain),
+        build_correlation("some", type="temporal", rules=three, **{**chain, **TWO_AND_ROWS}),
+        build_correlation(
+            "missing",
+            type="temporal",
+            rules=("login", "export"),
+            absent=("export",),
+            **{**chain, "timespan": 4 * MINUTE},
+        ),
+        build_correlation(
+            "quiet", type="temporal_ordered", rules=three, absent=("export",), **chain
+        ),
         build_correlation(
             "twice", type="temporal_ordered", rules=("query", "query", "login"), **chain
         ),
         build_correlation("nested", type="temporal", rules=("inner", "export"), **chain),
+        build_correlation(
+            "asked",
+            rules=three,
+            optional=frozenset({"export"}),
+            group_by=("user_id",),
+            member_conditions=(MemberCondition(predicate="TRUE", columns={}, rule="export"),),
+            rule=TWO_AND_ROWS["rule"],
+        ),
+        build_correlation(
+            "linked",
+            rules=three,
+            optional=frozenset({"export"}),
+            group_by=("user_id",),
+            timespan=20 * MINUTE,
+            limit=2,
+            link=MemberLink(rule="export", by="detail", fills=("user_id",), within=5 * MINUTE),
+        ),
     ]
 
 
@@ -315,3 +389,26 @@ def test_the_windows_of_all_events_come_to_the_same(ask, source):
         )
     )
     assert in_duckdb == in_spark
+
+
+@pytest.mark.parametrize("peers", [(), ("operation",)], ids=["past", "peers"])
+def test_windows_are_far_above_others_in_both(ask, peers):
+    """Sums of numbers that floating point has exactly, in whatever order they are added."""
+    baseline = Baseline(
+        metric="sum",
+        field="rows",
+        group_by=("detail", "entity", *peers),
+        peers=peers,
+        window=15 * MINUTE,
+        history=timedelta(hours=1),
+        deviations=0.0,
+        times_mean=1.5,
+        floor=1.0,
+        minimum=1,
+    )
+    rule = build_rule(predicate="(user_id IS NOT NULL)", aggregation=baseline)
+    scored = baseline_sql.select_scored_windows([RuleRelation(rule=rule, relation="events")])
+
+    in_duckdb, in_spark = ask(scored)
+    assert in_duckdb == in_spark
+    assert {"True)", "False)"} == {row.rpartition(" ")[2] for row in in_duckdb}

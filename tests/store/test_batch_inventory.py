@@ -10,7 +10,8 @@ import yaml
 from collector import engine
 from collector.api.alert_evidence import ExplainContext
 from collector.api.alert_explanation import explain_alert
-from collector.detect import RuleSet, lists, load_rule_set
+from collector.detect import RuleSet, lists
+from collector.detect.loader import load_rule_set
 from collector.model import Severity
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.settings.shipped_files import find_shipped_folder

@@ -1,19 +1,22 @@
 """The state as a file: who reads needs no permission to write, and what is deleted is missed."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from collector.errors import CollectorError, StateDatabaseError
 from collector.model import Cursor
-from collector.store import ledger
+from collector.store import ledger, schema_version, sqlite_engine
 from collector.store.database import open_database, open_database_for_reading
+from fakes.databases import write_earlier_state
 from fakes.model_samples import NOON, STREAM
+from fakes.public_folders import open_public_folder
 
 
 @pytest.fixture
@@ -25,9 +28,8 @@ def database(tmp_path):
 
 @pytest.fixture
 def public_folder():
-    """A folder that other users can enter: those of pytest are for their owner alone."""
-    with TemporaryDirectory() as folder:
-        yield Path(folder)
+    with open_public_folder() as folder:
+        yield folder
 
 
 def save_cursor(database):
@@ -50,6 +52,54 @@ def test_reading_does_not_wait_for_whoever_writes(database, tmp_path):
         reader.close()
 
 
+LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def lock_database(path):
+    """Another process has begun to write and does not end; its process id."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCK, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        yield process.pid
+        process.communicate()
+
+
+def test_who_holds_the_lock_is_named_and_nothing_is_changed(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_engine, "_BUSY_SECONDS", 0.1)
+    with contextlib.closing(open_database(tmp_path)) as impatient:
+        save_cursor(impatient)
+        with lock_database(tmp_path / "state.db") as holder:
+            with pytest.raises(StateDatabaseError) as refused, impatient.begin() as connection:
+                ledger.save_cursor(connection, STREAM, Cursor(time=NOON, tiebreaker="later"))
+            assert Cursor(time=NOON) == read_cursor(impatient), "readers do not wait"
+        save_cursor(impatient)
+
+    said = str(refused.value)
+    assert f"state.db is locked by process {holder} (" in said
+    assert "Nothing was changed; try again in a moment" in said
+
+
+def test_a_database_that_is_locked_as_a_whole_is_said_to_be_when_it_is_opened(
+    tmp_path, monkeypatch
+):
+    """As a program does that copies it, or one of before that has to migrate it."""
+    write_earlier_state(tmp_path, "0008").dispose()
+    monkeypatch.setattr(sqlite_engine, "_BUSY_SECONDS", 0.1)
+    with (
+        lock_database(tmp_path / "state.db"),
+        pytest.raises(StateDatabaseError, match=r"state\.db is locked by process \d+ "),
+    ):
+        open_database(tmp_path)
+
+
 READ = """
 import os, sys
 from pathlib import Path
@@ -65,6 +115,7 @@ with database.read() as connection:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_running", [False, True], ids=["at rest", "at work"])
 def test_reading_needs_no_permission_to_write(public_folder, is_running):
     """As on a file system that is mounted read-only, or in the state of another user."""
@@ -78,7 +129,6 @@ def test_reading_needs_no_permission_to_write(public_folder, is_running):
         database.close()
     for path in (*state.iterdir(), state):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    public_folder.chmod(0o755)
 
     process = subprocess.run(
         [sys.executable, "-c", READ, str(warm), str(state)],
@@ -153,3 +203,13 @@ def test_a_state_that_cannot_be_written_is_a_sentence(database, tmp_path):
 
     with pytest.raises(StateDatabaseError, match=r"state\.db failed: database or disk is full"):
         fill()
+
+
+def test_the_files_of_migrations_are_called_by_their_revisions():
+    """Which schema is the newest is read from the names, without Alembic."""
+    config = Config()
+    config.set_main_option("script_location", str(schema_version.MIGRATIONS_DIR))
+    script = ScriptDirectory.from_config(config)
+
+    newest_first = [each.revision for each in script.walk_revisions()]
+    assert tuple(reversed(newest_first)) == schema_version.list_revisions()

@@ -1,8 +1,12 @@
 """What was told outlives the database, but for a line that was being written."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from collector.errors import CollectorError
 from collector.model import Delivery
 from collector.store import delivery_journal
 from collector.store.delivery_journal import DeliveryJournal
@@ -58,3 +62,29 @@ def test_a_journal_that_is_long_is_put_aside_once(tmp_path, monkeypatch):
 
     assert ["1", "2"] == [told.alert_id for told in journal.read_told_alerts()]
     assert 2 == len(list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [lambda path: path.mkdir(), os.mkfifo, lambda path: path.symlink_to("elsewhere")],
+    ids=["folder", "pipe", "link"],
+)
+def test_what_is_no_file_in_its_place_is_told_and_waited_for_by_nobody(tmp_path, block):
+    journal = DeliveryJournal(tmp_path / "told.jsonl")
+    assert "" == journal.find_problem()
+    block(tmp_path / "told.jsonl")
+
+    assert "told.jsonl" in journal.find_problem()
+    with pytest.raises(OSError, match=r"."):
+        tell(journal)
+    (tmp_path / "told.jsonl").rename(tmp_path / "away")
+    tell(journal)
+    assert "" == journal.find_problem()
+
+
+@pytest.mark.parametrize("block", [lambda path: path.mkdir(), os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_not_read_for_what_was_told(tmp_path, block):
+    block(tmp_path / "told.jsonl")
+
+    with pytest.raises(CollectorError, match=r"told\.jsonl is not a file: move it away"):
+        DeliveryJournal(tmp_path / "told.jsonl").check_readable()

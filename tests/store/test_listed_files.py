@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from collector.model import BatchState, Cursor, StreamPurpose
-from collector.store import batch_inventory, ledger, listed_files, tables
+from collector.store import batch_inventory, ledger, ledger_totals, listed_files, tables
 from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, STREAM, build_batch, build_log_file_facts
 
@@ -84,7 +84,7 @@ def test_what_was_not_listed_for_a_day_is_lost_and_not_before(database):
     assert [] == give_up(database, NOON + DAY), "and told once"
     assert {1: "lost", 2: "pending"} == states(database)
     with database.read() as connection:
-        (lost,) = [t for t in ledger.list_ledger_totals(connection) if t.lost]
+        (lost,) = [t for t in ledger_totals.list_ledger_totals(connection) if t.lost]
     assert ("Login", 1) == (lost.event_type, lost.lost)
 
 

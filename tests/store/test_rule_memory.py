@@ -2,6 +2,7 @@
 
 import pytest
 
+from collector.clock import from_micros
 from collector.store import baseline_memory, first_seen_memory, rule_fingerprints, rule_memory
 from collector.store.baseline_memory import BaselineWindow
 from fakes.databases import open_sqlite_state
@@ -40,15 +41,21 @@ def test_more_keys_than_a_statement_has_room_for_are_found(connection):
     assert set(keys) == first_seen_memory.read_runs(connection, **MINE, keys=keys).keys()
 
 
-def test_what_ended_before_the_archive_begins_expires(connection):
-    first_seen_memory.save_runs(connection, **MINE, runs=[("k", (1, "e", 4)), ("l", (1, "e", 5))])
-    first_seen_memory.expire_runs(connection, before=5)
+def test_what_a_rule_remembers_from_before_a_time_expires(connection):
+    for place in (MINE, *OTHERS):
+        first_seen_memory.save_runs(
+            connection, **place, runs=[("k", (1, "e", 4)), ("l", (1, "e", 5))]
+        )
     window = BaselineWindow(1.0, 1, 4, 4)
     late = window._replace(last=5)
     baseline_memory.save_windows(connection, **MINE, windows=[(("k", 1), window), (("l", 1), late)])
-    baseline_memory.expire_windows(connection, before=5)
+    assert 3 == rule_memory.expire_rule_memory(connection, "new-app", before=from_micros(5))
 
-    assert {"l"} == first_seen_memory.read_runs(connection, **MINE, keys=["k", "l"]).keys()
+    kept = [
+        first_seen_memory.read_runs(connection, **place, keys=["k", "l"]).keys()
+        for place in (MINE, *OTHERS)
+    ]
+    assert [{"l"}, {"l"}, {"k", "l"}] == kept
     left = baseline_memory.read_windows(connection, **MINE, keys=["k", "l"], first=0, last=9)
     assert {("l", 1): late} == left
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 
 from collector.errors import CollectorError, StateBusyError
 from collector.model import AlertMatch, ArchiveFile, BatchState, Cursor, FoldState, Severity
-from collector.store import alerts, delivery_leases, ledger, outbox, tables
+from collector.store import alerts, delivery_leases, ledger, ledger_totals, outbox, tables
 from collector.store.channel_status import ChannelStatus, save_channel_status
 from collector.store.database import open_database
 from collector.store.state_lock import hold_state_lock
@@ -93,7 +93,7 @@ def test_recording_a_batch_twice_is_recording_it_once(database):
 
     with database.read() as connection:
         assert [FILE] == ledger.list_archive_files(connection, org="acme")
-        (total,) = ledger.list_ledger_totals(connection)
+        (total,) = ledger_totals.list_ledger_totals(connection)
     assert (1, 3, NOON) == (total.batches, total.rows, total.newest)
 
 
@@ -447,7 +447,7 @@ def test_one_process_at_a_time_works_on_a_directory(tmp_path):
 def test_a_state_file_that_is_no_database_is_refused_in_words(tmp_path):
     (tmp_path / "state.db").write_bytes(b"not a database, but long enough to look at" * 40)
 
-    with pytest.raises(CollectorError, match="cannot be opened: file is not a database"):
+    with pytest.raises(CollectorError, match=r"is damaged \(file is not a database\)"):
         open_database(tmp_path)
 
 

@@ -1,5 +1,6 @@
 """A state that was written before states, streams and facts had types reads as it did."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from collector.model import (
 )
 from collector.store import (
     batch_inventory,
+    damaged_files,
     event_history,
     ledger,
     listed_files,
@@ -99,6 +101,22 @@ def test_polls_and_coverage_say_what_they_said(database):
 
     assert (PollState.UNAVAILABLE, NOON) == (poll.state, poll.since)
     assert ("hourly", StreamPurpose.LISTING) == (stream.name, stream.purpose)
+
+
+def test_a_file_of_before_has_no_hash(database):
+    with database.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO files (path, batch, org, event_type, date, rows, bytes, first, last)"
+            f" VALUES ('p', 'k1', 'acme', 'Login', '2026-03-01', 3, 99, {MICROS}, {MICROS})"
+        )
+        (file,) = ledger.list_archive_files(connection)
+        assert ("", 99) == (file.sha256, file.bytes)
+        damaged_files.record_damage(
+            connection, replace(file, sha256="ab" * 32), reason="it is not there", now=NOON
+        )
+        (damaged,) = damaged_files.list_damaged_files(connection)
+
+    assert replace(file, sha256="ab" * 32) == damaged.file
 
 
 def test_what_is_listed_and_lost_is_written_as_it_was(database):

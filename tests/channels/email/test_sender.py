@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,32 +173,43 @@ def test_a_recipient_who_is_refused_for_now_is_tried_again_alone(message: Messag
     with run_mailbox() as box:
         notifier = channel(box.port)
         box.refusals = {"ciso@acme.com": reply}
-        first, second = notifier.send(message), notifier.send(message)
+        first = notifier.send(message)
+        rest = replace(message, served_recipients=frozenset({"soc@acme.com"}))
+        second = notifier.send(rest)
         box.refusals = {}
-        third, repeated = notifier.send(message), notifier.send(message)
+        third = notifier.send(rest)
 
     again = RetryLater(
         reason=f"127.0.0.1:{box.port} refused the recipient ciso@acme.com: {reply}",
         scope=RejectionScope.MESSAGE,
+        served_recipients=frozenset({"soc@acme.com"}),
     )
-    assert [first, second, third, repeated] == [again, again, QUEUED, QUEUED]
-    both = ["soc@acme.com", "ciso@acme.com"]
-    assert [mail.recipients for mail in box.mails] == [["soc@acme.com"], ["ciso@acme.com"], both]
+    assert [first, second, third] == [again, again, QUEUED]
+    assert [mail.recipients for mail in box.mails] == [["soc@acme.com"], ["ciso@acme.com"]]
 
 
 def test_who_is_refused_for_good_at_last_is_named_and_nobody_gets_it_twice(
     message: Message,
 ) -> None:
     with run_mailbox() as box:
-        notifier = channel(box.port)
-        box.refusals = {"ciso@acme.com": "451 4.7.1 greylisted"}
-        notifier.send(message)
         box.refusals = {"ciso@acme.com": "550 5.1.1 no such user"}
-        last = notifier.send(message)
+        served = frozenset({"soc@acme.com"})
+        last = channel(box.port).send(replace(message, served_recipients=served))
 
     words = "refused recipients: ciso@acme.com: 550 5.1.1 no such user"
     assert last == DeliverySuccess(reference="the others have it", refusals=words)
-    assert [mail.recipients for mail in box.mails] == [["soc@acme.com"]]
+    assert box.mails == []
+
+
+def test_who_was_served_and_is_no_recipient_any_more_does_not_stand_for_the_others(
+    message: Message,
+) -> None:
+    with run_mailbox() as box:
+        box.refusals = {"ciso@acme.com": "550 5.1.1 no such user"}
+        left = replace(message, served_recipients=frozenset({"former@acme.com"}))
+        outcome = channel(box.port, to=("ciso@acme.com",)).send(left)
+
+    assert isinstance(outcome, DeliveryRejection)
 
 
 # ---- the greeting

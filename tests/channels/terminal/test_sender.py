@@ -54,6 +54,7 @@ def test_an_update_and_a_repeat_say_so(update: Message) -> None:
     assert "possible repeat, attempt 2, key 3f9c2a7b10d4.2.secops" in shown
 
 
+@pytest.mark.slow
 def test_a_hostile_text_is_printable(message: Message) -> None:
     for value in HOSTILE_STRINGS:
         assert printed(poison_message(message, value)).replace("\n", "").isprintable()
