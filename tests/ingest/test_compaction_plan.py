@@ -15,7 +15,7 @@ from fakes.model_samples import NOON
 
 MINUTES = 1440
 ROWS_BY_MINUTE = {"one": [1], "fifty": [50], "mixed": [1, 1, 9, 2, 400, 1, 60, 5, 3000]}
-names = map(str, count())
+names = (f"{number:06}" for number in count())
 
 
 def build_file(rows, size=None):
