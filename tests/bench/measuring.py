@@ -90,7 +90,7 @@ def build_batch(
         received=clock.now(),
         segments=paths,
         columns=columns,
-        record_prefix="0AT5f0000000001AAA",
+        record_prefix=key,  # no two events of a bench have one uid
         dedupe=event_type == "ApiEvent",
         cursor=None,
     )
