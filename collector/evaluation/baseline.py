@@ -22,6 +22,7 @@ from collector.evaluation.baseline_windows import (
     measure_archive,
     measure_windows,
 )
+from collector.evaluation.batch_scan import BatchScan
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.peer_groups import add_firing_groups
 from collector.evaluation.peer_history import ArchivePeers, StoredPeers
@@ -57,19 +58,21 @@ class BaselineEvaluator:
         )
         self.failures = self._stateful_rules.failures
 
-    def evaluate_batch(self, events: EventViews, files: Sequence[ArchiveFile]) -> EvaluationResult:
+    def evaluate_batch(
+        self, events: EventViews, files: Sequence[ArchiveFile], scan: BatchScan
+    ) -> EvaluationResult:
         """The result for the windows with events of a batch's new files, and for later ones.
 
         Those are the windows of the same groups that have one of these in their past. Of baselines
         with peers they are the same windows of these.
         """
-        return self._stateful_rules.evaluate_batch(events, files, self._evaluate_rule)
+        return self._stateful_rules.evaluate_batch(events, files, scan, self._evaluate_rule)
 
     def rejudge_events(
-        self, events: EventViews, span: TimeSpan, names: Collection[str]
+        self, events: EventViews, span: TimeSpan, scan: BatchScan, names: Collection[str]
     ) -> EvaluationResult:
         """The result of these rules for events that are judged again."""
-        return self._stateful_rules.rejudge_events(events, span, names, self._evaluate_rule)
+        return self._stateful_rules.rejudge_events(events, span, scan, names, self._evaluate_rule)
 
     def _evaluate_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None

@@ -35,7 +35,7 @@ class TouchedWindows:
 
 def find_touched_windows(selection: RuleSelection, tables: TempTables) -> TouchedWindows:
     """The windows that the batch touches."""
-    parts = [*selection.list_batch_relations(), *selection.list_replaced_relations()]
+    parts = [*selection.list_scanned_relations(), *selection.list_lost_relations()]
     table = tables.create_table(
         baseline_sql.select_window_keys(
             selection.rule, list(map(baseline_sql.select_measured_events, parts))

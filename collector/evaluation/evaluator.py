@@ -11,6 +11,7 @@ from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
 from collector.evaluation.awaited_absences import AwaitedAbsences, begin_judging
 from collector.evaluation.baseline import BaselineEvaluator
+from collector.evaluation.batch_scan import BatchScanner
 from collector.evaluation.correlation import CorrelationEvaluator, PreviousMatches
 from collector.evaluation.derived_records import DerivedRecordEvaluator
 from collector.evaluation.event_views import EventViews, TimeSpan
@@ -20,6 +21,7 @@ from collector.evaluation.remembered_matches import RememberedMatches, index_cha
 from collector.evaluation.result import MATCHES_PER_COMMIT, EvaluationResult
 from collector.evaluation.rule_matcher import RuleMatcher
 from collector.evaluation.rule_selection import ALL_TIME, compute_time_span
+from collector.evaluation.temp_tables import open_temp_tables
 from collector.model import ArchiveFile, Correlation, Match
 from collector.store.awaited_absences import AbsenceHorizon
 from collector.store.database import Database
@@ -47,6 +49,7 @@ class RuleEvaluator:
         self._logged_rules = replace(rules, rules=tuple(single))
         self._derived_records = DerivedRecordEvaluator(self._logged_rules)
         self._archive_failures: dict[str, str] = {}
+        self._scanner = BatchScanner(rules)
         self._correlations = CorrelationEvaluator(rules)
         self._first_seen = FirstSeenEvaluator(database, rules)
         self._absences = AwaitedAbsences(database=database, rules=rules)
@@ -92,13 +95,15 @@ class RuleEvaluator:
         events = events.remember_files()
         span = compute_time_span(files)
         result = self._derived_records.evaluate_batch(events, span, previous_matches)
-        result = result.merge_with(self._first_seen.evaluate_batch(events, files))
-        result = result.merge_with(self._baselines.evaluate_batch(events, files))
-        remembered = self._remember_matches(events, span, result)
-        result = result.merge_with(begin_judging(events.org, remembered.horizons))
-        return result.merge_with(
-            self._correlations.evaluate_batch(span, remembered, previous_matches)
-        )
+        with open_temp_tables(events.connection) as tables:
+            scan = self._scanner.scan_batch(events, span, tables)
+            result = result.merge_with(self._first_seen.evaluate_batch(events, files, scan))
+            result = result.merge_with(self._baselines.evaluate_batch(events, files, scan))
+            remembered = self._remember_matches(events, span, result)
+            result = result.merge_with(begin_judging(events.org, remembered.horizons))
+            return result.merge_with(
+                self._correlations.evaluate_batch(scan, remembered, previous_matches)
+            )
 
     def evaluate_archive(
         self, name: str, events: EventViews, previous_matches: PreviousMatches
@@ -159,12 +164,15 @@ class RuleEvaluator:
             withdrawals=list(rejudging.find_withdrawals(events, rejudged, previous_matches))
         )
         span = rejudged.span
-        result = result.merge_with(self._first_seen.rejudge_events(events, span, names))
-        result = result.merge_with(self._baselines.rejudge_events(events, span, names))
-        remembered = self._remember_matches(events, span, result)
-        yield result.merge_with(
-            self._correlations.rejudge_events(span, remembered, previous_matches, names)
-        )
+        with open_temp_tables(events.connection) as tables:
+            scan = self._scanner.scan_batch(events, span, tables, names)
+            result = result.merge_with(self._first_seen.rejudge_events(events, span, scan, names))
+            result = result.merge_with(self._baselines.rejudge_events(events, span, scan, names))
+            remembered = self._remember_matches(events, span, result)
+            result = result.merge_with(
+                self._correlations.evaluate_batch(scan, remembered, previous_matches, names)
+            )
+        yield result
 
     def _remember_matches(
         self, events: EventViews, span: TimeSpan, result: EvaluationResult

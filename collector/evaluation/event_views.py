@@ -26,6 +26,10 @@ from collector.normalize.fact_changes import DerivedChanges
 __all__ = ["EventViews", "TimeSpan", "render_span_filter"]
 
 
+MAX_KEPT_EVENTS = 20_000
+"""Derived records that are made of more committed events are made anew for each who reads them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ViewTables:
     """The tables that derived records are made by: the engine's, or in place of them their SQL."""
@@ -53,7 +57,7 @@ class EventViews:
         event_type, fresh_files: what a batch brings, in files that are not yet committed.
         committed_events: in place of them, where the batch at work is committed: a FROM item with
             its events, which are among those of the committed files, too.
-        temp_tables: where the batch's derived records are kept, so that they are computed once.
+        temp_tables: where derived records are kept, so that they are computed once for a batch.
         directory: what the ids in the events stood for at their times.
         rejudged: in place of a batch, the committed events that another directory changes.
     """
@@ -71,6 +75,7 @@ class EventViews:
     rejudged: RejudgedEvents | None = None
     _columns_by_relation: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _changes_by_type: dict[str, DerivedChanges] = field(default_factory=dict, repr=False)
+    _records_by_type: dict[str, tuple[TimeSpan, str]] = field(default_factory=dict, repr=False)
 
     def remember_files(self) -> EventViews:
         """The same views while nothing is committed: no list of files is asked for twice."""
@@ -102,7 +107,7 @@ class EventViews:
         if derived is None:
             relation = self._select_stored((event_type,), span)
         else:
-            relation = self._select_derived(derived, _widen_span(span, derived))
+            relation = self._find_kept_records(derived, span) or self._select_derived(derived, span)
         if relation is None:
             return None
         columns = self.list_columns(relation)
@@ -233,16 +238,27 @@ class EventViews:
         views = replace(self, directory=directory)
         return views.complete_events(self._note_columns(chosen, columns), needs, event_type)
 
+    def _find_kept_records(self, derived: DerivedTypeSql, span: TimeSpan) -> str | None:
+        """The FROM item that has the derived records of a span, where they were kept."""
+        kept_span, kept = self._records_by_type.get(derived.event_type, (span, None))
+        return kept if kept_span[0] <= span[0] and span[1] <= kept_span[1] else None
+
     def _select_derived(self, derived: DerivedTypeSql, span: TimeSpan) -> str | None:
         """All derived records of the events of a span."""
-        types = [name for name in derived.source_types if self._list_locations((name,), span)]
-        stored = self._select_stored(types, span, derived.required_columns) if types else None
+        reach = _widen_span(span, derived)
+        types = [name for name in derived.source_types if self._list_locations((name,), reach)]
+        stored = self._select_stored(types, reach, derived.required_columns) if types else None
         if stored is None:
             return None
-        return self._note_columns(
-            f"({derived.restrict_sources(types).build_select(stored)})",
-            frozenset(derived.columns),
-        )
+        columns = frozenset(derived.columns)
+        is_small = self.count_filed_events(derived.event_type, span) <= MAX_KEPT_EVENTS
+        if self.temp_tables is None or not is_small:
+            select = derived.restrict_sources(types).build_select(stored)
+            return self._note_columns(f"({select})", columns)
+        tables = _ViewTables(connection=self.connection, temp_tables=self.temp_tables)
+        kept = derived.keep_records(tables, stored)
+        self._records_by_type[derived.event_type] = span, kept
+        return self._note_columns(kept, columns)
 
     def _select_stored(
         self, types: Sequence[str], span: TimeSpan, needs: Sequence[str] = ()

@@ -16,6 +16,7 @@ from collector.detect.first_seen_sql import EventRun
 from collector.detect.selected_events import RuleRelation
 from collector.escaping import quote_literal
 from collector.evaluation import first_seen_runs, key_members
+from collector.evaluation.batch_scan import BatchScan
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.first_seen_runs import BatchRuns, RunDiff, RunReplacement, RunUpdate
 from collector.evaluation.result import EvaluationResult
@@ -61,15 +62,17 @@ class FirstSeenEvaluator:
         )
         self.failures = self._stateful_rules.failures
 
-    def evaluate_batch(self, events: EventViews, files: Sequence[ArchiveFile]) -> EvaluationResult:
+    def evaluate_batch(
+        self, events: EventViews, files: Sequence[ArchiveFile], scan: BatchScan
+    ) -> EvaluationResult:
         """The result for the keys that a batch's new files have events of."""
-        return self._stateful_rules.evaluate_batch(events, files, self._evaluate_rule)
+        return self._stateful_rules.evaluate_batch(events, files, scan, self._evaluate_rule)
 
     def rejudge_events(
-        self, events: EventViews, span: TimeSpan, names: Collection[str]
+        self, events: EventViews, span: TimeSpan, scan: BatchScan, names: Collection[str]
     ) -> EvaluationResult:
         """The result of these rules for events that are judged again."""
-        return self._stateful_rules.rejudge_events(events, span, names, self._evaluate_rule)
+        return self._stateful_rules.rejudge_events(events, span, scan, names, self._evaluate_rule)
 
     def _evaluate_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None

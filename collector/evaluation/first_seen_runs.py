@@ -15,7 +15,6 @@ from collector.detect.first_seen_sql import EventRun
 from collector.detect.selected_events import render_key_digest
 from collector.escaping import quote_literal
 from collector.evaluation.rule_selection import ALL_TIME, RuleSelection, micros_to_time
-from collector.evaluation.temp_tables import open_temp_tables
 from collector.store import first_seen_memory, rule_fingerprints, rule_memory
 from collector.store.rule_fingerprints import FIRST_SEEN_KIND
 
@@ -90,22 +89,26 @@ def read_runs(selection: RuleSelection, rows: Sequence[str]) -> dict[str, list[E
 
 def read_batch_runs(selection: RuleSelection) -> BatchRuns:
     """The runs that the batch adds, and the times that it removes."""
-    connection = selection.events.connection
-    replaced = [
-        first_seen_sql.select_key_events(part) for part in selection.list_replaced_relations()
-    ]
-    rows = [first_seen_sql.select_key_events(part) for part in selection.list_batch_relations()]
-    if not replaced:
-        return BatchRuns(runs=read_runs(selection, rows))
-    with open_temp_tables(connection) as tables:
-        new, old = (tables.create_table(" UNION ALL ".join(each)) for each in (rows, replaced))
-        lost_rows = connection.execute(
-            f"SELECT {_render_key(selection)}, us FROM (FROM {old} EXCEPT FROM {new})"
-        ).fetchall()
-        lost_times: dict[str, list[int]] = {}
-        for key, time in lost_rows:
-            lost_times.setdefault(key, []).append(time)
-        return BatchRuns(runs=read_runs(selection, [f"SELECT * FROM {new}"]), lost_times=lost_times)
+    rows = list(map(first_seen_sql.select_key_events, selection.list_scanned_relations()))
+    lost = list(map(first_seen_sql.select_key_events, selection.list_lost_relations()))
+    return BatchRuns(
+        runs=read_runs(selection, rows), lost_times=_read_lost_times(selection, rows, lost)
+    )
+
+
+def _read_lost_times(
+    selection: RuleSelection, rows: Sequence[str], lost: Sequence[str]
+) -> dict[str, list[int]]:
+    """By key, the times of events that are no more; `rows` are SELECTs of what there is."""
+    times: dict[str, list[int]] = {}
+    if lost:
+        result = selection.events.connection.execute(
+            f"SELECT {_render_key(selection)}, us FROM"
+            f" (FROM ({' UNION ALL '.join(lost)}) EXCEPT FROM ({' UNION ALL '.join(rows)}))"
+        )
+        for key, time in result.fetchall():
+            times.setdefault(key, []).append(time)
+    return times
 
 
 def compute_run_diff(selection: RuleSelection, before: RunsByKey, batch_runs: BatchRuns) -> RunDiff:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from collector import normalize
 from collector.clock import from_micros, to_micros
 from collector.detect import RuleSet
 from collector.detect.selected_events import RuleRelation
+from collector.evaluation.batch_scan import BatchScan, name_flag_column
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.model import Aggregation, ArchiveFile, Rule
 from collector.model.event_columns import HEADER_COLUMNS
@@ -33,12 +34,14 @@ class RuleSelection:
         rules, rule: the rule set, and the rule.
         events: the org's, with those of the batch at work.
         span: the times of all that the batch brings.
+        scan: what the batch has for the rule.
     """
 
     rules: RuleSet
     rule: Rule
     events: EventViews
     span: TimeSpan
+    scan: BatchScan = field(default_factory=BatchScan)
 
     def has_batch_events(self) -> bool:
         """Whether the batch brings events of a type that the rule looks at."""
@@ -49,10 +52,13 @@ class RuleSelection:
         types = self._list_batch_types()
         return self._select_relations(types, self.events.select_batch_events, self.span)
 
-    def list_replaced_relations(self) -> Iterator[RuleRelation]:
-        """The derived records that the batch changes, before it."""
-        types = self._list_batch_types()
-        return self._select_relations(types, self.events.select_replaced_events, self.span)
+    def list_scanned_relations(self) -> Iterator[RuleRelation]:
+        """Those of them that the rule selects, with the columns that it remembers something of."""
+        return self._list_scanned(is_lost=False)
+
+    def list_lost_relations(self) -> Iterator[RuleRelation]:
+        """The derived records that the batch changes, as it selected them before."""
+        return self._list_scanned(is_lost=True)
 
     def list_relations(self, span: TimeSpan) -> Iterator[RuleRelation]:
         """All events of a span, those of the batch among them."""
@@ -85,6 +91,13 @@ class RuleSelection:
             relation = select_events(event_type, span, needs)
             if relation is not None:
                 yield RuleRelation(rule=rule, relation=relation)
+
+    def _list_scanned(self, *, is_lost: bool) -> Iterator[RuleRelation]:
+        for scanned in self.scan.events:
+            if self.rule.name in scanned.rules and scanned.is_lost == is_lost:
+                rule = self.find_variant(scanned.event_type)
+                flagged = replace(rule, predicate=name_flag_column(rule.name))
+                yield RuleRelation(rule=flagged, relation=scanned.table)
 
     def _list_batch_types(self) -> Iterator[str]:
         for event_type in self.events.list_batch_types():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from collector.detect import RuleSet
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
+from collector.evaluation.batch_scan import BatchScan
 from collector.evaluation.event_views import EventViews, TimeSpan
 from collector.evaluation.result import EvaluationResult
 from collector.evaluation.rule_selection import (
@@ -16,7 +17,7 @@ from collector.evaluation.rule_selection import (
     compute_fingerprint,
     compute_time_span,
 )
-from collector.model import ArchiveFile, Baseline, FirstSeen
+from collector.model import ArchiveFile, Baseline, FirstSeen, Rule
 from collector.store import rule_fingerprints, rule_memory
 from collector.store.database import Database
 
@@ -66,24 +67,31 @@ class StatefulRules:
         }
 
     def evaluate_batch(
-        self, events: EventViews, files: Sequence[ArchiveFile], evaluate_rule: EvaluateRule
+        self,
+        events: EventViews,
+        files: Sequence[ArchiveFile],
+        scan: BatchScan,
+        evaluate_rule: EvaluateRule,
     ) -> EvaluationResult:
-        """The result of the rules for a batch's new files; removed rules are forgotten."""
+        """The result of the rules for a batch's new files; removed rules are forgotten.
+
+        `scan` has what the batch brings for them.
+        """
         if not files:
             return EvaluationResult()
-        with self._database.read() as connection:
-            stored = rule_fingerprints.read_fingerprints(
-                connection, org=events.org, kind=self._kind
-            )
+        stored = self._read_fingerprints(events)
         removed = stored.keys() - self._rules_by_name.keys()
         result = EvaluationResult(
             state_changes=[self._build_reset(events, name) for name in sorted(removed)]
         )
         span = compute_time_span(files)
         for rule, fingerprint in self._rules_by_name.values():
-            selection = RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span)
-            if selection.has_batch_events():
-                relearn_as = None if stored.get(rule.name) == fingerprint else fingerprint
+            selection = self._build_selection(rule, events, span, scan)
+            if not selection.has_batch_events():
+                continue
+            is_learnt = stored.get(rule.name) == fingerprint
+            if scan.has_news_for(rule.name) or not is_learnt:
+                relearn_as = None if is_learnt else fingerprint
                 result = result.merge_with(self._try_rule(selection, relearn_as, evaluate_rule))
         return result
 
@@ -91,6 +99,7 @@ class StatefulRules:
         self,
         events: EventViews,
         span: TimeSpan,
+        scan: BatchScan,
         names: Collection[str],
         evaluate_rule: EvaluateRule,
     ) -> EvaluationResult:
@@ -98,30 +107,39 @@ class StatefulRules:
 
         A rule that has not learned yet in its present form will learn by the directory as it is.
         """
-        with self._database.read() as connection:
-            stored = rule_fingerprints.read_fingerprints(
-                connection, org=events.org, kind=self._kind
-            )
+        stored = self._read_fingerprints(events)
         result = EvaluationResult()
         for name in names:
             rule, fingerprint = self._rules_by_name.get(name, (None, ""))
-            if rule is not None and stored.get(name) == fingerprint:
-                selection = RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span)
-                result = result.merge_with(self._try_rule(selection, None, evaluate_rule))
+            if rule is None or stored.get(name) != fingerprint or not scan.has_news_for(name):
+                continue
+            selection = self._build_selection(rule, events, span, scan)
+            result = result.merge_with(self._try_rule(selection, None, evaluate_rule))
         return result
+
+    def _read_fingerprints(self, events: EventViews) -> Mapping[str, str]:
+        with self._database.read() as connection:
+            return rule_fingerprints.read_fingerprints(connection, org=events.org, kind=self._kind)
+
+    def _build_selection(
+        self, rule: Rule, events: EventViews, span: TimeSpan, scan: BatchScan
+    ) -> RuleSelection:
+        return RuleSelection(rules=self._rule_set, rule=rule, events=events, span=span, scan=scan)
 
     def _try_rule(
         self, selection: RuleSelection, relearn_fingerprint: str | None, evaluate_rule: EvaluateRule
     ) -> EvaluationResult:
         """The result of a rule; one that fails is forgotten, since its memory misses the batch."""
-        try:
-            result = evaluate_rule(selection, relearn_fingerprint)
-        except EVALUATION_ERRORS as error:
-            self.failures[selection.rule.name] = describe_error(error)
-            return EvaluationResult(
-                state_changes=[self._build_reset(selection.events, selection.rule.name)]
-            )
-
+        name = selection.rule.name
+        failure = selection.scan.failures.get(name)
+        if failure is None:
+            try:
+                result = evaluate_rule(selection, relearn_fingerprint)
+            except EVALUATION_ERRORS as error:
+                failure = describe_error(error)
+        if failure is not None:
+            self.failures[name] = failure
+            return EvaluationResult(state_changes=[self._build_reset(selection.events, name)])
         if selection.rule.raises_alert:
             return result
         return EvaluationResult(state_changes=result.state_changes)  # of which correlations speak

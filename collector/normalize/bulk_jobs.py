@@ -63,6 +63,11 @@ def build_same_jobs(fresh: str, stored: str) -> str:
     return f"(SELECT * FROM {stored} WHERE job_id IN (SELECT job_id FROM {fresh}))"
 
 
+def keep_jobs(tables: TableMaker, stored: str) -> str:
+    """A FROM item with all jobs of stored events."""
+    return tables.create_table(build_bulk_job_select(stored))
+
+
 def compute_job_changes(tables: TableMaker, fresh: str, stored: str) -> DerivedChanges:
     """The jobs that change with fresh events, which are among the stored ones.
 

@@ -11,7 +11,12 @@ from types import MappingProxyType
 from collector.model.event_columns import CANONICAL_COLUMNS, ColumnType
 from collector.normalize import bulk_jobs
 from collector.normalize.api_calls import API_CALL
-from collector.normalize.fact_changes import DerivedChanges, TableMaker, compute_fact_changes
+from collector.normalize.fact_changes import (
+    DerivedChanges,
+    TableMaker,
+    compute_fact_changes,
+    keep_facts,
+)
 from collector.normalize.fact_records import (
     NEARBY_DISTANCE,
     build_affected_events,
@@ -36,6 +41,7 @@ class DerivedTypeSql:
         columns: those of its records, in order.
         required_columns: what `build_select`'s relation must have, NULL where a source lacks it.
         build_select: SQL for `columns` from a SQL FROM item over events of the sources.
+        keep_records: the same as a FROM item that is computed once.
         build_affected: a SQL FROM item with all events that the records of fresh ones are made of,
             from two with the required columns: the fresh events, and all stored ones, the fresh
             among them. `build_select` makes the same records of it as of everything.
@@ -56,6 +62,7 @@ class DerivedTypeSql:
     columns: Mapping[str, ColumnType]
     required_columns: tuple[str, ...]
     build_select: Callable[[str], str]
+    keep_records: Callable[[TableMaker, str], str]
     build_affected: Callable[[str, str], str]
     fresh_columns: tuple[str, ...]
     build_nearby: Callable[[str, str], str]
@@ -77,6 +84,7 @@ def _define_bulk_job(_: Collection[str]) -> DerivedTypeSql:
         columns=CANONICAL_COLUMNS,
         required_columns=bulk_jobs.REQUIRED_COLUMNS,
         build_select=bulk_jobs.build_bulk_job_select,
+        keep_records=bulk_jobs.keep_jobs,
         build_affected=bulk_jobs.build_same_jobs,
         fresh_columns=bulk_jobs.FRESH_COLUMNS,
         build_nearby=bulk_jobs.build_same_jobs,
@@ -96,6 +104,7 @@ def _define_fact(fact: FactType, types: Collection[str]) -> DerivedTypeSql:
         columns=fact.columns,
         required_columns=fact.required_columns,
         build_select=partial(build_fact_select, fact, event_types=types),
+        keep_records=partial(keep_facts, fact),
         build_affected=partial(build_affected_events, fact, event_types=types),
         fresh_columns=fact.fresh_columns,
         build_nearby=partial(build_nearby_events, fact),

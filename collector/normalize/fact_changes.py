@@ -60,6 +60,55 @@ def compute_fact_changes(
     return changes.derive_changes()
 
 
+def keep_facts(fact: FactType, tables: TableMaker, stored: str) -> str:
+    """A FROM item with all facts of stored events, a FROM item with `FactType.required_columns`.
+
+    The same as `fact_records.build_fact_select` has, step by step, so that only as much is paired
+    as there is to pair.
+    """
+    columns = ", ".join(map(quote_identifier, fact.required_columns))
+    events = tables.create_table(f"SELECT {columns} FROM {stored}")
+    types = tables.read_values(f"SELECT DISTINCT event_type FROM {events}")
+    present = fact.list_present_tellers(types)
+    assignment = ""
+    if has_pairs(fact, present):
+        pairing = _FactPairing(fact=fact, tables=tables, present=present)
+        keyed = tables.create_table(build_keyed_select(fact, events, present))
+        assignment = f"({build_assignment(keyed, pairing.pair_events(keyed))})"
+    return tables.create_table(build_records(fact, events, assignment, present))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FactPairing:
+    """Which events of the present tellers tell of one fact."""
+
+    fact: FactType
+    tables: TableMaker
+    present: Sequence[int]
+
+    def pair_events(self, keyed: str) -> KnownPairs:
+        """FROM items with the pairs, found stage by stage as long as there is something to pair."""
+        known: dict[str, PairingStage] = {}
+        free = set(self.present)
+        for stage in list_stages(self.fact, self.present):
+            if stage.other not in free:
+                continue
+            select = build_stage_select(self.fact, stage, keyed, known)
+            known[self.tables.create_table(select)] = stage
+            if stage.is_likeness or stage.one != stage.other:
+                free = self._list_free_tellers(keyed, known)
+        return known
+
+    def _list_free_tellers(self, keyed: str, known: KnownPairs) -> set[int]:
+        """The tellers some of whose events have joined no other."""
+        joined = " UNION ALL ".join(f"SELECT other FROM {pairs}" for pairs in known)
+        return set(
+            self.tables.read_values(
+                f"SELECT DISTINCT teller FROM {keyed} WHERE event_uid NOT IN ({joined})"
+            )
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ChangedFacts:
     """The events around fresh ones, and those of the present tellers among them."""
@@ -116,26 +165,8 @@ class _ChangedFacts:
         return build_records(self.fact, self.nearby, assignment, self.present)
 
     def _pair_events(self, keyed: str) -> KnownPairs:
-        """FROM items with the pairs, found stage by stage as long as there is something to pair."""
-        known: dict[str, PairingStage] = {}
-        free = set(self.present)
-        for stage in list_stages(self.fact, self.present):
-            if stage.other not in free:
-                continue
-            select = build_stage_select(self.fact, stage, keyed, known)
-            known[self.tables.create_table(select)] = stage
-            if stage.is_likeness or stage.one != stage.other:
-                free = self._list_free_tellers(keyed, known)
-        return known
-
-    def _list_free_tellers(self, keyed: str, known: KnownPairs) -> set[int]:
-        """The tellers some of whose events have joined no other."""
-        joined = " UNION ALL ".join(f"SELECT other FROM {pairs}" for pairs in known)
-        return set(
-            self.tables.read_values(
-                f"SELECT DISTINCT teller FROM {keyed} WHERE event_uid NOT IN ({joined})"
-            )
-        )
+        pairing = _FactPairing(fact=self.fact, tables=self.tables, present=self.present)
+        return pairing.pair_events(keyed)
 
     def _has_fresh_pairs(self, pairs: KnownPairs) -> bool:
         found = " UNION ALL ".join(

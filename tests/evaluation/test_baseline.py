@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from collector import engine
 from collector.clock import EPOCH, to_micros
 from collector.detect import RuleSet, baseline_sql
-from collector.evaluation.baseline import BaselineEvaluator
+from collector.evaluation.evaluator import RuleEvaluator
 from collector.model import Baseline, Severity, SeverityCase, SeverityStep
 from collector.store import tables
 from fakes.databases import open_sqlite_state
@@ -53,7 +53,7 @@ def much(*, types=("ApiEvent",), changes=None, **over):
 
 
 def judge(org, made):
-    return BaselineEvaluator(org.database, RuleSet(rules=(made,)))
+    return RuleEvaluator(RuleSet(rules=(made,)), org.database)
 
 
 def event(uid, hours, count=1, user="u1", outcome="success", **more):
@@ -272,7 +272,7 @@ def test_a_rule_that_is_new_knows_the_whole_archive_and_tells_of_the_batch_alone
 def test_a_rule_that_is_gone_remembers_nothing(world):
     org = world()
     org.ingest_events(judge(org, much()), usual(1), "ApiEvent")
-    org.ingest_events(BaselineEvaluator(org.database, RuleSet(rules=())), usual(2), "ApiEvent")
+    org.ingest_events(RuleEvaluator(RuleSet(rules=()), org.database), usual(2), "ApiEvent")
 
     assert set() == org.read_rows(tables.rule_fingerprints) | org.read_rows(tables.baseline_windows)
 
@@ -281,11 +281,11 @@ def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
     org, made = world(), much()
     org.ingest_events(judge(org, made), usual(1), "ApiEvent")
     bad = replace(made, predicate="(detail::INTEGER > 0)", fields=made.fields | {"detail"})
-    broken = BaselineEvaluator(org.database, RuleSet(rules=(bad, replace(made, name="other"))))
+    broken = RuleEvaluator(RuleSet(rules=(bad, replace(made, name="other"))), org.database)
     org.ingest_events(broken, [event("e2", 1, detail="secret")], "ApiEvent")
 
-    assert {"much"} == broken.failures.keys()
-    assert "secret" not in broken.failures["much"]
+    assert {"much"} == org.failures.keys()
+    assert "secret" not in org.failures["much"]
     assert {"other"} == {row[1] for row in org.read_rows(tables.rule_fingerprints)}
 
 

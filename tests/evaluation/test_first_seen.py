@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector import engine
 from collector.detect import RuleSet, correlation_sql, first_seen_sql
-from collector.evaluation.first_seen import FirstSeenEvaluator
+from collector.evaluation.evaluator import RuleEvaluator
 from collector.model import FirstSeen
 from collector.store import tables
 from fakes.databases import open_sqlite_state
@@ -41,7 +41,7 @@ def first_seen(*, types=("Login",), key=("user_id", "app_name"), learn=0 * DAY, 
 
 
 def judge(org, made):
-    return FirstSeenEvaluator(org.database, RuleSet(rules=(made,)))
+    return RuleEvaluator(RuleSet(rules=(made,)), org.database)
 
 
 def event(uid, hours, user="u1", app="a1", outcome="success", **more):
@@ -196,9 +196,7 @@ def test_what_a_rule_of_another_form_remembered_is_dropped(world):
 def test_a_rule_that_is_gone_remembers_nothing(world):
     org = world()
     org.ingest_events(judge(org, first_seen()), [event("e1", 0)], "Login")
-    org.ingest_events(
-        FirstSeenEvaluator(org.database, RuleSet(rules=())), [event("e2", 1)], "Login"
-    )
+    org.ingest_events(RuleEvaluator(RuleSet(rules=()), org.database), [event("e2", 1)], "Login")
 
     assert set() == org.read_rows(tables.rule_fingerprints)
     assert set() == org.read_rows(tables.first_seen_runs)
@@ -207,19 +205,19 @@ def test_a_rule_that_is_gone_remembers_nothing(world):
 def test_a_rule_that_fails_is_told_of_and_learns_anew_later(world):
     org, made = world(), first_seen()
     org.ingest_events(judge(org, made), [event("e1", 0)], "Login")
-    broken = FirstSeenEvaluator(
-        org.database,
+    broken = RuleEvaluator(
         RuleSet(
             rules=(
                 replace(made, predicate="(detail::INTEGER > 0)", fields=frozenset({"detail"})),
                 replace(made, name="other"),
             )
         ),
+        org.database,
     )
     org.ingest_events(broken, [event("e2", 1, app="a2", detail="secret")], "Login")
 
-    assert {"new-app"} == broken.failures.keys()
-    assert "secret" not in broken.failures["new-app"]
+    assert {"new-app"} == org.failures.keys()
+    assert "secret" not in org.failures["new-app"]
     assert {"other"} == {row[1] for row in org.read_rows(tables.rule_fingerprints)}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from collector import engine
 from collector.clock import to_micros
 from collector.detect import RuleSet, baseline_sql
-from collector.evaluation.baseline import BaselineEvaluator
+from collector.evaluation.evaluator import RuleEvaluator
 from collector.model import Baseline
 from collector.store import tables
 from fakes.databases import open_sqlite_state
@@ -54,7 +54,7 @@ def much(**over):
 
 
 def judge(org, made):
-    return BaselineEvaluator(org.database, RuleSet(rules=(made,)))
+    return RuleEvaluator(RuleSet(rules=(made,)), org.database)
 
 
 def event(uid, user, count, **values):

@@ -15,6 +15,7 @@ from collector.archive import parquet_sql
 from collector.archive.local_archive import LocalArchive
 from collector.archive.parquet_sql import FileLocation
 from collector.detect.selected_events import RuleRelation
+from collector.evaluation.evaluator import RuleEvaluator
 from collector.evaluation.event_views import EventViews
 from collector.evaluation.rule_selection import compute_time_span
 from collector.evaluation.temp_tables import TempTables
@@ -50,14 +51,15 @@ class StatefulOrg:
         self._paths: dict[str, Path] = {}
 
     def ingest_events(
-        self, evaluator: Any, events: Sequence[Mapping[str, Any]], event_type: str
+        self, evaluator: RuleEvaluator, events: Sequence[Mapping[str, Any]], event_type: str
     ) -> None:
         """One batch, judged and committed."""
         key = f"b{next(_serial)}"
         file = self._write_events(key, events, event_type)
         fresh = tuple(self.archive.locate_files([file]))
-        judged = evaluator.evaluate_batch(self.view_events(event_type, fresh), [file])
-        self.failures = dict(evaluator.failures)
+        views = self.view_events(event_type, fresh)
+        judged = evaluator.evaluate_batch(views, [file], lambda *_: {})
+        self.failures = dict(evaluator.take_failures())
         made = replace(
             build_batch(key=key, event_type=event_type),
             stream=Stream(org=self.name, source="event_log_file", name="hourly"),

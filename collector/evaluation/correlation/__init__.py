@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
@@ -10,12 +10,14 @@ from typing import TypeAlias
 from collector.clock import duration_to_micros
 from collector.detect import RuleSet, correlation_sql
 from collector.detect.evaluation_errors import EVALUATION_ERRORS, describe_error
-from collector.evaluation.correlation.batch_scan import BatchScan, ScannedEvents
+from collector.detect.member_sql import is_remembering
+from collector.evaluation.batch_scan import BatchScan
 from collector.evaluation.correlation.event_shortage import lacks_events, read_event_counts
 from collector.evaluation.correlation.leaf_events import LeafEvents
 from collector.evaluation.correlation.matches import FiringEvents, build_matches
 from collector.evaluation.correlation.past_windows import PastWindows, has_events
 from collector.evaluation.correlation.shared_events import SharedEvents, read_shared_events
+from collector.evaluation.correlation.touched_groups import has_independent_groups, select_groups
 from collector.evaluation.correlation.touched_windows import (
     TouchedWindow,
     read_time_limits,
@@ -47,55 +49,35 @@ class CorrelationEvaluator:
             for rule in rules.rules
             if isinstance(rule.aggregation, Correlation) and rule.raises_alert
         }
-        self._batch_scan = BatchScan(rules=rules, leaves_by_rule=self._leaves_by_rule)
+        self._remembering_leaves = {
+            name: [leaf for leaf in leaves if is_remembering(rules.by_name[leaf])]
+            for name, leaves in self._leaves_by_rule.items()
+        }
 
     def evaluate_batch(
         self,
-        span: TimeSpan,
+        scan: BatchScan,
         remembered: RememberedMatches,
         previous_matches: PreviousMatches,
+        names: Collection[str] | None = None,
     ) -> EvaluationResult:
         """The result of the correlations for the windows that the batch's events lie in.
 
-        `span` holds the times of all that the batch brings; `remembered` has what rules that
-        compare with the past match after it, and the events.
+        `scan` has its events, `remembered` what rules that compare with the past match after it.
+        Of events that are judged again all matches of the windows are in it, since they may say
+        something else. `names` are the only correlations to evaluate; None for all.
         """
-        return self._evaluate_touched(self._batch_scan, span, remembered, previous_matches)
-
-    def rejudge_events(
-        self,
-        span: TimeSpan,
-        remembered: RememberedMatches,
-        previous_matches: PreviousMatches,
-        names: Collection[str],
-    ) -> EvaluationResult:
-        """The same of these correlations alone, for events that are judged again.
-
-        All matches of the windows are in it, since they may say something else.
-        """
-        named = {name: leaves for name, leaves in self._leaves_by_rule.items() if name in names}
-        scan = replace(self._batch_scan, leaves_by_rule=named)
-        return self._evaluate_touched(scan, span, remembered, previous_matches)
-
-    def _evaluate_touched(
-        self,
-        batch_scan: BatchScan,
-        span: TimeSpan,
-        remembered: RememberedMatches,
-        previous_matches: PreviousMatches,
-    ) -> EvaluationResult:
-        """The result of the correlations of a scan for the windows that it finds."""
+        chosen = [name for name in self._leaves_by_rule if names is None or name in names]
         result = EvaluationResult()
-        if not batch_scan.leaves_by_rule:
+        if not chosen:
             return result
         events = remembered.events
+        self._propagate_failures({**remembered.failures, **scan.failures})
         with open_temp_tables(events.connection) as tables:
-            scanned = batch_scan.scan_batch(remembered.events, span, tables)
-            self._propagate_failures({**remembered.failures, **batch_scan.failures})
             touched = [
                 window
-                for name in batch_scan.leaves_by_rule
-                for window in self._try_find_windows(name, scanned, remembered, tables)
+                for name in chosen
+                for window in self._try_find_windows(name, scan, remembered, tables)
             ]
             shared = read_shared_events(events, [window.leaf_events for window in touched], tables)
             for window in touched:
@@ -154,18 +136,17 @@ class CorrelationEvaluator:
             self.failures |= {
                 name: message for name, leaves in self._leaves_by_rule.items() if leaf in leaves
             }
-        self._batch_scan.failures.clear()
 
     def _try_find_windows(
         self,
         name: str,
-        scanned: Sequence[ScannedEvents],
+        scan: BatchScan,
         remembered: RememberedMatches,
         tables: TempTables,
     ) -> list[TouchedWindow]:
         """What a correlation has to look at again; nothing where the batch has nothing for it."""
         try:
-            return list(self._find_windows(name, scanned, remembered, tables))
+            return list(self._find_windows(name, scan, remembered, tables))
         except EVALUATION_ERRORS as error:
             self.failures[name] = describe_error(error)
             return []
@@ -173,24 +154,27 @@ class CorrelationEvaluator:
     def _find_windows(
         self,
         name: str,
-        scanned: Sequence[ScannedEvents],
+        scan: BatchScan,
         remembered: RememberedMatches,
         tables: TempTables,
     ) -> Iterator[TouchedWindow]:
         rule = self._rules.by_name[name]
         groups_table, spans = None, []
-        leaves = self._leaves_by_rule[name]
-        if looked_at := [each for each in scanned if not each.leaves.isdisjoint(leaves)]:
-            groups_table = tables.create_table(self._batch_scan.select_groups(rule, scanned))
+        remembering = self._remembering_leaves[name]
+        leaves = [leaf for leaf in self._leaves_by_rule[name] if leaf not in remembering]
+        if looked_at := scan.list_selected(leaves):
+            groups_table = tables.create_table(
+                select_groups(rule, self._rules.by_name, leaves, looked_at)
+            )
             spans = read_time_limits(remembered.events.connection, groups_table)
         reach = correlation_sql.compute_reach(rule, self._rules.by_name)
-        for leaf in self._batch_scan.list_remembering_leaves(rule):
+        for leaf in remembering:
             spans += ((time, time) for time in remembered.list_changed_times(leaf))
         # What is lost may have been in any group; of what only comes, the groups are known. Events
         # that are judged again may leave theirs.
         is_independent = (
             remembered.events.rejudged is None
-            and self._batch_scan.has_independent_groups(rule)
+            and has_independent_groups(rule, self._rules.by_name)
             and not any(each.is_lost for each in looked_at)
         )
         for span in join_near_spans(spans, 4 * duration_to_micros(reach)):
@@ -213,7 +197,7 @@ class CorrelationEvaluator:
             groups_table=None,
             members={
                 leaf: remembered.create_table(leaf, span, tables)
-                for leaf in self._batch_scan.list_remembering_leaves(rule)
+                for leaf in self._remembering_leaves[name]
             },
             horizon=remembered.horizons.get(name),
         )

@@ -9,7 +9,7 @@ from collector import normalize
 from collector.clock import to_micros
 from collector.detect import RuleSet, correlation_sql
 from collector.escaping import quote_identifier
-from collector.evaluation.correlation.batch_scan import render_as_text
+from collector.evaluation.correlation.touched_groups import render_as_text
 from collector.evaluation.event_views import EventViews, TimeSpan, render_span_filter
 from collector.model import Rule
 from collector.model.event_columns import CANONICAL_COLUMNS, HEADER_COLUMNS
