@@ -1,6 +1,6 @@
 """How often the shipped rules would tell somebody on an ordinary month of 300 people.
 
-    python tests/bench/noise.py [--days 56]
+    python tests/bench/noise.py [--days 28]
 
 Four weeks to learn from, then four that are counted: integrations, nightly extracts, a weekly
 backup, report exports and a month's end, administrators at work, travel, phones, forgotten
@@ -23,7 +23,7 @@ import structlog
 from collector.model import Severity
 
 sys.path.append(str(Path(__file__).parents[1]))
-from fakes.month.calendar import DAY, LEARNING_DAYS, MONTH_DAYS, OrdinaryMonth
+from fakes.month.calendar import LEARNING_DAYS, MONTH_DAYS, OrdinaryMonth
 from fakes.month.life import MonthOfAlerts, live_through
 
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -32,18 +32,13 @@ FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--days", type=int, default=LEARNING_DAYS + MONTH_DAYS)
+    parser.add_argument("--days", type=int, default=MONTH_DAYS)
     chosen = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     month = OrdinaryMonth(FIRST_DAY)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="collector-noise-") as folder:
-        lived = live_through(
-            month,
-            month.list_days(chosen.days),
-            Path(folder),
-            counted_from=FIRST_DAY + min(LEARNING_DAYS, chosen.days // 2) * DAY,
-        )
+        lived = live_through(month, Path(folder), learning_days=LEARNING_DAYS, days=chosen.days)
     print_table(lived)
     print(f"{time.perf_counter() - begun:.0f} s", file=sys.stderr)
 

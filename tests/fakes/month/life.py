@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -17,6 +18,7 @@ from collector import clock
 from collector.app.configuration import read_configuration
 from collector.app.wiring import Collector, open_collector
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgStore
+from collector.detect import RuleSet
 from collector.model import Alert, Severity
 from collector.store import alerts, tables
 from fakes.collector_setup import poll_sources, write_config
@@ -71,6 +73,14 @@ class WatchedCompany:
             self.moment.now = day.start + (number + 1) * DAY / passes
             self.collect()
 
+    def learn(self, days: Iterable[ServedDay]) -> None:
+        """Collect days without a rule at work: what rules remember, they learn of the archive."""
+        pipeline = self.collector.pipeline
+        pipeline.set_rules(RuleSet(rules=()))
+        for day in days:
+            self.live(day, passes=QUIET_PASSES)
+        pipeline.set_rules(self.collector.rule_reloader.rules)
+
     def collect(self) -> None:
         """One pass over all sources, and what the daemon does after it."""
         for polled in poll_sources(self.collector):
@@ -108,11 +118,14 @@ def watch_company(month: OrdinaryMonth, folder: Path) -> Iterator[WatchedCompany
 
 
 def live_through(
-    month: OrdinaryMonth, days: Iterable[ServedDay], folder: Path, *, counted_from: datetime
+    month: OrdinaryMonth, folder: Path, *, learning_days: int, days: int
 ) -> MonthOfAlerts:
-    """Collect ordinary days; what is told from a day on counts."""
+    """Collect ordinary days; what is told after those to learn from counts."""
+    served = month.list_days(learning_days + days)
+    counted_from = month.first_day + learning_days * DAY
     with watch_company(month, folder) as company:
-        for day in days:
+        company.learn(itertools.islice(served, learning_days))
+        for day in served:
             company.live(day, passes=QUIET_PASSES)
         end = company.moment.now
         company.moment.now = end + 6 * HOUR
@@ -132,8 +145,7 @@ def live_through_campaigns(
     An alert belongs to the campaign that began last before its first event.
     """
     with watch_company(month, folder) as company:
-        for day in month.list_days(learning_days):
-            company.live(day, passes=QUIET_PASSES)
+        company.learn(month.list_days(learning_days))
         bad_day, begins = build_campaign_day(month, learning_days)
         company.live(bad_day, passes=BUSY_PASSES)
         company.moment.now += 6 * HOUR
