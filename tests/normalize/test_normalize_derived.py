@@ -8,6 +8,7 @@ import pytest
 
 from collector import normalize
 from collector.model.event_columns import CANONICAL_COLUMNS
+from fakes.derived_records import read_records
 
 JOB = "7505f000008xKLm"
 LONG_JOB = "7505f000008xKLmAAM"
@@ -80,10 +81,7 @@ def jobs(normalizer, duck):
             if name not in present
         ]
         relation = f"(SELECT {', '.join(['*', *missing])} FROM {relation})"
-        result = duck.execute(f"SELECT * FROM ({BULK_JOB.build_select(relation)}) ORDER BY job_id")
-        names = {column[0]: str(column[1]) for column in result.description}
-        assert list(names) == list(CANONICAL_COLUMNS)
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return read_records(duck, BULK_JOB, relation)
 
     return run
 

@@ -10,6 +10,7 @@ from collector import normalize
 from collector.model.event_columns import CANONICAL_COLUMNS
 from collector.normalize.derived_types import FACT_TYPES
 from collector.normalize.event_schema import FIELD_ALIASES
+from fakes.derived_records import read_records
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ADA, BOB = "005000000000001AAA", "005000000000002AAA"
@@ -46,10 +47,7 @@ def facts(duck):
             for row in rows
         )
         relation = f"({' UNION ALL '.join(selects)})"
-        result = duck.execute(f"SELECT * FROM ({derived.build_select(relation)}) ORDER BY 1")
-        names = [column[0] for column in result.description]
-        assert names == list(derived.columns)
-        found = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        found = read_records(duck, derived, relation)
         prefix = f"{derived.uid_prefix}:acme:"
         assert all(row["event_uid"].startswith(prefix) for row in found)
         return {row["event_uid"].removeprefix(prefix): row for row in found}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from collector import normalize
 from collector.model.event_columns import CANONICAL_COLUMNS
+from fakes.derived_records import read_records
 
 SIGN_IN = normalize.DERIVED_EVENT_TYPES["SignIn"]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -70,12 +71,7 @@ def logins(duck):
         relation = table(rows)
         if fresh is not None:
             relation = SIGN_IN.build_affected(table(fresh), relation)
-        result = duck.execute(
-            f"SELECT * FROM ({SIGN_IN.build_select(relation)}) ORDER BY event_uid"
-        )
-        names = [column[0] for column in result.description]
-        assert names == list(SIGN_IN.columns)
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return read_records(duck, SIGN_IN, relation)
 
     return run
 
