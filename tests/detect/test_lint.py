@@ -301,6 +301,10 @@ def test_a_dedup_key_that_says_who_is_not_mentioned(found, key):
     assert [] == found(keyed(key, "Novelty"))
 
 
+def test_a_dedup_key_that_leaves_the_user_out_on_purpose_is_not_mentioned(found):
+    assert [] == found(keyed("[operation], across_users: true", "Novelty"))
+
+
 def test_a_dedup_key_cannot_say_who_did_what_nobody_did(found):
     assert [] == found(keyed("[Subject]", "Nobody"))
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from collector.detect.lint import lint_rules
 from collector.ingest.temporary_pipeline import open_temporary_pipeline
 from collector.rules import self_tests
-from collector.rules.rule_files import load_written_rules
+from collector.rules.rule_files import EVENT_SCHEMA, load_written_rules
 from collector.settings.shipped_files import find_shipped_folder
 
 FOLDER = find_shipped_folder("rules")
@@ -47,6 +48,12 @@ def test_a_shipped_file_shows_when_it_fires_and_when_it_does_not(path, shipped):
 
     assert {True, False} == {test.alert_count > 0 for rule in rules for test in rule.tests}
     assert all(rule.attack and rule.tests for rule in rules)
+
+
+def test_nothing_is_wrong_with_them(shipped):
+    found = lint_rules(shipped, schema=EVENT_SCHEMA)
+
+    assert [] == [f"{each.problem.path.name}: {each.problem.message}" for each in found]
 
 
 @pytest.mark.slow

@@ -109,10 +109,14 @@ class SeverityStepBlock(SeverityCondition):
 
 
 class DedupBlock(BlockModel):
-    """The dedup key of episodes; `fallback` is that of events without any field of `key`."""
+    """The dedup key of episodes; `fallback` is that of events without any field of `key`.
+
+    `across_users` says that the key leaves out on purpose who did it.
+    """
 
     key: FieldNames = Field(default=list(DEFAULT_DEDUP_KEY))
     fallback: list[str] = Field(default_factory=list)
+    across_users: bool = False
     window: Duration = DEFAULT_DEDUP_WINDOW
 
 

@@ -27,14 +27,17 @@ def lint_dedup(document: YamlDocument, rule: Rule, *, schema: EventSchema) -> It
     Groups of correlations and baselines are what these rules are about: nothing is said of them.
     """
     block = document.data.get(COLLECTOR_KEY) or {}
-    key = (block.get("dedup") or {}).get("key")
-    if key is None or not rule.raises_alert or isinstance(rule.aggregation, Correlation | Baseline):
+    dedup = block.get("dedup") or {}
+    key = dedup.get("key")
+    if key is None or dedup.get("across_users"):
+        return
+    if not rule.raises_alert or isinstance(rule.aggregation, Correlation | Baseline):
         return
     if any(_ACTOR_PATTERN.fullmatch(field) for field in key) or not _has_actor(rule, schema):
         return
     message = (
         "the key leaves out who did it: what another user does joins the alert of the first;"
-        f" where that is not meant, add {_ACTOR_FIELDS[0]}"
+        f" where that is not meant, add {_ACTOR_FIELDS[0]}; where it is, say across_users: true"
     )
     yield document.build_problem((COLLECTOR_KEY, "dedup", "key"), message)
 
