@@ -12,7 +12,7 @@ from collector.http.bodies import (
 )
 from collector.http.certificates import trust_certificates
 from collector.http.clients import build_client
-from collector.http.patience import allow_finish, limit_time
+from collector.http.patience import allow_finish, limit_time, read_deadline
 from collector.http.sessions import build_session
 from collector.http.urls import check_url
 
@@ -27,6 +27,7 @@ __all__ = [
     "has_end",
     "limit_time",
     "read_body",
+    "read_deadline",
     "read_pieces",
     "trust_certificates",
 ]

@@ -72,6 +72,12 @@ def allow_finish(seconds: float) -> Iterator[None]:
         _STOP_GRACE.reset(token)
 
 
+def read_deadline(timeout: float | None = None) -> float:
+    """When a wait that begins now has to end, on the clock that never jumps."""
+    end = inf if timeout is None else clock.monotonic() + timeout
+    return min(end, _DEADLINE.get())
+
+
 class PatientBackend(httpcore.NetworkBackend):
     """Connects for httpcore; raises StoppedError from any wait once `stop_event` is set."""
 
@@ -98,7 +104,7 @@ class PatientBackend(httpcore.NetworkBackend):
 
     def _await_attempt(self, attempt: Future[httpcore.NetworkStream]) -> httpcore.NetworkStream:
         """The connection that the attempt makes; one that comes too late is closed."""
-        end = min(clock.monotonic() + MAX_CONNECT_SECONDS, _DEADLINE.get())
+        end = read_deadline(MAX_CONNECT_SECONDS)
         try:
             while clock.monotonic() < end:
                 with suppress(TimeoutError):
@@ -120,7 +126,7 @@ class PatientStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """The next bytes, as soon as there are any; none at the end."""
-        end = _compute_end(timeout)
+        end = read_deadline(timeout)
         while True:
             _raise_if_stopped(self._stop_event)
             seconds_left = end - clock.monotonic()
@@ -131,7 +137,7 @@ class PatientStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of it."""
-        end = _compute_end(timeout)
+        end = read_deadline(timeout)
         for start in range(0, len(buffer), _WRITE_BYTES):
             _raise_if_stopped(self._stop_event)
             seconds_left = end - clock.monotonic()
@@ -178,11 +184,6 @@ def _begin_attempt(
 def _close_unused(attempt: Future[httpcore.NetworkStream]) -> None:
     if attempt.exception() is None:
         attempt.result().close()
-
-
-def _compute_end(timeout: float | None) -> float:
-    end = inf if timeout is None else clock.monotonic() + timeout
-    return min(end, _DEADLINE.get())
 
 
 def _raise_if_stopped(stop_event: threading.Event | None) -> None:

@@ -16,9 +16,10 @@ from typing import TypeAlias
 
 from collector import clock, escaping
 from collector.channels.email.message import compose_mail
+from collector.channels.email.patient_smtp import PatientSmtp, PatientSmtpOverTls
 from collector.channels.email.settings import EmailSettings
 from collector.errors import CollectorError
-from collector.http import trust_certificates
+from collector.http import limit_time, trust_certificates
 from collector.loopback import is_loopback
 from collector.model import (
     ChannelMessage,
@@ -31,6 +32,14 @@ from collector.model import (
 )
 
 TIMEOUT_SECONDS = 30.0
+"""How long a server may take for each step."""
+
+SESSION_SECONDS = 120.0
+"""The longest for all steps of a mail together: one that says a word now and then would else keep
+its channel for itself, and nobody would stand in."""
+
+GOODBYE_SECONDS = 2.0
+"""How long we wait for a goodbye: the mail is taken by then, and the next one waits."""
 
 _REPLY_LIMIT = 200
 _PLACEHOLDER_NAME = "localhost"
@@ -56,6 +65,7 @@ class EmailNotifier:
 
     settings: EmailSettings
     timeout_seconds: float = TIMEOUT_SECONDS
+    session_seconds: float = SESSION_SECONDS
 
     def send(self, message: ChannelMessage) -> DeliveryOutcome:
         """Hand the message over once."""
@@ -68,7 +78,10 @@ class EmailNotifier:
             message, sender=settings.sender, recipients=settings.to, date=clock.now()
         )
         try:
-            with contextlib.closing(self._connect()) as server:
+            with (
+                limit_time(self.session_seconds),
+                contextlib.closing(self._connect()) as server,
+            ):
                 return (
                     self._greet(server)
                     or self._start_tls(server)
@@ -86,8 +99,8 @@ class EmailNotifier:
         # Left alone, smtplib would ask the name server for our name, perhaps for half a minute.
         where = (self.settings.host, self.settings.port, _PLACEHOLDER_NAME)
         if self.settings.tls != "implicit":
-            return smtplib.SMTP(*where, timeout=self.timeout_seconds)
-        return smtplib.SMTP_SSL(
+            return PatientSmtp(*where, timeout=self.timeout_seconds)
+        return PatientSmtpOverTls(
             *where, timeout=self.timeout_seconds, context=self._build_tls_context()
         )
 
@@ -209,7 +222,7 @@ class EmailNotifier:
             )
         if code >= 300:  # of what it has read: another mail may be welcome
             return self._build_refusal("the mail", code, reply, RejectionScope.MESSAGE)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), limit_time(GOODBYE_SECONDS):
             server.quit()
         return DeliverySuccess(reference=_decode_reply(reply))
 
@@ -235,6 +248,8 @@ class EmailNotifier:
                 return self._build_refusal("us", problem.smtp_code, reply)
             case smtplib.SMTPNotSupportedError():
                 reason = "it does not offer STARTTLS"
+            case smtplib.SMTPServerDisconnected(__context__=OSError() as cause):
+                reason = f"no answer before the mail had left: {cause.strerror or cause}"
             case smtplib.SMTPServerDisconnected():
                 reason = "it hung up before the mail had left"
             case _:
