@@ -95,23 +95,16 @@ class BatchScanner:
                 and (rule.event_types or event_type not in normalize.DERIVED_EVENT_TYPES)
             ]
             if rules:
-                scan = _TypeScan(events=events, event_type=event_type, span=span, tables=tables)
-                scanned += self._scan_type(scan, rules, failures)
+                scan = _TypeScan(
+                    events=events,
+                    event_type=event_type,
+                    span=span,
+                    tables=tables,
+                    rules=rules,
+                    columns=self._list_columns(rules, event_type),
+                )
+                scanned += _select_events(scan, failures)
         return BatchScan(events=scanned, failures=failures)
-
-    def _scan_type(
-        self, scan: _TypeScan, rules: Sequence[Rule], failures: dict[str, str]
-    ) -> Iterator[ScannedEvents]:
-        try:
-            yield from scan.select_events(rules, self._list_columns(rules, scan.event_type))
-        except duckdb.InterruptException:
-            raise
-        except duckdb.Error as error:
-            if len(rules) == 1:
-                failures[rules[0].name] = describe_error(error)
-                return
-            for rule in rules:  # one of them fails: the others are not to suffer for it
-                yield from self._scan_type(scan, [rule], failures)
 
     def _expand_names(self, names: Collection[str]) -> frozenset[str]:
         by_name = self._rules.by_name
@@ -135,60 +128,73 @@ class BatchScanner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TypeScan:
-    """The events of one type that a batch brings or changes."""
+    """The events of one type that a batch brings or changes, for rules that read `columns`."""
 
     events: EventViews
     event_type: str
     span: TimeSpan
     tables: TempTables
+    rules: Sequence[Rule]
+    columns: Sequence[str]
 
-    def select_events(
-        self, rules: Sequence[Rule], columns: Sequence[str]
-    ) -> Iterator[ScannedEvents]:
+    def select_events(self) -> list[ScannedEvents]:
         """Those that some of the rules select, and those that are lost. Raises duckdb.Error."""
-        needs = sorted({*HEADER_COLUMNS, *columns, *(n for r in rules for n in r.condition_fields)})
+        conditions = (name for rule in self.rules for name in rule.condition_fields)
+        needs = sorted({*HEADER_COLUMNS, *self.columns, *conditions})
         relation = self.events.select_batch_events(self.event_type, self.span, needs)
         if relation is None:
-            return
-        names = list(map(quote_identifier, columns))
-        flags = [name_flag_column(rule.name) for rule in rules]
-        answers = [f"{rule.predicate} AS {flag}" for rule, flag in zip(rules, flags, strict=True)]
-        condition = " OR ".join(dict.fromkeys(rule.predicate for rule in rules))
-
-        def select(header: Sequence[str], source: str) -> str:
-            listed = ", ".join([*header, *names, *answers])
-            return f"SELECT {listed} FROM {source} AS events WHERE {condition}"
-
-        fitting = self._keep_events(rules, select(HEADER_COLUMNS, relation))
-        yield fitting
+            return []
+        fitting = self._keep_events(self._render_select(HEADER_COLUMNS, relation))
         replaced = self.events.select_replaced_events(self.event_type, self.span, needs)
-        if replaced is not None:
-            # A record that differs in anything that a rule reads is lost as it was.
-            compared = ("event_uid", '"time"')
-            present = f"SELECT {', '.join([*compared, *names, *flags])} FROM {fitting.table}"
-            others = (
-                f"{quote_literal(self.event_type)} AS event_type, NULL::TIMESTAMPTZ AS received"
-            )
-            lost = self._keep_events(
-                rules,
-                f"SELECT *, {others} FROM ({select(compared, replaced)} EXCEPT {present}) AS lost",
-            )
-            if lost.selecting_rules:
-                yield replace(lost, is_lost=True)
+        lost = replaced and self._keep_lost_events(replaced, fitting)
+        return [fitting, lost] if lost and lost.selecting_rules else [fitting]
 
-    def _keep_events(self, rules: Sequence[Rule], select: str) -> ScannedEvents:
+    def _render_select(self, header: Sequence[str], source: str) -> str:
+        """SQL: the events that some of the rules select, and which of them do."""
+        flags = (f"{rule.predicate} AS {name_flag_column(rule.name)}" for rule in self.rules)
+        listed = ", ".join([*header, *map(quote_identifier, self.columns), *flags])
+        condition = " OR ".join(dict.fromkeys(rule.predicate for rule in self.rules))
+        return f"SELECT {listed} FROM {source} AS events WHERE {condition}"
+
+    def _keep_lost_events(self, replaced: str, fitting: ScannedEvents) -> ScannedEvents:
+        """Those of the replaced events that differ now in anything that a rule reads."""
+        header = ("event_uid", '"time"')
+        flags = (name_flag_column(rule.name) for rule in self.rules)
+        compared = ", ".join([*header, *map(quote_identifier, self.columns), *flags])
+        lost = self._keep_events(
+            f"SELECT *, {quote_literal(self.event_type)} AS event_type,"
+            f" NULL::TIMESTAMPTZ AS received FROM ({self._render_select(header, replaced)}"
+            f" EXCEPT SELECT {compared} FROM {fitting.table}) AS lost"
+        )
+        return replace(lost, is_lost=True)
+
+    def _keep_events(self, select: str) -> ScannedEvents:
         table = self.tables.create_table(select)
-        flags = ", ".join(f"bool_or({name_flag_column(rule.name)})" for rule in rules)
-        answers = self.events.connection.execute(f"SELECT {flags} FROM {table}").fetchone() or ()
-        names = [rule.name for rule in rules]
+        names = [rule.name for rule in self.rules]
+        answers = ", ".join(f"bool_or({name_flag_column(name)})" for name in names)
+        row = self.events.connection.execute(f"SELECT {answers} FROM {table}").fetchone() or ()
         return ScannedEvents(
             event_type=self.event_type,
             table=table,
             rules=frozenset(names),
             selecting_rules=frozenset(
-                name for name, selects in zip(names, answers, strict=True) if selects
+                name for name, selects in zip(names, row, strict=True) if selects
             ),
         )
+
+
+def _select_events(scan: _TypeScan, failures: dict[str, str]) -> list[ScannedEvents]:
+    """The events of a type; where a rule fails, that is noted, and the others do not suffer."""
+    try:
+        return scan.select_events()
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        if len(scan.rules) == 1:
+            failures[scan.rules[0].name] = describe_error(error)
+            return []
+    alone = (replace(scan, rules=[rule]) for rule in scan.rules)
+    return [each for one in alone for each in _select_events(one, failures)]
 
 
 def name_flag_column(name: str) -> str:
