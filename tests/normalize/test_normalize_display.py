@@ -125,6 +125,10 @@ CHANGES = [
     ),
     ("Permission set Admin: Extra: assigned to user Bob", ("Admin: Extra", None, None)),
     (
+        "Changed permission set group Sales_Team: group member Admin Extra was added",
+        ("Admin Extra", None, "added"),
+    ),
+    (
         "Changed permission set Sales: Ticket Portal connected app is enabled",
         ("Ticket Portal connected app", None, "enabled"),
     ),
