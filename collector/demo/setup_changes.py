@@ -82,7 +82,8 @@ def _record_oddities(day: ScenarioDay, people: People) -> None:
         people.staff[0],
         action="changedUserPhoneNumber",
         section="Manage Users",
-        display=f"Changed phone number for {people.staff[0].username}",
+        display=f"For user {people.staff[0].username}, the mobile phone number was changed"
+        " from +49 1510000001 to +49 1510000002",
         delegate=people.admins[1].username,
     )
 

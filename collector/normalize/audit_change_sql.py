@@ -12,7 +12,7 @@ from collector.normalize.value_readers import capture_group
 
 _HOLDER = "(?:permission set group|permission set|profile)"
 _PERMISSION_PATTERN = (
-    rf"(?is)^changed {_HOLDER} .+: (?:general user permission )?(.+?)(?: permission)?"
+    rf"(?is)^changed {_HOLDER} .+: (?:general user permission |group member )?(.+?)(?: permission)?"
     r" (?:(?:was|were) (?:changed from .*|enabled|disabled|added|removed)|is (?:enabled|disabled))"
     r"\.?$"
 )
@@ -34,7 +34,7 @@ _STATE_PATTERN = r"(?is)^changed .+: .+ (?:is|was|were) (enabled|disabled|added|
 
 
 def read_permission(sentence: str) -> str:
-    """The permission that was changed, or what was assigned: a permission set, group or licence.
+    """The permission that was changed, or what was given: a permission set, group or licence.
 
     `Modify All Data`, `Account object permissions`, `Ticket Portal connected app`.
     """

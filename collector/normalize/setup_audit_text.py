@@ -38,10 +38,12 @@ _USER_PATTERN = (
     r"|generated session id for"
     r"|time-based token (?:added|removed) for"
     r'|salesforce authenticator pairing ".*" (?:added|removed) for'
+    r'|security key credential .* with nickname ".*" (?:added|removed) for'
     r"|temporary verification code .*?added for"
     r"|permission set (?:group |license )?.+: (?:assigned to|unassigned from) user"
     r") (.+?)(?: \(userid: .*| from .*|, expiring on .*)?\.?$"
 )
+_PHONE_OWNER_PATTERN = r"(?is)^for user ([^,]+), the (?:mobile )?phone number .+$"
 
 
 def read_app_name(sentence: str) -> str:
@@ -63,6 +65,7 @@ def read_target_user_id(sentence: str) -> str:
 
 def read_target_user_name(sentence: str) -> str:
     """The name of the user that something was done to, or the username where that stands there."""
-    name = capture_group(_USER_PATTERN)(sentence)
+    patterns = (_USER_PATTERN, _PHONE_OWNER_PATTERN)
+    name = f"coalesce({', '.join(capture_group(pattern)(sentence) for pattern in patterns)})"
     is_id = f"regexp_matches({sentence}, {quote_literal(_RENAMED_USER_ID_PATTERN)})"
     return f"CASE WHEN NOT {is_id} THEN {name} END"

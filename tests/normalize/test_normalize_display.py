@@ -59,6 +59,16 @@ def test_packages(normalizer, display, package_name):
         ("Changed profile for user Bob Example from Sales to System Administrator", "Bob Example"),
         ("Time-Based Token removed for bob@acme.com", "bob@acme.com"),
         ('Salesforce Authenticator pairing "Phone" added for bob@acme.com', "bob@acme.com"),
+        (
+            'Security Key credential 0moJw00000003sL with nickname "for bob" added for b@acme.com',
+            "b@acme.com",
+        ),
+        (
+            "For user bob@acme.com, the mobile phone number was changed from +65 1 to +65 2",
+            "bob@acme.com",
+        ),
+        ("For user bob@acme.com, the phone number +91 9041812345 was registered", "bob@acme.com"),
+        ("For user Bob Example, changed Service Cloud user from off to on", None),
         ("Permission set Admin: Extra: assigned to user Bob Example", "Bob Example"),
         ("Permission set group G: assigned to user Bob, expiring on 2026-05-01", "Bob"),
         ("Permission set A: unassigned from user Bob (UserID: [0055f00000HyJSw])", LONG),
@@ -114,6 +124,10 @@ CHANGES = [
         ("Account object permissions", "No Access", "Read, Create, View All, Modify All"),
     ),
     ("Permission set Admin: Extra: assigned to user Bob", ("Admin: Extra", None, None)),
+    (
+        "Changed permission set group Sales_Team: group member Admin Extra was added",
+        ("Admin Extra", None, "added"),
+    ),
     (
         "Changed permission set Sales: Ticket Portal connected app is enabled",
         ("Ticket Portal connected app", None, "enabled"),

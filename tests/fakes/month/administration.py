@@ -109,7 +109,7 @@ def grant_api_access(day: ScenarioDay, people: People, at: datetime) -> None:
 def reset_second_factor(day: ScenarioDay, people: People, user: Person, at: datetime) -> None:
     """Somebody has a new phone: the help desk removes the old one and resets the password."""
     for action, display in (
-        ("deleteTwoFactorInfo2", f"Disconnected the authenticator app of {user.username}"),
+        ("deleteTwoFactorInfo2", f"Time-Based Token removed for {user.username}"),
         ("resetpassword", f"Reset password for user {user.name}"),
     ):
         record_audit_row(

@@ -22,7 +22,7 @@ from fakes.month.intruder import Intruder, StolenApp
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 VPN_IP, TOR_IP, DRIFT_IP = "198.51.100.201", "185.220.101.33", "208.68.36.90"
-GAINSIGHT_IP, KLUE_IP, SCANNER_IP = "3.239.45.43", "138.226.246.94", "94.154.32.160"
+GAINSIGHT_IP, KLUE_IP, SCANNER_IP = "3.239.45.43", "138.226.246.94", "103.75.11.78"
 
 BUCHAREST = Office(
     city="Bucharest",
@@ -167,14 +167,14 @@ def take_over_by_setup(target: Target, at: datetime) -> list[BulkJob]:
                 "changedemail",
                 "Manage Users",
                 (
-                    f"Changed email for user {victim.name} from"
-                    f" {victim.username} to helper@example.net"
+                    f"Changed email for user {victim.name} (UserID: [{victim.id[:15]}])"
+                    f" from {victim.username} to helper@example.net"
                 ),
             ),
             (
                 "deleteTwoFactorInfo2",
                 "Manage Users",
-                f"Disconnected the authenticator app of {victim.username}",
+                f"Time-Based Token removed for {victim.username}",
             ),
             ("resetpassword", "Manage Users", f"Reset password for user {victim.name}"),
             (
@@ -190,7 +190,7 @@ def take_over_by_setup(target: Target, at: datetime) -> list[BulkJob]:
                 "Manage Users",
                 (
                     "Changed permission set Sales Console:"
-                    " Modify All Data was changed from disabled to enabled"
+                    " Modify All Data permission was changed from disabled to enabled"
                 ),
             ),
             (
