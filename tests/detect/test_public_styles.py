@@ -112,7 +112,7 @@ METADATA = {
 REFUSED = {
     "a count": (
         "a: {Operation: Query}, timeframe: 5m, condition: 'a | count() by UserId > 5'",
-        "no condition: The pipe syntax in Sigma conditions has been deprecated",
+        "a pipe in a condition (count, near) is what correlations have replaced: write one of type",
     ),
     "a look-ahead": (
         "a: {Query|re: 'a(?!b)'}, condition: a",
