@@ -96,6 +96,7 @@ METADATA = {
     "deprecated": ("status: test", "status: deprecated"),
     "unsupported": ("status: test", "status: unsupported"),
     "no status": ("status: test\n", ""),
+    "no level": ("level: medium\n", ""),
     "related": ("level:", f"related: [{{id: {uuid.uuid4()}, type: derived}}]\nlevel:"),
     "a licence and fields": ("level:", "license: MIT\nscope: [server]\nfields: [a.b, C]\nlevel:"),
     "another date": ("2023/01/06", "2023/1/6"),
@@ -179,6 +180,16 @@ def test_a_timeframe_selects_nothing(load):
         each.problem.message
         for each in lint_rules(rules, schema=EVENT_SCHEMA)
         if "timeframe" in each.problem.message
+    ]
+
+
+def test_a_rule_without_a_level_is_medium_and_lint_says_so(load):
+    rules = load(write(change=METADATA["no level"]), write())
+    warnings = [each.problem for each in lint_rules(rules, schema=EVENT_SCHEMA)]
+
+    assert ["medium", "medium"] == [str(each.level) for each in rules.rules]
+    assert [("aws_public_rule.yml", "no level: it is medium; how bad is what it tells of?")] == [
+        (each.path.name, each.message) for each in warnings if "level" in each.message
     ]
 
 

@@ -19,8 +19,8 @@ from collector.errors import Problem, RulesError
 from collector.yaml_source.suggestions import find_nearest_name, suggest_name
 
 _REQUIRED_KEYS: Mapping[DocumentKind, tuple[str, ...]] = {
-    "rule": ("title", "id", "name", "level", "logsource", "detection"),
-    "correlation": ("title", "id", "name", "level"),
+    "rule": ("title", "id", "name", "logsource", "detection"),
+    "correlation": ("title", "id", "name"),
     "filter": ("title", "logsource"),
 }
 _FOREIGN_KEYS: Mapping[DocumentKind, Mapping[str, str]] = {
