@@ -84,6 +84,7 @@ DETECTIONS = {
     "field references": "a: {Username|fieldref: UserAgent}, condition: a",
     "parts of times": "a: {time|hour: [1, 2]}, condition: a",
     "lists": "a: {Username|expand: '%admins%'}, condition: a",
+    "lists in capitals": "a: {Username|expand: '%Admins%'}, condition: a",
     "a timeframe": "a: {Operation: Query}, timeframe: 5m, condition: 1 of them",
 }
 
@@ -191,6 +192,13 @@ def test_a_rule_without_a_level_is_medium_and_lint_says_so(load):
     assert [("aws_public_rule.yml", "no level: it is medium; how bad is what it tells of?")] == [
         (each.path.name, each.message) for each in warnings if "level" in each.message
     ]
+
+
+def test_a_list_in_capitals_is_the_list(load):
+    small, capital = load(write(DETECTIONS["lists"]), write(DETECTIONS["lists in capitals"])).rules
+
+    assert ({"admins"}, {"admins"}) == (small.lists, capital.lists)
+    assert small.predicate == capital.predicate
 
 
 def test_names_and_ids_come_from_the_file_and_stay_the_same(load):
