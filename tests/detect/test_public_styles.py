@@ -77,6 +77,7 @@ DETECTIONS = {
     "windash last": "a: {Query|contains|windash: ' /b'}, condition: a",
     "base64": "a: {Query|base64offset|contains: AKIA}, condition: a",
     "wide": "a: {Query|wide|base64: x}, condition: a",
+    "wide by its long name": "a: {Query|utf16le|base64offset|contains: x}, condition: a",
     "a regular expression": r"a: {Query|re: '(?i)^select\s+.*'}, condition: a",
     "flags": "a: {Query|re|i|m|s: 'a.b'}, condition: a",
     "all expressions": "a: {Query|re|all: [a, b]}, condition: a",
@@ -199,6 +200,13 @@ def test_a_list_in_capitals_is_the_list(load):
 
     assert ({"admins"}, {"admins"}) == (small.lists, capital.lists)
     assert small.predicate == capital.predicate
+
+
+def test_wide_is_short_for_utf16le(load):
+    both = [write(f"a: {{Query|{each}|base64: x}}, condition: a") for each in ("wide", "utf16le")]
+    short, long = load(*both).rules
+
+    assert short.predicate == long.predicate
 
 
 def test_names_and_ids_come_from_the_file_and_stay_the_same(load):
