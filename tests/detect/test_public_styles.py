@@ -98,6 +98,7 @@ METADATA = {
     "deprecated": ("status: test", "status: deprecated"),
     "unsupported": ("status: test", "status: unsupported"),
     "no status": ("status: test\n", ""),
+    "one false positive": ("falsepositives:\n    - Administrators", "falsepositives: None known"),
     "no level": ("level: medium\n", ""),
     "related": ("level:", f"related: [{{id: {uuid.uuid4()}, type: derived}}]\nlevel:"),
     "a licence and fields": ("level:", "license: MIT\nscope: [server]\nfields: [a.b, C]\nlevel:"),

@@ -54,6 +54,8 @@ def _complete_document(document: YamlDocument, position: int) -> YamlDocument:
         data["id"] = str(uuid.uuid5(_ID_NAMESPACE, str(data["name"])))
     if data.get("level") is None:
         data["level"] = DEFAULT_LEVEL
+    if isinstance(data.get("falsepositives"), str):  # Sigma takes one, pySigma only a list
+        data["falsepositives"] = [data["falsepositives"]]
     if isinstance(data.get("detection"), Mapping):
         data["detection"] = _remove_timeframe(data["detection"])
     return replace(document, data=data)
