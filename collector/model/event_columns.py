@@ -67,9 +67,23 @@ EVENT_COLUMNS = (
     EventColumn(name="received", sql_type="TIMESTAMPTZ", never_null=True),
     EventColumn(name="batch", never_null=True, in_evidence=False),
     EventColumn(name="user_id", kind="record_id", entity_rank=1, label="Who"),
-    EventColumn(name="user_name", kind="name", entity_rank=2, label="Who", detail_rank=7),
+    EventColumn(
+        name="user_name",
+        kind="name",
+        entity_rank=2,
+        label="Who",
+        detail_rank=7,
+        keyword_rank=8,
+    ),
     EventColumn(name="user_type"),
-    EventColumn(name="source_ip", kind="address", entity_rank=3, label="From where", detail_rank=8),
+    EventColumn(
+        name="source_ip",
+        kind="address",
+        entity_rank=3,
+        label="From where",
+        detail_rank=8,
+        keyword_rank=9,
+    ),
     EventColumn(name="source_ip_key", in_evidence=False),
     EventColumn(name="country", entity_rank=4, label="From where", detail_rank=9),
     EventColumn(
@@ -89,7 +103,14 @@ EVENT_COLUMNS = (
         keyword_rank=5,
     ),
     EventColumn(name="app_id", kind="record_id", entity_rank=9, label="App"),
-    EventColumn(name="app_name", kind="name", entity_rank=10, label="App", detail_rank=10),
+    EventColumn(
+        name="app_name",
+        kind="name",
+        entity_rank=10,
+        label="App",
+        detail_rank=10,
+        keyword_rank=10,
+    ),
     EventColumn(name="session_key", entity_rank=5, label="Session", links_events=True),
     EventColumn(name="login_key", entity_rank=6, label="Session", links_events=True),
     EventColumn(name="login_type"),
@@ -106,20 +127,29 @@ EVENT_COLUMNS = (
     ),
     EventColumn(name="record_count", sql_type="BIGINT", detail_rank=3),
     EventColumn(name="outcome", detail_rank=4),
-    EventColumn(name="status", detail_rank=5),
+    EventColumn(name="status", detail_rank=5, keyword_rank=11),
     EventColumn(name="uri", detail_rank=17, keyword_rank=2),
     EventColumn(name="query", detail_rank=15, keyword_rank=1),
     EventColumn(name="job_id", kind="record_id", entity_rank=14, label="Job", detail_rank=14),
-    EventColumn(name="package_name", kind="name", entity_rank=11, label="Package", detail_rank=12),
+    EventColumn(
+        name="package_name",
+        kind="name",
+        entity_rank=11,
+        label="Package",
+        detail_rank=12,
+        keyword_rank=12,
+    ),
     EventColumn(name="target_user", entity_rank=12, label="To whom", detail_rank=13),
     EventColumn(name="detail", detail_rank=16, keyword_rank=3),
     EventColumn(name="score", sql_type="DOUBLE", detail_rank=6),
     # `target_user` is the first of these two that has a value.
     EventColumn(name="target_user_id", kind="record_id"),
-    EventColumn(name="target_user_name", kind="name", entity_rank=17, label="To whom"),
-    EventColumn(name="permission"),
-    EventColumn(name="old_value"),
-    EventColumn(name="new_value"),
+    EventColumn(
+        name="target_user_name", kind="name", entity_rank=17, label="To whom", keyword_rank=13
+    ),
+    EventColumn(name="permission", keyword_rank=14),
+    EventColumn(name="old_value", keyword_rank=15),
+    EventColumn(name="new_value", keyword_rank=16),
     EventColumn(name="range_size", sql_type="DOUBLE"),
     # What `query` asks for; lists are joined by commas.
     EventColumn(name="soql_objects", separator=","),
@@ -177,7 +207,8 @@ DETAIL_COLUMNS = _order_columns(lambda column: column.detail_rank)
 """What a message says of one event, in the order of reading."""
 
 KEYWORD_COLUMNS = _order_columns(lambda column: column.keyword_rank)
-"""Where values without a field are looked for."""
+"""Where values without a field are looked for: all that an event says in words, names and
+addresses, without ids and without what is derived from the rest."""
 
 HIDDEN_COLUMNS = frozenset(column.name for column in EVENT_COLUMNS if not column.in_evidence)
 """What says nothing to a person, and is left out of an alert's evidence."""

@@ -296,7 +296,7 @@ RULES = [
     (lines(SOURCE, "detection:", "  s: {user_id: x}", "  condition: s and"), "8:3: no condition"),
     (
         lines(SOURCE, "detection:", "  s: {user_id: x}", "  condition: s | count() > 5"),
-        "8:3: no condition",
+        "8:3: a pipe in a condition (count, near) is what correlations have replaced",
     ),
     (lines(SOURCE, "detection:", "  condition: s"), "7:3: no condition: No detections defined"),
     (lines(SOURCE, "detection: [x]"), "6:1: a detection is a mapping of selections"),
@@ -314,8 +314,11 @@ def test_a_rule_is_refused_at_the_line_of_what_is_wrong(body, expected, rule_fil
 
 HEADS = [
     ("id: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01\nname: a\nlevel: low\n", "1:1: missing key 'title'"),
-    ("title: T\nid: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01\nname: a\n", "1:1: missing key 'level'"),
     ("title: T\nid: 12\nname: a\nlevel: low\n", "2:1: a rule's id is a UUID"),
+    (
+        "title: T\nname: a\nlevel: low\nrelated:\n  - {type: obsoletes, id: x}\n",
+        "5:6: 'obsoletes' is no relation of rules, did you mean 'obsolete'?",
+    ),
     ("title: T\nid: abc\nname: a\nlevel: low\n", "2:1: Sigma rule identifier must be an UUID"),
     (
         "title: T\nid: 0d9ff9fb-6f0f-4c55-9f0b-2b7f3d1c9a01\nname: A b\nlevel: low\n",

@@ -16,7 +16,7 @@ FIELDS = ("user_name", "time", "source_ip", "record_count", "user_id", "")
 SERVED_ALONE = (
     MODIFIERS
     - {"i", "m", "s", "ignorecase", "multiline", "dotall"}
-    - {*("wide", "utf16", "utf16be"), "pair"}
+    - {*("wide", "utf16le", "utf16", "utf16be"), "pair"}
 )
 
 

@@ -58,7 +58,7 @@ def test_a_selection_on_a_type_that_lacks_fields(items, expected):
 def test_a_keyword_is_looked_for_where_there_is_text():
     assert NEVER == compute_outcomes(
         condition({"sel": ["words"]}),
-        EventTypeFacts(event_type="Login", has_field={"user_name"}.__contains__),
+        EventTypeFacts(event_type="Login", has_field={"user_id"}.__contains__),
     )
 
 

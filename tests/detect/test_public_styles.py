@@ -77,6 +77,7 @@ DETECTIONS = {
     "windash last": "a: {Query|contains|windash: ' /b'}, condition: a",
     "base64": "a: {Query|base64offset|contains: AKIA}, condition: a",
     "wide": "a: {Query|wide|base64: x}, condition: a",
+    "wide by its long name": "a: {Query|utf16le|base64offset|contains: x}, condition: a",
     "a regular expression": r"a: {Query|re: '(?i)^select\s+.*'}, condition: a",
     "flags": "a: {Query|re|i|m|s: 'a.b'}, condition: a",
     "all expressions": "a: {Query|re|all: [a, b]}, condition: a",
@@ -84,6 +85,7 @@ DETECTIONS = {
     "field references": "a: {Username|fieldref: UserAgent}, condition: a",
     "parts of times": "a: {time|hour: [1, 2]}, condition: a",
     "lists": "a: {Username|expand: '%admins%'}, condition: a",
+    "lists in capitals": "a: {Username|expand: '%Admins%'}, condition: a",
     "a timeframe": "a: {Operation: Query}, timeframe: 5m, condition: 1 of them",
 }
 
@@ -96,6 +98,8 @@ METADATA = {
     "deprecated": ("status: test", "status: deprecated"),
     "unsupported": ("status: test", "status: unsupported"),
     "no status": ("status: test\n", ""),
+    "one false positive": ("falsepositives:\n    - Administrators", "falsepositives: None known"),
+    "no level": ("level: medium\n", ""),
     "related": ("level:", f"related: [{{id: {uuid.uuid4()}, type: derived}}]\nlevel:"),
     "a licence and fields": ("level:", "license: MIT\nscope: [server]\nfields: [a.b, C]\nlevel:"),
     "another date": ("2023/01/06", "2023/1/6"),
@@ -112,7 +116,7 @@ METADATA = {
 REFUSED = {
     "a count": (
         "a: {Operation: Query}, timeframe: 5m, condition: 'a | count() by UserId > 5'",
-        "no condition: The pipe syntax in Sigma conditions has been deprecated",
+        "a pipe in a condition (count, near) is what correlations have replaced: write one of type",
     ),
     "a look-ahead": (
         "a: {Query|re: 'a(?!b)'}, condition: a",
@@ -180,6 +184,30 @@ def test_a_timeframe_selects_nothing(load):
         for each in lint_rules(rules, schema=EVENT_SCHEMA)
         if "timeframe" in each.problem.message
     ]
+
+
+def test_a_rule_without_a_level_is_medium_and_lint_says_so(load):
+    rules = load(write(change=METADATA["no level"]), write())
+    warnings = [each.problem for each in lint_rules(rules, schema=EVENT_SCHEMA)]
+
+    assert ["medium", "medium"] == [str(each.level) for each in rules.rules]
+    assert [("aws_public_rule.yml", "no level: it is medium; how bad is what it tells of?")] == [
+        (each.path.name, each.message) for each in warnings if "level" in each.message
+    ]
+
+
+def test_a_list_in_capitals_is_the_list(load):
+    small, capital = load(write(DETECTIONS["lists"]), write(DETECTIONS["lists in capitals"])).rules
+
+    assert ({"admins"}, {"admins"}) == (small.lists, capital.lists)
+    assert small.predicate == capital.predicate
+
+
+def test_wide_is_short_for_utf16le(load):
+    both = [write(f"a: {{Query|{each}|base64: x}}, condition: a") for each in ("wide", "utf16le")]
+    short, long = load(*both).rules
+
+    assert short.predicate == long.predicate
 
 
 def test_names_and_ids_come_from_the_file_and_stay_the_same(load):

@@ -204,6 +204,30 @@ def test_keywords_are_looked_for_in_the_text_columns(where):
     assert [False, False] == where({"k": [42], "condition": "k"}, [{"query": "4 2"}, {}])
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"user_name": "eve@acme.example"},
+        {"target_user_name": "Eve@Acme.example"},
+        {"source_ip": "203.0.113.9", "old_value": "to eve@acme.example"},
+        {"app_name": "for eve@acme.example", "permission": "Manage Users"},
+    ],
+)
+def test_a_keyword_is_looked_for_in_all_that_an_event_says(where, row):
+    assert [True] == where({"k": ["EVE@acme.example"], "condition": "k"}, [row])
+
+
+def test_keywords_that_must_all_be_there_may_be_in_different_fields(where):
+    rows = [
+        {"source_ip": "203.0.113.9", "new_value": "Manage Users", "status": "LOGIN_NO_ERROR"},
+        {"source_ip": "203.0.113.90", "new_value": "Manage Users"},
+        {"source_ip": "203.0.113.9", "permission": "Manage Users"},
+    ]
+    words = {"|all": ["203.0.113.9", "manage users", "no_error"]}
+
+    assert [True, False, False] == where({"k": words, "condition": "k"}, rows)
+
+
 def test_selections_are_counted_by_their_names(where):
     detection = {
         "sel_a": {"user_name": "a"},

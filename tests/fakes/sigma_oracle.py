@@ -56,11 +56,17 @@ ListEntries: TypeAlias = Sequence[Mapping[str, Any]]
 (a date)."""
 
 NO_LISTS: Mapping[str, ListEntries] = MappingProxyType({})
-KEYWORD_FIELDS = ("query", "uri", "detail", "user_agent", "client_name", "operation", "entity")
+KEYWORD_FIELDS = (
+    *("query", "uri", "detail", "user_agent", "client_name", "operation", "entity", "user_name"),
+    *("source_ip", "app_name", "status", "package_name", "target_user_name", "permission"),
+    *("old_value", "new_value"),
+)
 ADDRESS_FIELD = "source_ip"
 LIST_FIELDS = {"entity": ',;[]"', "SecurityEventData": "[]{}", "PREFIXES_SEARCHED": " "}
 """By field whose text is a list, what parts its members, each with blanks and commas around it."""
-NAME_FIELDS = ("user_name", "user_agent", "client_name", "app_name", "package_name")
+NAME_FIELDS = (
+    *("user_name", "user_agent", "client_name", "app_name", "package_name", "target_user_name"),
+)
 
 _ID_FIELD = re.compile(r"user_id|app_id|job_id|request_id|.*_ID|.*_ID_DERIVED|.*Id")
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")

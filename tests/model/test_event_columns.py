@@ -74,7 +74,11 @@ DETAILS = (
     *("source_ip", "country", "app_name", "client_name", "package_name", "target_user", "job_id"),
     *("query", "detail", "uri", "user_agent"),
 )
-KEYWORDS = ("query", "uri", "detail", "user_agent", "client_name", "operation", "entity")
+KEYWORDS = (
+    *("query", "uri", "detail", "user_agent", "client_name", "operation", "entity", "user_name"),
+    *("source_ip", "app_name", "status", "package_name", "target_user_name", "permission"),
+    *("old_value", "new_value"),
+)
 
 
 # ---- what is derived today

@@ -28,6 +28,10 @@ from collector.yaml_source.suggestions import suggest_name
 
 MODIFIERS = frozenset(modifier_mapping)
 
+_PIPE_MESSAGE = (
+    "a pipe in a condition (count, near) is what correlations have replaced: write one of type"
+    " event_count, value_count or temporal over this rule"
+)
 _SCALAR_TYPES = (str, int, float, bool, type(None))
 
 
@@ -152,6 +156,9 @@ def _find_condition_problems(
     for condition in conditions if isinstance(conditions, list) else [conditions]:
         if message := find_depth_problem(condition):
             yield document.build_problem(("detection", "condition"), message)
+            return
+        if "|" in str(condition):
+            yield document.build_problem(("detection", "condition"), _PIPE_MESSAGE)
             return
     try:
         detections = SigmaDetections.from_dict(detection)

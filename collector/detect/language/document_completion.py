@@ -1,7 +1,8 @@
 """What public Sigma files leave out, filled in, so that they load as they are.
 
-A name comes from the file, an id from the name. A `timeframe` belonged to conditions with counts,
-which correlations have replaced; beside other conditions it has always meant nothing.
+A name comes from the file, an id from the name; a rule without a level is medium. A `timeframe`
+belonged to conditions with counts, which correlations have replaced; beside other conditions it has
+always meant nothing.
 """
 
 from __future__ import annotations
@@ -17,17 +18,24 @@ from collector.detect.language.yaml_document import YamlDocument
 
 TIMEFRAME_KEY = "timeframe"
 MAX_NAME_LENGTH = 80
+DEFAULT_LEVEL = "medium"
 
 _ID_NAMESPACE = uuid.UUID("5c0f7c0e-0d0b-4c57-9a3e-6a3f5b1d7e42")
 _UNNAMEABLE = re.compile(r"[^a-z0-9_]+")
 
 
 def complete_documents(documents: Sequence[YamlDocument]) -> list[YamlDocument]:
-    """The documents of one file, with names and ids for those that have none.
+    """The documents of one file, with names, ids and levels for those that have none.
 
     The first is called as the file, the second as that with `-2`, and so on.
     """
     return [_complete_document(each, n) for n, each in enumerate(documents, start=1)]
+
+
+def has_level(document: YamlDocument) -> bool:
+    """Whether it was written with a level."""
+    entry = document.node.find_entry("level")
+    return entry is not None and entry.node.value is not None
 
 
 def has_timeframe(document: YamlDocument) -> bool:
@@ -44,6 +52,10 @@ def _complete_document(document: YamlDocument, position: int) -> YamlDocument:
         data["name"] = name
     if data.get("id") is None and data.get("name") is not None:
         data["id"] = str(uuid.uuid5(_ID_NAMESPACE, str(data["name"])))
+    if data.get("level") is None:
+        data["level"] = DEFAULT_LEVEL
+    if isinstance(data.get("falsepositives"), str):  # Sigma takes one, pySigma only a list
+        data["falsepositives"] = [data["falsepositives"]]
     if isinstance(data.get("detection"), Mapping):
         data["detection"] = _remove_timeframe(data["detection"])
     return replace(document, data=data)

@@ -9,17 +9,18 @@ from typing import TypeVar
 
 from sigma import exceptions
 from sigma.exceptions import SigmaError
+from sigma.rule.attributes import SigmaRelatedType
 from sigma.rule.base import SigmaRuleBase
 
 from collector.detect.language.collector_block import COLLECTOR_KEY
 from collector.detect.language.document_library import DocumentKind, determine_kind
 from collector.detect.language.yaml_document import YamlDocument
 from collector.errors import Problem, RulesError
-from collector.yaml_source.suggestions import find_nearest_name
+from collector.yaml_source.suggestions import find_nearest_name, suggest_name
 
 _REQUIRED_KEYS: Mapping[DocumentKind, tuple[str, ...]] = {
-    "rule": ("title", "id", "name", "level", "logsource", "detection"),
-    "correlation": ("title", "id", "name", "level"),
+    "rule": ("title", "id", "name", "logsource", "detection"),
+    "correlation": ("title", "id", "name"),
     "filter": ("title", "logsource"),
 }
 _FOREIGN_KEYS: Mapping[DocumentKind, Mapping[str, str]] = {
@@ -40,6 +41,7 @@ _KNOWN_KEYS = {
     for name in {*SigmaRuleBase.__dataclass_fields__, *_COLLECTOR_KEYS} - _INTERNAL_FIELDS
     if not name.startswith("_")
 }
+_RELATIONS = frozenset(each.name.lower() for each in SigmaRelatedType)
 _NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _MISSPELT = 0.85
 """How similar to a known key one of the author's own is that means that key."""
@@ -99,9 +101,19 @@ def _find_text_problems(document: YamlDocument) -> Iterator[Problem]:
     if identifier is not None and not isinstance(identifier, str):
         yield document.build_problem(("id",), "a rule's id is a UUID")
     references = document.data.get("references")
+    yield from _find_related_problems(document)
     for position, reference in enumerate(references if isinstance(references, list) else ()):
         if not isinstance(reference, str):
             yield document.build_problem(("references", position), "a reference is text")
+
+
+def _find_related_problems(document: YamlDocument) -> Iterator[Problem]:
+    related = document.data.get("related")
+    for position, relation in enumerate(related if isinstance(related, list) else ()):
+        kind = relation.get("type") if isinstance(relation, Mapping) else None
+        if isinstance(kind, str) and kind.lower() not in _RELATIONS:
+            message = f"{kind!r} is no relation of rules{suggest_name(kind, _RELATIONS)}"
+            yield document.build_problem(("related", position, "type"), message)
 
 
 def find_misspelt_keys(document: YamlDocument) -> Iterator[Problem]:

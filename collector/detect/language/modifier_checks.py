@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from collector.detect.predicates.list_membership import LIST_ENTRY_MESSAGE
-from collector.detect.predicates.sigma_extensions import COMPARISONS, PAIR, WEEKDAY
+from collector.detect.predicates.sigma_extensions import COMPARISONS, PAIR, UTF16LE, WEEKDAY
 
 _PLACEMENTS = frozenset({"contains", "startswith", "endswith"})
-_ENCODINGS = frozenset({"base64", "base64offset", "wide", "utf16", "utf16be", "windash"})
+_ENCODINGS = frozenset({"base64", "base64offset", "wide", UTF16LE, "utf16", "utf16be", "windash"})
 _TIME_PARTS = frozenset({"minute", "hour", "day", "week", "month", "year", WEEKDAY})
 _NUMERIC_MODIFIERS = _TIME_PARTS | COMPARISONS
 _FIELD_MODIFIERS = _NUMERIC_MODIFIERS | {

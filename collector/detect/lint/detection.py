@@ -133,7 +133,7 @@ def _lint_lists(
     for key, value in items.items():
         if "expand" not in key.split("|"):
             continue
-        for name in (each.strip("%") for each in _as_list(value) if isinstance(each, str)):
+        for name in (each.strip("%").lower() for each in _as_list(value) if isinstance(each, str)):
             if name in empty_lists:
                 message = f"the list {name!r} is empty: nothing fits it until somebody fills it"
                 yield document.build_problem((*place, key), message)
@@ -143,7 +143,8 @@ def _find_required_lists(condition: ConditionNode) -> Iterator[str]:
     """The lists that a value must be on for the condition to hold."""
     for comparison in list_required_comparisons(condition):
         if isinstance(comparison.value, SigmaString):
-            yield from (part.name for part in comparison.value.s if isinstance(part, Placeholder))
+            placeholders = (each for each in comparison.value.s if isinstance(each, Placeholder))
+            yield from (each.name.lower() for each in placeholders)
 
 
 # ---- types

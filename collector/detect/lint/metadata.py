@@ -6,7 +6,12 @@ import re
 from collections.abc import Iterator
 
 from collector.detect.language.collector_block import COLLECTOR_KEY
-from collector.detect.language.document_completion import TIMEFRAME_KEY, has_timeframe
+from collector.detect.language.document_completion import (
+    DEFAULT_LEVEL,
+    TIMEFRAME_KEY,
+    has_level,
+    has_timeframe,
+)
 from collector.detect.language.metadata_checks import find_misspelt_keys
 from collector.detect.language.yaml_document import YamlDocument
 from collector.detect.lint import mitre_attack
@@ -40,6 +45,9 @@ def lint_metadata(document: YamlDocument, rule: Rule, *, is_correlated: bool) ->
     for key, question in _KEY_QUESTIONS.items():
         if not document.data.get(key):
             yield document.build_problem(("title",), f"no {key}: {question}")
+    if not has_level(document):
+        message = f"no level: it is {DEFAULT_LEVEL}; how bad is what it tells of?"
+        yield document.build_problem(("title",), message)
     if not rule.tests:
         yield document.build_problem(("title",), "no tests: nobody knows whether it can fire")
 

@@ -18,7 +18,7 @@ from collector.errors import Problem, RulesError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueLists:
-    """Value lists by name."""
+    """Value lists by name; rules may write the names in capitals, as Sigma's `%Servers%` is."""
 
     by_name: Mapping[str, ValueList] = field(default_factory=dict)
 
@@ -33,23 +33,23 @@ class ValueLists:
         return tuple(each for one in self.by_name.values() for each in one.warnings)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.by_name
+        return name.lower() in self.by_name
 
     def __getitem__(self, name: str) -> ValueList:
-        return self.by_name[name]
+        return self.by_name[name.lower()]
 
     def find_entry(
         self, name: str, value: str, at: datetime, *, field: str | None = None
     ) -> ListEntry | None:
         """The entry of a list that holds an event's value, as `ValueList.find_entry` says."""
-        value_list = self.by_name.get(name)
+        value_list = self.by_name.get(name.lower())
         return value_list.find_entry(value, at, field=field) if value_list else None
 
     def find_expired_entry(
         self, name: str, value: str, at: datetime, *, field: str | None = None
     ) -> ListEntry | None:
         """The same for an entry that has expired, as `ValueList.find_expired_entry` says."""
-        value_list = self.by_name.get(name)
+        value_list = self.by_name.get(name.lower())
         return value_list.find_expired_entry(value, at, field=field) if value_list else None
 
 

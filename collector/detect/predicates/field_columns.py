@@ -93,5 +93,6 @@ class FieldColumns:
             raise UnsupportedSigmaError(
                 f"unknown list {name!r}{suggest_name(name, self.lists.names)}"
             )
-        self.accessed_lists.add(name)
-        return self.lists[name]
+        found = self.lists[name]
+        self.accessed_lists.add(found.name)
+        return found

@@ -1,8 +1,8 @@
-"""Modifiers that Sigma has no words for, as pySigma's parser takes them.
+"""Modifiers that Sigma has no words for, or pySigma does not know, as its parser takes them.
 
 `weekday` reads the day of the week from a time, 1 (Monday) to 7. `fieldref|gt` and the like compare
 a field with another one by size. `app_name|pair: [app_networks, source_ip]` asks whether two fields
-are a pair of a list.
+are a pair of a list. `utf16le` is Sigma's own name for what `wide` is short for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sigma.types import (
 
 WEEKDAY = "weekday"
 PAIR = "pair"
+UTF16LE = "utf16le"
 COMPARISONS = frozenset({"gt", "gte", "lt", "lte"})
 
 
@@ -98,6 +99,7 @@ modifiers.modifier_mapping.update(
     {
         PAIR: _PairModifier,
         WEEKDAY: _WeekdayModifier,
+        UTF16LE: modifiers.SigmaWideModifier,
         "lt": _LessThanModifier,
         "lte": _LessOrEqualModifier,
         "gt": _GreaterThanModifier,
