@@ -49,7 +49,7 @@ def rule(tmp_path):
 def test_the_shipped_rules_are_meant_where_none_are_named():
     listed = parse_lines(invoke_command("rules", "list", "--json"))
 
-    assert {rule.name for rule in load_rule_files(()).known_rules} == {
+    assert {rule.name for rule in load_rule_files(()).own_rules} == {
         rule["name"] for rule in listed
     }
     assert all(rule["tests"] and rule["attack"] for rule in listed if rule["alert"])
