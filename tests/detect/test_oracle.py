@@ -17,13 +17,12 @@ from hypothesis import strategies as st
 from collector import detect
 from collector.detect import lists, loader
 from collector.normalize.ip_address_sql import select_addresses
-from fakes.sigma_oracle import match_rows
+from fakes.sigma_oracle import KEYWORD_FIELDS, match_rows
 
 pytestmark = pytest.mark.slow
 
 TYPES = {
-    **dict.fromkeys(("user_name", "detail", "query", "user_agent", "source_ip"), "VARCHAR"),
-    **dict.fromkeys(("uri", "client_name", "operation", "entity"), "VARCHAR"),
+    **dict.fromkeys(KEYWORD_FIELDS, "VARCHAR"),
     **dict.fromkeys(("user_id", "OwnerId", "JOB_ID", "ROWS", "IS_MANAGED"), "VARCHAR"),
     **dict.fromkeys(("SecurityEventData", "PREFIXES_SEARCHED"), "VARCHAR"),
     "record_count": "BIGINT",
@@ -91,7 +90,10 @@ events = st.fixed_dictionaries(
     {
         **dict.fromkeys(("user_name", "detail"), st.none() | texts | st.sampled_from(WORDS)),
         "query": st.none() | texts | st.sampled_from((*WORDS, *ENCODED)),
-        "user_agent": st.none() | st.sampled_from((*WORDS, *ENCODED, "5")),
+        **dict.fromkeys(
+            ("user_agent", "app_name", "status"),
+            st.none() | st.sampled_from((*WORDS, *ENCODED, "5")),
+        ),
         **dict.fromkeys(("user_id", "OwnerId", "JOB_ID"), st.none() | st.sampled_from(IDS)),
         "source_ip": st.none() | st.sampled_from(ADDRESSES),
         "entity": st.none() | st.sampled_from(LISTS),
