@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from collector import alerting
 from collector.ingest.notifications import Audience
-from collector.ingest.repeated_alerts import has_grown
+from collector.ingest.repeated_alerts import list_missed_channels, update_told_channels
 from collector.model import Alert, AlertStatus, Rule, Severity
 from collector.store import recovered_deliveries
 from collector.store.database import Database
@@ -94,14 +94,7 @@ def _continue_telling(
     continued = recovered_deliveries.restore_deliveries(connection, alert, tellings)
     if continued.status != AlertStatus.OPEN:
         return
-    told_channels = {told.channel for told in tellings}
-    outdated = [
-        channel
-        for channel in channels
-        if channel in told_channels and has_grown(continued, tellings, channel)
-    ]
-    if outdated:
-        continued = recovered_deliveries.enqueue_update(connection, continued, outdated, now=now)
+    continued = update_told_channels(connection, continued, tellings, channels, now=now)
     if _is_repeated(continued, has_journal=True, now=now):
-        missed = [channel for channel in channels if channel not in told_channels]
+        missed = list_missed_channels(tellings, channels)
         recovered_deliveries.enqueue_repeats(connection, continued, missed, now=now)

@@ -117,19 +117,38 @@ def _continue_told_alert(
     """Go on from what was told: a channel is told of what it does not know."""
     continued = recovered_deliveries.restore_deliveries(connection, alert, tellings)
     restorations.forget_tellings(connection, tellings)
+    continued = update_told_channels(connection, continued, tellings, channels, now=now)
+    missed = list_missed_channels(tellings, channels)
+    recovered_deliveries.enqueue_repeats(connection, continued, missed, now=now)
+
+
+def update_told_channels(
+    connection: sa.Connection,
+    alert: Alert,
+    tellings: Sequence[ToldAlert],
+    channels: Sequence[str],
+    *,
+    now: datetime,
+) -> Alert:
+    """The alert, told again to those of the channels that were told less than it says by now."""
     told_channels = {told.channel for told in tellings}
     outdated = [
         channel
         for channel in channels
-        if channel in told_channels and has_grown(continued, tellings, channel)
+        if channel in told_channels and _has_grown(alert, tellings, channel)
     ]
-    if outdated:
-        continued = recovered_deliveries.enqueue_update(connection, continued, outdated, now=now)
-    missed = [channel for channel in channels if channel not in told_channels]
-    recovered_deliveries.enqueue_repeats(connection, continued, missed, now=now)
+    if not outdated:
+        return alert
+    return recovered_deliveries.enqueue_update(connection, alert, outdated, now=now)
 
 
-def has_grown(alert: Alert, tellings: Sequence[ToldAlert], channel: str) -> bool:
+def list_missed_channels(tellings: Sequence[ToldAlert], channels: Sequence[str]) -> list[str]:
+    """Those of the channels that were told nothing."""
+    told_channels = {told.channel for told in tellings}
+    return [channel for channel in channels if channel not in told_channels]
+
+
+def _has_grown(alert: Alert, tellings: Sequence[ToldAlert], channel: str) -> bool:
     """Whether an alert says more by now than what a channel was told of it."""
     heard = [told for told in tellings if told.channel == channel]
     as_told = replace(
