@@ -210,7 +210,7 @@ class EventViews:
 
     def _compute_changes(self, derived: DerivedTypeSql, span: TimeSpan) -> DerivedChanges:
         """The derived records that the batch's events belong to."""
-        tables = _ViewTables(connection=self.connection, temp_tables=self.temp_tables)
+        tables = self._tables
         batch = self._pad_columns(self._build_batch_relation(), derived.fresh_columns)
         columns = ", ".join(map(quote_identifier, derived.fresh_columns))
         fresh = tables.create_table(f"SELECT {columns} FROM {batch}")
@@ -238,6 +238,10 @@ class EventViews:
         views = replace(self, directory=directory)
         return views.complete_events(self._note_columns(chosen, columns), needs, event_type)
 
+    @property
+    def _tables(self) -> _ViewTables:
+        return _ViewTables(connection=self.connection, temp_tables=self.temp_tables)
+
     def _find_kept_records(self, derived: DerivedTypeSql, span: TimeSpan) -> str | None:
         """The FROM item that has the derived records of a span, where they were kept."""
         kept_span, kept = self._records_by_type.get(derived.event_type, (span, None))
@@ -255,8 +259,7 @@ class EventViews:
         if self.temp_tables is None or not is_small:
             select = derived.restrict_sources(types).build_select(stored)
             return self._note_columns(f"({select})", columns)
-        tables = _ViewTables(connection=self.connection, temp_tables=self.temp_tables)
-        kept = derived.keep_records(tables, stored)
+        kept = derived.keep_records(self._tables, stored)
         self._records_by_type[derived.event_type] = span, kept
         return self._note_columns(kept, columns)
 

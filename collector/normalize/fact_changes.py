@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from collector.escaping import quote_identifier
@@ -48,16 +48,9 @@ def compute_fact_changes(
     `fresh` is a FROM item with `FactType.fresh_columns`, read several times; `stored` one with
     `FactType.required_columns`, with the fresh events and with what is near them.
     """
-    columns = ", ".join(map(quote_identifier, fact.required_columns))
-    nearby = tables.create_table(
-        f"SELECT {columns} FROM {build_nearby_events(fact, fresh, stored)}"
-    )
-    types = tables.read_values(f"SELECT DISTINCT event_type FROM {nearby}")
-    present = fact.list_present_tellers(types)
-    changes = _ChangedFacts(fact=fact, tables=tables, nearby=nearby, present=present, fresh=fresh)
-    if not has_pairs(fact, present):
-        return changes.derive_new_facts("")
-    return changes.derive_changes()
+    nearby = _keep_tellings(fact, tables, build_nearby_events(fact, fresh, stored))
+    changes = _ChangedFacts(nearby=nearby, fresh=fresh)
+    return changes.derive_changes() if nearby.may_pair else changes.derive_new_facts("")
 
 
 def keep_facts(fact: FactType, tables: TableMaker, stored: str) -> str:
@@ -66,25 +59,31 @@ def keep_facts(fact: FactType, tables: TableMaker, stored: str) -> str:
     The same as `fact_records.build_fact_select` has, step by step, so that only as much is paired
     as there is to pair.
     """
-    columns = ", ".join(map(quote_identifier, fact.required_columns))
-    events = tables.create_table(f"SELECT {columns} FROM {stored}")
-    types = tables.read_values(f"SELECT DISTINCT event_type FROM {events}")
-    present = fact.list_present_tellers(types)
+    tellings = _keep_tellings(fact, tables, stored)
     assignment = ""
-    if has_pairs(fact, present):
-        pairing = _FactPairing(fact=fact, tables=tables, present=present)
-        keyed = tables.create_table(build_keyed_select(fact, events, present))
-        assignment = f"({build_assignment(keyed, pairing.pair_events(keyed))})"
-    return tables.create_table(build_records(fact, events, assignment, present))
+    if tellings.may_pair:
+        keyed = tellings.key_events()
+        assignment = f"({build_assignment(keyed, tellings.pair_events(keyed))})"
+    return tables.create_table(tellings.build_records(assignment))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _FactPairing:
-    """Which events of the present tellers tell of one fact."""
+class _Tellings:
+    """Events in a table, and the places of the tellers that there are among them."""
 
     fact: FactType
     tables: TableMaker
+    events: str
     present: Sequence[int]
+
+    @property
+    def may_pair(self) -> bool:
+        """Whether two of the events may tell of one fact."""
+        return has_pairs(self.fact, self.present)
+
+    def key_events(self) -> str:
+        """A FROM item with the events, and what pairs are found by."""
+        return self.tables.create_table(build_keyed_select(self.fact, self.events, self.present))
 
     def pair_events(self, keyed: str) -> KnownPairs:
         """FROM items with the pairs, found stage by stage as long as there is something to pair."""
@@ -99,6 +98,10 @@ class _FactPairing:
                 free = self._list_free_tellers(keyed, known)
         return known
 
+    def build_records(self, assignment: str) -> str:
+        """SQL: the facts that the events tell of, as `assignment` has them."""
+        return build_records(self.fact, self.events, assignment, self.present)
+
     def _list_free_tellers(self, keyed: str, known: KnownPairs) -> set[int]:
         """The tellers some of whose events have joined no other."""
         joined = " UNION ALL ".join(f"SELECT other FROM {pairs}" for pairs in known)
@@ -109,40 +112,45 @@ class _FactPairing:
         )
 
 
+def _keep_tellings(fact: FactType, tables: TableMaker, relation: str) -> _Tellings:
+    columns = ", ".join(map(quote_identifier, fact.required_columns))
+    events = tables.create_table(f"SELECT {columns} FROM {relation}")
+    types = tables.read_values(f"SELECT DISTINCT event_type FROM {events}")
+    present = fact.list_present_tellers(types)
+    return _Tellings(fact=fact, tables=tables, events=events, present=present)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ChangedFacts:
-    """The events around fresh ones, and those of the present tellers among them."""
+    """Fresh events, and all that lie around them."""
 
-    fact: FactType
-    tables: TableMaker
-    nearby: str
-    present: Sequence[int]
+    nearby: _Tellings
     fresh: str
 
     def derive_new_facts(self, assignment: str) -> DerivedChanges:
         """The facts of fresh events that belong to no others."""
-        events = f"(SELECT * FROM {self.nearby} WHERE {self._fresh_condition})"
-        select = build_records(self.fact, events, assignment, self.present)
-        return DerivedChanges(after=self.tables.create_table(select), before=None)
+        events = f"(SELECT * FROM {self.nearby.events} WHERE {self._fresh_condition})"
+        select = replace(self.nearby, events=events).build_records(assignment)
+        return DerivedChanges(after=self._create_table(select), before=None)
 
     def derive_changes(self) -> DerivedChanges:
         """The facts that are others than without the fresh events."""
-        keyed = self.tables.create_table(build_keyed_select(self.fact, self.nearby, self.present))
-        pairs = self._pair_events(keyed)
+        keyed = self.nearby.key_events()
+        pairs = self.nearby.pair_events(keyed)
         assignment = f"({build_assignment(keyed, pairs)})"
         if not self._has_fresh_pairs(pairs):
             # What is in no pair keeps no others from theirs.
             return self.derive_new_facts(assignment)
         rest = f"(SELECT * FROM {keyed} WHERE NOT {self._fresh_condition})"
-        earlier = build_assignment(rest, self._pair_events(rest))
-        facts = self.tables.create_table(
+        earlier = build_assignment(rest, self.nearby.pair_events(rest))
+        facts = self._create_table(
             "SELECT later.event_uid, later.fact, earlier.fact AS earlier"
             f" FROM {assignment} AS later LEFT JOIN ({earlier}) AS earlier"
             " ON earlier.event_uid = later.event_uid"
         )
         changed = f"SELECT * FROM {facts} AS facts WHERE fact IS DISTINCT FROM earlier"
         names = f"SELECT fact FROM ({changed}) AS c UNION SELECT earlier FROM ({changed}) AS d"
-        touched = self.tables.create_table(
+        touched = self._create_table(
             f"SELECT * FROM {facts} AS facts WHERE fact IN (SELECT fact FROM ({names}) AS n)"
             f" OR earlier IN (SELECT fact FROM ({names}) AS n)"
         )
@@ -150,30 +158,25 @@ class _ChangedFacts:
             f"(SELECT event_uid, earlier AS fact FROM {touched} AS touched"
             " WHERE earlier IS NOT NULL)"
         )
+        later_facts = f"(SELECT event_uid, fact FROM {touched} AS touched)"
         return DerivedChanges(
-            after=self.tables.create_table(
-                self._build_records(f"(SELECT event_uid, fact FROM {touched} AS touched)")
-            ),
-            before=f"({self._build_records(earlier_facts)})",
+            after=self._create_table(self.nearby.build_records(later_facts)),
+            before=f"({self.nearby.build_records(earlier_facts)})",
         )
+
+    def _create_table(self, select: str) -> str:
+        return self.nearby.tables.create_table(select)
 
     @property
     def _fresh_condition(self) -> str:
         return f"event_uid IN (SELECT event_uid FROM {self.fresh} AS fresh)"
-
-    def _build_records(self, assignment: str) -> str:
-        return build_records(self.fact, self.nearby, assignment, self.present)
-
-    def _pair_events(self, keyed: str) -> KnownPairs:
-        pairing = _FactPairing(fact=self.fact, tables=self.tables, present=self.present)
-        return pairing.pair_events(keyed)
 
     def _has_fresh_pairs(self, pairs: KnownPairs) -> bool:
         found = " UNION ALL ".join(
             f"SELECT {side} AS event_uid FROM {name}" for name in pairs for side in ("one", "other")
         )
         return bool(
-            self.tables.read_values(
+            self.nearby.tables.read_values(
                 f"SELECT 1 FROM ({found}) AS paired WHERE {self._fresh_condition} LIMIT 1"
             )
         )
