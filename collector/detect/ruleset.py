@@ -43,6 +43,7 @@ class RuleSet:
         borrowed: the names of rules that are there for others, and that nobody asked for.
         compile_again: makes the rules of these names from the same files, with other lists.
         by_name: every rule by its name.
+        correlation_inputs: the names of the rules that correlations look at.
     """
 
     rules: tuple[Rule, ...]
@@ -58,9 +59,16 @@ class RuleSet:
     borrowed: frozenset[str] = frozenset()
     compile_again: CompileAgain = field(default=_refuse_compiling, compare=False, repr=False)
     by_name: Mapping[str, Rule] = field(init=False, compare=False, repr=False)
+    correlation_inputs: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {rule.name: rule for rule in self.rules})
+        inputs = (name for rule in self.correlations for name in rule.correlated_rules)
+        object.__setattr__(self, "correlation_inputs", frozenset(inputs))
+
+    def is_asked(self, rule: Rule) -> bool:
+        """Whether anybody is told what a rule matches: people, or a correlation."""
+        return rule.raises_alert or rule.name in self.correlation_inputs
 
     def list_related_names(self, name: str) -> frozenset[str]:
         """A rule, the correlations above it, and all that it and these look at."""
@@ -131,14 +139,3 @@ class RuleSet:
             ):
                 found.add(rule.name)
         return [rule.name for rule in self.rules if rule.name in found]
-
-    @property
-    def correlation_inputs(self) -> frozenset[str]:
-        """The names of the rules that correlations look at."""
-        aggregations = (rule.aggregation for rule in self.rules)
-        return frozenset(
-            name
-            for aggregation in aggregations
-            if isinstance(aggregation, Correlation)
-            for name in aggregation.rules
-        )

@@ -67,9 +67,7 @@ class BatchScanner:
         self._rules = rules
         self._fields_by_leaf = _collect_leaf_fields(rules)
         self._names = self._fields_by_leaf.keys() | {
-            rule.name
-            for rule in rules.rules
-            if is_remembering(rule) and (rule.raises_alert or rule.name in rules.correlation_inputs)
+            rule.name for rule in rules.rules if is_remembering(rule) and rules.is_asked(rule)
         }
 
     def scan_batch(

@@ -62,8 +62,7 @@ class StatefulRules:
         self._rules_by_name = {
             rule.name: (rule, compute_fingerprint(rules, rule))
             for rule in rules.rules
-            if isinstance(rule.aggregation, over)
-            and (rule.raises_alert or rule.name in rules.correlation_inputs)
+            if isinstance(rule.aggregation, over) and rules.is_asked(rule)
         }
 
     def evaluate_batch(

@@ -94,8 +94,8 @@ def _explain_unsupported(rule: Rule, context: _ExportContext) -> str:
         return str(error)
     if reason := explain_foreign_words(context.rules.documents[rule.name]):
         return reason
-    is_idle = not rule.raises_alert and rule.name not in context.rules.correlation_inputs
-    return "it tells nobody, and no correlation looks at it" if is_idle else ""
+    is_asked = context.rules.is_asked(rule)
+    return "" if is_asked else "it tells nobody, and no correlation looks at it"
 
 
 def _explain_unsupported_correlation(correlation: Correlation) -> str:

@@ -75,7 +75,7 @@ class LeafEvents:
         return correlation_sql.list_leaf_fields(self.rule, self.rules.by_name, leaf)
 
     def _describe_reading(self, leaf: str, event_type: str) -> TypeReading:
-        (rule,) = (each for each in self.rules.select_by_type(event_type) if each.name == leaf)
+        rule = self.rules.find_variant(leaf, event_type)
         group_fields = (
             correlation_sql.list_group_fields(self.rule, self.rules.by_name, leaf)
             if self.groups_table
