@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from collector.demo import EmbeddedOrg, OrgBehaviour, OrgLogFile, OrgStore
+from fakes.absence_rules import FAILED_AND_EXPORT
 from fakes.pipeline_bench import build_bulk_row, build_login_row, render_elf_csv
 from fakes.slack import run_slack_receiver
 
@@ -20,21 +21,9 @@ pytestmark = pytest.mark.slow
 
 HOUR = timedelta(hours=1)
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - 6 * HOUR
-RULES = """
-title: Failed login
-id: 00000000-0000-4000-8000-000000000001
-name: failed
-level: medium
-logsource: {product: salesforce, service: Login}
-detection: {s: {outcome: failure}, condition: s}
----
-title: Export
-id: 00000000-0000-4000-8000-000000000002
-name: export
-level: low
-logsource: {product: salesforce, service: BulkApi2}
-detection: {s: {record_count|gte: 0}, condition: s}
----
+RULES = (
+    FAILED_AND_EXPORT
+    + """---
 title: A failed login and then no export
 id: 00000000-0000-4000-8000-000000000003
 name: given-up
@@ -47,6 +36,7 @@ correlation:
   condition: failed and not export
 collector: {title: "{user_id} gave up"}
 """
+)
 
 
 def at(minutes):

@@ -5,11 +5,8 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from collector.app.configuration import read_configuration
-from collector.detect import lists as value_lists
-from collector.detect import loader
-from collector.detect.tuning.entries import list_entries
 from collector.errors import RulesError
+from fakes.tuned_rules import load_tuned_rules
 
 RULES = """\
 title: Login
@@ -40,14 +37,6 @@ name: in-and-out
 level: medium
 correlation: {type: temporal, rules: [login, queries], group-by: [user_id], timespan: 1h}
 """
-CONFIG = """\
-orgs:
-  - name: acme
-    login_url: https://acme.my.salesforce.com
-    auth: {flow: client_credentials, client_id: c, client_secret: "${env:SECRET}"}
-rules:
-  tune:
-"""
 
 
 @pytest.fixture
@@ -55,17 +44,7 @@ def tune(tmp_path, schema):
     """The rules as a configuration with these lines under `rules.tune` tunes them."""
 
     def load(*lines):
-        config = tmp_path / "collector.yaml"
-        config.write_text(CONFIG + "".join(f"    {line}\n" for line in lines))
-        path = tmp_path / "rules.yml"
-        path.write_text(RULES)
-        settings = read_configuration(config, {"SECRET": "s"}).settings.rules
-        return loader.load_rule_set(
-            [path],
-            schema=schema,
-            lists=value_lists.load_lists([tmp_path]),
-            tuning=list_entries(settings.tune, settings.source.get_child("tune")),
-        )
+        return load_tuned_rules(tmp_path, schema, RULES, lines)
 
     return load
 

@@ -8,14 +8,11 @@ from ipaddress import ip_address
 import duckdb
 import pytest
 
-from collector.app.configuration import read_configuration
 from collector.clock import now
-from collector.detect import lists as value_lists
-from collector.detect import loader
 from collector.detect.export import sigma as export_sigma
-from collector.detect.tuning.entries import list_entries
 from collector.errors import RulesError
 from collector.evaluation.rule_selection import compute_fingerprint
+from fakes.tuned_rules import FIRST_LINE, load_tuned_rules
 
 RULES = """\
 title: Login
@@ -67,37 +64,17 @@ correlation: {type: temporal, rules: [login, read-large], group-by: [user_id], t
 """
 
 LOGIN = RULES.split("---\n", maxsplit=1)[0]
-CONFIG = """\
-orgs:
-  - name: acme
-    login_url: https://acme.my.salesforce.com
-    auth: {flow: client_credentials, client_id: c, client_secret: "${env:SECRET}"}
-rules:
-  tune:
-"""
-FIRST_LINE = CONFIG.count("\n") + 1
 
 
 @pytest.fixture
 def tune(tmp_path, schema):
     """The rules as a configuration with these lines under `rules.tune` tunes them."""
 
-    def load(*lines, rules=RULES, left_out=()):
-        config = tmp_path / "collector.yaml"
-        config.write_text(CONFIG + "".join(f"    {line}\n" for line in lines))
-        path = tmp_path / "rules.yml"
-        path.write_text(rules)
+    def load(*lines, rules=RULES, left_out=False):
         (tmp_path / "lists").mkdir(exist_ok=True)
         listed = tmp_path / "lists" / "robots.yml"
         listed.write_text("name: robots\nentries: [etl, {prefix: robot}]\n")
-        settings = read_configuration(config, {"SECRET": "s"}).settings.rules
-        return loader.load_rule_set(
-            [path],
-            schema=schema,
-            lists=value_lists.load_lists([tmp_path]),
-            tuning=list_entries(settings.tune, settings.source.get_child("tune")),
-            left_out={config} if left_out else frozenset(),
-        )
+        return load_tuned_rules(tmp_path, schema, rules, lines, left_out=left_out)
 
     return load
 

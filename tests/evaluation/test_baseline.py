@@ -16,7 +16,7 @@ from collector.model import Baseline, Severity, SeverityCase, SeverityStep
 from collector.store import tables
 from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_rule
-from fakes.stateful_org import StatefulOrg
+from fakes.stateful_org import StatefulOrg, draw_batches
 
 HOUR = timedelta(hours=1)
 OVER = Baseline(
@@ -312,15 +312,6 @@ RULES = st.builds(
 )
 
 
-def split(data, events):
-    """The events in some order, in batches."""
-    shuffled = data.draw(st.permutations(events))
-    while shuffled:
-        size = data.draw(st.integers(1, len(shuffled)))
-        yield shuffled[:size]
-        shuffled = shuffled[size:]
-
-
 def slow(made, events):
     """The definition, word by word: (group, start) to value."""
     over = made.aggregation
@@ -377,7 +368,7 @@ def told(org):
 def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, made):
     org = world()
     events = [event(f"e{n}", *values) for n, values in enumerate(drawn)]
-    for each in split(data, events):
+    for each in draw_batches(data, events):
         org.ingest_events(judge(org, made), each, "ApiEvent")
 
     expected = pure(org, made, "ApiEvent")
@@ -403,7 +394,7 @@ def test_records_that_change_end_with_the_same_matches(world, data, drawn):
         event(f"e{n}", hours, count, user, outcome, job_id=f"j{n % 5}", operation="query")
         for n, (hours, count, user, outcome) in enumerate(drawn)
     ]
-    for each in split(data, events):
+    for each in draw_batches(data, events):
         kind = "ApiEvent" if each[0]["job_id"] == "j4" else "BulkApi2"
         org.ingest_events(judge(org, made), each, kind)
 

@@ -14,7 +14,7 @@ from collector.model import FirstSeen
 from collector.store import tables
 from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_rule
-from fakes.stateful_org import StatefulOrg
+from fakes.stateful_org import StatefulOrg, draw_batches
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -290,15 +290,6 @@ EVENTS = st.lists(
 )
 
 
-def split(data, events):
-    """The events in some order, in batches."""
-    shuffled = data.draw(st.permutations(events))
-    while shuffled:
-        size = data.draw(st.integers(1, len(shuffled)))
-        yield shuffled[:size]
-        shuffled = shuffled[size:]
-
-
 def slow(made, events, since):
     """The definition, word by word."""
     over = made.aggregation
@@ -332,7 +323,7 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, for
     events = [event(f"e{n}", *values) for n, values in enumerate(drawn)]
     if learn:
         org.ingest_events(judge(org, made), [start], "Login")
-    batches = list(split(data, events))
+    batches = list(draw_batches(data, events))
     for each in batches:
         org.ingest_events(judge(org, made), each, "Login")
 
@@ -371,7 +362,7 @@ def test_lists_in_any_order_end_with_the_same_matches(world, data, drawn):
     """For each member as if it had come alone."""
     org, made = world(), first_seen(key=("user_id", "entity"))
     sets = [event(f"e{n}", hours, entity=text) for n, (hours, text) in enumerate(drawn)]
-    for each in split(data, sets):
+    for each in draw_batches(data, sets):
         org.ingest_events(judge(org, made), each, "Login")
 
     expected = set()
@@ -408,7 +399,7 @@ def test_records_that_change_end_with_the_same_matches(world, data, drawn, forge
         event(f"e{n}", hours, outcome=outcome, entity=entity, job_id=job, operation="query")
         for n, (hours, job, entity, outcome) in enumerate(drawn)
     ]
-    for each in split(data, events):
+    for each in draw_batches(data, events):
         kind = "Login" if each[0]["job_id"] == "j4" else "BulkApi2"
         org.ingest_events(judge(org, made), each, kind)
 

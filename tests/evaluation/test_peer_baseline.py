@@ -16,7 +16,7 @@ from collector.model import Baseline
 from collector.store import tables
 from fakes.databases import open_sqlite_state
 from fakes.model_samples import NOON, build_rule
-from fakes.stateful_org import StatefulOrg
+from fakes.stateful_org import StatefulOrg, draw_batches
 
 HOUR = timedelta(hours=1)
 OVER = Baseline(
@@ -146,15 +146,6 @@ RULES = st.builds(
 )
 
 
-def split(data, events):
-    """The events in some order, in batches."""
-    shuffled = data.draw(st.permutations(events))
-    while shuffled:
-        size = data.draw(st.integers(1, len(shuffled)))
-        yield shuffled[:size]
-        shuffled = shuffled[size:]
-
-
 def fire_by_definition(made, events):
     """The definition, word by word: (user, country, start) to value."""
     over = made.aggregation
@@ -195,7 +186,7 @@ def test_any_order_of_arrival_ends_with_the_same_matches(world, data, drawn, mad
         event(f"e{n}", user, count, **dict(zip(names, values, strict=True)))
         for n, (user, count, *values) in enumerate(drawn)
     ]
-    for each in split(data, events):
+    for each in draw_batches(data, events):
         org.ingest_events(judge(org, made), each, "ApiEvent")
 
     shown = "coalesce(user_id, ''), coalesce(country, ''), window_start, metric"

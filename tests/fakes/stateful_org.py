@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from hypothesis import strategies as st
 
 from collector.archive import parquet_sql
 from collector.archive.local_archive import LocalArchive
@@ -149,3 +150,12 @@ class StatefulOrg:
             "batch": "b",
             **event,
         }
+
+
+def draw_batches(data: st.DataObject, events: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The events in some order, in batches."""
+    shuffled = data.draw(st.permutations(events))
+    while shuffled:
+        size = data.draw(st.integers(1, len(shuffled)))
+        yield shuffled[:size]
+        shuffled = shuffled[size:]

@@ -12,27 +12,16 @@ from collector.model import AlertStatus
 from collector.rules.rule_files import EVENT_SCHEMA
 from collector.store import awaited_absences
 from collector.store.awaited_absences import AbsenceHorizon
+from fakes.absence_rules import FAILED_AND_EXPORT
 from fakes.pipeline_bench import build_bulk_row, build_login_row, open_pipeline_bench
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ADA = "005000000000001AAA"
 
-RULES = """
-title: Failed login
-id: 00000000-0000-4000-8000-000000000001
-name: failed
-level: medium
-logsource: {product: salesforce, service: Login}
-detection: {s: {outcome: failure}, condition: s}
----
-title: Export
-id: 00000000-0000-4000-8000-000000000002
-name: export
-level: low
-logsource: {product: salesforce, service: BulkApi2}
-detection: {s: {record_count|gte: 0}, condition: s}
----
+RULES = (
+    FAILED_AND_EXPORT
+    + """---
 title: A failed login and then no export
 id: 00000000-0000-4000-8000-000000000003
 name: given-up
@@ -45,6 +34,7 @@ correlation:
   condition: failed and not export
 collector: {title: "{user_id} gave up from {window_start} to {window_end}"}
 """
+)
 
 
 @pytest.fixture
@@ -160,7 +150,7 @@ def test_what_comes_late_takes_it_back_and_what_begins_late_is_told_at_once(open
 
 @pytest.mark.slow
 def test_a_rule_that_is_new_says_nothing_of_windows_that_were_past(open_bench, tmp_path):
-    with open_bench(rules=RULES.split("---\ntitle: A failed login and", maxsplit=1)[0]) as bench:
+    with open_bench(rules=FAILED_AND_EXPORT) as bench:
         fail(bench, 0)
         fail(bench, 100)
         path = tmp_path / "rules.yml"
@@ -174,7 +164,7 @@ def test_a_rule_that_is_new_says_nothing_of_windows_that_were_past(open_bench, t
 @pytest.mark.slow
 def test_a_rule_that_is_new_believes_nobody_before_streams_were_asked(open_bench, tmp_path):
     """The newest event may be of a stream that is read further than others."""
-    with open_bench(rules=RULES.split("---\ntitle: A failed login and", maxsplit=1)[0]) as bench:
+    with open_bench(rules=FAILED_AND_EXPORT) as bench:
         fail(bench, 300)
         path = tmp_path / "rules.yml"
         path.write_text(RULES.replace("KIND", "temporal"), encoding="utf-8")

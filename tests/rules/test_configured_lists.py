@@ -10,22 +10,14 @@ from collector.app.configuration import read_configuration
 from collector.detect.lists.value_list import ListEntry
 from collector.errors import RulesError
 from collector.rules.rule_files import load_rules, load_sound_rules
-
-CONFIG = """\
-orgs:
-  - name: acme
-    login_url: https://acme.my.salesforce.com
-    auth: {flow: client_credentials, client_id: c, client_secret: "${env:SECRET}"}
-rules:
-  lists:
-"""
+from fakes.tuned_rules import CONFIG
 
 
 @pytest.fixture
 def settings(tmp_path):
     def read(lines):
         path = tmp_path / "collector.yaml"
-        path.write_text(CONFIG + lines)
+        path.write_text(f"{CONFIG}  lists:\n{lines}")
         return read_configuration(path, {"SECRET": "s"}).settings.rules
 
     return read
